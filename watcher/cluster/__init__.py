@@ -1,0 +1,1 @@
+"""The Events and State doors: Elasticsearch, OpenSearch, and the embedded local node."""

@@ -1,0 +1,1 @@
+"""Hits → alerts, each told once."""

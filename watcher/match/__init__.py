@@ -1,0 +1,1 @@
+"""Condition tree → predicate on an event."""

@@ -1,0 +1,1 @@
+"""Alert → notification, and out of the door."""

@@ -1,0 +1,190 @@
+"""The doors: what watcher asks of the world outside, each small enough for a fake of forty lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from watcher.errors import ClusterError
+from watcher.model import Found, Notification, Query, Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """What answers at the address."""
+
+    engine: str  # `elasticsearch` or `opensearch`
+    version: str  # e.g. `3.6.0`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldType:
+    """How one path is mapped in some of the pattern's indices."""
+
+    type: str  # `keyword`, `wildcard`, `text`, `match_only_text`, `long`, `ip`, `date` …; an alias has its target's
+    indices: tuple[str, ...] = ()  # the indices that map it so; empty: all of the pattern's
+    searchable: bool = True  # false where the mapping says `index: false`
+    ignore_above: int | None = None  # longer values are in `_source` but not in the index
+    path: str | None = None  # of an alias: the path it points to
+    value: str | None = None  # of a constant_keyword: its value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexFacts:
+    """What the mapping of an index pattern looked like at one moment."""
+
+    pattern: str
+    server: Server
+    indices: tuple[str, ...] = ()  # the open ones, sorted
+    fields: Mapping[str, tuple[FieldType, ...]]  # asked path → one entry per way it is mapped; unmapped ones are absent
+    unindexed: tuple[str, ...] = ()  # indices where a field without mapping may still stand in `_source`
+    closed: tuple[str, ...] = ()  # indices of the pattern that no search sees
+    max_clauses: int = 1024  # `indices.query.bool.max_clause_count`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One page wanted: a query over the snapshot's window."""
+
+    query: Query
+    size: int
+    after: tuple[Any, ...] | None = None  # the cursor of the page before; None: the first page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A part of a search's answer, oldest events first."""
+
+    found: tuple[Found, ...]
+    total: int | None  # the exact count of the whole search, told on the first page
+    after: tuple[Any, ...] | None  # the cursor for the next page; None where this one was not full
+
+
+class Snapshot(Protocol):
+    """A still picture of an index pattern over a window: every search on it sees the same documents."""
+
+    def search(self, asks: Sequence[Ask]) -> Sequence[Page | ClusterError]:
+        """Ask for many pages at once; each gets its page or the error that it met, in the order asked.
+
+        An answer that misses shards or ran out of time is Incomplete, never a short page.
+        """
+        ...
+
+
+class Events(Protocol):
+    """The cluster that holds the events; only read."""
+
+    def server(self) -> Server:
+        """Tell what answers; raises Refused where it is older than what watcher supports."""
+        ...
+
+    def now(self) -> datetime:
+        """Tell the cluster's time."""
+        ...
+
+    def facts(self, pattern: str, paths: Sequence[str]) -> IndexFacts:
+        """Read how the paths are mapped in the indices of a pattern."""
+        ...
+
+    def open(self, pattern: str, window: Window, *, time_field: str) -> AbstractContextManager[Snapshot]:
+        """Open a snapshot, closed again on leaving; raises a ClusterError where it cannot."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A document of the state, with what a conditional write needs."""
+
+    index: str
+    id: str
+    document: Mapping[str, Any]
+    seq_no: int
+    primary_term: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A document to be created."""
+
+    index: str
+    id: str
+    document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """The outcome of one `create`."""
+
+    id: str
+    new: bool  # false: it was there already (409), or it was refused
+    error: str | None = None  # the engine refuses this document for good, and why
+
+
+class State(Protocol):
+    """Where alerts, hits and coverage are kept; every write is conditional."""
+
+    def create(self, drafts: Sequence[Draft]) -> Sequence[Created]:
+        """Create documents, each answered on its own, in the order given.
+
+        Raises a ClusterError where any of them met a fault that may pass (429, 503, a missing primary): then
+        some may have been written, and creating all of them again is right.
+        """
+        ...
+
+    def get(self, keys: Sequence[tuple[str, str]]) -> Sequence[Stored | None]:
+        """Read documents by (index, id), realtime, in the order asked; None where there is none."""
+        ...
+
+    def replace(self, stored: Stored, document: Mapping[str, Any]) -> bool:
+        """Write a new version of what was read; false where somebody else wrote first."""
+        ...
+
+    def search(
+        self, index: str, query: Query, *, size: int, sort: Sequence[Mapping[str, Any]] = ()
+    ) -> Sequence[Stored]:
+        """Find candidates in a pattern (empty where no index matches); what decides is read again by `get`."""
+        ...
+
+    def refresh(self, index: str) -> None:
+        """Make what was written so far visible to `search`."""
+        ...
+
+    def template_version(self, name: str) -> int | None:
+        """Tell the version of an index template, None where it is not installed."""
+        ...
+
+    def put_template(self, name: str, template: Mapping[str, Any]) -> None:
+        """Install a composable index template."""
+        ...
+
+
+class Notifier(Protocol):
+    """A channel that takes notifications."""
+
+    @property
+    def name(self) -> str:
+        """The channel's name in settings."""
+        ...
+
+    def send(self, notification: Notification) -> None:
+        """Hand the notification over; raises DeliveryError, which says whether trying again can help."""
+        ...
+
+
+class Clock(Protocol):
+    """The only one who knows the time of this machine."""
+
+    def now(self) -> datetime:
+        """Tell the time in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Tell seconds that never go back and count suspend."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...

@@ -1,0 +1,1 @@
+"""Rule file → Rule, without loss."""

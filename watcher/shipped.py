@@ -1,0 +1,20 @@
+"""Where the rules, templates and example settings that come with watcher lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def shipped(name: str) -> Path:
+    """Give the path of a shipped folder or file: `rules`, `templates`, `watcher.yml`.
+
+    In an installed wheel they lie inside the package, in a checkout beside it.
+    """
+    here = Path(__file__).resolve().parent
+    inside = here / "shipped" / name
+    if inside.exists():
+        return inside
+    beside = here.parent / ("deploy/watcher.yml" if name == "watcher.yml" else name)
+    if beside.exists():
+        return beside
+    raise FileNotFoundError(f"`{name}` is missing from this installation: install sigma-watcher again")

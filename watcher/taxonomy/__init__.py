@@ -1,0 +1,1 @@
+"""Sigma's log sources and fields, as Winlogbeat ships them."""

@@ -1,0 +1,1 @@
+"""Condition tree and mapping → bool query."""
