@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
@@ -57,11 +57,16 @@ class Finding:
 # --------------------------------------------------------------------------- the condition tree
 
 
-class Wildcard(StrEnum):
-    """The two wildcards of Sigma's strings."""
+class Wildcard(Enum):
+    """What stands for other characters in a rule's strings."""
 
     ANY = "*"  # any run of characters, the empty one too
     ONE = "?"  # exactly one character
+    DASH = "-"  # one of the characters that Windows programs take for a dash (`windash`)
+
+
+DASHES = "-/\N{EN DASH}\N{EM DASH}\N{HORIZONTAL BAR}"
+"""What `Wildcard.DASH` stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,7 @@ class TimePart:
 
     part: str
     value: int
+    operator: str = "eq"  # or lt, lte, gt, gte
 
 
 Test = Text | Number | Empty | Exists | Regex | Cidr | Compare | FieldRef | TimePart
@@ -238,6 +244,7 @@ class Rule:
     logsource: LogSource
     selections: tuple[Selection, ...]
     conditions: tuple[str, ...]  # as written
+    aggregation: str | None = None  # what follows a pipe in a condition, e.g. `count() by Computer > 10`
     node: Node  # all conditions with every name resolved
     status: str | None = None
     level: Level = Level.MEDIUM

@@ -1,4 +1,4 @@
-"""watcher.yml and the environment → Settings, frozen; a wrong key or type gets file, line, key and what is allowed."""
+"""What can be set, as frozen types with their defaults."""
 
 from __future__ import annotations
 

@@ -1,0 +1,39 @@
+"""What every test may ask for: real engines, started once, and the shared data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import engines
+import pytest
+
+
+@pytest.fixture(scope="session")
+def opensearch() -> Iterator[engines.Running]:
+    """An open OpenSearch."""
+    with engines.opensearch() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def elasticsearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Running]:
+    """An Elasticsearch with TLS and users."""
+    with engines.elasticsearch(tmp_path_factory.mktemp("tls")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session", params=["opensearch", "elasticsearch"])
+def engine(request: pytest.FixtureRequest) -> engines.Running:
+    """Each engine in turn."""
+    running: engines.Running = request.getfixturevalue(request.param)
+    return running
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of example events and rules beside the project."""
+    folder = Path(__file__).parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("../shared/data is absent")
+    return folder

@@ -1,0 +1,91 @@
+"""The real engines that the tests talk to, and who may do what on them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import trustme
+
+from watcher.cluster.local import ELASTICSEARCH, OPENSEARCH, Node, Security, Tls, User, default_cache, start
+from watcher.settings import Cluster, Secret
+
+ROLES = """\
+watcher_sidecar_reader:
+  cluster: [monitor]
+  indices:
+    - names: ["winlogbeat-*"]
+      privileges: [read, view_index_metadata, monitor]
+watcher_sidecar_writer:
+  cluster: [monitor, manage_index_templates]
+  indices:
+    - names: ["watcher-*"]
+      privileges: [read, write, create_index, view_index_metadata, maintenance]
+"""
+
+ADMIN = User(name="admin", password="admin-password", roles=("superuser",))
+WATCHER = User(
+    name="watcher", password="watcher-password", roles=("watcher_sidecar_reader", "watcher_sidecar_writer")
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A node and the least privileged user that watcher runs as."""
+
+    node: Node
+    url: str
+    ca: Path | None = None  # None: no TLS
+    username: str | None = None  # None: no security
+    password: str | None = None
+
+    def cluster(self) -> Cluster:
+        """Settings that reach the node as watcher's own user."""
+        return self._as(self.username, self.password)
+
+    def admin(self) -> Cluster:
+        """Settings that reach the node as somebody who may do everything."""
+        return self._as(ADMIN.name, ADMIN.password) if self.username else self.cluster()
+
+    def _as(self, name: str | None, password: str | None) -> Cluster:
+        return Cluster(
+            hosts=(self.url,),
+            username=name,
+            password=Secret(password) if password else None,
+            ca_certs=self.ca,
+        )
+
+
+@contextmanager
+def opensearch() -> Iterator[Running]:
+    """An open OpenSearch."""
+    with start(OPENSEARCH, cache=default_cache(os.environ), progress=_quiet) as node:
+        yield Running(node=node, url=node.url)
+
+
+@contextmanager
+def elasticsearch(folder: Path) -> Iterator[Running]:
+    """An Elasticsearch over TLS that lets in two users; the folder gets its certificates."""
+    tls = certificates(folder)
+    security = Security(tls=tls, users=(ADMIN, WATCHER), roles=ROLES)
+    with start(ELASTICSEARCH, cache=default_cache(os.environ), progress=_quiet, security=security) as node:
+        yield Running(node=node, url=node.url, ca=tls.ca, username=WATCHER.name, password=WATCHER.password)
+
+
+def certificates(folder: Path) -> Tls:
+    """Make a CA of our own and a certificate for this machine's loopback."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1", "localhost")
+    tls = Tls(certificate=folder / "node.pem", key=folder / "node.key", ca=folder / "ca.pem")
+    authority.cert_pem.write_to_path(tls.ca)
+    issued.private_key_pem.write_to_path(tls.key)
+    for blob in issued.cert_chain_pems:
+        blob.write_to_path(tls.certificate, append=True)
+    return tls
+
+
+def _quiet(_stage: str, _fraction: float | None) -> None:
+    """Say nothing: pytest holds the terminal."""

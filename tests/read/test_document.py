@@ -1,0 +1,374 @@
+"""YAML that keeps every duplicate key, and faults that say what to do."""
+
+from __future__ import annotations
+
+import tarfile
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from watcher.errors import InputError, RuleError, SettingsError
+from watcher.model import Place
+from watcher.read.document import Document, ListNode, MapNode, ScalarNode, plain, read_documents, read_sources
+
+CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "rules.tar.gz"
+
+
+def one(text: str) -> MapNode:
+    (document,) = read_documents(text, file="rule.yml")
+    assert isinstance(document, MapNode)
+    return document
+
+
+def scalar(written: str) -> ScalarNode:
+    value = one(f"key: {written}\n").get("key")
+    assert isinstance(value, ScalarNode)
+    return value
+
+
+def fault(text: str) -> str:
+    with pytest.raises(InputError) as raised:
+        read_documents(text, file="rule.yml")
+    assert isinstance(raised.value, RuleError)
+    return f"{raised.value} [{raised.value.code}]"
+
+
+def sources(text: str) -> tuple[Document, ...]:
+    return read_sources(text, file="rule.yml")
+
+
+# --------------------------------------------------------------------------- maps
+
+
+def test_a_key_that_stands_twice_keeps_both_values_with_their_places() -> None:
+    found = one("filter:\n  Image: a\n  User: x\n  Image: b\n").get("filter")
+    assert isinstance(found, MapNode)
+    assert [plain(value) for value in found.all("Image")] == ["a", "b"]
+    ((first, second),) = found.duplicates()
+    assert str(first.key_place) == "rule.yml:2:3"
+    assert second.key_place == Place(file="rule.yml", line=4, column=3)
+    assert second.value.place == Place(file="rule.yml", line=4, column=10)
+
+
+def test_get_gives_the_last_of_equal_keys_as_plain_python_does() -> None:
+    found = one("a: 1\na: 2\n")
+    last = found.get("a")
+    assert last is not None
+    assert plain(last) == plain(found)["a"] == 2
+
+
+def test_a_missing_key_is_none_and_no_duplicate() -> None:
+    found = one("a: 1\n")
+    assert found.get("b") is None
+    assert found.all("b") == ()
+    assert found.duplicates() == ()
+
+
+def test_a_key_keeps_its_written_form_beside_what_yaml_makes_of_it() -> None:
+    (on, number) = one("on: 1\n4688: 2\n").entries
+    assert (on.key, on.key_text) == (True, "on")
+    assert (number.key, number.key_text) == (4688, "4688")
+
+
+# --------------------------------------------------------------------------- scalars
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("text", "text"),
+        ("yes", True),
+        ("010", 8),
+        ("1e3", "1e3"),
+        ("12:30:45", 45045),
+        ("0x1F", 31),
+        ("4688", 4688),
+        ("1.5", 1.5),
+        ("~", None),
+        ("null", None),
+        ("2024/01/02", "2024/01/02"),
+        ("2024-01-02", date(2024, 1, 2)),
+        ("2024-13-45", "2024-13-45"),  # PyYAML itself dies of this one
+        ("2024-01-02 25:00:00", "2024-01-02 25:00:00"),
+        ("2024-01-02T03:04:05Z", datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("0b_", "0b_"),
+        ("=", "="),
+        ("<<", "<<"),
+    ],
+)
+def test_a_scalar_has_the_value_of_yaml_1_1_and_the_text_of_its_author(written: str, value: object) -> None:
+    node = scalar(written)
+    assert node.value == value
+    assert type(node.value) is type(value)
+    assert node.text == written
+    assert not node.quoted
+
+
+def test_an_absent_value_is_none_with_empty_text() -> None:
+    node = scalar("")
+    assert (node.value, node.text, node.quoted) == (None, "", False)
+
+
+@pytest.mark.parametrize("written", ["'010'", '"010"', "|-\n  010", ">-\n  010", "!!str 010"])
+def test_quotes_blocks_and_a_tag_make_a_string(written: str) -> None:
+    node = scalar(written)
+    assert node.value == node.text == "010"
+    assert node.quoted == (not written.startswith("!"))
+
+
+# --------------------------------------------------------------------------- anchors
+
+
+def test_an_alias_gives_what_its_anchor_holds() -> None:
+    assert plain(one("a: &list [1, 2]\nb: *list\n")) == {"a": [1, 2], "b": [1, 2]}
+
+
+def test_a_merge_brings_keys_that_the_map_does_not_have_itself() -> None:
+    text = "base: &base {a: 1, b: 2}\nown:\n  a: 3\n  <<: *base\n"
+    own = one(text).get("own")
+    assert isinstance(own, MapNode)
+    assert plain(own) == {"a": 3, "b": 2} == yaml.safe_load(text)["own"]
+    assert own.duplicates() == ()
+
+
+def test_of_several_merged_maps_the_first_wins() -> None:
+    text = "x: &x {a: 1}\ny: &y {a: 2, b: 2}\nown:\n  <<: [*x, *y]\n"
+    assert plain(one(text)) == yaml.safe_load(text)
+
+
+def test_aliases_of_aliases_are_refused_before_they_fill_the_memory() -> None:
+    lines = ["l0: &l0 [x, x]", *(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 9))]
+    assert fault("\n".join(lines)).endswith("the document holds more than 100000 values [yaml-size]")
+
+
+@pytest.mark.parametrize("opening", ["[", "{a: ", "- "])
+def test_what_is_nested_too_deep_is_refused_without_a_crash(opening: str) -> None:
+    assert "more than 64 maps and lists stand in each other [yaml-size]" in fault(opening * 5000)
+
+
+# --------------------------------------------------------------------------- documents
+
+
+def test_each_document_comes_with_its_own_source() -> None:
+    first, second = sources("# licence\r\na: 1\r\n---\r\n# about b\r\nb: 2\r\n")
+    assert (first.line, first.text) == (1, "# licence\r\na: 1\r\n")
+    assert (second.line, second.text) == (4, "# about b\r\nb: 2\r\n")
+    assert second.value.place.line == 5
+
+
+def test_a_value_beside_the_document_mark_is_part_of_the_source() -> None:
+    assert [document.text for document in sources("a: 1\n--- {b: 2}\n")] == ["a: 1\n", "--- {b: 2}\n"]
+
+
+def test_an_empty_document_is_none_and_a_file_of_comments_has_none() -> None:
+    empty, full = read_documents("---\n---\na: 1\n", file="rule.yml")
+    assert plain(empty) is None
+    assert plain(full) == {"a": 1}
+    assert read_documents("# nothing\n", file="rule.yml") == ()
+    assert read_documents("", file="rule.yml") == ()
+
+
+def test_a_byte_order_mark_is_dropped_at_every_document() -> None:
+    assert [plain(node) for node in read_documents("\ufeffa: 1\n\ufeff---\nb: 2\n", file="rule.yml")] == [
+        {"a": 1},
+        {"b": 2},
+    ]
+
+
+def test_a_list_may_be_the_document() -> None:
+    (node,) = read_documents("- 1\n- 2\n", file="rule.yml")
+    assert isinstance(node, ListNode)
+    assert plain(node) == [1, 2]
+
+
+# --------------------------------------------------------------------------- tabs
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a:\tb\n", {"a": "b"}),
+        ("a: b\t\nc: d\n", {"a": "b", "c": "d"}),
+        ("a: 1\n\t\nb: 2\n", {"a": 1, "b": 2}),
+        ("filter:\n  \tImage: x\ncondition: filter\n", {"filter": {"Image": "x"}, "condition": "filter"}),
+        ("-\tx\n", ["x"]),
+    ],
+)
+def test_a_tab_that_can_mean_one_thing_only_is_read_and_reported(text: str, value: object) -> None:
+    (document,) = sources(text)
+    assert plain(document.value) == value
+    assert [finding.code for finding in document.findings] == ["yaml-tab"]
+    assert document.text == text
+
+
+def test_a_tab_inside_a_value_is_part_of_the_value() -> None:
+    (document,) = sources("a: 'x\ty'\nb: |\n  x\ty\n")
+    assert plain(document.value) == {"a": "x\ty", "b": "x\ty\n"}
+    assert document.findings == ()
+
+
+def test_a_tab_warning_belongs_to_the_document_that_holds_it() -> None:
+    first, second = sources("a: 1\n---\nb:\t2\n")
+    assert first.findings == ()
+    assert [str(finding) for finding in second.findings] == [
+        "rule.yml:3:3: warning: a tab was read as spaces; replace it by spaces [yaml-tab]"
+    ]
+
+
+def test_a_tab_that_decides_the_structure_is_refused() -> None:
+    assert fault("a:\n  b:\n\tc: 2\n") == (
+        "rule.yml:3:1: a tab in the indentation can mean different things here; indent with spaces [yaml-tab]"
+    )
+
+
+def test_a_tab_in_a_file_that_is_broken_anyway_is_named_first() -> None:
+    assert fault("a:\tb\nc: %x\n") == (
+        "rule.yml:1:3: a tab stands where YAML wants spaces; replace it by spaces [yaml-tab]"
+    )
+
+
+# --------------------------------------------------------------------------- faults
+
+QUOTES = "put the value in single quotes"
+SINGLE = "write the value in single quotes, where a backslash stands for itself"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: %foo", f"1:4: a value may not start with `%`; {QUOTES} [yaml-quote]"),
+        ("a: @foo", f"1:4: a value may not start with `@`; {QUOTES} [yaml-quote]"),
+        ("a: ,b", f"1:4: a value may not start with `,`; {QUOTES} [yaml-quote]"),
+        ("a: *.exe", f"1:4: a value that starts with `*` is read as a reference; {QUOTES} [yaml-quote]"),
+        ("a: & b", f"1:4: a value that starts with `&` is read as a reference; {QUOTES} [yaml-quote]"),
+        (
+            "a: *cmd",
+            (
+                "1:4: `*cmd` refers to `&cmd`, which stands nowhere before it; "
+                "put a value that starts with `*` in quotes: `'*cmd…'` [yaml-alias]"
+            ),
+        ),
+        ("a: &x [*x]", "1:8: `*x` refers to what it is itself a part of [yaml-alias]"),
+        ('a: "\\d"', f"1:6: `\\d` has no meaning between double quotes; {SINGLE} [yaml-quote]"),
+        (
+            'a: "C:\\xampp"',
+            f"1:9: a backslash between double quotes starts an escape, and this one is none; {SINGLE} [yaml-quote]",
+        ),
+        (
+            "a: 'x\nb: 1",
+            (
+                "1:4: a quote is opened here and never closed; "
+                "close it; a quote inside single quotes is written twice [yaml-quote]"
+            ),
+        ),
+        ("title:x\nb: 1", "1:1: a space is missing after the colon; write `key: value` [yaml-syntax]"),
+        (
+            "a: b: c",
+            (
+                "1:5: a second colon makes no key here; "
+                "put a value that holds `: ` in quotes, or compare the indentation with the line above [yaml-syntax]"
+            ),
+        ),
+        (
+            "a: 1\nb c\nd: e",
+            (
+                "2:1: this line is neither `key: value` nor part of the value above; "
+                "write a space after the colon, or indent what continues a value [yaml-syntax]"
+            ),
+        ),
+        (
+            "a:\n  b: 1\n c: 2",
+            (
+                "3:2: the indentation of this line fits nothing above it; "
+                "compare the indentation of this line with the lines above it [yaml-indent]"
+            ),
+        ),
+        (
+            "a: 'it's'",
+            (
+                "1:8: text follows where the value has already ended; put the whole value in single quotes "
+                "and write a quote inside it twice, or check the indentation [yaml-syntax]"
+            ),
+        ),
+        (
+            "a: [1, 2\nb: 3",
+            (
+                "1:4: a list is opened with `[` here and not closed, or a comma is missing in it; "
+                "close it with `]`, or put a value that starts with `[` in quotes [yaml-syntax]"
+            ),
+        ),
+        (
+            "a: {b",
+            (
+                "1:4: a map is opened with `{` here and not closed, or a comma is missing in it; "
+                "close it with `}`, or put a value that starts with `{` in quotes [yaml-syntax]"
+            ),
+        ),
+        (
+            "a: - b",
+            (
+                "1:4: a value may not start with `- `; "
+                "put the value in quotes, or start a list on a line of its own [yaml-syntax]"
+            ),
+        ),
+        (
+            "a: !!python/name:os.system x",
+            (
+                "1:4: the tag `!!python/name:os.system` has no meaning here; "
+                "leave it away, or put a value that starts with `!` in quotes [yaml-tag]"
+            ),
+        ),
+        ("a: !x!y b", f"1:4: a value that starts with `!` is read as a tag; {QUOTES} [yaml-tag]"),
+        ("a: !!int b", "1:4: `b` is no value for `!!int` [yaml-tag]"),
+        ("? [a]\n: b", "1:3: a key must be a single value, not a list or a map [yaml-syntax]"),
+        (
+            "<<: 1",
+            (
+                "1:5: `<<` takes over the keys of a map, and this is none; "
+                "write `<<: *name` with the name of a map, or put the key `<<` in quotes [yaml-alias]"
+            ),
+        ),
+        (
+            "a: 1\nb: \x07",
+            (
+                "2:4: the character U+0007 may not stand in a YAML file; "
+                "remove it, or write it as an escape between double quotes [yaml-character]"
+            ),
+        ),
+    ],
+)
+def test_a_fault_says_where_it_is_and_what_to_do(text: str, sentence: str) -> None:
+    assert fault(text) == f"rule.yml:{sentence}"
+
+
+def test_the_caller_chooses_the_class_of_the_fault() -> None:
+    with pytest.raises(SettingsError) as raised:
+        read_documents("a: %", file="watcher.yml", fault=SettingsError)
+    assert raised.value.place == Place(file="watcher.yml", line=1, column=4)
+
+
+# --------------------------------------------------------------------------- the second opinion
+
+
+def test_real_rules_read_as_pyyaml_reads_them() -> None:
+    """What `safe_load_all` reads gives the same data; the one file that it cannot read is read with a warning."""
+    if not CORPUS.is_file():
+        pytest.skip("needs the archive of real rules, shared/data/rules.tar.gz beside the checkout")
+    compared, repaired = 0, []
+    with tarfile.open(CORPUS) as archive:
+        for member in archive:
+            if not member.name.endswith((".yml", ".yaml")) or (stream := archive.extractfile(member)) is None:
+                continue
+            text = stream.read().decode("utf-8-sig")
+            documents = read_sources(text, file=member.name)
+            repaired += [member.name for document in documents if document.findings]
+            try:
+                expected = list(yaml.load_all(text, yaml.CSafeLoader))
+            except yaml.YAMLError:
+                continue
+            assert [plain(document.value) for document in documents] == expected, member.name
+            compared += 1
+    assert compared > 2000
+    assert [Path(name).name for name in repaired] == ["win-os-dump file transfered over SMB share.yaml"]

@@ -1,0 +1,107 @@
+"""The configuration folder of one node, written anew for each start."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from watcher.cluster.local.engine import ELASTICSEARCH, Engine, Security, User
+from watcher.cluster.local.java import VECTORS, Java
+
+_LOGGING = """\
+status = error
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = [%d{ISO8601}][%-5p][%-25c{1.}] %m%n
+rootLogger.level = info
+rootLogger.appenderRef.console.ref = console
+logger.deprecation.name = org.%ENGINE%.deprecation
+logger.deprecation.level = off
+"""
+
+
+def write(folder: Path, *, engine: Engine, home: Path, java: Java, data: Path, security: Security | None) -> None:
+    """Write everything that the engine reads at its start; data and logs go beside the folder."""
+    (folder / "jvm.options.d").mkdir(parents=True)
+    settings = _settings(engine, data=data, logs=folder.parent / "logs")
+    if engine is ELASTICSEARCH:
+        settings = {**settings, **_xpack(folder, security)}
+    # JSON is YAML, and quotes paths safely.
+    _put(folder / f"{engine.artifact}.yml", json.dumps(settings, indent=1))
+    _put(folder / "log4j2.properties", _LOGGING.replace("%ENGINE%", engine.artifact))
+    shipped = (home / "config" / "jvm.options").read_text(encoding="utf-8")
+    _put(folder / "jvm.options", jvm_options(shipped, java))
+    if security is not None:
+        _secure(folder, security)
+
+
+def jvm_options(shipped: str, java: Java) -> str:
+    """Take the shipped options, less what writes into the shared folder or what this Java does not have."""
+    unwanted = ("logs/", "HeapDump", "-Xms", "-Xmx", *(() if VECTORS in java.modules else (VECTORS,)))
+    kept = (line for line in shipped.splitlines() if line and not line.startswith("#"))
+    return "\n".join(line for line in kept if not any(word in line for word in unwanted)) + "\n"
+
+
+def _settings(engine: Engine, *, data: Path, logs: Path) -> Mapping[str, Any]:
+    return {
+        "cluster.name": f"watcher-{engine.artifact}",
+        "node.name": "local",
+        "discovery.type": "single-node",
+        "network.host": "127.0.0.1",
+        # The system gives free ports, and the engine writes down which: nobody can take them in between.
+        "http.port": 0,
+        "transport.port": 0,
+        "node.portsfile": True,
+        "path.data": str(data),
+        "path.logs": str(logs),
+        "cluster.routing.allocation.disk.threshold_enabled": False,
+    }
+
+
+def _xpack(folder: Path, security: Security | None) -> Mapping[str, Any]:
+    common = {
+        "xpack.ml.enabled": False,
+        "xpack.security.autoconfiguration.enabled": False,
+        "xpack.security.enabled": security is not None,
+    }
+    if security is None:
+        return common
+    return {
+        **common,
+        "xpack.security.http.ssl.enabled": True,
+        "xpack.security.http.ssl.certificate": str(folder / "node.pem"),
+        "xpack.security.http.ssl.key": str(folder / "node.key"),
+        "xpack.security.http.ssl.certificate_authorities": [str(folder / "ca.pem")],
+    }
+
+
+def _secure(folder: Path, security: Security) -> None:
+    # The engine may read keys from its configuration folder only.
+    shutil.copyfile(security.tls.certificate, folder / "node.pem")
+    shutil.copyfile(security.tls.key, folder / "node.key")
+    shutil.copyfile(security.tls.ca, folder / "ca.pem")
+    roles: dict[str, list[str]] = {}
+    for user in security.users:
+        for role in user.roles:
+            roles.setdefault(role, []).append(user.name)
+    _put(folder / "roles.yml", security.roles)
+    _put(folder / "users", "".join(f"{user.name}:{_hash(user)}\n" for user in security.users))
+    _put(folder / "users_roles", "".join(f"{role}:{','.join(names)}\n" for role, names in roles.items()))
+
+
+def _hash(user: User) -> str:
+    """Hash a password as the file realm reads it; its own tool would start a Java for each user."""
+    salt, rounds = secrets.token_bytes(32), 10_000
+    key = hashlib.pbkdf2_hmac("sha512", user.password.encode(), salt, rounds, dklen=32)
+    return f"{{PBKDF2}}{rounds}${base64.b64encode(salt).decode()}${base64.b64encode(key).decode()}"
+
+
+def _put(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,180 @@
+"""Condition tree → predicate: the one authority on what a rule matches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from watcher.match.event import EventView
+from watcher.match.value import OnText, fold, on_cidr, on_compare, on_number, on_regex, on_text, on_time
+from watcher.model import (
+    All,
+    AnyOf,
+    Cidr,
+    Compare,
+    Empty,
+    Event,
+    Exists,
+    FieldRef,
+    Item,
+    Node,
+    Not,
+    Number,
+    Regex,
+    Test,
+    Text,
+    TimePart,
+    Wildcard,
+)
+from watcher.taxonomy.logsources import Scope, Where
+
+OnView = Callable[[EventView], bool]
+
+
+class Predicate:
+    """What one rule matches, whatever channel the event is of."""
+
+    __slots__ = ("_branches", "scope")
+
+    def __init__(self, node: Node, scope: Scope) -> None:
+        self.scope = scope
+        plain = _compile(node, process_audit=False)
+        audited = _compile(node, process_audit=True) if any(where.process_audit for where in scope.wheres) else plain
+        self._branches: Sequence[tuple[Where, OnView]] = tuple(
+            (where, audited if where.process_audit else plain) for where in scope.wheres
+        )
+
+    def __call__(self, view: EventView) -> bool:
+        """Tell whether the rule matches the event."""
+        return any(view.is_of(where) and holds(view) for where, holds in self._branches)
+
+    def matches(self, event: Event, extra: Mapping[str, tuple[str, ...]] | None = None) -> bool:
+        """Tell whether the rule matches a document, with the field mappings of settings."""
+        return self(EventView(event, extra))
+
+
+def _compile(node: Node, *, process_audit: bool) -> OnView:
+    match node:
+        case All(of=branches):
+            every = tuple(_compile(branch, process_audit=process_audit) for branch in branches)
+            return lambda view: all(holds(view) for holds in every)
+        case AnyOf(of=branches):
+            some = tuple(_compile(branch, process_audit=process_audit) for branch in branches)
+            return lambda view: any(holds(view) for holds in some)
+        case Not(of=branch):
+            inner = _compile(branch, process_audit=process_audit)
+            return lambda view: not inner(view)
+        case Item():
+            return _item(node, process_audit=process_audit)
+
+
+def _item(item: Item, *, process_audit: bool) -> OnView:
+    if item.field is None:
+        return _keywords(item)
+    field = item.field
+    tests = tuple(_on_field(test, field, process_audit=process_audit) for test in _grouped(item))
+    if not tests:
+        return lambda _: False
+    if len(tests) == 1:
+        return tests[0]
+    if item.every:
+        return lambda view: all(holds(view) for holds in tests)
+    return lambda view: any(holds(view) for holds in tests)
+
+
+def _grouped(item: Item) -> tuple[Test | tuple[Text, ...], ...]:
+    """Bring texts that any may match together: the values are then folded once."""
+    if item.every:
+        return item.tests
+    texts = tuple(test for test in item.tests if isinstance(test, Text) and not test.cased)
+    others = tuple(test for test in item.tests if not isinstance(test, Text) or test.cased)
+    return (texts, *others) if texts else others
+
+
+def _on_field(test: Test | tuple[Text, ...], field: str, *, process_audit: bool) -> OnView:
+    match test:
+        case Empty():
+            return lambda view: not view.values(field, process_audit=process_audit)
+        case Exists(expected=expected):
+            return lambda view: bool(view.values(field, process_audit=process_audit)) is expected
+        case FieldRef():
+            return _reference(test, field, process_audit=process_audit)
+        case tuple():
+            return _texts(test, field, process_audit=process_audit)
+        case Text(cased=False):
+            return _texts((test,), field, process_audit=process_audit)
+    holds = _on_value(test)
+    return lambda view: any(map(holds, view.values(field, process_audit=process_audit)))
+
+
+def _texts(tests: tuple[Text, ...], field: str, *, process_audit: bool) -> OnView:
+    checks = tuple(on_text(test) for test in tests)
+
+    def holds(view: EventView) -> bool:
+        for value in view.folded(field, process_audit=process_audit):
+            for check in checks:
+                if check(value):
+                    return True
+        return False
+
+    return holds
+
+
+def _on_value(test: Test) -> OnText:
+    match test:
+        case Text():
+            check = on_text(test)
+            return check if test.cased else lambda value: check(fold(value))
+        case Number():
+            return on_number(test)
+        case Regex():
+            return on_regex(test)
+        case Cidr():
+            return on_cidr(test)
+        case Compare():
+            return on_compare(test)
+        case TimePart():
+            return on_time(test)
+    raise TypeError(f"{type(test).__name__} is no test of a value")
+
+
+def _reference(test: FieldRef, field: str, *, process_audit: bool) -> OnView:
+    def holds(view: EventView) -> bool:
+        mine = view.values(field, process_audit=process_audit)
+        other = view.values(test.field, process_audit=process_audit)
+        if not test.cased:
+            mine, other = tuple(map(fold, mine)), tuple(map(fold, other))
+        return any(_stands(one, another, test.how) for one in mine for another in other)
+
+    return holds
+
+
+def _stands(value: str, other: str, how: str) -> bool:
+    match how:
+        case "contains":
+            return other in value
+        case "startswith":
+            return value.startswith(other)
+        case "endswith":
+            return value.endswith(other)
+        case _:
+            return value == other
+
+
+def _keywords(item: Item) -> OnView:
+    """Search a keyword anywhere in the event's data: unlike a field's value it need not be the whole of it."""
+    checks = tuple(_on_value(_anywhere(test)) for test in item.tests)
+
+    def holds(view: EventView) -> bool:
+        values = view.everything()
+        found = (any(map(check, values)) for check in checks)
+        return all(found) if item.every else any(found)
+
+    return holds
+
+
+def _anywhere(test: Test) -> Test:
+    if isinstance(test, Number):
+        return Text((Wildcard.ANY, str(test.value), Wildcard.ANY))
+    if not isinstance(test, Text):
+        return test
+    return Text((Wildcard.ANY, *test.parts, Wildcard.ANY), test.cased)

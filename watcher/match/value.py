@@ -1,0 +1,149 @@
+"""One test of a rule → a function on one value, with Sigma's exact semantics.
+
+Texts compare case-insensitively unless `cased`. Folding keeps each character one character, and never makes an
+ASCII letter out of another (the Kelvin sign is no `k`): so a search engine that folds ASCII alone finds no less.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from ipaddress import IPv6Address, ip_address
+
+from watcher.match.instant import part_of
+from watcher.model import DASHES, Cidr, Compare, Number, Regex, Text, TimePart, Wildcard
+
+OnText = Callable[[str], bool]
+_FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
+_DASH = f"[{re.escape(DASHES)}]"
+
+
+class _Fold(dict[int, int]):
+    """A table for `str.translate` that folds one character at a time and remembers."""
+
+    def __missing__(self, code: int) -> int:
+        lowered = chr(code).lower()
+        folded = ord(lowered) if len(lowered) == 1 and ord(lowered) > 127 else code
+        self[code] = folded
+        return folded
+
+
+_FOLD = _Fold({code: ord(chr(code).lower()) for code in range(128)})
+
+
+def fold(text: str) -> str:
+    """Fold the case of a text."""
+    return text.lower() if text.isascii() else text.translate(_FOLD)
+
+
+@cache
+def on_text(test: Text) -> OnText:
+    """Make the function that tells whether a value is what the text means.
+
+    The value must be folded already where the text is not `cased`.
+    """
+    parts = tuple(part if isinstance(part, Wildcard) or test.cased else fold(part) for part in test.parts)
+    match parts:
+        case (str(literal),):
+            return literal.__eq__
+        case (Wildcard.ANY, str(literal)):
+            return lambda value: value.endswith(literal)
+        case (str(literal), Wildcard.ANY):
+            return lambda value: value.startswith(literal)
+        case (Wildcard.ANY, str(literal), Wildcard.ANY):
+            return lambda value: literal in value
+    pattern = re.compile("".join(_as_regex(part) for part in parts), re.DOTALL)
+    return lambda value: pattern.fullmatch(value) is not None
+
+
+def _as_regex(part: str | Wildcard) -> str:
+    if not isinstance(part, Wildcard):
+        return re.escape(part)
+    return {Wildcard.ANY: ".*", Wildcard.ONE: ".", Wildcard.DASH: _DASH}[part]
+
+
+def on_number(test: Number) -> OnText:
+    """Make the function that tells whether a value is that number as it is commonly written."""
+    value = test.value
+    wanted = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return wanted.__eq__
+
+
+def on_regex(test: Regex) -> OnText:
+    """Make the function that searches a value by a regular expression, unanchored."""
+    flags = re.NOFLAG
+    for letter in test.flags:
+        flags |= _FLAGS[letter]
+    search = re.compile(test.pattern, flags).search
+    return lambda value: search(value) is not None
+
+
+def on_cidr(test: Cidr) -> OnText:
+    """Make the function that tells whether a value is an address of the network; mapped IPv4 counts as IPv4."""
+    network = test.network
+
+    def inside(value: str) -> bool:
+        try:
+            address = ip_address(value.strip())
+        except ValueError:
+            return False
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        return address in network
+
+    return inside
+
+
+def as_number(value: str) -> int | float | None:
+    """Read a value as a number, hexadecimal behind `0x`; None where it is none."""
+    try:
+        return int(value, 16) if value[:2].lower() == "0x" else int(value)
+    except ValueError:
+        try:
+            return float(value)
+        except ValueError:
+            return None
+
+
+def on_compare(test: Compare) -> OnText:
+    """Make the function that compares a value as a number."""
+    bound = test.bound
+
+    def compared(value: str) -> bool:
+        number = as_number(value)
+        if number is None:
+            return False
+        match test.operator:
+            case "lt":
+                return number < bound
+            case "lte":
+                return number <= bound
+            case "gt":
+                return number > bound
+            case _:
+                return number >= bound
+
+    return compared
+
+
+def on_time(test: TimePart) -> OnText:
+    """Make the function that compares one part of a timestamp, in UTC."""
+
+    def compared(value: str) -> bool:
+        part = part_of(value, test.part)
+        if part is None:
+            return False
+        match test.operator:
+            case "lt":
+                return part < test.value
+            case "lte":
+                return part <= test.value
+            case "gt":
+                return part > test.value
+            case "gte":
+                return part >= test.value
+            case _:
+                return part == test.value
+
+    return compared

@@ -1,0 +1,147 @@
+"""What templates may use; `docs/templates.md` is held against the help texts here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from watcher.model import Alert, Rule, Window
+from watcher.notify import event as reading
+from watcher.notify.links import Link, Links, discover_link, reference, tactic, technique
+from watcher.notify.text import shown
+
+
+def _help(text: str) -> Any:
+    return field(metadata={"help": text})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AboutRule:
+    """What templates may use of a rule."""
+
+    title: str = _help("the rule's title")
+    id: str = _help("the rule's id")
+    level: str = _help("`informational`, `low`, `medium`, `high` or `critical`")
+    status: str = _help("e.g. `stable` or `experimental`; may be empty")
+    description: str = _help("what the author says about the rule; may be empty")
+    author: str = _help("who wrote it; may be empty")
+    tags: tuple[str, ...] = _help("all tags, e.g. `attack.t1059.001`")
+    techniques: tuple[Link, ...] = _help("ATT&CK techniques; `.text` is e.g. `T1505.004`, `.url` its page")
+    tactics: tuple[Link, ...] = _help("ATT&CK tactics; `.text` is e.g. `persistence`, `.url` its page")
+    references: tuple[Link, ...] = _help("the author's references; `.url` is empty unless it is http or https")
+    falsepositives: tuple[str, ...] = _help("what else may look like this, in the author's words")
+    path: str = _help("the rule's file, relative to its folder")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What the templates of an alert may use; a value that is missing is the empty string."""
+
+    rule: AboutRule = _help("the rule that matched, see below")
+    host: str = _help("the computer that wrote the event")
+    user: str = _help("the account, as `DOMAIN\\name`")
+    process: str = _help("the program's path")
+    command_line: str = _help("the command line")
+    parent_process: str = _help("the path of the program that started it")
+    parent_command_line: str = _help("the command line of that program")
+    time: str = _help("the event's time in UTC, ISO 8601")
+    time_readable: str = _help("the same for people, e.g. `Sat 6 Dec 2025, 21:11:02 UTC`")
+    log_channel: str = _help("the Windows channel, e.g. `Security`")
+    event_code: str = _help("the event's number, e.g. `4688`")
+    provider: str = _help("the provider that wrote the event")
+    message: str = _help("the event's rendered message, where Winlogbeat sent one")
+    details: tuple[tuple[str, str], ...] = _help("the provider's own data that is not told above, as (name, value)")
+    event: Mapping[str, str] = _help("every value of the event by its dotted path, as text; ask with `event.get(…)`")
+    index: str = _help("the index that holds the event")
+    event_id: str = _help("the event's `_id`")
+    alert_id: str = _help("the alert's id, the same in `watcher alerts`")
+    key: tuple[tuple[str, str], ...] = _help("what the alert is grouped by, as (field, value)")
+    origin: str = _help("`live`, `backfill`, or `test` for the message of `watcher notify`")
+    discover: str = _help("link to the event in Discover; empty without `discover_url` in settings")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storm:
+    """What the `storm.*` templates may use: one message in place of many."""
+
+    rule: AboutRule = _help("the rule that matched so often, see below")
+    count: int = _help("how many further alerts there are")
+    since: str = _help("when the first of them happened, in UTC, ISO 8601")
+    until: str = _help("when the last of them happened, in UTC, ISO 8601")
+    keys: tuple[str, ...] = _help("what they are about, e.g. the hosts, each once, at most 50")
+    alert_id: str = _help("the id of this digest")
+
+
+def helps(of: type[AboutRule | Context | Storm]) -> dict[str, str]:
+    """Give the help text of every field, in order."""
+    return {each.name: each.metadata["help"] for each in fields(of)}
+
+
+def context(alert: Alert, *, links: Links) -> Context:
+    """Tell of an alert what templates may use."""
+    hit = alert.first
+    found = reading.texts(hit.event)
+    return Context(
+        rule=about(alert.rule),
+        host=reading.first(found, reading.HOST),
+        user=reading.user(found),
+        process=reading.first(found, reading.PROCESS),
+        command_line=reading.first(found, reading.COMMAND_LINE),
+        parent_process=reading.first(found, reading.PARENT),
+        parent_command_line=reading.first(found, reading.PARENT_COMMAND_LINE),
+        time=_iso(hit.time),
+        time_readable=_readable(hit.time),
+        log_channel=reading.first(found, reading.CHANNEL),
+        event_code=reading.first(found, reading.CODE),
+        provider=reading.first(found, reading.PROVIDER),
+        message=reading.first(found, reading.MESSAGE),
+        details=reading.details(found),
+        event=found,
+        index=shown(hit.index),
+        event_id=shown(hit.event_id),
+        alert_id=alert.id,
+        key=tuple((shown(name), shown(value)) for name, value in alert.key),
+        origin=alert.origin,
+        discover=discover_link(links.discover_url, hit) or "",
+    )
+
+
+def storm(rule: Rule, *, digest: str, count: int, window: Window, keys: tuple[str, ...]) -> Storm:
+    """Tell of many alerts of one rule what templates may use."""
+    return Storm(
+        rule=about(rule),
+        count=count,
+        since=_iso(window.start),
+        until=_iso(window.end),
+        keys=tuple(shown(key, 200) for key in dict.fromkeys(keys))[:50],
+        alert_id=digest,
+    )
+
+
+def about(rule: Rule) -> AboutRule:
+    """Tell of a rule what templates may use."""
+    return AboutRule(
+        title=shown(rule.title),
+        id=shown(rule.id),
+        level=rule.level.value,
+        status=shown(rule.status),
+        description=shown(rule.description.strip()),
+        author=shown(rule.author),
+        tags=tuple(shown(tag) for tag in rule.tags),
+        techniques=tuple(technique(name) for name in rule.techniques),
+        tactics=tuple(tactic(name) for name in rule.tactics),
+        references=tuple(reference(text) for text in rule.references),
+        falsepositives=tuple(shown(text) for text in rule.falsepositives),
+        path=shown(rule.path),
+    )
+
+
+def _iso(time: datetime) -> str:
+    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+def _readable(time: datetime) -> str:
+    utc = time.astimezone(UTC)
+    return f"{utc:%a} {utc.day} {utc:%b %Y, %H:%M:%S} UTC"

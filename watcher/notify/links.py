@@ -1,0 +1,105 @@
+"""Where a reader can go on: Discover, ATT&CK, and a rule's references."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, urlsplit
+
+from watcher.model import Hit
+from watcher.notify.text import shown
+
+_TECHNIQUE = re.compile(r"T\d{4}(\.\d{3})?")
+_TACTIC = re.compile(r"TA\d{4}")
+_AROUND = timedelta(minutes=5)
+
+# Source: ATT&CK for Enterprise v19, which split Defense Evasion into Stealth (it kept the number) and
+# Defense Impairment; rules of either time are about.
+_TACTICS = {
+    "reconnaissance": "TA0043",
+    "resource-development": "TA0042",
+    "initial-access": "TA0001",
+    "execution": "TA0002",
+    "persistence": "TA0003",
+    "privilege-escalation": "TA0004",
+    "defense-evasion": "TA0005",
+    "stealth": "TA0005",
+    "defense-impairment": "TA0112",
+    "credential-access": "TA0006",
+    "discovery": "TA0007",
+    "lateral-movement": "TA0008",
+    "collection": "TA0009",
+    "command-and-control": "TA0011",
+    "exfiltration": "TA0010",
+    "impact": "TA0040",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A text and where it leads; the URL is empty where it leads nowhere, or nowhere safe."""
+
+    text: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """The places that settings know of."""
+
+    discover_url: str | None = None  # Kibana or Dashboards, e.g. `https://kibana.example/app/discover`
+
+
+def technique(name: str) -> Link:
+    """Link a technique, e.g. `T1505.004`."""
+    known = _TECHNIQUE.fullmatch(name)
+    return Link(shown(name, 40), f"https://attack.mitre.org/techniques/{name.replace('.', '/')}/" if known else "")
+
+
+def tactic(name: str) -> Link:
+    """Link a tactic by its name, e.g. `persistence`, or by its number, e.g. `ta0003`."""
+    number = _TACTICS.get(name.lower(), name.upper())
+    known = _TACTIC.fullmatch(number)
+    return Link(shown(name, 40), f"https://attack.mitre.org/tactics/{number}/" if known else "")
+
+
+def reference(text: str) -> Link:
+    """Link a rule's reference where it is a web address, and nothing else: no `javascript:`, no `file:`."""
+    return Link(shown(text, 500), text if _is_web(text) else "")
+
+
+def _is_web(text: str) -> bool:
+    if len(text) > 2_000 or any(character.isspace() or not character.isprintable() for character in text):
+        return False
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def discover_link(base_url: str | None, hit: Hit) -> str | None:
+    """Link the event in Discover of Kibana or Dashboards; None without a base URL."""
+    if not base_url:
+        return None
+    event_id = hit.event_id.replace("\\", "\\\\").replace('"', '\\"')
+    found = f"(language:kuery,query:{_rison(f'_id: "{event_id}"')})"
+    span = f"(from:{_rison(_iso(hit.time - _AROUND))},to:{_rison(_iso(hit.time + _AROUND))})"
+    base = base_url.split("#")[0].rstrip("/")
+    if "/data-explorer/" in base:  # Dashboards 2.10 and later keeps the query apart; it migrates the older form too
+        return f"{base}#?_g={_quoted(f'(time:{span})')}&_q={_quoted(f'(filters:!(),query:{found})')}"
+    return f"{base}#/?_g={_quoted(f'(time:{span})')}&_a={_quoted(f'(query:{found})')}"
+
+
+def _rison(text: str) -> str:
+    return "'" + text.replace("!", "!!").replace("'", "!'") + "'"
+
+
+def _quoted(state: str) -> str:
+    # brackets and quotes too: mail programs end a link at them
+    return quote(state, safe=":,")
+
+
+def _iso(time: datetime) -> str:
+    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"

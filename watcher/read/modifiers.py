@@ -1,0 +1,258 @@
+"""A field's modifiers and values → tests.
+
+Source: Sigma specification 2.1, Appendix "Modifiers".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
+from typing import Any
+
+from watcher.model import Cidr, Compare, Empty, Exists, FieldRef, Number, Regex, Test, Text, TimePart, Wildcard
+from watcher.read.text import any_dash, base64, base64_offsets, literal, open_end, open_start, parse_text
+
+_FLAGS = {"i": "i", "ignorecase": "i", "m": "m", "multiline": "m", "s": "s", "dotall": "s"}
+_ENCODINGS = {"wide": "utf-16-le", "utf16le": "utf-16-le", "utf16be": "utf-16-be", "utf16": "utf-16"}
+_COMPARISONS = ("lt", "lte", "gt", "gte")
+_TIME_PARTS = ("minute", "hour", "day", "week", "month", "year")
+_PLACEHOLDER = re.compile(r"%([A-Za-z0-9_.-]+)%")
+
+ALLOWED = tuple(
+    sorted(
+        {
+            *("all", "base64", "base64offset", "cased", "cidr", "contains", "endswith", "exists", "expand"),
+            *("fieldref", "neq", "re", "startswith", "windash"),
+            *_FLAGS,
+            *_ENCODINGS,
+            *_COMPARISONS,
+            *_TIME_PARTS,
+        }
+    )
+)
+
+
+class ModifierError(ValueError):
+    """A modifier does not exist or does not fit its value; the sentence says which do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """Bytes on their way to Base64."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A value as the rule has it, before any modifier."""
+
+    value: Any
+    text: str
+
+
+_Value = _Written | _Encoded | Test
+
+
+def expand(
+    value: Any, text: str, modifiers: Sequence[str], placeholders: Mapping[str, tuple[str, ...]]
+) -> tuple[Test, ...]:
+    """Turn one value into the tests of which any must hold.
+
+    `text` is the value as written. Raises ModifierError where a modifier is unknown or does not fit.
+    """
+    values: tuple[_Value, ...] = (_Written(value, text),)
+    for modifier in modifiers:
+        if modifier in ("all", "neq"):
+            continue
+        step = _STEPS.get(modifier)
+        if step is None:
+            raise ModifierError(f"unknown modifier `{modifier}`; the modifiers are {', '.join(ALLOWED)}")
+        if modifier == "expand":
+            values = tuple(one for each in values for one in _expanded(each, placeholders))
+        else:
+            values = tuple(one for each in values for one in step(each, modifier))
+    return tuple(_settled(each) for each in values)
+
+
+def _settled(value: _Value) -> Test:
+    if isinstance(value, _Encoded):
+        return Text((value.data.decode("utf-8", "surrogateescape"),))
+    if not isinstance(value, _Written):
+        return value
+    if value.value is None or value.value == "":
+        return Empty()
+    if isinstance(value.value, bool):
+        return Text((str(value.value).lower(),))
+    if isinstance(value.value, int | float):
+        return Number(value.value)
+    return parse_text(value.text)
+
+
+def _text(value: _Value, modifier: str) -> Text:
+    if isinstance(value, Text):
+        return value
+    if isinstance(value, _Encoded):
+        return Text((value.data.decode("utf-8", "surrogateescape"),))
+    if isinstance(value, _Written):
+        return parse_text("" if value.value is None else value.text)
+    raise ModifierError(f"`{modifier}` needs a string, not what the modifiers before it made")
+
+
+def _raw(value: _Value, modifier: str) -> str:
+    if isinstance(value, _Written) and value.value is not None:
+        return value.text
+    raise ModifierError(f"`{modifier}` needs a value as written: put it first")
+
+
+def _opened(value: _Value, modifier: str) -> tuple[_Value, ...]:
+    if isinstance(value, Regex):  # a regular expression is searched unanchored
+        return (value,)
+    if isinstance(value, FieldRef):
+        return (replace(value, how=modifier),)
+    text = _text(value, modifier)
+    if modifier != "endswith":
+        text = open_end(text)
+    if modifier != "startswith":
+        text = open_start(text)
+    return (text,)
+
+
+def _regex(value: _Value, modifier: str) -> tuple[_Value, ...]:
+    pattern = _raw(value, modifier)
+    try:
+        re.compile(pattern)
+    except re.error as fault:
+        raise ModifierError(f"`{pattern}` is no regular expression: {fault}") from fault
+    return (Regex(pattern),)
+
+
+def _flag(value: _Value, modifier: str) -> tuple[_Value, ...]:
+    if not isinstance(value, Regex):
+        raise ModifierError(f"`{modifier}` needs `re` before it")
+    return (replace(value, flags="".join(sorted({*value.flags, _FLAGS[modifier]}))),)
+
+
+def _cased(value: _Value, modifier: str) -> tuple[_Value, ...]:
+    if isinstance(value, FieldRef):
+        return (replace(value, cased=True),)
+    return (replace(_text(value, modifier), cased=True),)
+
+
+def _encoded(value: _Value, modifier: str) -> tuple[_Value, ...]:
+    return (_Encoded(_plain(value, modifier).encode(_ENCODINGS[modifier])),)
+
+
+def _plain(value: _Value, modifier: str) -> str:
+    text = literal(_text(value, modifier))
+    if text is None:
+        raise ModifierError(f"`{modifier}` cannot encode wildcards")
+    return text
+
+
+def _bytes(value: _Value, modifier: str) -> bytes:
+    return value.data if isinstance(value, _Encoded) else _plain(value, modifier).encode()
+
+
+def _base64(value: _Value, modifier: str) -> tuple[_Value, ...]:
+    return (base64(_bytes(value, modifier)),)
+
+
+def _base64_offset(value: _Value, modifier: str) -> tuple[_Value, ...]:
+    return base64_offsets(_bytes(value, modifier))
+
+
+def _windash(value: _Value, modifier: str) -> tuple[_Value, ...]:
+    return (any_dash(_text(value, modifier)),)
+
+
+def _cidr(value: _Value, modifier: str) -> tuple[_Value, ...]:
+    try:
+        return (Cidr(ip_network(_raw(value, modifier).strip(), strict=False)),)
+    except ValueError as fault:
+        raise ModifierError(f"`cidr` needs a network such as `10.0.0.0/8`: {fault}") from fault
+
+
+def number(text: str) -> int | float:
+    """Read a number as rules and events write it: decimal, or hexadecimal behind `0x`."""
+    stripped = text.strip()
+    try:
+        return int(stripped, 16) if stripped.lower().startswith(("0x", "-0x")) else int(stripped)
+    except ValueError:
+        return float(stripped)
+
+
+def _numeric(value: _Value, modifier: str) -> int | float:
+    if isinstance(value, _Written):
+        if isinstance(value.value, int | float) and not isinstance(value.value, bool):
+            return value.value
+        try:
+            return number(value.text)
+        except ValueError:
+            pass
+    raise ModifierError(f"`{modifier}` needs a number")
+
+
+def _comparison(value: _Value, modifier: str) -> tuple[_Value, ...]:
+    return (Compare(modifier, _numeric(value, modifier)),)
+
+
+def _time_part(value: _Value, modifier: str) -> tuple[_Value, ...]:
+    if isinstance(value, Compare) and isinstance(value.bound, int):
+        return (TimePart(modifier, value.bound, value.operator),)
+    wanted = _numeric(value, modifier)
+    if not isinstance(wanted, int):
+        raise ModifierError(f"`{modifier}` needs a whole number")
+    return (TimePart(modifier, wanted),)
+
+
+def _exists(value: _Value, modifier: str) -> tuple[_Value, ...]:
+    written = _raw(value, modifier).strip().lower()
+    if written in ("true", "yes", "on", "1"):
+        return (Exists(expected=True),)
+    if written in ("false", "no", "off", "0"):
+        return (Exists(expected=False),)
+    raise ModifierError("`exists` needs `true` or `false`")
+
+
+def _fieldref(value: _Value, modifier: str) -> tuple[_Value, ...]:
+    if not isinstance(value, Text):
+        return (FieldRef(_raw(value, modifier).strip()),)
+    # after `contains`, `startswith` or `endswith` the wildcards tell which it was
+    ends, starts = value.parts[:1] == (Wildcard.ANY,), value.parts[-1:] == (Wildcard.ANY,)
+    how = "contains" if starts and ends else "startswith" if starts else "endswith" if ends else "equals"
+    name = "".join(part for part in value.parts if not isinstance(part, Wildcard))
+    return (FieldRef(name, how, value.cased),)
+
+
+def _expanded(value: _Value, placeholders: Mapping[str, tuple[str, ...]]) -> tuple[_Value, ...]:
+    written = _raw(value, "expand") if isinstance(value, _Written) else str(_text(value, "expand"))
+    found = _PLACEHOLDER.search(written)
+    if found is None:
+        return (value,)
+    if found[1] not in placeholders:
+        raise ModifierError(f"the placeholder `%{found[1]}%` has no values; give them in settings under `placeholders`")
+    made = (written[: found.start()] + one + written[found.end() :] for one in placeholders[found[1]])
+    return tuple(one for text in made for one in _expanded(_Written(text, text), placeholders))
+
+
+_Step = Callable[[_Value, str], tuple[_Value, ...]]
+
+_STEPS: Mapping[str, _Step] = {
+    **dict.fromkeys(("contains", "startswith", "endswith"), _opened),
+    **dict.fromkeys(_FLAGS, _flag),
+    **dict.fromkeys(_ENCODINGS, _encoded),
+    **dict.fromkeys(_COMPARISONS, _comparison),
+    **dict.fromkeys(_TIME_PARTS, _time_part),
+    "re": _regex,
+    "cased": _cased,
+    "base64": _base64,
+    "base64offset": _base64_offset,
+    "windash": _windash,
+    "cidr": _cidr,
+    "exists": _exists,
+    "fieldref": _fieldref,
+    "expand": lambda value, _: (value,),
+}

@@ -1,0 +1,94 @@
+"""The strings of a rule: escapes, wildcards and encodings.
+
+Source: Sigma specification 2.1, "Escaping" and Appendix "Modifiers".
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+
+from watcher.model import Text, Wildcard
+
+_SPECIAL = {"*": Wildcard.ANY, "?": Wildcard.ONE}
+_DASH = re.compile(r"\B[-/]\b")
+
+
+def parse_text(written: str) -> Text:
+    r"""Read a string: `*` and `?` are wildcards, `\` escapes only them and itself."""
+    parts: list[str | Wildcard] = []
+    literal: list[str] = []
+    position = 0
+    while position < len(written):
+        character = written[position]
+        following = written[position + 1 : position + 2]
+        if character == "\\" and following and following in "\\*?":
+            literal.append(following)
+            position += 2
+            continue
+        if character in _SPECIAL:
+            if literal:
+                parts.append("".join(literal))
+                literal = []
+            parts.append(_SPECIAL[character])
+        else:
+            literal.append(character)
+        position += 1
+    if literal:
+        parts.append("".join(literal))
+    return Text(tuple(parts))
+
+
+def open_start(text: Text) -> Text:
+    """Let anything stand before the text."""
+    if text.parts[:1] == (Wildcard.ANY,):
+        return text
+    return Text((Wildcard.ANY, *text.parts), text.cased)
+
+
+def open_end(text: Text) -> Text:
+    """Let anything stand after the text."""
+    if text.parts[-1:] == (Wildcard.ANY,):
+        return text
+    return Text((*text.parts, Wildcard.ANY), text.cased)
+
+
+def any_dash(text: Text) -> Text:
+    """Let every dash or slash that starts a word stand for all the characters that Windows takes for a dash."""
+    parts: list[str | Wildcard] = []
+    for part in text.parts:
+        if isinstance(part, Wildcard):
+            parts.append(part)
+            continue
+        start = 0
+        for found in _DASH.finditer(part):
+            if found.start() > start:
+                parts.append(part[start : found.start()])
+            parts.append(Wildcard.DASH)
+            start = found.end()
+        if start < len(part):
+            parts.append(part[start:])
+    return Text(tuple(parts), text.cased)
+
+
+def literal(text: Text) -> str | None:
+    """Give the text where it has no wildcard, else None."""
+    if any(isinstance(part, Wildcard) for part in text.parts):
+        return None
+    return "".join(part for part in text.parts if isinstance(part, str))
+
+
+def base64(data: bytes) -> Text:
+    """Give the Base64 form of some bytes."""
+    return Text((b64encode(data).decode(),))
+
+
+def base64_offsets(data: bytes) -> tuple[Text, ...]:
+    """Give the three forms that some bytes take inside a longer Base64 text, without the characters that vary."""
+    forms = []
+    for offset in range(3):
+        encoded = b64encode(b" " * offset + data).decode()
+        start = (0, 2, 3)[offset]
+        end = (None, -3, -2)[(len(data) + offset) % 3]
+        forms.append(Text((encoded[start:end],)))
+    return tuple(forms)
