@@ -11,28 +11,28 @@ import pytest
 
 @pytest.fixture(scope="session")
 def opensearch() -> Iterator[engines.Running]:
-    """An open OpenSearch."""
+    """Run an open OpenSearch for the whole session."""
     with engines.opensearch() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def elasticsearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Running]:
-    """An Elasticsearch with TLS and users."""
+    """Run an Elasticsearch with TLS and users for the whole session."""
     with engines.elasticsearch(tmp_path_factory.mktemp("tls")) as running:
         yield running
 
 
 @pytest.fixture(scope="session", params=["opensearch", "elasticsearch"])
 def engine(request: pytest.FixtureRequest) -> engines.Running:
-    """Each engine in turn."""
+    """Give each engine in turn."""
     running: engines.Running = request.getfixturevalue(request.param)
     return running
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of example events and rules beside the project."""
+    """Find the folder of example events and rules beside the project."""
     folder = Path(__file__).parents[2] / "shared" / "data"
     if not folder.is_dir():
         pytest.skip("../shared/data is absent")

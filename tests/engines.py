@@ -10,26 +10,28 @@ from pathlib import Path
 
 import trustme
 
-from watcher.cluster.local import ELASTICSEARCH, OPENSEARCH, Node, Security, Tls, User, default_cache, start
+from watcher.cluster.local import ELASTICSEARCH, OPENSEARCH, Node, Runtime, Security, Tls, User, default_cache, start
 from watcher.settings import Cluster, Secret
 
+# The least that watcher's own requests need; tests/cluster/test_local.py makes each of them.
 ROLES = """\
 watcher_sidecar_reader:
   cluster: [monitor]
   indices:
     - names: ["winlogbeat-*"]
-      privileges: [read, view_index_metadata, monitor]
+      privileges: [read, view_index_metadata]
 watcher_sidecar_writer:
   cluster: [monitor, manage_index_templates]
   indices:
     - names: ["watcher-*"]
-      privileges: [read, write, create_index, view_index_metadata, maintenance]
+      privileges: [read, index, create_index, maintenance, view_index_metadata]
 """
 
 ADMIN = User(name="admin", password="admin-password", roles=("superuser",))
-WATCHER = User(
-    name="watcher", password="watcher-password", roles=("watcher_sidecar_reader", "watcher_sidecar_writer")
-)
+WATCHER = User(name="watcher", password="watcher-password", roles=("watcher_sidecar_reader", "watcher_sidecar_writer"))
+
+# The quick compiler alone: half the work at the start of a Java that lives for a minute.
+RUNTIME = Runtime(options="-Xms512m -Xmx1g -XX:TieredStopAtLevel=1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +45,11 @@ class Running:
     password: str | None = None
 
     def cluster(self) -> Cluster:
-        """Settings that reach the node as watcher's own user."""
+        """Give the settings that reach the node as watcher's own user."""
         return self._as(self.username, self.password)
 
     def admin(self) -> Cluster:
-        """Settings that reach the node as somebody who may do everything."""
+        """Give the settings that reach the node as somebody who may do everything."""
         return self._as(ADMIN.name, ADMIN.password) if self.username else self.cluster()
 
     def _as(self, name: str | None, password: str | None) -> Cluster:
@@ -61,17 +63,19 @@ class Running:
 
 @contextmanager
 def opensearch() -> Iterator[Running]:
-    """An open OpenSearch."""
-    with start(OPENSEARCH, cache=default_cache(os.environ), progress=_quiet) as node:
+    """Run an open OpenSearch."""
+    with start(OPENSEARCH, cache=default_cache(os.environ), progress=quiet, runtime=RUNTIME) as node:
         yield Running(node=node, url=node.url)
 
 
 @contextmanager
 def elasticsearch(folder: Path) -> Iterator[Running]:
-    """An Elasticsearch over TLS that lets in two users; the folder gets its certificates."""
+    """Run an Elasticsearch over TLS that lets in two users; the folder gets its certificates."""
     tls = certificates(folder)
     security = Security(tls=tls, users=(ADMIN, WATCHER), roles=ROLES)
-    with start(ELASTICSEARCH, cache=default_cache(os.environ), progress=_quiet, security=security) as node:
+    with start(
+        ELASTICSEARCH, cache=default_cache(os.environ), progress=quiet, security=security, runtime=RUNTIME
+    ) as node:
         yield Running(node=node, url=node.url, ca=tls.ca, username=WATCHER.name, password=WATCHER.password)
 
 
@@ -87,5 +91,5 @@ def certificates(folder: Path) -> Tls:
     return tls
 
 
-def _quiet(_stage: str, _fraction: float | None) -> None:
+def quiet(_stage: str, _fraction: float | None) -> None:
     """Say nothing: pytest holds the terminal."""

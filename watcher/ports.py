@@ -30,6 +30,7 @@ class FieldType:
     ignore_above: int | None = None  # longer values are in `_source` but not in the index
     path: str | None = None  # of an alias: the path it points to
     value: str | None = None  # of a constant_keyword: its value
+    analyzer: str | None = None  # of a text: its analyzer where the mapping names one, else the standard one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,16 @@ class Log:
     opcode: str = "Info"
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of event of a log."""
+
+    log: Log
+    code: str
+    task: str = ""
+    version: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """Where and when something was logged."""
@@ -103,11 +113,25 @@ def stamp(time: datetime) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
 
 
-def document(log: Log, code: str, seen: Seen, *, task: str, data: Data, message: str, version: int = 0) -> Event:
-    """Make the whole document of one event."""
+def document(kind: Kind, seen: Seen, data: Data, message: str) -> Event:
+    """Make the whole document of one event; values that are empty are left out, as Winlogbeat does."""
+    return {
+        "@timestamp": stamp(seen.time),
+        "event": _event(kind, seen),
+        "host": {"name": seen.host},
+        "log": {"level": kind.log.level},
+        "message": message,
+        "winlog": _winlog(kind, seen) | {"event_data": {name: value for name, value in data.items() if value}},
+        "agent": _agent(seen),
+        "ecs": {"version": "8.0.0"},
+    }
+
+
+def _winlog(kind: Kind, seen: Seen) -> Event:
+    log = kind.log
     winlog: Event = {
         "channel": log.channel,
-        "event_id": code,
+        "event_id": kind.code,
         "provider_name": log.provider,
         "provider_guid": log.guid,
         "api": "wineventlog",
@@ -115,40 +139,30 @@ def document(log: Log, code: str, seen: Seen, *, task: str, data: Data, message:
         "computer_name": seen.host,
         "opcode": log.opcode,
         "process": {"pid": seen.pid, "thread": {"id": seen.pid + 12}},
-        "event_data": {name: value for name, value in data.items() if value != ""},
     }
-    if log.keywords:
-        winlog["keywords"] = list(log.keywords)
-    if task:
-        winlog["task"] = task
-    if version:
-        winlog["version"] = version
     if log.user == "S-1-5-18":
         winlog["user"] = {"identifier": log.user, "name": "SYSTEM", "domain": "NT AUTHORITY", "type": "User"}
     elif log.user:
         winlog["user"] = {"identifier": log.user, "name": "jdoe", "domain": "CORP", "type": "User"}
-    return {
-        "@timestamp": stamp(seen.time),
-        "event": _event(log, code, seen, task),
-        "host": {"name": seen.host},
-        "log": {"level": log.level},
-        "message": message,
-        "winlog": winlog,
-        "agent": _agent(seen),
-        "ecs": {"version": "8.0.0"},
-    }
+    named = {"keywords": list(log.keywords), "task": kind.task, "version": kind.version}
+    return winlog | {name: value for name, value in named.items() if value}
 
 
-def _event(log: Log, code: str, seen: Seen, task: str) -> Event:
-    event = {"code": code, "kind": "event", "provider": log.provider, "created": stamp(seen.time)}
+def _event(kind: Kind, seen: Seen) -> Event:
+    event = {"code": kind.code, "kind": "event", "provider": kind.log.provider, "created": stamp(seen.time)}
+    if kind.task:
+        event["action"] = kind.task
     outcomes = {"Audit Success": "success", "Audit Failure": "failure"}
-    event |= {"outcome": outcomes[word] for word in log.keywords if word in outcomes}
-    return event | ({"action": task} if task else {})
+    for word in set(kind.log.keywords) & set(outcomes):
+        event["outcome"] = outcomes[word]
+    return event
 
 
 def _agent(seen: Seen) -> Event:
     digest = hashlib.sha256(seen.host.encode()).hexdigest()
-    identifiers = [f"{part[:8]}-{part[8:12]}-4{part[13:16]}-8{part[17:20]}-{part[20:32]}" for part in (digest[:32], digest[32:])]
+    identifiers = [
+        f"{part[:8]}-{part[8:12]}-4{part[13:16]}-8{part[17:20]}-{part[20:32]}" for part in (digest[:32], digest[32:])
+    ]
     return {
         "type": "winlogbeat",
         "version": "8.19.0",
@@ -164,7 +178,7 @@ def sysmon(seen: Seen, code: str, data: Data) -> Event:
     utc = stamp(seen.time).replace("T", " ").removesuffix("Z")
     whole = {"RuleName": "-", "UtcTime": utc, **data}
     text = "\n".join([f"{headline}:", *(f"{name}: {value}" for name, value in whole.items())])
-    return document(SYSMON, code, seen, task=f"{headline} (rule: {rule})", data=whole, message=text, version=version)
+    return document(Kind(SYSMON, code, f"{headline} (rule: {rule})", version), seen, whole, text)
 
 
 def rendered(first: str, *sections: Section) -> str:
@@ -180,88 +194,6 @@ def hashes(path: str) -> str:
     """Give the hash list that Sysmon would write for a file."""
     digest = hashlib.sha512(path.lower().encode()).hexdigest().upper()
     return f"MD5={digest[:32]},SHA256={digest[32:96]},IMPHASH={digest[96:128]}"
-
-
-def process_created(
-    seen: Seen,
-    image: str,
-    command_line: str,
-    *,
-    parent: str,
-    parent_command_line: str = "",
-    user: str = "CORP\\jdoe",
-    original: str = "",
-) -> Event:
-    """Make Sysmon 1."""
-    is_system = user == SYSTEM
-    name = image.rsplit("\\", 1)[-1]
-    data = {
-        "ProcessGuid": seen.guid(command_line),
-        "ProcessId": seen.number(command_line),
-        "Image": image,
-        "FileVersion": "10.0.20348.1 (WinBuild.160101.0800)",
-        "Description": name.removesuffix(".exe"),
-        "Product": "Microsoft® Windows® Operating System",
-        "Company": "Microsoft Corporation",
-        "OriginalFileName": original or name,
-        "CommandLine": command_line,
-        "CurrentDirectory": "C:\\Windows\\system32\\" if is_system else f"C:\\Users\\{user.split(chr(92))[1]}\\",
-        "User": user,
-        "LogonGuid": seen.guid(user),
-        "LogonId": "0x3e7" if is_system else "0x6f3a1c",
-        "TerminalSessionId": "0" if is_system else "2",
-        "IntegrityLevel": "System" if is_system else "Medium",
-        "Hashes": hashes(image),
-        "ParentProcessGuid": seen.guid(parent),
-        "ParentProcessId": seen.number(parent),
-        "ParentImage": parent,
-        "ParentCommandLine": parent_command_line or parent,
-        "ParentUser": user,
-    }
-    return sysmon(seen, "1", data)
-
-
-def process_audited(seen: Seen, image: str, command_line: str, *, parent: str, user: str = "CORP\\jdoe") -> Event:
-    """Make Security 4688."""
-    domain, name = user.split("\\")
-    is_system = user == SYSTEM
-    sid = "S-1-5-18" if is_system else f"{DOMAIN_SID}-1108"
-    account = f"{seen.short}$" if is_system else name
-    data = {
-        "SubjectUserSid": sid,
-        "SubjectUserName": account,
-        "SubjectDomainName": "CORP" if is_system else domain,
-        "SubjectLogonId": "0x3e7" if is_system else "0x6f3a1c",
-        "NewProcessId": hex(int(seen.number(command_line))),
-        "NewProcessName": image,
-        "TokenElevationType": "%%1936" if is_system else "%%1937",
-        "ProcessId": hex(int(seen.number(parent))),
-        "CommandLine": command_line,
-        "TargetUserSid": "S-1-0-0",
-        "TargetUserName": "-",
-        "TargetDomainName": "-",
-        "TargetLogonId": "0x0",
-        "ParentProcessName": parent,
-        "MandatoryLabel": "S-1-16-16384" if is_system else "S-1-16-12288",
-    }
-    text = rendered(
-        "A new process has been created.",
-        subject(data, "Creator Subject"),
-        ("Target Subject", {"Security ID": "S-1-0-0", "Account Name": "-", "Account Domain": "-", "Logon ID": "0x0"}),
-        (
-            "Process Information",
-            {
-                "New Process ID": data["NewProcessId"],
-                "New Process Name": image,
-                "Token Elevation Type": data["TokenElevationType"],
-                "Mandatory Label": data["MandatoryLabel"],
-                "Creator Process ID": data["ProcessId"],
-                "Creator Process Name": parent,
-                "Process Command Line": command_line,
-            },
-        ),
-    )
-    return document(SECURITY, "4688", seen, task="Process Creation", data=data, message=text, version=2)
 
 
 def subject(data: Data, title: str = "Subject") -> Section:
@@ -286,7 +218,7 @@ def service_installed(seen: Seen, name: str, image_path: str, *, start: str = "d
     labels = ("Service Name", "Service File Name", "Service Type", "Service Start Type", "Service Account")
     lines = [f"{label}:  {value}" for label, value in zip(labels, data.values(), strict=True)]
     text = "A service was installed in the system.\n\n" + "\n".join(lines)
-    return document(SERVICES, "7045", seen, task="", data=data, message=text)
+    return document(Kind(SERVICES, "7045"), seen, data, text)
 
 
 def script_block(seen: Seen, text: str, *, path: str = "") -> Event:
@@ -300,6 +232,4 @@ def script_block(seen: Seen, text: str, *, path: str = "") -> Event:
         "Path": path,
     }
     message = f"Creating Scriptblock text (1 of 1):\n{text}\n\nScriptBlock ID: {identifier}\nPath: {path}"
-    return document(
-        POWERSHELL, "4104", seen, task="Execute a Remote Command", data=data, message=message, version=1
-    )
+    return document(Kind(POWERSHELL, "4104", "Execute a Remote Command", 1), seen, data, message)

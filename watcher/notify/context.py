@@ -10,7 +10,7 @@ from typing import Any
 from watcher.model import Alert, Rule, Window
 from watcher.notify import event as reading
 from watcher.notify.links import Link, Links, discover_link, reference, tactic, technique
-from watcher.notify.text import shown
+from watcher.notify.text import iso, shown
 
 
 def _help(text: str) -> Any:
@@ -39,7 +39,7 @@ class AboutRule:
 class Context:
     """What the templates of an alert may use; a value that is missing is the empty string."""
 
-    rule: AboutRule = _help("the rule that matched, see below")
+    rule: AboutRule = field(metadata={"help": "the rule that matched, see below"})
     host: str = _help("the computer that wrote the event")
     user: str = _help("the account, as `DOMAIN\\name`")
     process: str = _help("the program's path")
@@ -66,7 +66,7 @@ class Context:
 class Storm:
     """What the `storm.*` templates may use: one message in place of many."""
 
-    rule: AboutRule = _help("the rule that matched so often, see below")
+    rule: AboutRule = field(metadata={"help": "the rule that matched so often, see below"})
     count: int = _help("how many further alerts there are")
     since: str = _help("when the first of them happened, in UTC, ISO 8601")
     until: str = _help("when the last of them happened, in UTC, ISO 8601")
@@ -91,7 +91,7 @@ def context(alert: Alert, *, links: Links) -> Context:
         command_line=reading.first(found, reading.COMMAND_LINE),
         parent_process=reading.first(found, reading.PARENT),
         parent_command_line=reading.first(found, reading.PARENT_COMMAND_LINE),
-        time=_iso(hit.time),
+        time=iso(hit.time),
         time_readable=_readable(hit.time),
         log_channel=reading.first(found, reading.CHANNEL),
         event_code=reading.first(found, reading.CODE),
@@ -113,8 +113,8 @@ def storm(rule: Rule, *, digest: str, count: int, window: Window, keys: tuple[st
     return Storm(
         rule=about(rule),
         count=count,
-        since=_iso(window.start),
-        until=_iso(window.end),
+        since=iso(window.start),
+        until=iso(window.end),
         keys=tuple(shown(key, 200) for key in dict.fromkeys(keys))[:50],
         alert_id=digest,
     )
@@ -136,10 +136,6 @@ def about(rule: Rule) -> AboutRule:
         falsepositives=tuple(shown(text) for text in rule.falsepositives),
         path=shown(rule.path),
     )
-
-
-def _iso(time: datetime) -> str:
-    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def _readable(time: datetime) -> str:

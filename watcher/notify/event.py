@@ -17,7 +17,13 @@ _DATA = "winlog.event_data."
 _DETAILS = (_DATA, "winlog.user_data.", "file.", "registry.", "dns.", "source.", "destination.", "powershell.")
 
 HOST = ("host.name", "winlog.computer_name", "host.hostname")
-PROCESS = ("process.executable", f"{_DATA}Image", f"{_DATA}NewProcessName", f"{_DATA}ProcessName", f"{_DATA}SourceImage")
+PROCESS = (
+    "process.executable",
+    f"{_DATA}Image",
+    f"{_DATA}NewProcessName",
+    f"{_DATA}ProcessName",
+    f"{_DATA}SourceImage",
+)
 COMMAND_LINE = ("process.command_line", f"{_DATA}CommandLine")
 PARENT = ("process.parent.executable", f"{_DATA}ParentImage", f"{_DATA}ParentProcessName")
 PARENT_COMMAND_LINE = ("process.parent.command_line", f"{_DATA}ParentCommandLine")
@@ -63,7 +69,7 @@ def first(found: Texts, paths: tuple[str, ...]) -> str:
 
 
 def user(found: Texts) -> str:
-    """Name the account, as `DOMAIN\\name` where the domain is known."""
+    """Name the account, with its domain where that is known."""
     for domain, name in _USERS:
         account = first(found, (name,))
         if account:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from urllib.parse import quote, urlsplit
 
 from watcher.model import Hit
-from watcher.notify.text import shown
+from watcher.notify.text import iso, shown
 
 _TECHNIQUE = re.compile(r"T\d{4}(\.\d{3})?")
 _TACTIC = re.compile(r"TA\d{4}")
@@ -84,8 +84,9 @@ def discover_link(base_url: str | None, hit: Hit) -> str | None:
     if not base_url:
         return None
     event_id = hit.event_id.replace("\\", "\\\\").replace('"', '\\"')
-    found = f"(language:kuery,query:{_rison(f'_id: "{event_id}"')})"
-    span = f"(from:{_rison(_iso(hit.time - _AROUND))},to:{_rison(_iso(hit.time + _AROUND))})"
+    wanted = f'_id: "{event_id}"'
+    found = f"(language:kuery,query:{_rison(wanted)})"
+    span = f"(from:{_rison(iso(hit.time - _AROUND))},to:{_rison(iso(hit.time + _AROUND))})"
     base = base_url.split("#")[0].rstrip("/")
     if "/data-explorer/" in base:  # Dashboards 2.10 and later keeps the query apart; it migrates the older form too
         return f"{base}#?_g={_quoted(f'(time:{span})')}&_q={_quoted(f'(filters:!(),query:{found})')}"
@@ -99,7 +100,3 @@ def _rison(text: str) -> str:
 def _quoted(state: str) -> str:
     # brackets and quotes too: mail programs end a link at them
     return quote(state, safe=":,")
-
-
-def _iso(time: datetime) -> str:
-    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"

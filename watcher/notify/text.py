@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from bisect import bisect_right
+from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any
 
 LONGEST = 4_000
@@ -37,31 +40,45 @@ def cut(text: str, limit: int = LONGEST) -> str:
     """Shorten text to a limit, saying how many characters are missing."""
     if len(text) <= limit:
         return text
-    said = f"… ({len(text):,} more characters)"  # as long as the real one, or longer
-    kept = max(limit - len(said), 0)
-    return f"{text[:kept]}… ({len(text) - kept:,} more characters)"[:limit]
+    kept = max(limit - len(_missing(len(text))), 0)
+    return f"{text[:kept]}{_missing(len(text) - kept)}"[:limit]
 
 
 def shown(value: Any, limit: int = LONGEST) -> str:
-    """Show any JSON value as text of bounded length; None is the empty string."""
+    """Show any JSON value as visible text of bounded length; None is the empty string."""
     if value is None:
         return ""
     if isinstance(value, str):
-        return cut(visible(value[: limit * 2]), limit) if len(value) <= limit else _cut_early(value, limit)
+        return _bounded(value, limit)
     if isinstance(value, list | tuple):
         return cut(", ".join(shown(entry, limit) for entry in value), limit)
-    return cut(visible(json.dumps(value, ensure_ascii=False, default=str)), limit)
+    return _bounded(json.dumps(value, ensure_ascii=False, default=str), limit)
 
 
-def _cut_early(text: str, limit: int) -> str:
-    # the count is of the characters as they were written, before any became a code point
-    kept = max(limit - len(f"… ({len(text):,} more characters)"), 0)
-    return f"{cut(visible(text[:kept]), kept)}… ({len(text) - kept:,} more characters)"
+def _bounded(text: str, limit: int) -> str:
+    if len(text) <= limit and len(whole := visible(text)) <= limit:
+        return whole
+    # the count is of the characters as they were sent, before any became a code point
+    text = text.replace("\r\n", "\n")
+    room = limit - len(_missing(len(text)))
+    seen = [_seen(character) for character in text[: max(room, 0)]]
+    ends = list(accumulate(map(len, seen)))
+    kept = bisect_right(ends, room)
+    return "".join(seen[:kept]) + _missing(len(text) - kept)
+
+
+def _missing(count: int) -> str:
+    return f"… ({count:,} more characters)"
 
 
 def oneline(text: str, limit: int = 200) -> str:
     """Make one line: breaks and runs of blanks become one blank, control characters become visible."""
-    return cut(visible(" ".join(text.split())), limit)
+    return shown(" ".join(text.split()), limit)
+
+
+def iso(time: datetime) -> str:
+    """Write a time as ISO 8601 in UTC, with milliseconds."""
+    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def mrkdwn(text: str) -> str:

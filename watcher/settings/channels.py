@@ -67,7 +67,7 @@ def _slack(name: str, section: Section) -> Channel:
 def _apprise(name: str, section: Section) -> Channel:
     return AppriseChannel(
         name=name,
-        url=_address(section, "url", r"[A-Za-z0-9]+://\S+", "msteams://…, as Apprise documents it for each service"),
+        url=_address(section, "url", r"[A-Za-z0-9]+://\S+", "ntfys://ntfy.example/alerts"),
         operator=section.take("operator", truth, _APPRISE.operator),
     )
 
@@ -76,7 +76,8 @@ def _address(section: Section, key: str, pattern: str, example: str) -> Secret:
     """Read an address that is itself a secret; no error shows it."""
     found = section.secret(key)
     if found is None:
-        section.missing(key, f"give it, or `{key}_file`")
+        if not section.has(f"{key}_file"):  # else it is noted already that the file cannot be read
+            section.missing(key, f"give it, or `{key}_file`")
         return _NO_SECRET
     if not re.fullmatch(pattern, found.value):
         place = section.place_of(key)

@@ -11,7 +11,7 @@ from watcher.read.document import MapNode, ScalarNode, Value, read_documents
 from watcher.settings.channels import channels
 from watcher.settings.nouns import Cluster, LogSourceMapping, Settings, Source, StateSettings
 from watcher.settings.rules import folders, selectors
-from watcher.settings.section import FaultySettingsError, Reading, Section, filled
+from watcher.settings.section import FaultySettingsError, Reading, Section, about, filled
 from watcher.settings.values import (
     choice,
     duration,
@@ -33,12 +33,14 @@ ENVIRONMENT = {
     "hosts": "WATCHER_URL",
     "username": "WATCHER_USERNAME",
     "password": "WATCHER_PASSWORD",
+    "password_file": "WATCHER_PASSWORD_FILE",
     "api_key": "WATCHER_API_KEY",
+    "api_key_file": "WATCHER_API_KEY_FILE",
     "ca_certs": "WATCHER_CA_CERTS",
 }
 """The variables that stand in for what `cluster` of the file does not say."""
 
-_CREDENTIALS = ("username", "password", "api_key")
+_CREDENTIALS = ("username", "password", "password_file", "api_key", "api_key_file")
 _CLUSTER = Cluster()
 _STATE = StateSettings()
 _SOURCE = Source()
@@ -129,7 +131,7 @@ def _unique_sources(made: Settings, root: Section) -> None:
 
 def _add_environment(section: Section, environ: Mapping[str, str]) -> None:
     """Let the environment say what the file does not; credentials only where the file gives none of them."""
-    own_credentials = any(section.has(key) or section.has(f"{key}_file") for key in _CREDENTIALS)
+    own_credentials = any(section.has(key) for key in _CREDENTIALS)
     for key, variable in ENVIRONMENT.items():
         value = environ.get(variable, "")
         if value and not section.has(key) and not (key in _CREDENTIALS and own_credentials):
@@ -200,7 +202,7 @@ def _fields(section: Section) -> Iterator[tuple[str, tuple[str, ...]]]:
         try:
             yield entry.key_text, some(line)(entry.value)
         except SettingsError as fault:
-            section.reading.note(fault)
+            section.reading.note(about(fault, f"{section.path('fields')}.{entry.key_text}"))
 
 
 def _logsource(section: Section) -> LogSourceMapping:

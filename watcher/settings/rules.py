@@ -47,7 +47,9 @@ def _folder(reading: Reading) -> Reader[Folder]:
 def _name_of(path: Path, node: Value) -> str:
     last = path.resolve().name
     if not is_name(last):
-        raise invalid(node.place, f"`{last}` is no name for a folder of rules", "write `{name: own, path: …}`")
+        raise invalid(
+            node.place, f"the path `{path}` gives its folder of rules no name", "write `{name: own, path: …}`"
+        )
     return last
 
 

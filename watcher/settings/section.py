@@ -96,7 +96,7 @@ class Section:
         try:
             return reader(node)
         except SettingsError as fault:
-            self.reading.note(_about(fault, self.path(key)))
+            self.reading.note(about(fault, self.path(key)))
             return default
 
     def need(self, key: str, reader: Reader[T], stand_in: T) -> T:
@@ -203,7 +203,8 @@ def note_duplicates(node: MapNode, where: str, reading: Reading) -> None:
             reading.note(invalid(entry.key_place, message, "keep one of them", "duplicate-key"))
 
 
-def _about(fault: SettingsError, path: str) -> SettingsError:
+def about(fault: SettingsError, path: str) -> SettingsError:
+    """Put the path of the key before what is wrong with its value."""
     return SettingsError(f"`{path}`: {fault.message}", place=fault.place, fix=fault.fix, code=fault.code)
 
 

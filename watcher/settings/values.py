@@ -36,7 +36,9 @@ def shown(node: Value) -> str:
     """Name what was found, a single value as it was written."""
     if isinstance(node, MapNode):
         return "a map"
-    return "a list" if isinstance(node, ListNode) else f"`{node.text}`"
+    if isinstance(node, ListNode):
+        return "a list"
+    return f"`{node.text}`" if node.text else "nothing"
 
 
 def unset(node: Value | None) -> bool:

@@ -9,6 +9,7 @@ Sources: Winlogbeat's documentation of its modules and exported fields, ECS 8.17
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -300,6 +301,7 @@ _MOVED: Mapping[str, tuple[_Moved, ...]] = {
     ),
 }
 
+_WORD_EDGE = re.compile(r"(?<=[a-z])(?=[A-Z])")  # `ThreatName` is written `Threat Name` by Defender
 _SHELL_LINES = (
     "HostApplication",
     "HostName",
@@ -342,10 +344,10 @@ def reading(field: str, where: Where) -> Reading:
 
 
 def _fallback(field: str) -> tuple[str, ...]:
-    system = _SYSTEM.get(field, ())
-    joined = field.replace(" ", "")
-    spaced = tuple(f"{prefix}{joined}" for prefix in DATA) if joined != field else ()
-    return (*system, *spaced)
+    """Give the System field of that name, and the data fields whose names differ by spaces alone."""
+    names = {field.replace(" ", ""), _WORD_EDGE.sub(" ", field)} - {field}
+    spaced = tuple(f"{prefix}{name}" for name in sorted(names) for prefix in DATA)
+    return (*_SYSTEM.get(field, ()), *spaced)
 
 
 def _unique(paths: Iterable[str]) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ class Account:
         resolved = folder.resolve()
         return all(self._may_enter(step) for step in (resolved, *resolved.parents) if step.exists())
 
-    def owns(self, folder: Path) -> None:
+    def own(self, folder: Path) -> None:
         """Hand a folder with everything in it over to this user."""
         if self.uid == os.geteuid():
             return
@@ -62,3 +62,18 @@ def base(cache: Path, account: Account) -> Path:
     if account.uid == os.geteuid() or account.reaches(cache):
         return cache
     return ROOT_CACHE
+
+
+def give(account: Account, data: Path) -> None:
+    """Make a data folder that the engine may write; one that holds something else is refused, not taken over."""
+    data.mkdir(parents=True, exist_ok=True)
+    if account.uid == os.geteuid():
+        return
+    if not account.reaches(data):
+        raise WatcherError(
+            f"`{data}` lies where the user `{account.name}` cannot go, and an engine runs as that user because it "
+            "refuses to run as root; choose a folder whose parents everybody may enter"
+        )
+    if data.stat().st_uid != account.uid and any(data.iterdir()):
+        raise WatcherError(f"`{data}` holds files of somebody else; choose an empty folder for the data of an engine")
+    os.chown(data, account.uid, account.gid)

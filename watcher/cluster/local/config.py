@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from watcher.cluster.local.engine import ELASTICSEARCH, Engine, Security, User
+from watcher.cluster.local.engine import ELASTICSEARCH, Security, User
 from watcher.cluster.local.java import VECTORS, Java
+from watcher.cluster.local.setup import Setup
 
 _LOGGING = """\
 status = error
@@ -27,19 +28,18 @@ logger.deprecation.level = off
 """
 
 
-def write(folder: Path, *, engine: Engine, home: Path, java: Java, data: Path, security: Security | None) -> None:
-    """Write everything that the engine reads at its start; data and logs go beside the folder."""
+def write(setup: Setup) -> None:
+    """Write everything that the engine reads at its start."""
+    folder, engine = setup.config, setup.engine
     (folder / "jvm.options.d").mkdir(parents=True)
-    settings = _settings(engine, data=data, logs=folder.parent / "logs")
-    if engine is ELASTICSEARCH:
-        settings = {**settings, **_xpack(folder, security)}
+    settings = {**_common(setup), **(_xpack(setup) if engine is ELASTICSEARCH else {})}
     # JSON is YAML, and quotes paths safely.
     _put(folder / f"{engine.artifact}.yml", json.dumps(settings, indent=1))
     _put(folder / "log4j2.properties", _LOGGING.replace("%ENGINE%", engine.artifact))
-    shipped = (home / "config" / "jvm.options").read_text(encoding="utf-8")
-    _put(folder / "jvm.options", jvm_options(shipped, java))
-    if security is not None:
-        _secure(folder, security)
+    shipped = (setup.home / "config" / "jvm.options").read_text(encoding="utf-8")
+    _put(folder / "jvm.options", jvm_options(shipped, setup.java))
+    if setup.security is not None:
+        _secure(folder, setup.security)
 
 
 def jvm_options(shipped: str, java: Java) -> str:
@@ -49,9 +49,9 @@ def jvm_options(shipped: str, java: Java) -> str:
     return "\n".join(line for line in kept if not any(word in line for word in unwanted)) + "\n"
 
 
-def _settings(engine: Engine, *, data: Path, logs: Path) -> Mapping[str, Any]:
+def _common(setup: Setup) -> Mapping[str, Any]:
     return {
-        "cluster.name": f"watcher-{engine.artifact}",
+        "cluster.name": f"watcher-{setup.engine.artifact}",
         "node.name": "local",
         "discovery.type": "single-node",
         "network.host": "127.0.0.1",
@@ -59,20 +59,21 @@ def _settings(engine: Engine, *, data: Path, logs: Path) -> Mapping[str, Any]:
         "http.port": 0,
         "transport.port": 0,
         "node.portsfile": True,
-        "path.data": str(data),
-        "path.logs": str(logs),
+        "path.data": str(setup.data),
+        "path.logs": str(setup.logs),
         "cluster.routing.allocation.disk.threshold_enabled": False,
     }
 
 
-def _xpack(folder: Path, security: Security | None) -> Mapping[str, Any]:
+def _xpack(setup: Setup) -> Mapping[str, Any]:
     common = {
         "xpack.ml.enabled": False,
         "xpack.security.autoconfiguration.enabled": False,
-        "xpack.security.enabled": security is not None,
+        "xpack.security.enabled": setup.security is not None,
     }
-    if security is None:
+    if setup.security is None:
         return common
+    folder = setup.config
     return {
         **common,
         "xpack.security.http.ssl.enabled": True,

@@ -83,3 +83,14 @@ class Security:
     tls: Tls
     users: tuple[User, ...]  # the first one is asked whether the node is ready
     roles: str = ""  # the text of `roles.yml`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """The Java that an engine runs on, and how."""
+
+    homes: tuple[Path, ...] | None = None  # where to look for a JDK; None: on this machine; empty: the one from PyPI
+    options: str = "-Xms512m -Xmx1g"
+
+
+DEFAULT_RUNTIME = Runtime()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -14,8 +15,8 @@ from watcher.errors import WatcherError
 VECTORS = "jdk.incubator.vector"
 """The module that both engines add by their `jvm.options`."""
 
-LOCALES = "jdk.localedata"
-"""The module without which OpenSearch cannot build its Thai analyzer, and then no index."""
+_THAI = b"BreakIteratorInfo_th"
+"""A class of the Thai locale, by the name that it bears in the file of a Java's modules."""
 
 EXTRA = "pip install 'sigma-watcher[local]'"
 
@@ -25,13 +26,19 @@ class Java:
     """A Java installation and what it can do."""
 
     home: Path
-    major: int
+    version: str  # e.g. `25.0.3`
     modules: frozenset[str]
+    thai: bool  # without it OpenSearch cannot build its Thai analyzer, and then no index at all
+
+    @property
+    def major(self) -> int:
+        """The number that engines ask for."""
+        return int(self.version.partition(".")[0])
 
     @property
     def full(self) -> bool:
         """Whether an engine runs on it as it is shipped."""
-        return {VECTORS, LOCALES} <= self.modules
+        return self.thai and VECTORS in self.modules
 
 
 def find(engine: Engine, homes: Sequence[Path] | None = None) -> Java:
@@ -52,9 +59,18 @@ def look(home: Path) -> Iterator[Java]:
     except (OSError, subprocess.SubprocessError):
         return
     named = dict(line.partition("@")[::2] for line in answer.stdout.split())
-    major = named.get("java.base", "").partition(".")[0].partition("-")[0]
-    if major.isdigit():
-        yield Java(home=home, major=int(major), modules=frozenset(named))
+    version = named.get("java.base", "").partition("-")[0]
+    if version[:1].isdigit():
+        yield Java(home=home, version=version, modules=frozenset(named), thai=_knows_thai(home))
+
+
+def _knows_thai(home: Path) -> bool:
+    # A linked Java can have the module of locales and lack most of them, so the list of modules does not tell.
+    with (
+        (home / "lib" / "modules").open("rb") as stream,
+        mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as modules,
+    ):
+        return modules.find(_THAI) >= 0
 
 
 def _homes() -> Iterator[Path]:

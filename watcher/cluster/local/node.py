@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -13,8 +12,8 @@ from typing import Self
 
 from watcher.cluster.local import account, config, java, process, run
 from watcher.cluster.local.cache import archive, locked, put, unpack
-from watcher.cluster.local.engine import Engine, Progress, Security
-from watcher.errors import WatcherError
+from watcher.cluster.local.engine import DEFAULT_RUNTIME, OPENSEARCH, Engine, Progress, Runtime, Security
+from watcher.cluster.local.setup import Setup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,104 +50,76 @@ class _Parts:
     run: run.Run
 
 
-def start(
+def start(  # noqa: PLR0913 - the keywords are the whole description of a node
     engine: Engine,
     *,
     cache: Path,
     progress: Progress,
     data: Path | None = None,
     security: Security | None = None,
-    java_homes: Sequence[Path] | None = None,
+    runtime: Runtime = DEFAULT_RUNTIME,
 ) -> Node:
     """Start an engine and wait until it is ready; the first time, it is downloaded and unpacked.
 
-    Without `data` the node forgets everything when it stops. `java_homes` takes the place of the JDKs that are
-    looked for on this machine.
+    Without `data` the node forgets everything when it stops.
     """
     user = account.runner()
     base = account.base(cache, user)
-    found = java.find(engine, java_homes)
+    found = java.find(engine, runtime.homes)
+    if data is not None:
+        account.give(user, data)
     with locked(base, progress):
         home = _distribution(engine, found, base=base, progress=progress)
         found = _within_reach(found, base=base, user=user)
         folder = run.begin(base, engine.artifact)
     progress(f"starting {engine}", None)
-    try:
-        kept = data or folder.folder / "data"
-        config.write(folder.folder / "config", engine=engine, home=home, java=found, data=kept, security=security)
-        _hand_over(folder, data, user)
-        return _launched(engine, home, found, folder=folder, user=user, security=security)
-    except BaseException:
-        folder.delete()
-        raise
+    setup = Setup(
+        engine=engine,
+        home=home,
+        java=found,
+        java_options=runtime.options,
+        account=user,
+        run=folder.path,
+        data=data or folder.path / "data",
+        security=security,
+    )
+    return _started(setup, folder)
 
 
 def _distribution(engine: Engine, found: java.Java, *, base: Path, progress: Progress) -> Path:
-    """Give the unpacked engine; on a Java without locales, one less the module that needs them."""
-    bare = java.LOCALES not in found.modules
+    """Give the unpacked engine; on a Java without Thai, one less the module that needs it."""
+    bare = engine is OPENSEARCH and not found.thai
     without = (f"{engine.folder}/modules/analysis-common/",) if bare else ()
-    target = base / "engines" / (f"{engine.folder}-bare" if bare else engine.folder)
 
     def build(part: Path) -> Path:
         return unpack(archive(engine, base, progress), part, without=without, progress=progress)
 
-    return put(target, build)
+    return put(base / "engines" / (f"{engine.folder}-bare" if bare else engine.folder), build)
 
 
 def _within_reach(found: java.Java, *, base: Path, user: account.Account) -> java.Java:
     """Give a Java that the engine's user can run: a copy, where it lies in a folder closed to that user."""
     if user.reaches(found.home):
         return found
-    name = f"{found.home.name}-{hashlib.sha256(os.fsencode(found.home)).hexdigest()[:8]}-{found.major}"
-    home = put(base / "java" / name, lambda part: Path(shutil.copytree(found.home, part / "home", symlinks=True)))
+    name = hashlib.sha256(os.fsencode(found.home)).hexdigest()[:16]
+    home = put(
+        base / "java" / f"{found.version}-{name}",
+        lambda part: Path(shutil.copytree(found.home, part / "home", symlinks=True)),
+    )
     return replace(found, home=home)
 
 
-def _hand_over(folder: run.Run, data: Path | None, user: account.Account) -> None:
-    user.owns(folder.folder)
-    if data is None:
-        return
-    data.mkdir(parents=True, exist_ok=True)
-    if not user.reaches(data):
-        raise WatcherError(
-            f"`{data}` lies where the user `{user.name}` cannot go, and the engine runs as that user because root "
-            "may not run it; choose a folder whose parents everybody may enter"
-        )
-    user.owns(data)
-
-
-def _launched(
-    engine: Engine,
-    home: Path,
-    found: java.Java,
-    *,
-    folder: run.Run,
-    user: account.Account,
-    security: Security | None,
-) -> Node:
-    running = process.launch(
-        engine,
-        [home / "bin" / engine.artifact],
-        run=folder.folder,
-        environment=_environment(engine, found, folder.folder),
-        account=user,
-    )
+def _started(setup: Setup, folder: run.Run) -> Node:
     try:
-        url = process.wait_until_ready(running, security)
+        config.write(setup)
+        setup.account.own(setup.run)
+        running = process.launch(setup)
+        try:
+            url = process.wait_until_ready(running)
+        except BaseException:
+            process.stop(running)
+            raise
     except BaseException:
-        process.stop(running)
+        folder.delete()
         raise
-    return Node(engine=engine, url=url, pid=running.pid, log=running.log, running=running, run=folder)
-
-
-def _environment(engine: Engine, found: java.Java, folder: Path) -> Mapping[str, str]:
-    """Say what the start scripts read, and nothing of ours: they warn of every other Java variable."""
-    return {
-        "PATH": os.defpath,
-        "LANG": "C.UTF-8",
-        "HOME": str(folder),
-        f"{engine.variable}_JAVA_HOME": str(found.home),
-        f"{engine.variable}_PATH_CONF": str(folder / "config"),
-        f"{engine.variable}_TMPDIR": str(folder / "tmp"),
-        f"{engine.variable}_JAVA_OPTS": "-Xms512m -Xmx1g",
-    }
+    return Node(engine=setup.engine, url=url, pid=running.pid, log=setup.log, running=running, run=folder)

@@ -9,12 +9,12 @@ import signal
 import ssl
 import subprocess
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-from watcher.cluster.local.account import Account
-from watcher.cluster.local.engine import Engine, Security
+from watcher.cluster.local.engine import Security
+from watcher.cluster.local.setup import Setup
 from watcher.errors import ClusterError, Unreachable
 
 # The engine runs under a shell that reads a pipe whose other end only we hold. When we are gone, killed or not,
@@ -38,85 +38,82 @@ _GENTLE = 20.0  # seconds to end by itself
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A guarded engine and the files by which it tells of itself."""
+    """A guarded engine."""
 
-    engine: Engine
+    setup: Setup
     guard: subprocess.Popen[bytes]
-    pid_file: Path
-    ports_file: Path
-    log: Path
 
     @property
     def pid(self) -> int:
-        """The process id of the engine's Java; 0 while it has not written it down."""
+        """The process id of the engine's own Java; 0 while it has not written it down."""
         try:
-            return int(self.pid_file.read_text(encoding="ascii") or 0)
+            return int((self.setup.run / "pid").read_text(encoding="ascii") or 0)
         except FileNotFoundError:
             return 0
 
+    @property
+    def address(self) -> str:
+        """Host and port that it answers at; empty while it has not written them down."""
+        try:
+            lines = (self.setup.logs / "http.ports").read_text(encoding="ascii").split()
+        except FileNotFoundError:
+            return ""
+        return lines[0] if lines else ""
 
-def launch(
-    engine: Engine, command: Sequence[str | Path], *, run: Path, environment: Mapping[str, str], account: Account
-) -> Running:
+    def ended(self, *, within: float) -> bool:
+        """Whether it ended; waits that many seconds for it."""
+        try:
+            self.guard.wait(timeout=within)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+
+def launch(setup: Setup) -> Running:
     """Start an engine in a session of its own, so that Ctrl-C in the terminal reaches us first."""
-    log = run / "logs" / "output.log"
-    other = account.uid != os.geteuid()
-    with log.open("wb") as output:
+    other = setup.account.uid != os.geteuid()
+    with setup.log.open("wb") as output:
         guard = subprocess.Popen(
-            ["/bin/sh", "-c", _GUARD, "guard", *command, "-p", run / "pid"],
+            ["/bin/sh", "-c", _GUARD, "guard", setup.home / "bin" / setup.engine.artifact, "-p", setup.run / "pid"],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=environment,
-            cwd=run,
+            env=_environment(setup),
+            cwd=setup.run,
             start_new_session=True,
-            user=account.uid if other else None,
-            group=account.gid if other else None,
+            user=setup.account.uid if other else None,
+            group=setup.account.gid if other else None,
             extra_groups=() if other else None,
         )
-    return Running(engine=engine, guard=guard, pid_file=run / "pid", ports_file=run / "logs" / "http.ports", log=log)
+    return Running(setup=setup, guard=guard)
 
 
-def wait_until_ready(running: Running, security: Security | None) -> str:
+def wait_until_ready(running: Running) -> str:
     """Wait until the engine answers that it is healthy; returns its URL."""
+    engine, security = running.setup.engine, running.setup.security
     for _ in range(_LOOKS):
-        address = _address(running)
+        address = running.address
         if address and _healthy(address, security):
             return f"{'https' if security else 'http'}://{address}"
-        if _ended(running, within=_PAUSE):
-            raise ClusterError(f"{running.engine} ended at its start with {_ending(running)}")
-    raise Unreachable(f"{running.engine} is not ready after {_LOOKS * _PAUSE:.0f} seconds; {_last_lines(running.log)}")
+        if running.ended(within=_PAUSE):
+            raise ClusterError(
+                f"{engine} ended at its start with code {running.guard.returncode}; {_last_lines(running)}"
+            )
+    raise Unreachable(f"{engine} is not ready after {_LOOKS * _PAUSE:.0f} seconds; {_last_lines(running)}")
 
 
 def stop(running: Running) -> None:
     """End the engine: asked first, then killed with whatever it started."""
     pid = running.pid
-    if pid and not _ended(running, within=0):
-        os.kill(pid, signal.SIGTERM)
-        _ended(running, within=_GENTLE)
-    try:
+    if pid and not running.ended(within=0):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        running.ended(within=_GENTLE)
+    with suppress(ProcessLookupError):
         os.killpg(running.guard.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     running.guard.wait()
     if running.guard.stdin is not None:
         running.guard.stdin.close()
-
-
-def _ended(running: Running, *, within: float) -> bool:
-    try:
-        running.guard.wait(timeout=within)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
-
-
-def _address(running: Running) -> str:
-    try:
-        lines = running.ports_file.read_text(encoding="ascii").split()
-    except FileNotFoundError:
-        return ""
-    return lines[0] if lines else ""
 
 
 def _healthy(address: str, security: Security | None) -> bool:
@@ -142,11 +139,22 @@ def _healthy(address: str, security: Security | None) -> bool:
         connection.close()
 
 
-def _ending(running: Running) -> str:
-    return f"code {running.guard.returncode}; {_last_lines(running.log)}"
-
-
-def _last_lines(log: Path) -> str:
-    with log.open(encoding="utf-8", errors="replace") as lines:
+def _last_lines(running: Running) -> str:
+    with running.setup.log.open(encoding="utf-8", errors="replace") as lines:
         last = deque(lines, maxlen=15)
     return "its last words:\n" + "".join(last).rstrip()
+
+
+def _environment(setup: Setup) -> Mapping[str, str]:
+    """Say what the start scripts read, and nothing of ours: they warn of every other Java variable."""
+    variable = setup.engine.variable
+    return {
+        "PATH": os.defpath,
+        "LANG": "C.UTF-8",
+        "HOME": str(setup.run),
+        f"{variable}_JAVA_HOME": str(setup.java.home),
+        f"{variable}_PATH_CONF": str(setup.config),
+        # Relative to where the scripts change to: OpenSearch's does not quote it, and a home may have a blank in it.
+        f"{variable}_TMPDIR": os.path.relpath(setup.run / "tmp", setup.home),
+        f"{variable}_JAVA_OPTS": setup.java_options,
+    }

@@ -14,12 +14,12 @@ from typing import IO
 class Run:
     """A folder that is ours as long as we hold its lock; the system drops the lock when we die."""
 
-    folder: Path
+    path: Path
     lock: IO[str]
 
     def delete(self) -> None:
         """Delete the folder and let go of it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.path, ignore_errors=True)
         self.lock.close()
 
 
@@ -34,7 +34,7 @@ def begin(base: Path, prefix: str) -> Run:
     fcntl.flock(lock, fcntl.LOCK_EX)
     for name in ("logs", "data", "tmp"):
         (folder / name).mkdir()
-    return Run(folder=folder, lock=lock)
+    return Run(path=folder, lock=lock)
 
 
 def _sweep(folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""What is measured; filled by `python -m bench`."""

@@ -1,0 +1,76 @@
+"""Alerts for tests, and an event whose every text tries to be more than text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from watcher.model import Alert, Event, Level
+from watcher.notify.sample import sample
+
+NOW = datetime(2026, 3, 7, 9, 5, 2, 649_000, tzinfo=UTC)
+BIDI = "\N{RIGHT-TO-LEFT OVERRIDE}"
+
+EVIL = {
+    "script": "<script>alert(1)</script>",
+    "everyone": "<!channel> @everyone <@U123> <https://evil.example|click>",
+    "header": "x\r\nBcc: evil@example.com\r\n\r\nbody",
+    "markup": "*bold* _it_ ~no~ `code`",
+    "bidi": f"{BIDI}gpj.exe",
+    "ansi": "\x1b[31mred\x1b[0m\x07",
+    "template": "{{7*7}} {% for x in y %}",
+    "json": '","blocks":[],"x":"\\',
+    "surrogate": "lone \ud800 half",
+    "attribute": '" onmouseover="alert(1)" x=\'',
+}
+ALL = " ".join(EVIL.values())
+
+EVENT: dict[str, Any] = {
+    "@timestamp": "2026-03-07T09:05:02.649Z",
+    "host": {"name": EVIL["header"]},
+    "event": {"code": EVIL["markup"]},
+    "winlog": {
+        "channel": EVIL["json"],
+        "event_data": {
+            "Image": EVIL["bidi"] + EVIL["attribute"],
+            "CommandLine": ALL,
+            "User": EVIL["everyone"],
+            "ParentImage": EVIL["script"],
+            "ParentCommandLine": "A" * 40_000,
+            EVIL["script"]: EVIL["ansi"],
+            "Other": EVIL["template"] + EVIL["script"],
+        },
+    },
+}
+
+
+class FixedClock:
+    """A clock that stands still."""
+
+    def now(self) -> datetime:
+        return NOW
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError(f"nobody may wait {seconds} s here")
+
+
+def alert(event: Event, *, level: Level = Level.HIGH) -> Alert:
+    """Make an alert of an event."""
+    made = sample(NOW)
+    rule = replace(
+        made.rule,
+        title="Shell Started by <Web> Server & *Friends*",
+        level=level,
+        description="First line\nsecond line",
+        references=("https://example.com/a?b=1&c=2", "javascript:alert(1)", "A book"),
+        tags=("attack.persistence", "attack.stealth", "attack.t1505.004", "attack.g0007"),
+        falsepositives=("Deployment tools",),
+        path="windows/web.yml",
+    )
+    hit = replace(made.first, rule=rule, event=event, index="winlogbeat-2026.03.07", event_id="a\"b\\c!'d")
+    key = (("host.name", "SRV-01"), ("user.name", None))
+    return replace(made, rule=rule, first=hit, key=key, origin="live")

@@ -1,0 +1,187 @@
+"""Real receivers for tests: an SMTP server and an HTTP server that keep what they were sent."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socket import create_server
+from types import TracebackType
+from typing import Any, Self
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+
+LOCALHOST = "127.0.0.1"
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with create_server((LOCALHOST, 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """One mail as the server took it."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    raw: bytes
+    encrypted: bool
+
+    @property
+    def message(self) -> EmailMessage:
+        """The mail, parsed."""
+        parsed = message_from_bytes(self.raw, policy=policy.default)
+        assert isinstance(parsed, EmailMessage)
+        return parsed
+
+    def part(self, media: str) -> str:
+        """Give the decoded text of one part."""
+        (found,) = (part for part in self.message.walk() if part.get_content_type() == media)
+        text: str = found.get_content()  # type: ignore[attr-defined] # the stubs say Message, the policy EmailMessage
+        return text.replace("\r\n", "\n")
+
+
+@dataclass(kw_only=True)
+class SmtpServer:
+    """An SMTP server on localhost; use as a context manager, read `messages`."""
+
+    tls: str = "none"  # starttls: offered and demanded; tls: from the first byte
+    context: ssl.SSLContext | None = None  # with the server's certificate
+    login: tuple[str, str] | None = None
+    recipients: Mapping[str, str] = field(default_factory=dict)  # address → reply instead of 250
+    sender_reply: str = ""  # to MAIL FROM, instead of 250
+    data_reply: str = ""  # to the mail itself, instead of 250
+    messages: list[Received] = field(default_factory=list)
+    port: int = field(default_factory=free_port)
+
+    def __enter__(self) -> Self:
+        options: dict[str, Any] = {}
+        if self.tls == "starttls":
+            options = {"tls_context": self.context, "require_starttls": True}
+        if self.login:
+            options |= {"authenticator": self._authenticate, "auth_require_tls": self.tls == "starttls"}
+        wrapped = {"ssl_context": self.context} if self.tls == "tls" else {}
+        self._controller = Controller(self, hostname=LOCALHOST, port=self.port, **wrapped, **options)
+        self._controller.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._controller.stop()
+
+    def _authenticate(self, _server: SMTP, _session: Session, _envelope: Envelope, _how: str, given: Any) -> AuthResult:
+        right = (given.login.decode(), given.password.decode()) == self.login
+        return AuthResult(success=right, handled=False)
+
+    async def handle_MAIL(  # noqa: N802 - aiosmtpd calls it so
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        if self.sender_reply:
+            return self.sender_reply
+        envelope.mail_from = address
+        return "250 OK"
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd calls it so
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        if address in self.recipients:
+            return self.recipients[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(  # noqa: N802 - aiosmtpd calls it so
+        self, _server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
+        if self.data_reply:
+            return self.data_reply
+        assert isinstance(envelope.content, bytes)
+        received = Received(
+            sender=envelope.mail_from or "",
+            recipients=tuple(envelope.rcpt_tos),
+            raw=envelope.content,
+            encrypted=self.tls == "tls" or session.ssl is not None,
+        )
+        self.messages.append(received)
+        return "250 taken"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One HTTP request as the server took it."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(kw_only=True)
+class HttpReceiver:
+    """An HTTP server on localhost that always gives one answer; use as a context manager, read `requests`."""
+
+    status: int = 200
+    answer: str = "ok"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    requests: list[Request] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        self._server = ThreadingHTTPServer((LOCALHOST, 0), _handler(self))
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._server.server_address[1]
+
+    def url(self, path: str) -> str:
+        """Give the address of a path."""
+        return f"http://{LOCALHOST}:{self.port}{path}"
+
+
+def _handler(receiver: HttpReceiver) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def _take(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            taken = Request(method=self.command, path=self.path, headers=dict(self.headers), body=body)
+            receiver.requests.append(taken)
+            answer = receiver.answer.encode()
+            self.send_response(receiver.status)
+            for name, value in {**receiver.headers, "Content-Length": str(len(answer))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(answer)
+
+        do_POST = _take  # noqa: N815 - http.server calls it so
+        do_GET = _take  # noqa: N815 - the same
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server calls it so
+            """Keep quiet."""
+
+    return Handler
+
+
+def certificates(folder: Path, name: str = "localhost") -> tuple[Path, ssl.SSLContext]:
+    """Make a CA and a server's certificate; give the CA's file and the server's context."""
+    import trustme  # noqa: PLC0415 - only tests with TLS pay for it
+
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name, LOCALHOST).configure_cert(context)
+    file = folder / "ca.pem"
+    authority.cert_pem.write_to_path(file)
+    return file, context

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from attack import NOW, alert
+
+from watcher.model import Window
+from watcher.notify.context import context, storm
+from watcher.notify.links import Link, Links, discover_link, reference, tactic, technique
+
+NONE = Links()
+
+SYSMON_RAW = {
+    "winlog": {
+        "channel": "Microsoft-Windows-Sysmon/Operational",
+        "event_id": "1",
+        "computer_name": "SRV-01.corp.example",
+        "event_data": {
+            "Image": "C:\\Windows\\System32\\cmd.exe",
+            "CommandLine": "cmd /c whoami",
+            "ParentImage": "C:\\inetpub\\w3wp.exe",
+            "ParentCommandLine": "w3wp -ap x",
+            "User": "CORP\\alice",
+            "IntegrityLevel": "High",
+            "RuleName": "-",
+        },
+    },
+}
+SECURITY_RAW = {
+    "winlog": {
+        "channel": "Security",
+        "computer_name": "SRV-01.corp.example",
+        "event_data": {
+            "NewProcessName": "C:\\Windows\\System32\\cmd.exe",
+            "CommandLine": "cmd /c whoami",
+            "ParentProcessName": "C:\\inetpub\\w3wp.exe",
+            "SubjectDomainName": "CORP",
+            "SubjectUserName": "alice",
+            "TargetUserName": "-",
+        },
+    },
+    "event": {"code": 4688},
+}
+MODULES = {
+    "process": {
+        "executable": "C:\\Windows\\System32\\cmd.exe",
+        "command_line": "cmd /c whoami",
+        "parent": {"executable": "C:\\inetpub\\w3wp.exe", "command_line": "w3wp -ap x"},
+    },
+    "user": {"domain": "CORP", "name": "alice"},
+    "host": {"name": "SRV-01.corp.example"},
+}
+DOTTED = {
+    "process.executable": "C:\\Windows\\System32\\cmd.exe",
+    "process.command_line": "cmd /c whoami",
+    "process.parent.executable": "C:\\inetpub\\w3wp.exe",
+    "user.domain": "CORP",
+    "user.name": "alice",
+    "host.name": "SRV-01.corp.example",
+}
+MIXED = {
+    "process": {"executable": "C:\\Windows\\System32\\cmd.exe", "parent.executable": "C:\\inetpub\\w3wp.exe"},
+    "process.command_line": "cmd /c whoami",
+    "user": [{"domain": "CORP"}, {"name": "alice"}],
+    "host.name": ["SRV-01.corp.example"],
+}
+
+
+@pytest.mark.parametrize("event", [SYSMON_RAW, SECURITY_RAW, MODULES, DOTTED, MIXED])
+def test_both_shapes_and_every_spelling_tell_the_same(event: dict[str, Any]) -> None:
+    """Who, where and what are found in raw and in module events, spelled nested, dotted or mixed."""
+    told = context(alert(event), links=NONE)
+    assert told.process == "C:\\Windows\\System32\\cmd.exe"
+    assert told.command_line == "cmd /c whoami"
+    assert told.parent_process == "C:\\inetpub\\w3wp.exe"
+    assert told.user == "CORP\\alice"
+    assert told.host == "SRV-01.corp.example"
+
+
+def test_codes_and_channels_are_texts() -> None:
+    """An event code that is a number is text."""
+    told = context(alert(SECURITY_RAW), links=NONE)
+    assert (told.log_channel, told.event_code) == ("Security", "4688")
+    assert context(alert(SYSMON_RAW), links=NONE).event_code == "1"
+
+
+def test_details_leave_out_what_is_told_and_what_is_empty() -> None:
+    """Details are the provider's other data; `-` is how Windows writes nothing."""
+    assert context(alert(SYSMON_RAW), links=NONE).details == (("IntegrityLevel", "High"),)
+
+
+def test_details_are_bounded() -> None:
+    """An event with hundreds of fields shows thirty and counts the rest."""
+    event = {"winlog": {"event_data": {f"Field{number}": number for number in range(400)}}}
+    details = context(alert(event), links=NONE).details
+    assert len(details) == 31
+    assert details[-1] == ("…", "370 more values in the event")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"host": "a text where an object is expected", "process": None, "user": 7},
+        {"process": {"command_line": {"odd": {"er": 1}}}, "winlog": [[["x"]]]},
+        {"winlog": {"event_data": {"CommandLine": ["a", "b"], "User": 12}}},
+    ],
+)
+def test_an_event_of_any_shape_is_told(event: dict[str, Any]) -> None:
+    """No shape of event keeps an alert from being told."""
+    told = context(alert(event), links=NONE)
+    assert told.host == ""
+    assert told.rule.level == "high"
+
+
+def test_nesting_without_end_is_cut() -> None:
+    """An event nested deeper than engines index is told without descending for ever."""
+    deep: Any = "end"
+    for _ in range(500):
+        deep = {"a": deep}
+    assert set(context(alert({"winlog": deep}), links=NONE).event.values()) == {"{…}"}
+
+
+def test_values_are_bounded() -> None:
+    """A command line of 40,000 characters is cut to 4,000, and says so."""
+    told = context(alert({"process": {"command_line": "x" * 40_000}}), links=NONE)
+    assert len(told.command_line) <= 4_000
+    assert told.command_line.endswith(" more characters)")
+
+
+def test_time_is_utc() -> None:
+    """Times are told in UTC, for machines and for people."""
+    told = context(alert({}), links=NONE)
+    assert told.time == "2026-03-07T09:05:02.649Z"
+    assert told.time_readable == "Sat 7 Mar 2026, 09:05:02 UTC"
+
+
+def test_a_missing_group_value_is_empty() -> None:
+    """A group-by field that the event lacks is an empty text."""
+    assert context(alert({}), links=NONE).key == (("host.name", "SRV-01"), ("user.name", ""))
+
+
+def test_attack_links() -> None:
+    """Techniques and tactics link to their pages; what is none links nowhere."""
+    assert technique("T1505.004") == Link("T1505.004", "https://attack.mitre.org/techniques/T1505/004/")
+    assert technique("T1059") == Link("T1059", "https://attack.mitre.org/techniques/T1059/")
+    assert technique("T1059/../../x") == Link("T1059/../../x")
+    assert tactic("persistence") == Link("persistence", "https://attack.mitre.org/tactics/TA0003/")
+    assert tactic("stealth") == Link("stealth", "https://attack.mitre.org/tactics/TA0005/")
+    assert tactic("defense-impairment").url == "https://attack.mitre.org/tactics/TA0112/"
+    assert tactic("ta0003").url == "https://attack.mitre.org/tactics/TA0003/"
+    assert tactic("g0007") == Link("g0007")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "javascript:alert(1)",
+        "file:///etc/passwd",
+        "data:text/html,x",
+        "https://",
+        "http://[broken",
+        "https://a.example/ with a blank",
+        "https://a.example/\r\nBcc:",
+        "A book",
+    ],
+)
+def test_only_web_addresses_become_links(text: str) -> None:
+    """A reference that is no web address is text."""
+    assert reference(text).url == ""
+
+
+def test_web_addresses_become_links() -> None:
+    """A reference that is a web address is a link."""
+    assert reference("https://a.example/x?y=1") == Link("https://a.example/x?y=1", "https://a.example/x?y=1")
+
+
+def test_without_base_url_there_is_no_link() -> None:
+    """Without `discover_url` nothing is linked."""
+    assert discover_link(None, alert({}).first) is None
+    assert context(alert({}), links=NONE).discover == ""
+
+
+@pytest.mark.parametrize("base", ["https://k.example/app/discover", "https://k.example/app/discover/#/old?state"])
+def test_discover_link_survives_its_quoting(base: str) -> None:
+    """Decoded, the link's state is rison with quotes and exclamation marks escaped, five minutes to both sides."""
+    link = discover_link(base, alert({}).first)
+    assert link is not None
+    assert not set(" '\"()<>\\|") & set(link)
+    head, fragment = link.split("#/?")
+    assert head == "https://k.example/app/discover"
+    state = parse_qs(fragment)
+    assert state["_g"] == ["(time:(from:'2026-03-07T09:00:02.649Z',to:'2026-03-07T09:10:02.649Z'))"]
+    assert state["_a"] == ["""(query:(language:kuery,query:'_id: "a\\"b\\\\c!!!'d"'))"""]
+
+
+def test_discover_link_of_dashboards_keeps_the_query_apart() -> None:
+    """For the newer Discover of Dashboards the query stands in `_q`."""
+    link = discover_link("https://d.example/app/data-explorer/discover", alert({}).first)
+    state = parse_qs(urlsplit(str(link)).fragment.removeprefix("?"))
+    assert set(state) == {"_g", "_q"}
+    assert state["_q"][0].startswith("(filters:!(),query:(language:kuery,query:'_id: ")
+
+
+def test_storm_tells_each_key_once() -> None:
+    """A digest counts the alerts, and names what they are about once and in order."""
+    window = Window(start=NOW, end=datetime(2026, 3, 7, 12, tzinfo=timezone(timedelta(hours=1))))
+    told = storm(alert({}).rule, digest="d1", count=1234, window=window, keys=("B", "A", "B"))
+    assert (told.count, told.keys, told.until) == (1234, ("B", "A"), "2026-03-07T11:00:00.000Z")
+    assert NOW.tzinfo is UTC

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from socket import create_server
+from ssl import SSLContext
+
+import pytest
+from attack import EVENT, EVIL, NOW, FixedClock, alert
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from servers import LOCALHOST, Received, SmtpServer, certificates, free_port
+from structlog.testing import capture_logs
+
+from watcher.errors import DeliveryError
+from watcher.model import Notification
+from watcher.notify.context import context
+from watcher.notify.links import Links
+from watcher.notify.mail import Mail
+from watcher.notify.render import Renderer
+from watcher.notify.text import oneline, shown
+from watcher.settings import MailChannel, Secret
+
+NOTE = Notification(
+    alert="a1",
+    channel="soc",
+    key="k1",
+    subject="[HIGH] Grüße",
+    bodies={"text/plain": "text ü\n.\nafter the dot", "text/html": "<p>html é</p>"},
+)
+
+
+def _mail(
+    server: SmtpServer,
+    *,
+    tls: str = "none",
+    ca_certs: Path | None = None,
+    login: tuple[str, str] | None = None,
+    to: tuple[str, ...] = ("a@example.com", "b@example.com"),
+) -> Mail:
+    channel = MailChannel(
+        name="soc",
+        host="localhost" if tls != "none" else LOCALHOST,
+        port=server.port,
+        tls=tls,
+        ca_certs=ca_certs,
+        username=login[0] if login else None,
+        password=Secret(login[1]) if login else None,
+        sender="Watcher <watcher@corp.example>",
+        to=to,
+        timeout=timedelta(seconds=5),
+    )
+    return Mail(channel, FixedClock())
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[SmtpServer]:
+    with SmtpServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def certified(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SSLContext]:
+    return certificates(tmp_path_factory.mktemp("ca"))
+
+
+def _last(server: SmtpServer) -> Received:
+    return server.messages[-1]
+
+
+def test_the_mail_arrives_whole(server: SmtpServer) -> None:
+    """Headers, recipients and both parts arrive as they were rendered."""
+    _mail(server).send(NOTE)
+    got = _last(server)
+    assert (got.sender, got.recipients) == ("watcher@corp.example", ("a@example.com", "b@example.com"))
+    assert got.message["Subject"] == "[HIGH] Grüße"
+    assert got.message["From"] == "Watcher <watcher@corp.example>"
+    assert got.message["To"] == "a@example.com, b@example.com"
+    assert parsedate_to_datetime(got.message["Date"]) == NOW.replace(microsecond=0)
+    assert got.message["Message-ID"] == "<k1@corp.example>"
+    assert got.message["X-Watcher-Alert"] == "a1"
+    assert got.message["Auto-Submitted"] == "auto-generated"
+    assert got.message.get_content_type() == "multipart/alternative"
+    assert got.part("text/plain").strip() == NOTE.bodies["text/plain"]
+    assert got.part("text/html").strip() == NOTE.bodies["text/html"]
+
+
+def test_every_attempt_has_the_same_message_id(server: SmtpServer) -> None:
+    """A second attempt bears the first one's Message-ID, so that it can be told as a double."""
+    for _ in range(2):
+        _mail(server).send(NOTE)
+    first, second = server.messages[-2:]
+    assert first.message["Message-ID"] == second.message["Message-ID"]
+
+
+def test_event_text_stays_text_through_a_real_server(server: SmtpServer) -> None:
+    """Nothing in an event becomes a header, a recipient, or is lost on the way."""
+    notification = Renderer().render(context(alert(EVENT), links=Links()), MailChannel(name="soc", host="x"))
+    _mail(server).send(notification)
+    got = _last(server)
+    assert got.recipients == ("a@example.com", "b@example.com")
+    assert "Bcc" not in got.message
+    assert got.message["Subject"] == notification.subject
+    for text in EVIL.values():
+        assert all(line in got.part("text/plain") for line in shown(text).splitlines())
+    assert got.part("text/html").strip() == notification.bodies["text/html"].strip()
+    assert max(len(line) for line in got.raw.splitlines()) <= 998
+    assert got.raw.isascii()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(st.characters(), min_size=1, max_size=300))
+def test_any_subject_arrives_as_one_header(server: SmtpServer, text: str) -> None:
+    """Whatever text becomes the subject, it arrives as one line and adds no header."""
+    note = Notification(alert="a1", channel="soc", key="k1", subject=text, bodies={"text/plain": "x"})
+    _mail(server).send(note)
+    got = _last(server).message
+    assert str(got["Subject"]).split() == oneline(text).split()
+    assert len(got.keys()) == 10
+
+
+def test_starttls_is_used_before_the_login(certified: tuple[Path, SSLContext]) -> None:
+    """With STARTTLS the mail and the password travel encrypted."""
+    ca_certs, tls = certified
+    with SmtpServer(tls="starttls", context=tls, login=("watcher", "s3cret-pass")) as server:
+        _mail(server, tls="starttls", ca_certs=ca_certs, login=("watcher", "s3cret-pass")).send(NOTE)
+    assert [got.encrypted for got in server.messages] == [True]
+
+
+def test_tls_from_the_first_byte(certified: tuple[Path, SSLContext]) -> None:
+    """With TLS the connection is encrypted from its start."""
+    ca_certs, tls = certified
+    with SmtpServer(tls="tls", context=tls) as server:
+        _mail(server, tls="tls", ca_certs=ca_certs).send(NOTE)
+    assert [got.encrypted for got in server.messages] == [True]
+
+
+def test_without_starttls_nothing_is_sent_in_clear(server: SmtpServer) -> None:
+    """A server that does not offer STARTTLS gets neither password nor mail."""
+    before = len(server.messages)
+    with pytest.raises(DeliveryError, match="STARTTLS") as caught:
+        _mail(server, tls="starttls").send(NOTE)
+    assert not caught.value.permanent
+    assert len(server.messages) == before
+
+
+def test_a_stranger_with_another_certificate_gets_nothing(certified: tuple[Path, SSLContext], tmp_path: Path) -> None:
+    """A certificate of another authority ends the attempt; it may be tried again once it is renewed."""
+    other, _ = certificates(tmp_path)
+    server = SmtpServer(tls="starttls", context=certified[1])
+    with server, pytest.raises(DeliveryError, match="certificate verify failed") as caught:
+        _mail(server, tls="starttls", ca_certs=other).send(NOTE)
+    assert not caught.value.permanent
+    assert server.messages == []
+
+
+def test_a_refused_login_is_tried_again() -> None:
+    """A wrong password is mended in settings, so alerts wait for that and are not dropped."""
+    with SmtpServer(login=("watcher", "right")) as server:
+        with pytest.raises(DeliveryError, match="login refused: 535") as caught:
+            _mail(server, login=("watcher", "wrong-one")).send(NOTE)
+        assert not caught.value.permanent
+        _mail(server, login=("watcher", "right")).send(NOTE)
+    assert len(server.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "permanent"),
+    [
+        ("550 no such user", "551 moved", True),  # nobody is there: for good
+        ("450 greylisted", "550 no such user", False),  # one of them may take it later
+        ("450 greylisted", "452 full", False),
+    ],
+)
+def test_all_recipients_refused(first: str, second: str, permanent: bool) -> None:  # noqa: FBT001 - a table's column
+    """Where every recipient is refused, the attempt failed; for good only where all of them said so."""
+    server = SmtpServer(recipients={"a@example.com": first, "b@example.com": second})
+    with server, pytest.raises(DeliveryError, match=r"every recipient refused: .*a@example\.com") as caught:
+        _mail(server).send(NOTE)
+    assert caught.value.permanent is permanent
+
+
+def test_some_recipients_refused_is_sent_with_a_warning() -> None:
+    """Where one recipient takes it, it is sent; the log names the one who did not."""
+    with SmtpServer(recipients={"b@example.com": "550 no such user"}) as server, capture_logs() as logs:
+        _mail(server).send(NOTE)
+    assert [got.recipients for got in server.messages] == [("a@example.com",)]
+    (entry,) = logs
+    assert (entry["event"], entry["log_level"]) == ("mail.recipients_refused", "warning")
+    assert "no such user" in entry["refused"]["b@example.com"]
+
+
+@pytest.mark.parametrize(
+    ("sender_reply", "data_reply", "permanent"),
+    [
+        ("550 sender unknown", "", True),
+        ("530 log in first", "", False),  # about settings, not about the mail
+        ("451 try later", "", False),
+        ("", "554 content refused", True),
+        ("", "451 queue full", False),
+    ],
+)
+def test_refusals_of_sender_and_mail(sender_reply: str, data_reply: str, permanent: bool) -> None:  # noqa: FBT001 - a table's column
+    """5xx about the sender or the mail is for good, 4xx is not."""
+    server = SmtpServer(sender_reply=sender_reply, data_reply=data_reply)
+    with server, pytest.raises(DeliveryError, match=(sender_reply or data_reply)[4:]) as caught:
+        _mail(server).send(NOTE)
+    assert caught.value.permanent is permanent
+
+
+def test_nobody_listens() -> None:
+    """A refused connection may be tried again; the error names channel, host and port."""
+    port = free_port()
+    mail = Mail(MailChannel(name="soc", host=LOCALHOST, port=port, tls="none", to=("a@example.com",)), FixedClock())
+    with pytest.raises(DeliveryError, match=f"channel `soc`: {LOCALHOST}:{port}: ConnectionRefused") as caught:
+        mail.send(NOTE)
+    assert not caught.value.permanent
+
+
+def test_a_server_that_says_nothing_is_given_up() -> None:
+    """A server that accepts and keeps silent costs the timeout, not more."""
+    with create_server((LOCALHOST, 0)) as silent:
+        channel = MailChannel(
+            name="soc", host=LOCALHOST, port=silent.getsockname()[1], tls="none", timeout=timedelta(milliseconds=200)
+        )
+        with pytest.raises(DeliveryError, match="timed out") as caught:
+            Mail(channel, FixedClock()).send(NOTE)
+    assert not caught.value.permanent
+
+
+def test_a_line_break_in_an_address_is_refused() -> None:
+    """An address with a line break in settings is no way to add headers."""
+    channel = MailChannel(name="soc", host=LOCALHOST, sender="a@b.example\r\nBcc: x@y.example", to=("a@example.com",))
+    with pytest.raises(DeliveryError, match="an address is not usable") as caught:
+        Mail(channel, FixedClock()).send(NOTE)
+    assert caught.value.permanent

@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attack import BIDI, EVENT, EVIL, NOW, alert
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from watcher.errors import InputError
+from watcher.model import Level, Window
+from watcher.notify.context import context, storm
+from watcher.notify.links import Links
+from watcher.notify.render import Renderer, delivery_key
+from watcher.notify.sample import sample
+from watcher.notify.text import shown
+from watcher.settings import AppriseChannel, MailChannel, Secret, SlackChannel
+
+MAIL = MailChannel(name="soc", host="localhost")
+SLACK = SlackChannel(name="chat", webhook_url=Secret("https://hooks.example/x"))
+SERVICE = AppriseChannel(name="pager", url=Secret("json://localhost"))
+LINKS = Links(discover_url="https://kibana.example/app/discover")
+
+NORMAL = {
+    "host": {"name": "SRV-01"},
+    "user": {"domain": "CORP", "name": "alice"},
+    "process": {"executable": "C:\\Windows\\cmd.exe", "command_line": "cmd /c whoami & dir"},
+    "winlog": {"channel": "Security", "event_data": {"LogonId": "0x3e7"}},
+    "event": {"code": "4688"},
+}
+
+
+class _Html(HTMLParser):
+    """Collects tags, attributes and the text that a reader sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def _html(text: str) -> _Html:
+    parser = _Html()
+    parser.feed(text)
+    parser.close()
+    return parser
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _objects(inner)
+
+
+def test_mail_names_everything_a_reader_needs() -> None:
+    """Both parts of the mail name rule, level, host, user, process, command line, time, ATT&CK and where to go on."""
+    told = context(alert(NORMAL), links=LINKS)
+    mail = Renderer().render(told, MAIL)
+    assert mail.subject == "[HIGH] Shell Started by <Web> Server & *Friends* on SRV-01"
+    assert set(mail.bodies) == {"text/plain", "text/html"}
+    page = _html(mail.bodies["text/html"])
+    seen = "\n".join(page.texts)
+    links = {attributes["href"] for tag, attributes in page.tags if tag == "a"}
+    for body in (mail.bodies["text/plain"], seen):
+        for text in (
+            told.rule.title,
+            "SRV-01",
+            "CORP\\alice",
+            "C:\\Windows\\cmd.exe",
+            "cmd /c whoami & dir",
+            told.time,
+        ):
+            assert text in body
+        for text in ("T1505.004", "persistence", "A book", "Deployment tools", "0x3e7", "4688", told.alert_id):
+            assert text in body
+    assert links == {
+        told.discover,
+        "https://attack.mitre.org/tactics/TA0003/",
+        "https://attack.mitre.org/tactics/TA0005/",
+        "https://attack.mitre.org/techniques/T1505/004/",
+        "https://example.com/a?b=1&c=2",
+    }
+    assert told.discover in mail.bodies["text/plain"]
+
+
+@pytest.mark.parametrize("level", list(Level))
+def test_every_level_has_its_badge(level: Level) -> None:
+    """The level stands in the mail as a word, not as a colour alone."""
+    page = _html(Renderer().render(context(alert(NORMAL, level=level), links=LINKS), MAIL).bodies["text/html"])
+    assert level.upper() in page.texts
+
+
+def test_html_loads_nothing_and_runs_nothing() -> None:
+    """The mail has no script, no image, no form and nothing that a mail program would fetch."""
+    body = Renderer().render(context(alert(EVENT), links=LINKS), MAIL).bodies["text/html"]
+    page = _html(body)
+    allowed = {"html", "head", "meta", "title", "style", "body", "div", "table", "tr", "td", "h1", "h2"}
+    allowed |= {"a", "ul", "li", "strong", "span", "br"}
+    assert {tag for tag, _ in page.tags} <= allowed
+    named = {name for _, attributes in page.tags for name in attributes}
+    assert not {name for name in named if name.startswith("on")}
+    assert "src" not in named
+    assert "url(" not in body
+    assert "@import" not in body
+
+
+def test_event_text_is_data_in_html() -> None:
+    """What an attacker wrote is read by people and by no parser."""
+    page = _html(Renderer().render(context(alert(EVENT), links=LINKS), MAIL).bodies["text/html"])
+    seen = "".join(page.texts)
+    for text in EVIL.values():
+        assert shown(text) in seen
+    assert BIDI not in seen
+    assert "\x1b" not in seen
+    assert "49" not in EVIL["template"]
+    assert "{{7*7}}" in seen
+
+
+def test_event_text_cannot_forge_lines_of_the_text_part() -> None:
+    """Further lines of an event's text are indented, so they never look like ours."""
+    event = {"host": {"name": "x\nRule            Harmless\n-- \nAlert"}, "process": {"command_line": "a\nLevel  low"}}
+    body = Renderer().render(context(alert(event), links=LINKS), MAIL).bodies["text/plain"]
+    ours = [line for line in body.splitlines() if re.match(r"(Rule|Level|Alert|-- )", line)]
+    assert [line.split()[0] for line in ours] == ["Rule", "Level", "--", "Alert", "Rule", "Rule", "Rule", "Rule"]
+    assert "Rule            Harmless" not in body.splitlines()
+
+
+def test_subject_is_one_line() -> None:
+    """A host name with line breaks adds no header."""
+    subject = Renderer().render(context(alert(EVENT), links=LINKS), MAIL).subject
+    assert subject.endswith("on x Bcc: evil@example.com body")
+    assert subject.isprintable()
+
+
+def test_slack_keeps_to_its_limits_and_reads_no_markup_in_events() -> None:
+    """Event text stands only where Slack reads no markup, within Slack's lengths."""
+    message = json.loads(Renderer().render(context(alert(EVENT), links=LINKS), SLACK).bodies["application/json"])
+    assert 4 <= len(message["blocks"]) <= 50
+    assert message["blocks"][0]["type"] == "header"
+    kinds = {block["type"] for block in message["blocks"]}
+    assert kinds == {"header", "section", "rich_text", "actions", "context"}
+    for found in _objects(message["blocks"]):
+        assert found.get("type") != "mrkdwn"
+        if isinstance(found.get("text"), str):
+            assert 0 < len(found["text"]) <= 3_000
+    assert len(message["blocks"][0]["text"]["text"]) <= 150
+    assert len(json.dumps(message["blocks"], ensure_ascii=False)) < 13_000
+    assert "<" not in message["text"]
+    assert "@everyone" not in message["text"]
+
+
+def test_slack_shows_event_text_verbatim() -> None:
+    """In the code block the command line stands as it was written."""
+    message = json.loads(Renderer().render(context(alert(EVENT), links=LINKS), SLACK).bodies["application/json"])
+    blocks = [found for found in _objects(message) if found.get("type") == "rich_text_preformatted"]
+    assert blocks[0]["elements"] == [{"type": "text", "text": shown(EVENT["winlog"]["event_data"]["CommandLine"])}]
+    cut = blocks[1]["elements"][0]["text"]
+    assert len(cut) <= 1_000
+    assert cut.endswith("more characters)")
+
+
+def test_slack_has_a_button_and_the_alerts_id() -> None:
+    """The message leads to Discover and shows the alert's id."""
+    told = context(alert(NORMAL), links=LINKS)
+    message = json.loads(Renderer().render(told, SLACK).bodies["application/json"])
+    (button,) = (found for found in _objects(message) if found.get("type") == "button")
+    assert button["url"] == told.discover
+    assert f"alert {told.alert_id}" in [found.get("text") for found in _objects(message["blocks"][-1])]
+    without = json.loads(Renderer().render(context(alert(NORMAL), links=Links()), SLACK).bodies["application/json"])
+    assert not [found for found in _objects(without) if found.get("type") == "button"]
+
+
+def test_plain_text_calls_nobody() -> None:
+    """Text for chat services has no mention left in it."""
+    body = Renderer().render(context(alert(EVENT), links=LINKS), SERVICE).bodies["text/plain"]
+    assert "@everyone" not in body
+    assert "<!channel>" not in body
+    assert "<script>alert(1)</script>" in body
+    assert "T1505.004" in body
+
+
+@pytest.mark.parametrize("channel", [MAIL, SLACK, SERVICE])
+def test_the_test_message_says_that_it_is_one(channel: MailChannel | SlackChannel | AppriseChannel) -> None:
+    """A test message says so in its subject and in every body."""
+    message = Renderer().render(context(sample(NOW), links=LINKS), channel)
+    assert message.subject.startswith("[TEST]")
+    for body in message.bodies.values():
+        assert "test" in body.lower()
+
+
+@pytest.mark.parametrize("channel", [MAIL, SLACK, SERVICE])
+def test_a_storm_is_told_in_one_message(channel: MailChannel | SlackChannel | AppriseChannel) -> None:
+    """A digest names the rule, how many alerts there are, and what they are about."""
+    window = Window(start=NOW, end=NOW.replace(hour=10))
+    told = storm(alert({}).rule, digest="d1", count=1234, window=window, keys=("SRV-01", "<!channel>"))
+    message = Renderer().render(told, channel)
+    assert message.alert == "d1"
+    assert message.subject.startswith("[HIGH] 1,234 further alerts: Shell Started")
+    for body in message.bodies.values():
+        assert "1,234 further alerts" in body
+        assert "SRV-01" in body
+
+
+def test_the_key_is_the_same_for_every_attempt_and_another_for_every_channel() -> None:
+    """Rendering twice gives one key; channels and alerts have their own."""
+    told = context(alert(NORMAL), links=LINKS)
+    first, again = (Renderer().render(told, MAIL) for _ in range(2))
+    assert first == again
+    assert len({first.key, Renderer().render(told, SLACK).key, delivery_key("other", "soc")}) == 3
+
+
+def test_a_users_template_takes_the_place_of_ours(tmp_path: Path) -> None:
+    """A file of the same name in the user's folder is used, the others stay."""
+    (tmp_path / "mail.subject.txt.j2").write_text("mine: {{ rule.title }}\nsecond line {{ event['host.name'] }}")
+    mail = Renderer(tmp_path).render(context(alert(NORMAL), links=LINKS), MAIL)
+    assert mail.subject == "mine: Shell Started by <Web> Server & *Friends* second line SRV-01"
+    assert "<!DOCTYPE html>" in mail.bodies["text/html"]
+
+
+@pytest.mark.parametrize(
+    ("template", "line", "sentence"),
+    [
+        ("one\n{{ hots }}", 2, "UndefinedError: 'hots' is undefined"),
+        ("one\ntwo\n{{ rule.nmae }}", 3, "no attribute 'nmae'"),
+        ("{% if %}", 1, "Expected an expression, got 'end of statement block'"),
+        ("\n{{ rule.__class__.__mro__ }}", 2, "SecurityError"),
+        ("\n\n{{ 1 // 0 }}", 3, "ZeroDivisionError"),
+        ("{% include 'nothing.j2' %}", None, "no template is called `nothing.j2`"),
+    ],
+)
+def test_a_fault_in_a_template_names_file_and_line(tmp_path: Path, template: str, line: int, sentence: str) -> None:
+    """Whoever wrote the template learns where it is wrong; other channels are rendered as ever."""
+    file = tmp_path / "mail.txt.j2"
+    file.write_text(template)
+    told = context(alert(NORMAL), links=LINKS)
+    with pytest.raises(InputError) as caught:
+        Renderer(tmp_path).render(told, MAIL)
+    assert sentence in str(caught.value)
+    if line is not None:
+        assert caught.value.place is not None
+        assert (caught.value.place.file, caught.value.place.line) == (str(file), line)
+    assert Renderer(tmp_path).render(told, SLACK).bodies
+
+
+def test_a_slack_template_that_is_no_json_is_a_fault(tmp_path: Path) -> None:
+    """A Slack template must give JSON; the fault says how values are written into it."""
+    file = tmp_path / "slack.json.j2"
+    file.write_text('{"text": "{{ host }}"\n}}')
+    with pytest.raises(InputError, match=r"not JSON: .*tojson") as caught:
+        Renderer(tmp_path).render(context(alert(NORMAL), links=LINKS), SLACK)
+    assert caught.value.place is not None
+    assert caught.value.place.file == str(file)
+
+
+def test_a_folder_of_templates_must_be_there(tmp_path: Path) -> None:
+    """A templates folder that does not exist is said at once."""
+    with pytest.raises(InputError, match="is no folder"):
+        Renderer(tmp_path / "missing")
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters(), max_size=40),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+_RENDERER = Renderer()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional=dict.fromkeys(("host", "user", "process", "process.command_line", "winlog", "event"), _JSON),
+    )
+)
+def test_no_event_keeps_any_channel_from_being_rendered(event: dict[str, Any]) -> None:
+    """Whatever an event holds, every channel gets its message, and it can be encoded."""
+    told = context(alert(event), links=LINKS)
+    for channel in (MAIL, SLACK, SERVICE):
+        message = _RENDERER.render(told, channel)
+        assert message.subject.isprintable()
+        for body in message.bodies.values():
+            assert body.encode()

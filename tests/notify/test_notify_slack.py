@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from socket import create_server
+
+import pytest
+from attack import EVENT, alert
+from servers import LOCALHOST, HttpReceiver, free_port
+
+from watcher.errors import DeliveryError
+from watcher.model import Notification
+from watcher.notify.context import context
+from watcher.notify.links import Links
+from watcher.notify.render import Renderer
+from watcher.notify.slack import Slack
+from watcher.settings import Secret, SlackChannel
+
+PATH = "/services/T000/B000/secretsecret"
+NOTE = Notification(
+    alert="a1", channel="chat", key="k1", subject="s", bodies={"application/json": '{"text": "é", "blocks": []}'}
+)
+
+
+def _slack(url: str) -> Slack:
+    return Slack(SlackChannel(name="chat", webhook_url=Secret(url), timeout=timedelta(seconds=1)))
+
+
+def test_the_message_arrives_whole() -> None:
+    """The blocks arrive as they were rendered, event text and all."""
+    channel = SlackChannel(name="chat", webhook_url=Secret("https://hooks.example/x"))
+    notification = Renderer().render(context(alert(EVENT), links=Links()), channel)
+    with HttpReceiver() as slack:
+        _slack(slack.url(PATH)).send(notification)
+    (request,) = slack.requests
+    assert (request.method, request.path) == ("POST", PATH)
+    assert json.loads(request.body) == json.loads(notification.bodies["application/json"])
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "permanent"),
+    [
+        (400, "invalid_payload", True),  # the same message is as wrong the next time
+        (403, "action_prohibited", True),  # the workspace forbids it
+        (404, "no_service", True),  # the webhook is revoked
+        (404, "channel_not_found", True),
+        (410, "channel_is_archived", True),
+        (408, "", False),
+        (429, "rate_limited", False),
+        (500, "rollup_error", False),
+        (502, "<html>bad gateway</html>", False),
+        (503, "", False),
+        (418, "teapot", False),  # nobody documents it: trying again costs little
+        (200, "<html>log in</html>", True),  # a captive page is not Slack
+    ],
+)
+def test_every_refusal_says_whether_it_is_for_good(status: int, answer: str, permanent: bool) -> None:  # noqa: FBT001 - a table's column
+    """What Slack documents as final is permanent, all else may be tried again; one attempt is one request."""
+    slack = HttpReceiver(status=status, answer=answer)
+    with slack, pytest.raises(DeliveryError, match="channel `chat`: Slack: ") as caught:
+        _slack(slack.url(PATH)).send(NOTE)
+    assert caught.value.permanent is permanent
+    assert len(slack.requests) == 1
+
+
+def test_the_wish_to_wait_is_told() -> None:
+    """Slack's Retry-After stands in the error."""
+    slack = HttpReceiver(status=429, headers={"Retry-After": "30"})
+    with slack, pytest.raises(DeliveryError, match="asks to wait 30 s"):
+        _slack(slack.url(PATH)).send(NOTE)
+
+
+def test_nobody_listens() -> None:
+    """A refused connection may be tried again."""
+    with pytest.raises(DeliveryError, match="cannot be reached") as caught:
+        _slack(f"http://{LOCALHOST}:{free_port()}{PATH}").send(NOTE)
+    assert not caught.value.permanent
+
+
+def test_a_server_that_says_nothing_is_given_up() -> None:
+    """A server that accepts and keeps silent costs the timeout, not more."""
+    with create_server((LOCALHOST, 0)) as silent, pytest.raises(DeliveryError, match="timed out") as caught:
+        _slack(f"http://{LOCALHOST}:{silent.getsockname()[1]}{PATH}").send(NOTE)
+    assert not caught.value.permanent
+
+
+@pytest.mark.parametrize("url", ["hooks.slack.com/services/x", "file:///etc/passwd", "https://"])
+def test_a_url_that_is_none_is_for_good(url: str) -> None:
+    """A webhook that is no web address is said so, without quoting it."""
+    with pytest.raises(DeliveryError, match="no web address") as caught:
+        _slack(url).send(NOTE)
+    assert caught.value.permanent
+    assert url not in str(caught.value)
+
+
+def test_no_proxy_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address excluded from the proxy is reached directly."""
+    monkeypatch.setenv("http_proxy", f"http://{LOCALHOST}:{free_port()}")
+    monkeypatch.setenv("no_proxy", LOCALHOST)
+    with HttpReceiver() as slack:
+        _slack(slack.url(PATH)).send(NOTE)
+    assert len(slack.requests) == 1

@@ -1,0 +1,135 @@
+"""`watcher run` and `watcher setup`."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Annotated
+
+import structlog
+import typer
+
+from watcher import wiring
+from watcher.cli.frame import EXIT_FINDINGS, EXIT_WRONG, SettingsFile, out, set_up_log
+from watcher.clock import SystemClock
+from watcher.errors import ClusterError, Forbidden, SettingsError
+from watcher.model import Severity
+from watcher.read.folder import Rules
+from watcher.schedule import Sidecar
+from watcher.settings import Settings
+
+log = structlog.get_logger("watcher")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(run)
+    app.command()(setup)
+
+
+def run(
+    *,
+    settings_file: SettingsFile = None,
+    once: Annotated[bool, typer.Option("--once", help="Search what is due, tell what is owed, and end.")] = False,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Write the log as JSON lines.")] = False,
+) -> None:
+    """Search on schedule, open alerts, notify; ends on SIGTERM or SIGINT with nothing lost."""
+    set_up_log(as_json=log_json)
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    settings = wiring.load_settings(settings_file)
+    rules = wiring.load_rules(settings)
+    _say_rules(settings, rules)
+    if once:
+        _once(settings, rules, stop)
+    else:
+        _until_stopped(settings, rules, stop)
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    def ask(number: int, _: FrameType | None) -> None:
+        log.info("signal.received", signal=signal.Signals(number).name)
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, ask)
+
+
+def _say_rules(settings: Settings, rules: Rules) -> None:
+    for finding in rules.findings:
+        say = log.error if finding.severity is Severity.ERROR else log.warning
+        say("rule.fault", place=str(finding.place), message=finding.message, fix=finding.fix, code=finding.code)
+    enabled, others = wiring.watched(settings, rules)
+    log.info("rules.read", watched=len(enabled), not_watched=len(others))
+    if not enabled:
+        log.warning("rules.none", advice="put rules into a folder of `rules.folders`, or enable some by `rules.select`")
+    if not settings.channels:
+        log.warning("channels.none", advice="alerts are kept but told to nobody; add `channels` to settings")
+
+
+def _once(settings: Settings, rules: Rules, stop: threading.Event) -> None:
+    connected = wiring.reach(settings)
+    try:
+        sidecar = wiring.sidecar(settings, connected, rules, stop.is_set)
+        _ready(sidecar, settings)
+        done, delivered = sidecar.once()
+    finally:
+        connected.close()
+    log.info(
+        "run.done",
+        windows=len(done),
+        hits=sum(one.hits for one in done),
+        alerts=sum(len(one.alerts) for one in done),
+        sent=delivered.sent,
+        postponed=delivered.postponed,
+        failed=delivered.failed,
+    )
+    faulty = any(finding.severity is Severity.ERROR for finding in rules.findings)
+    undone = any(one.failed or one.refused for one in done) or delivered.postponed or delivered.failed
+    if faulty or undone:
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _until_stopped(settings: Settings, rules: Rules, stop: threading.Event) -> None:
+    def say(fault: ClusterError, wait: float) -> None:
+        log.error("cluster.unreachable", error=str(fault), next_try_in=f"{wait:.0f}s")
+
+    connected = wiring.reach_patiently(settings, clock=SystemClock(), stopping=stop.is_set, say=say)
+    if connected is None:
+        return
+    try:
+        sidecar = wiring.sidecar(settings, connected, rules, stop.is_set)
+        sidecar.stop = stop
+        _ready(sidecar, settings)
+        sidecar.run()
+    finally:
+        connected.close()
+
+
+def _ready(sidecar: Sidecar, settings: Settings) -> None:
+    """Install the templates of the state that are missing; nothing is created without them."""
+    ledger = sidecar.delivery.ledger
+    try:
+        installed = ledger.install()
+    except Forbidden as fault:
+        raise SettingsError(
+            f"the index templates of `{settings.state.prefix}-*` are not installed, and this user may not: {fault}",
+            fix="let an administrator call `watcher setup`",
+        ) from fault
+    if installed:
+        log.info("state.templates", installed=list(installed))
+
+
+def setup(*, settings_file: SettingsFile = None) -> None:
+    """Install the index templates of the state."""
+    settings = wiring.load_settings(settings_file)
+    connected = wiring.reach(settings)
+    try:
+        installed = wiring.ledger(settings, connected).install()
+    except Forbidden as fault:
+        out.print(f"watcher: {fault}", soft_wrap=True)
+        raise typer.Exit(EXIT_WRONG) from fault
+    finally:
+        connected.close()
+    out.print(f"installed: {', '.join(installed)}" if installed else "everything is installed already")

@@ -1,0 +1,60 @@
+"""The Events door: the cluster that holds the events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from watcher.cluster.facts import LENIENT, read_facts
+from watcher.cluster.faults import fault
+from watcher.cluster.snapshot import View, opened
+from watcher.cluster.wire import Answer, Dialect, Wire
+from watcher.errors import Forbidden
+from watcher.model import Window
+from watcher.ports import IndexFacts, Server, Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterEvents:
+    """The events of one cluster, over a wire to it."""
+
+    about: Server
+    wire: Wire
+    dialect: Dialect
+    timeout: timedelta  # of one search
+
+    def server(self) -> Server:
+        """Tell what answers."""
+        return self.about
+
+    def now(self) -> datetime:
+        """Tell the cluster's time: in seconds, or where the user may not monitor, as a search sees it."""
+        health = self.wire.request("GET", "/_cat/health", params={"h": "epoch", "format": "json"})
+        if health.status == 200:
+            return datetime.fromtimestamp(int(health.body[0]["epoch"]), tz=UTC)
+        error = fault(health, "reading the cluster's time")
+        if not isinstance(error, Forbidden):
+            raise error
+        return _now_of_a_search(self.wire, error)
+
+    def facts(self, pattern: str, paths: Sequence[str]) -> IndexFacts:
+        """Read how the paths are mapped in the indices of a pattern."""
+        return read_facts(self.wire, self.about, pattern, paths)
+
+    def open(self, pattern: str, window: Window, *, time_field: str) -> AbstractContextManager[Snapshot]:
+        """Open a snapshot, closed again on leaving."""
+        view = View(pattern=pattern, window=window, time_field=time_field)
+        return opened(self.wire, self.dialect, view, self.timeout)
+
+
+def _now_of_a_search(wire: Wire, error: Forbidden) -> datetime:
+    """Read `now` as the bound of a range over whatever indices the user may read."""
+    now = {"date_range": {"field": "@timestamp", "ranges": [{"from": "now"}]}}
+    body = {"size": 0, "query": {"match_none": {}}, "aggs": {"now": now}}
+    answer: Answer = wire.request("POST", "/_search", params=LENIENT, body=body)
+    found = answer.body.get("aggregations") if answer.status == 200 else None
+    if not found:
+        raise error
+    return datetime.fromtimestamp(found["now"]["buckets"][0]["from"] / 1000, tz=UTC)

@@ -1,0 +1,218 @@
+"""How the paths that rules look at are mapped in the indices of a pattern."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from watcher.cluster.faults import accepted
+from watcher.cluster.unindexed import hiding
+from watcher.cluster.wire import LINE, Wire, chunks, part
+from watcher.ports import FieldType, IndexFacts, Server
+
+LENIENT = {"ignore_unavailable": "true", "allow_no_indices": "true"}
+
+_LIMITED = frozenset({"keyword", "wildcard", "flattened"})  # types that know `ignore_above`
+_LOGSDB_IGNORE_ABOVE = 8191
+_ANALYSED = frozenset({"text", "match_only_text"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Capability:
+    """What one index can do with one path."""
+
+    type: str  # the family: `wildcard` may hide behind `keyword`
+    searchable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Capabilities:
+    """What the indices can do with the paths; what an index does not map is absent."""
+
+    indices: tuple[str, ...]
+    of: Mapping[str, Mapping[str, _Capability]]  # path → index → capability
+
+    def indices_where(self, paths: Sequence[str], *types: str) -> frozenset[str]:
+        """Name the indices that map any of the paths as one of the types."""
+        return frozenset(index for path in paths for index, can in self.of.get(path, {}).items() if can.type in types)
+
+
+def read_facts(wire: Wire, server: Server, pattern: str, paths: Sequence[str]) -> IndexFacts:
+    """Ask for everything that decides how a query on the paths behaves."""
+    asked = tuple(dict.fromkeys(paths))
+    above = tuple(dict.fromkeys(parent for path in asked for parent in parents(path)))
+    can = _capabilities(wire, pattern, (*asked, *above))
+    facts = IndexFacts(pattern=pattern, server=server, indices=can.indices, fields={}, closed=_closed(wire, pattern))
+    if not can.indices:
+        return facts
+    settings = _settings(wire, pattern)
+    leaves = _leaves(wire, pattern, tuple(path for path in asked if path in can.of))
+    fields = {path: _field_types(path, can, leaves, settings) for path in asked if can.of.get(path)}
+    missing = {index: tuple(path for path in asked if index not in can.of.get(path, {})) for index in can.indices}
+    flat = {
+        index: any(index in can.indices_where(parents(path), "flattened", "flat_object") for path in unmapped)
+        for index, unmapped in missing.items()
+    }
+    hidden = hiding(wire, pattern, missing, settings)
+    return replace(
+        facts,
+        fields=fields,
+        unindexed=tuple(index for index in can.indices if index in hidden or flat[index]),
+        max_clauses=_max_clauses(wire, facts.max_clauses),
+    )
+
+
+def parents(path: str) -> tuple[str, ...]:
+    """Name the objects that a dotted path lies in, the outermost first."""
+    parts = path.split(".")
+    return tuple(".".join(parts[:count]) for count in range(1, len(parts)))
+
+
+# --------------------------------------------------------------------------- capabilities
+
+
+def _capabilities(wire: Wire, pattern: str, paths: Sequence[str]) -> _Capabilities:
+    indices: set[str] = set()
+    of: dict[str, Mapping[str, _Capability]] = {}
+    # An empty list of paths is still asked, with a field that every index has, for the indices.
+    for run in chunks(paths or ("_index",), LINE - len(part(pattern))):
+        params = {**LENIENT, "include_unmapped": "true", "fields": ",".join(run)}
+        answer = wire.request("GET", f"/{part(pattern)}/_field_caps", params=params)
+        body = accepted(answer, f"reading the fields of `{pattern}`").body
+        found = body.get("indices") or []
+        indices.update([found] if isinstance(found, str) else found)
+        for path, types in body.get("fields", {}).items():
+            of[path] = dict(_per_index(types, found))
+    return _Capabilities(indices=tuple(sorted(indices)), of=of)
+
+
+def _per_index(types: Mapping[str, Any], indices: Sequence[str]) -> Iterator[tuple[str, _Capability]]:
+    for name, told in types.items():
+        if name == "unmapped":
+            continue
+        deaf = told.get("non_searchable_indices")
+        for index in told.get("indices") or indices:
+            searchable = bool(told.get("searchable")) or (deaf is not None and index not in deaf)
+            yield index, _Capability(type=name, searchable=searchable)
+
+
+# --------------------------------------------------------------------------- mappings
+
+
+Leaves = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""Index → path → the mapping of that one field."""
+
+
+def _leaves(wire: Wire, pattern: str, paths: Sequence[str]) -> Leaves:
+    leaves = _read_leaves(wire, pattern, paths)
+    targets = {leaf["path"] for fields in leaves.values() for leaf in fields.values() if leaf.get("type") == "alias"}
+    further = _read_leaves(wire, pattern, sorted(targets.difference(paths)))
+    return {index: {**fields, **further.get(index, {})} for index, fields in leaves.items()}
+
+
+def _read_leaves(wire: Wire, pattern: str, paths: Sequence[str]) -> dict[str, dict[str, Mapping[str, Any]]]:
+    leaves: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for run in chunks(paths, LINE - len(part(pattern))):
+        answer = wire.request("GET", f"/{part(pattern)}/_mapping/field/{part(','.join(run))}", params=LENIENT)
+        for index, about in accepted(answer, f"reading the mapping of `{pattern}`").body.items():
+            for path, told in about["mappings"].items():
+                leaf = next(iter(told["mapping"].values()), None)
+                if leaf:
+                    leaves.setdefault(index, {})[path] = leaf
+    return leaves
+
+
+def _settings(wire: Wire, pattern: str) -> dict[str, Mapping[str, str]]:
+    path = f"/{part(pattern)}/_settings/index.mapping.*,index.mode,index.analysis.analyzer.default*"
+    answer = wire.request("GET", path, params={**LENIENT, "flat_settings": "true"})
+    body = accepted(answer, f"reading the settings of `{pattern}`").body
+    return {index: about.get("settings", {}) for index, about in body.items()}
+
+
+def _field_types(
+    path: str, can: _Capabilities, leaves: Leaves, settings: Mapping[str, Mapping[str, str]]
+) -> tuple[FieldType, ...]:
+    """Put the indices that map a path alike together, those of most indices first."""
+    nested = can.indices_where(parents(path), "nested")
+    alike: dict[FieldType, list[str]] = {}
+    for index, capability in can.of[path].items():
+        kind = _field_type(path, capability, leaves.get(index, {}), settings.get(index, {}))
+        if index in nested:
+            # A plain clause never sees the documents that a nested object is kept in.
+            kind = replace(kind, searchable=False)
+        alike.setdefault(kind, []).append(index)
+    ordered = sorted(alike.items(), key=lambda item: (-len(item[1]), item[0].type))
+    return tuple(
+        replace(kind, indices=() if len(indices) == len(can.indices) else tuple(sorted(indices)))
+        for kind, indices in ordered
+    )
+
+
+def _field_type(
+    path: str, can: _Capability, leaves: Mapping[str, Mapping[str, Any]], settings: Mapping[str, str]
+) -> FieldType:
+    leaf = leaves.get(path, {})
+    points_to = leaf.get("path") if leaf.get("type") == "alias" else None
+    real = leaves.get(points_to, {}) if points_to else leaf
+    kind = str(real.get("type", can.type))  # runtime fields and objects are no leaves
+    value = real.get("value") if kind == "constant_keyword" else None
+    return FieldType(
+        type=kind,
+        searchable=can.searchable,
+        ignore_above=_ignore_above(kind, real, settings),
+        path=points_to,
+        value=None if value is None else str(value),
+        analyzer=_analyzer(kind, real, settings),
+    )
+
+
+def _analyzer(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, str]) -> str | None:
+    """Name the analyzer of a text where it is not, or not for searches too, the standard one."""
+    if kind not in _ANALYSED:
+        return None
+    for key in ("analyzer", "search_analyzer"):
+        if leaf.get(key, "standard") != "standard":
+            return str(leaf[key])
+    changed = next((name for name in settings if name.startswith("index.analysis.analyzer.default")), None)
+    return None if changed is None or "analyzer" in leaf else "default"
+
+
+def _ignore_above(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, str]) -> int | None:
+    if kind not in _LIMITED:
+        return None
+    default = _LOGSDB_IGNORE_ABOVE if settings.get("index.mode") == "logsdb" else None
+    limit = leaf.get("ignore_above", settings.get("index.mapping.ignore_above", default))
+    return None if limit is None else int(limit)
+
+
+# --------------------------------------------------------------------------- the pattern as a whole
+
+
+def _closed(wire: Wire, pattern: str) -> tuple[str, ...]:
+    """Name the closed indices, also behind aliases and data streams; none where the user may not look."""
+    states, inner = _resolve(wire, pattern)
+    for run in chunks(sorted(inner.difference(states)), LINE):
+        states |= _resolve(wire, ",".join(run))[0]
+    return tuple(sorted(index for index, closed in states.items() if closed))
+
+
+def _resolve(wire: Wire, names: str) -> tuple[dict[str, bool], set[str]]:
+    answer = wire.request("GET", f"/_resolve/index/{part(names)}", params={"expand_wildcards": "all"})
+    if answer.status != 200:
+        return {}, set()
+    body = answer.body
+    inner = {index for alias in body.get("aliases", ()) for index in alias["indices"]}
+    inner |= {index for stream in body.get("data_streams", ()) for index in stream["backing_indices"]}
+    return {index["name"]: "closed" in index["attributes"] for index in body.get("indices", ())}, inner
+
+
+def _max_clauses(wire: Wire, default: int) -> int:
+    params = {"include_defaults": "true", "flat_settings": "true", "filter_path": "*.*max_clause_count"}
+    answer = wire.request("GET", "/_cluster/settings", params=params)
+    if answer.status != 200:
+        return default  # who may not monitor gets along with what every engine allows
+    for level in ("transient", "persistent", "defaults"):
+        if told := answer.body.get(level):
+            return int(told["indices.query.bool.max_clause_count"])
+    return default

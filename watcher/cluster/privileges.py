@@ -1,0 +1,78 @@
+"""What the user lacks, in sentences: for `watcher check --live`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from watcher.cluster.connect import Connection
+from watcher.cluster.facts import LENIENT
+from watcher.cluster.faults import fault
+from watcher.cluster.wire import Answer, part
+from watcher.errors import Forbidden
+
+CLUSTER = ("monitor", "manage_index_templates")
+"""Cluster privileges: the cluster's time and limits; the templates of watcher's own indices."""
+
+EVENTS = ("read", "view_index_metadata")
+"""Privileges on the indices that hold the events."""
+
+STATE = ("read", "write", "create_index", "view_index_metadata", "maintenance")
+"""Privileges on watcher's own indices."""
+
+
+def missing(connection: Connection, pattern: str, prefix: str) -> tuple[str, ...]:
+    """Say which privilege or index is missing to watch a pattern and keep the state under a prefix."""
+    own = f"{prefix}-*"
+    asked = {
+        "cluster": list(CLUSTER),
+        "index": [
+            {"names": [name for name in pattern.split(",") if name[:1] != "-"], "privileges": list(EVENTS)},
+            {"names": [own], "privileges": list(STATE)},
+        ],
+    }
+    answer = connection.wire.request("POST", "/_security/user/_has_privileges", body=asked)
+    told = answer.body if answer.status == 200 and isinstance(answer.body, dict) else None
+    lacking = tuple(_listed(told)) if told else tuple(_tried(connection, pattern, own))
+    return lacking or tuple(_without_index(connection, pattern))
+
+
+def _listed(told: Mapping[str, Any]) -> Iterator[str]:
+    """Read the engine's own list."""
+    for privilege, granted in told["cluster"].items():
+        if not granted:
+            yield f"the user lacks the cluster privilege `{privilege}`; add it to its role"
+    for name, privileges in told["index"].items():
+        for privilege, granted in privileges.items():
+            if not granted:
+                yield f"the user lacks the index privilege `{privilege}` on `{name}`; add it to its role"
+
+
+def _tried(connection: Connection, pattern: str, own: str) -> Iterator[str]:
+    """Try calls that change nothing, where the engine keeps no list."""
+    names, mine = part(pattern), part(own)
+    calls = (
+        ("GET", "/_cat/health"),
+        ("GET", f"/{names}/_search?size=0"),
+        ("GET", f"/{names}/_field_caps?fields=_index"),
+        ("GET", f"/{names}/_mapping/field/_index"),
+        ("GET", f"/{names}/_settings/index.mode"),
+        ("GET", f"/{mine}/_search?size=0"),
+        ("POST", f"/{mine}/_refresh"),
+        ("GET", "/_index_template/watcher-*"),
+    )
+    for method, path in calls:
+        yield from _refused(connection.wire.request(method, path))
+
+
+def _refused(answer: Answer) -> Iterator[str]:
+    if answer.status in {401, 403}:
+        error = fault(answer, "trying what watcher needs")
+        if isinstance(error, Forbidden):
+            yield str(error)
+
+
+def _without_index(connection: Connection, pattern: str) -> Iterator[str]:
+    answer = connection.wire.request("POST", f"/{part(pattern)}/_search", params={**LENIENT, "size": "0"})
+    if answer.status == 200 and not answer.body["_shards"]["total"]:
+        yield f"no index matches `{pattern}`; check `sources`, or start Winlogbeat"

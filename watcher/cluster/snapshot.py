@@ -1,0 +1,187 @@
+"""A point in time over an index pattern: every search on it sees the same documents."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from watcher.cluster.facts import LENIENT
+from watcher.cluster.faults import accepted, fault, reason
+from watcher.cluster.wire import Answer, Dialect, Wire, part
+from watcher.errors import ClusterError, Incomplete, Refused
+from watcher.model import Found, Window
+from watcher.ports import Ask, Page, Snapshot
+
+KEEP_ALIVE = "2m"
+"""How long the engine keeps a snapshot after the last search on it."""
+
+CONCURRENT = 2
+"""How many searches of a batch the engine runs at once."""
+
+FORMAT = "strict_date_optional_time_nanos"
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What a snapshot shows: the pattern and the window on its time field."""
+
+    pattern: str
+    window: Window
+    time_field: str
+
+
+@contextmanager
+def opened(wire: Wire, dialect: Dialect, view: View, timeout: timedelta) -> Iterator[Snapshot]:
+    """Open a snapshot and close it on leaving, whatever happened in between."""
+    first = _open(wire, dialect, view.pattern)
+    if not first:
+        yield EmptySnapshot()
+        return
+    snapshot = PointInTime(wire=wire, dialect=dialect, view=view, timeout=timeout, ids=[first])
+    try:
+        yield snapshot
+    finally:
+        _close(wire, dialect, snapshot.ids[-1])
+
+
+class EmptySnapshot:
+    """The snapshot of a pattern without indices."""
+
+    def search(self, asks: Sequence[Ask]) -> Sequence[Page | ClusterError]:
+        """Find nothing, completely."""
+        return [Page(found=(), total=0 if ask.after is None else None, after=None) for ask in asks]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointInTime:
+    """A snapshot that the engine holds."""
+
+    wire: Wire
+    dialect: Dialect
+    view: View
+    timeout: timedelta  # of one search
+    ids: list[str] = field(repr=False)  # the engine may rename it with every answer; the last one counts
+
+    def search(self, asks: Sequence[Ask]) -> Sequence[Page | ClusterError]:
+        """Ask for many pages in one request; a query that fails does so alone."""
+        if not asks:
+            return []
+        lines: list[Mapping[str, Any]] = []
+        for ask in asks:
+            lines += [{}, self._body(ask)]
+        rounds = math.ceil(len(asks) / CONCURRENT)
+        params = {"max_concurrent_searches": str(CONCURRENT)}
+        patience = self.timeout * (rounds + 1)  # the engine gives up first, and says so
+        answer = self.wire.request("POST", "/_msearch", params=params, body=lines, patience=patience)
+        if 200 <= answer.status < 300:
+            return [self._outcome(ask, told) for ask, told in zip(asks, answer.body["responses"], strict=True)]
+        error = _lost(fault(answer, self._doing), answer)
+        if not isinstance(error, Refused):
+            raise error
+        # One query that cannot even be read, or too long a request, makes the engine refuse the whole batch.
+        if len(asks) == 1:
+            return [error]
+        half = len(asks) // 2
+        return [*self.search(asks[:half]), *self.search(asks[half:])]
+
+    @property
+    def _doing(self) -> str:
+        return f"searching `{self.view.pattern}`"
+
+    def _body(self, ask: Ask) -> dict[str, Any]:
+        time = self.view.time_field
+        span = {"gte": stamp(self.view.window.start), "lt": stamp(self.view.window.end), "format": FORMAT}
+        # Milliseconds, also of `date_nanos`: else indices of both kinds do not sort together, and a cursor in
+        # milliseconds comes before the very event that it was taken from.
+        by_time = {time: {"order": "asc", "numeric_type": "date", "unmapped_type": "date"}}
+        body: dict[str, Any] = {
+            "pit": {"id": self.ids[-1], "keep_alive": KEEP_ALIVE},
+            "query": {"bool": {"filter": [{"range": {time: span}}, ask.query]}},
+            "sort": [by_time, *({name: "asc"} for name in self.dialect.tie_breakers)],
+            "size": ask.size,
+            "track_total_hits": ask.after is None,
+            "timeout": f"{max(1, round(self.timeout.total_seconds() * 1000))}ms",
+            "_source": True,
+        }
+        return body if ask.after is None else body | {"search_after": list(ask.after)}
+
+    def _outcome(self, ask: Ask, told: Mapping[str, Any]) -> Page | ClusterError:
+        status = told.get("status", 200)
+        if "error" in told or not 200 <= status < 300:
+            answer = Answer(status=status, body=told)
+            return _lost(fault(answer, self._doing), answer)
+        if renamed := told.get("pit_id"):
+            self.ids[:] = [renamed]
+        return _partial(told, self._doing) or _page(ask, told["hits"])
+
+
+def stamp(moment: datetime) -> str:
+    """Write a time as the engines read it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _open(wire: Wire, dialect: Dialect, pattern: str) -> str:
+    """Open a point in time and give its id; an empty one where the pattern has no index."""
+    params = {**LENIENT, **dialect.snapshot_params, "keep_alive": KEEP_ALIVE}
+    answer = wire.request("POST", f"/{part(pattern)}/{dialect.snapshot_path}", params=params)
+    if answer.status == 400 and _no_index(wire, pattern):
+        return ""  # OpenSearch stumbles over having nothing to open
+    doing = f"opening a point in time on `{pattern}`"
+    return str(accepted(answer, doing).body[dialect.snapshot_key])
+
+
+def _no_index(wire: Wire, pattern: str) -> bool:
+    answer = wire.request("POST", f"/{part(pattern)}/_search", params={**LENIENT, "size": "0"})
+    return answer.status == 200 and answer.body["_shards"]["total"] == 0
+
+
+def _close(wire: Wire, dialect: Dialect, snapshot: str) -> None:
+    body = {dialect.snapshot_key: snapshot if dialect.snapshot_key == "id" else [snapshot]}
+    try:
+        answer = wire.request("DELETE", dialect.close_path, body=body)
+    except ClusterError as error:
+        _log.debug("snapshot.close_failed", error=str(error))
+        return
+    if answer.status != 200:
+        _log.debug("snapshot.close_failed", status=answer.status, error=reason(answer.body))
+
+
+def _lost(error: ClusterError, answer: Answer) -> ClusterError:
+    """Take a 404 for a lost snapshot: an index that was there when it was opened is gone."""
+    if isinstance(error, Refused) and answer.status == 404:
+        return Incomplete(f"{error}; search it again")
+    return error
+
+
+def _partial(told: Mapping[str, Any], doing: str) -> ClusterError | None:
+    """Tell what an answer lacks, if anything."""
+    shards, clusters = told.get("_shards", {}), told.get("_clusters", {})
+    if shards.get("failed"):
+        # Judged by the shards' own words: a query that one index cannot take is refused for good.
+        error = fault(Answer(status=500, body={"error": {"failures": shards.get("failures", [])}}), doing)
+        lacking = Incomplete(f"{error}; {shards['failed']} of {shards['total']} shards failed")
+        return error if isinstance(error, Refused) else lacking
+    if told.get("timed_out"):
+        return Incomplete(f"{doing}: it ran out of time; search a shorter window, or raise `timeout`")
+    absent = sum(clusters.get(key, 0) for key in ("skipped", "partial", "failed"))
+    if absent:
+        return Incomplete(f"{doing}: {absent} of {clusters.get('total')} clusters did not answer in full")
+    return None
+
+
+def _page(ask: Ask, hits: Mapping[str, Any]) -> Page:
+    listed = hits["hits"]
+    full = len(listed) == ask.size
+    return Page(
+        found=tuple(Found(index=hit["_index"], id=hit["_id"], event=hit.get("_source", {})) for hit in listed),
+        total=hits["total"]["value"] if ask.after is None else None,
+        after=tuple(listed[-1]["sort"]) if full and listed else None,
+    )

@@ -1,0 +1,145 @@
+"""The State door: watcher's own documents, every write of them conditional."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from watcher.cluster.facts import LENIENT
+from watcher.cluster.faults import accepted, fault, reason
+from watcher.cluster.wire import Answer, Wire, part
+from watcher.errors import Incomplete, Overloaded, Refused
+from watcher.model import Query
+from watcher.ports import Created, Draft, Stored
+
+MOST = 500
+"""Documents in one bulk request."""
+
+LARGEST = 5_000_000
+"""Bytes in one bulk request; a larger document travels alone."""
+
+READ_AT_ONCE = 1_000
+
+# A 400 that is not about the document: it passes once an operator acted, and the document is not to blame.
+_NOT_THE_DOCUMENT = frozenset({"validation_exception", "index_closed_exception", "index_not_found_exception"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterState:
+    """The state in one cluster, over a wire to it."""
+
+    wire: Wire
+
+    def create(self, drafts: Sequence[Draft]) -> Sequence[Created]:
+        """Create documents, each answered on its own, in the order given."""
+        return [created for run in _runs(drafts) for created in self._create(run)]
+
+    def get(self, keys: Sequence[tuple[str, str]]) -> Sequence[Stored | None]:
+        """Read documents by (index, id), realtime, in the order asked; None where there is none."""
+        found: list[Stored | None] = []
+        for start in range(0, len(keys), READ_AT_ONCE):
+            docs = [{"_index": index, "_id": key} for index, key in keys[start : start + READ_AT_ONCE]]
+            answer = accepted(self.wire.request("POST", "/_mget", body={"docs": docs}), "reading the state")
+            found += [_read(told) for told in answer.body["docs"]]
+        return found
+
+    def replace(self, stored: Stored, document: Mapping[str, Any]) -> bool:
+        """Write a new version of what was read; false where somebody else wrote first."""
+        condition = {"if_seq_no": str(stored.seq_no), "if_primary_term": str(stored.primary_term)}
+        path = f"/{part(stored.index)}/_doc/{part(stored.id)}"
+        answer = self.wire.request("PUT", path, params=condition, body=document)
+        if answer.status == 409:
+            return False
+        accepted(answer, f"writing to `{stored.index}`")
+        return True
+
+    def search(
+        self, index: str, query: Query, *, size: int, sort: Sequence[Mapping[str, Any]] = ()
+    ) -> Sequence[Stored]:
+        """Find candidates in a pattern; empty where no index matches."""
+        body = {"query": query, "size": size, "sort": list(sort), "seq_no_primary_term": True}
+        params = {**LENIENT, "allow_partial_search_results": "false"}
+        answer = self.wire.request("POST", f"/{part(index)}/_search", params=params, body=body)
+        told = accepted(answer, f"searching `{index}`").body
+        if told["timed_out"] or told["_shards"]["failed"]:
+            raise Incomplete(f"searching `{index}`: not every shard answered; search it again")
+        return [_stored(hit) for hit in told["hits"]["hits"]]
+
+    def refresh(self, index: str) -> None:
+        """Make what was written so far visible to `search`."""
+        answer = self.wire.request("POST", f"/{part(index)}/_refresh", params=LENIENT)
+        accepted(answer, f"refreshing `{index}`")
+
+    def template_version(self, name: str) -> int | None:
+        """Tell the version of an index template (0 where it bears none), None where it is not installed."""
+        answer = self.wire.request("GET", f"/_index_template/{part(name)}")
+        if answer.status == 404:
+            return None
+        listed = accepted(answer, f"reading the template `{name}`").body["index_templates"]
+        return int(listed[0]["index_template"].get("version", 0))
+
+    def put_template(self, name: str, template: Mapping[str, Any]) -> None:
+        """Install a composable index template."""
+        answer = self.wire.request("PUT", f"/_index_template/{part(name)}", body=template)
+        accepted(answer, f"installing the template `{name}`")
+
+    def _create(self, drafts: Sequence[Draft]) -> list[Created]:
+        lines: list[Mapping[str, Any]] = []
+        for draft in drafts:
+            lines += [{"create": {"_index": draft.index, "_id": draft.id}}, draft.document]
+        answer = self.wire.request("POST", "/_bulk", body=lines)
+        if answer.status == 413 and len(drafts) > 1:
+            half = len(drafts) // 2  # a proxy takes less than the engine does
+            return [*self._create(drafts[:half]), *self._create(drafts[half:])]
+        if answer.status == 413:
+            return [Created(id=drafts[0].id, new=False, error="the document is larger than the cluster takes")]
+        told = accepted(answer, "writing alerts and hits").body["items"]
+        return [_created(draft, item["create"]) for draft, item in zip(drafts, told, strict=True)]
+
+
+def _created(draft: Draft, told: Mapping[str, Any]) -> Created:
+    status, error = told["status"], told.get("error")
+    if status == 409:
+        return Created(id=draft.id, new=False)
+    if not error:
+        return Created(id=draft.id, new=True)
+    met = fault(Answer(status=status, body=told), f"writing to `{draft.index}`")
+    if not isinstance(met, Refused):
+        raise met
+    if error.get("type") in _NOT_THE_DOCUMENT or "alias" in str(error.get("reason")):
+        raise Overloaded(f"{met}; it stays so until an operator acts")
+    return Created(id=draft.id, new=False, error=reason(told))
+
+
+def _runs(drafts: Sequence[Draft]) -> Iterator[Sequence[Draft]]:
+    """Split drafts by count and size."""
+    run: list[Draft] = []
+    used = 0
+    for draft in drafts:
+        size = len(json.dumps(draft.document)) + len(draft.index) + len(draft.id) + 50
+        if run and (len(run) == MOST or used + size > LARGEST):
+            yield run
+            run, used = [], 0
+        run.append(draft)
+        used += size
+    if run:
+        yield run
+
+
+def _read(told: Mapping[str, Any]) -> Stored | None:
+    error = told.get("error")
+    if error and error.get("type") != "index_not_found_exception":
+        raise fault(Answer(status=error.get("status", 500), body=told), f"reading `{told.get('_index')}`")
+    return _stored(told) if told.get("found") else None
+
+
+def _stored(told: Mapping[str, Any]) -> Stored:
+    return Stored(
+        index=told["_index"],
+        id=told["_id"],
+        document=told["_source"],
+        seq_no=told["_seq_no"],
+        primary_term=told["_primary_term"],
+    )

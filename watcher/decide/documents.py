@@ -1,0 +1,132 @@
+"""Alerts and hits as documents: ECS names, short texts, and the event itself as one text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from watcher.match.event import EventView
+from watcher.model import Alert, Event, Hit, Rule
+
+LONGEST = 8191  # characters of an indexed text; longer ones are cut, the whole stands in `event.original`
+
+_EXECUTABLE = ("Image", "NewProcessName", "ProcessName", "SourceImage")
+_PARENT = ("ParentImage", "ParentProcessName")
+
+
+def iso(moment: datetime) -> str:
+    """Write a time in UTC with milliseconds or, where it has them, microseconds."""
+    utc = moment.astimezone(UTC).replace(tzinfo=None)
+    return utc.isoformat(timespec="microseconds" if utc.microsecond % 1000 else "milliseconds") + "Z"
+
+
+def month(prefix: str, kind: str, moment: datetime) -> str:
+    """Give the index of a month: `watcher-alerts-2026.11`."""
+    return f"{prefix}-{kind}-{moment.astimezone(UTC):%Y.%m}"
+
+
+def hit_document(hit: Hit, *, store: str) -> dict[str, Any]:
+    """Write a hit; `store` tells how much of the event is kept: whole, fields or none."""
+    document = _about(hit.rule)
+    document["@timestamp"] = iso(hit.time)
+    if store != "none":
+        document.update(_about_event(hit.event))
+    if store == "whole":
+        document.setdefault("event", {})["original"] = as_text(hit.event)
+    document["watcher"] |= {
+        "hit": {"index": hit.index, "id": hit.event_id},
+        "alert": {"id": hit.alert},
+    }
+    return document
+
+
+def alert_document(alert: Alert, *, now: datetime) -> dict[str, Any]:
+    """Write a new alert with all that is owed; it carries what telling it takes, even when its rule is gone."""
+    document = _about(alert.rule)
+    document["@timestamp"] = iso(alert.first.time)
+    document.update(_about_event(alert.first.event))
+    document.setdefault("event", {}).update(original=as_text(alert.first.event), created=iso(now), kind="alert")
+    document["watcher"]["rule"]["source"] = alert.rule.text
+    document["watcher"] |= {
+        "hit": {"id": alert.first.event_id, "index": alert.first.index},
+        "alert": {
+            "id": alert.id,
+            "state": "open",
+            "key": [f"{field}={'' if value is None else value}"[:LONGEST] for field, value in alert.key],
+            "slot": iso(alert.slot),
+            "origin": alert.origin,
+        },
+        "owed": [{"channel": channel, "state": "owed", "attempts": 0, "due": iso(now)} for channel in alert.channels],
+    }
+    return document
+
+
+def bare(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of a document what an engine may refuse: all that an attacker wrote, but for the event as text."""
+    kept = {key: document[key] for key in ("@timestamp", "rule", "threat", "watcher") if key in document}
+    original = document.get("event", {}).get("original")
+    kept["event"] = {"original": original} if isinstance(original, str) else {}
+    return kept
+
+
+def as_text(event: Event) -> str:
+    """Write an event as one JSON text."""
+    return json.dumps(event, ensure_ascii=False, default=str)
+
+
+def _about(rule: Rule) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "rule": {
+            "id": rule.id,
+            "name": _cut(rule.title),
+            "description": _cut(rule.description),
+            "author": _cut(rule.author),
+            "reference": [_cut(one) for one in rule.references],
+        },
+        "watcher": {
+            "version": 1,
+            "rule": {"path": rule.path, "hash": rule.hash, "level": str(rule.level), "folder": rule.folder},
+        },
+    }
+    if rule.techniques or rule.tactics:
+        document["threat"] = {
+            "framework": "MITRE ATT&CK",
+            "tactic": {"name": list(rule.tactics)},
+            "technique": {"id": list(rule.techniques)},
+        }
+    return document
+
+
+def _about_event(event: Event) -> dict[str, Any]:
+    view = EventView(event)
+    found = {
+        "host.name": view.at("host.name") or view.at("winlog.computer_name"),
+        "user.name": view.at("user.name") or view.values("SubjectUserName") or view.values("User"),
+        "user.domain": view.at("user.domain") or view.values("SubjectDomainName"),
+        "process.executable": _first(view, _EXECUTABLE),
+        "process.command_line": view.values("CommandLine"),
+        "process.parent.executable": _first(view, _PARENT),
+        "process.parent.command_line": view.values("ParentCommandLine"),
+        "event.code": view.at("event.code") or view.at("winlog.event_id"),
+        "event.provider": view.at("event.provider") or view.at("winlog.provider_name"),
+        "winlog.channel": view.at("winlog.channel"),
+    }
+    document: dict[str, Any] = {}
+    for path, values in found.items():
+        if values:
+            *parents, last = path.split(".")
+            node = document
+            for name in parents:
+                node = node.setdefault(name, {})
+            node[last] = _cut(values[0])
+    return document
+
+
+def _first(view: EventView, fields: tuple[str, ...]) -> tuple[str, ...]:
+    return next((values for field in fields if (values := view.values(field))), ())
+
+
+def _cut(text: str) -> str:
+    return text[:LONGEST]

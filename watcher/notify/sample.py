@@ -1,0 +1,68 @@
+"""The alert that `watcher notify CHANNEL` sends: made up, and flagged as a test in every template."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from hashlib import sha256
+
+from watcher.model import Alert, Event, Hit, Item, Level, LogSource, Place, Rule, Text
+from watcher.notify.text import iso
+
+_TEXT = """\
+title: Test Message
+status: test
+logsource:
+    product: windows
+    category: process_creation
+detection:
+    selection:
+        Image|endswith: '\\whoami.exe'
+    condition: selection
+level: informational
+"""
+
+
+def sample(now: datetime, *, channels: tuple[str, ...] = ()) -> Alert:
+    """Make up an alert, a new one for every moment; its origin is `test`."""
+    rule = _rule()
+    digest = sha256(f"test {iso(now)}".encode()).hexdigest()[:32]
+    hit = Hit(id=digest, rule=rule, index="winlogbeat-test", event_id="test", time=now, event=_event(now), alert=digest)
+    key = (("host.name", "TEST-HOST"),)
+    return Alert(id=digest, rule=rule, key=key, slot=now, origin="test", channels=channels, first=hit)
+
+
+def _rule() -> Rule:
+    return Rule(
+        id="00000000-0000-4000-8000-000000000000",
+        title="Test message: this channel works",
+        logsource=LogSource(product="windows", category=("process_creation",)),
+        selections=(),
+        conditions=("selection",),
+        node=Item(field="Image", tests=(Text(("\\whoami.exe",)),)),
+        status="test",
+        level=Level.INFORMATIONAL,
+        description="Nothing happened: somebody called `watcher notify` to see whether messages arrive here",
+        author="watcher",
+        references=("https://github.com/SigmaHQ/sigma-specification",),
+        tags=("attack.discovery", "attack.t1033"),
+        falsepositives=("This one",),
+        path="test.yml",
+        place=Place(file="test.yml", line=1),
+        text=_TEXT,
+        hash=sha256(_TEXT.encode()).hexdigest(),
+    )
+
+
+def _event(now: datetime) -> Event:
+    return {
+        "@timestamp": iso(now),
+        "host": {"name": "TEST-HOST"},
+        "user": {"domain": "TEST", "name": "nobody"},
+        "event": {"code": "1", "provider": "Microsoft-Windows-Sysmon"},
+        "winlog": {"channel": "Microsoft-Windows-Sysmon/Operational"},
+        "process": {
+            "executable": "C:\\Windows\\System32\\whoami.exe",
+            "command_line": "whoami /all",
+            "parent": {"executable": "C:\\Windows\\System32\\cmd.exe", "command_line": "cmd.exe /k"},
+        },
+    }

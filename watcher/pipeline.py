@@ -1,0 +1,232 @@
+"""The order of the verbs: search, confirm, decide, record; then notify, and strike off.
+
+A page of hits is recorded before the next is read, a window counts when all of its pages were, and a message is
+struck off after its channel took it: so a crash anywhere leaves work that is done again, and nothing that is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import structlog
+
+from watcher.decide.group import alerts, group
+from watcher.decide.ledger import Debt, Ledger, Recorded
+from watcher.decide.restore import restore
+from watcher.errors import ClusterError, DeliveryError, InputError, Refused
+from watcher.match.predicate import Predicate
+from watcher.model import Found, Plan, Rule, Window
+from watcher.notify.channels import next_attempt
+from watcher.notify.context import context
+from watcher.notify.links import Links
+from watcher.notify.render import Renderer
+from watcher.ports import Events, IndexFacts, Notifier, Snapshot
+from watcher.search.query import Failed, Matched, search
+from watcher.settings import Channel, Source
+from watcher.translate.plan import Translator, paths_of, predicate, translate, view
+from watcher.translate.select import Chosen
+
+log = structlog.get_logger(__name__)
+
+Stopping = Callable[[], bool]
+
+
+class Stopped(Exception):  # noqa: N818 - reads as the state it names
+    """The sidecar is asked to end; what is in hand stays repeatable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A rule as a source watches it."""
+
+    rule: Rule
+    chosen: Chosen
+    predicate: Predicate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detected:
+    """What one window came to."""
+
+    window: Window
+    indices: int = 0
+    hits: int = 0  # recorded for the first time
+    alerts: tuple[str, ...] = ()  # opened
+    failed: tuple[Failed, ...] = ()  # to be searched again
+    refused: tuple[Failed, ...] = ()  # the engine will not have these, whatever is tried
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether the window was searched by every rule that can be."""
+        return not self.failed
+
+
+def watch(rule: Rule, chosen: Chosen, source: Source) -> Watched:
+    """Prepare a rule for a source."""
+    return Watched(rule=rule, chosen=chosen, predicate=predicate(rule, source))
+
+
+@dataclass(slots=True)
+class Detector:
+    """Searches one source for what its rules mean."""
+
+    source: Source
+    events: Events
+    ledger: Ledger
+    rules: Sequence[Watched]
+    origin: str = "live"
+    stopping: Stopping = lambda: False
+    _facts: IndexFacts | None = field(default=None)
+    _plans: tuple[Plan, ...] = field(default=())
+
+    def detect(self, window: Window) -> Detected:
+        """Search a window by every rule, record hits, open alerts.
+
+        Raises a ClusterError where the cluster or the state answers nothing, Stopped where it is asked to end.
+        """
+        with self.events.open(self.source.index, window, time_field=self.source.time_field) as snapshot:
+            facts = self.events.facts(self.source.index, paths_of((one.rule for one in self.rules), self.source))
+            plans = self._planned(facts)
+            detected = Detected(window=window, indices=len(facts.indices))
+            if not facts.indices:
+                return detected
+            detected = self._search(snapshot, plans, detected)
+            unfit = [one for one in detected.failed if isinstance(one.error, Refused)]
+            if unfit:
+                detected = self._search_wide(snapshot, unfit, detected)
+        return detected
+
+    def _planned(self, facts: IndexFacts) -> tuple[Plan, ...]:
+        """Translate anew only when the mapping changed."""
+        if facts != self._facts:
+            translator = Translator(self.source, facts)
+            self._plans = tuple(planned(one, translator) for one in self.rules)
+            self._facts = facts
+        return self._plans
+
+    def _search(self, snapshot: Snapshot, plans: Sequence[Plan], detected: Detected) -> Detected:
+        predicates = {one.rule.id: one.predicate for one in self.rules}
+        for outcome in search(snapshot, plans):
+            if self.stopping():
+                raise Stopped
+            if isinstance(outcome, Failed):
+                log.warning("rule.failed", rule=outcome.plan.rule.title, error=str(outcome.error))
+                detected = replace(detected, failed=(*detected.failed, outcome))
+            else:
+                recorded = self._record(outcome, predicates)
+                detected = replace(
+                    detected, hits=detected.hits + recorded.hits, alerts=(*detected.alerts, *recorded.alerts)
+                )
+        return detected
+
+    def _search_wide(self, snapshot: Snapshot, unfit: Sequence[Failed], detected: Detected) -> Detected:
+        """Search by the log source alone what the engine refuses to search by its query."""
+        translator = Translator(self.source, self._facts) if self._facts is not None else None
+        if translator is None:
+            return detected
+        plans = [replace(one.plan, query=translator.scope(one.plan.rule), exact=False) for one in unfit]
+        kept = tuple(one for one in detected.failed if one not in unfit)
+        wide = self._search(snapshot, plans, replace(detected, failed=()))
+        refused = tuple(one for one in wide.failed if isinstance(one.error, Refused))
+        again = tuple(one for one in wide.failed if one not in refused)
+        return replace(wide, failed=(*kept, *again), refused=(*detected.refused, *refused))
+
+    def _record(self, matched: Matched, predicates: Mapping[str, Predicate]) -> Recorded:
+        confirmed = self._confirmed(matched.found, predicates[matched.plan.rule.id])
+        grouped = [group(matched.plan, found) for found in confirmed]
+        unknown = {hit.id for hit in self.ledger.unknown([one.hit for one in grouped])}
+        new = [one for one in grouped if one.hit.id in unknown]
+        if not new:
+            return Recorded(hits=0, alerts=())
+        opened = alerts(matched.plan, new, origin=self.origin)
+        recorded = self.ledger.record(opened, [one.hit for one in new], now=self.events.now())
+        for alert in opened:
+            if alert.id in recorded.alerts:
+                log.info("alert.opened", alert=alert.id, rule=alert.rule.title, level=str(alert.rule.level))
+        return recorded
+
+    def _confirmed(self, found: Iterable[Found], holds: Predicate) -> list[Found]:
+        return [one for one in found if holds(view(one.event, self.source))]
+
+
+def planned(one: Watched, translator: Translator) -> Plan:
+    """Make the plan of a rule with what its selectors set."""
+    return replace(
+        translate(one.rule, translator),
+        group_by=one.chosen.group_by,
+        quiet_period=one.chosen.quiet_period,
+        channels=one.chosen.channels,
+    )
+
+
+# --------------------------------------------------------------------------- delivery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """What a round of delivery came to."""
+
+    sent: int = 0
+    postponed: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Tells what is owed, each channel on its own."""
+
+    ledger: Ledger
+    channels: Mapping[str, tuple[Channel, Notifier]]
+    renderer: Renderer
+    links: Links
+    now: Callable[[], datetime]
+    stopping: Stopping = lambda: False
+
+    def deliver(self) -> Delivered:
+        """Tell everything that is due: claim, send, strike off."""
+        counts = Delivered()
+        for debt in self.ledger.debts(now=self.now()):
+            if self.stopping():
+                break
+            counts = self._settle(debt, counts)
+        return counts
+
+    def _settle(self, debt: Debt, counts: Delivered) -> Delivered:
+        known = self.channels.get(debt.channel)
+        if known is None:
+            error = f"no channel is called `{debt.channel}` in settings"
+            self.ledger.postpone(debt, error, until=self.now() + next_attempt(99))
+            return replace(counts, postponed=counts.postponed + 1)
+        if not self.ledger.claim(debt, now=self.now()):
+            return counts
+        channel, notifier = known
+        try:
+            alert = restore(debt.stored)
+            notifier.send(self.renderer.render(context(alert, links=self.links), channel))
+        except DeliveryError as fault:
+            return self._unsettled(debt, str(fault), counts, permanent=fault.permanent)
+        except (InputError, ValueError, KeyError) as fault:
+            return self._unsettled(debt, f"the message cannot be made: {fault}", counts, permanent=False)
+        except ClusterError:
+            raise
+        except Exception as fault:  # noqa: BLE001 - a channel's library may raise anything; no other channel suffers
+            return self._unsettled(debt, f"{type(fault).__name__} in the channel", counts, permanent=False)
+        self.ledger.strike(debt, now=self.now())
+        log.info("message.sent", alert=debt.stored.id, channel=debt.channel)
+        return replace(counts, sent=counts.sent + 1)
+
+    def _unsettled(self, debt: Debt, error: str, counts: Delivered, *, permanent: bool) -> Delivered:
+        log.warning(
+            "message.failed" if permanent else "message.postponed",
+            alert=debt.stored.id,
+            channel=debt.channel,
+            error=error,
+            attempt=debt.attempts + 1,
+        )
+        if permanent:
+            self.ledger.give_up(debt, error)
+            return replace(counts, failed=counts.failed + 1)
+        self.ledger.postpone(debt, error, until=self.now() + next_attempt(debt.attempts + 1))
+        return replace(counts, postponed=counts.postponed + 1)

@@ -1,0 +1,128 @@
+"""The two forms of a clause: at least these events, and surely these.
+
+A query may return more events than the rule means, never fewer. Under `not` that turns round: what must be negated
+is the form that returns surely-matching events alone. Every clause therefore carries both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from watcher.model import Query
+
+EVERYTHING: Query = {"match_all": {}}
+NOTHING: Query = {"match_none": {}}
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """An upper bound (at least the events meant) and a lower bound (surely meant) of one condition."""
+
+    upper: Query
+    lower: Query
+
+    @property
+    def exact(self) -> bool:
+        """Tell whether both are the same query."""
+        return self.upper == self.lower
+
+
+def exactly(query: Query) -> Bounds:
+    """Say that a query returns just the events meant."""
+    return Bounds(query, query)
+
+
+def at_least(query: Query) -> Bounds:
+    """Say that a query returns the events meant and maybe more."""
+    return Bounds(query, NOTHING)
+
+
+UNKNOWN = Bounds(EVERYTHING, NOTHING)
+NEVER = Bounds(NOTHING, NOTHING)
+
+
+def both(parts: Iterable[Bounds]) -> Bounds:
+    """Join conditions that must all hold."""
+    known = tuple(parts)
+    return Bounds(all_of(part.upper for part in known), all_of(part.lower for part in known))
+
+
+def either(parts: Iterable[Bounds]) -> Bounds:
+    """Join conditions of which any will do."""
+    known = tuple(parts)
+    return Bounds(any_of(part.upper for part in known), any_of(part.lower for part in known))
+
+
+def neither(part: Bounds) -> Bounds:
+    """Negate a condition: what surely matches is left out of the upper bound."""
+    return Bounds(none_of(part.lower), none_of(part.upper))
+
+
+def all_of(queries: Iterable[Query]) -> Query:
+    """Build the query that returns what all of them return."""
+    kept: list[Query] = []
+    for query in queries:
+        if query == NOTHING:
+            return NOTHING
+        if query == EVERYTHING or query in kept:
+            continue
+        kept.extend(query["bool"]["filter"] if _only(query, "filter") else (query,))
+    if not kept:
+        return EVERYTHING
+    return kept[0] if len(kept) == 1 else {"bool": {"filter": _unique(kept)}}
+
+
+def any_of(queries: Iterable[Query]) -> Query:
+    """Build the query that returns what any of them returns."""
+    kept: list[Query] = []
+    for query in queries:
+        if query == EVERYTHING:
+            return EVERYTHING
+        if query == NOTHING or query in kept:
+            continue
+        kept.extend(query["bool"]["should"] if _only(query, "should") else (query,))
+    if not kept:
+        return NOTHING
+    kept = _unique(kept)
+    return kept[0] if len(kept) == 1 else {"bool": {"should": kept, "minimum_should_match": 1}}
+
+
+def none_of(query: Query) -> Query:
+    """Build the query that returns what the other does not."""
+    if query == EVERYTHING:
+        return NOTHING
+    if query == NOTHING:
+        return EVERYTHING
+    inner = query.get("bool")
+    if isinstance(inner, dict) and set(inner) == {"must_not"} and len(inner["must_not"]) == 1:
+        only: Query = inner["must_not"][0]
+        return only
+    return {"bool": {"must_not": [query]}}
+
+
+def _only(query: Query, clause: str) -> bool:
+    inner: Any = query.get("bool")
+    return isinstance(inner, dict) and set(inner) - {"minimum_should_match"} == {clause}
+
+
+def _unique(queries: list[Query]) -> list[Query]:
+    kept: list[Query] = []
+    seen: set[str] = set()
+    for query in queries:
+        key = repr(query)
+        if key not in seen:
+            seen.add(key)
+            kept.append(query)
+    return kept
+
+
+def clauses(query: Any) -> int:
+    """Count the leaves of a query, as the engine counts them against its limit."""
+    if isinstance(query, list):
+        return sum(clauses(one) for one in query)
+    inner = query.get("bool")
+    if inner is None:
+        return 1
+    return sum(clauses(inner[part]) for part in ("filter", "must", "should", "must_not") if part in inner)

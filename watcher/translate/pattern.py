@@ -1,0 +1,126 @@
+"""Sigma's texts and regular expressions as wildcard patterns of the query DSL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import product
+from re import _constants as ops  # type: ignore[attr-defined]  # the parser's names have no public form
+from re import _parser as parser  # type: ignore[attr-defined]  # nor has the only reader of Python's expressions
+from typing import Any
+
+from watcher.model import DASHES, Regex, Text, Wildcard
+
+_SPECIAL = re.compile(r"([\\*?])")
+_MOST_DASHES = 2  # 25 patterns; beyond that `?` stands for each
+_RUN = re.compile(r"[A-Za-z0-9]+")
+
+
+def has_case(character: str) -> bool:
+    """Tell whether a character outside ASCII has another case, which the engines do not fold."""
+    return ord(character) > 127 and (character.lower() != character or character.upper() != character)
+
+
+def variants(text: Text) -> tuple[Text, ...]:
+    """Write out what a dash may stand for, unless that would be too many."""
+    places = [number for number, part in enumerate(text.parts) if part is Wildcard.DASH]
+    if not places or len(places) > _MOST_DASHES:
+        return (text,)
+    made = []
+    for choice in product(DASHES, repeat=len(places)):
+        parts = list(text.parts)
+        for place, dash in zip(places, choice, strict=True):
+            parts[place] = dash
+        made.append(Text(_joined(parts), text.cased))
+    return tuple(made)
+
+
+def _joined(parts: list[str | Wildcard]) -> tuple[str | Wildcard, ...]:
+    joined: list[str | Wildcard] = []
+    for part in parts:
+        if isinstance(part, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += part
+        else:
+            joined.append(part)
+    return tuple(joined)
+
+
+def literal(text: Text) -> str | None:
+    """Give the text where the engine can compare it as it stands, else None."""
+    if any(isinstance(part, Wildcard) for part in text.parts):
+        return None
+    whole = "".join(part for part in text.parts if isinstance(part, str))
+    return None if not text.cased and any(map(has_case, whole)) else whole
+
+
+def loose(text: Text) -> bool:
+    """Tell whether the pattern returns more than the text means."""
+    if Wildcard.DASH in text.parts:
+        return True
+    return not text.cased and any(has_case(one) for part in text.parts if isinstance(part, str) for one in part)
+
+
+def pattern(text: Text) -> str:
+    """Write a text as a wildcard pattern; what the engine cannot fold becomes `?`."""
+    written = []
+    for part in text.parts:
+        if part is Wildcard.ANY:
+            written.append("*")
+        elif isinstance(part, Wildcard):
+            written.append("?")
+        elif text.cased:
+            written.append(_SPECIAL.sub(r"\\\1", part))
+        else:
+            written.append("".join("?" if has_case(one) else _SPECIAL.sub(r"\\\1", one) for one in part))
+    return "".join(written)
+
+
+def runs(text: Text) -> tuple[str, ...]:
+    """Give the runs of ASCII letters and digits that every matching value contains, the longest first."""
+    found = (run for part in text.parts if isinstance(part, str) for run in _RUN.findall(part))
+    return tuple(sorted({run.lower() for run in found}, key=lambda run: (-len(run), run)))
+
+
+def factor_pattern(factor: str, regex: Regex) -> Text:
+    """Write a factor as the text that stands somewhere in the value.
+
+    With the flag `i` Python also lets `i`, `k` and `s` be letters outside ASCII, which no engine folds.
+    """
+    parts: list[str | Wildcard] = [Wildcard.ANY]
+    if "i" in regex.flags:
+        parts.extend(Wildcard.ONE if one in "iksIKS" else one for one in factor)
+    else:
+        parts.append(factor)
+    return Text(_joined([*parts, Wildcard.ANY]), cased="i" not in regex.flags)
+
+
+def factors(regex: Regex) -> tuple[str, ...]:
+    """Give texts that every value contains which the regular expression finds, the longest first.
+
+    They are case-sensitive unless the expression has the flag `i`. Empty where none is certain.
+    """
+    tree = parser.parse(regex.pattern)
+    if tree.state.flags & (re.IGNORECASE | re.VERBOSE) and "i" not in regex.flags:
+        return ()  # flags inside the pattern change what its letters mean
+    found = [text for text in _certain(tree) if text and text.isascii()]
+    return tuple(sorted(set(found), key=lambda text: (-len(text), text)))
+
+
+def _certain(tree: Any) -> Iterator[str]:
+    """Walk the parts that every match goes through, in order, joining neighbouring literals."""
+    current: list[str] = []
+    for operation, argument in tree:
+        if operation is ops.LITERAL:
+            current.append(chr(argument))
+            continue
+        if operation is ops.AT:  # an anchor takes no room
+            continue
+        yield "".join(current)
+        current = []
+        if operation is ops.SUBPATTERN:
+            _, added, removed, inner = argument
+            if not added and not removed:
+                yield from _certain(inner)
+        elif operation in (ops.MAX_REPEAT, ops.MIN_REPEAT, ops.POSSESSIVE_REPEAT) and argument[0] > 0:
+            yield from _certain(argument[2])
+    yield "".join(current)
