@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def shipped(name: str) -> Path:
-    """Give the path of a shipped folder or file: `rules`, `templates`, `watcher.yml`.
+    """Give the path of a shipped folder or file: `rules`, `templates`, `watcher.yml`, `demo/events.ndjson`.
 
     In an installed wheel they lie inside the package, in a checkout beside it.
     """
@@ -14,7 +14,7 @@ def shipped(name: str) -> Path:
     inside = here / "shipped" / name
     if inside.exists():
         return inside
-    beside = here.parent / ("deploy/watcher.yml" if name == "watcher.yml" else name)
+    beside = here.parent / (f"deploy/{name}" if name in ("watcher.yml", "demo/events.ndjson") else name)
     if beside.exists():
         return beside
     raise FileNotFoundError(f"`{name}` is missing from this installation: install sigma-watcher again")

@@ -302,6 +302,18 @@ def test_of_two_processes_at_once_one_builds_and_the_other_waits(tmp_path: Path)
     assert said == [["built", "whole", ""], ["waiting for another watcher that fills the cache", "whole", ""]]
 
 
+def test_the_cache_is_open_to_the_engines_user_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        with locked(tmp_path / "a" / "b", quiet):
+            run = begin(tmp_path / "a" / "b", "c")
+    finally:
+        os.umask(before)
+    folders = (tmp_path / "a", tmp_path / "a" / "b", run.path.parent, run.path)
+    assert [oct(folder.stat().st_mode & 0o777) for folder in folders] == ["0o755", "0o755", "0o755", "0o700"]
+    run.delete()
+
+
 def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     with (

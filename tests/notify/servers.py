@@ -46,7 +46,7 @@ class Received:
     def part(self, media: str) -> str:
         """Give the decoded text of one part."""
         (found,) = (part for part in self.message.walk() if part.get_content_type() == media)
-        text: str = found.get_content()  # type: ignore[attr-defined] # the stubs say Message, the policy EmailMessage
+        text: str = found.get_content()
         return text.replace("\r\n", "\n")
 
 
@@ -60,6 +60,7 @@ class SmtpServer:
     recipients: Mapping[str, str] = field(default_factory=dict)  # address → reply instead of 250
     sender_reply: str = ""  # to MAIL FROM, instead of 250
     data_reply: str = ""  # to the mail itself, instead of 250
+    quit_reply: str = "221 bye"
     messages: list[Received] = field(default_factory=list)
     port: int = field(default_factory=free_port)
 
@@ -69,8 +70,8 @@ class SmtpServer:
             options = {"tls_context": self.context, "require_starttls": True}
         if self.login:
             options |= {"authenticator": self._authenticate, "auth_require_tls": self.tls == "starttls"}
-        wrapped = {"ssl_context": self.context} if self.tls == "tls" else {}
-        self._controller = Controller(self, hostname=LOCALHOST, port=self.port, **wrapped, **options)
+        wrapped = self.context if self.tls == "tls" else None
+        self._controller = Controller(self, hostname=LOCALHOST, port=self.port, ssl_context=wrapped, **options)
         self._controller.start()
         return self
 
@@ -111,6 +112,9 @@ class SmtpServer:
         )
         self.messages.append(received)
         return "250 taken"
+
+    async def handle_QUIT(self, _server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd calls it so
+        return self.quit_reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -223,7 +223,12 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
     """A server that accepts and keeps silent costs the timeout, not more."""
     with create_server((LOCALHOST, 0)) as silent:
         channel = MailChannel(
-            name="soc", host=LOCALHOST, port=silent.getsockname()[1], tls="none", timeout=timedelta(milliseconds=200)
+            name="soc",
+            host=LOCALHOST,
+            port=silent.getsockname()[1],
+            tls="none",
+            to=("a@example.com",),
+            timeout=timedelta(milliseconds=200),
         )
         with pytest.raises(DeliveryError, match="timed out") as caught:
             Mail(channel, FixedClock()).send(NOTE)
@@ -236,3 +241,17 @@ def test_a_line_break_in_an_address_is_refused() -> None:
     with pytest.raises(DeliveryError, match="an address is not usable") as caught:
         Mail(channel, FixedClock()).send(NOTE)
     assert caught.value.permanent
+
+
+def test_nobody_to_write_to() -> None:
+    """A channel without recipients says so before it connects."""
+    with pytest.raises(DeliveryError, match="`to` names nobody") as caught:
+        Mail(MailChannel(name="soc", host=LOCALHOST), FixedClock()).send(NOTE)
+    assert caught.value.permanent
+
+
+def test_a_bad_farewell_does_not_send_twice() -> None:
+    """Once the server has taken the mail, nothing that follows makes the attempt a failure."""
+    with SmtpServer(quit_reply="421 closing") as server:
+        _mail(server).send(NOTE)
+    assert len(server.messages) == 1

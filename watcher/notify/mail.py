@@ -42,12 +42,14 @@ class Mail:
             with self._connected() as server:
                 refused = server.send_message(message)
         except (smtplib.SMTPException, OSError) as error:
-            raise self._failure(error) from error
+            raise self._failure(error) from None  # its cause may quote the password that a server quoted
         if refused:
             replies = {to: said(f"{code} {text!r}", self._channel.password) for to, (code, text) in refused.items()}
             _log.warning("mail.recipients_refused", channel=self.name, alert=notification.alert, refused=replies)
 
     def _message(self, notification: Notification) -> EmailMessage:
+        if not self._channel.to:
+            raise DeliveryError(f"channel `{self.name}`: `to` names nobody; set it", permanent=True)
         message = EmailMessage(policy=_POLICY)
         try:
             message["From"] = self._channel.sender

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 from watcher.notify.text import oneline
 from watcher.settings import Secret
@@ -25,5 +26,5 @@ def _parts(secret: Secret | None) -> list[str]:
     if "://" not in secret.value:
         return [secret.value]
     rest = secret.value.split("://", 1)[1]
-    # below four characters a part hides nothing but words
-    return sorted({secret.value, *(part for part in re.split(r"[/:@?&=]+", rest) if len(part) > 3)}, key=len)[::-1]
+    parts = [part for part in re.split(r"[/:@?&=]+", rest) if len(part) > 3]  # shorter ones hide nothing but words
+    return sorted({secret.value, *parts, *map(unquote, parts)}, key=len, reverse=True)

@@ -29,11 +29,19 @@ def default_cache(environment: Mapping[str, str]) -> Path:
     return (Path(general) if general else Path.home() / ".cache") / "watcher"
 
 
+def make(folder: Path) -> None:
+    """Make a folder that every user may enter, whatever our umask: the engine may run as another one."""
+    missing = [step for step in (folder, *folder.parents) if not step.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for step in missing:
+        step.chmod(0o755)
+
+
 @contextmanager
 def locked(folder: Path, progress: Progress) -> Iterator[None]:
     """Hold the cache for ourselves; the system lets go of it when we die."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make(folder)
         handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise WatcherError(
@@ -54,7 +62,7 @@ def put(target: Path, build: Callable[[Path], Path]) -> Path:
     """Make a folder or file whole or not at all: built beside its place and renamed. The caller holds the lock."""
     if target.exists():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make(target.parent)
     for left in target.parent.glob(f"{PARTS}*"):
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=PARTS, dir=target.parent) as part:

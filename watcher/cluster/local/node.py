@@ -41,15 +41,6 @@ class Node:
         self.stop()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Parts:
-    """What a node is started from."""
-
-    home: Path
-    java: java.Java
-    run: run.Run
-
-
 def start(  # noqa: PLR0913 - the keywords are the whole description of a node
     engine: Engine,
     *,
@@ -64,10 +55,10 @@ def start(  # noqa: PLR0913 - the keywords are the whole description of a node
     Without `data` the node forgets everything when it stops.
     """
     user = account.runner()
-    base = account.base(cache, user)
+    base = account.base(cache.resolve(), user)
     found = java.find(engine, runtime.homes)
     if data is not None:
-        account.give(user, data)
+        account.give(user, data.resolve())
     with locked(base, progress):
         home = _distribution(engine, found, base=base, progress=progress)
         found = _within_reach(found, base=base, user=user)
@@ -80,7 +71,7 @@ def start(  # noqa: PLR0913 - the keywords are the whole description of a node
         java_options=runtime.options,
         account=user,
         run=folder.path,
-        data=data or folder.path / "data",
+        data=data.resolve() if data else folder.path / "data",
         security=security,
     )
     return _started(setup, folder)

@@ -103,7 +103,10 @@ def wait_until_ready(running: Running) -> str:
 
 
 def stop(running: Running) -> None:
-    """End the engine: asked first, then killed with whatever it started."""
+    """End the engine: asked first, then killed with whatever it started; once it is ended, nothing is done."""
+    pipe = running.guard.stdin
+    if pipe is None or pipe.closed:
+        return  # by now somebody else's process may bear the number
     pid = running.pid
     if pid and not running.ended(within=0):
         with suppress(ProcessLookupError):
@@ -112,8 +115,7 @@ def stop(running: Running) -> None:
     with suppress(ProcessLookupError):
         os.killpg(running.guard.pid, signal.SIGKILL)
     running.guard.wait()
-    if running.guard.stdin is not None:
-        running.guard.stdin.close()
+    pipe.close()
 
 
 def _healthy(address: str, security: Security | None) -> bool:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from watcher.cluster.local.cache import make
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -26,7 +28,7 @@ class Run:
 def begin(base: Path, prefix: str) -> Run:
     """Make a run folder, and delete those whose owner died. The caller holds the lock of the base."""
     runs = base / "runs"
-    runs.mkdir(parents=True, exist_ok=True)
+    make(runs)
     for left in runs.iterdir():
         _sweep(left)
     folder = Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=runs))

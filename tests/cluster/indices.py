@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from watcher.cluster.connect import Connection, connect
+from watcher.cluster.faults import accepted
+from watcher.cluster.wire import Wire
+from watcher.settings import Cluster
+
+TIME = {"@timestamp": {"type": "date"}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indices:
+    """Indices that a test makes as somebody who may do everything, gone after it."""
+
+    wire: Wire
+    names: set[str] = field(default_factory=set)
+
+    def make(self, name: str, mappings: Mapping[str, Any], **settings: Any) -> None:
+        """Make one index of one shard, unless the settings say otherwise."""
+        body = {"settings": {"number_of_shards": 1, "number_of_replicas": 0, **settings}, "mappings": mappings}
+        self.names.add(name)
+        accepted(self.wire.request("PUT", f"/{name}", body=body), f"making {name}")
+
+    def fill(self, name: str, documents: Sequence[Mapping[str, Any]]) -> None:
+        """Write documents, numbered from 0, and make them visible."""
+        for start in range(0, len(documents), 5_000):
+            lines: list[Mapping[str, Any]] = []
+            for number, document in enumerate(documents[start : start + 5_000], start=start):
+                lines += [{"create": {"_index": name, "_id": str(number)}}, document]
+            answer = accepted(self.wire.request("POST", "/_bulk", body=lines), f"filling {name}")
+            assert not answer.body["errors"], answer.body
+        accepted(self.wire.request("POST", f"/{name}/_refresh"), f"refreshing {name}")
+
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Ask for anything that must succeed."""
+        return accepted(self.wire.request(method, path, body=body), path).body
+
+
+@contextmanager
+def indices(admin: Cluster) -> Iterator[Indices]:
+    """Lend indices and delete them in the end."""
+    connection = connect(admin)
+    lent = Indices(wire=connection.wire)
+    try:
+        yield lent
+    finally:
+        for name in lent.names:
+            connection.wire.request("DELETE", f"/{name}")
+        connection.close()
+
+
+@contextmanager
+def connected(cluster: Cluster) -> Iterator[Connection]:
+    """Open a connection and close it in the end."""
+    connection = connect(cluster)
+    try:
+        yield connection
+    finally:
+        connection.close()

@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import ssl
+import traceback
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import fake_server
+import pytest
+import trustme
+from engines import Running
+from fake_server import Reply, serving
+from indices import connected
+
+from watcher.cluster.connect import ELASTICSEARCH, OLDER_OPENSEARCH, OPENSEARCH, connect
+from watcher.errors import Forbidden, Refused, SettingsError, Unreachable
+from watcher.ports import Draft, Server
+from watcher.settings import Cluster, Secret
+
+TOO_OLD = "watcher works with Elasticsearch 8.x and 9.x, OpenSearch 2.11+ and 3.x"
+
+Answers = tuple[Mapping[str, Reply], Reply]
+
+
+@pytest.mark.parametrize(
+    ("answers", "server", "dialect"),
+    [
+        (fake_server.elasticsearch("8.0.0"), Server(engine="elasticsearch", version="8.0.0"), ELASTICSEARCH),
+        (fake_server.elasticsearch("8.19.0"), Server(engine="elasticsearch", version="8.19.0"), ELASTICSEARCH),
+        (fake_server.elasticsearch("9.0.2"), Server(engine="elasticsearch", version="9.0.2"), ELASTICSEARCH),
+        (fake_server.opensearch("2.11.0"), Server(engine="opensearch", version="2.11.0"), OLDER_OPENSEARCH),
+        (fake_server.opensearch("3.2.0"), Server(engine="opensearch", version="3.2.0"), OLDER_OPENSEARCH),
+        (fake_server.opensearch("3.3.0"), Server(engine="opensearch", version="3.3.0"), OPENSEARCH),
+    ],
+)
+def test_tells_what_answers(answers: Answers, server: Server, dialect: object) -> None:
+    with serving(*answers) as fake, connected(fake.cluster) as connection:
+        assert connection.server == server
+        assert connection.events().server() == server
+        assert connection.dialect == dialect
+
+
+@pytest.mark.parametrize(
+    ("answers", "name"),
+    [
+        (fake_server.elasticsearch("7.17.0"), "Elasticsearch `7.17.0`"),
+        (fake_server.opensearch("2.4.0"), "OpenSearch `2.4.0`"),
+        (fake_server.opensearch("1.3.0"), "OpenSearch `1.3.0`"),
+    ],
+)
+def test_refuses_what_is_too_old(answers: Answers, name: str) -> None:
+    with serving(*answers) as fake, pytest.raises(Refused) as refused:
+        connect(fake.cluster)
+    assert str(refused.value) == f"the server is {name}: {TOO_OLD}"
+
+
+def test_refuses_an_elasticsearch_that_does_not_name_itself_yet() -> None:
+    root = Reply(body={"version": {"number": "7.9.0"}})
+    with serving({"/": root}, Reply(status=404)) as fake, pytest.raises(Refused, match=r"Elasticsearch `7\.9\.0`"):
+        connect(fake.cluster)
+
+
+def test_refuses_what_is_neither_engine() -> None:
+    with serving({}, Reply(body={"hello": "world"})) as fake, pytest.raises(Refused, match="neither"):
+        connect(fake.cluster)
+
+
+def test_believes_the_nodes_of_an_opensearch_that_poses_as_elasticsearch_7() -> None:
+    table, otherwise = fake_server.opensearch("2.19.0")
+    posing = Reply(body={"version": {"distribution": "opensearch", "number": "7.10.2"}})
+    with serving({**table, "/": posing}, otherwise) as fake, connected(fake.cluster) as connection:
+        assert connection.server.version == "2.19.0"
+
+
+def test_connects_as_a_user_who_may_not_monitor() -> None:
+    with serving(*fake_server.forbidding("8.19.0")) as fake, connected(fake.cluster) as connection:
+        assert connection.server == Server(engine="elasticsearch", version="8.x")
+
+
+def test_shows_an_api_key_with_every_request_and_speaks_to_version_9() -> None:
+    key = base64.b64encode(b"id:secret-key").decode()
+    with serving(*fake_server.elasticsearch("9.0.0")) as fake:
+        with connected(replace(fake.cluster, api_key=Secret(key))) as connection:
+            assert connection.events().now() == datetime(2026, 1, 1, tzinfo=UTC)
+        assert {seen["authorization"] for seen in fake.seen} == {f"ApiKey {key}"}
+        assert fake.seen[-1]["accept"] == "application/vnd.elasticsearch+json; compatible-with=8"
+        assert fake.seen[-1]["path"] == "/_cat/health"
+
+
+@pytest.mark.parametrize("answers", [fake_server.elasticsearch("8.19.0"), fake_server.opensearch("3.6.0")])
+def test_shows_user_and_password_whatever_letters_they_have(answers: Answers) -> None:
+    with serving(*answers) as fake:
+        known = replace(fake.cluster, username="wächter", password=Secret("пароль"))
+        with connected(known) as connection:
+            connection.events().now()
+        expected = base64.b64encode("wächter:пароль".encode()).decode()
+        assert {seen["authorization"] for seen in fake.seen} == {f"Basic {expected}"}
+
+
+@pytest.mark.parametrize("answers", [fake_server.elasticsearch("8.19.0"), fake_server.opensearch("3.6.0")])
+def test_goes_to_the_next_host_where_one_is_down(answers: Answers) -> None:
+    with serving(*answers) as fake:
+        several = replace(fake.cluster, hosts=("http://127.0.0.1:9", *fake.cluster.hosts))
+        with connected(several) as connection:
+            events = connection.events()
+            assert {events.now() for _ in range(4)} == {datetime(2026, 1, 1, tzinfo=UTC)}
+
+
+def test_keeps_a_path_of_the_address() -> None:
+    table, otherwise = fake_server.elasticsearch("8.19.0")
+    behind = {f"/es{path}": reply for path, reply in table.items()}
+    with serving(behind, otherwise) as fake:
+        (host,) = fake.cluster.hosts
+        with connected(replace(fake.cluster, hosts=(f"{host}/es/",))) as connection:
+            assert connection.server.version == "8.19.0"
+
+
+def test_says_that_nothing_listens_and_keeps_the_secrets() -> None:
+    lost = Cluster(hosts=("http://127.0.0.1:9",), username="w", password=Secret("hush"), api_key=Secret("aHVzaA=="))
+    with pytest.raises(Unreachable) as unreachable:
+        connect(lost)
+    said = str(unreachable.value)
+    assert said == "`http://127.0.0.1:9` takes no connection; is the cluster running, and are host and port right?"
+    assert "hush" not in "".join(traceback.format_exception(unreachable.value))
+    assert "hush" not in repr(lost)
+    assert "aHVzaA" not in repr(lost)
+
+
+def test_says_that_a_host_is_unknown() -> None:
+    with pytest.raises(Unreachable, match="`http://nowhere.invalid:9200`: the host's name is unknown; check `hosts`"):
+        connect(Cluster(hosts=("nowhere.invalid",)))
+
+
+def test_says_that_the_credentials_are_not_accepted() -> None:
+    refusal = Reply(status=401, body={"error": {"type": "security_exception", "reason": "unable to authenticate"}})
+    with serving({}, refusal) as fake, pytest.raises(Forbidden, match="does not accept the credentials"):
+        connect(replace(fake.cluster, username="w", password=Secret("wrong")))
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("http://w:hush@es:9200", "the address of `es` holds credentials"),
+        ("ftp://es:9200", "`ftp://es:9200` is no address"),
+        ("http://es:port", "an address cannot be read"),
+    ],
+)
+def test_refuses_addresses_that_it_cannot_use(host: str, said: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        connect(Cluster(hosts=(host,)))
+    assert said in str(refused.value)
+    assert "hush" not in str(refused.value)
+
+
+def test_names_the_setting_of_a_file_that_is_absent(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="`ca_certs`"):
+        connect(Cluster(hosts=("https://localhost:9200",), ca_certs=tmp_path / "absent.pem"))
+
+
+# --------------------------------------------------------------------------- TLS, on a real engine
+
+
+def test_connects_over_tls_with_the_authority(elasticsearch: Running) -> None:
+    with connected(elasticsearch.cluster()) as connection:
+        assert connection.server.engine == "elasticsearch"
+        assert abs(connection.events().now() - datetime.fromtimestamp(0, tz=UTC)) > timedelta(days=20_000)
+
+
+def test_connects_with_the_fingerprint_of_the_authority_as_elasticsearch_prints_it(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost", "127.0.0.1")
+    # A stock Elasticsearch sends its own certificate and that of the authority that it made at first start.
+    chain = tmp_path / "chain.pem"
+    for blob in (issued.private_key_pem, *issued.cert_chain_pems, authority.cert_pem):
+        blob.write_to_path(chain, append=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(chain)
+    printed = fingerprint(authority.cert_pem.bytes().decode())
+    with serving(*fake_server.elasticsearch("9.0.0"), tls=tls) as fake:
+        with connected(replace(fake.cluster, ca_fingerprint=printed)) as connection:
+            assert connection.events().now() == datetime(2026, 1, 1, tzinfo=UTC)
+        with pytest.raises(Unreachable, match="`ca_fingerprint` differs"):
+            connect(replace(fake.cluster, ca_fingerprint=fingerprint(trustme.CA().cert_pem.bytes().decode())))
+    own = fingerprint(issued.cert_chain_pems[0].bytes().decode())
+    with serving(*fake_server.opensearch("3.6.0"), tls=tls) as fake:
+        with connected(replace(fake.cluster, ca_fingerprint=own)) as connection:
+            assert connection.events().now() == datetime(2026, 1, 1, tzinfo=UTC)
+        with (
+            pytest.raises(Unreachable, match="`ca_fingerprint` differs"),
+            connected(replace(fake.cluster, ca_fingerprint=printed)) as connection,
+        ):
+            connection.events().now()
+
+
+def fingerprint(pem: str) -> str:
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+
+
+def test_says_that_a_fingerprint_is_none() -> None:
+    with pytest.raises(SettingsError, match="the certificate settings cannot be used"):
+        connect(Cluster(hosts=("https://localhost:9200",), ca_fingerprint="abc"))
+
+
+def test_connects_without_a_warning_where_certificates_are_not_verified(
+    elasticsearch: Running, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with connected(replace(elasticsearch.cluster(), ca_certs=None, verify_certs=False)) as connection:
+        assert connection.server.engine == "elasticsearch"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_names_the_setting_for_an_unknown_authority(elasticsearch: Running, tmp_path: Path) -> None:
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    for ca in (None, tmp_path / "other.pem"):
+        with pytest.raises(Unreachable, match="no secure connection; .*set `ca_certs`"):
+            connect(replace(elasticsearch.cluster(), ca_certs=ca))
+
+
+def test_says_that_the_server_wants_https(elasticsearch: Running) -> None:
+    plain = elasticsearch.url.replace("https://", "http://")
+    with pytest.raises(Unreachable, match="does it want `https://`"):
+        connect(Cluster(hosts=(plain,)))
+
+
+def test_says_that_the_server_speaks_plain_http() -> None:
+    with serving(*fake_server.elasticsearch("8.19.0")) as fake:
+        secure = fake.cluster.hosts[0].replace("http://", "https://")
+        with pytest.raises(Unreachable, match="the server speaks plain HTTP; write `http://`"):
+            connect(Cluster(hosts=(secure,)))
+
+
+def test_tells_a_wrong_password_from_a_missing_privilege(elasticsearch: Running) -> None:
+    with pytest.raises(Forbidden, match="does not accept the credentials"):
+        connect(replace(elasticsearch.cluster(), password=Secret("wrong")))
+    with connected(elasticsearch.cluster()) as connection, pytest.raises(Forbidden) as lacking:
+        connection.state().create([Draft(index="elsewhere", id="1", document={})])
+    assert "the user lacks the index privilege `create" in str(lacking.value)
+    assert "on `elsewhere`" in str(lacking.value)
