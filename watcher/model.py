@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date as Day  # noqa: N812 - `date` is a field of a rule
+from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
@@ -250,8 +251,8 @@ class Rule:
     level: Level = Level.MEDIUM
     description: str = ""
     author: str = ""
-    date: date | None = None
-    modified: date | None = None
+    date: Day | None = None
+    modified: Day | None = None
     references: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     falsepositives: tuple[str, ...] = ()

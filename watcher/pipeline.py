@@ -6,23 +6,23 @@ struck off after its channel took it: so a crash anywhere leaves work that is do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
 
-from watcher.decide.group import alerts, group
+from watcher.decide.group import Grouped, alerts, group
 from watcher.decide.ledger import Debt, Ledger, Recorded
 from watcher.decide.restore import restore
 from watcher.errors import ClusterError, DeliveryError, InputError, Refused
 from watcher.match.predicate import Predicate
-from watcher.model import Found, Plan, Rule, Window
+from watcher.model import Plan, Rule, Window
 from watcher.notify.channels import next_attempt
 from watcher.notify.context import context
 from watcher.notify.links import Links
 from watcher.notify.render import Renderer
-from watcher.ports import Events, IndexFacts, Notifier, Snapshot
+from watcher.ports import Ask, Events, IndexFacts, Notifier, Page, Snapshot
 from watcher.search.query import Failed, Matched, search
 from watcher.settings import Channel, Source
 from watcher.translate.plan import Translator, paths_of, predicate, translate, view
@@ -63,6 +63,20 @@ class Detected:
         return not self.failed
 
 
+@dataclass(frozen=True, slots=True)
+class _Stoppable:
+    """A snapshot that is asked nothing more once the sidecar is to end."""
+
+    snapshot: Snapshot
+    stopping: Stopping
+
+    def search(self, asks: Sequence[Ask]) -> Sequence[Page | ClusterError]:
+        """Ask, unless it is time to end."""
+        if self.stopping():
+            raise Stopped
+        return self.snapshot.search(asks)
+
+
 def watch(rule: Rule, chosen: Chosen, source: Source) -> Watched:
     """Prepare a rule for a source."""
     return Watched(rule=rule, chosen=chosen, predicate=predicate(rule, source))
@@ -92,10 +106,11 @@ class Detector:
             detected = Detected(window=window, indices=len(facts.indices))
             if not facts.indices:
                 return detected
-            detected = self._search(snapshot, plans, detected)
+            asked = _Stoppable(snapshot, self.stopping)
+            detected = self._search(asked, plans, detected)
             unfit = [one for one in detected.failed if isinstance(one.error, Refused)]
             if unfit:
-                detected = self._search_wide(snapshot, unfit, detected)
+                detected = self._search_wide(asked, unfit, detected)
         return detected
 
     def _planned(self, facts: IndexFacts) -> tuple[Plan, ...]:
@@ -115,9 +130,12 @@ class Detector:
                 log.warning("rule.failed", rule=outcome.plan.rule.title, error=str(outcome.error))
                 detected = replace(detected, failed=(*detected.failed, outcome))
             else:
-                recorded = self._record(outcome, predicates)
+                recorded, broken = self._record(outcome, predicates)
                 detected = replace(
-                    detected, hits=detected.hits + recorded.hits, alerts=(*detected.alerts, *recorded.alerts)
+                    detected,
+                    hits=detected.hits + recorded.hits,
+                    alerts=(*detected.alerts, *recorded.alerts),
+                    refused=(*detected.refused, *broken),
                 )
         return detected
 
@@ -133,22 +151,31 @@ class Detector:
         again = tuple(one for one in wide.failed if one not in refused)
         return replace(wide, failed=(*kept, *again), refused=(*detected.refused, *refused))
 
-    def _record(self, matched: Matched, predicates: Mapping[str, Predicate]) -> Recorded:
-        confirmed = self._confirmed(matched.found, predicates[matched.plan.rule.id])
-        grouped = [group(matched.plan, found) for found in confirmed]
+    def _record(self, matched: Matched, predicates: Mapping[str, Predicate]) -> tuple[Recorded, list[Failed]]:
+        grouped, broken = self._grouped(matched, predicates[matched.plan.rule.id])
         unknown = {hit.id for hit in self.ledger.unknown([one.hit for one in grouped])}
         new = [one for one in grouped if one.hit.id in unknown]
         if not new:
-            return Recorded(hits=0, alerts=())
+            return Recorded(hits=0, alerts=()), broken
         opened = alerts(matched.plan, new, origin=self.origin)
         recorded = self.ledger.record(opened, [one.hit for one in new], now=self.events.now())
         for alert in opened:
             if alert.id in recorded.alerts:
                 log.info("alert.opened", alert=alert.id, rule=alert.rule.title, level=str(alert.rule.level))
-        return recorded
+        return recorded, broken
 
-    def _confirmed(self, found: Iterable[Found], holds: Predicate) -> list[Found]:
-        return [one for one in found if holds(view(one.event, self.source))]
+    def _grouped(self, matched: Matched, holds: Predicate) -> tuple[list[Grouped], list[Failed]]:
+        """Confirm and group; an event that cannot be read is told, and hides neither other events nor other rules."""
+        grouped, broken = [], []
+        for one in matched.found:
+            try:
+                if holds(view(one.event, self.source)):
+                    grouped.append(group(matched.plan, one))
+            except Exception as fault:  # attackers write events: what one of them breaks must not end the watch
+                log.exception("event.broken", rule=matched.plan.rule.title, index=one.index, id=one.id)
+                error = Refused(f"the event `{one.id}` of `{one.index}` cannot be read: {fault}")
+                broken.append(Failed(plan=matched.plan, error=error))
+        return grouped, broken
 
 
 def planned(one: Watched, translator: Translator) -> Plan:

@@ -10,15 +10,16 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from watcher.clock import SystemClock
 from watcher.errors import ClusterError
 from watcher.model import Window
 from watcher.pipeline import Delivered, Delivery, Detected, Detector, Stopped
+from watcher.ports import Clock
 from watcher.settings import Source
 
 log = structlog.get_logger(__name__)
 
 _DELIVER_EVERY = timedelta(seconds=5)
-_AT_ONCE = datetime.fromtimestamp(0, UTC)  # a job that is long due runs when the scheduler starts
 
 
 def windows(source: Source, *, covered: datetime | None, now: datetime) -> Iterator[Window]:
@@ -48,29 +49,36 @@ class Ticker:
     def tick(self) -> tuple[Detected, ...]:
         """Search every window that is due; coverage advances with each that was searched whole.
 
-        Raises a ClusterError where the cluster does not answer: nothing is lost, the next tick begins there.
+        Raises a ClusterError where the cluster does not answer, Stopped where it is asked to end: nothing is lost, the
+        next tick begins there.
         """
         source, ledger = self.detector.source, self.detector.ledger
         now = self.detector.events.now()
-        done = []
+        done: list[Detected] = []
         for window in windows(source, covered=ledger.covered_until(source.name), now=now):
+            if self.detector.stopping():
+                raise Stopped
             detected = self.detector.detect(window)
             done.append(detected)
-            log.info(
-                "window.searched",
-                source=source.name,
-                start=window.start.isoformat(),
-                end=window.end.isoformat(),
-                hits=detected.hits,
-                alerts=len(detected.alerts),
-                failed=len(detected.failed),
-            )
-            if not detected.indices:
-                log.warning("index.missing", source=source.name, index=source.index, advice="nothing to search yet")
+            _say_searched(source, detected)
             if not detected.whole:
                 break
             ledger.advance(source.name, window.end, now=now)
+        if done and not done[-1].indices:
+            log.warning("index.missing", source=source.name, index=source.index, advice="nothing can be found yet")
         return tuple(done)
+
+
+def _say_searched(source: Source, detected: Detected) -> None:
+    log.info(
+        "window.searched",
+        source=source.name,
+        start=detected.window.start.isoformat(),
+        end=detected.window.end.isoformat(),
+        hits=detected.hits,
+        alerts=len(detected.alerts),
+        failed=len(detected.failed) + len(detected.refused),
+    )
 
 
 @dataclass(slots=True)
@@ -80,11 +88,24 @@ class Sidecar:
     tickers: tuple[Ticker, ...]
     delivery: Delivery
     stop: threading.Event = field(default_factory=threading.Event)
+    clock: Clock = field(default_factory=SystemClock)
 
     def once(self) -> tuple[tuple[Detected, ...], Delivered]:
-        """Do one tick of every source and one round of delivery."""
-        done = tuple(detected for ticker in self.tickers for detected in ticker.tick())
-        return done, self.delivery.deliver()
+        """Do one tick of every source and one round of delivery; the first fault is raised when all had their turn."""
+        done: list[Detected] = []
+        faults: list[ClusterError] = []
+        for ticker in self.tickers:
+            try:
+                done.extend(ticker.tick())
+            except ClusterError as fault:
+                faults.append(fault)
+        try:
+            delivered = self.delivery.deliver()
+        except ClusterError as fault:
+            faults.append(fault)
+        if faults:
+            raise faults[0]
+        return tuple(done), delivered
 
     def run(self) -> None:
         """Tick on schedule; returns when `stop` is set and what is in hand is finished or left repeatable."""
@@ -95,7 +116,7 @@ class Sidecar:
             patient = _Patient(f"source {ticker.detector.source.name}", ticker.tick)
             every = ticker.detector.source.every.total_seconds()
             name = f"tick-{ticker.detector.source.name}"
-            scheduler.add_job(patient, "interval", seconds=every, id=name, next_run_time=_AT_ONCE)
+            scheduler.add_job(patient, "interval", seconds=every, id=name, next_run_time=self.clock.now())
         deliver = _Patient("delivery", self.delivery.deliver)
         scheduler.add_job(deliver, "interval", seconds=_DELIVER_EVERY.total_seconds(), id="deliver")
         scheduler.start()

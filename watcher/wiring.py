@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watcher.clock import SystemClock
 from watcher.cluster.connect import Connection, connect
 from watcher.decide.ledger import Ledger
-from watcher.errors import ClusterError, Unreachable
-from watcher.model import Finding, Rule
+from watcher.errors import ClusterError, Incomplete, Overloaded, Unreachable
+from watcher.model import Finding, Place, Rule
 from watcher.notify.channels import notifier
 from watcher.notify.links import Links
 from watcher.notify.render import Renderer
 from watcher.pipeline import Delivery, Detector, Watched, watch
 from watcher.ports import Clock
-from watcher.read.folder import Rules, read_folder, read_folders
+from watcher.read.folder import RuleFolder, Rules, read_folder, read_folders
 from watcher.schedule import Sidecar, Ticker
 from watcher.settings import Folder, Settings, read, read_file
 from watcher.shipped import shipped
@@ -42,9 +42,33 @@ def folders(settings: Settings) -> tuple[Folder, ...]:
 
 
 def load_rules(settings: Settings, paths: Sequence[Path] = ()) -> Rules:
-    """Read the rules of some paths, or of the folders of settings."""
-    wanted = [Folder(name=path.name, path=path) for path in paths] if paths else folders(settings)
-    return read_folders(read_folder(one.name, one.path) for one in wanted)
+    """Read the rules of some paths, or of the folders of settings.
+
+    A path inside a folder of settings is read as a part of that folder, so that its rules keep their ids.
+    """
+    known = folders(settings)
+    if not paths:
+        return read_folders(read_folder(one.name, one.path) for one in known)
+    inside = [path for path in paths if path.exists() and any(_holds(one.path, path) for one in known)]
+    parts = [read_folder(path.resolve().name, path) for path in paths if path not in inside]
+    if inside:
+        parts.extend(_only(read_folder(one.name, one.path), inside) for one in known)
+    return read_folders(parts)
+
+
+def _holds(folder: Path, path: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def _only(folder: RuleFolder, paths: Sequence[Path]) -> RuleFolder:
+    def wanted(place: Place) -> bool:
+        return any(_holds(path, Path(place.file)) for path in paths)
+
+    return replace(
+        folder,
+        rules=tuple(rule for rule in folder.rules if wanted(rule.place)),
+        findings=tuple(finding for finding in folder.findings if wanted(finding.place)),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +93,19 @@ def reach(settings: Settings) -> Connected:
 
 
 def reach_patiently(
-    settings: Settings, *, clock: Clock, stopping: Callable[[], bool], say: Callable[[ClusterError, float], None]
+    settings: Settings,
+    *,
+    prepare: Callable[[Connected], None],
+    clock: Clock,
+    stopping: Callable[[], bool],
+    say: Callable[[ClusterError, float], None],
 ) -> Connected | None:
-    """Connect, however long it takes the cluster to come up; None where it is asked to stop meanwhile."""
+    """Connect and prepare, however long it takes the cluster to come up; None where it is asked to stop meanwhile."""
     wait = _FIRST_WAIT
     while not stopping():
         try:
-            return reach(settings)
-        except Unreachable as fault:
+            return _reach_prepared(settings, prepare)
+        except (Unreachable, Overloaded, Incomplete) as fault:
             say(fault, wait)
             left = wait
             while left > 0 and not stopping():
@@ -84,6 +113,16 @@ def reach_patiently(
                 left -= 0.5
             wait = min(wait * 2, _LONGEST_WAIT)
     return None
+
+
+def _reach_prepared(settings: Settings, prepare: Callable[[Connected], None]) -> Connected:
+    connected = reach(settings)
+    try:
+        prepare(connected)
+    except BaseException:
+        connected.close()
+        raise
+    return connected
 
 
 def ledger(settings: Settings, connected: Connected) -> Ledger:

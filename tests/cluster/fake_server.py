@@ -50,7 +50,7 @@ def serving(replies: Mapping[str, Reply], otherwise: Reply, *, tls: ssl.SSLConte
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = do_PUT = do_DELETE = answer
+        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - the standard library's names
 
         def log_message(self, *_args: object) -> None:
             """Say nothing."""

@@ -131,7 +131,7 @@ def test_says_that_nothing_listens_and_keeps_the_secrets() -> None:
 
 
 def test_says_that_a_host_is_unknown() -> None:
-    with pytest.raises(Unreachable, match="`http://nowhere.invalid:9200`: the host's name is unknown; check `hosts`"):
+    with pytest.raises(Unreachable, match=r"`http://nowhere\.invalid:9200`: the host's name is unknown; check `hosts`"):
         connect(Cluster(hosts=("nowhere.invalid",)))
 
 
@@ -216,7 +216,7 @@ def test_connects_without_a_warning_where_certificates_are_not_verified(
 def test_names_the_setting_for_an_unknown_authority(elasticsearch: Running, tmp_path: Path) -> None:
     trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
     for ca in (None, tmp_path / "other.pem"):
-        with pytest.raises(Unreachable, match="no secure connection; .*set `ca_certs`"):
+        with pytest.raises(Unreachable, match=r"no secure connection; .*set `ca_certs`"):
             connect(replace(elasticsearch.cluster(), ca_certs=ca))
 
 
@@ -238,5 +238,6 @@ def test_tells_a_wrong_password_from_a_missing_privilege(elasticsearch: Running)
         connect(replace(elasticsearch.cluster(), password=Secret("wrong")))
     with connected(elasticsearch.cluster()) as connection, pytest.raises(Forbidden) as lacking:
         connection.state().create([Draft(index="elsewhere", id="1", document={})])
-    assert "the user lacks the index privilege `create" in str(lacking.value)
+    assert "the user lacks the index privilege" in str(lacking.value)
+    assert "`create_index`" in str(lacking.value)
     assert "on `elsewhere`" in str(lacking.value)

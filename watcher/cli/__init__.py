@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import typer
 from rich.console import Console
 
 from watcher.cli import about, events, rules, running, state
-from watcher.cli.frame import EXIT_UNREACHABLE, EXIT_WRONG
-from watcher.errors import ClusterError, InputError
+from watcher.cli.frame import EXIT_FINDINGS, EXIT_UNREACHABLE, EXIT_WRONG, set_up_log
+from watcher.errors import ClusterError, InputError, WatcherError
+from watcher.show.terminal import printable
 
 app = typer.Typer(
     name="watcher",
@@ -25,14 +27,21 @@ for module in (running, rules, events, state, about):
 
 def main() -> None:
     """Run the command line; a fault that somebody must act on is one sentence and an exit code."""
-    console = Console(stderr=True, highlight=False, markup=False)
+    set_up_log(as_json=False, least=logging.WARNING)
     try:
         app()
     except InputError as fault:
-        console.print(f"watcher: {fault}", soft_wrap=True)
-        sys.exit(EXIT_WRONG)
+        _leave(fault, EXIT_WRONG)
     except ClusterError as fault:
-        console.print(f"watcher: {fault}", soft_wrap=True)
-        sys.exit(EXIT_UNREACHABLE)
+        _leave(fault, EXIT_UNREACHABLE)
+    except WatcherError as fault:
+        _leave(fault, EXIT_FINDINGS)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _leave(fault: WatcherError, code: int) -> None:
+    console = Console(stderr=True, highlight=False, markup=False)
+    for line in str(fault).splitlines():
+        console.print(f"watcher: {printable(line)}", soft_wrap=True)
+    sys.exit(code)

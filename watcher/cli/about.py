@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from watcher.cli.frame import out
+from watcher.errors import WatcherError
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,7 +26,15 @@ def demo(
     *,
     keep: Annotated[bool, typer.Option("--keep", help="Stay up until Ctrl-C, to look around.")] = False,
 ) -> None:
-    """Start an OpenSearch, feed it events, run the rules, show the alerts, the mail and the Slack message."""
-    from watcher.demo import show  # noqa: PLC0415 - needs the extra `local`, which other commands do without
+    """Show the product on an OpenSearch of its own.
 
+    Starts OpenSearch, indexes events with attacks among them, runs the shipped rules, and shows the alerts, a mail and
+    a Slack message.
+    """
+    try:
+        from watcher.demo import show  # noqa: PLC0415 - needs the extra `local`, which other commands do without
+    except ModuleNotFoundError as fault:
+        raise WatcherError(
+            f"the demo needs `{fault.name}`: install it by `pip install 'sigma-watcher[local]'`"
+        ) from fault
     show(keep=keep)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from watcher import wiring
-from watcher.cli.frame import EXIT_FINDINGS, SettingsFile, out, printable
+from watcher.cli.frame import EXIT_FINDINGS, SettingsFile, out
 from watcher.clock import SystemClock
 from watcher.errors import DeliveryError, SettingsError
 from watcher.notify.channels import notifier
@@ -15,6 +15,7 @@ from watcher.notify.context import context
 from watcher.notify.links import Links
 from watcher.notify.render import Renderer
 from watcher.notify.sample import sample
+from watcher.show.terminal import printable
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,19 +1,19 @@
-"""What every command shares: options, exit codes, the log, and text that a terminal may be shown."""
+"""What every command shares: options, exit codes and the log."""
 
 from __future__ import annotations
 
 import json
 import logging
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+
+from watcher.show.terminal import printable
 
 EXIT_FINE = 0
 EXIT_FINDINGS = 1
@@ -29,43 +29,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")
 out = Console(highlight=False, markup=False)
 
 
-def printable(text: object) -> str:
-    """Show a text as data: control characters, those that turn its direction too, are written out."""
-    return "".join(
-        one if one.isprintable() or one == " " else f"\\x{ord(one):02x}" if ord(one) < 256 else f"\\u{ord(one):04x}"
-        for one in str(text)
-    )
-
-
-def cell(text: object, *, style: str = "") -> Text:
-    """Make a table's cell out of any text."""
-    return Text(printable(text), style=style)
-
-
-def table(*columns: str, title: str | None = None) -> Table:
-    """Make an empty table."""
-    made = Table(title=title, title_justify="left", header_style="bold", expand=False)
-    for column in columns:
-        made.add_column(column, overflow="fold")
-    return made
-
-
 def write_json(value: Any) -> None:
-    """Write a value for programs."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    """Write a value for programs: what an event holds is escaped, so that no terminal acts on it."""
+    sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
 
 
-LEVEL_STYLES: Mapping[str, str] = {
-    "critical": "bold white on red",
-    "high": "bold red",
-    "medium": "yellow",
-    "low": "cyan",
-    "informational": "dim",
-}
-
-
-def set_up_log(*, as_json: bool) -> None:
-    """Send the log to standard error, a line an event; values are data."""
+def set_up_log(*, as_json: bool, least: int) -> None:
+    """Send the log to standard error from a level on, a line an event; values are data."""
     rendering: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if as_json
@@ -79,6 +49,7 @@ def set_up_log(*, as_json: bool) -> None:
             _as_data,
             rendering,
         ],
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -18,18 +19,16 @@ from watcher.cli.frame import (
     EXIT_FINDINGS,
     AsJson,
     SettingsFile,
-    cell,
     out,
-    printable,
-    table,
     write_json,
 )
 from watcher.cluster.privileges import missing
-from watcher.errors import InputError
+from watcher.errors import Forbidden, InputError
 from watcher.model import Finding, Plan, Rule, Severity
 from watcher.pipeline import planned, watch
 from watcher.read.folder import Rules
 from watcher.settings import Settings, Source
+from watcher.show.terminal import cell, printable, table
 from watcher.translate.plan import Translator, paths_of
 from watcher.translate.select import Chosen, choose
 
@@ -49,7 +48,10 @@ def check(
     live: Annotated[bool, typer.Option("--live", help="Ask the cluster too: privileges, indices, fields.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read rules and settings, and say what is odd; exit code 1 where something is an error."""
+    """Read rules and settings, and say what is odd.
+
+    Exit code 1 where something is an error, or the cluster lacks something.
+    """
     settings = wiring.load_settings(settings_file)
     rules = wiring.load_rules(settings, paths or ())
     findings = list(wiring.every_finding(rules))
@@ -68,22 +70,37 @@ def _live(settings: Settings, rules: Rules, findings: list[Finding]) -> tuple[st
     connected = wiring.reach(settings)
     try:
         said: list[str] = []
-        events = connected.events.events()
         for source in settings.sources:
             said.extend(missing(connected.events, source.index, settings.state.prefix))
-            facts = events.facts(source.index, paths_of(rules.rules, source))
-            said.extend(f"`{name}` is closed: no search sees it" for name in facts.closed)
-            if not facts.indices:
-                said.append(f"no index matches `{source.index}`: nothing can be found yet")
-                continue
-            translator = Translator(source, facts)
-            for rule in rules.rules:
-                findings.extend(planned(watch(rule, choose(rule, settings), source), translator).findings)
-        absent = wiring.ledger(settings, connected).missing_templates()
-        said.extend(f"the index template `{name}` is missing: call `watcher setup`" for name in absent)
+            with _telling(said):
+                said.extend(_source(source, settings, connected, rules, findings))
+        with _telling(said):
+            absent = wiring.ledger(settings, connected).missing_templates()
+            said.extend(f"the index template `{name}` is missing: call `watcher setup`" for name in absent)
         return tuple(dict.fromkeys(said))
     finally:
         connected.close()
+
+
+@contextmanager
+def _telling(said: list[str]) -> Iterator[None]:
+    """Tell what the user may not, and go on with the rest."""
+    try:
+        yield
+    except Forbidden as fault:
+        said.append(str(fault))
+
+
+def _source(
+    source: Source, settings: Settings, connected: wiring.Connected, rules: Rules, findings: list[Finding]
+) -> Iterator[str]:
+    facts = connected.events.events().facts(source.index, paths_of(rules.rules, source))
+    yield from (f"`{name}` is closed: no search sees it" for name in facts.closed)
+    if not facts.indices:
+        return
+    translator = Translator(source, facts)
+    for rule in rules.rules:
+        findings.extend(planned(watch(rule, choose(rule, settings), source), translator).findings)
 
 
 def _show(findings: Sequence[Finding], rules: int, said: Sequence[str]) -> None:
@@ -114,7 +131,10 @@ def explain(
     settings_file: SettingsFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a rule as this cluster gets it: the query, the fields and the mapping they met, what is exact."""
+    """Show a rule as this cluster gets it.
+
+    Shows the query, the fields with the mapping they met, what is exact, and which line of settings set what.
+    """
     settings = wiring.load_settings(settings_file)
     found = _find(rule, settings)
     connected = wiring.reach(settings)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
+import sys
 import threading
 from types import FrameType
 from typing import Annotated
@@ -15,11 +18,13 @@ from watcher.cli.frame import EXIT_FINDINGS, EXIT_WRONG, SettingsFile, out, set_
 from watcher.clock import SystemClock
 from watcher.errors import ClusterError, Forbidden, SettingsError
 from watcher.model import Severity
+from watcher.pipeline import Stopped
 from watcher.read.folder import Rules
-from watcher.schedule import Sidecar
 from watcher.settings import Settings
 
 log = structlog.get_logger("watcher")
+
+_GRACE = 8.0  # seconds; Docker kills after 10
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,8 +39,12 @@ def run(
     once: Annotated[bool, typer.Option("--once", help="Search what is due, tell what is owed, and end.")] = False,
     log_json: Annotated[bool, typer.Option("--log-json", help="Write the log as JSON lines.")] = False,
 ) -> None:
-    """Search on schedule, open alerts, notify; ends on SIGTERM or SIGINT with nothing lost."""
-    set_up_log(as_json=log_json)
+    """Search on schedule, open alerts, notify.
+
+    Ends on SIGTERM or SIGINT with exit code 0 and nothing lost. With --once, exit code 1 where a rule is faulty or a
+    message was not taken, and 3 where the cluster cannot be reached.
+    """
+    set_up_log(as_json=log_json, least=logging.INFO)
     stop = threading.Event()
     _stop_on_signals(stop)
     settings = wiring.load_settings(settings_file)
@@ -48,12 +57,25 @@ def run(
 
 
 def _stop_on_signals(stop: threading.Event) -> None:
+    """End what is in hand on a signal, at once on the second one, and in any case before a supervisor kills us."""
+
     def ask(number: int, _: FrameType | None) -> None:
-        log.info("signal.received", signal=signal.Signals(number).name)
+        # nothing is logged here: a handler that waits for the log's lock would wait for the code it interrupted
         stop.set()
+        signal.signal(number, signal.SIG_DFL)
+        leaving = threading.Timer(_GRACE, _leave)
+        leaving.daemon = True
+        leaving.start()
 
     signal.signal(signal.SIGTERM, ask)
     signal.signal(signal.SIGINT, ask)
+
+
+def _leave() -> None:
+    """End without waiting for a cluster or a channel that does not answer: all that is in hand is repeatable."""
+    log.warning("sidecar.left", advice="something did not answer in time; the next start does it again")
+    sys.stderr.flush()
+    os._exit(EXIT_FINE)
 
 
 def _say_rules(settings: Settings, rules: Rules) -> None:
@@ -71,9 +93,11 @@ def _say_rules(settings: Settings, rules: Rules) -> None:
 def _once(settings: Settings, rules: Rules, stop: threading.Event) -> None:
     connected = wiring.reach(settings)
     try:
-        sidecar = wiring.sidecar(settings, connected, rules, stop.is_set)
-        _ready(sidecar, settings)
-        done, delivered = sidecar.once()
+        _prepare(settings, connected)
+        done, delivered = wiring.sidecar(settings, connected, rules, stop.is_set).once()
+    except Stopped:
+        log.info("run.stopped", advice="the next run goes on where this one ended")
+        return
     finally:
         connected.close()
     log.info(
@@ -95,23 +119,24 @@ def _until_stopped(settings: Settings, rules: Rules, stop: threading.Event) -> N
     def say(fault: ClusterError, wait: float) -> None:
         log.error("cluster.unreachable", error=str(fault), next_try_in=f"{wait:.0f}s")
 
-    connected = wiring.reach_patiently(settings, clock=SystemClock(), stopping=stop.is_set, say=say)
+    def prepare(connected: wiring.Connected) -> None:
+        _prepare(settings, connected)
+
+    connected = wiring.reach_patiently(settings, prepare=prepare, clock=SystemClock(), stopping=stop.is_set, say=say)
     if connected is None:
         return
     try:
         sidecar = wiring.sidecar(settings, connected, rules, stop.is_set)
         sidecar.stop = stop
-        _ready(sidecar, settings)
         sidecar.run()
     finally:
         connected.close()
 
 
-def _ready(sidecar: Sidecar, settings: Settings) -> None:
+def _prepare(settings: Settings, connected: wiring.Connected) -> None:
     """Install the templates of the state that are missing; nothing is created without them."""
-    ledger = sidecar.delivery.ledger
     try:
-        installed = ledger.install()
+        installed = wiring.ledger(settings, connected).install()
     except Forbidden as fault:
         raise SettingsError(
             f"the index templates of `{settings.state.prefix}-*` are not installed, and this user may not: {fault}",

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from watcher import wiring
-from watcher.cli.frame import EXIT_FINDINGS, LEVEL_STYLES, AsJson, SettingsFile, cell, out, table, write_json
-from watcher.ports import Stored
+from watcher.cli.frame import EXIT_FINDINGS, AsJson, SettingsFile, out, write_json
+from watcher.show.terminal import alerts_table, cell, table
 
 
 def add_to(app: typer.Typer) -> None:
@@ -19,7 +19,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(*, settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
-    """Show how far each source is searched and what is still owed; exit code 1 where something is wrong."""
+    """Show what is searched and what is owed.
+
+    Exit code 1 where something is wrong: a source never searched, an index closed, a message given up.
+    """
     settings = wiring.load_settings(settings_file)
     connected = wiring.reach(settings)
     try:
@@ -48,7 +51,10 @@ def status(*, settings_file: SettingsFile = None, as_json: AsJson = False) -> No
     finally:
         connected.close()
     if as_json:
-        write_json({"sources": sources, "owed": [[*key, count] for key, count in sorted(owed.items())]})
+        messages = [
+            {"channel": channel, "state": state, "count": count} for (channel, state), count in sorted(owed.items())
+        ]
+        write_json({"sources": sources, "messages": messages})
     else:
         _show_status(sources, owed)
     if any(one["closed"] or one["searched_until"] is None for one in sources) or any(
@@ -90,24 +96,4 @@ def alerts(
     if as_json:
         write_json([{"index": one.index, "id": one.id, **one.document} for one in found])
         return
-    show_alerts(found)
-
-
-def show_alerts(found: tuple[Stored, ...]) -> None:
-    """Show alerts as a table."""
-    shown = table("time", "level", "rule", "host", "user", "command line", "told")
-    for one in found:
-        document = one.document
-        level = document["watcher"]["rule"]["level"]
-        told = ", ".join(f"{debt['channel']} {debt['state']}" for debt in document["watcher"].get("owed", ()))
-        process = document.get("process", {})
-        shown.add_row(
-            cell(document["@timestamp"]),
-            cell(level, style=LEVEL_STYLES.get(level, "")),
-            cell(document["rule"]["name"]),
-            cell(document.get("host", {}).get("name", "")),
-            cell(document.get("user", {}).get("name", "")),
-            cell((process.get("command_line") or process.get("executable") or "")[:200]),
-            cell(told),
-        )
-    out.print(shown)
+    out.print(alerts_table(found) if found else "no alerts")

@@ -14,15 +14,14 @@ import urllib3.exceptions
 from watcher.cluster.wire import Answer
 from watcher.errors import ClusterError, Forbidden, Incomplete, Overloaded, Refused, Unreachable
 
-LONGEST = 400
-"""How much of the engine's own words a message repeats."""
+LONGEST = 200
+"""How much of each of the engine's own sentences a message repeats."""
 
 # The snapshot, or shards of it, are gone: the window is searched again on a new one.
 LOST = frozenset(
     {
         "search_context_missing_exception",
         "no_shard_available_action_exception",
-        "unavailable_shards_exception",
         "shard_not_found_exception",
         "illegal_index_shard_state_exception",
         "node_disconnected_exception",
@@ -94,7 +93,7 @@ def _by_status(status: int, kinds: frozenset[str], said: str) -> ClusterError:
 
 def privilege(body: Any) -> str:
     """Say which privilege the engine missed, out of its own words."""
-    words = reason(body)
+    words = ": ".join(_reasons(body))  # whole: what counts stands at the end
     action = re.search(r"action \[([^\]]+)\]", words)
     granted = re.search(r"granted by the (cluster|index) privileges \[([^\]]+)\]", words)
     indices = re.search(r"on indices \[([^\]]+)\]", words)
@@ -105,7 +104,7 @@ def privilege(body: Any) -> str:
         where = f" on `{indices[1]}`" if indices else ""
         any_of = "` or `".join(granted[2].split(","))
         return f"the user lacks the {granted[1]} privilege `{any_of}`{where} (for `{action[1]}`); add it to its role"
-    return f"the user may not: {words or 'status 403'}"
+    return f"the user may not: {reason(body) or 'status 403'}"
 
 
 def unreachable(addresses: Sequence[object], error: BaseException, waited: timedelta) -> Unreachable:
@@ -155,9 +154,12 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def reason(body: Any) -> str:
     """Repeat what the engine says, in one line: the innermost cause last, shards' words with their index."""
-    parts = list(dict.fromkeys(_reasons(body)))
-    text = ": ".join(parts)
-    # Reasons may quote values of events: keep them from moving the terminal's cursor.
+    parts = dict.fromkeys(_reasons(body))
+    return ": ".join(_shown(part) for part in parts if part)
+
+
+def _shown(text: str) -> str:
+    # Reasons quote values of events: of any length, and with characters that would move a terminal's cursor.
     clean = "".join(char if char.isprintable() else " " for char in text)
     return clean if len(clean) <= LONGEST else f"{clean[: LONGEST - 1]}…"
 
@@ -165,7 +167,7 @@ def reason(body: Any) -> str:
 def _reasons(body: Any) -> Iterator[str]:
     error = body.get("error", body) if isinstance(body, Mapping) else body
     if isinstance(error, str):
-        yield " ".join(error.split())[:LONGEST]
+        yield " ".join(error.split())
     if not isinstance(error, Mapping):
         return
     shards = error.get("failed_shards") or error.get("failures") or ()

@@ -17,7 +17,7 @@ CLUSTER = ("monitor", "manage_index_templates")
 EVENTS = ("read", "view_index_metadata")
 """Privileges on the indices that hold the events."""
 
-STATE = ("read", "write", "create_index", "view_index_metadata", "maintenance")
+STATE = ("read", "index", "create_index", "view_index_metadata", "maintenance")
 """Privileges on watcher's own indices."""
 
 

@@ -1,0 +1,196 @@
+"""What Winlogbeat's modules do to the fields of an event: which are moved where, and which must be built again.
+
+Sources: Winlogbeat's documentation of its modules and exported fields, ECS 8.17, the Windows event documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from watcher.taxonomy import build, shell
+from watcher.taxonomy.build import Built, Listed, Make
+from watcher.taxonomy.logsources import POWERSHELL, POWERSHELL_CLASSIC, POWERSHELL_CORE, SECURITY, SYSMON, Where
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A row of the table: in these events the field's value stands (or its parts stand) elsewhere."""
+
+    channels: tuple[str, ...]
+    codes: tuple[str, ...] = ()  # empty: every code of the channels
+    direct: tuple[str, ...] = ()
+    built: Built | Listed | None = None
+
+    def speaks_of(self, where: Where) -> bool:
+        """Tell whether some event of that kind may have the value so."""
+        if where.channel is not None and where.channel not in self.channels:
+            return False
+        return not self.codes or not where.codes or any(code in self.codes for code in where.codes)
+
+    def speaks_of_all(self, where: Where) -> bool:
+        """Tell whether the row holds for every event of that kind."""
+        if where.channel is None or where.channel not in self.channels:
+            return False
+        return not self.codes or (bool(where.codes) and all(code in self.codes for code in where.codes))
+
+
+def _sysmon(*codes: str, path: str) -> Moved:
+    return Moved(channels=(SYSMON,), codes=codes, direct=(path,))
+
+
+def _sysmon_built(*codes: str, paths: tuple[str, ...], make: Make) -> Moved:
+    return Moved(channels=(SYSMON,), codes=codes, built=Built(paths=paths, make=make))
+
+
+def _security(*codes: str, path: str) -> Moved:
+    return Moved(channels=(SECURITY,), codes=codes, direct=(path,))
+
+
+def _hashes(group: str) -> tuple[str, ...]:
+    return (*(f"{group}.hash.{name}" for name in ("sha1", "md5", "sha256")), f"{group}.pe.imphash")
+
+
+_HASH_OF_PROCESS = ("1", "23", "24", "25", "26")
+_HASH_OF_FILE = ("6", "7", "15", "26", "29")
+_REGISTRY = ("12", "13", "14")
+_PROCESS_MOVED = tuple(
+    (
+        "4624 4625 4648 4670 4673 4674 4689 4697 4719 4720 4722 4723 4724 4725 4726 4727 4728 4729 4730 4731 4732 4733 "
+        "4734 4735 4737 4738 4740 4741 4742 4743 4744 4745 4746 4747 4748 4749 4750 4751 4752 4753 4754 4755 4756 4757 "
+        "4758 4759 4760 4761 4762 4763 4764 4767 4768 4769 4770 4771 4798 4799 4817 4904 4905 4907 4912 5140 5145"
+    ).split()
+)
+_SCRIPTS = (POWERSHELL, POWERSHELL_CORE)
+_ANY_SHELL = (POWERSHELL, POWERSHELL_CORE, POWERSHELL_CLASSIC)
+
+
+def _shell(path: str) -> tuple[Moved, ...]:
+    return (Moved(channels=_ANY_SHELL, direct=(path,)),)
+
+
+def _one_hash(name: str, *, last: str) -> tuple[Moved, ...]:
+    return (
+        _sysmon_built(*_HASH_OF_PROCESS, paths=(f"process.{last}",), make=build.upper(f"process.{last}")),
+        _sysmon_built(*_HASH_OF_FILE, paths=(f"file.{last}",), make=build.upper(f"file.{last}")),
+        Moved(
+            channels=(SYSMON,),
+            built=Built(paths=("winlog.event_data.Hashes",), make=build.hash_named(name)),
+        ),
+    )
+
+
+MOVED: Mapping[str, tuple[Moved, ...]] = {
+    "Image": (_sysmon(path="process.executable"),),
+    "SourceImage": (_sysmon("8", "10", path="process.executable"),),
+    "CommandLine": (
+        _sysmon("1", path="process.command_line"),
+        _security("4688", path="process.command_line"),
+        *_shell("powershell.command.value"),
+    ),
+    "CurrentDirectory": (_sysmon(path="process.working_directory"),),
+    "ParentImage": (_sysmon("1", path="process.parent.executable"),),
+    "ParentCommandLine": (_sysmon("1", path="process.parent.command_line"),),
+    "ProcessGuid": (_sysmon(path="process.entity_id"),),
+    "SourceProcessGuid": (_sysmon("8", "10", path="process.entity_id"),),
+    "SourceProcessGUID": (_sysmon("8", "10", path="process.entity_id"),),
+    "TargetProcessGuid": (_sysmon("8", "10", path="winlog.event_data.TargetProcessGUID"),),
+    "ParentProcessGuid": (_sysmon("1", path="process.parent.entity_id"),),
+    "ProcessId": (_sysmon(path="process.pid"),),
+    "SourceProcessId": (_sysmon("8", "10", path="process.pid"),),
+    "SourceThreadId": (_sysmon("8", "10", path="process.thread.id"),),
+    "ParentProcessId": (_sysmon("1", path="process.parent.pid"),),
+    "OriginalFileName": (
+        _sysmon("1", path="process.pe.original_file_name"),
+        _sysmon("7", path="file.pe.original_file_name"),
+    ),
+    "TargetFilename": (_sysmon("2", "11", "15", "23", "26", "27", "28", "29", path="file.path"),),
+    "ImageLoaded": (_sysmon("6", "7", path="file.path"),),
+    "Device": (_sysmon("9", path="file.path"),),
+    "PipeName": (_sysmon("17", "18", path="file.name"),),
+    "Protocol": (_sysmon("3", path="network.transport"),),
+    "SourceIp": (_sysmon("3", path="source.ip"),),
+    "SourcePort": (_sysmon("3", path="source.port"),),
+    "SourceHostname": (_sysmon("3", path="source.domain"),),
+    "DestinationIp": (_sysmon("3", path="destination.ip"),),
+    "DestinationPort": (_sysmon("3", path="destination.port"),),
+    "DestinationHostname": (_sysmon("3", path="destination.domain"),),
+    "DestinationPortName": (_sysmon("3", path="network.protocol"),),
+    "QueryName": (_sysmon("22", path="dns.question.name"),),
+    "TargetObject": (_sysmon(*_REGISTRY, path="registry.path"),),
+    "RuleName": (_sysmon(path="rule.name"),),
+    "Destination": (_sysmon(path="process.executable"),),
+    "Type": (_sysmon("25", path="message"),),
+    "ID": (_sysmon("255", path="error.code"),),
+    "Hashes": (
+        _sysmon_built(*_HASH_OF_PROCESS, paths=_hashes("process"), make=build.hashes("process")),
+        _sysmon_built(*_HASH_OF_FILE, paths=_hashes("file"), make=build.hashes("file")),
+    ),
+    "Hash": (_sysmon_built("15", paths=_hashes("file"), make=build.hashes("file")),),
+    **dict.fromkeys(("md5", "MD5"), _one_hash("MD5", last="hash.md5")),
+    **dict.fromkeys(("sha1", "SHA1"), _one_hash("SHA1", last="hash.sha1")),
+    **dict.fromkeys(("sha256", "SHA256"), _one_hash("SHA256", last="hash.sha256")),
+    **dict.fromkeys(("imphash", "Imphash"), _one_hash("IMPHASH", last="pe.imphash")),
+    "Details": (
+        _sysmon_built(*_REGISTRY, paths=("registry.data.strings", "registry.data.type"), make=build.registry_details),
+    ),
+    "User": (
+        _sysmon_built(paths=("user.domain", "user.name"), make=build.domain_user),
+        Moved(channels=_SCRIPTS, built=Built(paths=("user.domain", "user.name"), make=build.domain_user)),
+    ),
+    "UserId": (
+        Moved(channels=(POWERSHELL_CLASSIC,), built=Built(paths=("user.domain", "user.name"), make=build.domain_user)),
+    ),
+    "Initiated": (_sysmon_built("3", paths=("network.direction",), make=build.initiated),),
+    "SourceIsIpv6": (_sysmon_built("3", paths=("network.type",), make=build.is_ipv6),),
+    "DestinationIsIpv6": (_sysmon_built("3", paths=("network.type",), make=build.is_ipv6),),
+    "QueryStatus": (_sysmon_built("22", paths=("sysmon.dns.status",), make=build.dns_status),),
+    "QueryResults": (_sysmon_built("22", paths=("dns.answers.type", "dns.answers.data"), make=build.dns_results),),
+    "IsExecutable": (_sysmon("23", "26", path="sysmon.file.is_executable"),),
+    "Archived": (_sysmon("23", "24", path="sysmon.file.archived"),),
+    "UtcTime": (_sysmon_built(paths=("@timestamp",), make=build.utc_time),),
+    # Security
+    "NewProcessName": (_security("4688", path="process.executable"),),
+    "ParentProcessName": (_security("4688", path="process.parent.executable"),),
+    "NewProcessId": (
+        Moved(channels=(SECURITY,), codes=("4688",), built=Built(paths=("process.pid",), make=build.hexadecimal)),
+    ),
+    "ProcessName": (_security(*_PROCESS_MOVED, path="process.executable"),),
+    "IpAddress": (_security(*_PROCESS_MOVED, path="source.ip"),),
+    "IpPort": (_security(*_PROCESS_MOVED, path="source.port"),),
+    "WorkstationName": (_security(*_PROCESS_MOVED, path="source.domain"),),
+    "ClientAddress": (
+        _security(*_PROCESS_MOVED, path="related.ip"),
+        _security("4778", "4779", path="source.ip"),
+    ),
+    # PowerShell
+    "ScriptBlockText": (Moved(channels=_SCRIPTS, codes=("4104",), direct=("powershell.file.script_block_text",)),),
+    "ScriptBlockId": (Moved(channels=_SCRIPTS, codes=("4104",), direct=("powershell.file.script_block_id",)),),
+    "Path": (Moved(channels=_SCRIPTS, codes=("4104",), direct=("file.path",)),),
+    "ScriptName": (Moved(channels=_ANY_SHELL, direct=("file.path",)),),
+    "HostApplication": _shell("process.command_line"),
+    "HostName": _shell("process.title"),
+    "HostId": _shell("process.entity_id"),
+    "HostID": _shell("process.entity_id"),
+    "EngineVersion": _shell("powershell.engine.version"),
+    "HostVersion": _shell("powershell.process.executable_version"),
+    "CommandName": _shell("powershell.command.name"),
+    "CommandPath": _shell("powershell.command.path"),
+    "CommandType": _shell("powershell.command.type"),
+    "NewEngineState": _shell("powershell.engine.new_state"),
+    "PreviousEngineState": _shell("powershell.engine.previous_state"),
+    "NewProviderState": _shell("powershell.provider.new_state"),
+    "ProviderName": _shell("powershell.provider.name"),
+    "PipelineId": _shell("powershell.pipeline_id"),
+    "RunspaceId": _shell("powershell.runspace_id"),
+    "Payload": (
+        Moved(
+            channels=_SCRIPTS,
+            codes=("4103",),
+            built=Built(paths=build.INVOCATION, make=build.invocation),
+        ),
+    ),
+    "ContextInfo": (
+        Moved(channels=_SCRIPTS, codes=("4103",), built=Built(paths=build.CONTEXT, make=build.context_info)),
+    ),
+}
