@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 
@@ -57,6 +57,9 @@ class Mapped:
 
     path: str
     facts: IndexFacts
+    cut: Query = field(
+        default_factory=lambda: EVERYTHING
+    )  # where OpenSearch may hold a value here that was too long for its index
 
     @property
     def types(self) -> tuple[FieldType, ...]:
@@ -81,7 +84,7 @@ class Mapped:
         return self._over_types(lambda one: one.exists())
 
     def _over_types(self, build: Any) -> Bounds:
-        parts = [self._guarded(one, build(_Typed(self.path, one, self.facts))) for one in self.types]
+        parts = [self._guarded(one, build(_Typed(self.path, one, self.facts, self.cut))) for one in self.types]
         if self.facts.unindexed:  # there the value may stand in `_source` alone
             mapped = {name for one in self.types for name in one.indices}
             blind = [name for name in self.facts.unindexed if name not in mapped or not self.types]
@@ -104,6 +107,7 @@ class _Typed:
     path: str
     type: FieldType
     facts: IndexFacts
+    cut: Query = field(default_factory=lambda: EVERYTHING)
 
     @property
     def is_whole(self) -> bool:
@@ -125,13 +129,28 @@ class _Typed:
             else Bounds(there, NOTHING)
         )
 
-    def or_cut(self, query: Query) -> Query:
+    def or_cut(self, query: Query, test: Test | None = None) -> Query:
         """Widen a clause by the events whose value was too long for the index."""
-        if self.is_whole or query == EVERYTHING:
+        limit = self.type.ignore_above
+        if limit is None or query == EVERYTHING or (test is not None and _longest(test) <= limit):
             return query
         if self.facts.server.engine == "elasticsearch":
             return any_of((query, {"term": {"_ignored": self.path}}))
-        return EVERYTHING  # OpenSearch does not tell, and an array may hold a short value beside the long one
+        # OpenSearch does not tell, and an array may hold a short value beside the long one
+        text = f"{self.path}.text"
+        analyzed = self.facts.fields.get(text, ())
+        if test is not None and len(analyzed) == 1 and analyzed[0].type in _TEXTS and not analyzed[0].indices:
+            return any_of((query, _by_tokens(_Typed(text, analyzed[0], self.facts), test)))
+        return any_of((query, self.cut))
+
+
+def _longest(test: Test) -> float:
+    """Give the length of the longest value that a test can accept."""
+    if isinstance(test, Number):
+        return len(str(test.value))
+    if isinstance(test, Text) and Wildcard.ANY not in test.parts:
+        return sum(len(part) if isinstance(part, str) else 1 for part in test.parts)
+    return math.inf
 
 
 def _test(typed: _Typed, test: Test) -> Bounds:
@@ -156,7 +175,7 @@ def _test(typed: _Typed, test: Test) -> Bounds:
 
 def _on_keyword(typed: _Typed, test: Test) -> Bounds:
     bounds = _keyword(typed.path, test)
-    return Bounds(typed.or_cut(bounds.upper), bounds.lower)
+    return Bounds(typed.or_cut(bounds.upper, test), bounds.lower)
 
 
 def _keyword(path: str, test: Test) -> Bounds:
@@ -208,8 +227,7 @@ def _on_text_field(typed: _Typed, test: Test) -> Bounds:
     keyword = next((one for one in typed.facts.fields.get(sub, ()) if one.type in _KEYWORDS and one.searchable), None)
     if keyword is not None and (not keyword.indices or set(typed.type.indices) <= set(keyword.indices)):
         inner = _keyword(sub, test)
-        cut = _Typed(sub, keyword, typed.facts)
-        upper = cut.or_cut(inner.upper)
+        upper = _Typed(sub, keyword, typed.facts).or_cut(inner.upper, test)
         return Bounds(upper if upper != EVERYTHING else _by_tokens(typed, test), inner.lower)
     return at_least(_by_tokens(typed, test))
 

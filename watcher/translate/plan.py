@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from watcher.match.event import EventView
@@ -23,6 +23,7 @@ from watcher.model import (
     Query,
     Rule,
     Severity,
+    Test,
     Text,
 )
 from watcher.ports import IndexFacts
@@ -35,14 +36,18 @@ from watcher.translate.bounds import (
     UNKNOWN,
     Bounds,
     all_of,
+    any_of,
     at_least,
     both,
     clauses,
     either,
     exactly,
     neither,
+    none_of,
 )
 from watcher.translate.clause import Mapped, numbers
+
+Build = Callable[[Mapped], Bounds]
 
 CHANNEL = "winlog.channel"
 CODES = ("event.code", "winlog.event_id")
@@ -107,9 +112,9 @@ class Translator:
                 return exactly(together)
         return either(self.mapped(path).test(test) for test in tests)
 
-    def mapped(self, path: str) -> Mapped:
+    def mapped(self, path: str, cut: Query = EVERYTHING) -> Mapped:
         """Bring a path together with the mapping."""
-        return Mapped(path, self.facts)
+        return Mapped(path, self.facts, cut)
 
 
 @dataclass(slots=True)
@@ -154,7 +159,7 @@ class _Walk:
         codes = tuple(str(test.value) for test in item.tests if isinstance(test, Number))
         return either(self.to.codes(path, codes) for path in CODES)
 
-    def test(self, name: str, test: object) -> Bounds:
+    def test(self, name: str, test: Test) -> Bounds:
         match test:
             case Empty():
                 return neither(self.present(name))
@@ -168,7 +173,7 @@ class _Walk:
         """Build the clause that says the field holds a value."""
         return self._over_paths(name, lambda mapped: mapped.exists())
 
-    def _over_paths(self, name: str, build: object) -> Bounds:
+    def _over_paths(self, name: str, build: Build) -> Bounds:
         parts = [self._reading(name, where, build) for where in self.scope.wheres]
         if len(parts) == 1:
             return parts[0]
@@ -178,24 +183,38 @@ class _Walk:
             for part, where, shared in zip(parts, self.scope.wheres, _shared(parts), strict=True)
         )
 
-    def _reading(self, name: str, where: Where, build: object) -> Bounds:
+    def _reading(self, name: str, where: Where, build: Build) -> Bounds:
         there = reading(name, where)
-        direct = (*there.direct, *self.to.source.fields.get(name, ()))
+        added = self.to.source.fields.get(name, ())
+        direct = (*there.direct, *added)
+        elsewhere = self._unless_in_data(there.direct)
         parts = []
         for path in direct:
-            bounds = build(self.to.mapped(path))  # type: ignore[operator]
-            sure = path in self.to.source.fields.get(name, ()) or certain(name, path, where)
+            cut = EVERYTHING if path.startswith(DATA) or path in added else elsewhere
+            bounds = build(self.to.mapped(path, cut))
+            sure = path in added or certain(name, path, where)
             parts.append(bounds if sure else at_least(bounds.upper))
-        fallback = either(build(self.to.mapped(path)) for path in there.fallback)  # type: ignore[operator]
+        fallback = either(build(self.to.mapped(path)) for path in there.fallback)
         if fallback != NEVER:  # read only where the direct paths hold nothing
             present = either(self.to.mapped(path).exists() for path in direct)
             parts.append(Bounds(fallback.upper, both((fallback, neither(present))).lower))
         parts.extend(
-            at_least(either(self.to.mapped(path).exists() for path in built.paths).upper) for built in there.built
+            at_least(either(self.to.mapped(path, elsewhere).exists() for path in built.paths).upper)
+            for built in there.built
         )
         if name == "Data":
-            parts.extend(at_least(build(self.to.mapped(path)).upper) for path in _UNNAMED)  # type: ignore[operator]
+            parts.extend(at_least(build(self.to.mapped(path)).upper) for path in _UNNAMED)
         return either(parts)
+
+    def _unless_in_data(self, direct: Iterable[str]) -> Query:
+        """Build the clause for the events whose data do not hold the value by its own name.
+
+        A module moves a value away or leaves it: where it is left, what was too long elsewhere is found there.
+        """
+        left = [path for path in direct if path.startswith(DATA) and self.to.facts.fields.get(path)]
+        if any(one.ignore_above is not None for path in left for one in self.to.facts.fields[path]):
+            return EVERYTHING
+        return none_of(any_of(self.to.mapped(path).exists().upper for path in left))
 
 
 def _shared(parts: list[Bounds]) -> Iterator[Query | None]:
