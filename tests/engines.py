@@ -29,6 +29,7 @@ watcher_sidecar_writer:
 
 ADMIN = User(name="admin", password="admin-password", roles=("superuser",))
 WATCHER = User(name="watcher", password="watcher-password", roles=("watcher_sidecar_reader", "watcher_sidecar_writer"))
+READER = User(name="reader", password="reader-password", roles=("watcher_sidecar_reader",))
 
 # The quick compiler alone: half the work at the start of a Java that lives for a minute.
 RUNTIME = Runtime(options="-Xms512m -Xmx1g -XX:TieredStopAtLevel=1")
@@ -70,9 +71,9 @@ def opensearch() -> Iterator[Running]:
 
 @contextmanager
 def elasticsearch(folder: Path) -> Iterator[Running]:
-    """Run an Elasticsearch over TLS that lets in two users; the folder gets its certificates."""
+    """Run an Elasticsearch over TLS that lets in three users; the folder gets its certificates."""
     tls = certificates(folder)
-    security = Security(tls=tls, users=(ADMIN, WATCHER), roles=ROLES)
+    security = Security(tls=tls, users=(ADMIN, WATCHER, READER), roles=ROLES)
     with start(
         ELASTICSEARCH, cache=default_cache(os.environ), progress=quiet, security=security, runtime=RUNTIME
     ) as node:
@@ -88,6 +89,7 @@ def certificates(folder: Path) -> Tls:
     issued.private_key_pem.write_to_path(tls.key)
     for blob in issued.cert_chain_pems:
         blob.write_to_path(tls.certificate, append=True)
+    authority.cert_pem.write_to_path(tls.certificate, append=True)  # as Elasticsearch's own setup does: for fingerprints
     return tls
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -20,11 +21,7 @@ from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from rich.console import Console, Group
-from rich.panel import Panel
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.rule import Rule as Line
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from watcher import pipeline, schedule
@@ -37,15 +34,18 @@ from watcher.errors import WatcherError
 from watcher.notify.channels import notifier
 from watcher.notify.links import Links
 from watcher.notify.render import Renderer
-from watcher.notify.text import shown as printable
 from watcher.ports import Draft, Stored
 from watcher.read.folder import read_folder
 from watcher.settings import Channel, Cluster, MailChannel, Secret, Settings, SlackChannel, Source
 from watcher.shipped import shipped
+from watcher.show.messages import mail_panel, slack_panel
+from watcher.show.progress import Stages, stages
+from watcher.show.terminal import alerts_table
 from watcher.translate.select import choose
 
 _INDEX = "winlogbeat-8.19.0-demo"
-_SOURCE = Source(name="demo", delay=timedelta(seconds=0), overlap=timedelta(minutes=15))
+_TIME = re.compile(r"\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d\.\d{3}Z?")  # as Windows and Sysmon write it
+_SOURCE = Source(delay=timedelta(seconds=0), overlap=timedelta(minutes=15))
 _TEMPLATE: Mapping[str, Any] = {  # as Winlogbeat maps what it has no field for
     "index_patterns": ["winlogbeat-*"],
     "priority": 150,
@@ -129,57 +129,33 @@ def show(*, keep: bool) -> None:
     """Run the demo; with `keep` the engine stays up until Ctrl-C."""
     console = Console(highlight=False, markup=False)
     mailbox, taken = _Mailbox(), list[dict[str, Any]]()
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        console=console,
-    ) as bars:
-        say = _Stages(bars)
-        with start(OPENSEARCH, cache=default_cache(os.environ), progress=say) as node:
-            with _smtp(mailbox) as smtp, _webhook(taken) as http:
-                settings = Settings(
-                    cluster=Cluster(hosts=(node.url,)), sources=(_SOURCE,), channels=_channels(smtp, http)
-                )
-                connection = connect(settings.cluster)
-                events = _feed(connection, say)
-                alerts = _run(connection, settings, say)
-            say.done()
-            bars.stop()
-            _show_all(console, events, alerts, mailbox.mails, taken)
-            if keep:
-                console.print(Text(f"\nOpenSearch stays up at {node.url} until Ctrl-C", style="bold"))
-                _wait(console)
-            connection.close()
+    with stages(Console(stderr=True, highlight=False, markup=False)) as say, ExitStack() as until_shown:
+        node = until_shown.enter_context(start(OPENSEARCH, cache=default_cache(os.environ), progress=say))
+        smtp = until_shown.enter_context(_smtp(mailbox))
+        http = until_shown.enter_context(_webhook(taken))
+        settings = Settings(cluster=Cluster(hosts=(node.url,)), sources=(_SOURCE,), channels=_channels(smtp, http))
+        connection = until_shown.enter_context(closing(connect(settings.cluster)))
+        events = _feed(connection, say)
+        alerts = _run(connection, settings, say)
+        say.done()
+        _show_all(console, events, alerts, mailbox.mails, taken)
+        if keep:
+            _keep(console, node.url)
 
 
-def _wait(console: Console) -> None:
-    try:
+def _keep(console: Console, url: str) -> None:
+    console.print(Text(f"\nOpenSearch stays up at {url} until Ctrl-C. In another terminal:\n", style="bold"))
+    for command in (
+        f"export WATCHER_URL={url}",
+        "watcher alerts",
+        "watcher status",
+        "watcher explain 'Webserver IIS module installed (command)'",
+        f"curl '{url}/watcher-hits-*/_search?pretty'",
+    ):
+        console.print(f"  {command}", soft_wrap=True)
+    with suppress(KeyboardInterrupt):
         threading.Event().wait()
-    except KeyboardInterrupt:
-        console.print("stopping")
-
-
-class _Stages:
-    """Shows one progress bar a stage."""
-
-    def __init__(self, bars: Progress) -> None:
-        self._bars = bars
-        self._tasks: dict[str, Any] = {}
-
-    def __call__(self, stage: str, fraction: float | None) -> None:
-        if stage not in self._tasks:
-            self.done()
-            self._tasks[stage] = self._bars.add_task(stage, total=None if fraction is None else 1.0)
-        if fraction is not None:
-            self._bars.update(self._tasks[stage], completed=fraction, total=1.0)
-
-    def done(self) -> None:
-        """Finish what was begun."""
-        for task in self._tasks.values():
-            self._bars.update(task, completed=1.0, total=1.0)
+    console.print("\nstopping")
 
 
 def _channels(smtp: int, http: int) -> tuple[Channel, ...]:
@@ -189,7 +165,7 @@ def _channels(smtp: int, http: int) -> tuple[Channel, ...]:
     return (mail, SlackChannel(name="slack", webhook_url=Secret(f"http://127.0.0.1:{http}/services/demo")))
 
 
-def _feed(connection: Connection, say: _Stages) -> int:
+def _feed(connection: Connection, say: Stages) -> int:
     """Index the demo's events, moved to the minutes before now."""
     say("indexing events", 0.0)
     now = connection.events().now()
@@ -206,12 +182,23 @@ def _feed(connection: Connection, say: _Stages) -> int:
 
 
 def _draft(line: Mapping[str, Any], number: int, now: datetime) -> Draft:
-    moment = iso(now + timedelta(milliseconds=line["offset_ms"]))
-    event = {**line["event"], "@timestamp": moment}
+    event = moved(line["event"], now + timedelta(milliseconds=line["offset_ms"]))
     return Draft(index=_INDEX, id=sha256(f"demo {number}".encode()).hexdigest()[:20], document=event)
 
 
-def _run(connection: Connection, settings: Settings, say: _Stages) -> tuple[Stored, ...]:
+def moved(event: Mapping[str, Any], time: datetime) -> dict[str, Any]:
+    """Give an event as if it had happened at another time: every time that it tells moves with it."""
+    by = time - datetime.fromisoformat(event["@timestamp"])
+
+    def move(found: re.Match[str]) -> str:
+        written = iso(datetime.fromisoformat(found[0]).replace(tzinfo=UTC) + by)
+        return written if found[1] == "T" else written.replace("T", " ").removesuffix("Z")
+
+    made: dict[str, Any] = json.loads(_TIME.sub(move, json.dumps(event)))
+    return made
+
+
+def _run(connection: Connection, settings: Settings, say: Stages) -> tuple[Stored, ...]:
     """Do what `watcher run --once` does."""
     rules = read_folder("watcher", shipped("rules"))
     say(f"searching with {len(rules.rules)} rules", None)
@@ -237,9 +224,6 @@ def _run(connection: Connection, settings: Settings, say: _Stages) -> tuple[Stor
     return ledger.alerts(size=100)
 
 
-# --------------------------------------------------------------------------- what people see
-
-
 def _show_all(
     console: Console,
     events: int,
@@ -247,67 +231,13 @@ def _show_all(
     mails: list[EmailMessage],
     taken: list[dict[str, Any]],
 ) -> None:
-    console.print(
-        Text(
-            f"\n{events} events, {len(alerts)} alerts, {len(mails)} mails, {len(taken)} Slack messages\n", style="bold"
-        )
-    )
-    console.print(_alerts(alerts))
     wanted = "IIS module"
     mail = next((one for one in mails if wanted in str(one["Subject"])), None)
     message = next((one for one in taken if wanted in json.dumps(one)), None)
     if mail is None or message is None:
         raise WatcherError("the demo's alert was not told: its mail or Slack message is missing")
-    console.print(_mail(mail))
-    console.print(_slack(message))
-
-
-def _alerts(alerts: tuple[Stored, ...]) -> Table:
-    table = Table(title="Alerts in watcher-alerts-*", title_justify="left", header_style="bold")
-    for column in ("time", "level", "rule", "host", "process or command line", "told"):
-        table.add_column(column, overflow="fold")
-    for one in alerts:
-        document = one.document
-        process = document.get("process", {})
-        told = ", ".join(f"{debt['channel']} {debt['state']}" for debt in document["watcher"]["owed"])
-        row = (
-            str(document["@timestamp"])[:19].replace("T", " "),
-            document["watcher"]["rule"]["level"],
-            document["rule"]["name"],
-            document.get("host", {}).get("name", ""),
-            process.get("command_line") or process.get("executable") or "",
-            told,
-        )
-        table.add_row(*(Text(printable(text, 160)) for text in row))
-    return table
-
-
-def _mail(mail: EmailMessage) -> Panel:
-    head = [Text(f"{name}: {printable(str(mail[name]), 300)}") for name in ("From", "To", "Subject", "Message-ID")]
-    kinds = ", ".join(part.get_content_type() for part in mail.iter_parts())
-    body = mail.get_body(preferencelist=("plain",))
-    text = body.get_content() if body is not None else ""
-    lines = Text("\n".join(printable(line, 400) for line in text.splitlines()))
-    return Panel(Group(*head, Text(f"Parts: {kinds}"), Line(style="dim"), lines), title="The mail", title_align="left")
-
-
-def _slack(message: Mapping[str, Any]) -> Panel:
-    lines: list[Text] = []
-    for block in message["blocks"]:
-        texts = [printable(text, 1500) for text in _texts(block)]
-        style = "bold" if block["type"] == "header" else ""
-        lines.append(Text("".join(texts) if block["type"] == "rich_text" else "  ".join(texts), style=style))
-    return Panel(Group(*lines), title="The Slack message (Block Kit)", title_align="left")
-
-
-def _texts(node: Any) -> Iterator[str]:
-    """Give the texts of Slack's blocks, in order."""
-    if isinstance(node, list):
-        for one in node:
-            yield from _texts(one)
-    elif isinstance(node, Mapping):
-        if isinstance(node.get("text"), str):
-            yield node["text"]
-        for key in ("text", "fields", "elements"):
-            if isinstance(node.get(key), list | Mapping):
-                yield from _texts(node[key])
+    counts = f"{events} events, {len(alerts)} alerts, {len(mails)} mails, {len(taken)} Slack messages"
+    console.print(Text(f"\n{counts}\n", style="bold"))
+    console.print(alerts_table(alerts, title="Alerts in watcher-alerts-*"))
+    console.print(mail_panel(mail, width=console.width))
+    console.print(slack_panel(message))

@@ -14,7 +14,7 @@ import structlog
 import typer
 
 from watcher import wiring
-from watcher.cli.frame import EXIT_FINDINGS, EXIT_WRONG, SettingsFile, out, set_up_log
+from watcher.cli.frame import EXIT_FINDINGS, EXIT_FINE, EXIT_WRONG, SettingsFile, out, set_up_log
 from watcher.clock import SystemClock
 from watcher.errors import ClusterError, Forbidden, SettingsError
 from watcher.model import Severity

@@ -3,46 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from watcher.match.value import fold
 from watcher.model import Event
-from watcher.taxonomy.fields import DATA, Reading, reading
+from watcher.taxonomy.build import Built, Listed
+from watcher.taxonomy.fields import DATA, Reading, moved, reading
 from watcher.taxonomy.logsources import Where
 
 Values = tuple[str, ...]
 _NOTHING: Values = ()
 _DATA_MAPS = ("winlog.event_data", "winlog.user_data")
-_MOVED_OUT_OF_DATA = (  # what the modules take out of the event's data; keywords search it too
-    "process.executable",
-    "process.command_line",
-    "process.working_directory",
-    "process.title",
-    "process.parent.executable",
-    "process.parent.command_line",
-    "process.pe.original_file_name",
-    "process.hash",
-    "process.pe.imphash",
-    "file.path",
-    "file.name",
-    "file.hash",
-    "file.pe",
-    "registry.path",
-    "registry.data.strings",
-    "source.ip",
-    "source.port",
-    "source.domain",
-    "destination.ip",
-    "destination.port",
-    "destination.domain",
-    "dns.question.name",
-    "dns.answers",
-    "user.name",
-    "user.domain",
-    "rule.name",
-    "powershell",
-    "related.ip",
-)
 
 
 def values_at(event: Event, path: str) -> Values:
@@ -52,6 +24,11 @@ def values_at(event: Event, path: str) -> Values:
     Empty texts and nulls are no values.
     """
     return tuple(text for value in _walk(event, path.split(".")) for text in _texts(value))
+
+
+@cache
+def _names(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
 
 
 def _walk(node: Any, names: list[str]) -> Iterator[Any]:
@@ -96,15 +73,31 @@ def _leaves(value: Any) -> Iterator[str]:
         yield from _texts(value)
 
 
+def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(value, Mapping):
+        yield value
+    elif isinstance(value, list):
+        for one in value:
+            yield from _objects(one)
+
+
+def _is_unnamed(name: str) -> bool:
+    return name.startswith("param") and name[5:].isdigit()
+
+
+_READINGS: dict[tuple[str, str, bool], dict[str, Reading]] = {}  # by kind of event: the tables asked once
+
+
 class EventView:
     """One event, asked by Sigma field names; answers are remembered."""
 
-    __slots__ = ("_fields", "_folded", "_paths", "channel", "code", "event", "extra")
+    __slots__ = ("_dotted", "_fields", "_folded", "_paths", "channel", "code", "event", "extra")
 
     def __init__(self, event: Event, extra: Mapping[str, tuple[str, ...]] | None = None) -> None:
         self.event = event
         self.extra = extra or {}  # the field mappings of settings
         self._paths: dict[str, Values] = {}
+        self._dotted: dict[int, bool] = {}
         self._fields: dict[tuple[str, bool], Values] = {}
         self._folded: dict[tuple[str, bool], Values] = {}
         self.channel = (self.at("winlog.channel") or ("",))[0]
@@ -114,7 +107,28 @@ class EventView:
         """Give every value at a path of the document."""
         found = self._paths.get(path)
         if found is None:
-            found = self._paths[path] = values_at(self.event, path)
+            found = self._paths[path] = self._read_path(path)
+        return found
+
+    def _read_path(self, path: str) -> Values:
+        """Read a path that is spelt nested, as Winlogbeat does, without a look at other spellings."""
+        names = _names(path)
+        node: Any = self.event
+        for name in names:
+            if not isinstance(node, dict) or self._is_dotted(node):
+                return values_at(self.event, path)
+            node = node.get(name)
+            if node is None:
+                return _NOTHING
+        if isinstance(node, str):
+            return (node,) if node else _NOTHING
+        return tuple(_texts(node))
+
+    def _is_dotted(self, node: dict[str, Any]) -> bool:
+        """Tell whether a map has names with dots in them."""
+        found = self._dotted.get(id(node))
+        if found is None:
+            found = self._dotted[id(node)] = "." in "".join(node)
         return found
 
     def is_of(self, where: Where) -> bool:
@@ -139,32 +153,65 @@ class EventView:
             found = self._folded[key] = tuple(map(fold, self.values(field, process_audit=process_audit)))
         return found
 
+    def folded_everything(self) -> Values:
+        """Give what a keyword is searched in, its case folded."""
+        key = ("", False)
+        found = self._folded.get(key)
+        if found is None:
+            found = self._folded[key] = tuple(map(fold, self.everything()))
+        return found
+
+    def _reading(self, field: str, *, process_audit: bool) -> Reading:
+        known = _READINGS.get((self.channel, self.code, process_audit))
+        if known is None:
+            known = _READINGS.setdefault((self.channel, self.code, process_audit), {})
+        found = known.get(field)
+        if found is None:
+            found = known[field] = reading(field, self._where(process_audit=process_audit))
+        return found
+
     def _read(self, field: str, *, process_audit: bool) -> Values:
-        where = Where(
-            channel=self.channel or None, codes=(self.code,) if self.code else (), process_audit=process_audit
-        )
-        there = reading(field, where)
-        direct = (*there.direct, *self.extra.get(field, ()))
-        found = self._at_all(direct) or self._at_all(there.fallback) or self._built(there)
-        if found or field not in ("Data", "EventData"):
+        there = self._reading(field, process_audit=process_audit)
+        direct = (*there.direct, *self.extra[field]) if field in self.extra else there.direct
+        found = self._at_all(direct) or self._at_all(there.fallback)
+        if found:
             return found
-        return tuple(self._data(unnamed=field == "Data"))
+        if field in ("Data", "EventData"):
+            return tuple(self._data(unnamed=field == "Data"))
+        return self._built(there)
+
+    def _where(self, *, process_audit: bool) -> Where:
+        return Where(channel=self.channel or None, codes=(self.code,) if self.code else (), process_audit=process_audit)
 
     def _at_all(self, paths: tuple[str, ...]) -> Values:
-        found = [value for path in paths for value in self.at(path)]
-        return tuple(dict.fromkeys(found)) if len(found) > 1 else tuple(found)
+        found = _NOTHING
+        for path in paths:
+            more = self.at(path)
+            if more:
+                found = found + more if found else more
+        return found if len(found) < 2 else tuple(dict.fromkeys(found))
 
     def _built(self, there: Reading) -> Values:
         for built in there.built:
-            made = built.make({path: self.at(path) for path in built.paths})
+            made = self._made(built)
             if made:
                 return made
         return _NOTHING
 
+    def _made(self, built: Built | Listed) -> Values:
+        if isinstance(built, Listed):
+            return built.make(tuple(one for node in _walk(self.event, built.at.split(".")) for one in _objects(node)))
+        return built.make({path: self.at(path) for path in built.paths})
+
     def _data(self, *, unnamed: bool) -> Iterator[str]:
+        there = set()
         for name, value in self._named_data():
-            if not unnamed or (name.startswith("param") and name[5:].isdigit()):
+            there.add(name)
+            if not unnamed or _is_unnamed(name):
                 yield from _leaves(value)
+        for name in moved(self._where(process_audit=False)):
+            if name not in there and (not unnamed or _is_unnamed(name)):
+                yield from self.values(name)
 
     def _named_data(self) -> Iterator[tuple[str, Any]]:
         for path in _DATA_MAPS:
@@ -179,11 +226,5 @@ class EventView:
         """Give what a keyword is searched in: the message and all values of the event's data."""
         found = self._paths.get("")
         if found is None:
-            moved = (
-                leaf
-                for path in _MOVED_OUT_OF_DATA
-                for node in _walk(self.event, path.split("."))
-                for leaf in _leaves(node)
-            )
-            found = self._paths[""] = (*self.at("message"), *self._data(unnamed=False), *moved)
+            found = self._paths[""] = (*self.at("message"), *self._data(unnamed=False))
         return found

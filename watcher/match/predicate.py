@@ -47,6 +47,11 @@ class Predicate:
         """Tell whether the rule matches the event."""
         return any(view.is_of(where) and holds(view) for where, holds in self._branches)
 
+    def branches(self, view: EventView) -> tuple[tuple[bool, OnView], ...]:
+        """Give what must be asked of events of this channel and code, and whether as process creation."""
+        found = ((where.process_audit, holds) for where, holds in self._branches if view.is_of(where))
+        return tuple(dict.fromkeys(found))
+
     def matches(self, event: Event, extra: Mapping[str, tuple[str, ...]] | None = None) -> bool:
         """Tell whether the rule matches a document, with the field mappings of settings."""
         return self(EventView(event, extra))

@@ -104,6 +104,8 @@ class _Reader:
         if self._peek() == "of" and word.lower() in ("1", "any", "all"):
             self.position += 1
             return self._quantified(word.lower(), self._next("a name pattern or `them`"))
+        if self._peek() == "of" and word not in self.selections:
+            raise ConditionError(f"`{word} of` has no meaning; write `1 of`, `any of` or `all of`")
         return self._named(word)
 
     def _next(self, wanted: str) -> str:

@@ -5,28 +5,29 @@ A map means that all entries hold, a list that any does; duplicate keys of a map
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from watcher.errors import RuleError
-from watcher.model import All, AnyOf, Finding, Item, Node, Not, Severity, Test
+from watcher.model import All, AnyOf, Empty, Exists, FieldRef, Finding, Item, Node, Not, Number, Test
 from watcher.read.document import Entry, ListNode, MapNode, ScalarNode, Value
-from watcher.read.modifiers import ModifierError, expand
+from watcher.read.modifiers import ModifierError, expand, known
+from watcher.read.notes import Notes
+from watcher.read.placeholders import Placeholders
 
-Placeholders = Mapping[str, tuple[str, ...]]
+_KEPT = "every one of them must hold; where that is meant write it as one key with `all`, else as one list"
 
 
 def read_selection(name: str, entry: Entry, placeholders: Placeholders) -> tuple[Node, tuple[Finding, ...]]:
     """Read one selection; raises RuleError where it has no meaning."""
     reader = _Reader(name=name, placeholders=placeholders)
-    return reader.value(entry.value), tuple(reader.findings)
+    return reader.value(entry.value), tuple(reader.notes.findings)
 
 
 @dataclass(slots=True)
 class _Reader:
     name: str
     placeholders: Placeholders
-    findings: list[Finding] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
 
     def value(self, value: Value) -> Node:
         if isinstance(value, MapNode):
@@ -38,18 +39,7 @@ class _Reader:
     def _map(self, node: MapNode) -> Node:
         if not node.entries:
             raise RuleError(f"the selection `{self.name}` is empty", place=node.place, code="empty-selection")
-        for entries in node.duplicates():
-            lines = ", ".join(str(entry.key_place.line) for entry in entries)
-            self.findings.append(
-                Finding(
-                    code="duplicate-key",
-                    severity=Severity.WARNING,
-                    place=entries[1].key_place,
-                    message=f"`{entries[0].key}` stands {len(entries)} times in `{self.name}` (lines {lines})",
-                    fix="every one of them must hold; where that is meant write it as one key with `all`, "
-                    "else as one list",
-                )
-            )
+        self.notes.duplicates(node, f"`{self.name}`", _KEPT)
         branches = tuple(self._entry(entry) for entry in node.entries)
         return branches[0] if len(branches) == 1 else All(branches)
 
@@ -83,27 +73,59 @@ class _Reader:
     def _tests(
         self, entry: Entry, name: str | None, modifiers: tuple[str, ...], scalars: tuple[ScalarNode, ...]
     ) -> Node:
-        every = "all" in modifiers
+        what = f"`{entry.key}`" if entry.key else f"the keywords of `{self.name}`"
         items = []
         for scalar in scalars:
-            try:
-                tests = expand(scalar.value, scalar.text, modifiers, self.placeholders)
-            except ModifierError as fault:
-                what = f"`{entry.key}`" if name else f"the keywords of `{self.name}`"
-                raise RuleError(f"{what}: {fault}", place=scalar.place, code="modifier") from fault
-            items.append((scalar, tests))
-        if not items:
-            self.findings.append(
-                Finding(
-                    code="empty-list",
-                    severity=Severity.WARNING,
-                    place=entry.key_place,
-                    message=f"`{entry.key}` has an empty list, which no event can match",
-                    fix="add values or remove the key",
+            tests = self._expanded(what, scalar, modifiers)
+            if name is None and any(isinstance(test, Empty) for test in tests):
+                self.notes.say(
+                    "empty-keyword", f"{what} hold an empty one, which says nothing", scalar.place, fix="remove it"
                 )
-            )
-        node = self._joined(entry, name, modifiers, items, every=every)
+            elif name is None and any(isinstance(test, Exists | FieldRef) for test in tests):
+                raise RuleError(
+                    f"{what}: this asks for a field, and there is none", place=scalar.place, code="modifier"
+                )
+            else:
+                self._as_written(what, scalar, tests)
+                items.append((scalar, tests))
+        if not items:
+            return self._nothing(entry, name, what, modifiers)
+        node = self._joined(entry, name, modifiers, items, every="all" in modifiers)
         return Not(node) if "neq" in modifiers else node
+
+    def _expanded(self, what: str, scalar: ScalarNode, modifiers: tuple[str, ...]) -> tuple[Test, ...]:
+        try:
+            return expand(scalar.value, scalar.text, modifiers, self.placeholders)
+        except ModifierError as fault:
+            raise RuleError(f"{what}: {fault}", place=scalar.place, code="modifier") from fault
+
+    def _nothing(self, entry: Entry, name: str | None, what: str, modifiers: tuple[str, ...]) -> Node:
+        """Read a list without values: nothing is what the field must hold."""
+        if name is None:
+            raise RuleError(f"{what} hold nothing to look for", place=entry.value.place, code="empty-selection")
+        try:
+            known(modifiers)
+        except ModifierError as fault:
+            raise RuleError(f"{what}: {fault}", place=entry.key_place, code="modifier") from fault
+        self.notes.say(
+            "empty-list",
+            f"{what} has an empty list, which is read as `null`: the field is absent or empty",
+            entry.key_place,
+            fix="add values or write `null`",
+        )
+        node = Item(field=name, tests=(Empty(),), modifiers=modifiers, place=entry.key_place)
+        return Not(node) if "neq" in modifiers else node
+
+    def _as_written(self, what: str, scalar: ScalarNode, tests: tuple[Test, ...]) -> None:
+        """Say where YAML makes of a value what its author hardly meant."""
+        for test in tests:
+            if isinstance(test, Number) and not scalar.quoted and str(test.value) != scalar.text:
+                self.notes.say(
+                    "yaml-number",
+                    f"YAML reads `{scalar.text}` of {what} as the number {test.value}",
+                    scalar.place,
+                    fix=f"write `'{scalar.text}'` where the event holds that text",
+                )
 
     def _joined(
         self,

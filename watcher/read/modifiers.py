@@ -9,16 +9,26 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
+from math import isfinite
 from typing import Any
 
 from watcher.model import Cidr, Compare, Empty, Exists, FieldRef, Number, Regex, Test, Text, TimePart, Wildcard
-from watcher.read.text import any_dash, base64, base64_offsets, literal, open_end, open_start, parse_text
+from watcher.read.placeholders import PlaceholderError, Placeholders, in_text, in_writing
+from watcher.read.text import (
+    any_dash,
+    base64,
+    base64_offsets,
+    literal,
+    open_end,
+    open_start,
+    parse_text,
+)
 
 _FLAGS = {"i": "i", "ignorecase": "i", "m": "m", "multiline": "m", "s": "s", "dotall": "s"}
 _ENCODINGS = {"wide": "utf-16-le", "utf16le": "utf-16-le", "utf16be": "utf-16-be", "utf16": "utf-16"}
 _COMPARISONS = ("lt", "lte", "gt", "gte")
+_OF_THE_LIST = ("all", "neq")  # they speak of all values together
 _TIME_PARTS = ("minute", "hour", "day", "week", "month", "year")
-_PLACEHOLDER = re.compile(r"%([A-Za-z0-9_.-]+)%")
 
 ALLOWED = tuple(
     sorted(
@@ -43,6 +53,7 @@ class _Encoded:
     """Bytes on their way to Base64."""
 
     data: bytes
+    modifier: str  # that made them
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +67,17 @@ class _Written:
 _Value = _Written | _Encoded | Test
 
 
-def expand(
-    value: Any, text: str, modifiers: Sequence[str], placeholders: Mapping[str, tuple[str, ...]]
-) -> tuple[Test, ...]:
+def expand(value: Any, text: str, modifiers: Sequence[str], placeholders: Placeholders) -> tuple[Test, ...]:
     """Turn one value into the tests of which any must hold.
 
     `text` is the value as written. Raises ModifierError where a modifier is unknown or does not fit.
     """
+    known(modifiers)
     values: tuple[_Value, ...] = (_Written(value, text),)
     for modifier in modifiers:
-        if modifier in ("all", "neq"):
+        if modifier in _OF_THE_LIST:
             continue
-        step = _STEPS.get(modifier)
-        if step is None:
-            raise ModifierError(f"unknown modifier `{modifier}`; the modifiers are {', '.join(ALLOWED)}")
+        step = _STEPS[modifier]
         if modifier == "expand":
             values = tuple(one for each in values for one in _expanded(each, placeholders))
         else:
@@ -77,41 +85,57 @@ def expand(
     return tuple(_settled(each) for each in values)
 
 
+def known(modifiers: Sequence[str]) -> None:
+    """Raise ModifierError where a modifier does not exist."""
+    for modifier in modifiers:
+        if modifier not in ALLOWED:
+            raise ModifierError(f"unknown modifier `{modifier}`; the modifiers are {', '.join(ALLOWED)}")
+
+
 def _settled(value: _Value) -> Test:
     if isinstance(value, _Encoded):
-        return Text((value.data.decode("utf-8", "surrogateescape"),))
+        return _decoded(value)
     if not isinstance(value, _Written):
         return value
     if value.value is None or value.value == "":
         return Empty()
     if isinstance(value.value, bool):
         return Text((str(value.value).lower(),))
-    if isinstance(value.value, int | float):
+    if isinstance(value.value, int | float) and isfinite(value.value):
         return Number(value.value)
     return parse_text(value.text)
+
+
+def _decoded(value: _Encoded) -> Text:
+    try:
+        return Text((value.data.decode(),))
+    except UnicodeDecodeError:
+        raise ModifierError(f"`{value.modifier}` gives bytes that are no text; put `base64offset` behind it") from None
 
 
 def _text(value: _Value, modifier: str) -> Text:
     if isinstance(value, Text):
         return value
     if isinstance(value, _Encoded):
-        return Text((value.data.decode("utf-8", "surrogateescape"),))
+        return _decoded(value)
     if isinstance(value, _Written):
-        return parse_text("" if value.value is None else value.text)
+        return parse_text(_raw(value, modifier))
     raise ModifierError(f"`{modifier}` needs a string, not what the modifiers before it made")
 
 
 def _raw(value: _Value, modifier: str) -> str:
-    if isinstance(value, _Written) and value.value is not None:
-        return value.text
-    raise ModifierError(f"`{modifier}` needs a value as written: put it first")
+    if not isinstance(value, _Written):
+        raise ModifierError(f"`{modifier}` needs a value as written: put it first")
+    if value.value is None:
+        raise ModifierError(f"`{modifier}` needs a value, and there is none")
+    return value.text
 
 
 def _opened(value: _Value, modifier: str) -> tuple[_Value, ...]:
     if isinstance(value, Regex):  # a regular expression is searched unanchored
         return (value,)
     if isinstance(value, FieldRef):
-        return (replace(value, how=modifier),)
+        return (replace(value, how=modifier if value.how in ("equals", modifier) else "contains"),)
     text = _text(value, modifier)
     if modifier != "endswith":
         text = open_end(text)
@@ -142,7 +166,7 @@ def _cased(value: _Value, modifier: str) -> tuple[_Value, ...]:
 
 
 def _encoded(value: _Value, modifier: str) -> tuple[_Value, ...]:
-    return (_Encoded(_plain(value, modifier).encode(_ENCODINGS[modifier])),)
+    return (_Encoded(_plain(value, modifier).encode(_ENCODINGS[modifier]), modifier),)
 
 
 def _plain(value: _Value, modifier: str) -> str:
@@ -161,7 +185,10 @@ def _base64(value: _Value, modifier: str) -> tuple[_Value, ...]:
 
 
 def _base64_offset(value: _Value, modifier: str) -> tuple[_Value, ...]:
-    return base64_offsets(_bytes(value, modifier))
+    forms = base64_offsets(_bytes(value, modifier))
+    if any(form.parts == ("",) for form in forms):
+        raise ModifierError(f"`{modifier}` needs a longer value: of one this short no character is certain")
+    return forms
 
 
 def _windash(value: _Value, modifier: str) -> tuple[_Value, ...]:
@@ -196,6 +223,8 @@ def _numeric(value: _Value, modifier: str) -> int | float:
 
 
 def _comparison(value: _Value, modifier: str) -> tuple[_Value, ...]:
+    if isinstance(value, TimePart):
+        return (replace(value, operator=modifier),)
     return (Compare(modifier, _numeric(value, modifier)),)
 
 
@@ -209,12 +238,12 @@ def _time_part(value: _Value, modifier: str) -> tuple[_Value, ...]:
 
 
 def _exists(value: _Value, modifier: str) -> tuple[_Value, ...]:
-    written = _raw(value, modifier).strip().lower()
+    written = value.text.strip().lower() if isinstance(value, _Written) else ""
     if written in ("true", "yes", "on", "1"):
         return (Exists(expected=True),)
     if written in ("false", "no", "off", "0"):
         return (Exists(expected=False),)
-    raise ModifierError("`exists` needs `true` or `false`")
+    raise ModifierError(f"`{modifier}` needs `true` or `false`")
 
 
 def _fieldref(value: _Value, modifier: str) -> tuple[_Value, ...]:
@@ -227,15 +256,16 @@ def _fieldref(value: _Value, modifier: str) -> tuple[_Value, ...]:
     return (FieldRef(name, how, value.cased),)
 
 
-def _expanded(value: _Value, placeholders: Mapping[str, tuple[str, ...]]) -> tuple[_Value, ...]:
-    written = _raw(value, "expand") if isinstance(value, _Written) else str(_text(value, "expand"))
-    found = _PLACEHOLDER.search(written)
-    if found is None:
-        return (value,)
-    if found[1] not in placeholders:
-        raise ModifierError(f"the placeholder `%{found[1]}%` has no values; give them in settings under `placeholders`")
-    made = (written[: found.start()] + one + written[found.end() :] for one in placeholders[found[1]])
-    return tuple(one for text in made for one in _expanded(_Written(text, text), placeholders))
+def _expanded(value: _Value, placeholders: Placeholders) -> tuple[_Value, ...]:
+    """Put the values of every placeholder in its place; a value as written stays one, for what comes behind."""
+    try:
+        if isinstance(value, Regex):
+            return tuple(replace(value, pattern=one) for one in in_writing(value.pattern, placeholders))
+        if isinstance(value, _Written):
+            return tuple(_Written(one, one) for one in in_writing(_raw(value, "expand"), placeholders))
+        return in_text(_text(value, "expand"), placeholders)
+    except PlaceholderError as fault:
+        raise ModifierError(str(fault)) from fault
 
 
 _Step = Callable[[_Value, str], tuple[_Value, ...]]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from hashlib import sha256
@@ -15,22 +15,12 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from watcher.errors import RuleError
-from watcher.model import (
-    All,
-    AnyOf,
-    Finding,
-    Level,
-    LogSource,
-    Node,
-    Place,
-    Related,
-    Rule,
-    Selection,
-    Severity,
-)
-from watcher.read.condition import ConditionError, bare_patterns, parse_condition, split_aggregation
-from watcher.read.detection import read_selection
+from watcher.model import Level, LogSource, Place, Related, Rule, Severity
 from watcher.read.document import ListNode, MapNode, ScalarNode, Value, plain
+from watcher.read.logic import KEPT, read_logic
+from watcher.read.logsource import read_logsource
+from watcher.read.notes import Notes, as_map
+from watcher.read.placeholders import Placeholders
 
 STATUSES = ("stable", "test", "experimental", "deprecated", "unsupported")
 _NAMESPACE = UUID("5d0b8f0e-6c0c-5c57-9d7e-2f6f7a0c1b11")  # of rules without an id of their own
@@ -53,7 +43,7 @@ class Origin:
     path: str = ""  # relative to that folder
     number: int = 0  # of the document in its file
     text: str = ""  # the document's own source
-    placeholders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    placeholders: Placeholders = field(default_factory=dict)
 
 
 def read_rule(document: Value, origin: Origin) -> Rule:
@@ -61,19 +51,7 @@ def read_rule(document: Value, origin: Origin) -> Rule:
 
     Oddities become findings of the rule; raises RuleError only where the rule has no meaning.
     """
-    return _Reader(document=_map(document, "a rule"), origin=origin).read()
-
-
-def _is_empty(value: Value) -> bool:
-    if isinstance(value, ScalarNode):
-        return value.value is None
-    return not (value.items if isinstance(value, ListNode) else value.entries)
-
-
-def _map(value: Value, what: str) -> MapNode:
-    if isinstance(value, MapNode):
-        return value
-    raise RuleError(f"{what} must be a map of keys and values", place=value.place, code="not-a-map")
+    return _Reader(document=as_map(document, "a rule"), origin=origin).read()
 
 
 @dataclass(slots=True)
@@ -82,22 +60,20 @@ class _Reader:
 
     document: MapNode
     origin: Origin
-    findings: list[Finding] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
 
     def read(self) -> Rule:
-        self._duplicates(self.document)
+        self.notes.duplicates(self.document, "the rule", KEPT)
         self._unknown_keys()
-        detection = self._detection()
-        selections = self._selections(detection)
-        conditions, aggregation, node = self._condition(detection, selections)
+        logic = read_logic(self._detection(), "detection", self.origin.placeholders, self.notes, reserved=_RESERVED)
         return Rule(
             id=self._id(),
             title=self._title(),
             logsource=self._logsource(),
-            selections=selections,
-            conditions=conditions,
-            aggregation=aggregation,
-            node=node,
+            selections=logic.selections,
+            conditions=logic.conditions,
+            aggregation=logic.aggregation,
+            node=logic.node,
             status=self._status(),
             level=self._level(),
             description=self._string("description"),
@@ -117,26 +93,13 @@ class _Reader:
             place=self.document.place,
             text=self.origin.text,
             hash=sha256(self.origin.text.encode("utf-8", "surrogateescape")).hexdigest(),
-            findings=tuple(self.findings),
+            findings=tuple(self.notes.findings),
         )
-
-    # ---- findings
 
     def _say(
         self, code: str, message: str, place: Place, *, fix: str = "", severity: Severity = Severity.WARNING
     ) -> None:
-        self.findings.append(Finding(code=code, severity=severity, place=place, message=message, fix=fix))
-
-    def _duplicates(self, node: MapNode, where: str = "the rule") -> None:
-        for entries in node.duplicates():
-            lines = ", ".join(str(entry.key_place.line) for entry in entries)
-            self._say(
-                "duplicate-key",
-                f"`{entries[0].key}` stands {len(entries)} times in {where} (lines {lines})",
-                entries[1].key_place,
-                fix="all of them are kept: in a selection every one must hold, elsewhere lists are joined and the "
-                "last value wins; write the key once",
-            )
+        self.notes.say(code, message, place, fix=fix, severity=severity)
 
     def _unknown_keys(self) -> None:
         for entry in self.document.entries:
@@ -159,79 +122,10 @@ class _Reader:
                 fix="add selections and a condition",
                 code="missing-detection",
             )
-        maps = tuple(_map(value, "`detection`") for value in found)
+        maps = tuple(as_map(value, "`detection`") for value in found)
         if len(maps) == 1:
             return maps[0]
         return replace(maps[0], entries=tuple(entry for one in maps for entry in one.entries))
-
-    def _selections(self, detection: MapNode) -> tuple[Selection, ...]:
-        self._duplicates(detection, "`detection`")
-        found: dict[str, Selection] = {}
-        for entry in detection.entries:
-            name = str(entry.key)
-            if name.lower() in _RESERVED:
-                continue
-            if _is_empty(entry.value):
-                self._say("empty-selection", f"the selection `{name}` is empty", entry.key_place, fix="remove it")
-                continue
-            node, findings = read_selection(name, entry, self.origin.placeholders)
-            self.findings.extend(findings)
-            if name in found:
-                node = All((found[name].node, node))
-            place = found[name].place if name in found else entry.key_place
-            found[name] = Selection(name=name, node=node, place=place)
-        if not found:
-            raise RuleError("`detection` has no selection", place=detection.place, code="missing-selection")
-        return tuple(found.values())
-
-    def _condition(
-        self, detection: MapNode, selections: Sequence[Selection]
-    ) -> tuple[tuple[str, ...], str | None, Node]:
-        values = [entry.value for entry in detection.entries if str(entry.key).lower() == "condition"]
-        if not values:
-            raise RuleError(
-                "`detection` has no `condition`",
-                place=detection.place,
-                fix="add `condition: selection`",
-                code="missing-condition",
-            )
-        named = {selection.name: selection.node for selection in selections}
-        nodes, written, aggregations = [], [], []
-        for value in values:
-            lines = value.items if isinstance(value, ListNode) else (value,)
-            branches = []
-            for line in lines:
-                text, aggregation, node = self._one_condition(line, named)
-                written.append(text)
-                branches.append(node)
-                aggregations.append(aggregation)
-            nodes.append(branches[0] if len(branches) == 1 else AnyOf(tuple(branches)))
-        node = nodes[0] if len(nodes) == 1 else All(tuple(nodes))
-        return tuple(written), next((one for one in aggregations if one), None), node
-
-    def _one_condition(self, line: Value, named: Mapping[str, Node]) -> tuple[str, str | None, Node]:
-        if not isinstance(line, ScalarNode) or not isinstance(line.value, str):
-            raise RuleError("a condition must be a text", place=line.place, code="condition")
-        text, aggregation = split_aggregation(line.value)
-        try:
-            node = parse_condition(text, named)
-        except ConditionError as fault:
-            raise RuleError(str(fault), place=line.place, code="condition") from fault
-        for pattern in bare_patterns(text):
-            self._say(
-                "bare-pattern",
-                f"`{pattern}` stands without a quantifier; it is read as `1 of {pattern}`",
-                line.place,
-                fix=f"write `1 of {pattern}` or `all of {pattern}`",
-            )
-        if aggregation:
-            self._say(
-                "aggregation",
-                f"the condition counts (`{aggregation}`), which a rule for single events cannot",
-                line.place,
-                fix="the rule is read but not run; write a Sigma correlation, or drop what follows the pipe",
-            )
-        return line.value, aggregation, node
 
     def _logsource(self) -> LogSource:
         found = self.document.all("logsource")
@@ -243,44 +137,16 @@ class _Reader:
                 fix="add product and category or service",
             )
             return LogSource()
-        maps = [_map(value, "`logsource`") for value in found]
-        for one in maps:
-            self._duplicates(one, "`logsource`")
-        parts: dict[str, tuple[str, ...]] = {}
-        for key in ("product", "category", "service", "definition"):
-            values = [value for one in maps for value in one.all(key)]
-            parts[key] = tuple(text for value in values for text in self._texts(value, f"logsource.{key}"))
-            if key in ("category", "service") and len(parts[key]) > 1:
-                self._say(
-                    "logsource-list",
-                    f"`{key}` is a list; any of {', '.join(parts[key])} is meant",
-                    values[0].place,
-                    fix="Sigma knows one value: write one rule for each",
-                )
-        return LogSource(
-            product=parts["product"][0].strip().lower() if parts["product"] else None,
-            category=tuple(one.strip().lower() for one in parts["category"]),
-            service=tuple(one.strip().lower() for one in parts["service"]),
-            definition="\n".join(parts["definition"]) or None,
-            place=maps[0].place,
-        )
+        return read_logsource(found, self.notes)
 
     # ---- what describes the rule
 
-    def _texts(self, value: Value, key: str) -> tuple[str, ...]:
-        if isinstance(value, ScalarNode):
-            return () if value.value is None else (value.text if not isinstance(value.value, str) else value.value,)
-        if isinstance(value, ListNode):
-            return tuple(text for item in value.items for text in self._texts(item, key))
-        self._say("wrong-type", f"`{key}` is a map where a text or a list of texts is wanted", value.place)
-        return tuple(f"{entry.key}: {text}" for entry in value.entries for text in self._texts(entry.value, key))
-
     def _strings(self, key: str) -> tuple[str, ...]:
-        return tuple(text for value in self.document.all(key) for text in self._texts(value, key))
+        return tuple(text for value in self.document.all(key) for text in self.notes.texts(value, key))
 
     def _string(self, key: str) -> str:
         value = self.document.get(key)
-        return "\n".join(self._texts(value, key)) if value is not None else ""
+        return "\n".join(self.notes.texts(value, key)) if value is not None else ""
 
     def _title(self) -> str:
         title = self._string("title").strip()

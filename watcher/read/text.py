@@ -11,11 +11,14 @@ from base64 import b64encode
 from watcher.model import Text, Wildcard
 
 _SPECIAL = {"*": Wildcard.ANY, "?": Wildcard.ONE}
+_NEEDS_READING = re.compile(r"[*?]|\\\\").search
 _DASH = re.compile(r"\B[-/]\b")
 
 
 def parse_text(written: str) -> Text:
     r"""Read a string: `*` and `?` are wildcards, `\` escapes only them and itself."""
+    if _NEEDS_READING(written) is None:  # nearly every string of a rule
+        return Text((written,) if written else ())
     parts: list[str | Wildcard] = []
     literal: list[str] = []
     position = 0

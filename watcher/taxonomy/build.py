@@ -2,33 +2,69 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 Parts = Mapping[str, tuple[str, ...]]
 Make = Callable[[Parts], tuple[str, ...]]
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A value made from what a module left of it."""
+
+    paths: tuple[str, ...]  # where the parts stand
+    make: Make
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A value made from a list of objects, each of which lacks some keys."""
+
+    at: str  # where the list stands
+    paths: tuple[str, ...]  # of the objects' values
+    make: Callable[[tuple[Mapping[str, Any], ...]], tuple[str, ...]]
+
+
 _HASH_NAMES = (("sha1", "SHA1"), ("md5", "MD5"), ("sha256", "SHA256"))
-INVOCATION = tuple(
-    f"powershell.command.invocation_details.{part}" for part in ("type", "related_command", "name", "value")
-)
-_CONTEXT: Mapping[str, str] = {
-    "Host Name": "process.title",
-    "Host Version": "powershell.process.executable_version",
-    "Host ID": "process.entity_id",
-    "Host Application": "process.command_line",
-    "Engine Version": "powershell.engine.version",
-    "Runspace ID": "powershell.runspace_id",
-    "Pipeline ID": "powershell.pipeline_id",
-    "Command Name": "powershell.command.name",
-    "Command Type": "powershell.command.type",
-    "Script Name": "file.path",
-    "Command Path": "powershell.command.path",
-    "Shell ID": "powershell.id",
+_LEVELS = {"critical": "1", "error": "2", "warning": "3", "information": "4", "verbose": "5"}
+_DNS_ANSWERS = {"CNAME": "5", "NS": "2", "PTR": "12", "MX": "15", "TXT": "16", "SOA": "6", "SRV": "33", "DS": "43"}
+_DNS_STATUS = {
+    "SUCCESS": "0",
+    "ERROR_ACCESS_DENIED": "5",
+    "ERROR_NOT_ENOUGH_MEMORY": "8",
+    "ERROR_INVALID_DATA": "13",
+    "ERROR_INVALID_PARAMETER": "87",
+    "ERROR_INVALID_NAME": "123",
+    "ERROR_CANCELLED": "1223",
+    "ERROR_TIMEOUT": "1460",
+    "DNS_ERROR_RCODE_FORMAT_ERROR": "9001",
+    "DNS_ERROR_RCODE_SERVER_FAILURE": "9002",
+    "DNS_ERROR_RCODE_NAME_ERROR": "9003",
+    "DNS_ERROR_RCODE_NOT_IMPLEMENTED": "9004",
+    "DNS_ERROR_RCODE_REFUSED": "9005",
+    "DNS_ERROR_RCODE_YXDOMAIN": "9006",
+    "DNS_ERROR_RCODE_YXRRSET": "9007",
+    "DNS_ERROR_RCODE_NXRRSET": "9008",
+    "DNS_ERROR_RCODE_NOTAUTH": "9009",
+    "DNS_ERROR_RCODE_NOTZONE": "9010",
+    "DNS_INFO_NO_RECORDS": "9501",
+    "DNS_ERROR_BAD_PACKET": "9502",
+    "DNS_ERROR_NO_PACKET": "9503",
+    "DNS_ERROR_INVALID_NAME_CHAR": "9560",
+    "DNS_ERROR_RECORD_DOES_NOT_EXIST": "9701",
+    "DNS_ERROR_NO_DNS_SERVERS": "9852",
+    "WSAECONNRESET": "10054",
+    "WSAENOBUFS": "10055",
+    "WSAETIMEDOUT": "10060",
 }
-CONTEXT = (*_CONTEXT.values(), "user.domain", "user.name")
-_DNS = {"SUCCESS": "0"}
-_DNS_NUMBER = re.compile(r"\d+")
+_DIGITS = {32: ("MD5", "IMPHASH"), 40: ("SHA1",), 64: ("SHA256",)}
+
+
+def same(path: str) -> Make:
+    """Make a maker of the path's values as they stand."""
+    return lambda parts: parts.get(path, ())
 
 
 def upper(path: str) -> Make:
@@ -46,6 +82,17 @@ def hashes(group: str) -> Make:
         return (text,) if text else ()
 
     return make
+
+
+def related_hashes(parts: Parts) -> tuple[str, ...]:
+    """Make Sysmon's hash list where the module left the bare hashes alone; their length tells what they are."""
+    labels = {digits: iter(names) for digits, names in _DIGITS.items()}
+    made = []
+    for value in parts.get("related.hash", ()):
+        label = next(labels.get(len(value), iter(())), "")
+        if label:
+            made.append(f"{label}={value.upper()}")
+    return (",".join(made),) if made else ()
 
 
 def hash_named(name: str) -> Make:
@@ -99,7 +146,7 @@ def is_ipv6(parts: Parts) -> tuple[str, ...]:
 
 def dns_status(parts: Parts) -> tuple[str, ...]:
     """Make the number of a DNS status from its name where it is known, else the name."""
-    return tuple(_DNS.get(value, value) for value in parts.get("sysmon.dns.status", ()))
+    return tuple(_DNS_STATUS.get(value, value) for value in parts.get("sysmon.dns.status", ()))
 
 
 def dns_results(parts: Parts) -> tuple[str, ...]:
@@ -108,14 +155,13 @@ def dns_results(parts: Parts) -> tuple[str, ...]:
     kinds = parts.get("dns.answers.type", ())
     if not data:
         return ()
-    numbers = {"CNAME": "5", "NS": "2", "PTR": "12", "MX": "15", "TXT": "16", "SOA": "6", "SRV": "33"}
     padded = (*kinds, *("",) * max(0, len(data) - len(kinds)))
     made = []
     for value, kind in zip(data, padded, strict=False):
         if kind == "A":
             made.append(f"::ffff:{value};")
-        elif kind in numbers:
-            made.append(f"type:  {numbers[kind]} {value};")
+        elif kind in _DNS_ANSWERS:
+            made.append(f"type:  {_DNS_ANSWERS[kind]} {value};")
         else:
             made.append(f"{value};")
     return ("".join(made),)
@@ -131,36 +177,11 @@ def hexadecimal(parts: Parts) -> tuple[str, ...]:
     return tuple(hex(int(value)) for value in parts.get("process.pid", ()) if value.isdigit())
 
 
-def line_value(name: str, paths: tuple[str, ...]) -> Make:
-    """Make a maker of the values behind `name=` at a line's start, as the classic PowerShell log writes them."""
-    line = re.compile(rf"^[ \t]*{re.escape(name)}=(.*?)[ \t\r]*$", re.MULTILINE)
-
-    def make(parts: Parts) -> tuple[str, ...]:
-        texts = (text for path in paths for text in parts.get(path, ()))
-        return tuple(found for text in texts for found in line.findall(text) if found)
-
-    return make
+def _level(parts: Parts) -> tuple[str, ...]:
+    names = parts.get("log.level", ())
+    numbers = (_LEVELS[name.lower()] for name in names if name.lower() in _LEVELS)
+    return (*names, *numbers, *parts.get("winlog.level", ()))
 
 
-def invocation(parts: Parts) -> tuple[str, ...]:
-    """Make the text of a module log's payload: `CommandInvocation(…): "…"` lines."""
-    kinds, commands, names, values = (parts.get(path, ()) for path in INVOCATION)
-    if not values and not kinds:
-        return ()
-    lines = []
-    name = iter(names)
-    for number, value in enumerate(values):
-        kind = kinds[number] if number < len(kinds) else ""
-        command = commands[number] if number < len(commands) else ""
-        text = f'name="{next(name, "").strip(chr(34))}"; value={value}' if kind == "ParameterBinding" else value
-        lines.append(f"{kind}({command}): {text}" if kind else text)
-    return ("\n".join(lines),)
-
-
-def context_info(parts: Parts) -> tuple[str, ...]:
-    """Make the text of a module log's context: `Host Application = …` lines."""
-    lines = [f"        {label} = {parts[path][0]}" for label, path in _CONTEXT.items() if parts.get(path)]
-    user = domain_user(parts)
-    if user:
-        lines.append(f"        User = {user[0]}")
-    return ("\n".join(lines),) if lines else ()
+LEVEL = Built(paths=("log.level", "winlog.level"), make=_level)
+"""The System field `Level`, which rules write as a number or as a name."""

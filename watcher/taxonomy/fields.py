@@ -10,23 +10,16 @@ Sources: Winlogbeat's documentation of its modules and exported fields, ECS 8.17
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from watcher.taxonomy import build
-from watcher.taxonomy.logsources import POWERSHELL, POWERSHELL_CLASSIC, POWERSHELL_CORE, SECURITY, SYSMON, Where
+from watcher.taxonomy import build, shell
+from watcher.taxonomy.build import Built, Listed
+from watcher.taxonomy.logsources import POWERSHELL_CLASSIC, Where
+from watcher.taxonomy.moved import MOVED
 
-Parts = Mapping[str, tuple[str, ...]]
 DATA = ("winlog.event_data.", "winlog.user_data.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
-    """A value made from what a module left of it."""
-
-    paths: tuple[str, ...]  # where the parts stand
-    make: Callable[[Parts], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +28,7 @@ class Reading:
 
     direct: tuple[str, ...]  # the values of all these paths
     fallback: tuple[str, ...] = ()  # where those give nothing: the System field, or the same value by another name
-    built: tuple[Built, ...] = ()  # where those give nothing too: the first that gives something
+    built: tuple[Built | Listed, ...] = ()  # where those give nothing too: the first that gives something
 
 
 _SYSTEM: Mapping[str, tuple[str, ...]] = {
@@ -45,8 +38,8 @@ _SYSTEM: Mapping[str, tuple[str, ...]] = {
     "Provider_Guid": ("winlog.provider_guid",),
     "Computer": ("winlog.computer_name",),
     "ComputerName": ("winlog.computer_name",),
-    "Level": ("log.level", "winlog.level"),
     "EventRecordID": ("winlog.record_id",),
+    "TimeCreated": ("@timestamp",),
     "UserID": ("winlog.user.identifier",),
     "Message": ("message",),
 }
@@ -59,46 +52,53 @@ _PROCESS_AUDIT: Mapping[str, str] = {  # Security 4688 read as process creation
 }
 
 
+_DERIVED = ("md5", "MD5", "sha1", "SHA1", "sha256", "SHA256", "imphash", "Imphash")  # parts of `Hashes`
 _WORD_EDGE = re.compile(r"(?<=[a-z])(?=[A-Z])")  # `ThreatName` is written `Threat Name` by Defender
-_SHELL_LINES = (
-    "HostApplication",
-    "HostName",
-    "HostVersion",
-    "HostId",
-    "EngineVersion",
-    "RunspaceId",
-    "PipelineId",
-    "CommandName",
-    "CommandType",
-    "ScriptName",
-    "CommandPath",
-    "CommandLine",
-    "NewEngineState",
-    "PreviousEngineState",
-    "SequenceNumber",
-    "NewProviderState",
-    "ProviderName",
-    "UserId",
-    "DetailSequence",
-    "DetailTotal",
-)
-_PARAMETERS = ("winlog.event_data.param1", "winlog.event_data.param2", "winlog.event_data.param3")
+_PARAMETERS = ("param1", "param2", "param3")
 
 
 @cache
 def reading(field: str, where: Where) -> Reading:
     """Tell where the values of a field may stand in some event of that kind."""
-    rows = [row for row in _MOVED.get(field, ()) if row.speaks_of(where)]
+    rows = [row for row in MOVED.get(field, ()) if row.speaks_of(where)]
     direct = [f"{prefix}{field}" for prefix in DATA]
+    if is_path(field):
+        direct.insert(0, field)
     if where.process_audit and field in _PROCESS_AUDIT:
         audited = _PROCESS_AUDIT[field]
         inner = reading(audited, Where(channel=where.channel, codes=where.codes))
         direct, rows = [*inner.direct], []
     direct.extend(path for row in rows for path in row.direct)
     built = [row.built for row in rows if row.built is not None]
-    if where.channel in (None, POWERSHELL_CLASSIC) and field in _SHELL_LINES:
-        built.append(Built(paths=_PARAMETERS, make=build.line_value(field, _PARAMETERS)))
+    if field == "Level":
+        built.append(build.LEVEL)
+    if field == "Data":  # Windows gives these values no names of their own
+        built.extend(one for name in _PARAMETERS for one in _parts_of(name, where))
+    if where.channel in (None, POWERSHELL_CLASSIC) and field in shell.LINES:
+        built.append(shell.line(field))
     return Reading(direct=_unique(direct), fallback=_fallback(field), built=tuple(built))
+
+
+def is_path(field: str) -> bool:
+    """Tell whether a field is named as documents name it, like `process.command_line` or `@timestamp`."""
+    return "." in field or field.startswith("@")
+
+
+def _parts_of(name: str, where: Where) -> Iterator[Built | Listed]:
+    for row in MOVED.get(name, ()):
+        if row.speaks_of(where):
+            yield from () if row.built is None else (row.built,)
+            yield from (Built(paths=(path,), make=build.same(path)) for path in row.direct)
+
+
+@cache
+def moved(where: Where) -> tuple[str, ...]:
+    """Give the names that Windows gives to what the modules moved out of such an event's data."""
+    return tuple(
+        name
+        for name, rows in MOVED.items()
+        if name not in _DERIVED and any(row.speaks_of_all(where) for row in rows if row.direct or row.built)
+    )
 
 
 def _fallback(field: str) -> tuple[str, ...]:
@@ -114,8 +114,10 @@ def _unique(paths: Iterable[str]) -> tuple[str, ...]:
 
 def certain(field: str, path: str, where: Where) -> bool:
     """Tell whether a path always holds a value of the field, in every event of that kind."""
+    if path == field and is_path(field):
+        return True
     if path.startswith(DATA) and path.removeprefix(DATA[0]).removeprefix(DATA[1]) == field:
         return not (where.process_audit and field in _PROCESS_AUDIT)
     if where.process_audit and field in _PROCESS_AUDIT:
         return path in reading(field, where).direct
-    return any(path in row.direct and row.speaks_of_all(where) for row in _MOVED.get(field, ()))
+    return any(path in row.direct and row.speaks_of_all(where) for row in MOVED.get(field, ()))

@@ -69,6 +69,10 @@ def _shell(path: str) -> tuple[Moved, ...]:
     return (Moved(channels=_ANY_SHELL, direct=(path,)),)
 
 
+def _classic(*codes: str, path: str) -> Moved:
+    return Moved(channels=(POWERSHELL_CLASSIC,), codes=codes, direct=(path,))
+
+
 def _one_hash(name: str, *, last: str) -> tuple[Moved, ...]:
     return (
         _sysmon_built(*_HASH_OF_PROCESS, paths=(f"process.{last}",), make=build.upper(f"process.{last}")),
@@ -96,7 +100,14 @@ MOVED: Mapping[str, tuple[Moved, ...]] = {
     "SourceProcessGUID": (_sysmon("8", "10", path="process.entity_id"),),
     "TargetProcessGuid": (_sysmon("8", "10", path="winlog.event_data.TargetProcessGUID"),),
     "ParentProcessGuid": (_sysmon("1", path="process.parent.entity_id"),),
-    "ProcessId": (_sysmon(path="process.pid"),),
+    "ProcessId": (
+        _sysmon(path="process.pid"),
+        Moved(
+            channels=(SECURITY,),
+            codes=_PROCESS_MOVED,
+            built=Built(paths=("process.pid",), make=build.hexadecimal),
+        ),
+    ),
     "SourceProcessId": (_sysmon("8", "10", path="process.pid"),),
     "SourceThreadId": (_sysmon("8", "10", path="process.thread.id"),),
     "ParentProcessId": (_sysmon("1", path="process.parent.pid"),),
@@ -119,12 +130,13 @@ MOVED: Mapping[str, tuple[Moved, ...]] = {
     "QueryName": (_sysmon("22", path="dns.question.name"),),
     "TargetObject": (_sysmon(*_REGISTRY, path="registry.path"),),
     "RuleName": (_sysmon(path="rule.name"),),
-    "Destination": (_sysmon(path="process.executable"),),
+    "Destination": (_sysmon("20", path="process.executable"),),
     "Type": (_sysmon("25", path="message"),),
     "ID": (_sysmon("255", path="error.code"),),
     "Hashes": (
         _sysmon_built(*_HASH_OF_PROCESS, paths=_hashes("process"), make=build.hashes("process")),
         _sysmon_built(*_HASH_OF_FILE, paths=_hashes("file"), make=build.hashes("file")),
+        _sysmon_built("27", "28", paths=("related.hash",), make=build.related_hashes),
     ),
     "Hash": (_sysmon_built("15", paths=_hashes("file"), make=build.hashes("file")),),
     **dict.fromkeys(("md5", "MD5"), _one_hash("MD5", last="hash.md5")),
@@ -146,8 +158,8 @@ MOVED: Mapping[str, tuple[Moved, ...]] = {
     "DestinationIsIpv6": (_sysmon_built("3", paths=("network.type",), make=build.is_ipv6),),
     "QueryStatus": (_sysmon_built("22", paths=("sysmon.dns.status",), make=build.dns_status),),
     "QueryResults": (_sysmon_built("22", paths=("dns.answers.type", "dns.answers.data"), make=build.dns_results),),
-    "IsExecutable": (_sysmon("23", "26", path="sysmon.file.is_executable"),),
-    "Archived": (_sysmon("23", "24", path="sysmon.file.archived"),),
+    "IsExecutable": (_sysmon(path="sysmon.file.is_executable"),),
+    "Archived": (_sysmon(path="sysmon.file.archived"),),
     "UtcTime": (_sysmon_built(paths=("@timestamp",), make=build.utc_time),),
     # Security
     "NewProcessName": (_security("4688", path="process.executable"),),
@@ -165,7 +177,9 @@ MOVED: Mapping[str, tuple[Moved, ...]] = {
     ),
     # PowerShell
     "ScriptBlockText": (Moved(channels=_SCRIPTS, codes=("4104",), direct=("powershell.file.script_block_text",)),),
-    "ScriptBlockId": (Moved(channels=_SCRIPTS, codes=("4104",), direct=("powershell.file.script_block_id",)),),
+    "ScriptBlockId": (
+        Moved(channels=_SCRIPTS, codes=("4104", "4105", "4106"), direct=("powershell.file.script_block_id",)),
+    ),
     "Path": (Moved(channels=_SCRIPTS, codes=("4104",), direct=("file.path",)),),
     "ScriptName": (Moved(channels=_ANY_SHELL, direct=("file.path",)),),
     "HostApplication": _shell("process.command_line"),
@@ -183,14 +197,24 @@ MOVED: Mapping[str, tuple[Moved, ...]] = {
     "ProviderName": _shell("powershell.provider.name"),
     "PipelineId": _shell("powershell.pipeline_id"),
     "RunspaceId": _shell("powershell.runspace_id"),
-    "Payload": (
-        Moved(
-            channels=_SCRIPTS,
-            codes=("4103",),
-            built=Built(paths=build.INVOCATION, make=build.invocation),
-        ),
+    "ShellID": (Moved(channels=_SCRIPTS, direct=("powershell.id",)),),
+    "Payload": (Moved(channels=_SCRIPTS, codes=("4103",), built=shell.INVOCATION),),
+    "ContextInfo": (Moved(channels=_SCRIPTS, codes=("4103",), built=shell.CONTEXT),),
+    "MessageNumber": (Moved(channels=_SCRIPTS, codes=("4104",), direct=("powershell.sequence",)),),
+    "MessageTotal": (Moved(channels=_SCRIPTS, codes=("4104",), direct=("powershell.total",)),),
+    "param1": (
+        _classic("400", "403", path="powershell.engine.new_state"),
+        _classic("600", path="powershell.provider.name"),
+        _classic("800", path="powershell.command.value"),
     ),
-    "ContextInfo": (
-        Moved(channels=_SCRIPTS, codes=("4103",), built=Built(paths=build.CONTEXT, make=build.context_info)),
+    "param2": (
+        _classic("400", "403", path="powershell.engine.previous_state"),
+        _classic("600", path="powershell.provider.new_state"),
+        Moved(channels=(POWERSHELL_CLASSIC,), codes=("800",), built=shell.PIPELINE_LINES),
+    ),
+    "param3": (
+        Moved(channels=(POWERSHELL_CLASSIC,), codes=("400", "403"), built=shell.ENGINE_LINES),
+        Moved(channels=(POWERSHELL_CLASSIC,), codes=("600",), built=shell.PROVIDER_LINES),
+        Moved(channels=(POWERSHELL_CLASSIC,), codes=("800",), built=shell.INVOCATION),
     ),
 }

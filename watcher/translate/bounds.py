@@ -12,6 +12,8 @@ from typing import Any
 
 from watcher.model import Query
 
+_SHORT = 16  # clauses that are compared each with each
+
 EVERYTHING: Query = {"match_all": {}}
 NOTHING: Query = {"match_none": {}}
 
@@ -46,12 +48,16 @@ NEVER = Bounds(NOTHING, NOTHING)
 def both(parts: Iterable[Bounds]) -> Bounds:
     """Join conditions that must all hold."""
     known = tuple(parts)
+    if len(known) == 1:
+        return known[0]
     return Bounds(all_of(part.upper for part in known), all_of(part.lower for part in known))
 
 
 def either(parts: Iterable[Bounds]) -> Bounds:
     """Join conditions of which any will do."""
     known = tuple(parts)
+    if len(known) == 1:
+        return known[0]
     return Bounds(any_of(part.upper for part in known), any_of(part.lower for part in known))
 
 
@@ -66,12 +72,13 @@ def all_of(queries: Iterable[Query]) -> Query:
     for query in queries:
         if query == NOTHING:
             return NOTHING
-        if query == EVERYTHING or query in kept:
+        if query == EVERYTHING:
             continue
         kept.extend(query["bool"]["filter"] if _only(query, "filter") else (query,))
+    kept = _unique(kept)
     if not kept:
         return EVERYTHING
-    return kept[0] if len(kept) == 1 else {"bool": {"filter": _unique(kept)}}
+    return kept[0] if len(kept) == 1 else {"bool": {"filter": kept}}
 
 
 def any_of(queries: Iterable[Query]) -> Query:
@@ -80,12 +87,12 @@ def any_of(queries: Iterable[Query]) -> Query:
     for query in queries:
         if query == EVERYTHING:
             return EVERYTHING
-        if query == NOTHING or query in kept:
+        if query == NOTHING:
             continue
         kept.extend(query["bool"]["should"] if _only(query, "should") else (query,))
+    kept = _unique(kept)
     if not kept:
         return NOTHING
-    kept = _unique(kept)
     return kept[0] if len(kept) == 1 else {"bool": {"should": kept, "minimum_should_match": 1}}
 
 
@@ -108,13 +115,10 @@ def _only(query: Query, clause: str) -> bool:
 
 
 def _unique(queries: list[Query]) -> list[Query]:
-    kept: list[Query] = []
-    seen: set[str] = set()
-    for query in queries:
-        key = repr(query)
-        if key not in seen:
-            seen.add(key)
-            kept.append(query)
+    """Leave out what stands twice: the same object in lists of any length, an equal one in short lists."""
+    kept = list({id(query): query for query in queries}.values())
+    if 1 < len(kept) <= _SHORT:
+        kept = [query for number, query in enumerate(kept) if query not in kept[:number]]
     return kept
 
 

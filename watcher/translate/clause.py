@@ -77,7 +77,7 @@ class Mapped:
 
     def test(self, test: Test) -> Bounds:
         """Build the clause of a test on the values at the path."""
-        return self._over_types(lambda one: _test(one, test))
+        return self._over_types(lambda one: _test(one, test)) if self.types or self.facts.unindexed else NEVER
 
     def exists(self) -> Bounds:
         """Build the clause that says the path holds a value."""
@@ -181,7 +181,8 @@ def _on_keyword(typed: _Typed, test: Test) -> Bounds:
 def _keyword(path: str, test: Test) -> Bounds:
     match test:
         case Text():
-            return either(_text(path, one) for one in pattern.variants(test))
+            variants = pattern.variants(test)
+            return _text(path, test) if variants == (test,) else either(_text(path, one) for one in variants)
         case Number(value=value):
             whole = isinstance(value, float) and value.is_integer()
             return exactly({"term": {path: {"value": str(int(value) if whole else value)}}})

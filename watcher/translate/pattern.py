@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import product
 from re import _constants as ops  # type: ignore[attr-defined]  # the parser's names have no public form
 from re import _parser as parser  # type: ignore[attr-defined]  # nor has the only reader of Python's expressions
@@ -12,6 +13,7 @@ from typing import Any
 from watcher.model import DASHES, Regex, Text, Wildcard
 
 _SPECIAL = re.compile(r"([\\*?])")
+_REMEMBERED = 20_000  # a text is asked once for each path and index
 _MOST_DASHES = 2  # 25 patterns; beyond that `?` stands for each
 _RUN = re.compile(r"[A-Za-z0-9]+")
 
@@ -21,6 +23,7 @@ def has_case(character: str) -> bool:
     return ord(character) > 127 and (character.lower() != character or character.upper() != character)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def variants(text: Text) -> tuple[Text, ...]:
     """Write out what a dash may stand for, unless that would be too many."""
     places = [number for number, part in enumerate(text.parts) if part is Wildcard.DASH]
@@ -45,6 +48,7 @@ def _joined(parts: list[str | Wildcard]) -> tuple[str | Wildcard, ...]:
     return tuple(joined)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def literal(text: Text) -> str | None:
     """Give the text where the engine can compare it as it stands, else None."""
     if any(isinstance(part, Wildcard) for part in text.parts):
@@ -53,6 +57,7 @@ def literal(text: Text) -> str | None:
     return None if not text.cased and any(map(has_case, whole)) else whole
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def loose(text: Text) -> bool:
     """Tell whether the pattern returns more than the text means."""
     if Wildcard.DASH in text.parts:
@@ -60,6 +65,7 @@ def loose(text: Text) -> bool:
     return not text.cased and any(has_case(one) for part in text.parts if isinstance(part, str) for one in part)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def pattern(text: Text) -> str:
     """Write a text as a wildcard pattern; what the engine cannot fold becomes `?`."""
     written = []
@@ -75,6 +81,7 @@ def pattern(text: Text) -> str:
     return "".join(written)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def runs(text: Text) -> tuple[str, ...]:
     """Give the runs of ASCII letters and digits that every matching value contains, the longest first."""
     found = (run for part in text.parts if isinstance(part, str) for run in _RUN.findall(part))

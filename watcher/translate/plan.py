@@ -124,7 +124,7 @@ class _Walk:
     to: Translator
     scope: Scope
     most: int | None  # values of one item
-    _fields: dict[str, tuple[tuple[str, bool], ...]] = field(default_factory=dict)
+    _built: dict[tuple[str, str], Bounds] = field(default_factory=dict)  # of the test in hand, by path and cut
 
     def node(self, node: Node) -> Bounds:
         match node:
@@ -174,6 +174,7 @@ class _Walk:
         return self._over_paths(name, lambda mapped: mapped.exists())
 
     def _over_paths(self, name: str, build: Build) -> Bounds:
+        self._built.clear()
         parts = [self._reading(name, where, build) for where in self.scope.wheres]
         if len(parts) == 1:
             return parts[0]
@@ -191,10 +192,10 @@ class _Walk:
         parts = []
         for path in direct:
             cut = EVERYTHING if path.startswith(DATA) or path in added else elsewhere
-            bounds = build(self.to.mapped(path, cut))
+            bounds = self._once(path, cut, build)
             sure = path in added or certain(name, path, where)
             parts.append(bounds if sure else at_least(bounds.upper))
-        fallback = either(build(self.to.mapped(path)) for path in there.fallback)
+        fallback = either(self._once(path, EVERYTHING, build) for path in there.fallback)
         if fallback != NEVER:  # read only where the direct paths hold nothing
             present = either(self.to.mapped(path).exists() for path in direct)
             parts.append(Bounds(fallback.upper, both((fallback, neither(present))).lower))
@@ -205,6 +206,13 @@ class _Walk:
         if name == "Data":
             parts.extend(at_least(build(self.to.mapped(path)).upper) for path in _UNNAMED)
         return either(parts)
+
+    def _once(self, path: str, cut: Query, build: Build) -> Bounds:
+        """Build a clause once for all parts of the log source, so that it is seen to be the same."""
+        key = (path, repr(cut))
+        if key not in self._built:
+            self._built[key] = build(self.to.mapped(path, cut))
+        return self._built[key]
 
     def _unless_in_data(self, direct: Iterable[str]) -> Query:
         """Build the clause for the events whose data do not hold the value by its own name.

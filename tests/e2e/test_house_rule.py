@@ -1,0 +1,173 @@
+"""The rule of the house, from its file to the state, the mail and the Slack message, on real engines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engines import Running
+from house import IIS, IIS_TITLE, RULES, SMALL_TEMPLATE, House, cases, housed, stamp
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+WINLOGBEAT = {"opensearch": "template-os.json", "elasticsearch": "template-es8.json"}
+# what the small Elasticsearch of the tests lacks the modules for
+LACKING = {"wildcard": "keyword", "match_only_text": "text", "scaled_float": "float"}
+
+
+def winlogbeat_template(engine: str) -> Mapping[str, Any]:
+    """Give Winlogbeat's own template as far as the engine knows its types, a small one where it is not at hand."""
+    file = DATA / WINLOGBEAT[engine]
+    if not file.is_file():
+        return SMALL_TEMPLATE
+    whole = json.loads(file.read_text(encoding="utf-8"))
+    if engine == "elasticsearch":
+        whole = without_modules(whole)
+        whole["template"]["settings"].pop("analysis", None)
+        whole["template"]["settings"]["index"].pop("analysis", None)
+    return {"template": whole["template"]}
+
+
+def without_modules(node: Any) -> Any:
+    if isinstance(node, list):
+        return [without_modules(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {key: without_modules(value) for key, value in node.items() if not key.endswith("analyzer")}
+    kind = kept.get("type")
+    return {**kept, "type": LACKING.get(kind, kind)} if isinstance(kind, str) else kept
+
+
+@pytest.mark.parametrize("mapping", ["winlogbeat", "dynamic"])
+def test_every_shipped_rule_finds_its_test_events_and_no_counter_example(house: House, mapping: str) -> None:
+    if mapping == "winlogbeat":
+        house.template(winlogbeat_template(house.admin.server.engine))
+    every = [case for rule in sorted(RULES.rglob("*.yml")) for case in cases(rule)]
+    house.feed(every)
+    house.changes |= {
+        "channels": None,
+        "rules": {
+            "folders": [{"name": "house", "path": str(RULES)}],
+            "select": [{"set": {"group_by": "event", "enabled": True}}],
+        },
+    }
+    house.once()
+    found = {
+        (hit.document["watcher"]["rule"]["path"], hit.document["watcher"]["hit"]["id"])
+        for hit in house.documents("hits")
+    }
+    assert {
+        (case.rule, case.name) for case in every if case.expect == "hit" and (case.rule, case.id) not in found
+    } == set()
+    assert {
+        (case.rule, case.name) for case in every if case.expect == "miss" and (case.rule, case.id) in found
+    } == set()
+    assert len(house.documents("alerts")) == len(found)
+
+
+# --------------------------------------------------------------------------- what is kept and told of one alert
+
+
+@pytest.fixture(scope="module", params=["opensearch", "elasticsearch"])
+def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Give a house where one attack was found and told, among events that look like it."""
+    running: Running = request.getfixturevalue(request.param)
+    with housed(running, tmp_path_factory.mktemp("told")) as house:
+        house.template()
+        attack, *_ = [case for case in cases(IIS) if case.expect == "hit"]
+        house.feed([attack, *(case for case in cases(IIS) if case.expect == "miss")])
+        house.once()
+        yield house
+
+
+def test_appcmd_that_installs_a_module_alerts_and_listing_or_installing_something_else_does_not(told: House) -> None:
+    (alert,) = told.documents("alerts")
+    assert alert.document["process"]["command_line"].endswith(
+        "install module /name:MyNativeModule /image:c:\\mymodule.dll"
+    )
+    lines = [json.loads(hit.document["event"]["original"]) for hit in told.documents("hits")]
+    assert [line["winlog"]["event_data"]["CommandLine"] for line in lines] == [
+        alert.document["process"]["command_line"]
+    ]
+
+
+def test_a_hit_says_which_event_which_rule_and_which_alert(told: House) -> None:
+    (hit,), (alert,) = told.documents("hits"), told.documents("alerts")
+    document = hit.document
+    event = json.loads(document["event"]["original"])
+    assert stamp(document["@timestamp"]) == stamp(event["@timestamp"])
+    assert hit.index == f"{told.prefix}-hits-{document['@timestamp'][:7].replace('-', '.')}"
+    assert document["rule"]["name"] == IIS_TITLE
+    assert document["rule"]["id"] == alert.document["rule"]["id"]
+    assert document["watcher"]["rule"]["path"] == IIS.name
+    assert len(document["watcher"]["rule"]["hash"]) >= 32
+    assert document["watcher"]["hit"] == {"index": told.index, "id": cases(IIS)[0].id}
+    assert document["watcher"]["alert"] == {"id": alert.id}
+
+
+def test_an_alert_has_the_fields_that_dashboards_rely_on(told: House) -> None:
+    (alert,) = told.documents("alerts")
+    document, own = alert.document, alert.document["watcher"]["alert"]
+    assert alert.index == f"{told.prefix}-alerts-{own['slot'][:7].replace('-', '.')}"
+    assert own["id"] == alert.id
+    assert (own["state"], own["origin"], own["key"]) == ("open", "live", ["host.name=WEB01.corp.example"])
+    assert stamp(own["slot"]) <= stamp(document["@timestamp"])
+    assert document["rule"]["name"] == IIS_TITLE
+    assert document["threat"]["technique"]["id"] == ["T1505.004"]
+    assert document["threat"]["tactic"]["name"] == ["persistence"]
+    assert (document["host"]["name"], document["user"]["name"]) == ("WEB01.corp.example", "jdoe")
+    assert document["process"]["executable"] == "C:\\Windows\\System32\\inetsrv\\appcmd.exe"
+
+
+def test_what_is_owed_says_per_channel_how_telling_went(told: House) -> None:
+    owed = told.owed()
+    assert set(owed) == {"mail", "slack"}
+    for one in owed.values():
+        assert (one["state"], one["attempts"]) == ("sent", 1)
+        assert stamp(one["sent"])
+        assert "due" not in one
+
+
+def test_the_mail_tells_everything_in_text_and_html(told: House) -> None:
+    (mail,) = told.smtp.messages
+    (alert,) = told.documents("alerts")
+    assert mail.recipients == ("soc@corp.example",)
+    assert mail.message["Subject"] == f"[HIGH] {IIS_TITLE} on WEB01.corp.example"
+    assert mail.message.get_content_type() == "multipart/alternative"
+    facts = (
+        IIS_TITLE,
+        "high",
+        "WEB01.corp.example",
+        "CORP\\jdoe",
+        "C:\\Windows\\System32\\inetsrv\\appcmd.exe",
+        "install module /name:MyNativeModule /image:c:\\mymodule.dll",
+        alert.document["@timestamp"][:19].rstrip("Z"),
+        "https://attack.mitre.org/techniques/T1505/004/",
+        "https://attack.mitre.org/tactics/TA0003/",
+        "https://securelist.com/owowa-credential-stealer-and-remote-access/105219/",
+        "https://blog.talosintelligence.com/dragon-rank-seo-poisoning/",
+        "New modules deployed on IIS Web servers, but also Exchange and ADCS servers",
+        "https://kibana.corp.example/app/discover#/?_g=",
+        alert.id,
+    )
+    text, html = mail.part("text/plain"), mail.part("text/html")
+    assert [fact for fact in facts if fact not in text] == []
+    assert [fact for fact in facts if fact.lower() not in html.lower()] == []
+    assert html.lstrip().lower().startswith("<!doctype html>")
+
+
+def test_the_slack_message_is_block_kit(told: House) -> None:
+    (request,) = told.slack.requests
+    assert request.path == "/services/T0/B0/secret-token"
+    message = json.loads(request.body)
+    kinds = [block["type"] for block in message["blocks"]]
+    assert kinds[0] == "header"
+    assert {"rich_text", "actions", "context"} <= set(kinds)
+    (button,) = (block for block in message["blocks"] if block["type"] == "actions")
+    assert button["elements"][0]["url"].startswith("https://kibana.corp.example/app/discover#/?_g=")
+    whole = json.dumps(message)
+    assert IIS_TITLE in message["blocks"][0]["text"]["text"]
+    for fact in ("WEB01.corp.example", "CORP\\\\jdoe", "/name:MyNativeModule", "techniques/T1505/004", "Exchange"):
+        assert fact in whole

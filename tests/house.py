@@ -1,0 +1,277 @@
+"""A corner of an engine for one test: indices, settings and receivers of its own, and `watcher` as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from engines import Running
+
+from watcher.clock import SystemClock
+from watcher.cluster.connect import Connection, connect
+from watcher.demo import moved
+from watcher.ports import Draft, Stored
+
+HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE / "notify"))
+
+from servers import HttpReceiver, SmtpServer  # noqa: E402 - the tests of the channels own them
+
+RULES = HERE.parent / "rules"
+IIS = RULES / "windows/process_creation/webserver_iis_module_installed_command.yml"
+IIS_TITLE = "Webserver IIS module installed (command)"
+COMMAND = Path(sys.executable).with_name("watcher")
+
+SMALL_TEMPLATE: Mapping[str, Any] = {  # the least of what Winlogbeat's own template says
+    "template": {
+        "settings": {"index": {"number_of_shards": 1, "number_of_replicas": 0}},
+        "mappings": {
+            "date_detection": False,
+            "dynamic_templates": [
+                {
+                    "strings_as_keyword": {
+                        "match_mapping_type": "string",
+                        "mapping": {"type": "keyword", "ignore_above": 1024},
+                    }
+                }
+            ],
+            "properties": {"@timestamp": {"type": "date"}, "message": {"type": "text"}},
+        },
+    }
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A test event of a shipped rule."""
+
+    rule: str  # the rule's file, relative to the rules folder
+    expect: str  # hit or miss
+    name: str
+    event: Mapping[str, Any]
+    id: str
+
+
+def cases(rule: Path) -> tuple[Case, ...]:
+    """Read the test events that stand beside a rule."""
+    path = rule.relative_to(RULES).as_posix()
+    lines = rule.with_suffix(".test.ndjson").read_text(encoding="utf-8").splitlines()
+    return tuple(
+        Case(rule=path, id=f"{rule.stem}-{number}", **json.loads(line)) for number, line in enumerate(lines, start=1)
+    )
+
+
+@dataclass(kw_only=True)
+class House:
+    """Where one test lives."""
+
+    running: Running
+    admin: Connection
+    folder: Path
+    smtp: SmtpServer
+    slack: HttpReceiver
+    name: str = field(default_factory=lambda: uuid.uuid4().hex[:10])
+    url: str = ""  # instead of the engine's own, e.g. of a proxy before it
+    changes: dict[str, Any] = field(default_factory=dict)  # to the settings below, by their first key
+
+    @property
+    def prefix(self) -> str:
+        """What the names of the state's indices begin with."""
+        return f"watcher-{self.name}"
+
+    @property
+    def index(self) -> str:
+        """The index that events are written to."""
+        return f"winlogbeat-{self.name}-2026.11"
+
+    # ---- the cluster
+
+    def template(self, template: Mapping[str, Any] = SMALL_TEMPLATE) -> None:
+        """Map this house's events by a template."""
+        whole = {**template, "index_patterns": [f"winlogbeat-{self.name}-*"], "priority": 500}
+        self.admin.state().put_template(f"winlogbeat-{self.name}", whole)
+
+    def feed(self, events: Sequence[Case], *, ago: timedelta = timedelta(minutes=2)) -> None:
+        """Index events as if they happened a little while ago, one soon after the other."""
+        start = self.admin.events().now() - ago
+        drafts = [
+            Draft(index=self.index, id=one.id, document=moved(one.event, start + timedelta(milliseconds=100 * number)))
+            for number, one in enumerate(events)
+        ]
+        assert [made.error for made in self.admin.state().create(drafts) if not made.new] == []
+        self.admin.state().refresh(self.index)
+
+    def documents(self, kind: str) -> Sequence[Stored]:
+        """Read the state's `alerts` or `hits`, oldest first."""
+        pattern = f"{self.prefix}-{kind}-*"
+        self.admin.state().refresh(pattern)
+        return self.admin.state().search(pattern, {"match_all": {}}, size=1000, sort=[{"@timestamp": "asc"}])
+
+    def owed(self) -> dict[str, Mapping[str, Any]]:
+        """Tell by channel what the one alert owes."""
+        (alert,) = self.documents("alerts")
+        return {one["channel"]: one for one in alert.document["watcher"]["owed"]}
+
+    def hasten(self) -> None:
+        """Make everything that is owed due now, as if time had passed."""
+        now = self.admin.events().now()
+        for alert in self.documents("alerts"):
+            own = alert.document["watcher"]
+            due = (now - timedelta(seconds=5)).isoformat()
+            owed = [{**one, "due": due} if "due" in one else one for one in own["owed"]]
+            assert self.admin.state().replace(alert, {**alert.document, "watcher": {**own, "owed": owed}})
+
+    def clear(self) -> None:
+        """Delete what this house made."""
+        for pattern in (f"winlogbeat-{self.name}-*", f"{self.prefix}-*"):
+            answer = self.admin.wire.request("GET", f"/_cat/indices/{pattern}", params={"h": "index", "format": "json"})
+            for one in answer.body if answer.status == 200 else ():
+                self.admin.wire.request("DELETE", f"/{one['index']}")
+            self.admin.wire.request("DELETE", f"/_index_template/{pattern}")
+        self.admin.wire.request("DELETE", f"/_index_template/winlogbeat-{self.name}")
+
+    # ---- watcher
+
+    def settings(self) -> Path:
+        """Write the settings file."""
+        channels = {
+            "mail": {
+                "type": "mail",
+                "host": "127.0.0.1",
+                "port": self.smtp.port,
+                "tls": "none",
+                "sender": "watcher@corp.example",
+                "to": ["soc@corp.example"],
+            },
+            "slack": {"type": "slack", "webhook_url": self.slack.url("/services/T0/B0/secret-token")},
+        }
+        whole = {
+            "cluster": self.cluster(),
+            "state": {"prefix": self.prefix},
+            "sources": [{"index": f"winlogbeat-{self.name}-*", "every": "1s", "delay": "0s", "overlap": "10m"}],
+            "rules": {"folders": [{"name": "house", "path": str(IIS.parent)}]},
+            "channels": channels,
+            "discover_url": "https://kibana.corp.example/app/discover",
+            **self.changes,
+        }
+        file = self.folder / "watcher.yml"
+        file.write_text(json.dumps({key: value for key, value in whole.items() if value is not None}), encoding="utf-8")
+        return file
+
+    def cluster(self) -> dict[str, Any]:
+        """Give the `cluster` section that reaches the engine as watcher's own user."""
+        made: dict[str, Any] = {"hosts": [self.url or self.running.url], "timeout": "10s"}
+        if self.running.ca is not None:
+            (self.folder / "password").write_text(f"{self.running.password}\n", encoding="utf-8")
+            made |= {"username": self.running.username, "password_file": "password", "ca_certs": str(self.running.ca)}
+        return made
+
+    def rule(self, text: str, name: str = "rule.yml") -> Path:
+        """Write a rule into a folder of this house, and watch that folder."""
+        folder = self.folder / "rules"
+        folder.mkdir(exist_ok=True)
+        self.changes["rules"] = {"folders": [{"name": "own", "path": str(folder)}]}
+        file = folder / name
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    def call(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Call `watcher` with this house's settings, in a process of its own."""
+        return call(*arguments, "--settings", str(self.settings()), **environment)
+
+    def once(self) -> subprocess.CompletedProcess[str]:
+        """Run once, which must be all right."""
+        done = self.call("run", "--once")
+        assert done.returncode == 0, done.stderr
+        return done
+
+    @contextmanager
+    def loop(self) -> Iterator[Loop]:
+        """Run until stopped; killed where a test forgets to stop it."""
+        command = [COMMAND, "run", "--settings", self.settings()]
+        log = self.folder / f"log-{uuid.uuid4().hex[:6]}"
+        with log.open("wb") as output, subprocess.Popen(command, stderr=output, env=environ()) as process:
+            try:
+                yield Loop(process=process, log=log)
+            finally:
+                with suppress(ProcessLookupError):
+                    process.kill()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loop:
+    """A sidecar that runs."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def said(self) -> str:
+        """Give what it logged so far."""
+        return self.log.read_text(encoding="utf-8")
+
+    def until_said(self, words: str) -> None:
+        """Wait for words in the log."""
+        until(lambda: words in self.said(), what=f"`{words}`", shown=self.said)
+
+    def stop(self, number: int) -> int:
+        """Send a signal and wait ten seconds for the end; give the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=10)
+
+
+def until(holds: Callable[[], bool], *, what: str, shown: Callable[[], str] = str, seconds: float = 40) -> None:
+    """Wait until something holds."""
+    clock = SystemClock()
+    end = clock.monotonic() + seconds
+    while not holds():
+        assert clock.monotonic() < end, f"{what} did not come within {seconds} s: {shown()}"
+        clock.sleep(0.1)
+
+
+def environ(**more: str) -> dict[str, str]:
+    """Give an environment that says nothing about watcher."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("WATCHER_", "COLUMNS", "NO_"))}
+    return {**kept, "COLUMNS": "120", "PYTHONUTF8": "1", **more}
+
+
+def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Call `watcher` in a process of its own."""
+    return subprocess.run(
+        [COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+        env=environ(**environment),
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@contextmanager
+def housed(running: Running, folder: Path) -> Iterator[House]:
+    """Open a house on an engine, and clear it away afterwards."""
+    admin = connect(running.admin())
+    try:
+        with SmtpServer() as smtp, HttpReceiver() as slack:
+            house = House(running=running, admin=admin, folder=folder, smtp=smtp, slack=slack)
+            try:
+                yield house
+            finally:
+                house.clear()
+    finally:
+        admin.close()
+
+
+def stamp(text: str) -> datetime:
+    """Read a time as documents write it."""
+    return datetime.fromisoformat(text)

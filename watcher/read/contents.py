@@ -1,0 +1,95 @@
+"""One file's text → its rules and filters, and the faults of the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from watcher.errors import RuleError
+from watcher.model import Finding, Place, Rule, Severity
+from watcher.read.actions import Faulty, unite
+from watcher.read.document import Document, MapNode, ScalarNode, Value, read_sources
+from watcher.read.filters import Filter, is_filter, read_filter
+from watcher.read.rule import Origin, read_rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleFile:
+    """What one file of rules holds."""
+
+    rules: tuple[Rule, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    findings: tuple[Finding, ...] = ()  # of the documents that are neither
+
+
+def read_contents(text: str, *, file: str, origin: Origin) -> RuleFile:
+    """Read every rule and every filter of one file's text, and the faults of the documents that are neither."""
+    try:
+        documents = read_sources(text, file=file)
+    except RuleError as fault:
+        return RuleFile(findings=(_fault(fault, file),))
+    read = [
+        _one(document, file, replace(origin, number=number))
+        for number, document in unite(documents)
+        if isinstance(document, Faulty) or not _is_empty(document.value)
+    ]
+    if all(_is_empty(document.value) for document in documents):
+        read.append(RuleFile(findings=(_empty(file),)))
+    return RuleFile(
+        rules=tuple(rule for one in read for rule in one.rules),
+        filters=tuple(found for one in read for found in one.filters),
+        findings=tuple(finding for one in read for finding in one.findings),
+    )
+
+
+def _one(document: Document | Faulty, file: str, origin: Origin) -> RuleFile:
+    if isinstance(document, Faulty):
+        return RuleFile(findings=(_fault(document.fault, file),))
+    try:
+        if _is_correlation(document.value):
+            return RuleFile(findings=(*document.findings, _correlation(document.value)))
+        if is_filter(document.value):
+            found = read_filter(document.value, text=document.text, placeholders=origin.placeholders)
+            return RuleFile(filters=(found,), findings=document.findings)
+        rule = read_rule(document.value, replace(origin, text=document.text))
+    except RuleError as fault:
+        return RuleFile(findings=(*document.findings, _fault(fault, file)))
+    return RuleFile(rules=(replace(rule, findings=(*document.findings, *rule.findings)),))
+
+
+def _fault(fault: RuleError, file: str) -> Finding:
+    return Finding(
+        code=fault.code,
+        severity=Severity.ERROR,
+        place=fault.place or Place(file=file, line=1),
+        message=fault.message,
+        fix=fault.fix or "the rule is not run; the others are",
+    )
+
+
+def _is_empty(value: Value) -> bool:
+    return isinstance(value, ScalarNode) and value.value is None
+
+
+def _empty(file: str) -> Finding:
+    return Finding(
+        code="empty-file",
+        severity=Severity.WARNING,
+        place=Place(file=file, line=1),
+        message="the file holds no rule",
+        fix="write one or remove the file",
+    )
+
+
+def _is_correlation(document: Value) -> bool:
+    """Tell a correlation from a rule whose author wrote a remark under that key."""
+    return isinstance(document, MapNode) and isinstance(document.get("correlation"), MapNode)
+
+
+def _correlation(document: Value) -> Finding:
+    return Finding(
+        code="correlation",
+        severity=Severity.WARNING,
+        place=document.place,
+        message="a correlation counts events over time, which watcher does not run",
+        fix="the rules that it names are run on their own",
+    )

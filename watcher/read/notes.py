@@ -1,0 +1,49 @@
+"""What is said about a file on the way through it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from watcher.errors import RuleError
+from watcher.model import Finding, Place, Severity
+from watcher.read.document import ListNode, MapNode, ScalarNode, Value
+
+
+@dataclass(slots=True)
+class Notes:
+    """Collects findings."""
+
+    findings: list[Finding] = field(default_factory=list)
+
+    def say(
+        self, code: str, message: str, place: Place, *, fix: str = "", severity: Severity = Severity.WARNING
+    ) -> None:
+        """Add a finding."""
+        self.findings.append(Finding(code=code, severity=severity, place=place, message=message, fix=fix))
+
+    def duplicates(self, node: MapNode, where: str, fix: str) -> None:
+        """Say which keys of a map stand in it more than once."""
+        for entries in node.duplicates():
+            lines = ", ".join(str(entry.key_place.line) for entry in entries)
+            self.say(
+                "duplicate-key",
+                f"`{entries[0].key}` stands {len(entries)} times in {where} (lines {lines})",
+                entries[1].key_place,
+                fix=fix,
+            )
+
+    def texts(self, value: Value, key: str) -> tuple[str, ...]:
+        """Give the texts of a value, which should be a text or a list of texts."""
+        if isinstance(value, ScalarNode):
+            return () if value.value is None else (value.text if not isinstance(value.value, str) else value.value,)
+        if isinstance(value, ListNode):
+            return tuple(text for item in value.items for text in self.texts(item, key))
+        self.say("wrong-type", f"`{key}` is a map where a text or a list of texts is wanted", value.place)
+        return tuple(f"{entry.key}: {text}" for entry in value.entries for text in self.texts(entry.value, key))
+
+
+def as_map(value: Value, what: str) -> MapNode:
+    """Give a map; raises RuleError where the value is none."""
+    if isinstance(value, MapNode):
+        return value
+    raise RuleError(f"{what} must be a map of keys and values", place=value.place, code="not-a-map")
