@@ -89,7 +89,8 @@ def certificates(folder: Path) -> Tls:
     issued.private_key_pem.write_to_path(tls.key)
     for blob in issued.cert_chain_pems:
         blob.write_to_path(tls.certificate, append=True)
-    authority.cert_pem.write_to_path(tls.certificate, append=True)  # as Elasticsearch's own setup does: for fingerprints
+    # as Elasticsearch's own setup does, so that the fingerprint of the CA can be held against it
+    authority.cert_pem.write_to_path(tls.certificate, append=True)
     return tls
 
 

@@ -48,11 +48,12 @@ def load_rules(settings: Settings, paths: Sequence[Path] = ()) -> Rules:
     """
     known = folders(settings)
     if not paths:
-        return read_folders(read_folder(one.name, one.path) for one in known)
+        return read_folders(read_folder(one.name, one.path, placeholders=settings.placeholders) for one in known)
     inside = [path for path in paths if path.exists() and any(_holds(one.path, path) for one in known)]
-    parts = [read_folder(path.resolve().name, path) for path in paths if path not in inside]
+    values = settings.placeholders
+    parts = [read_folder(path.resolve().name, path, placeholders=values) for path in paths if path not in inside]
     if inside:
-        parts.extend(_only(read_folder(one.name, one.path), inside) for one in known)
+        parts.extend(_only(read_folder(one.name, one.path, placeholders=values), inside) for one in known)
     return read_folders(parts)
 
 

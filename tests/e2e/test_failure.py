@@ -128,7 +128,7 @@ def test_wrong_settings_are_told_with_file_line_key_and_what_is_allowed(tmp_path
         in done.stderr
     )
     assert f"{file}:5:5: `sources.intervall` is no setting; " in done.stderr
-    assert "allowed here: `name`, `index`, `time_field`" in done.stderr
+    assert "`name`, `index`, `time_field`, `every`" in done.stderr
     assert f"{file}:6:12: `sources.every`: `soon` was found where a duration is wanted" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -214,8 +214,7 @@ def test_an_event_full_of_escapes_and_markup_is_told_as_data(open_house: House) 
             **ATTACK.event["winlog"],
             "event_data": {
                 **ATTACK.event["winlog"]["event_data"],
-                "CommandLine": "appcmd install module "
-                + "\x1b]0;own\x07 \N{RIGHT-TO-LEFT OVERRIDE} [bold red]x[/] \x9b2J",
+                "CommandLine": "appcmd install module \x1b]0;own\x07 \N{RIGHT-TO-LEFT OVERRIDE} [bold red]x[/] \x9b2J",
             },
         },
     }

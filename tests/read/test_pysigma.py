@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 import tarfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pysigma_tree import Plain, joined, ours, theirs
 from sigma.exceptions import SigmaError
 from sigma.rule import SigmaRule
 
-from watcher.model import Rule
 from watcher.read.contents import read_contents
 from watcher.read.rule import Origin
 
-SAMPLE = 5  # every so manieth rule is compared by `make test`, all of them by `make test-all`
+# --------------------------------------------------------------------------- real rules
 
 
 def files(folder: Path) -> Iterator[tuple[str, str]]:
     with tarfile.open(folder / "rules.tar.gz") as archive:
-        for member in sorted(archive.getmembers(), key=lambda one: one.name):
+        for member in archive.getmembers():
             found = archive.extractfile(member) if member.isfile() else None
             if found is not None:
                 yield member.name, found.read().decode()
 
 
 def compared(path: str, text: str) -> str:
-    """Compare one file; gives `same`, why it was not compared, or raises."""
+    """Compare one file; gives `same` or why it was not compared."""
     read = read_contents(text, file=path, origin=Origin(path=path))
-    rules = [rule for rule in read.rules if rule.aggregation is None]
-    if any(finding.code == "duplicate-key" for rule in rules for finding in rule.findings):
+    if any(finding.code == "duplicate-key" for rule in read.rules for finding in rule.findings):
         return "duplicate keys"
-    if len(rules) != 1 or len(read.rules) != 1:
-        return "no rule for single events"
+    if len(read.rules) != 1 or read.rules[0].aggregation is not None:
+        return "not run by us"
     try:
         documents = [one for one in yaml.safe_load_all(text) if isinstance(one, dict) and "detection" in one]
     except yaml.YAMLError:
@@ -43,33 +44,156 @@ def compared(path: str, text: str) -> str:
     tree = parsed(documents[0])
     if tree is None:
         return "refused by pySigma"
-    assert ours(rules[0].node) == tree, path
+    assert ours(read.rules[0].node) == tree, path
     return "same"
 
 
 def parsed(document: dict[str, Any]) -> Plain | None:
+    """Read a rule with pySigma, faults of its metadata passed over; None where it refuses the detection."""
+    wanted = {key: value for key, value in document.items() if key != "correlation"}
     try:
-        rule = SigmaRule.from_dict({key: document[key] for key in document if key != "correlation"}, collect_errors=True)
+        rule = SigmaRule.from_dict(wanted, collect_errors=True)
         return joined("or", [theirs(one.parsed) for one in rule.detection.parsed_condition])
     except SigmaError:
         return None
 
 
-def count(folder: Path, *, every: int) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for number, (path, text) in enumerate(files(folder)):
-        if number % every == 0 or path.startswith("mdecrevoisier/"):
-            outcome = compared(path, text)
-            counts[outcome] = counts.get(outcome, 0) + 1
-    return counts
+def test_every_rule_of_the_corpus_has_the_condition_tree_that_pysigma_gives_it(shared_data: Path) -> None:
+    counts = Counter(compared(path, text) for path, text in files(shared_data))
+    assert counts == {
+        "same": 2080,
+        "not run by us": 23,  # 21 count, one names a selection that is not there, one a placeholder without values
+        "duplicate keys": 10,  # there pySigma loses all but the last
+        "refused by pySigma": 3,  # `OR` in capitals
+        "no YAML to pySigma": 1,  # a tab
+    }
 
 
-def test_a_sample_of_the_corpus_is_read_as_pysigma_reads_it(shared_data: Path) -> None:
-    counts = count(shared_data, every=SAMPLE)
-    print(counts)
+# --------------------------------------------------------------------------- made up rules
 
 
-@pytest.mark.slow
-def test_the_whole_corpus_is_read_as_pysigma_reads_it(shared_data: Path) -> None:
-    counts = count(shared_data, every=1)
-    print(counts)
+def document(selection: Any, condition: str = "selection") -> dict[str, Any]:
+    return {
+        "title": "t",
+        "logsource": {"product": "windows"},
+        "detection": {"selection": selection, "condition": condition},
+    }
+
+
+def agree(made: dict[str, Any]) -> None:
+    read = read_contents(yaml.safe_dump(made, allow_unicode=True), file="rule.yml", origin=Origin())
+    assert [str(finding) for finding in read.findings] == []
+    assert ours(read.rules[0].node) == parsed(made)
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        {"F": "a"},
+        {"F": ["a", "b"], "G": "c"},  # list in map
+        [{"F": "a"}, {"G": "b", "H": "c"}],  # maps in a list
+        ["one", "two", 3],  # keywords
+        {"|all": ["one", "two"]},  # keywords that must all be there
+        {"F": None},
+        {"F": ""},
+        {"F": []},
+        {"F": ["", None, "a"]},
+        {"F": True},
+        {"F": 5},
+        {"F": 5.0},
+        {"F": 5.5},
+        {"F|contains": ["a", "*b", "c*", "*d*"]},
+        {"F|contains": ""},
+        {"F|startswith": "a?"},
+        {"F|endswith": r"\cmd.exe"},
+        {"F|contains|all": ["a", "b"]},
+        {"F|all|contains": ["a", "b"]},
+        {"F|neq": "a"},
+        {"F|neq": ["a", "b"]},
+        {"F|neq|all": ["a", "b"]},
+        {"F|contains|neq": "a"},
+        {"F|re": r"^a.*b\\c$"},
+        {"F|re|i": "a|b"},
+        {"F|re|i|m|s": "a"},
+        {"F|re|ignorecase|multiline|dotall": "a"},
+        {"F|cased": "Ab*"},
+        {"F|contains|cased": "Ab"},
+        {"F|base64": "foo bar"},
+        {"F|base64offset": "foobar"},
+        {"F|base64offset|contains": ["foobar", "fo"]},
+        {"F|base64offset|contains|all": ["foobar", "baz"]},
+        {"F|wide|base64": "foobar"},
+        {"F|wide|base64offset|contains": "ping"},
+        {"F|utf16be|base64offset|contains": "ping"},
+        {"F|utf16|base64": "ping"},
+        {"F|wide": "ab"},
+        {"F|windash": "-a /b c-d"},
+        {"F|windash|contains": [" -decode ", "/urlcache"]},
+        {"F|windash|contains|all": ["-a", "-b"]},
+        {"F|cidr": "10.0.0.0/8"},
+        {"F|cidr": ["fe80::/10", "192.168.0.0/16"]},
+        {"F|lt": 5},
+        {"F|lte": 5.5},
+        {"F|gt": -1},
+        {"F|gte": 0},
+        {"F|exists": True},
+        {"F|exists": False},
+        {"F|fieldref": "G"},
+        {"F|fieldref|startswith": "G"},
+        {"F|fieldref|endswith": "G"},
+        {"F|fieldref|contains": "G"},
+        {"F|fieldref|startswith|endswith": "G"},
+        {"F|fieldref|neq": "G"},
+        {"F|minute": 1},
+        {"F|hour": [1, 2]},
+        {"F|day": 3},
+        {"F|week": 4},
+        {"F|month": 5},
+        {"F|year": 2026},
+    ],
+    ids=str,
+)
+def test_every_modifier_gives_the_tree_that_pysigma_gives(selection: Any) -> None:
+    agree(document(selection))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "a or b and c",
+        "not a and b",
+        "not (a or b) and not c",
+        "a and not 1 of filter_*",
+        "all of them",
+        "1 of them and not all of filter*",
+        "any of filter_*",
+        "(a)",
+        "((a or b)) and (c)",
+        "not not a",
+        "notepad and _hidden",
+        "1 of _*",
+        "a-b or a",
+    ],
+)
+def test_every_condition_gives_the_tree_that_pysigma_gives(condition: str) -> None:
+    names = ("a", "b", "c", "filter_one", "filter_two", "notepad", "_hidden", "a-b")
+    made = document({"F": "x"}, condition)
+    made["detection"] = {"condition": condition, **{name: {"F": name} for name in names}}
+    agree(made)
+
+
+def test_several_conditions_mean_any_of_them() -> None:
+    made = document({"F": "x"})
+    made["detection"] = {"a": {"F": "a"}, "b": {"F": "b"}, "condition": ["a", "not b"]}
+    agree(made)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    value=st.text(alphabet="aB*?\\-/ .é", max_size=12),
+    modifier=st.sampled_from(["", "|contains", "|startswith", "|endswith", "|windash", "|windash|contains", "|cased"]),
+)
+def test_any_string_has_the_wildcards_that_pysigma_gives_it(value: str, modifier: str) -> None:
+    made = document({f"F{modifier}": value})
+    if parsed(made) is not None:  # pySigma refuses more than three dashes
+        agree(made)

@@ -297,7 +297,7 @@ def test_all_faults_are_told_together_in_the_order_of_the_file() -> None:
         f"2:11: `cluster.host` is no setting; did you mean `hosts`? allowed here: {CLUSTER_KEYS}",
         (
             "3:1: `wrong` is no setting; allowed here: "
-            "`cluster`, `rules`, `channels`, `state`, `sources`, `templates`, `discover_url`"
+            "`cluster`, `rules`, `channels`, `state`, `sources`, `templates`, `discover_url`, `placeholders`"
         ),
         f"4:18: `sources.every`: `1` was found where a duration is wanted; {DURATION}",
     ]

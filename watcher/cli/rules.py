@@ -118,7 +118,8 @@ def _show(findings: Sequence[Finding], rules: int, said: Sequence[str]) -> None:
         out.print(Text(f"cluster: {printable(sentence)}", style="yellow"), soft_wrap=True)
     counted = Counter(finding.severity for finding in findings)
     summary = ", ".join(f"{counted[severity]} {severity}" for severity in Severity if counted[severity])
-    out.print(f"{rules} rules read; {summary or 'nothing to say'}")
+    read = "1 rule" if rules == 1 else f"{rules} rules"
+    out.print(f"{read} read; {summary or 'nothing to say'}")
 
 
 def _as_json(finding: Finding) -> dict[str, object]:

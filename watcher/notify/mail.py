@@ -6,8 +6,9 @@ import smtplib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from email.header import Header
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
 
 import structlog
@@ -20,7 +21,24 @@ from watcher.ports import Clock
 from watcher.settings import MailChannel
 
 _log = structlog.get_logger(__name__)
-_POLICY = SMTP.clone(cte_type="7bit")  # every server takes it, whatever the event's text holds
+
+
+class _Policy(EmailPolicy):
+    """Folds subjects by the older rules: the newer ones lose a blank where they break between encoded words."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        """Write one header."""
+        if name.lower() != "subject":
+            return super().fold_binary(name, value)
+        charset = "us-ascii" if value.isascii() else "utf-8"
+        folded = Header(str(value), charset=charset, header_name=name).encode(linesep=self.linesep)
+        return f"{name}: {folded}{self.linesep}".encode("ascii")
+
+
+_POLICY = _Policy(
+    linesep=SMTP.linesep,
+    cte_type="7bit",  # every server takes it, whatever the event's text holds
+)
 
 
 class Mail:

@@ -96,7 +96,7 @@ def _settled(value: _Value) -> Test:
     if isinstance(value, _Encoded):
         return _decoded(value)
     if not isinstance(value, _Written):
-        return value
+        return Empty() if value == Text(()) else value
     if value.value is None or value.value == "":
         return Empty()
     if isinstance(value.value, bool):

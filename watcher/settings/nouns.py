@@ -154,3 +154,4 @@ class Settings:
     channels: tuple[Channel, ...] = ()
     templates: Path | None = None  # a folder whose files take the place of the shipped templates of the same name
     discover_url: str | None = None  # Kibana or Dashboards, e.g. `https://kibana.example/app/discover`
+    placeholders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # values for `expand`: name → values

@@ -112,6 +112,7 @@ def _settings(root: Section, environ: Mapping[str, str], file: Path | None) -> S
         channels=tuple(channels(entries, root.reading)),
         templates=root.take("templates", root.reading.directory, _SETTINGS.templates),
         discover_url=root.take("discover_url", web_address, _SETTINGS.discover_url),
+        placeholders=dict(_lists(root, "placeholders")),
     )
     rules.close()
     root.close()
@@ -189,7 +190,7 @@ def _source(section: Section) -> Source:
         sweep_ahead=sweep.take("ahead", duration, _SOURCE.sweep_ahead),
         start=section.take("start", moment, _SOURCE.start),
         slice=section.take("slice", span, _SOURCE.slice),
-        fields=dict(_fields(section)),
+        fields=dict(_lists(section, "fields")),
         logsources=tuple(_logsource(one) for one in section.sections("logsources")),
     )
     sweep.close()
@@ -197,12 +198,13 @@ def _source(section: Section) -> Source:
     return made
 
 
-def _fields(section: Section) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for entry in section.named("fields"):
+def _lists(section: Section, key: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Read a map of names to lists of texts."""
+    for entry in section.named(key):
         try:
             yield entry.key_text, some(line)(entry.value)
         except SettingsError as fault:
-            section.reading.note(about(fault, f"{section.path('fields')}.{entry.key_text}"))
+            section.reading.note(about(fault, f"{section.path(key)}.{entry.key_text}"))
 
 
 def _logsource(section: Section) -> LogSourceMapping:

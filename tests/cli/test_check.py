@@ -1,0 +1,116 @@
+"""`watcher check` and `watcher explain`, as a user calls them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from house import IIS, IIS_TITLE, House, call, cases
+
+DOUBLED = "`CommandLine|contains` stands 2 times in `selection` (lines 29, 32)"
+
+
+def test_check_reports_the_doubled_key_with_file_and_lines_as_a_warning() -> None:
+    done = call("check", str(IIS))
+    assert done.returncode == 0
+    assert f"{IIS}:32:5: warning: {DOUBLED}" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("1 rule read; 1 warning")
+
+
+def test_check_as_json_says_the_same() -> None:
+    done = call("check", "--json", str(IIS))
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["rules"], told["cluster"]) == (0, 1, [])
+    (finding,) = [one for one in told["findings"] if one["code"] == "duplicate-key"]
+    assert finding["severity"] == "warning"
+    assert (finding["place"]["file"], finding["place"]["line"]) == (str(IIS), 32)
+    assert DOUBLED in finding["message"]
+
+
+def test_check_reads_the_shipped_rules_where_nothing_else_is_named(tmp_path: Path) -> None:
+    settings = tmp_path / "watcher.yml"
+    settings.write_text("", encoding="utf-8")
+    done = call("check", "--settings", str(settings))
+    assert done.returncode == 0
+    assert int(done.stdout.splitlines()[-1].split()[0]) >= 11
+
+
+def test_check_exits_with_1_where_a_rule_is_faulty_and_reads_the_others(tmp_path: Path) -> None:
+    (tmp_path / "faulty.yml").write_text("title: [\n", encoding="utf-8")
+    (tmp_path / "fine.yml").write_text(IIS.read_text(encoding="utf-8"), encoding="utf-8")
+    done = call("check", str(tmp_path))
+    assert done.returncode == 1
+    assert f"{tmp_path / 'faulty.yml'}:" in done.stdout
+    assert ": error: " in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("1 rule read; 1 error")
+
+
+def test_check_exits_with_1_where_a_path_does_not_exist(tmp_path: Path) -> None:
+    done = call("check", str(tmp_path / "nowhere"))
+    assert done.returncode == 1
+    assert "does not exist" in done.stdout
+
+
+def test_a_file_inside_a_rules_folder_keeps_the_id_that_it_has_there(house: House) -> None:
+    house.changes["rules"] = {"folders": [{"name": "mine", "path": str(IIS.parent.parent)}]}
+    whole = json.loads(house.call("check", "--json").stdout)
+    alone = json.loads(house.call("check", "--json", str(IIS)).stdout)
+    (fix,) = [one["fix"] for one in alone["findings"] if one["code"] == "missing-id"]
+    assert fix in [one["fix"] for one in whole["findings"]]
+
+
+def test_check_live_names_the_index_and_the_templates_that_are_missing(house: House) -> None:
+    done = house.call("check", "--live")
+    assert done.returncode == 1
+    assert f"cluster: no index matches `winlogbeat-{house.name}-*`" in done.stdout
+    assert f"the index template `{house.prefix}-alerts` is missing: call `watcher setup`" in done.stdout
+    house.feed(cases(IIS)[:1])
+    assert house.call("setup").returncode == 0
+    done = house.call("check", "--live")
+    assert "cluster:" not in done.stdout
+    assert done.returncode == 0
+
+
+# --------------------------------------------------------------------------- explain
+
+
+def test_explain_shows_the_query_as_the_cluster_gets_it(house: House) -> None:
+    house.template()
+    house.feed(cases(IIS))
+    done = house.call("explain", IIS_TITLE, "--json")
+    assert done.returncode == 0, done.stderr
+    (plan,) = json.loads(done.stdout)
+    assert plan["rule"]["title"] == IIS_TITLE
+    assert "query_string" not in done.stdout
+    assert '"case_insensitive": true' in done.stdout
+    found = house.admin.state().search(house.index, plan["query"], size=100)
+    assert {one.id for one in found} >= {case.id for case in cases(IIS) if case.expect == "hit"}
+    if plan["exact"]:
+        assert {one.id for one in found} == {case.id for case in cases(IIS) if case.expect == "hit"}
+
+
+def test_explain_shows_the_fields_with_their_mapping_and_what_settings_gave(house: House) -> None:
+    house.template()
+    house.feed(cases(IIS))
+    done = house.call("explain", str(IIS))
+    assert done.returncode == 0, done.stderr
+    assert IIS_TITLE in done.stdout
+    assert "process.command_line" in done.stdout
+    assert "keyword (ignore_above 1024)" in done.stdout
+    assert "host.name" in done.stdout
+    assert "the default" in done.stdout
+    assert "exact: " in done.stdout or "an upper bound: " in done.stdout
+    assert DOUBLED in done.stdout
+    assert "query_string" not in done.stdout
+
+
+def test_explain_finds_a_rule_by_a_part_of_its_title_and_names_the_choice_where_there_are_several(
+    house: House,
+) -> None:
+    assert house.call("explain", "iis module inst").returncode == 0
+    done = house.call("explain", "s")
+    assert done.returncode == 2
+    assert "`s` names several rules; take one of `" in done.stderr
+    done = house.call("explain", "no such rule")
+    assert done.returncode == 2
+    assert "names no rule; give a file, an id, a title or a path" in done.stderr

@@ -1,0 +1,126 @@
+"""The other commands, as a user calls them."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from house import IIS, IIS_TITLE, House, call, cases, stamp
+
+COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7]|4[0-7])(?:;\d+)*m")
+
+
+@pytest.fixture
+def attacked(house: House) -> House:
+    """Give a house where one attack was told."""
+    house.template()
+    house.feed(cases(IIS)[:1])
+    house.once()
+    return house
+
+
+def test_version_says_which() -> None:
+    assert call("version").stdout == f"sigma-watcher {version('sigma-watcher')}\n"
+
+
+def test_setup_installs_the_templates_once(house: House) -> None:
+    names = ", ".join(f"{house.prefix}-{kind}" for kind in ("alerts", "hits", "state"))
+    assert house.call("setup").stdout == f"installed: {names}\n"
+    assert house.call("setup").stdout == "everything is installed already\n"
+
+
+@pytest.mark.parametrize("channel", ["mail", "slack"])
+def test_notify_sends_a_test_message_that_says_it_is_one(house: House, channel: str) -> None:
+    done = house.call("notify", channel)
+    assert (done.returncode, done.stdout) == (0, f"`{channel}` took the test message\n")
+    if channel == "mail":
+        (mail,) = house.smtp.messages
+        assert "THIS IS A TEST" in mail.part("text/plain")
+    else:
+        (request,) = house.slack.requests
+        assert "TEST" in json.loads(request.body)["text"]
+
+
+def test_notify_says_what_the_channel_answered_and_no_secret(house: House) -> None:
+    house.slack.status, house.slack.answer = 404, "no_service"
+    done = house.call("notify", "slack")
+    assert done.returncode == 1
+    assert "answered 404 `no_service`" in done.stdout
+    assert "secret-token" not in done.stdout + done.stderr
+
+
+def test_notify_names_the_channels_that_there_are(house: House) -> None:
+    done = house.call("notify", "pager")
+    assert done.returncode == 2
+    assert "no channel is called `pager`; settings have `mail`, `slack`; add it under `channels`" in done.stderr
+
+
+def test_status_shows_how_far_each_source_is_searched(attacked: House) -> None:
+    done = attacked.call("status")
+    assert done.returncode == 0
+    assert f"winlogbeat-{attacked.name}-*" in done.stdout
+    assert re.search(r"│ \d+ s ", done.stdout)
+    told = json.loads(attacked.call("status", "--json").stdout)
+    (source,) = told["sources"]
+    assert (source["source"], source["indices"], source["closed"]) == ("windows", 1, [])
+    assert stamp(source["searched_until"])
+    assert 0 <= source["lag_seconds"] < 60
+    assert {(one["channel"], one["state"], one["count"]) for one in told["messages"]} == {
+        ("mail", "sent", 1),
+        ("slack", "sent", 1),
+    }
+
+
+def test_status_exits_with_1_before_the_first_search(house: House) -> None:
+    done = house.call("status")
+    assert done.returncode == 1
+    assert "never searched" in done.stdout
+
+
+def test_alerts_shows_what_happened_and_who_was_told(attacked: House) -> None:
+    done = attacked.call("alerts")
+    assert done.returncode == 0
+    for part in (IIS_TITLE, "high", "WEB01.corp.example", "jdoe", "/name:MyNativeModule", "mail sent", "slack sent"):
+        assert part in done.stdout
+    (alert,) = json.loads(attacked.call("alerts", "--json").stdout)
+    assert alert["rule"]["name"] == IIS_TITLE
+    assert alert["id"] == alert["watcher"]["alert"]["id"]
+    assert json.loads(attacked.call("alerts", "--json", "--limit", "0").stdout) == []
+
+
+def test_alerts_says_so_where_there_are_none(house: House) -> None:
+    done = house.call("alerts")
+    assert (done.returncode, done.stdout) == (0, "no alerts\n")
+    assert json.loads(house.call("alerts", "--json").stdout) == []
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 160])
+def test_alerts_fit_the_terminal(attacked: House, columns: int) -> None:
+    shown = attacked.call("alerts", COLUMNS=str(columns)).stdout
+    assert max(map(len, shown.splitlines())) <= columns
+
+
+def test_colour_is_left_out_where_the_user_wants_none(attacked: House) -> None:
+    assert COLOUR.search(attacked.call("alerts", FORCE_COLOR="1").stdout)
+    assert not COLOUR.search(attacked.call("alerts", FORCE_COLOR="1", NO_COLOR="1").stdout)
+    assert "\x1b" not in attacked.call("alerts").stdout  # no terminal
+
+
+def test_the_log_goes_to_standard_error_as_lines_of_json_where_wanted(house: House) -> None:
+    done = house.call("run", "--once", "--log-json")
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert done.stdout == ""
+    assert {"rules.read", "state.templates", "window.searched", "run.done"} <= {line["event"] for line in lines}
+
+
+def test_settings_are_taken_from_the_working_folder(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.settings()
+    monkeypatch.chdir(house.folder)
+    assert json.loads(call("status", "--json").stdout)["sources"][0]["index"] == f"winlogbeat-{house.name}-*"
+
+
+def test_an_unknown_option_is_exit_code_2(tmp_path: Path) -> None:
+    assert call("run", "--twice", HOME=str(tmp_path)).returncode == 2

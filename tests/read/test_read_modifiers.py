@@ -1,0 +1,214 @@
+"""A field's modifiers and values → tests, or a sentence that says what fits."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from watcher.model import (
+    Cidr,
+    Compare,
+    Empty,
+    Exists,
+    FieldRef,
+    Number,
+    Regex,
+    Test,
+    Text,
+    TimePart,
+    Wildcard,
+)
+from watcher.read.modifiers import ALLOWED, ModifierError, expand
+
+ANY, ONE, DASH = Wildcard.ANY, Wildcard.ONE, Wildcard.DASH
+PLACEHOLDERS = {"admins": ("adm_*", "root"), "dc": (r"\\dc1",), "net": ("10.0.0.0/8",), "word": ("a.b", "c")}
+
+
+def tests(value: Any, *modifiers: str) -> tuple[Test, ...]:
+    written = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return expand(value, written, modifiers, PLACEHOLDERS)
+
+
+@pytest.mark.parametrize(
+    ("value", "modifiers", "expected"),
+    [
+        # values without modifiers
+        ("a*", "", Text(("a", ANY))),
+        (5, "", Number(5)),
+        (5.5, "", Number(5.5)),
+        (True, "", Text(("true",))),
+        (None, "", Empty()),
+        ("", "", Empty()),
+        (float("inf"), "", Text(("inf",))),  # no number to compare with
+        # where in the value
+        ("a", "contains", Text((ANY, "a", ANY))),
+        ("*a", "contains", Text((ANY, "a", ANY))),
+        ("", "contains", Text((ANY,))),  # any value
+        ("a", "startswith", Text(("a", ANY))),
+        ("a", "endswith", Text((ANY, "a"))),
+        (44, "startswith", Text(("44", ANY))),  # a number's digits
+        ("a?b", "endswith", Text((ANY, "a", ONE, "b"))),
+        # case
+        ("Ab", "cased", Text(("Ab",), cased=True)),
+        ("Ab", "contains cased", Text((ANY, "Ab", ANY), cased=True)),
+        ("Ab", "cased contains", Text((ANY, "Ab", ANY), cased=True)),
+        # dashes
+        ("-a", "windash", Text((DASH, "a"))),
+        (" /a", "windash contains", Text((ANY, " ", DASH, "a", ANY))),
+        # regular expressions
+        ("a.*", "re", Regex("a.*")),
+        ("a", "re i", Regex("a", "i")),
+        ("a", "re i m s", Regex("a", "ims")),
+        ("a", "re s m i i", Regex("a", "ims")),  # in any order, each once
+        ("a", "re ignorecase multiline dotall", Regex("a", "ims")),
+        (r"\\x\d", "re", Regex(r"\\x\d")),  # backslashes are the expression's own
+        ("a", "re contains", Regex("a")),  # searched anywhere as it is
+        (5, "re", Regex("5")),
+        # encodings
+        ("foobar", "base64", Text(("Zm9vYmFy",))),
+        ("ping", "wide base64", Text(("cABpAG4AZwA=",))),
+        ("ping", "utf16le base64", Text(("cABpAG4AZwA=",))),
+        ("ping", "utf16be base64", Text(("AHAAaQBuAGc=",))),
+        ("ping", "utf16 base64", Text(("//5wAGkAbgBnAA==",))),  # with a byte-order mark
+        ("é", "base64", Text(("w6k=",))),  # UTF-8 without another encoding
+        ("ab", "wide", Text(("a\0b\0",))),
+        # addresses and numbers
+        ("10.0.0.0/8", "cidr", Cidr(ip_network("10.0.0.0/8"))),
+        ("10.1.2.3/8", "cidr", Cidr(ip_network("10.0.0.0/8"))),  # host bits are forgiven
+        ("::1", "cidr", Cidr(ip_network("::1/128"))),
+        (5, "lt", Compare("lt", 5)),
+        (5.5, "lte", Compare("lte", 5.5)),
+        ("0x10", "gt", Compare("gt", 16)),
+        ("7", "gte", Compare("gte", 7)),
+        # the field itself
+        (True, "exists", Exists(expected=True)),
+        ("no", "exists", Exists(expected=False)),
+        (0, "exists", Exists(expected=False)),
+        # another field
+        ("Other", "fieldref", FieldRef("Other")),
+        ("Other", "fieldref startswith", FieldRef("Other", "startswith")),
+        ("Other", "startswith fieldref", FieldRef("Other", "startswith")),
+        ("Other", "endswith fieldref", FieldRef("Other", "endswith")),
+        ("Other", "fieldref contains", FieldRef("Other", "contains")),
+        ("Other", "contains fieldref", FieldRef("Other", "contains")),
+        ("Other", "fieldref startswith endswith", FieldRef("Other", "contains")),
+        ("Other", "fieldref cased", FieldRef("Other", cased=True)),
+        # parts of a time
+        (3, "minute", TimePart("minute", 3)),
+        (4, "hour", TimePart("hour", 4)),
+        (5, "day", TimePart("day", 5)),
+        (6, "week", TimePart("week", 6)),
+        (7, "month", TimePart("month", 7)),
+        (2026, "year", TimePart("year", 2026)),
+        (8, "gte hour", TimePart("hour", 8, "gte")),
+        (8, "hour lt", TimePart("hour", 8, "lt")),
+        # those that speak of the whole list change no test
+        ("a", "all", Text(("a",))),
+        ("a", "contains neq", Text((ANY, "a", ANY))),
+    ],
+)
+def test_a_value_and_its_modifiers_make_one_test(value: Any, modifiers: str, expected: Test) -> None:
+    assert tests(value, *modifiers.split()) == (expected,)
+
+
+def test_base64offset_makes_three_tests_that_each_may_hold() -> None:
+    assert tests("foobar", "base64offset", "contains") == (
+        Text((ANY, "Zm9vYmFy", ANY)),
+        Text((ANY, "Zvb2Jhc", ANY)),
+        Text((ANY, "mb29iYX", ANY)),
+    )
+
+
+def test_a_chain_of_encodings_is_followed_from_left_to_right() -> None:
+    assert tests("ping", "wide", "base64offset", "contains") == (
+        Text((ANY, "cABpAG4AZw", ANY)),
+        Text((ANY, "AAaQBuAGcA", ANY)),
+        Text((ANY, "wAGkAbgBnA", ANY)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "modifiers", "expected"),
+    [
+        ("%admins%", "expand", (Text(("adm_", ANY)), Text(("root",)))),  # values are strings of a rule
+        ("%admins%", "contains expand", (Text((ANY, "adm_", ANY, ANY)), Text((ANY, "root", ANY)))),
+        ("%admins%", "expand contains", (Text((ANY, "adm_", ANY)), Text((ANY, "root", ANY)))),
+        (r"C:\Users\%admins%", "expand", (Text(("C:\\Users\\adm_", ANY)), Text(("C:\\Users\\root",)))),
+        ("%dc%-%word%", "expand", (Text((r"\dc1-a.b",)), Text((r"\dc1-c",)))),  # every choice of values
+        ("50% of 100%", "expand", (Text(("50% of 100%",)),)),  # no placeholder
+        ("-x %word%", "windash expand", (Text((DASH, "x a.b")), Text((DASH, "x c")))),  # the dash stays open
+        ("^%word%$", "re expand", (Regex("^a.b$"), Regex("^c$"))),
+        ("%net%", "expand cidr", (Cidr(ip_network("10.0.0.0/8")),)),
+        ("%word%", "", (Text(("%word%",)),)),  # without `expand` a percent sign is one
+    ],
+)
+def test_placeholders_take_the_values_of_settings(value: str, modifiers: str, expected: tuple[Test, ...]) -> None:
+    assert tests(value, *modifiers.split()) == expected
+
+
+def test_a_backslash_before_a_placeholder_escapes_nothing_of_its_value() -> None:
+    found = expand(r"C:\%any%", r"C:\%any%", ("expand",), {"any": ("*x",)})
+    assert found == (Text(("C:\\", ANY, "x")),)
+
+
+NAMES = ", ".join(ALLOWED)
+
+
+@pytest.mark.parametrize(
+    ("value", "modifiers", "sentence"),
+    [
+        ("a", "contain", f"unknown modifier `contain`; the modifiers are {NAMES}"),
+        ("a", "contains foo", f"unknown modifier `foo`; the modifiers are {NAMES}"),
+        ("a", "contains re", "`re` needs a value as written: put it first"),
+        ("(", "re", "`(` is no regular expression: missing ), unterminated subpattern at position 0"),
+        (None, "re", "`re` needs a value, and there is none"),
+        (None, "contains", "`contains` needs a value, and there is none"),
+        ("a", "i", "`i` needs `re` before it"),
+        ("a", "contains m", "`m` needs `re` before it"),
+        ("a*", "base64", "`base64` cannot encode wildcards"),
+        ("a?", "wide base64", "`wide` cannot encode wildcards"),
+        ("é", "wide", "`wide` gives bytes that are no text; put `base64offset` behind it"),
+        ("a", "utf16", "`utf16` gives bytes that are no text; put `base64offset` behind it"),
+        ("a", "base64offset", "`base64offset` needs a longer value: of one this short no character is certain"),
+        (
+            "10.0.0.0/33",
+            "cidr",
+            "`cidr` needs a network such as `10.0.0.0/8`: '10.0.0.0/33' does not appear to be an IPv4 or IPv6 network",
+        ),
+        ("a", "lt", "`lt` needs a number"),
+        (True, "gte", "`gte` needs a number"),
+        ("a", "contains gt", "`gt` needs a number"),
+        ("a", "hour", "`hour` needs a number"),
+        (5.5, "hour", "`hour` needs a whole number"),
+        ("maybe", "exists", "`exists` needs `true` or `false`"),
+        (None, "exists", "`exists` needs `true` or `false`"),
+        (5, "lt contains", "`contains` needs a string, not what the modifiers before it made"),
+        ("10.0.0.0/8", "cidr windash", "`windash` needs a string, not what the modifiers before it made"),
+        ("a", "re cased", "`cased` needs a string, not what the modifiers before it made"),
+        ("a", "contains cidr", "`cidr` needs a value as written: put it first"),
+        (
+            "%nobody%",
+            "expand",
+            "the placeholder `%nobody%` has no values; give them in settings under `placeholders`",
+        ),
+        (
+            "%nobody%",
+            "contains expand",
+            "the placeholder `%nobody%` has no values; give them in settings under `placeholders`",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_sentence(value: Any, modifiers: str, sentence: str) -> None:
+    with pytest.raises(ModifierError) as raised:
+        tests(value, *modifiers.split())
+    assert str(raised.value) == sentence
+
+
+def test_every_modifier_of_the_specification_is_known() -> None:
+    specified = (
+        "all base64 base64offset cased cidr contains day endswith exists expand fieldref gt gte hour i lt lte m minute "
+        "month neq re s startswith utf16 utf16be utf16le week wide windash year"
+    )
+    assert set(specified.split()) <= set(ALLOWED)

@@ -1,0 +1,90 @@
+r"""Strings of a rule: `*` and `?` are wildcards, `\` escapes only them and itself."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+
+import pytest
+
+from watcher.model import Text, Wildcard
+from watcher.read.text import any_dash, base64, base64_offsets, literal, open_end, open_start, parse_text
+
+ANY, ONE, DASH = Wildcard.ANY, Wildcard.ONE, Wildcard.DASH
+
+
+@pytest.mark.parametrize(
+    ("written", "parts"),
+    [
+        ("plain", ("plain",)),  # no wildcard
+        ("", ()),  # nothing
+        ("*", (ANY,)),  # only a wildcard
+        ("a*b?c", ("a", ANY, "b", ONE, "c")),  # both
+        ("**", (ANY, ANY)),  # kept as written
+        (r"\*", ("*",)),  # escaped
+        (r"\?", ("?",)),  # escaped
+        (r"a\*b*", ("a*b", ANY)),  # escaped and not
+        (r"C:\Windows\cmd.exe", (r"C:\Windows\cmd.exe",)),  # a backslash before another character is itself
+        (r"\\server", (r"\server",)),  # two are one
+        (r"\\\\server", (r"\\server",)),  # four are two
+        (r"\\*", ("\\", ANY)),  # an escaped backslash, then a wildcard
+        (r"\\\*", (r"\*",)),  # an escaped backslash, then an escaped asterisk
+        ("end\\", ("end\\",)),  # one at the end is itself
+        ("a\n*", ("a\n", ANY)),  # newlines are ordinary
+        ("é?ß", ("é", ONE, "ß")),  # other alphabets too
+    ],
+)
+def test_a_string_is_parted_into_literals_and_wildcards(written: str, parts: tuple[object, ...]) -> None:
+    assert parse_text(written).parts == parts
+
+
+@pytest.mark.parametrize("written", ["a*b?c", r"\*\?", r"C:\Windows\*", r"\\\\x", "*", "x\\"])
+def test_a_text_written_out_reads_back_as_itself(written: str) -> None:
+    text = parse_text(written)
+    assert parse_text(str(text)) == text
+
+
+def test_opening_an_end_adds_one_wildcard_and_never_a_second() -> None:
+    assert open_start(parse_text("a")).parts == (ANY, "a")
+    assert open_start(parse_text("*a")).parts == (ANY, "a")
+    assert open_end(parse_text("a")).parts == ("a", ANY)
+    assert open_end(parse_text("a*")).parts == ("a", ANY)
+    assert open_end(parse_text(r"a\*")).parts == ("a*", ANY)  # an escaped one is no wildcard
+    assert open_end(Text(("A",), cased=True)) == Text(("A", ANY), cased=True)
+
+
+@pytest.mark.parametrize(
+    ("written", "parts"),
+    [
+        ("-a", (DASH, "a")),  # at the start
+        ("/a", (DASH, "a")),  # a slash as well
+        (" -a /b", (" ", DASH, "a ", DASH, "b")),  # several
+        ("-foo-bar", (DASH, "foo-bar")),  # inside a word it stays
+        ("a- b", ("a- b",)),  # before no word it stays
+        ("--a", ("-", DASH, "a")),  # only the last one stands before the word
+        ("*-a", (ANY, DASH, "a")),  # behind a wildcard
+        ("x", ("x",)),  # none
+    ],
+)
+def test_windash_opens_the_dashes_that_start_a_word(written: str, parts: tuple[object, ...]) -> None:
+    assert any_dash(parse_text(written)).parts == parts
+
+
+def test_a_text_without_wildcards_is_a_literal() -> None:
+    assert literal(parse_text("a")) == "a"
+    assert literal(parse_text("")) == ""
+    assert literal(parse_text("a*")) is None
+
+
+def test_base64_is_the_common_one() -> None:
+    assert base64(b"foobar") == Text(("Zm9vYmFy",))
+
+
+@pytest.mark.parametrize("length", [3, 4, 5, 6, 7])
+@pytest.mark.parametrize("before", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_one_of_three_offsets_is_found_wherever_the_bytes_stand(length: int, before: int, after: int) -> None:
+
+    data = b"payload!"[:length]
+    encoded = b64encode(b"x" * before + data + b"y" * after).decode()
+    form = base64_offsets(data)[before % 3]
+    assert str(form.parts[0]) in encoded
