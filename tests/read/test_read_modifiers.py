@@ -26,7 +26,7 @@ ANY, ONE, DASH = Wildcard.ANY, Wildcard.ONE, Wildcard.DASH
 PLACEHOLDERS = {"admins": ("adm_*", "root"), "dc": (r"\\dc1",), "net": ("10.0.0.0/8",), "word": ("a.b", "c")}
 
 
-def tests(value: Any, *modifiers: str) -> tuple[Test, ...]:
+def expanded(value: Any, *modifiers: str) -> tuple[Test, ...]:
     written = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     return expand(value, written, modifiers, PLACEHOLDERS)
 
@@ -110,11 +110,11 @@ def tests(value: Any, *modifiers: str) -> tuple[Test, ...]:
     ],
 )
 def test_a_value_and_its_modifiers_make_one_test(value: Any, modifiers: str, expected: Test) -> None:
-    assert tests(value, *modifiers.split()) == (expected,)
+    assert expanded(value, *modifiers.split()) == (expected,)
 
 
 def test_base64offset_makes_three_tests_that_each_may_hold() -> None:
-    assert tests("foobar", "base64offset", "contains") == (
+    assert expanded("foobar", "base64offset", "contains") == (
         Text((ANY, "Zm9vYmFy", ANY)),
         Text((ANY, "Zvb2Jhc", ANY)),
         Text((ANY, "mb29iYX", ANY)),
@@ -122,7 +122,7 @@ def test_base64offset_makes_three_tests_that_each_may_hold() -> None:
 
 
 def test_a_chain_of_encodings_is_followed_from_left_to_right() -> None:
-    assert tests("ping", "wide", "base64offset", "contains") == (
+    assert expanded("ping", "wide", "base64offset", "contains") == (
         Text((ANY, "cABpAG4AZw", ANY)),
         Text((ANY, "AAaQBuAGcA", ANY)),
         Text((ANY, "wAGkAbgBnA", ANY)),
@@ -145,7 +145,7 @@ def test_a_chain_of_encodings_is_followed_from_left_to_right() -> None:
     ],
 )
 def test_placeholders_take_the_values_of_settings(value: str, modifiers: str, expected: tuple[Test, ...]) -> None:
-    assert tests(value, *modifiers.split()) == expected
+    assert expanded(value, *modifiers.split()) == expected
 
 
 def test_a_backslash_before_a_placeholder_escapes_nothing_of_its_value() -> None:
@@ -202,7 +202,7 @@ NAMES = ", ".join(ALLOWED)
 )
 def test_what_does_not_fit_is_refused_in_one_sentence(value: Any, modifiers: str, sentence: str) -> None:
     with pytest.raises(ModifierError) as raised:
-        tests(value, *modifiers.split())
+        expanded(value, *modifiers.split())
     assert str(raised.value) == sentence
 
 

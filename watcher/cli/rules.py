@@ -24,9 +24,10 @@ from watcher.cli.frame import (
 )
 from watcher.cluster.privileges import missing
 from watcher.errors import Forbidden, InputError
-from watcher.model import Finding, Plan, Rule, Severity
+from watcher.model import Finding, Plan, Rule, Severity, Window
 from watcher.pipeline import planned, watch
 from watcher.read.folder import Rules
+from watcher.search.live import look
 from watcher.settings import Settings, Source
 from watcher.show.terminal import cell, printable, table
 from watcher.translate.plan import Translator, paths_of
@@ -101,6 +102,12 @@ def _source(
     translator = Translator(source, facts)
     for rule in rules.rules:
         findings.extend(planned(watch(rule, choose(rule, settings), source), translator).findings)
+    events = connected.events.events()
+    now = events.now()
+    with events.open(
+        source.index, Window(start=now - source.sweep_past, end=now), time_field=source.time_field
+    ) as past:
+        findings.extend(look(past, rules.rules, translator))
 
 
 def _show(findings: Sequence[Finding], rules: int, said: Sequence[str]) -> None:

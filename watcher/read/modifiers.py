@@ -96,7 +96,7 @@ def _settled(value: _Value) -> Test:
     if isinstance(value, _Encoded):
         return _decoded(value)
     if not isinstance(value, _Written):
-        return Empty() if value == Text(()) else value
+        return Empty() if isinstance(value, Text) and not value.parts else value
     if value.value is None or value.value == "":
         return Empty()
     if isinstance(value.value, bool):
@@ -196,8 +196,9 @@ def _windash(value: _Value, modifier: str) -> tuple[_Value, ...]:
 
 
 def _cidr(value: _Value, modifier: str) -> tuple[_Value, ...]:
+    written = _raw(value, modifier).strip()
     try:
-        return (Cidr(ip_network(_raw(value, modifier).strip(), strict=False)),)
+        return (Cidr(ip_network(written, strict=False)),)
     except ValueError as fault:
         raise ModifierError(f"`cidr` needs a network such as `10.0.0.0/8`: {fault}") from fault
 

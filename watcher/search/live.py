@@ -1,0 +1,143 @@
+"""What only the cluster knows about rules: fields that no index has, log sources that are silent, values cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from watcher.errors import ClusterError
+from watcher.match.event import EventView
+from watcher.model import Finding, Query, Rule, Severity
+from watcher.ports import Ask, Page, Snapshot
+from watcher.taxonomy.fields import reading
+from watcher.taxonomy.logsources import scope
+from watcher.translate.bounds import NOTHING
+from watcher.translate.plan import Translator, field_paths, rule_fields
+
+SAMPLE = 50  # events of a log source that are looked at before a rule is called inert
+_TOGETHER = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Sampled:
+    """Some events of one log source."""
+
+    rules: tuple[Rule, ...]
+    total: int
+    views: tuple[EventView, ...]
+
+
+def look(snapshot: Snapshot, rules: Sequence[Rule], translator: Translator) -> tuple[Finding, ...]:
+    """Look at the events of every log source that the rules speak of."""
+    findings: list[Finding] = []
+    for sampled in _samples(snapshot, rules, translator):
+        if sampled.total == 0:
+            findings.append(_silent(sampled.rules))
+        findings.extend(finding for rule in sampled.rules for finding in _about(rule, sampled, translator))
+    findings.extend(_cut_off(rules, translator))
+    return tuple(findings)
+
+
+def _silent(rules: Sequence[Rule]) -> Finding:
+    first = rules[0]
+    others = f" (and {len(rules) - 1} more rules of it)" if len(rules) > 1 else ""
+    return Finding(
+        code="silent-logsource",
+        severity=Severity.INFO,
+        place=first.logsource.place or first.place,
+        message=f"no event of the log source {first.logsource} is there, so `{first.title}`{others} cannot fire",
+        fix="collect it, or disable the rules",
+    )
+
+
+def _samples(snapshot: Snapshot, rules: Sequence[Rule], translator: Translator) -> Iterator[_Sampled]:
+    by_scope: dict[str, tuple[Query, list[Rule]]] = {}
+    for rule in rules:
+        query = translator.scope(rule)
+        by_scope.setdefault(repr(query), (query, []))[1].append(rule)
+    groups = list(by_scope.values())
+    for start in range(0, len(groups), _TOGETHER):
+        some = groups[start : start + _TOGETHER]
+        answers = snapshot.search([Ask(query=query, size=SAMPLE) for query, _ in some])
+        for (_, alike), answer in zip(some, answers, strict=True):
+            if isinstance(answer, ClusterError):
+                raise answer
+            yield _sampled(alike, answer, translator.source.fields)
+
+
+def _sampled(rules: Sequence[Rule], page: Page, extra: Mapping[str, tuple[str, ...]]) -> _Sampled:
+    views = tuple(EventView(found.event, extra) for found in page.found)
+    return _Sampled(tuple(rules), page.total or 0, views)
+
+
+def _about(rule: Rule, sampled: _Sampled, translator: Translator) -> Iterator[Finding]:
+    place = rule.logsource.place or rule.place
+    where = scope(rule.logsource, translator.source.logsources)
+    absent = [name for name in rule_fields(rule.node) if not _is_mapped(name, rule, translator)]
+    seen = [name for name in absent if any(view.values(name) for view in sampled.views)]
+    if seen:
+        yield Finding(
+            code="unindexed-field",
+            severity=Severity.WARNING,
+            place=place,
+            message=f"{_listed(seen)} is in the events but in no index: the rule is searched by its log source alone",
+            fix="map the field, or let the index map it dynamically",
+        )
+    elif absent and sampled.total and translator.bounds(rule).upper == NOTHING:
+        yield Finding(
+            code="inert",
+            severity=Severity.WARNING,
+            place=place,
+            message=f"the rule can never fire here: no index has {_listed(absent)}, "
+            f"nor has any of {len(sampled.views)} events of its log source",
+            fix="map the field under `fields` of the source in settings, or disable the rule",
+        )
+    for name in rule_fields(rule.node):
+        readings = [reading(name, one) for one in where.wheres]
+        made = [path for one in readings for built in one.built for path in _paths(built)]
+        kept = [path for one in readings for path in one.direct if translator.facts.fields.get(path)]
+        if made and not kept and any(translator.facts.fields.get(path) for path in made):
+            yield Finding(
+                code="rebuilt-field",
+                severity=Severity.INFO,
+                place=place,
+                message=f"`{name}` is taken apart by Winlogbeat's modules; it is put together again from "
+                f"{_listed(tuple(dict.fromkeys(made)))}",
+                fix="docs/modules-shape.md says what is lost on the way",
+            )
+
+
+def _paths(built: object) -> tuple[str, ...]:
+    paths = getattr(built, "paths", None)
+    return paths if isinstance(paths, tuple) else (str(getattr(built, "at", "")),)
+
+
+def _is_mapped(name: str, rule: Rule, translator: Translator) -> bool:
+    where = scope(rule.logsource, translator.source.logsources)
+    return name == "EventData" or any(
+        translator.facts.fields.get(path) for path in field_paths(name, where, translator.source)
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _cut_off(rules: Sequence[Rule], translator: Translator) -> Iterator[Finding]:
+    """Name the fields of which the index holds short values alone, each limit once."""
+    limits: dict[int, dict[str, Rule]] = {}
+    for rule in rules:
+        where = scope(rule.logsource, translator.source.logsources)
+        for path in (path for name in rule_fields(rule.node) for path in field_paths(name, where, translator.source)):
+            for kind in translator.facts.fields.get(path, ()):
+                if kind.ignore_above is not None and path.startswith("winlog.event_data."):
+                    limits.setdefault(kind.ignore_above, {}).setdefault(path, rule)
+    for limit, cut in sorted(limits.items()):
+        more = f" and {len(cut) - 5} more" if len(cut) > 5 else ""
+        yield Finding(
+            code="cut-off-values",
+            severity=Severity.INFO,
+            place=next(iter(cut.values())).place,
+            message=f"values longer than {limit:,} characters of {_listed(list(cut)[:5])}{more} are not in the index",
+            fix="they are found all the same, at the cost of reading more events; raise `ignore_above`",
+        )
