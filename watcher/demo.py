@@ -74,7 +74,7 @@ _TEMPLATE: Mapping[str, Any] = {  # as Winlogbeat maps what it has no field for
 }
 
 
-@dataclass(slots=True)
+@dataclass  # without slots: older Pythons cannot list the members of a slotted dataclass, and aiosmtpd does
 class _Mailbox:
     """Takes mails over SMTP."""
 
