@@ -27,7 +27,7 @@ from rich.text import Text
 from watcher import pipeline, schedule
 from watcher.clock import SystemClock
 from watcher.cluster.connect import Connection, connect
-from watcher.cluster.local import OPENSEARCH, default_cache, start
+from watcher.cluster.local import OPENSEARCH, Runtime, default_cache, start
 from watcher.decide.documents import iso
 from watcher.decide.ledger import Ledger
 from watcher.errors import WatcherError
@@ -46,6 +46,7 @@ from watcher.translate.select import choose
 _INDEX = "winlogbeat-8.19.0-demo"
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d\.\d{3}Z?")  # as Windows and Sysmon write it
 _SOURCE = Source(delay=timedelta(seconds=0), overlap=timedelta(minutes=15))
+_SHORT_LIVED = Runtime(options="-Xms512m -Xmx1g -XX:TieredStopAtLevel=1")  # compiles less, so starts sooner
 _TEMPLATE: Mapping[str, Any] = {  # as Winlogbeat maps what it has no field for
     "index_patterns": ["winlogbeat-*"],
     "priority": 150,
@@ -130,7 +131,9 @@ def show(*, keep: bool) -> None:
     console = Console(highlight=False, markup=False)
     mailbox, taken = _Mailbox(), list[dict[str, Any]]()
     with stages(Console(stderr=True, highlight=False, markup=False)) as say, ExitStack() as until_shown:
-        node = until_shown.enter_context(start(OPENSEARCH, cache=default_cache(os.environ), progress=say))
+        node = until_shown.enter_context(
+            start(OPENSEARCH, cache=default_cache(os.environ), progress=say, runtime=_SHORT_LIVED)
+        )
         smtp = until_shown.enter_context(_smtp(mailbox))
         http = until_shown.enter_context(_webhook(taken))
         settings = Settings(cluster=Cluster(hosts=(node.url,)), sources=(_SOURCE,), channels=_channels(smtp, http))
