@@ -25,7 +25,9 @@ from watcher.notify.render import Renderer
 from watcher.ports import Ask, Events, IndexFacts, Notifier, Page, Snapshot
 from watcher.search.query import Failed, Matched, search
 from watcher.settings import Channel, Source
-from watcher.translate.plan import Translator, paths_of, predicate, translate, view
+from watcher.translate.book import PlanBook
+from watcher.translate.lens import Lens
+from watcher.translate.plan import Translator, predicate, translate
 from watcher.translate.select import Chosen
 
 log = structlog.get_logger(__name__)
@@ -77,6 +79,14 @@ class _Stoppable:
         return self.snapshot.search(asks)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sight:
+    """What one window shows, and how its events are to be looked at."""
+
+    snapshot: Snapshot
+    lens: Lens
+
+
 def watch(rule: Rule, chosen: Chosen, source: Source) -> Watched:
     """Prepare a rule for a source."""
     return Watched(rule=rule, chosen=chosen, predicate=predicate(rule, source))
@@ -92,8 +102,12 @@ class Detector:
     rules: Sequence[Watched]
     origin: str = "live"
     stopping: Stopping = lambda: False
-    _facts: IndexFacts | None = field(default=None)
-    _plans: tuple[Plan, ...] = field(default=())
+    _book: PlanBook = field(init=False)
+    _predicates: Mapping[str, Predicate] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._book = PlanBook(self.source, tuple(one.rule for one in self.rules))
+        self._predicates = {one.rule.id: one.predicate for one in self.rules}
 
     def detect(self, window: Window) -> Detected:
         """Search a window by every rule, record hits, open alerts.
@@ -101,36 +115,32 @@ class Detector:
         Raises a ClusterError where the cluster or the state answers nothing, Stopped where it is asked to end.
         """
         with self.events.open(self.source.index, window, time_field=self.source.time_field) as snapshot:
-            facts = self.events.facts(self.source.index, paths_of((one.rule for one in self.rules), self.source))
+            facts = self.events.facts(self.source.index, self._book.paths)
             plans = self._planned(facts)
+            sight = _Sight(snapshot=_Stoppable(snapshot, self.stopping), lens=Lens(self.source, facts))
             detected = Detected(window=window, indices=len(facts.indices))
             if not facts.indices:
                 return detected
-            asked = _Stoppable(snapshot, self.stopping)
-            detected = self._search(asked, plans, detected)
+            detected = self._search(sight, plans, detected)
             unfit = [one for one in detected.failed if isinstance(one.error, Refused)]
             if unfit:
-                detected = self._search_wide(asked, unfit, detected)
+                detected = self._search_wide(sight, unfit, detected)
         return detected
 
     def _planned(self, facts: IndexFacts) -> tuple[Plan, ...]:
-        """Translate anew only when the mapping changed."""
-        if facts != self._facts:
-            translator = Translator(self.source, facts)
-            self._plans = tuple(planned(one, translator) for one in self.rules)
-            self._facts = facts
-        return self._plans
+        """Give the plans of the rules, made anew where the mapping of their fields changed."""
+        plans = self._book.plans(facts)
+        return tuple(_settled(plan, one) for plan, one in zip(plans, self.rules, strict=True))
 
-    def _search(self, snapshot: Snapshot, plans: Sequence[Plan], detected: Detected) -> Detected:
-        predicates = {one.rule.id: one.predicate for one in self.rules}
-        for outcome in search(snapshot, plans):
+    def _search(self, sight: _Sight, plans: Sequence[Plan], detected: Detected) -> Detected:
+        for outcome in search(sight.snapshot, plans):
             if self.stopping():
                 raise Stopped
             if isinstance(outcome, Failed):
                 log.warning("rule.failed", rule=outcome.plan.rule.title, error=str(outcome.error))
                 detected = replace(detected, failed=(*detected.failed, outcome))
             else:
-                recorded, broken = self._record(outcome, predicates)
+                recorded, broken = self._record(outcome, sight.lens)
                 detected = replace(
                     detected,
                     hits=detected.hits + recorded.hits,
@@ -139,20 +149,17 @@ class Detector:
                 )
         return detected
 
-    def _search_wide(self, snapshot: Snapshot, unfit: Sequence[Failed], detected: Detected) -> Detected:
+    def _search_wide(self, sight: _Sight, unfit: Sequence[Failed], detected: Detected) -> Detected:
         """Search by the log source alone what the engine refuses to search by its query."""
-        translator = Translator(self.source, self._facts) if self._facts is not None else None
-        if translator is None:
-            return detected
-        plans = [replace(one.plan, query=translator.scope(one.plan.rule), exact=False) for one in unfit]
+        plans = [replace(one.plan, query=self._book.scope(one.plan.rule), parts=(), exact=False) for one in unfit]
         kept = tuple(one for one in detected.failed if one not in unfit)
-        wide = self._search(snapshot, plans, replace(detected, failed=()))
+        wide = self._search(sight, plans, replace(detected, failed=()))
         refused = tuple(one for one in wide.failed if isinstance(one.error, Refused))
         again = tuple(one for one in wide.failed if one not in refused)
         return replace(wide, failed=(*kept, *again), refused=(*detected.refused, *refused))
 
-    def _record(self, matched: Matched, predicates: Mapping[str, Predicate]) -> tuple[Recorded, list[Failed]]:
-        grouped, broken = self._grouped(matched, predicates[matched.plan.rule.id])
+    def _record(self, matched: Matched, lens: Lens) -> tuple[Recorded, list[Failed]]:
+        grouped, broken = self._grouped(matched, lens)
         unknown = {hit.id for hit in self.ledger.unknown([one.hit for one in grouped])}
         new = [one for one in grouped if one.hit.id in unknown]
         if not new:
@@ -164,12 +171,13 @@ class Detector:
                 log.info("alert.opened", alert=alert.id, rule=alert.rule.title, level=str(alert.rule.level))
         return recorded, broken
 
-    def _grouped(self, matched: Matched, holds: Predicate) -> tuple[list[Grouped], list[Failed]]:
+    def _grouped(self, matched: Matched, lens: Lens) -> tuple[list[Grouped], list[Failed]]:
         """Confirm and group; an event that cannot be read is told, and hides neither other events nor other rules."""
         grouped, broken = [], []
+        holds = self._predicates[matched.plan.rule.id]
         for one in matched.found:
             try:
-                if holds(view(one.event, self.source)):
+                if holds(lens.view(one)):
                     grouped.append(group(matched.plan, one))
             except Exception as fault:  # attackers write events: what one of them breaks must not end the watch
                 log.exception("event.broken", rule=matched.plan.rule.title, index=one.index, id=one.id)
@@ -180,11 +188,12 @@ class Detector:
 
 def planned(one: Watched, translator: Translator) -> Plan:
     """Make the plan of a rule with what its selectors set."""
+    return _settled(translate(one.rule, translator), one)
+
+
+def _settled(plan: Plan, one: Watched) -> Plan:
     return replace(
-        translate(one.rule, translator),
-        group_by=one.chosen.group_by,
-        quiet_period=one.chosen.quiet_period,
-        channels=one.chosen.channels,
+        plan, group_by=one.chosen.group_by, quiet_period=one.chosen.quiet_period, channels=one.chosen.channels
     )
 
 
@@ -230,15 +239,15 @@ class Delivery:
             return counts
         channel, notifier = known
         try:
-            alert = restore(debt.stored)
-            notifier.send(self.renderer.render(context(alert, links=self.links), channel))
-        except DeliveryError as fault:
-            return self._unsettled(debt, str(fault), counts, permanent=fault.permanent)
+            notification = self.renderer.render(context(restore(debt.stored), links=self.links), channel)
         except (InputError, ValueError, KeyError) as fault:
             return self._unsettled(debt, f"the message cannot be made: {fault}", counts, permanent=False)
-        except ClusterError:
-            raise
+        try:
+            notifier.send(notification)
+        except DeliveryError as fault:
+            return self._unsettled(debt, str(fault), counts, permanent=fault.permanent)
         except Exception as fault:  # noqa: BLE001 - a channel's library may raise anything; no other channel suffers
+            # its words are left out: they may quote an address that is a secret
             return self._unsettled(debt, f"{type(fault).__name__} in the channel", counts, permanent=False)
         self.ledger.strike(debt, now=self.now())
         log.info("message.sent", alert=debt.stored.id, channel=debt.channel)

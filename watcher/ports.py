@@ -31,6 +31,10 @@ class FieldType:
     path: str | None = None  # of an alias: the path it points to
     value: str | None = None  # of a constant_keyword: its value
     analyzer: str | None = None  # of a text: its analyzer where the mapping names one, else the standard one
+    normalizer: str | None = None  # of a keyword: `lowercase` where it does just that, else its name
+    ignore_malformed: bool = False  # values that are no number, address or date are in `_source` but not indexed
+    adds: bool = False  # the index holds here what `_source` does not: `null_value`, or copies of other fields
+    computed: bool = False  # a runtime or derived field: its values stand nowhere in `_source`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,7 @@ class IndexFacts:
     fields: Mapping[str, tuple[FieldType, ...]]  # asked path → one entry per way it is mapped; unmapped ones are absent
     unindexed: tuple[str, ...] = ()  # indices where a field without mapping may still stand in `_source`
     closed: tuple[str, ...] = ()  # indices of the pattern that no search sees
+    sourceless: tuple[str, ...] = ()  # indices that do not keep `_source` whole
     max_clauses: int = 1024  # `indices.query.bool.max_clause_count`
 
 

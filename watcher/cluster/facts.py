@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from watcher.cluster.beside import Beside, Besides, read_besides
 from watcher.cluster.faults import accepted
 from watcher.cluster.unindexed import hiding
 from watcher.cluster.wire import LINE, Wire, chunks, part
@@ -48,7 +49,8 @@ def read_facts(wire: Wire, server: Server, pattern: str, paths: Sequence[str]) -
         return facts
     settings = _settings(wire, pattern)
     leaves = _leaves(wire, pattern, tuple(path for path in asked if path in can.of))
-    fields = {path: _field_types(path, can, leaves, settings) for path in asked if can.of.get(path)}
+    indices = _Indices(leaves=leaves, settings=settings, besides=read_besides(wire, pattern))
+    fields = {path: _field_types(path, can, indices) for path in asked if can.of.get(path)}
     missing = {index: tuple(path for path in asked if index not in can.of.get(path, {})) for index in can.indices}
     flat = {
         index: any(index in can.indices_where(parents(path), "flattened", "flat_object") for path in unmapped)
@@ -59,6 +61,7 @@ def read_facts(wire: Wire, server: Server, pattern: str, paths: Sequence[str]) -
         facts,
         fields=fields,
         unindexed=tuple(index for index in can.indices if index in hidden or flat[index]),
+        sourceless=tuple(index for index in can.indices if not indices.besides[index].whole),
         max_clauses=_max_clauses(wire, facts.max_clauses),
     )
 
@@ -123,40 +126,59 @@ def _read_leaves(wire: Wire, pattern: str, paths: Sequence[str]) -> dict[str, di
     return leaves
 
 
-def _settings(wire: Wire, pattern: str) -> dict[str, Mapping[str, str]]:
-    path = f"/{part(pattern)}/_settings/index.mapping.*,index.mode,index.analysis.analyzer.default*"
+def _settings(wire: Wire, pattern: str) -> dict[str, Mapping[str, Any]]:
+    names = "index.mapping.*,index.mode,index.analysis.analyzer.default*,index.analysis.normalizer.*"
+    path = f"/{part(pattern)}/_settings/{names}"
     answer = wire.request("GET", path, params={**LENIENT, "flat_settings": "true"})
     body = accepted(answer, f"reading the settings of `{pattern}`").body
     return {index: about.get("settings", {}) for index, about in body.items()}
 
 
-def _field_types(
-    path: str, can: _Capabilities, leaves: Leaves, settings: Mapping[str, Mapping[str, str]]
-) -> tuple[FieldType, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Indices:
+    """What the indices say of themselves."""
+
+    leaves: Leaves
+    settings: Mapping[str, Mapping[str, Any]]
+    besides: Besides
+
+    def field_type(self, index: str, path: str, can: _Capability) -> FieldType:
+        """Tell how one index maps a path."""
+        return _field_type(
+            path, can, self.leaves.get(index, {}), self.settings.get(index, {}), beside=self.besides[index]
+        )
+
+
+def _field_types(path: str, can: _Capabilities, indices: _Indices) -> tuple[FieldType, ...]:
     """Put the indices that map a path alike together, those of most indices first."""
     nested = can.indices_where(parents(path), "nested")
     alike: dict[FieldType, list[str]] = {}
     for index, capability in can.of[path].items():
-        kind = _field_type(path, capability, leaves.get(index, {}), settings.get(index, {}))
+        kind = indices.field_type(index, path, capability)
         if index in nested:
             # A plain clause never sees the documents that a nested object is kept in.
             kind = replace(kind, searchable=False)
         alike.setdefault(kind, []).append(index)
     ordered = sorted(alike.items(), key=lambda item: (-len(item[1]), item[0].type))
     return tuple(
-        replace(kind, indices=() if len(indices) == len(can.indices) else tuple(sorted(indices)))
-        for kind, indices in ordered
+        replace(kind, indices=() if len(named) == len(can.indices) else tuple(sorted(named))) for kind, named in ordered
     )
 
 
 def _field_type(
-    path: str, can: _Capability, leaves: Mapping[str, Mapping[str, Any]], settings: Mapping[str, str]
+    path: str,
+    can: _Capability,
+    leaves: Mapping[str, Mapping[str, Any]],
+    settings: Mapping[str, Any],
+    *,
+    beside: Beside,
 ) -> FieldType:
     leaf = leaves.get(path, {})
     points_to = leaf.get("path") if leaf.get("type") == "alias" else None
     real = leaves.get(points_to, {}) if points_to else leaf
     kind = str(real.get("type", can.type))  # runtime fields and objects are no leaves
     value = real.get("value") if kind == "constant_keyword" else None
+    target = points_to or path
     return FieldType(
         type=kind,
         searchable=can.searchable,
@@ -164,10 +186,31 @@ def _field_type(
         path=points_to,
         value=None if value is None else str(value),
         analyzer=_analyzer(kind, real, settings),
+        normalizer=_normalizer(kind, real, settings),
+        ignore_malformed=_ignore_malformed(kind, real, settings),
+        adds=real.get("null_value") is not None or not beside.copied.isdisjoint((target, *parents(target))),
+        computed=target in beside.computed,
     )
 
 
-def _analyzer(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, str]) -> str | None:
+def _ignore_malformed(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    told = leaf.get("ignore_malformed", settings.get("index.mapping.ignore_malformed", False))
+    return kind not in (*_LIMITED, *_ANALYSED, "constant_keyword") and str(told).lower() == "true"
+
+
+def _normalizer(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
+    """Name the normalizer of a keyword; one that only lowers case is `lowercase`, whatever it is called."""
+    name = leaf.get("normalizer")
+    if kind != "keyword" or name is None:
+        return None
+    own = f"index.analysis.normalizer.{name}."
+    defined = {key.removeprefix(own): value for key, value in settings.items() if key.startswith(own)}
+    filters = defined.get("filter", ())
+    plain = set(defined) <= {"type", "filter"} and filters in ("lowercase", ["lowercase"])
+    return "lowercase" if plain else str(name) if defined or name != "lowercase" else "lowercase"
+
+
+def _analyzer(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
     """Name the analyzer of a text where it is not, or not for searches too, the standard one."""
     if kind not in _ANALYSED:
         return None
@@ -178,7 +221,7 @@ def _analyzer(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, str]) -
     return None if changed is None or "analyzer" in leaf else "default"
 
 
-def _ignore_above(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, str]) -> int | None:
+def _ignore_above(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, Any]) -> int | None:
     if kind not in _LIMITED:
         return None
     default = _LOGSDB_IGNORE_ABOVE if settings.get("index.mode") == "logsdb" else None

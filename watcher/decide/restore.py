@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from watcher.match.instant import instant
@@ -60,7 +61,8 @@ def _rule(document: Mapping[str, Any]) -> Rule:
         str(own.get("source") or ""), file=path, origin=Origin(folder=str(own.get("folder") or ""), path=path)
     )
     if rules:
-        return rules[0]
+        # without an id of its own it has one by its place in a file, which its text alone does not tell
+        return replace(rules[0], id=str(about["id"]))
     return Rule(
         id=str(about["id"]),
         title=str(about["name"]),

@@ -85,6 +85,7 @@ def _is_unnamed(name: str) -> bool:
     return name.startswith("param") and name[5:].isdigit()
 
 
+_MOST_KINDS = 4096
 _READINGS: dict[tuple[str, str, bool], dict[str, Reading]] = {}  # by kind of event: the tables asked once
 
 
@@ -164,6 +165,8 @@ class EventView:
     def _reading(self, field: str, *, process_audit: bool) -> Reading:
         known = _READINGS.get((self.channel, self.code, process_audit))
         if known is None:
+            if len(_READINGS) >= _MOST_KINDS:  # whoever writes events may make up channels and codes without end
+                _READINGS.clear()
             known = _READINGS.setdefault((self.channel, self.code, process_audit), {})
         found = known.get(field)
         if found is None:

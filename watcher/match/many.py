@@ -12,6 +12,7 @@ from watcher.match.event import EventView
 from watcher.match.predicate import OnView, Predicate
 from watcher.model import Event, Node, Rule
 
+_MOST_KINDS = 1024
 _LEVELS = 3  # clues looked for per rule
 _Asked = tuple[str, bool]  # a field, and whether Security 4688 is read as process creation
 
@@ -53,6 +54,8 @@ class RuleSet:
         key = (view.channel, view.code, plain)
         kind = self._kinds.get(key)
         if kind is None:
+            if len(self._kinds) >= _MOST_KINDS:  # whoever writes events may make up channels and codes without end
+                self._kinds.clear()
             kind = self._kinds[key] = _Kind(self._known, view, plain=plain)
         return kind.matching(view)
 

@@ -48,21 +48,29 @@ def _one(document: Document | Faulty, file: str, origin: Origin) -> RuleFile:
         if _is_correlation(document.value):
             return RuleFile(findings=(*document.findings, _correlation(document.value)))
         if is_filter(document.value):
-            found = read_filter(document.value, text=document.text, placeholders=origin.placeholders)
-            return RuleFile(filters=(found,), findings=document.findings)
+            return _filter(document, file, origin)
         rule = read_rule(document.value, replace(origin, text=document.text))
     except RuleError as fault:
         return RuleFile(findings=(*document.findings, _fault(fault, file)))
     return RuleFile(rules=(replace(rule, findings=(*document.findings, *rule.findings)),))
 
 
-def _fault(fault: RuleError, file: str) -> Finding:
+def _filter(document: Document, file: str, origin: Origin) -> RuleFile:
+    try:
+        found = read_filter(document.value, text=document.text, placeholders=origin.placeholders)
+    except RuleError as fault:
+        loss = _fault(fault, file, loss="the filter is not applied; the rules are run without it")
+        return RuleFile(findings=(*document.findings, loss))
+    return RuleFile(filters=(found,), findings=document.findings)
+
+
+def _fault(fault: RuleError, file: str, *, loss: str = "the rule is not run; the others are") -> Finding:
     return Finding(
         code=fault.code,
         severity=Severity.ERROR,
         place=fault.place or Place(file=file, line=1),
         message=fault.message,
-        fix=fault.fix or "the rule is not run; the others are",
+        fix=fault.fix or loss,
     )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from watcher.errors import ClusterError, Incomplete
-from watcher.model import Found, Plan
+from watcher.model import Found, Plan, Query
 from watcher.ports import Ask, Page, Snapshot
 
 PAGE = 500  # documents of one page
-TOGETHER = 10  # rules of one request
+TOGETHER = 10  # queries of one request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,48 +30,74 @@ class Failed:
 
 
 @dataclass(slots=True)
-class _Progress:
-    """How far the pages of one plan have come."""
+class _Asked:
+    """A plan and what came of its queries so far."""
 
     plan: Plan
+    seen: set[tuple[str, str]] = field(default_factory=set)  # index and `_id`, where several queries are asked
+    failed: bool = False
+
+    def matched(self, found: tuple[Found, ...]) -> Iterator[Matched]:
+        """Give a page, without what another query of the plan gave already."""
+        if self.plan.parts:
+            found = tuple(one for one in found if (one.index, one.id) not in self.seen)
+            self.seen.update((one.index, one.id) for one in found)
+        if found:
+            yield Matched(plan=self.plan, found=found)
+
+    def lost(self, error: ClusterError) -> Iterator[Failed]:
+        """Say once that the plan failed."""
+        if not self.failed:
+            self.failed = True
+            yield Failed(plan=self.plan, error=error)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far the pages of one query have come."""
+
+    asked: _Asked
+    query: Query
     total: int = 0
     read: int = 0
     after: tuple[object, ...] | None = None
 
+    def note(self, answer: Page) -> None:
+        """Count what a page brought."""
+        if answer.total is not None:
+            self.total = answer.total
+        self.read += len(answer.found)
+        self.after = answer.after
+
 
 def search(snapshot: Snapshot, plans: Sequence[Plan], *, page: int = PAGE) -> Iterator[Matched | Failed]:
-    """Ask every plan's query of a snapshot; pages come as they are answered.
+    """Ask every plan's query of a snapshot, or its parts; pages come as they are answered, each document once.
 
     A plan whose documents do not add up to the count of its first page is Failed. Raises a ClusterError where the
     cluster answers nothing at all.
     """
-    for start in range(0, len(plans), TOGETHER):
-        yield from _together(snapshot, [_Progress(plan=plan) for plan in plans[start : start + TOGETHER]], page)
+    waiting = [
+        _Progress(asked=asked, query=query)
+        for asked in map(_Asked, plans)
+        for query in asked.plan.parts or (asked.plan.query,)
+    ]
+    for start in range(0, len(waiting), TOGETHER):
+        yield from _together(snapshot, waiting[start : start + TOGETHER], page)
 
 
 def _together(snapshot: Snapshot, waiting: list[_Progress], page: int) -> Iterator[Matched | Failed]:
     while waiting:
-        asks = [Ask(query=one.plan.query, size=page, after=one.after) for one in waiting]
+        asks = [Ask(query=one.query, size=page, after=one.after) for one in waiting]
         unfinished = []
         for one, answer in zip(waiting, snapshot.search(asks), strict=True):
             if isinstance(answer, ClusterError):
-                yield Failed(plan=one.plan, error=answer)
+                yield from one.asked.lost(answer)
                 continue
-            if answer.found:
-                yield Matched(plan=one.plan, found=answer.found)
-            _note(one, answer)
+            yield from one.asked.matched(answer.found)
+            one.note(answer)
             if answer.after is not None and one.read < one.total:
                 unfinished.append(one)
             elif one.read != one.total:
-                yield Failed(
-                    plan=one.plan,
-                    error=Incomplete(f"`{one.plan.rule.title}`: {one.read} of {one.total} events were read"),
-                )
+                title = one.asked.plan.rule.title
+                yield from one.asked.lost(Incomplete(f"`{title}`: {one.read} of {one.total} events were read"))
         waiting = unfinished
-
-
-def _note(one: _Progress, answer: Page) -> None:
-    if answer.total is not None:
-        one.total = answer.total
-    one.read += len(answer.found)
-    one.after = answer.after

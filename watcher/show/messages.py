@@ -39,11 +39,11 @@ def _line(line: str, width: int) -> Text:
     """Fold a line so that what follows stands under its value."""
     label = _LABEL.match(line)
     labelled = label is not None and label.end() == _LABEL_WIDTH
-    inset = _LABEL_WIDTH if labelled else len(line) - len(line.lstrip()) + 2
-    folded = textwrap.wrap(
-        line, max(width - _FRAME, 2 * _LABEL_WIDTH), subsequent_indent=" " * inset, break_on_hyphens=False
-    )
-    made = Text("\n".join(folded))
+    first = line[:_LABEL_WIDTH] if labelled else line[: len(line) - len(line.lstrip())]
+    further = " " * (_LABEL_WIDTH if labelled else len(first) + 2)
+    room = max(width - _FRAME - len(further), _LABEL_WIDTH)
+    folded = textwrap.wrap(line[len(first) :], room, break_on_hyphens=False)
+    made = Text(first + f"\n{further}".join(folded))
     if labelled:
         made.stylize("cyan", 0, _LABEL_WIDTH)
     elif line[:1].isalpha():

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 from watcher.taxonomy import build, shell
 from watcher.taxonomy.build import Built, Listed
@@ -54,10 +54,11 @@ _PROCESS_AUDIT: Mapping[str, str] = {  # Security 4688 read as process creation
 
 _DERIVED = ("md5", "MD5", "sha1", "SHA1", "sha256", "SHA256", "imphash", "Imphash")  # parts of `Hashes`
 _WORD_EDGE = re.compile(r"(?<=[a-z])(?=[A-Z])")  # `ThreatName` is written `Threat Name` by Defender
+_REMEMBERED = 65_536  # not without end: whoever writes events may make up channels and codes
 _PARAMETERS = ("param1", "param2", "param3")
 
 
-@cache
+@lru_cache(maxsize=_REMEMBERED)
 def reading(field: str, where: Where) -> Reading:
     """Tell where the values of a field may stand in some event of that kind."""
     rows = [row for row in MOVED.get(field, ()) if row.speaks_of(where)]
@@ -74,7 +75,7 @@ def reading(field: str, where: Where) -> Reading:
         built.append(build.LEVEL)
     if field == "Data":  # Windows gives these values no names of their own
         built.extend(one for name in _PARAMETERS for one in _parts_of(name, where))
-    if where.channel in (None, POWERSHELL_CLASSIC) and field in shell.LINES:
+    if (where.channel or POWERSHELL_CLASSIC).lower() == POWERSHELL_CLASSIC.lower() and field in shell.LINES:
         built.append(shell.line(field))
     return Reading(direct=_unique(direct), fallback=_fallback(field), built=tuple(built))
 
@@ -91,7 +92,7 @@ def _parts_of(name: str, where: Where) -> Iterator[Built | Listed]:
             yield from (Built(paths=(path,), make=build.same(path)) for path in row.direct)
 
 
-@cache
+@lru_cache(maxsize=_REMEMBERED)
 def moved(where: Where) -> tuple[str, ...]:
     """Give the names that Windows gives to what the modules moved out of such an event's data."""
     return tuple(

@@ -24,15 +24,18 @@ class Moved:
 
     def speaks_of(self, where: Where) -> bool:
         """Tell whether some event of that kind may have the value so."""
-        if where.channel is not None and where.channel not in self.channels:
+        if where.channel is not None and not self._has(where.channel):
             return False
         return not self.codes or not where.codes or any(code in self.codes for code in where.codes)
 
     def speaks_of_all(self, where: Where) -> bool:
         """Tell whether the row holds for every event of that kind."""
-        if where.channel is None or where.channel not in self.channels:
+        if where.channel is None or not self._has(where.channel):
             return False
         return not self.codes or (bool(where.codes) and all(code in self.codes for code in where.codes))
+
+    def _has(self, channel: str) -> bool:
+        return channel.lower() in (name.lower() for name in self.channels)
 
 
 def _sysmon(*codes: str, path: str) -> Moved:

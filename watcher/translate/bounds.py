@@ -12,7 +12,7 @@ from typing import Any
 
 from watcher.model import Query
 
-_SHORT = 16  # clauses that are compared each with each
+_SHORT = 8  # clauses that are compared each with each; the same object twice is left out of any list
 
 EVERYTHING: Query = {"match_all": {}}
 NOTHING: Query = {"match_none": {}}
@@ -68,14 +68,10 @@ def neither(part: Bounds) -> Bounds:
 
 def all_of(queries: Iterable[Query]) -> Query:
     """Build the query that returns what all of them return."""
-    kept: list[Query] = []
-    for query in queries:
-        if query == NOTHING:
-            return NOTHING
-        if query == EVERYTHING:
-            continue
-        kept.extend(query["bool"]["filter"] if _only(query, "filter") else (query,))
-    kept = _unique(kept)
+    kept = _joined(queries, "filter")
+    if any(query is NOTHING or query == NOTHING for query in kept):
+        return NOTHING
+    kept = [query for query in kept if query != EVERYTHING]
     if not kept:
         return EVERYTHING
     return kept[0] if len(kept) == 1 else {"bool": {"filter": kept}}
@@ -83,14 +79,10 @@ def all_of(queries: Iterable[Query]) -> Query:
 
 def any_of(queries: Iterable[Query]) -> Query:
     """Build the query that returns what any of them returns."""
-    kept: list[Query] = []
-    for query in queries:
-        if query == EVERYTHING:
-            return EVERYTHING
-        if query == NOTHING:
-            continue
-        kept.extend(query["bool"]["should"] if _only(query, "should") else (query,))
-    kept = _unique(kept)
+    kept = _joined(queries, "should")
+    if EVERYTHING in kept:
+        return EVERYTHING
+    kept = [query for query in kept if query != NOTHING]
     if not kept:
         return NOTHING
     return kept[0] if len(kept) == 1 else {"bool": {"should": kept, "minimum_should_match": 1}}
@@ -109,17 +101,20 @@ def none_of(query: Query) -> Query:
     return {"bool": {"must_not": [query]}}
 
 
-def _only(query: Query, clause: str) -> bool:
-    inner: Any = query.get("bool")
-    return isinstance(inner, dict) and set(inner) - {"minimum_should_match"} == {clause}
-
-
-def _unique(queries: list[Query]) -> list[Query]:
-    """Leave out what stands twice: the same object in lists of any length, an equal one in short lists."""
-    kept = list({id(query): query for query in queries}.values())
-    if 1 < len(kept) <= _SHORT:
-        kept = [query for number, query in enumerate(kept) if query not in kept[:number]]
-    return kept
+def _joined(queries: Iterable[Query], clause: str) -> list[Query]:
+    """Bring queries into one list, those of the same kind opened, each once."""
+    kept: dict[int, Query] = {}
+    for query in queries:
+        inner: Any = query.get("bool")
+        if inner is not None and clause in inner and (len(inner) == 1 or clause == "should"):
+            for one in inner[clause]:
+                kept[id(one)] = one
+        else:
+            kept[id(query)] = query
+    found = list(kept.values())
+    if 1 < len(found) <= _SHORT:
+        found = [query for number, query in enumerate(found) if query not in found[:number]]
+    return found
 
 
 def clauses(query: Any) -> int:

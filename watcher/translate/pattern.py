@@ -23,11 +23,12 @@ def has_case(character: str) -> bool:
     return ord(character) > 127 and (character.lower() != character or character.upper() != character)
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def variants(text: Text) -> tuple[Text, ...]:
     """Write out what a dash may stand for, unless that would be too many."""
+    if Wildcard.DASH not in text.parts:
+        return (text,)
     places = [number for number, part in enumerate(text.parts) if part is Wildcard.DASH]
-    if not places or len(places) > _MOST_DASHES:
+    if len(places) > _MOST_DASHES:
         return (text,)
     made = []
     for choice in product(DASHES, repeat=len(places)):
@@ -48,37 +49,38 @@ def _joined(parts: list[str | Wildcard]) -> tuple[str | Wildcard, ...]:
     return tuple(joined)
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def literal(text: Text) -> str | None:
     """Give the text where the engine can compare it as it stands, else None."""
-    if any(isinstance(part, Wildcard) for part in text.parts):
-        return None
-    whole = "".join(part for part in text.parts if isinstance(part, str))
-    return None if not text.cased and any(map(has_case, whole)) else whole
+    if len(text.parts) != 1:
+        return None if text.parts else ""
+    (whole,) = text.parts
+    return None if isinstance(whole, Wildcard) or (not text.cased and has_cases(whole)) else whole
 
 
-@lru_cache(maxsize=_REMEMBERED)
+def has_cases(text: str) -> bool:
+    """Tell whether a text has a letter that the engines do not fold."""
+    return not text.isascii() and any(map(has_case, text))
+
+
 def loose(text: Text) -> bool:
     """Tell whether the pattern returns more than the text means."""
     if Wildcard.DASH in text.parts:
         return True
-    return not text.cased and any(has_case(one) for part in text.parts if isinstance(part, str) for one in part)
+    return not text.cased and any(isinstance(part, str) and has_cases(part) for part in text.parts)
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def pattern(text: Text) -> str:
     """Write a text as a wildcard pattern; what the engine cannot fold becomes `?`."""
-    written = []
-    for part in text.parts:
-        if part is Wildcard.ANY:
-            written.append("*")
-        elif isinstance(part, Wildcard):
-            written.append("?")
-        elif text.cased:
-            written.append(_SPECIAL.sub(r"\\\1", part))
-        else:
-            written.append("".join("?" if has_case(one) else _SPECIAL.sub(r"\\\1", one) for one in part))
-    return "".join(written)
+    return "".join(_written(part, cased=text.cased) for part in text.parts)
+
+
+def _written(part: str | Wildcard, *, cased: bool) -> str:
+    if isinstance(part, Wildcard):
+        return "*" if part is Wildcard.ANY else "?"
+    if cased or part.isascii():
+        return _SPECIAL.sub(r"\\\1", part)
+    return "".join("?" if has_case(one) else _SPECIAL.sub(r"\\\1", one) for one in part)
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -1,0 +1,144 @@
+"""Identity: which alert a hit belongs to, for ever the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fakes import event, found, plan, rule
+
+from watcher.decide.documents import month
+from watcher.decide.group import alerts, digest, group, slot_of, time_of
+from watcher.model import Found
+
+AT = datetime(2026, 11, 23, 11, 59, 30, tzinfo=UTC)
+
+
+# --------------------------------------------------------------------------- fixed: a change here re-tells every alert
+
+
+def test_the_digests_never_change() -> None:
+    assert digest() == "cae66941d9efbd404e4d88758ea67670"
+    assert digest("a", "b") == "4fc56058b4df0ca122be9a2e429541d6"
+    assert digest("ab") == "29e6d4e68f66f24ea57856b6f363411f"
+    assert digest("\ud800") == "ae886a3c602af5030d0380965cc15cac"
+
+
+def test_the_identity_of_a_hit_and_its_alert_never_changes() -> None:
+    grouped = group(plan(), found())
+    assert grouped.hit.id == "73ebf2ffe6b535bdbccbe61ad41616a7"
+    assert grouped.alert == "a67652e084d054758f33eb4d4e4ff21c"
+    assert grouped.slot.isoformat() == "2026-11-23T11:16:46.890000+00:00"
+
+
+def test_the_identity_of_an_alert_for_every_event_never_changes() -> None:
+    grouped = group(plan(group_by=None), found())
+    assert (grouped.alert, grouped.slot) == ("6ca1e25f74e6f66857e5be9e0b4f4901", AT)
+
+
+# --------------------------------------------------------------------------- what identity depends on
+
+
+def test_a_hit_is_the_same_whatever_index_holds_it() -> None:
+    shrunk = replace(found(), index="shrink-winlogbeat-1")
+    assert group(plan(), shrunk).hit.id == group(plan(), found()).hit.id
+    assert group(plan(), shrunk).alert == group(plan(), found()).alert
+
+
+@pytest.mark.parametrize(
+    ("changed", "same_hit", "same_alert"),
+    [
+        # another event of the same host a second later joins the alert
+        (found(2, time="2026-11-23T11:59:31.000Z"), False, True),
+        # the same id at another time is another event
+        (found(1, time="2026-11-23T11:59:30.001Z"), False, True),
+        # below a millisecond it is the same
+        (found(1, time="2026-11-23T11:59:30.000900Z"), True, True),
+        # written in another zone it is the same
+        (found(1, time="2026-11-23T12:59:30.000+01:00"), True, True),
+        # another host is another alert
+        (found(1, host="WEB02"), True, False),
+        # no host is a value of its own
+        (found(1, host=None), True, False),
+        # nothing else of the event matters
+        (found(1, User="somebody"), True, True),
+    ],
+)
+def test_what_makes_a_hit_and_an_alert_another(changed: Found, *, same_hit: bool, same_alert: bool) -> None:
+    one, other = group(plan(), found()), group(plan(), changed)
+    assert (one.hit.id == other.hit.id) is same_hit
+    assert (one.alert == other.alert) is same_alert
+
+
+def test_a_missing_value_is_a_value_of_its_own_and_an_empty_one_is_missing() -> None:
+    assert group(plan(), found(host=None)).key == (("host.name", None),)
+    assert group(plan(), found(host=None)).alert == group(plan(), found(host="")).alert
+    assert group(plan(), found(host=None)).alert != group(plan(), found(host="None")).alert
+
+
+def test_text_and_settings_of_a_rule_change_no_hit() -> None:
+    changed = plan(rule=rule(title="Another title", hash="x"), quiet_period=timedelta(days=1), channels=())
+    assert group(changed, found()).hit.id == group(plan(), found()).hit.id
+    other = plan(rule=rule(id="another"))
+    assert group(other, found()).hit.id != group(plan(), found()).hit.id
+
+
+def test_several_values_are_one_key_in_any_order() -> None:
+    one = Found(index="i", id="1", event={**event(), "host": {"name": ["b", "a"]}})
+    other = Found(index="i", id="1", event={**event(), "host.name": ["a", "b"], "host": {}})
+    assert group(plan(), one).alert == group(plan(), other).alert
+
+
+def test_grouping_by_nothing_makes_one_alert_of_all() -> None:
+    assert group(plan(group_by=()), found(1, host="a")).alert == group(plan(group_by=()), found(2, host="b")).alert
+
+
+def test_every_event_is_an_alert_where_that_is_wanted() -> None:
+    each = plan(group_by=None)
+    assert group(each, found(1)).alert != group(each, found(2)).alert
+
+
+def test_an_event_without_time_is_refused() -> None:
+    with pytest.raises(ValueError, match="the event has no `@timestamp`"):
+        time_of({"message": "x"})
+
+
+# --------------------------------------------------------------------------- slots
+
+HOUR = timedelta(hours=1)
+
+
+def test_a_slot_begins_at_its_edge_and_ends_before_the_next() -> None:
+    edge = slot_of(AT, HOUR, "0123456789abcdef")
+    assert edge <= AT < edge + HOUR
+    assert slot_of(edge, HOUR, "0123456789abcdef") == edge
+    assert slot_of(edge + HOUR - timedelta(milliseconds=1), HOUR, "0123456789abcdef") == edge
+    assert slot_of(edge + HOUR, HOUR, "0123456789abcdef") == edge + HOUR
+    assert slot_of(edge - timedelta(milliseconds=1), HOUR, "0123456789abcdef") == edge - HOUR
+
+
+def test_edges_of_different_alerts_lie_apart() -> None:
+    edges = {slot_of(AT, HOUR, digest(str(number))) for number in range(100)}
+    assert len(edges) == 100
+
+
+def test_times_before_1970_have_slots_too() -> None:
+    early = datetime(1969, 12, 31, 23, 59, tzinfo=UTC)
+    assert slot_of(early, HOUR, "0" * 12) == datetime(1969, 12, 31, 23, tzinfo=UTC)
+
+
+def test_a_month_is_that_of_utc() -> None:
+    late = datetime.fromisoformat("2026-12-01T00:30:00+01:00")
+    assert month("watcher", "hits", late) == "watcher-hits-2026.11"
+
+
+# --------------------------------------------------------------------------- alerts of a page
+
+
+def test_an_alert_begins_with_its_earliest_hit_whatever_the_order() -> None:
+    late, early = found(1, time="2026-11-23T11:59:31.000Z"), found(2, time="2026-11-23T11:59:29.000Z")
+    for order in ((late, early), (early, late)):
+        (alert,) = alerts(plan(), [group(plan(), one) for one in order], origin="live")
+        assert alert.first.event_id == "e2"
+        assert (alert.channels, alert.origin, alert.key) == (("mail", "slack"), "live", (("host.name", "WEB01"),))

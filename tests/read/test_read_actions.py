@@ -1,0 +1,127 @@
+"""Documents with `action: global`, `reset` or `repeat` are united as Sigma once did."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from pysigma_tree import ours, theirs
+from reading import codes, contents
+from sigma.collection import SigmaCollection
+
+GLOBAL = """\
+action: global
+title: Shared
+level: high
+logsource:
+  product: windows
+detection:
+  condition: selection
+"""
+FIRST = """\
+id: 6f3e2987-db24-4c78-a860-b4f4095a7095
+logsource:
+  service: security
+detection:
+  selection:
+    EventID: 1
+"""
+SECOND = """\
+id: df0841c0-9846-4e9f-ad8a-7df91571771b
+title: Own
+logsource:
+  category: process_creation
+detection:
+  selection:
+    Image: a
+"""
+REPEAT = """\
+action: repeat
+id: 0e95725d-7320-415d-80f7-004da920fc11
+detection:
+  selection:
+    EventID: 2
+"""
+
+
+def joined(*documents: str) -> str:
+    return "---\n".join(documents)
+
+
+def test_a_global_document_is_laid_over_every_rule_behind_it() -> None:
+    found = contents(joined(GLOBAL, FIRST, SECOND))
+    assert [rule.title for rule in found.rules] == ["Shared", "Shared"]
+    assert [str(rule.logsource) for rule in found.rules] == [
+        "product windows; service security",
+        "product windows; category process_creation",
+    ]
+    assert [rule.place.line for rule in found.rules] == [9, 16]
+    assert [str(one) for one in found.rules[0].findings] == [
+        (
+            "rule.yml:9:1: warning: the rule is put together from several documents by `action`, which Sigma no longer "
+            "has; write each rule whole [action]"
+        )
+    ]
+    assert found.findings == ()
+
+
+def test_repeat_lays_a_document_over_the_rule_before_it() -> None:
+    found = contents(joined(GLOBAL, FIRST, REPEAT, REPEAT.replace("EventID: 2", "Other: 3").replace("0e95", "0e96")))
+    assert [len(rule.findings) for rule in found.rules] == [1, 1, 1]
+    assert [ours(rule.node) for rule in found.rules] == [
+        ("EventID", "number", 1),
+        ("EventID", "number", 2),
+        ("and", (("EventID", "number", 2), ("Other", "number", 3))),
+    ]
+
+
+def test_reset_forgets_what_was_shared() -> None:
+    found = contents(joined(GLOBAL, FIRST, "action: reset\n", SECOND))
+    assert len(found.rules) == 1
+    assert codes(found.findings) == ["missing-condition"]
+
+
+@pytest.mark.parametrize("documents", [(GLOBAL, FIRST, SECOND), (GLOBAL, FIRST, REPEAT), (GLOBAL, SECOND, FIRST)])
+def test_united_rules_are_those_that_pysigma_unites(documents: tuple[str, ...]) -> None:
+    text = joined(*documents)
+    collection = SigmaCollection.from_dicts(list(yaml.safe_load_all(text)))
+    found = contents(text).rules
+    assert [ours(rule.node) for rule in found] == [
+        theirs(rule.detection.parsed_condition[0].parsed)  # type: ignore[union-attr]  # no correlations here
+        for rule in collection.rules
+    ]
+    assert [rule.title for rule in found] == [rule.title for rule in collection.rules]
+
+
+def test_the_text_of_a_united_rule_reads_back_as_that_rule() -> None:
+    for rule in contents(joined(GLOBAL, FIRST, REPEAT)).rules:
+        again = contents(rule.text).rules[-1]
+        assert (again.id, ours(again.node), again.text) == (rule.id, ours(rule.node), rule.text)
+
+
+def test_a_change_of_the_shared_document_changes_every_hash() -> None:
+    before = contents(joined(GLOBAL, FIRST, SECOND)).rules
+    after = contents(joined(GLOBAL.replace("high", "low"), FIRST, SECOND)).rules
+    assert {rule.hash for rule in before}.isdisjoint(rule.hash for rule in after)
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        (REPEAT, "rule.yml:1:1: error: `action: repeat` has no rule before it; write the rule whole [action]"),
+        (
+            "action: copy\n",
+            "rule.yml:1:1: error: `copy` is no action; write one of global, reset, repeat, or each rule whole [action]",
+        ),
+    ],
+)
+def test_an_action_without_meaning_is_told(text: str, finding: str) -> None:
+    found = contents(text)
+    assert found.rules == ()
+    assert [str(one) for one in found.findings] == [finding]
+
+
+def test_duplicate_keys_of_a_rule_survive_being_united() -> None:
+    twice = FIRST.replace("    EventID: 1\n", "    EventID: 1\n    A|contains: x\n    A|contains: y\n")
+    (rule,) = contents(joined(GLOBAL, twice)).rules
+    assert codes(rule.findings) == ["action", "duplicate-key"]
+    assert len(ours(rule.node)[1]) == 3

@@ -1,0 +1,122 @@
+"""The condition line: `not` before `and` before `or`, words in any case, and faults that say what to write."""
+
+from __future__ import annotations
+
+import pytest
+
+from watcher.model import All, AnyOf, Item, Node, Not
+from watcher.read.condition import ConditionError, bare_patterns, parse_condition, split_aggregation
+
+NAMES = ("a", "b", "c", "filter_main_x", "filter_main_y", "filter_opt", "_hidden", "_other", "note-pad", "not_a", "1st")
+SELECTIONS: dict[str, Node] = {name: Item(field=name, tests=()) for name in NAMES}
+A, B, C = (SELECTIONS[name] for name in "abc")
+MAIN = (SELECTIONS["filter_main_x"], SELECTIONS["filter_main_y"])
+SHOWN = tuple(node for name, node in SELECTIONS.items() if not name.startswith("_"))
+HIDDEN = tuple(node for name, node in SELECTIONS.items() if name.startswith("_"))
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        # names
+        ("a", A),
+        ("note-pad", SELECTIONS["note-pad"]),  # a dash is part of a name
+        ("not_a", SELECTIONS["not_a"]),  # and so is `not`
+        ("1st", SELECTIONS["1st"]),  # a digit at the start
+        ("_hidden", SELECTIONS["_hidden"]),
+        # precedence
+        ("a and b or c", AnyOf((All((A, B)), C))),
+        ("a or b and c", AnyOf((A, All((B, C))))),
+        ("not a and b", All((Not(A), B))),
+        ("not a or not b", AnyOf((Not(A), Not(B)))),
+        ("a and b and c", All((A, B, C))),
+        ("a or b or c", AnyOf((A, B, C))),
+        # brackets
+        ("(a or b) and c", All((AnyOf((A, B)), C))),
+        ("not (a or b)", Not(AnyOf((A, B)))),
+        ("((a))", A),
+        ("(a)and(b)", All((A, B))),
+        ("not not a", Not(Not(A))),
+        # words in any case
+        ("a AND NOT b", All((A, Not(B)))),
+        ("a Or b", AnyOf((A, B))),
+        ("ALL OF filter_main_*", All(MAIN)),
+        ("1 Of filter_main_*", AnyOf(MAIN)),
+        ("all of THEM", All(SHOWN)),
+        # quantifiers
+        ("1 of filter_main_*", AnyOf(MAIN)),
+        ("any of filter_main_*", AnyOf(MAIN)),
+        ("all of filter_main_*", All(MAIN)),
+        ("1 of filter_o*", SELECTIONS["filter_opt"]),  # one alone stands for itself
+        ("all of filter_main_?", All(MAIN)),
+        ("1 of a", A),  # a name is a pattern too
+        ("1 of *_x", MAIN[0]),
+        ("a and not 1 of filter_main_*", All((A, Not(AnyOf(MAIN))))),
+        # names with an underscore before them are left out unless the pattern has one
+        ("1 of them", AnyOf(SHOWN)),
+        ("1 of *", AnyOf(SHOWN)),
+        ("all of _*", All(HIDDEN)),
+        # a pattern without a quantifier
+        ("a and filter_main_*", All((A, AnyOf(MAIN)))),
+        # white space
+        ("  a\n  and\tb ", All((A, B))),
+    ],
+)
+def test_a_condition_means_what_sigma_says(condition: str, expected: Node) -> None:
+    assert parse_condition(condition, SELECTIONS) == expected
+
+
+THERE = ", ".join(f"`{name}`" for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("condition", "sentence"),
+    [
+        ("", "the condition is empty"),
+        ("  ", "the condition is empty"),
+        ("a b", "`b` is left over after the end of the condition"),
+        ("a)", "`)` is left over after the end of the condition"),
+        ("(a", "the condition ends where `)` should stand"),
+        ("(a b", "a bracket is not closed"),
+        ("a and", "the condition ends where a selection's name should stand"),
+        ("not", "the condition ends where a selection's name should stand"),
+        ("and a", "`and` stands where a selection's name should stand"),
+        ("a and or b", "`or` stands where a selection's name should stand"),
+        ("()", "`)` stands where a selection's name should stand"),
+        ("1 of", "the condition ends where a name pattern or `them` should stand"),
+        ("1 of nothing*", "`1 of nothing*` names no selection"),
+        ("all of _x*", "`all of _x*` names no selection"),
+        ("2 of filter_*", "`2 of` has no meaning; write `1 of`, `any of` or `all of`"),
+        ("them", "`them` stands where a selection's name should stand"),
+        ("a & b", "`&` has no meaning in a condition"),
+        (
+            "filter_mian_x",
+            f"`filter_mian_x` is not defined in `detection` (there: {THERE}); did you mean `filter_main_x`",
+        ),
+        ("zzz", f"`zzz` is not defined in `detection` (there: {THERE})"),
+    ],
+)
+def test_a_condition_without_meaning_says_what_is_wrong(condition: str, sentence: str) -> None:
+    with pytest.raises(ConditionError) as raised:
+        parse_condition(condition, SELECTIONS)
+    assert str(raised.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("condition", "parted"),
+    [
+        ("a", ("a", None)),
+        ("a | count() by b > 10", ("a", "count() by b > 10")),
+        ("a|count()>1", ("a", "count()>1")),
+        ("a > 5", ("a", "> 5")),  # written so by people, too
+        ("a | near b and c", ("a", "near b and c")),
+        ("a near b", ("a", "near b")),
+        ("nearby and b", ("nearby and b", None)),  # a name that begins so
+    ],
+)
+def test_what_counts_is_parted_from_the_condition(condition: str, parted: tuple[str, str | None]) -> None:
+    assert split_aggregation(condition) == parted
+
+
+def test_patterns_without_a_quantifier_are_told() -> None:
+    assert bare_patterns("a and filter_* and 1 of sel* and not x?") == ("filter_*", "x?")

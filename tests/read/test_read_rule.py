@@ -1,0 +1,322 @@
+"""A rule, whole: every part is kept, every oddity is told with its place, and only what has no meaning is refused."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from reading import HEAD, ID, TAIL, codes, contents, fault, rule, said
+
+from watcher.model import Level, LogSource, Related
+from watcher.read.folder import read_folder
+
+WHOLE = """\
+title: A title
+id: 6F3E2987-DB24-4C78-A860-B4F4095A7095
+name: a_name
+related:
+  - id: df0841c0-9846-4e9f-ad8a-7df91571771b
+    type: derived
+taxonomy: sigma
+status: Stable
+description: |
+  Several
+  lines
+license: CC0-1.0
+author: Somebody
+references:
+  - https://one.example/
+  - https://two.example/
+date: 2024-01-02
+modified: 2025/3/4
+tags:
+  - attack.Persistence
+  - attack.t1505.004
+  - attack.t1505.004
+  - cve.2024-1
+logsource:
+  product: Windows
+  category: process_creation
+  definition: 'audit process creation'
+detection:
+  selection:
+    Image|endswith: '\\a.exe'
+  filter:
+    User: b
+  condition: selection and not filter
+fields: [Image, User]
+falsepositives:
+  - none
+level: HIGH
+custom:
+  watcher:
+    quiet_period: 5m
+"""
+
+
+def test_every_part_that_the_author_wrote_is_kept() -> None:
+    found = rule(WHOLE)
+    assert said(found) == []
+    assert found.id == ID
+    assert (found.title, found.name, found.status, found.level) == ("A title", "a_name", "stable", Level.HIGH)
+    assert found.related == (Related(id="df0841c0-9846-4e9f-ad8a-7df91571771b", type="derived"),)
+    assert found.description == "Several\nlines\n"
+    assert (found.license, found.author) == ("CC0-1.0", "Somebody")
+    assert found.references == ("https://one.example/", "https://two.example/")
+    assert (found.date, found.modified) == (date(2024, 1, 2), date(2025, 3, 4))
+    assert found.tags == ("attack.persistence", "attack.t1505.004", "cve.2024-1")
+    assert (found.techniques, found.tactics) == (("T1505.004",), ("persistence",))
+    assert (found.logsource.product, found.logsource.category) == ("windows", ("process_creation",))
+    assert found.logsource.definition == "audit process creation"
+    assert [one.name for one in found.selections] == ["selection", "filter"]
+    assert found.conditions == ("selection and not filter",)
+    assert (found.fields, found.falsepositives) == (("Image", "User"), ("none",))
+    assert found.custom == {"quiet_period": "5m"}
+    assert (found.folder, found.path, str(found.place)) == ("mine", "rule.yml", "rule.yml:1:1")
+    assert found.text == WHOLE
+
+
+def test_the_hash_tells_one_text_from_another() -> None:
+    first, second = rule(HEAD + TAIL), rule(HEAD + TAIL.replace("F: a", "F: b"))
+    assert first.hash != second.hash
+    assert first.hash == rule(HEAD + TAIL).hash
+
+
+SHORT = "title: A title\nid: " + ID + "\nlogsource: {product: windows}\n" + TAIL  # without a level
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        (
+            SHORT,
+            (
+                "rule.yml:1:1: warning: the rule has no `level`; it is taken as `medium`; "
+                "write one of informational, low, medium, high, critical [unknown-level]"
+            ),
+        ),
+        (
+            SHORT + "level: hihg\n",
+            (
+                "rule.yml:8:1: warning: `hihg` is no level; it is taken as `medium`; "
+                "write one of informational, low, medium, high, critical [unknown-level]"
+            ),
+        ),
+        (
+            HEAD + TAIL + "status: production\n",
+            (
+                "rule.yml:10:1: warning: `production` is no status; "
+                "write one of stable, test, experimental, deprecated, unsupported [unknown-status]"
+            ),
+        ),
+        (
+            HEAD + TAIL + "date: yesterday\n",
+            "rule.yml:10:7: warning: `date` holds no date; write it as YYYY-MM-DD [invalid-date]",
+        ),
+        (
+            HEAD + TAIL + "modified: 2024-13-45\n",
+            "rule.yml:10:11: warning: `modified` holds no date; write it as YYYY-MM-DD [invalid-date]",
+        ),
+        (
+            HEAD + TAIL + "tags: attack.t1059\n",
+            "rule.yml:10:7: warning: `tags` is a text; write a list [tags-no-list]",
+        ),
+        (
+            HEAD + TAIL + "tags: [persistence]\n",
+            (
+                "rule.yml:10:1: warning: the tag `persistence` has no namespace; "
+                "write for example `attack.persistence` [tag-no-namespace]"
+            ),
+        ),
+        (
+            HEAD + TAIL + "related: [{type: derived}]\n",
+            "rule.yml:10:11: warning: an entry of `related` has no `id`; add `id` and `type` [related]",
+        ),
+        (
+            HEAD + TAIL + "author: {name: x}\n",
+            "rule.yml:10:9: warning: `author` is a map where a text or a list of texts is wanted [wrong-type]",
+        ),
+        (
+            HEAD.replace("title: A title\n", "") + TAIL,
+            "rule.yml:1:1: warning: the rule has no `title`; add one [missing-title]",
+        ),
+        (
+            HEAD.replace(ID, "42") + TAIL,
+            "rule.yml:2:1: warning: `42` is no UUID; it is used as it stands; write a UUID [invalid-id]",
+        ),
+        (
+            HEAD.replace("logsource:\n  product: windows\n", "") + TAIL,
+            (
+                "rule.yml:1:1: warning: the rule has no `logsource`, so every event is looked at; "
+                "add product and category or service [missing-logsource]"
+            ),
+        ),
+        (
+            HEAD + "  category: [ps_module, ps_script]\n" + TAIL,
+            (
+                "rule.yml:6:13: warning: `category` is a list; any of ps_module, ps_script is meant; "
+                "Sigma knows one value: write one rule for each [logsource-list]"
+            ),
+        ),
+        (
+            HEAD.replace("windows", "[windows, linux]") + TAIL,
+            (
+                "rule.yml:5:12: warning: `product` is a list; the first, windows, is meant; write one rule for each "
+                "[logsource-list]"
+            ),
+        ),
+        (
+            HEAD + "  service: a\n  service: b\n" + TAIL.replace("F: a", "G: a"),
+            (
+                "rule.yml:7:3: warning: `service` stands 2 times in `logsource` (lines 6, 7); "
+                "Sigma knows one value: write one rule for each [duplicate-key]"
+            ),
+        ),
+        (
+            HEAD + TAIL + "falsepositive: [x]\n",
+            "rule.yml:10:1: warning: `falsepositive` is no key of Sigma; write `falsepositives` [unknown-key]",
+        ),
+        (
+            HEAD + TAIL + "author: a\nauthor: b\n",
+            (
+                "rule.yml:11:1: warning: `author` stands 2 times in the rule (lines 10, 11); all of "
+                "them are kept: in a "
+                "selection every one must hold, elsewhere lists are joined and the last value wins; write the key once "
+                "[duplicate-key]"
+            ),
+        ),
+        (
+            HEAD + TAIL.replace("  condition", "  empty:\n  condition"),
+            "rule.yml:9:3: warning: the selection `empty` is empty; remove it [empty-selection]",
+        ),
+        (
+            HEAD + TAIL.replace("condition: selection", "condition: sel*"),
+            (
+                "rule.yml:9:14: warning: `sel*` stands without a quantifier; it is read as `1 of sel*`; "
+                "write `1 of sel*` or `all of sel*` [bare-pattern]"
+            ),
+        ),
+        (
+            HEAD + TAIL.replace("condition: selection", "condition: selection | count() by F > 5"),
+            (
+                "rule.yml:9:14: warning: the condition counts (`count() by F > 5`), which a rule for "
+                "single events cannot; "
+                "the rule is read but not run; write a Sigma correlation, or drop what follows the pipe [aggregation]"
+            ),
+        ),
+    ],
+)
+def test_an_oddity_is_told_and_the_rule_is_read(text: str, finding: str) -> None:
+    assert finding in said(rule(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        ("- a\n", "a rule must be a map of keys and values; the rule is not run; the others are [not-a-map]"),
+        (HEAD, "the rule has no `detection`; add selections and a condition [missing-detection]"),
+        (
+            HEAD + "detection: x\n",
+            "`detection` must be a map of keys and values; the rule is not run; the others are [not-a-map]",
+        ),
+        (
+            HEAD + "detection:\n  condition: selection\n",
+            "`detection` has no selection; the rule is not run; the others are [missing-selection]",
+        ),
+        (
+            HEAD + "detection:\n  selection:\n    F: a\n",
+            "`detection` has no `condition`; add `condition: selection` [missing-condition]",
+        ),
+        (
+            HEAD + "detection:\n  selection:\n    F: a\n  condition:\n",
+            "a condition must be a text; the rule is not run; the others are [condition]",
+        ),
+        (
+            HEAD + "detection:\n  selection:\n    F: a\n  condition: []\n",
+            "the condition is empty; the rule is not run; the others are [condition]",
+        ),
+        (
+            HEAD + "detection:\n  selection:\n    F: a\n  condition: select\n",
+            (
+                "`select` is not defined in `detection` (there: `selection`); did you mean `selection`; "
+                "the rule is not run; the others are [condition]"
+            ),
+        ),
+        (
+            HEAD.replace("logsource:\n  product: windows\n", "logsource: windows\n") + TAIL,
+            "`logsource` must be a map of keys and values; the rule is not run; the others are [not-a-map]",
+        ),
+    ],
+)
+def test_what_has_no_meaning_is_refused_with_its_place(text: str, finding: str) -> None:
+    place, _, rest = fault(text).partition(": error: ")
+    assert rest == finding
+    assert place.startswith("rule.yml:")
+
+
+def test_a_rule_without_id_gets_one_from_its_path_and_is_told_what_to_paste() -> None:
+    text = HEAD.replace(f"id: {ID}\n", "") + TAIL
+    found = rule(text)
+    (finding,) = found.findings
+    assert UUID(found.id).version == 5
+    assert str(finding) == (
+        "rule.yml:1:1: info: the rule has no `id`; the one made from its path changes when the file moves; "
+        f"add `id: {found.id}` [missing-id]"
+    )
+    assert contents(text, path="other.yml").rules[0].id != found.id
+    assert contents(text).rules[0].id == found.id
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("2024-01-02", date(2024, 1, 2)),
+        ("2024/01/02", date(2024, 1, 2)),
+        ("2024.1.2", date(2024, 1, 2)),
+        ("'2024-01-02'", date(2024, 1, 2)),
+        ("2024-01-02T03:04:05Z", date(2024, 1, 2)),
+        ("since 2024/01/02", date(2024, 1, 2)),
+        ("", None),
+    ],
+)
+def test_a_date_is_read_in_any_of_its_forms(written: str, expected: date | None) -> None:
+    found = rule(f"{HEAD}{TAIL}date: {written}\n")
+    assert found.date == expected
+    assert said(found) == []
+
+
+def test_lists_under_a_key_that_stands_twice_are_joined() -> None:
+    found = rule(HEAD + TAIL + "tags: [a.b]\ntags: [c.d, a.b]\n")
+    assert found.tags == ("a.b", "c.d")
+    assert codes(found.findings) == ["duplicate-key"]
+
+
+def test_a_top_level_remark_under_correlation_is_no_correlation() -> None:
+    assert said(rule(HEAD + TAIL + "correlation: see the other rule\n")) == []
+
+
+def test_several_log_sources_are_kept() -> None:
+    found = rule(HEAD + "  service: [Security, System]\n" + TAIL)
+    assert found.logsource.service == ("security", "system")
+    assert str(LogSource()) == "any"
+    assert str(found.logsource) == "product windows; service security, system"
+
+
+def test_placeholders_come_from_settings() -> None:
+    text = HEAD + TAIL.replace("F: a", "F|expand: '%names%'")
+    assert "%names%" in fault(text)
+    assert rule(text, {"names": ("x",)}).node.tests[0].parts == ("x",)  # type: ignore[union-attr]  # an Item of one Text
+
+
+def test_the_shipped_rule_tells_its_duplicate_key() -> None:
+    folder = Path(__file__).parents[2] / "rules"
+    path = folder / "windows" / "process_creation" / "webserver_iis_module_installed_command.yml"
+    (found,) = read_folder("shipped", path).rules
+    assert [text.removeprefix(str(path)) for text in said(found) if "duplicate-key" in text] == [
+        (
+            ":32:5: warning: `CommandLine|contains` stands 2 times in `selection` (lines 29, 32); every one of them "
+            "must hold; where that is meant write it as one key with `all`, else as one list [duplicate-key]"
+        )
+    ]

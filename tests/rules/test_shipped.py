@@ -1,0 +1,93 @@
+"""The shipped rules: read without fault, and in agreement with every event beside them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from watcher.match.predicate import Predicate
+from watcher.model import All, Item, Rule, Severity
+from watcher.read.folder import read_folder
+from watcher.taxonomy.logsources import scope
+
+FOLDER = Path(__file__).parents[2] / "rules"
+PATHS = sorted(FOLDER.rglob("*.yml"))
+NAMES = [str(path.relative_to(FOLDER)) for path in PATHS]
+
+
+def read(path: Path) -> Rule:
+    found = read_folder("shipped", path)
+    assert [str(finding) for finding in found.findings] == []
+    (rule,) = found.rules
+    return rule
+
+
+def cases(path: Path) -> list[dict[str, Any]]:
+    lines = path.with_suffix(".test.ndjson").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_there_are_rules_and_each_has_its_tests() -> None:
+    assert len(PATHS) >= 17
+    assert sorted(FOLDER.rglob("*.test.ndjson")) == [path.with_suffix(".test.ndjson") for path in PATHS]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=NAMES)
+def test_a_shipped_rule_is_read_without_error_and_looks_at_known_events(path: Path) -> None:
+    rule = read(path)
+    assert [str(one) for one in rule.findings if one.severity is Severity.ERROR] == []
+    assert scope(rule.logsource).unknown == ()
+
+
+@pytest.mark.parametrize("path", PATHS, ids=NAMES)
+def test_a_shipped_rule_agrees_with_every_event_beside_it(path: Path) -> None:
+    tests = cases(path)
+    counts = Counter(test["expect"] for test in tests)
+    assert counts["hit"] >= 1
+    assert counts["miss"] >= 2
+    assert counts["hit"] + counts["miss"] == len(tests)
+    assert len({test["name"] for test in tests}) == len(tests)
+    rule = read(path)
+    predicate = Predicate(rule.node, scope(rule.logsource))
+    outcome = {test["name"]: "hit" if predicate.matches(test["event"]) else "miss" for test in tests}
+    assert outcome == {test["name"]: test["expect"] for test in tests}
+
+
+def test_only_the_first_rule_has_findings() -> None:
+    said = {name: sorted(one.code for one in read(path).findings) for name, path in zip(NAMES, PATHS, strict=True)}
+    assert {name: codes for name, codes in said.items() if codes} == {
+        "windows/process_creation/webserver_iis_module_installed_command.yml": ["duplicate-key", "missing-id"]
+    }
+
+
+def test_both_entries_of_the_duplicate_key_must_hold() -> None:
+    rule = read(FOLDER / "windows" / "process_creation" / "webserver_iis_module_installed_command.yml")
+    assert isinstance(rule.node, All)
+    entries = [item for item in rule.node.of if isinstance(item, Item) and item.field == "CommandLine"]
+    assert [item.written for item in entries] == [("install", "add"), ("module",)]
+    predicate = Predicate(rule.node, scope(rule.logsource))
+    outcome = {
+        command: predicate.matches(
+            {
+                "event": {"code": "4688"},
+                "winlog": {
+                    "channel": "Security",
+                    "event_data": {
+                        "NewProcessName": "C:\\Windows\\System32\\inetsrv\\appcmd.exe",
+                        "CommandLine": command,
+                    },
+                },
+            }
+        )
+        for command in ("appcmd install module /name:x", "appcmd list module", "appcmd add site", "APPCMD ADD MODULE")
+    }
+    assert outcome == {
+        "appcmd install module /name:x": True,
+        "appcmd list module": False,
+        "appcmd add site": False,
+        "APPCMD ADD MODULE": True,
+    }

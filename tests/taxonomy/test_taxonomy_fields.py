@@ -1,0 +1,89 @@
+"""Where the values of a Sigma field may stand, and how sure that is."""
+
+from __future__ import annotations
+
+import pytest
+
+from watcher.taxonomy.fields import certain, moved, reading
+from watcher.taxonomy.logsources import POWERSHELL, POWERSHELL_CLASSIC, SECURITY, SYSMON, Where
+
+CREATED = Where(channel=SYSMON, codes=("1",))
+AUDITED = Where(channel=SECURITY, codes=("4688",), process_audit=True)
+ANYWHERE = Where()
+
+
+@pytest.mark.parametrize(
+    ("field", "where", "direct"),
+    [
+        ("Image", CREATED, ("winlog.event_data.Image", "winlog.user_data.Image", "process.executable")),
+        (
+            "Image",
+            Where(channel=SYSMON.lower(), codes=("1",)),
+            ("winlog.event_data.Image", "winlog.user_data.Image", "process.executable"),
+        ),
+        ("Image", Where(channel="System"), ("winlog.event_data.Image", "winlog.user_data.Image")),
+        (
+            "Image",
+            AUDITED,
+            ("winlog.event_data.NewProcessName", "winlog.user_data.NewProcessName", "process.executable"),
+        ),
+        ("ImageLoaded", CREATED, ("winlog.event_data.ImageLoaded", "winlog.user_data.ImageLoaded")),
+        (
+            "process.command_line",
+            ANYWHERE,
+            ("process.command_line", "winlog.event_data.process.command_line", "winlog.user_data.process.command_line"),
+        ),
+    ],
+)
+def test_a_field_is_looked_for_where_such_events_have_it(field: str, where: Where, direct: tuple[str, ...]) -> None:
+    assert reading(field, where).direct == direct
+
+
+@pytest.mark.parametrize(
+    ("field", "path", "where", "sure"),
+    [
+        ("Image", "winlog.event_data.Image", CREATED, True),  # its own name
+        ("Image", "process.executable", CREATED, True),  # where every such event has it
+        ("Image", "process.executable", ANYWHERE, False),  # another log may mean something else
+        ("OriginalFileName", "file.pe.original_file_name", Where(channel=SYSMON, codes=("1", "7")), False),
+        ("Image", "winlog.event_data.Image", AUDITED, False),  # the audit has another name for it
+        ("Image", "winlog.event_data.NewProcessName", AUDITED, True),
+        ("@timestamp", "@timestamp", ANYWHERE, True),  # a path of the document
+    ],
+)
+def test_a_path_is_certain_only_where_every_event_has_the_field_there(
+    field: str, path: str, where: Where, *, sure: bool
+) -> None:
+    assert certain(field, path, where) is sure
+
+
+def test_a_system_field_is_read_only_where_the_data_holds_none() -> None:
+    found = reading("Channel", Where(channel="System", codes=("104",)))
+    assert found.direct == ("winlog.event_data.Channel", "winlog.user_data.Channel")
+    assert found.fallback == ("winlog.channel",)
+
+
+def test_names_that_differ_by_spaces_are_a_fallback() -> None:
+    assert "winlog.event_data.Threat Name" in reading("ThreatName", ANYWHERE).fallback
+    assert "winlog.event_data.ThreatName" in reading("Threat Name", ANYWHERE).fallback
+
+
+def test_what_is_put_together_names_the_paths_of_its_parts() -> None:
+    (made,) = reading("Details", Where(channel=SYSMON, codes=("13",))).built
+    assert made.paths == ("registry.data.strings", "registry.data.type")
+    assert reading("Details", Where(channel="System")).built == ()
+
+
+@pytest.mark.parametrize("path", ["log.level", "event.code", "@timestamp", "winlog.channel", "host.name"])
+def test_no_part_is_a_path_that_every_event_has(path: str) -> None:
+    """The existence of the parts narrows the search: such a path would narrow nothing."""
+    for where in (Where(channel=POWERSHELL, codes=("4103",)), Where(channel=POWERSHELL_CLASSIC, codes=("400",))):
+        for field in ("ContextInfo", "Payload", "Data", "param3", "HostApplication"):
+            assert all(path not in built.paths for built in reading(field, where).built)
+
+
+def test_what_the_modules_moved_has_the_names_that_windows_gave_it() -> None:
+    names = moved(CREATED)
+    assert {"Image", "CommandLine", "Hashes", "User", "ParentImage"} <= set(names)
+    assert {"ImageLoaded", "TargetObject", "md5", "NewProcessName"}.isdisjoint(names)
+    assert moved(Where(channel="System")) == ()

@@ -1,0 +1,165 @@
+"""Sigma's log sources → channels and event codes."""
+
+from __future__ import annotations
+
+import pytest
+
+from watcher.model import LogSource
+from watcher.settings import LogSourceMapping
+from watcher.taxonomy.logsources import (
+    POWERSHELL,
+    POWERSHELL_CLASSIC,
+    POWERSHELL_CORE,
+    SECURITY,
+    SYSMON,
+    Scope,
+    Where,
+    scope,
+)
+
+
+def of(product: str | None = "windows", category: str = "", service: str = "") -> Scope:
+    return scope(LogSource(product=product, category=tuple(category.split()), service=tuple(service.split())))
+
+
+def sysmon(*codes: str) -> Where:
+    return Where(channel=SYSMON, codes=codes)
+
+
+AUDIT = Where(channel=SECURITY, codes=("4688",), process_audit=True)
+
+
+@pytest.mark.parametrize(
+    ("category", "wheres"),
+    [
+        ("process_creation", (sysmon("1"), AUDIT)),
+        ("file_change", (sysmon("2"),)),
+        ("network_connection", (sysmon("3"),)),
+        ("sysmon_status", (sysmon("4", "16"),)),
+        ("process_termination", (sysmon("5"),)),
+        ("driver_load", (sysmon("6"),)),
+        ("image_load", (sysmon("7"),)),
+        ("create_remote_thread", (sysmon("8"),)),
+        ("raw_access_thread", (sysmon("9"),)),
+        ("process_access", (sysmon("10"),)),
+        ("file_event", (sysmon("11"),)),
+        ("registry_add", (sysmon("12"),)),
+        ("registry_delete", (sysmon("12"),)),
+        ("registry_set", (sysmon("13"),)),
+        ("registry_rename", (sysmon("14"),)),
+        ("registry_event", (sysmon("12", "13", "14"),)),
+        ("create_stream_hash", (sysmon("15"),)),
+        ("pipe_created", (sysmon("17", "18"),)),
+        ("wmi_event", (sysmon("19", "20", "21"),)),
+        ("dns_query", (sysmon("22"),)),
+        ("file_delete", (sysmon("23"),)),
+        ("clipboard_capture", (sysmon("24"),)),
+        ("process_tampering", (sysmon("25"),)),
+        ("file_delete_detected", (sysmon("26"),)),
+        ("file_block_executable", (sysmon("27"),)),
+        ("file_block_shredding", (sysmon("28"),)),
+        ("file_executable_detected", (sysmon("29"),)),
+        ("sysmon_error", (sysmon("255"),)),
+        (
+            "ps_module",
+            (Where(channel=POWERSHELL, codes=("4103",)), Where(channel=POWERSHELL_CORE, codes=("4103",))),
+        ),
+        (
+            "ps_script",
+            (Where(channel=POWERSHELL, codes=("4104",)), Where(channel=POWERSHELL_CORE, codes=("4104",))),
+        ),
+        ("ps_classic_start", (Where(channel=POWERSHELL_CLASSIC, codes=("400",)),)),
+        ("ps_classic_provider_start", (Where(channel=POWERSHELL_CLASSIC, codes=("600",)),)),
+        ("ps_classic_script", (Where(channel=POWERSHELL_CLASSIC, codes=("800",)),)),
+        ("file_creation", (sysmon("11"),)),  # another spelling
+    ],
+)
+def test_a_category_names_channel_and_codes(category: str, wheres: tuple[Where, ...]) -> None:
+    assert of(category=category) == Scope(wheres=wheres, product="windows")
+
+
+@pytest.mark.parametrize(
+    ("service", "channels"),
+    [
+        ("security", ("Security",)),
+        ("system", ("System",)),
+        ("application", ("Application",)),
+        ("sysmon", (SYSMON,)),
+        ("powershell", (POWERSHELL, POWERSHELL_CORE)),
+        ("powershell-classic", (POWERSHELL_CLASSIC,)),
+        ("windefend", ("Microsoft-Windows-Windows Defender/Operational",)),
+        ("taskscheduler", ("Microsoft-Windows-TaskScheduler/Operational",)),
+        ("dns-server", ("DNS Server",)),
+        ("bits-client", ("Microsoft-Windows-Bits-Client/Operational",)),
+        ("wmi", ("Microsoft-Windows-WMI-Activity/Operational",)),
+        ("ntlm", ("Microsoft-Windows-NTLM/Operational",)),
+        (
+            "applocker",
+            (
+                "Microsoft-Windows-AppLocker/EXE and DLL",
+                "Microsoft-Windows-AppLocker/MSI and Script",
+                "Microsoft-Windows-AppLocker/Packaged app-Deployment",
+                "Microsoft-Windows-AppLocker/Packaged app-Execution",
+            ),
+        ),
+        ("iis-configuration", ("Microsoft-IIS-Configuration/Operational",)),
+    ],
+)
+def test_a_service_names_its_channels(service: str, channels: tuple[str, ...]) -> None:
+    found = of(service=service)
+    assert found.wheres == tuple(Where(channel=channel) for channel in channels)
+    assert found.unknown == ()
+
+
+def test_a_category_within_a_service_is_narrowed_to_its_channels() -> None:
+    assert of(category="process_creation", service="sysmon").wheres == (sysmon("1"),)
+    assert of(category="process_creation", service="security").wheres == (AUDIT,)
+
+
+def test_several_categories_or_services_mean_any_of_them() -> None:
+    assert of(category="file_event file_change").wheres == (sysmon("11"), sysmon("2"))
+    assert of(service="system security").wheres == (Where(channel="System"), Where(channel="Security"))
+    listed = scope(LogSource(product="windows", service=("security, system",)))
+    assert listed.wheres == (Where(channel="Security"), Where(channel="System"))
+
+
+@pytest.mark.parametrize(
+    ("product", "category", "service", "unknown"),
+    [
+        ("windows", "file_access", "", ("file_access",)),
+        ("windows", "antivirus", "", ("antivirus",)),
+        ("windows", "", "rdp", ("rdp",)),
+        ("linux", "process_creation", "auditd", ("linux", "process_creation", "auditd")),
+        ("aws", "", "cloudtrail", ("aws", "cloudtrail")),
+    ],
+)
+def test_what_no_table_knows_narrows_nothing_and_is_named(
+    product: str, category: str, service: str, unknown: tuple[str, ...]
+) -> None:
+    found = of(product, category, service)
+    assert found.wheres == (Where(),)
+    assert found.unknown == unknown
+
+
+def test_a_known_part_beside_an_unknown_one_narrows() -> None:
+    found = of(category="file_access", service="sysmon")
+    assert found.wheres == (Where(channel=SYSMON),)
+    assert found.unknown == ("file_access",)
+
+
+def test_a_product_alone_means_every_event() -> None:
+    assert of() == Scope(wheres=(Where(),), product="windows")
+
+
+def test_settings_come_before_the_table() -> None:
+    own = (
+        LogSourceMapping(product="windows", category="process_creation", channels=("Mine",), event_codes=("7",)),
+        LogSourceMapping(product="linux", service="auditd", channels=("audit",)),
+        LogSourceMapping(service="everything"),
+    )
+    asked = LogSource(product="windows", category=("process_creation",))
+    assert scope(asked, own).wheres == (Where(channel="Mine", codes=("7",)),)
+    asked = LogSource(product="linux", service=("auditd",))
+    assert scope(asked, own) == Scope(wheres=(Where(channel="audit"),), product="linux")
+    assert scope(LogSource(service=("everything",)), own).wheres == (Where(),)
+    assert scope(LogSource(product="windows", category=("file_event",)), own).wheres == (sysmon("11"),)

@@ -1,0 +1,59 @@
+"""What a mapping puts beside `_source`: copies of fields, computed fields, and indices that keep no `_source`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from watcher.cluster.faults import accepted
+from watcher.cluster.wire import Wire, part
+
+_COMPUTED = ("runtime", "derived")  # as Elasticsearch and OpenSearch call it
+_ASKED = ("_source", *_COMPUTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What the mapping of one index puts beside `_source`."""
+
+    copied: frozenset[str] = frozenset()  # paths that other fields are copied to
+    computed: frozenset[str] = frozenset()  # paths whose values are computed when they are asked for
+    whole: bool = True  # `_source` is kept, and nothing is left out of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Besides:
+    """The same of every index of a pattern."""
+
+    of: Mapping[str, Beside] = field(default_factory=dict)
+
+    def __getitem__(self, index: str) -> Beside:
+        return self.of.get(index, Beside())
+
+
+def read_besides(wire: Wire, pattern: str) -> Besides:
+    """Read what the indices of a pattern put beside `_source`."""
+    wanted = ",".join((*(f"*.mappings.{name}" for name in _ASKED), "**.copy_to"))
+    params = {"ignore_unavailable": "true", "allow_no_indices": "true", "filter_path": wanted}
+    answer = wire.request("GET", f"/{part(pattern)}/_mapping", params=params)
+    body = accepted(answer, f"reading the mapping of `{pattern}`").body
+    return Besides(of={index: _beside(about.get("mappings") or {}) for index, about in body.items()})
+
+
+def _beside(mapping: Mapping[str, Any]) -> Beside:
+    kept = mapping.get("_source") or {}
+    return Beside(
+        copied=frozenset(_copied(mapping)),
+        computed=frozenset(path for name in _COMPUTED for path in mapping.get(name) or {}),
+        whole=str(kept.get("enabled", True)).lower() != "false"
+        and not kept.get("includes")
+        and not kept.get("excludes"),
+    )
+
+
+def _copied(node: Mapping[str, Any]) -> Iterator[str]:
+    for field_ in (node.get("properties") or {}).values():
+        to = field_.get("copy_to") or ()
+        yield from (to,) if isinstance(to, str) else to
+        yield from _copied(field_)

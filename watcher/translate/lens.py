@@ -1,0 +1,54 @@
+"""An event as its mapping shows it: constants and aliases stand in no `_source`, and yet rules ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from watcher.match.event import EventView, values_at
+from watcher.model import Event, Found
+from watcher.ports import FieldType, IndexFacts
+from watcher.settings import Source
+
+
+@dataclass(frozen=True, slots=True)
+class _Added:
+    """What one index adds to its events."""
+
+    constants: dict[str, str] = field(default_factory=dict)  # path → value
+    aliases: dict[str, str] = field(default_factory=dict)  # path → the path that it points to
+
+    def to(self, event: Event) -> Event:
+        """Put constants and aliases where an event itself holds nothing."""
+        missing = {path: value for path, value in self.constants.items() if not values_at(event, path)}
+        whole = {**event, **missing}
+        for path, target in self.aliases.items():
+            values = list(values_at(whole, target))
+            if values and not values_at(event, path):
+                whole[path] = values
+        return whole
+
+
+class Lens:
+    """Looks at the events that a search of one source returned."""
+
+    __slots__ = ("_added", "_fields")
+
+    def __init__(self, source: Source, facts: IndexFacts) -> None:
+        self._fields: Mapping[str, tuple[str, ...]] = source.fields
+        self._added: dict[str, _Added] = {}
+        for path, types in facts.fields.items():
+            for one in types:
+                self._note(path, one, one.indices or facts.indices)
+
+    def _note(self, path: str, one: FieldType, indices: tuple[str, ...]) -> None:
+        for index in indices:
+            if one.value is not None:
+                self._added.setdefault(index, _Added()).constants[path] = one.value
+            if one.path is not None:
+                self._added.setdefault(index, _Added()).aliases[path] = one.path
+
+    def view(self, found: Found) -> EventView:
+        """Look at an event with the field mappings of settings and what its index adds."""
+        added = self._added.get(found.index)
+        return EventView(found.event if added is None else added.to(found.event), self._fields)

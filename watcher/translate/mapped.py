@@ -1,0 +1,74 @@
+"""A path of the events, over all the ways in which the indices of a pattern map it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from watcher.model import Query, Test
+from watcher.ports import FieldType, IndexFacts
+from watcher.translate.bounds import EVERYTHING, NEVER, Bounds, all_of, at_least, either
+from watcher.translate.clause import clause
+from watcher.translate.typed import Typed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mapped:
+    """A path of the events and how the indices of a pattern map it; each clause is built once."""
+
+    path: str
+    facts: IndexFacts
+    elsewhere: Query = field(default_factory=lambda: EVERYTHING)  # where OpenSearch may hide a value of this path
+    _built: dict[Test | None, Bounds] = field(default_factory=dict, repr=False)
+
+    @property
+    def types(self) -> tuple[FieldType, ...]:
+        """Give the ways in which the path is mapped, none where no index has it."""
+        return self.facts.fields.get(self.path, ())
+
+    @property
+    def is_possible(self) -> bool:
+        """Tell whether any event can hold a value at the path."""
+        return bool(self.types or self.facts.unindexed)
+
+    @property
+    def described(self) -> str:
+        """Name the types, with the limit above which values are not indexed."""
+        if not self.types:
+            return "unindexed" if self.facts.unindexed else "unmapped"
+        return ", ".join(
+            f"{one.type}{f' (ignore_above {one.ignore_above})' if one.ignore_above else ''}" for one in self.types
+        )
+
+    def test(self, test: Test) -> Bounds:
+        """Build the clause of a test on the values at the path."""
+        found = self._built.get(test)
+        if found is None:
+            found = self._built[test] = self._over_types(lambda typed: clause(typed, test))
+        return found
+
+    def exists(self) -> Bounds:
+        """Build the clause that says the path holds a value."""
+        found = self._built.get(None)
+        if found is None:
+            found = self._built[None] = self._over_types(Typed.exists)
+        return found
+
+    def _over_types(self, build: Callable[[Typed], Bounds]) -> Bounds:
+        if not self.is_possible:
+            return NEVER
+        parts = [self._guarded(one, build(Typed(self.path, one, self.facts, self.elsewhere))) for one in self.types]
+        everywhere = any(not one.indices for one in self.types)
+        if self.facts.unindexed and not everywhere:  # there the value may stand in `_source` alone
+            mapped = {name for one in self.types for name in one.indices}
+            blind = [name for name in self.facts.unindexed if name not in mapped]
+            if blind:
+                parts.append(at_least({"terms": {"_index": blind}}))
+        return either(parts)
+
+    def _guarded(self, one: FieldType, bounds: Bounds) -> Bounds:
+        """Keep a clause to the indices that map the path so: elsewhere it would be an error or a lie."""
+        if not one.indices or (len(self.types) == 1 and not self.facts.unindexed):
+            return bounds
+        guard: Query = {"terms": {"_index": list(one.indices)}}
+        return Bounds(all_of((guard, bounds.upper)), all_of((guard, bounds.lower)))

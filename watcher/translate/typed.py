@@ -1,0 +1,103 @@
+"""A path in the indices that map it in one way: what its index knows of a value, and what it hides."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from watcher.model import Number, Query, Regex, Test, Text, Wildcard
+from watcher.ports import FieldType, IndexFacts
+from watcher.translate import pattern
+from watcher.translate.bounds import EVERYTHING, NOTHING, UNKNOWN, Bounds, all_of, any_of, at_least, none_of
+
+KEYWORDS = ("keyword", "wildcard", "constant_keyword")
+TEXTS = ("text", "match_only_text")
+WHOLE = ("long", "integer", "short", "byte", "unsigned_long")
+NUMBERS = (*WHOLE, "double", "float", "half_float", "scaled_float")
+DATES = ("date", "date_nanos")
+
+_LONGEST_TOKEN = 255  # the standard analyzer cuts longer ones
+_KNOWN_ANALYZERS = (None, "standard", "winlogbeat_powershell_script_analyzer")
+_SHORTEST_RUN = 3
+_MOST_RUNS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A path in the indices that map it in one way."""
+
+    path: str
+    type: FieldType
+    facts: IndexFacts
+    elsewhere: Query = field(default_factory=lambda: EVERYTHING)  # where OpenSearch may hide a value of this path
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether the index holds each value as it stands in `_source`, and no other."""
+        return not self.type.adds and self.type.normalizer is None
+
+    def exists(self) -> Bounds:
+        """Build the clause that says there is a value."""
+        if not self.type.searchable or self.type.computed:
+            return UNKNOWN
+        there: Query = {"exists": {"field": self.path}}
+        if self.type.type != "keyword" or not self.is_plain:
+            return at_least(self.or_hidden(there))
+        # an empty text is in the index, and no value to Sigma
+        return Bounds(self.or_hidden(there), all_of((there, none_of({"term": {self.path: ""}}))))
+
+    def or_hidden(self, query: Query, test: Test | None = None) -> Query:
+        """Widen a clause by the events whose value is not in the index: too long for it, or malformed."""
+        if query == EVERYTHING or not self._hides(test):
+            return query
+        if self.facts.server.engine == "elasticsearch":
+            return any_of((query, {"term": {"_ignored": self.type.path or self.path}}))
+        # OpenSearch does not tell, and an array may hold a short value beside the long one
+        text = f"{self.path}.text"
+        analyzed = self.facts.fields.get(text, ())
+        if test is not None and len(analyzed) == 1 and analyzed[0].type in TEXTS and not analyzed[0].indices:
+            return any_of((query, by_tokens(Typed(text, analyzed[0], self.facts), test)))
+        return any_of((query, self.elsewhere))
+
+    def _hides(self, test: Test | None) -> bool:
+        """Tell whether a value that passes the test may be missing in the index."""
+        if self.type.ignore_malformed:
+            return True
+        limit = self.type.ignore_above
+        return limit is not None and (test is None or longest(test) > limit)
+
+
+def longest(test: Test) -> float:
+    """Give the length of the longest value that a test can accept, as Java counts it."""
+    if isinstance(test, Number):
+        return len(str(test.value))
+    if isinstance(test, Text) and Wildcard.ANY not in test.parts:
+        return sum(
+            len(part.encode("utf-16-le", "surrogatepass")) // 2 if isinstance(part, str) else 2 for part in test.parts
+        )
+    return math.inf
+
+
+def by_tokens(typed: Typed, test: Test) -> Query:
+    """Ask a text for the tokens that every matching value has, whatever its length."""
+    there: Query = {"exists": {"field": typed.path}}
+    if not typed.type.searchable or typed.type.computed:
+        return EVERYTHING
+    if typed.type.analyzer not in _KNOWN_ANALYZERS:
+        return there
+    found: tuple[str, ...] = ()
+    if isinstance(test, Text):
+        found = pattern.runs(test)
+    elif isinstance(test, Regex) and "i" not in test.flags:
+        found = tuple(run for one in pattern.factors(test) for run in pattern.runs(Text((one,))))
+    wanted = [run for run in found if _SHORTEST_RUN <= len(run) < _LONGEST_TOKEN][:_MOST_RUNS]
+    if not wanted:
+        return there
+    tokens = all_of({"wildcard": {typed.path: {"value": f"*{run}*", "case_insensitive": True}}} for run in wanted)
+    # a token as long as the analyzer allows may be a piece of a longer one, cut inside what is looked for
+    return any_of((tokens, {"regexp": {typed.path: {"value": f".{{{_LONGEST_TOKEN}}}"}}}))
+
+
+def lessened(typed: Typed, bounds: Bounds) -> Bounds:
+    """Take back what is surely meant, where the index holds what `_source` does not."""
+    return bounds if typed.is_plain else Bounds(bounds.upper, NOTHING)
