@@ -61,7 +61,7 @@ LOG_SOURCES = (
     LogSource(product="windows"),
 )
 # letters that fold in unlike ways, dashes, what patterns and expressions write specially, and what is not in the BMP
-LETTERS = "aAbBkKsSiI01 .-–/\\*?()|éÉßẞKİıſςσΣǅ日😀\n"
+LETTERS = "aAbBkKsSiI01 .-/\\*?()|éÉßẞǅ日😀\n\N{EN DASH}\N{KELVIN SIGN}\u0130\u0131\u017fς\u03c3Σ"
 
 words = st.text(alphabet=LETTERS, min_size=1, max_size=4)
 plain = st.sampled_from(
@@ -135,7 +135,7 @@ def events(draw: st.DrawFn) -> Mapping[str, Any]:
 
 def _place(draw: st.DrawFn, field: str, moved: str | None, document: Mapping[str, Any]) -> str | None:
     if field == "Mine":
-        return "own.value"
+        return draw(st.sampled_from(["own.value", "own.target"]))
     if moved is not None:
         return None if values_at(document, moved) else moved
     if "." in field:

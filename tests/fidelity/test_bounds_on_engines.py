@@ -10,15 +10,31 @@ from typing import Any
 
 import pytest
 import worlds
-from drawn import SOURCE, Drawn, drawn
+from drawn import FIELDS, LOG_SOURCES, SOURCE, Drawn, drawn, put, rule
 from engines import Running
 from hypothesis import HealthCheck, Phase, given, settings
 from indices import Indices, connected, indices
 
 from watcher.cluster.connect import Connection
-from watcher.model import Found, Query, Rule
+from watcher.match.predicate import Predicate
+from watcher.model import All, Exists, Found, Item, Query, Rule
 from watcher.translate.lens import Lens
 from watcher.translate.plan import Translator, paths_of, predicate
+from watcher.translate.routes import UNNAMED
+
+EVERY_FIELD = tuple(
+    rule(All(tuple(Item(field=name, tests=(Exists(True),)) for name in FIELDS)), source) for source in LOG_SOURCES
+)
+PATHS = paths_of(EVERY_FIELD, SOURCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A world, and how rules are translated there."""
+
+    world: worlds.World
+    translator: Translator
+    lens: Lens
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +44,21 @@ class Bench:
     admin: Indices
     connection: Connection
     worlds: tuple[worlds.World, ...]
+    stages: list[Stage]
+    refused: set[str]  # what the engine said of documents that it did not take
+
+    def prepare(self) -> None:
+        """Map every path that the events of these tests may hold, and read the mapping."""
+        whole: dict[str, Any] = {}
+        for path in PATHS:
+            if path.endswith((".keyword", ".text")) or path == "own.alias" or path in UNNAMED[2:] or "data.process" in path:
+                continue
+            put(whole, path, "true", 0)
+        filled = self.fill("first", [whole] * 10)
+        assert {name: len(found) for name, found in filled.items()} == dict.fromkeys(filled, 10), self.refused
+        for world in self.worlds:
+            facts = self.connection.events().facts(world.pattern, PATHS)
+            self.stages.append(Stage(world, Translator(SOURCE, facts), Lens(SOURCE, facts)))
 
     def fill(self, batch: str, events: Sequence[Mapping[str, Any]]) -> dict[str, list[Found]]:
         """Write the events into every world; what an engine refuses is no part of that world."""
@@ -43,6 +74,8 @@ class Bench:
         for (name, one), told in zip(written, answer.body["items"], strict=True):
             if told["create"]["status"] == 201:
                 found[name].append(one)
+            else:
+                self.refused.add(json.dumps(told["create"]["error"]))
         return found
 
     def ask(self, batch: str, asked: Sequence[tuple[str, Query]]) -> list[set[str]]:
@@ -67,7 +100,9 @@ def bench(engine: Running) -> Iterator[Bench]:
         for world in has:
             for index, mapping in zip(world.indices, world.mappings, strict=True):
                 admin.make(index, mapping, **world.settings)
-        yield Bench(admin, connection, has)
+        made = Bench(admin, connection, has, [], set())
+        made.prepare()
+        yield made
 
 
 def told(world: worlds.World, rule: Rule, query: Query, found: Found) -> str:
@@ -82,28 +117,27 @@ def hold_together(bench: Bench, case: Drawn) -> None:
     written = bench.fill(batch, case.events)
     asked: list[tuple[str, Query]] = []
     seen: list[tuple[worlds.World, Rule, set[str]]] = []
-    for world in bench.worlds:
-        facts = bench.connection.events().facts(world.pattern, paths_of(case.rules, SOURCE))
-        translator, lens = Translator(SOURCE, facts), Lens(SOURCE, facts)
-        views = {one.id: lens.view(one) for one in written[world.name]}
-        for rule in case.rules:
-            holds, bounds = predicate(rule, SOURCE), translator.bounds(rule)
-            seen.append((world, rule, {id_ for id_, view in views.items() if holds(view)}))
-            asked += [(world.pattern, bounds.upper), (world.pattern, bounds.lower)]
+    compiled: list[tuple[Rule, Predicate]] = [(one, predicate(one, SOURCE)) for one in case.rules]
+    for stage in bench.stages:
+        views = {one.id: stage.lens.view(one) for one in written[stage.world.name]}
+        for one, holds in compiled:
+            bounds = stage.translator.bounds(one)
+            seen.append((stage.world, one, {number for number, view in views.items() if holds(view)}))
+            asked += [(stage.world.pattern, bounds.upper), (stage.world.pattern, bounds.lower)]
     answers = iter(bench.ask(batch, asked))
     queries = iter(asked)
-    for world, rule, meant in seen:
+    for world, one, meant in seen:
         upper, lower = next(answers), next(answers)
         (_, above), (_, below) = next(queries), next(queries)
-        by_id = {one.id: one for one in written[world.name]}
+        events = {found.id: found for found in written[world.name]}
         for lost in meant - upper:
-            pytest.fail(f"the query loses: {told(world, rule, above, by_id[lost])}")
+            pytest.fail(f"the query loses: {told(world, one, above, events[lost])}")
         for taken in lower - meant:
-            pytest.fail(f"surely meant, and not: {told(world, rule, below, by_id[taken])}")
+            pytest.fail(f"surely meant, and not: {told(world, one, below, events[taken])}")
 
 
 FEW = settings(
-    max_examples=5,
+    max_examples=20,
     deadline=None,
     database=None,
     derandomize=True,
@@ -119,7 +153,7 @@ def test_the_query_returns_at_least_what_the_predicate_confirms(bench: Bench, ca
 
 
 @pytest.mark.slow
-@settings(FEW, max_examples=1000, derandomize=False)
+@settings(FEW, max_examples=500, derandomize=False)
 @given(case=drawn)
-def test_the_same_a_thousand_times(bench: Bench, case: Drawn) -> None:
+def test_the_same_five_hundred_times(bench: Bench, case: Drawn) -> None:
     hold_together(bench, case)

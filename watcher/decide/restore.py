@@ -62,7 +62,8 @@ def _rule(document: Mapping[str, Any]) -> Rule:
     )
     if rules:
         # without an id of its own it has one by its place in a file, which its text alone does not tell
-        return replace(rules[0], id=str(about["id"]))
+        # where a stored text holds several documents, the rule is the last of them
+        return replace(rules[-1], id=str(about["id"]))
     return Rule(
         id=str(about["id"]),
         title=str(about["name"]),
