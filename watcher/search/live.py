@@ -88,7 +88,7 @@ def _about(rule: Rule, sampled: _Sampled, translator: Translator) -> Iterator[Fi
             code="inert",
             severity=Severity.WARNING,
             place=place,
-            message=f"the rule can never fire here: no index has {_listed(absent)}, "
+            message=f"the rule cannot fire as things stand: no index has {_listed(absent)}, "
             f"nor has any of {len(sampled.views)} events of its log source",
             fix="map the field under `fields` of the source in settings, or disable the rule",
         )
