@@ -16,9 +16,10 @@ def messages(house: House) -> tuple[int, int, int]:
     return len(house.documents("alerts")), len(house.smtp.messages), len(house.slack.requests)
 
 
-def test_ten_processes_over_the_same_window_tell_one_alert_once(house: House) -> None:
+def test_process_after_process_over_the_same_window_tell_one_alert_once(house: House) -> None:
     house.feed([ATTACK])
-    for number in range(10):
+    # ten on the one, fewer on the other: the ledger is the same, a process costs a second and more
+    for number in range(10 if house.admin.server.engine == "opensearch" else 4):
         if number % 3 == 2:  # some begin as on the first day
             house.admin.wire.request("DELETE", f"/{house.prefix}-state")
         house.once()

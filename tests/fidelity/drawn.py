@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -46,39 +47,81 @@ FIELDS = (
     *("LogonType", "EventID", "Data", "ThreatName", "Threat Name", "Channel", "SourceIp", "DestinationPort"),
     *("ProcessId", "ScriptBlockText", "Custom", "Other", "Mine", "process.command_line", "param1", "Level"),
 )
-KINDS = (
-    *((SYSMON, "1"), (SYSMON, "3"), (SYSMON, "13"), (SECURITY, "4688"), (SECURITY, "4624"), (POWERSHELL, "4104")),
-    *((POWERSHELL_CLASSIC, "400"), ("System", "104"), ("Own/Log", "7"), ("", "")),
-)
-LOG_SOURCES = (
-    LogSource(product="windows", category=("process_creation",)),
-    LogSource(product="windows", category=("registry_set",)),
-    LogSource(product="windows", category=("network_connection",)),
-    LogSource(product="windows", service=("security",)),
-    LogSource(product="windows", category=("ps_script",)),
-    LogSource(product="windows", service=("powershell-classic", "system")),
-    LogSource(product="windows", category=("own",)),
-    LogSource(product="windows"),
-)
+PROCESS = LogSource(product="windows", category=("process_creation",))
+SECURITY_LOG = LogSource(product="windows", service=("security",))
+CLASSIC = LogSource(product="windows", service=("powershell-classic", "system"))
+ANYTHING = LogSource(product="windows")
+KINDS = {
+    (SYSMON, "1"): PROCESS,
+    (SYSMON, "3"): LogSource(product="windows", category=("network_connection",)),
+    (SYSMON, "13"): LogSource(product="windows", category=("registry_set",)),
+    (SECURITY, "4688"): PROCESS,
+    (SECURITY, "4624"): SECURITY_LOG,
+    (POWERSHELL, "4104"): LogSource(product="windows", category=("ps_script",)),
+    (POWERSHELL_CLASSIC, "400"): CLASSIC,
+    ("System", "104"): CLASSIC,
+    ("Own/Log", "7"): LogSource(product="windows", category=("own",)),
+    ("", ""): ANYTHING,
+}
+LOG_SOURCES = tuple(dict.fromkeys((*KINDS.values(), ANYTHING)))
 # letters that fold in unlike ways, dashes, what patterns and expressions write specially, and what is not in the BMP
 LETTERS = "aAbBkKsSiI01 .-/\\*?()|éÉßẞǅ日😀\n\N{EN DASH}\N{KELVIN SIGN}\u0130\u0131\u017fς\u03c3Σ"
 
-words = st.text(alphabet=LETTERS, min_size=1, max_size=4)
-plain = st.sampled_from(
-    ["a", "A", "1", "01", "5", "1.5", "0x10", "true", "-", "10.0.0.1", "::1", "::ffff:10.0.0.1", "powershell"]
-)
-texts = st.one_of(
-    words,
-    plain,
-    st.builds("".join, st.lists(words, min_size=2, max_size=3)),
-    st.builds(lambda word, times: word * times, words, st.integers(LIMIT - 2, LIMIT + 2)),
-    st.builds(lambda left, right: f"{left}{'x' * 2 * LIMIT}{right}", words, words),
-    st.sampled_from(["2026-03-01T12:00:00Z", "x" * 254 + "abc" + "x" * 9, "HASH=abc,IMPHASH=def"]),
-)
+PLAIN = ("a", "A", "1", "01", "5", "1.5", "0x10", "true", "-", "10.0.0.1", "::1", "::ffff:10.0.0.1", "powershell")
+LOOKALIKES = str.maketrans({"k": "\N{KELVIN SIGN}", "s": "\u017f", "i": "\u0130", "I": "\u0131", "\u03c3": "ς"})
+
 # whole numbers written as fractions (`5.0`) are left out: what an engine keeps of them is not what Python reads
 numbers = st.one_of(st.integers(-2, 12), st.sampled_from([1.5, -2.25, 0.5, 2**53 + 1, 2**63 - 1, 49152]))
-scalars = st.one_of(texts, texts, texts, numbers, st.booleans(), st.none(), st.just(""))
-values = st.one_of(scalars, scalars, st.lists(scalars, max_size=3))
+
+
+def spelt(word: str) -> tuple[str, ...]:
+    """Write a word in all the ways that may, or may not, be the same."""
+    return tuple(dict.fromkeys((word, word.lower(), word.upper(), word.swapcase(), word.translate(LOOKALIKES))))
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """What the rules and the events of one case are about."""
+
+    fields: tuple[str, ...]
+    kinds: tuple[tuple[str, str], ...]
+    words: tuple[str, ...]
+
+    def word(self) -> st.SearchStrategy[str]:
+        """Draw one of the words."""
+        return st.sampled_from(self.words)
+
+    def text(self) -> st.SearchStrategy[str]:
+        """Draw a text made of the words, often longer than what an index keeps."""
+        word = self.word()
+        return st.one_of(
+            word,
+            word,
+            st.builds("".join, st.lists(word, min_size=2, max_size=3)),
+            st.builds(lambda one, times: one * times, word, st.integers(LIMIT - 2, LIMIT + 2)),
+            st.builds(lambda left, right: f"{left}{'x' * 2 * LIMIT}{right}", word, word),
+            st.builds(lambda one: f"{'x' * 254}{one}{'x' * 9}", word),
+            st.sampled_from(["2026-03-01T12:00:00Z", "HASH=abc,IMPHASH=def"]),
+        )
+
+    def value(self) -> st.SearchStrategy[Any]:
+        """Draw what an event may hold at a path."""
+        text = self.text()
+        scalar = st.one_of(text, text, text, text, numbers, st.sampled_from([True, False, None, ""]))
+        return st.one_of(scalar, scalar, st.lists(scalar, max_size=3))
+
+
+@st.composite
+def matters(draw: st.DrawFn) -> Matter:
+    """Draw what a case is about."""
+    some = draw(
+        st.lists(st.one_of(st.text(LETTERS, min_size=1, max_size=3), st.sampled_from(PLAIN)), min_size=2, max_size=4)
+    )
+    return Matter(
+        fields=tuple(draw(st.lists(st.sampled_from(FIELDS), min_size=2, max_size=4, unique=True))),
+        kinds=tuple(draw(st.lists(st.sampled_from(list(KINDS)), min_size=1, max_size=3, unique=True))),
+        words=tuple(dict.fromkeys(way for word in some for way in spelt(word))),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +152,9 @@ def moved_to(field: str, channel: str, code: str) -> str | None:
 
 
 @st.composite
-def events(draw: st.DrawFn) -> Mapping[str, Any]:
+def events(draw: st.DrawFn, matter: Matter) -> Mapping[str, Any]:
     """Draw an event, raw or as the modules leave it."""
-    channel, code = draw(st.sampled_from(KINDS))
+    channel, code = draw(st.sampled_from(matter.kinds))
     spelling = draw(st.integers(0, 3))
     document: dict[str, Any] = {}
     if channel:
@@ -122,8 +165,8 @@ def events(draw: st.DrawFn) -> Mapping[str, Any]:
         if kept in ("both", "winlog", "apart"):
             put(document, "winlog.event_id", "1" if kept == "apart" else code, spelling)
     modules = draw(st.booleans())
-    for field in draw(st.lists(st.sampled_from(FIELDS), min_size=1, max_size=4, unique=True)):
-        value = draw(values)
+    for field in draw(st.lists(st.sampled_from(matter.fields), min_size=1, unique=True)):
+        value = draw(matter.value())
         path = _place(draw, field, moved_to(field, channel, code) if modules else None, document)
         if path is None:
             continue
@@ -158,53 +201,64 @@ def _joined(parts: Sequence[str | Wildcard]) -> tuple[str | Wildcard, ...]:
     return tuple(joined)
 
 
-pieces = st.one_of(words, plain, st.sampled_from(list(Wildcard)), st.just(Wildcard.ANY))
-patterns = st.one_of(
-    st.lists(pieces, min_size=1, max_size=4),
-    st.builds(lambda word: [Wildcard.ANY, word, Wildcard.ANY], st.one_of(words, plain)),
-    st.builds(lambda word: [Wildcard.ANY, word], words),
-    st.builds(lambda word: [word, Wildcard.ANY], words),
-    st.builds(lambda text: [text], texts),
-).map(_joined)
 regexes = st.sampled_from(
     [
         *("a", "^a", "(?:a|b)+", "ab?k", "[a-c]{2}", "k.*s", r"\d+", "(?s)a.b", "powershell", "x{3,}abc", "^$", "."),
         *("(ab)+c", "a(?=b)", "(?i:a)b", r"\\", r"\.", "abc|def", "İ", "s$", "HASH=[a-z]+,", r"a\nb", "(a)|b"),
     ]
 )
-tests = st.one_of(
-    st.builds(Text, patterns, st.booleans()),
-    st.builds(Text, patterns),
-    st.builds(Text, patterns),
-    st.builds(Number, numbers),
-    st.just(Empty()),
-    st.builds(Exists, st.booleans()),
-    st.builds(Regex, regexes, st.sampled_from(["", "", "i", "m", "s", "im"])),
-    st.builds(Cidr, st.sampled_from(["10.0.0.0/8", "0.0.0.0/0", "::/0", "::1/128"]).map(ip_network)),
-    st.builds(Compare, st.sampled_from(["lt", "lte", "gt", "gte"]), st.one_of(numbers, st.just(1e30))),
-    st.builds(FieldRef, st.sampled_from(FIELDS), st.sampled_from(["equals", "contains", "startswith", "endswith"])),
-    st.builds(TimePart, st.sampled_from(["hour", "year"]), st.sampled_from([12, 2026])),
-)
 
 
-def _item(field: str | None, asked: list[Test], every: bool) -> Item:  # noqa: FBT001 - as hypothesis hands it over
+def patterns(matter: Matter) -> st.SearchStrategy[tuple[str | Wildcard, ...]]:
+    """Draw the parts of a text."""
+    word, any_run = matter.word(), Wildcard.ANY
+    return st.one_of(
+        st.lists(st.one_of(word, word, st.sampled_from(list(Wildcard))), min_size=1, max_size=4),
+        word.map(lambda one: [any_run, one, any_run]),
+        word.map(lambda one: [any_run, one]),
+        word.map(lambda one: [one, any_run]),
+        matter.text().map(lambda one: [one]),
+    ).map(_joined)
+
+
+def tests(matter: Matter) -> st.SearchStrategy[Test]:
+    """Draw a test of any kind; half of them are texts, as in real rules."""
+    parts = patterns(matter)
+    text = st.builds(Text, parts, st.sampled_from([False, False, True]))
+    other: list[st.SearchStrategy[Test]] = [
+        st.builds(Number, numbers),
+        st.just(Empty()),
+        st.builds(Exists, st.booleans()),
+        st.builds(Regex, st.one_of(regexes, matter.word().map(re.escape)), st.sampled_from(["", "", "i", "m", "s"])),
+        st.builds(Cidr, st.sampled_from(["10.0.0.0/8", "0.0.0.0/0", "::/0", "::1/128"]).map(ip_network)),
+        st.builds(Compare, st.sampled_from(["lt", "lte", "gt", "gte"]), st.one_of(numbers, st.just(1e30))),
+        st.builds(
+            FieldRef, st.sampled_from(matter.fields), st.sampled_from(["equals", "contains", "startswith", "endswith"])
+        ),
+        st.builds(TimePart, st.sampled_from(["hour", "year"]), st.sampled_from([12, 2026])),
+    ]
+    return st.one_of(text, st.one_of(other))
+
+
+def _item(field: str | None, asked: Sequence[Test], every: bool) -> Item:  # noqa: FBT001 - as hypothesis hands it over
     if field is None:
         asked = [test for test in asked if isinstance(test, Text | Number)] or [Text(("a",))]
     return Item(field=field, tests=tuple(asked), every=every)
 
 
-items = st.builds(
-    _item, st.sampled_from((*FIELDS, *FIELDS, None)), st.lists(tests, min_size=1, max_size=3), st.booleans()
-)
-nodes: st.SearchStrategy[Node] = st.recursive(
-    items,
-    lambda inner: st.one_of(
-        st.builds(Not, inner),
-        st.builds(lambda of: All(tuple(of)), st.lists(inner, min_size=1, max_size=3)),
-        st.builds(lambda of: AnyOf(tuple(of)), st.lists(inner, min_size=1, max_size=3)),
-    ),
-    max_leaves=5,
-)
+def nodes(matter: Matter) -> st.SearchStrategy[Node]:
+    """Draw a condition tree."""
+    fields = st.sampled_from((*matter.fields, *matter.fields, None))
+    item = st.builds(_item, fields, st.lists(tests(matter), min_size=1, max_size=2), st.booleans())
+    return st.recursive(
+        st.one_of(item, item, st.builds(Not, item)),
+        lambda inner: st.one_of(
+            st.builds(Not, inner),
+            st.builds(lambda of: All(tuple(of)), st.lists(inner, min_size=2, max_size=3)),
+            st.builds(lambda of: AnyOf(tuple(of)), st.lists(inner, min_size=2, max_size=3)),
+        ),
+        max_leaves=4,
+    )
 
 
 def rule(node: Node, source: LogSource, name: str = "drawn") -> Rule:
@@ -222,9 +276,12 @@ def rule(node: Node, source: LogSource, name: str = "drawn") -> Rule:
     )
 
 
-rules = st.builds(rule, nodes, st.sampled_from(LOG_SOURCES))
-drawn = st.builds(
-    lambda some, others: Drawn(tuple(some), tuple(others)),
-    st.lists(rules, min_size=8, max_size=12),
-    st.lists(events(), min_size=20, max_size=30),
-)
+@st.composite
+def cases(draw: st.DrawFn) -> Drawn:
+    """Draw rules and events that have to do with each other."""
+    matter = draw(matters())
+    log_source = st.sampled_from((*(KINDS[kind] for kind in matter.kinds), ANYTHING))
+    return Drawn(
+        rules=tuple(draw(st.lists(st.builds(rule, nodes(matter), log_source), min_size=10, max_size=12))),
+        events=tuple(draw(st.lists(events(matter), min_size=20, max_size=25))),
+    )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import worlds
-from drawn import FIELDS, LOG_SOURCES, SOURCE, Drawn, drawn, put, rule
+from drawn import FIELDS, LOG_SOURCES, SOURCE, Drawn, cases, put, rule
 from engines import Running
 from hypothesis import HealthCheck, Phase, given, settings
 from indices import Indices, connected, indices
@@ -51,7 +51,12 @@ class Bench:
         """Map every path that the events of these tests may hold, and read the mapping."""
         whole: dict[str, Any] = {}
         for path in PATHS:
-            if path.endswith((".keyword", ".text")) or path == "own.alias" or path in UNNAMED[2:] or "data.process" in path:
+            if (
+                path.endswith((".keyword", ".text"))
+                or path == "own.alias"
+                or path in UNNAMED[2:]
+                or "data.process" in path
+            ):
                 continue
             put(whole, path, "true", 0)
         filled = self.fill("first", [whole] * 10)
@@ -107,7 +112,7 @@ def bench(engine: Running) -> Iterator[Bench]:
 
 def told(world: worlds.World, rule: Rule, query: Query, found: Found) -> str:
     """Tell everything about a disagreement."""
-    dumped = json.dumps({"query": query, "event": found.event}, ensure_ascii=False, default=str)
+    dumped = json.dumps({"event": found.event, "query": query}, ensure_ascii=False, default=str)
     return f"{world.name} ({found.index}): {rule.logsource}: {rule.node}\n{dumped}"
 
 
@@ -147,13 +152,13 @@ FEW = settings(
 
 
 @FEW
-@given(case=drawn)
+@given(case=cases())
 def test_the_query_returns_at_least_what_the_predicate_confirms(bench: Bench, case: Drawn) -> None:
     hold_together(bench, case)
 
 
 @pytest.mark.slow
 @settings(FEW, max_examples=500, derandomize=False)
-@given(case=drawn)
+@given(case=cases())
 def test_the_same_five_hundred_times(bench: Bench, case: Drawn) -> None:
     hold_together(bench, case)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from watcher.model import Query, Test
 from watcher.ports import FieldType, IndexFacts
 from watcher.translate.bounds import EVERYTHING, NEVER, Bounds, all_of, at_least, either
 from watcher.translate.clause import clause
 from watcher.translate.typed import Typed
+
+
+@lru_cache(maxsize=256)
+def _anything_in(indices: tuple[str, ...]) -> Bounds:
+    """Build the clause for every event of some indices: one object, so that it stands in a query once."""
+    return at_least({"terms": {"_index": list(indices)}})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,9 +68,9 @@ class Mapped:
         everywhere = any(not one.indices for one in self.types)
         if self.facts.unindexed and not everywhere:  # there the value may stand in `_source` alone
             mapped = {name for one in self.types for name in one.indices}
-            blind = [name for name in self.facts.unindexed if name not in mapped]
+            blind = tuple(name for name in self.facts.unindexed if name not in mapped)
             if blind:
-                parts.append(at_least({"terms": {"_index": blind}}))
+                parts.append(_anything_in(blind))
         return either(parts)
 
     def _guarded(self, one: FieldType, bounds: Bounds) -> Bounds:
