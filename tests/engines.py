@@ -25,10 +25,16 @@ watcher_sidecar_writer:
   indices:
     - names: ["watcher-*"]
       privileges: [read, index, create_index, maintenance, view_index_metadata]
+watcher_sidecar_keeper:
+  cluster: [monitor]
+  indices:
+    - names: ["watcher-*"]
+      privileges: [read, index, create_index, maintenance, view_index_metadata]
 """
 
 ADMIN = User(name="admin", password="admin-password", roles=("superuser",))
 WATCHER = User(name="watcher", password="watcher-password", roles=("watcher_sidecar_reader", "watcher_sidecar_writer"))
+KEEPER = User(name="keeper", password="keeper-password", roles=("watcher_sidecar_reader", "watcher_sidecar_keeper"))
 READER = User(name="reader", password="reader-password", roles=("watcher_sidecar_reader",))
 
 # The quick compiler alone: half the work at the start of a Java that lives for a minute.
@@ -73,7 +79,7 @@ def opensearch() -> Iterator[Running]:
 def elasticsearch(folder: Path) -> Iterator[Running]:
     """Run an Elasticsearch over TLS that lets in three users; the folder gets its certificates."""
     tls = certificates(folder)
-    security = Security(tls=tls, users=(ADMIN, WATCHER, READER), roles=ROLES)
+    security = Security(tls=tls, users=(ADMIN, WATCHER, KEEPER, READER), roles=ROLES)
     with start(
         ELASTICSEARCH, cache=default_cache(os.environ), progress=quiet, security=security, runtime=RUNTIME
     ) as node:

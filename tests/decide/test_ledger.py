@@ -13,7 +13,7 @@ from watcher.decide.group import alerts, group
 from watcher.decide.ledger import CLAIM, Debt, Ledger
 from watcher.decide.restore import restore
 from watcher.decide.templates import VERSION, templates
-from watcher.errors import Refused
+from watcher.errors import Forbidden, Refused
 from watcher.model import Alert, Found, Hit
 from watcher.ports import Stored
 
@@ -239,3 +239,27 @@ def test_an_alert_that_is_gone_owes_nothing() -> None:
     mail, _ = debts(ledger)
     state.documents.clear()
     assert not ledger.claim(mail, now=NOW)
+
+
+# --------------------------------------------------------------------------- templates
+
+
+@dataclass(slots=True)
+class Curtained(MemoryState):
+    """A state whose user may not look at templates."""
+
+    def template_version(self, name: str) -> int | None:
+        raise Forbidden(f"the user may not look at `{name}`")
+
+
+def test_who_may_not_look_at_templates_goes_by_the_note_of_who_installed_them() -> None:
+    state = MemoryState()
+    Ledger(state).install()
+    behind = Curtained()
+    behind.documents = state.documents
+    assert Ledger(behind).missing_templates() == ()
+
+
+def test_without_that_note_nothing_is_taken_for_installed() -> None:
+    with pytest.raises(Forbidden):
+        Ledger(Curtained()).missing_templates()

@@ -7,7 +7,7 @@ import ssl
 from pathlib import Path
 
 import pytest
-from engines import ADMIN, READER
+from engines import ADMIN, KEEPER, READER
 from house import IIS, House, cases
 
 ATTACK = next(case for case in cases(IIS) if case.expect == "hit")
@@ -83,6 +83,15 @@ def test_a_user_who_may_not_install_templates_is_sent_to_setup(closed_house: Hou
     assert done.returncode == 2
     assert "are not installed, and this user may not" in done.stderr
     assert "let an administrator call `watcher setup`" in done.stderr
+
+
+def test_a_user_who_may_not_look_at_templates_runs_after_somebody_else_set_them_up(closed_house: House) -> None:
+    own = closed_house.cluster()
+    assert closed_house.call("setup").returncode == 0
+    closed_house.changes["cluster"] = own | {"username": KEEPER.name, "password_file": "keeper"}
+    (closed_house.folder / "keeper").write_text(KEEPER.password, encoding="utf-8")
+    done = closed_house.call("run", "--once")
+    assert (done.returncode, "run.done" in done.stderr) == (0, True), done.stderr
 
 
 def test_check_live_names_every_privilege_that_is_missing(closed_house: House) -> None:

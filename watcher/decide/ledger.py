@@ -11,7 +11,7 @@ import structlog
 
 from watcher.decide.documents import alert_document, bare, hit_document, iso, month
 from watcher.decide.templates import VERSION, templates
-from watcher.errors import Refused
+from watcher.errors import Forbidden, Refused
 from watcher.match.instant import instant
 from watcher.model import Alert, Hit
 from watcher.ports import Draft, State, Stored
@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 CLAIM = timedelta(minutes=2)  # how long a message may be on its way before somebody else sends it again
 _CANDIDATES = 200
+_INSTALLED = "templates"  # the id of the note that says which version of the templates is installed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +51,31 @@ class Ledger:
     # ---- templates
 
     def missing_templates(self) -> tuple[str, ...]:
-        """Name the index templates that are not installed, or older than this version's."""
+        """Name the index templates that are not installed, or older than this version's.
+
+        A user who may not read templates goes by the note that `install` leaves in the state; raises Forbidden where
+        there is none.
+        """
         wanted = templates(self.prefix)
-        return tuple(name for name in wanted if (self.state.template_version(name) or 0) < VERSION)
+        try:
+            return tuple(name for name in wanted if (self.state.template_version(name) or 0) < VERSION)
+        except Forbidden:
+            noted = self.state.get([(self._state_index, _INSTALLED)])[0]
+            if noted is None or noted.document["version"] < VERSION:
+                raise
+            return ()
 
     def install(self) -> tuple[str, ...]:
-        """Install the index templates that are missing, and name them."""
+        """Install the index templates that are missing, name them, and leave a note for users who may not look."""
         missing = self.missing_templates()
         for name in missing:
             self.state.put_template(name, templates(self.prefix)[name])
+        noted = self.state.get([(self._state_index, _INSTALLED)])[0]
+        note = {"kind": "templates", "version": VERSION}
+        if noted is None:
+            self.state.create([Draft(index=self._state_index, id=_INSTALLED, document=note)])
+        elif noted.document["version"] < VERSION:
+            self.state.replace(noted, note)
         return missing
 
     # ---- hits and alerts
