@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from events import CLASSIC, POWERSHELL, SECURITY, SYSMON, event, moved
+from made_events import CLASSIC, POWERSHELL, SECURITY, SYSMON, event, moved
 
 from watcher.match.event import EventView, values_at
 

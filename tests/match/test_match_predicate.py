@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from events import CLASSIC, POWERSHELL, SECURITY, SYSMON, event, moved
+from made_events import CLASSIC, POWERSHELL, SECURITY, SYSMON, event, moved
 
 from watcher.match.event import EventView
 from watcher.match.many import RuleSet, Watched
