@@ -1,1 +1,1 @@
-"""What is measured; filled by `python -m bench`."""
+"""What is measured, and written into `docs/benchmarks/`: `python -m bench`."""

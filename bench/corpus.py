@@ -1,0 +1,139 @@
+"""The shared rules, events and truth tables, and how an engine is given them."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import json
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from watcher.cluster.connect import Connection
+from watcher.model import Event, Rule
+from watcher.ports import Draft
+from watcher.read.folder import Rules, read_folder, read_folders
+
+SMALL = ("mdecrevoisier", "sbousseaden", "sigmahq-regression")
+ALL = (*SMALL, "otrf")
+INDEX = "winlogbeat-bench"
+_BULK = 2_000
+
+Pair = tuple[str, int]  # an event: its file and number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """Which events each rule must hit, by the rule's path."""
+
+    pairs: Mapping[str, frozenset[Pair]]
+
+    def over(self, files: frozenset[str]) -> Mapping[str, frozenset[Pair]]:
+        """Keep the events of some files."""
+        return {path: frozenset(pair for pair in pairs if pair[0] in files) for path, pairs in self.pairs.items()}
+
+
+def read_truth(data: Path) -> Truth:
+    """Read the table; rules that it does not judge are left out."""
+    with gzip.open(data / "truth.json.gz", "rt", encoding="utf-8") as file:
+        table = json.load(file)
+    judged = {path: row for path, row in table.items() if row["evaluated"]}
+    return Truth(pairs={path: frozenset((hit[0], hit[2]) for hit in row["hits"]) for path, row in judged.items()})
+
+
+def read_rules(data: Path, folder: Path) -> Rules:
+    """Unpack and read the shared rules."""
+    with tarfile.open(data / "rules.tar.gz") as archive:
+        archive.extractall(folder, filter="data")
+    return read_folders([read_folder("shared", folder)])
+
+
+def runnable(rules: Rules) -> tuple[Rule, ...]:
+    """Give the rules that speak of single events."""
+    return tuple(rule for rule in rules.rules if rule.aggregation is None)
+
+
+def converter(data: Path, shape: str) -> Callable[[Event], Event]:
+    """Give what turns a raw event into a shape."""
+    if shape == "raw":
+        return lambda event: event
+    spec = importlib.util.spec_from_file_location("to_winlogbeat", data / "to_winlogbeat.py")
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(data / "to_winlogbeat.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    made: Callable[[Event], Event] = module.apply_modules
+    return made
+
+
+def pair_of(event: Event) -> Pair:
+    """Name an event as the truth table does."""
+    return event["labels"]["file"], int(event["labels"]["n"])
+
+
+def events(data: Path, sets: tuple[str, ...]) -> Iterator[Event]:
+    """Give the raw events of some sets."""
+    for name in sets:
+        with gzip.open(data / f"events-{name}.ndjson.gz", "rt", encoding="utf-8") as file:
+            yield from map(json.loads, file)
+
+
+def template(data: Path, name: str, engine: str) -> Mapping[str, Any]:
+    """Give an index template: a shared one, or nothing but a higher limit of fields.
+
+    The Elasticsearch of the tests knows neither `wildcard` and its like nor the pattern analyzer.
+    """
+    if name == "none":
+        return {
+            "index_patterns": ["winlogbeat-*"],
+            "template": {"settings": {"index.mapping.total_fields.limit": 5000}},
+        }
+    text = (data / f"template-{name}.json").read_text(encoding="utf-8")
+    if engine == "elasticsearch":
+        for missing, known in (("wildcard", "keyword"), ("match_only_text", "text"), ("scaled_float", "float")):
+            text = text.replace(f'"{missing}"', f'"{known}"')
+    made: dict[str, Any] = _without_analyzer(json.loads(text)) if engine == "elasticsearch" else json.loads(text)
+    return made | {"index_patterns": ["winlogbeat-*"]}
+
+
+def _without_analyzer(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _without_analyzer(value) for key, value in node.items() if key not in ("analyzer", "analysis")}
+    return [_without_analyzer(one) for one in node] if isinstance(node, list) else node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What an engine took."""
+
+    files: frozenset[str]
+    count: int
+    refused: Mapping[Pair, str]  # event → why the engine refused it
+
+
+def load(connection: Connection, documents: Iterator[Event]) -> Loaded:
+    """Index events, and note which the engine refuses."""
+    state = connection.state()
+    refused: dict[Pair, str] = {}
+    files: set[str] = set()
+    count = 0
+    batch: list[Draft] = []
+
+    def send() -> None:
+        for draft, made in zip(batch, state.create(batch), strict=True):
+            if made.error:
+                refused[pair_of(draft.document)] = made.error
+        batch.clear()
+
+    for event in documents:
+        file, number = pair_of(event)
+        files.add(file)
+        count += 1
+        batch.append(Draft(index=INDEX, id=f"{count}-{number}", document=event))
+        if len(batch) == _BULK:
+            send()
+    send()
+    state.refresh(INDEX)
+    return Loaded(files=frozenset(files), count=count, refused=refused)
