@@ -16,14 +16,16 @@ from watcher.decide.group import Grouped, alerts, group
 from watcher.decide.ledger import Debt, Ledger, Recorded
 from watcher.decide.restore import restore
 from watcher.errors import ClusterError, DeliveryError, InputError, Refused
+from watcher.match.many import Watched as Watching
 from watcher.match.predicate import Predicate
 from watcher.model import Plan, Rule, Window
 from watcher.notify.channels import next_attempt
 from watcher.notify.context import context
 from watcher.notify.links import Links
 from watcher.notify.render import Renderer
-from watcher.ports import Ask, Events, IndexFacts, Notifier, Page, Snapshot
-from watcher.search.query import Failed, Matched, search
+from watcher.ports import Ask, Events, Notifier, Page, Snapshot
+from watcher.search.door import Searcher, Sight
+from watcher.search.outcome import Failed, Matched, Noted
 from watcher.settings import Channel, Source
 from watcher.translate.book import PlanBook
 from watcher.translate.lens import Lens
@@ -64,6 +66,12 @@ class Detected:
         """Tell whether the window was searched by every rule that can be."""
         return not self.failed
 
+    def failing(self, outcome: Failed) -> Detected:
+        """Add a rule whose search failed: for now, or for good."""
+        if isinstance(outcome.error, Refused):
+            return replace(self, refused=(*self.refused, outcome))
+        return replace(self, failed=(*self.failed, outcome))
+
 
 @dataclass(frozen=True, slots=True)
 class _Stoppable:
@@ -77,14 +85,6 @@ class _Stoppable:
         if self.stopping():
             raise Stopped
         return self.snapshot.search(asks)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sight:
-    """What one window shows, and how its events are to be looked at."""
-
-    snapshot: Snapshot
-    lens: Lens
 
 
 def watch(rule: Rule, chosen: Chosen, source: Source) -> Watched:
@@ -104,10 +104,12 @@ class Detector:
     stopping: Stopping = lambda: False
     _book: PlanBook = field(init=False)
     _predicates: Mapping[str, Predicate] = field(init=False)
+    _searcher: Searcher = field(init=False)
 
     def __post_init__(self) -> None:
         self._book = PlanBook(self.source, tuple(one.rule for one in self.rules))
         self._predicates = {one.rule.id: one.predicate for one in self.rules}
+        self._searcher = Searcher(self.source, [Watching(one.rule, one.predicate) for one in self.rules])
 
     def detect(self, window: Window) -> Detected:
         """Search a window by every rule, record hits, open alerts.
@@ -116,47 +118,37 @@ class Detector:
         """
         with self.events.open(self.source.index, window, time_field=self.source.time_field) as snapshot:
             facts = self.events.facts(self.source.index, self._book.paths)
-            plans = self._planned(facts)
-            sight = _Sight(snapshot=_Stoppable(snapshot, self.stopping), lens=Lens(self.source, facts))
             detected = Detected(window=window, indices=len(facts.indices))
             if not facts.indices:
                 return detected
-            detected = self._search(sight, plans, detected)
-            unfit = [one for one in detected.failed if isinstance(one.error, Refused)]
-            if unfit:
-                detected = self._search_wide(sight, unfit, detected)
-        return detected
+            plans = self._book.plans(facts)
+            settled = [_settled(plan, one) for plan, one in zip(plans, self.rules, strict=True)]
+            sight = Sight(
+                snapshot=_Stoppable(snapshot, self.stopping),
+                translator=self._book.on(facts),
+                lens=Lens(self.source, facts),
+            )
+            return self._search(sight, settled, detected)
 
-    def _planned(self, facts: IndexFacts) -> tuple[Plan, ...]:
-        """Give the plans of the rules, made anew where the mapping of their fields changed."""
-        plans = self._book.plans(facts)
-        return tuple(_settled(plan, one) for plan, one in zip(plans, self.rules, strict=True))
-
-    def _search(self, sight: _Sight, plans: Sequence[Plan], detected: Detected) -> Detected:
-        for outcome in search(sight.snapshot, plans):
+    def _search(self, sight: Sight, plans: Sequence[Plan], detected: Detected) -> Detected:
+        for outcome in self._searcher.search(sight, plans):
             if self.stopping():
                 raise Stopped
-            if isinstance(outcome, Failed):
-                log.warning("rule.failed", rule=outcome.plan.rule.title, error=str(outcome.error))
-                detected = replace(detected, failed=(*detected.failed, outcome))
-            else:
-                recorded, broken = self._record(outcome, sight.lens)
-                detected = replace(
-                    detected,
-                    hits=detected.hits + recorded.hits,
-                    alerts=(*detected.alerts, *recorded.alerts),
-                    refused=(*detected.refused, *broken),
-                )
+            match outcome:
+                case Noted(plan=plan, finding=finding):
+                    log.warning("rule.noted", rule=plan.rule.title, code=finding.code, finding=finding.message)
+                case Failed(plan=plan, error=error):
+                    log.warning("rule.failed", rule=plan.rule.title, error=str(error))
+                    detected = detected.failing(outcome)
+                case Matched():
+                    recorded, broken = self._record(outcome, sight.lens)
+                    detected = replace(
+                        detected,
+                        hits=detected.hits + recorded.hits,
+                        alerts=(*detected.alerts, *recorded.alerts),
+                        refused=(*detected.refused, *broken),
+                    )
         return detected
-
-    def _search_wide(self, sight: _Sight, unfit: Sequence[Failed], detected: Detected) -> Detected:
-        """Search by the log source alone what the engine refuses to search by its query."""
-        plans = [replace(one.plan, query=self._book.scope(one.plan.rule), parts=(), exact=False) for one in unfit]
-        kept = tuple(one for one in detected.failed if one not in unfit)
-        wide = self._search(sight, plans, replace(detected, failed=()))
-        refused = tuple(one for one in wide.failed if isinstance(one.error, Refused))
-        again = tuple(one for one in wide.failed if one not in refused)
-        return replace(wide, failed=(*kept, *again), refused=(*detected.refused, *refused))
 
     def _record(self, matched: Matched, lens: Lens) -> tuple[Recorded, list[Failed]]:
         grouped, broken = self._grouped(matched, lens)

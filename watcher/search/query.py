@@ -8,25 +8,12 @@ from dataclasses import dataclass, field
 from watcher.errors import ClusterError, Incomplete
 from watcher.model import Found, Plan, Query
 from watcher.ports import Ask, Page, Snapshot
+from watcher.search.outcome import Failed, Matched
+
+__all__ = ["PAGE", "TOGETHER", "Failed", "Matched", "search"]
 
 PAGE = 500  # documents of one page
 TOGETHER = 10  # queries of one request
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Matched:
-    """A page of documents that a rule's query returned."""
-
-    plan: Plan
-    found: tuple[Found, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
-    """A rule whose search was not answered whole: its window must be searched again."""
-
-    plan: Plan
-    error: ClusterError
 
 
 @dataclass(slots=True)

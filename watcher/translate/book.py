@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from watcher.model import Plan, Query, Rule
+from watcher.model import Plan, Rule
 from watcher.ports import FieldType, IndexFacts, Server
 from watcher.settings import Source
-from watcher.translate.bounds import EVERYTHING
 from watcher.translate.plan import Translator, paths_of, rule_paths, translate
 
 _Ground = tuple[Server, tuple[str, ...], tuple[str, ...], int]
@@ -17,28 +16,32 @@ _Basis = tuple[_Ground, tuple[tuple[FieldType, ...], ...]]
 class PlanBook:
     """Plans by rule: a mapping that grows by a field of one rule leaves all other plans as they are."""
 
-    __slots__ = ("_paths", "_plans", "paths", "rules", "source", "translator")
+    __slots__ = ("_paths", "_planned", "_plans", "paths", "rules", "source", "translator")
 
     def __init__(self, source: Source, rules: Sequence[Rule]) -> None:
         self.source = source
         self.rules = tuple(rules)
         self.paths = paths_of(self.rules, source)
         self.translator: Translator | None = None
+        self._planned: Translator | None = None  # what the plans rest on
         self._paths = tuple(tuple(sorted(rule_paths(rule, source))) for rule in self.rules)
         self._plans: list[tuple[_Basis, Plan] | None] = [None] * len(self.rules)
 
     def plans(self, facts: IndexFacts) -> tuple[Plan, ...]:
         """Give a plan for each rule, in order, without what selectors set."""
-        if self.translator is None or self.translator.facts != facts:
-            self.translator = Translator(self.source, facts)
+        translator = self.on(facts)
+        if self._planned is not translator:
+            self._planned = translator
             ground = (facts.server, facts.unindexed, facts.sourceless, facts.max_clauses)
             for number, paths in enumerate(self._paths):
-                self._renew(number, (ground, tuple(facts.fields.get(path, ()) for path in paths)), self.translator)
+                self._renew(number, (ground, tuple(facts.fields.get(path, ()) for path in paths)), translator)
         return tuple(kept[1] for kept in self._plans if kept is not None)
 
-    def scope(self, rule: Rule) -> Query:
-        """Build the query for every event of a rule's log source, by the mapping that the last plans rest on."""
-        return EVERYTHING if self.translator is None else self.translator.scope(rule)
+    def on(self, facts: IndexFacts) -> Translator:
+        """Give the translator for a mapping, the same for as long as the mapping is."""
+        if self.translator is None or self.translator.facts != facts:
+            self.translator = Translator(self.source, facts)
+        return self.translator
 
     def _renew(self, number: int, basis: _Basis, translator: Translator) -> None:
         kept = self._plans[number]
