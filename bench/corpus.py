@@ -7,7 +7,8 @@ import importlib.util
 import json
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from watcher.read.folder import Rules, read_folder, read_folders
 SMALL = ("mdecrevoisier", "sbousseaden", "sigmahq-regression")
 ALL = (*SMALL, "otrf")
 INDEX = "winlogbeat-bench"
+_ANALYZED = ("analyzer", "search_analyzer", "analysis")
 _BULK = 2_000
+_MERGE = timedelta(minutes=10)
 
 Pair = tuple[str, int]  # an event: its file and number
 
@@ -29,10 +32,12 @@ class Truth:
     """Which events each rule must hit, by the rule's path."""
 
     pairs: Mapping[str, frozenset[Pair]]
+    statuses: Mapping[str, str | None]  # how the rule's log source stands to Sigma's taxonomy, e.g. `standard`
 
-    def over(self, files: frozenset[str]) -> Mapping[str, frozenset[Pair]]:
+    def over(self, files: frozenset[str]) -> Truth:
         """Keep the events of some files."""
-        return {path: frozenset(pair for pair in pairs if pair[0] in files) for path, pairs in self.pairs.items()}
+        kept = {path: frozenset(pair for pair in pairs if pair[0] in files) for path, pairs in self.pairs.items()}
+        return replace(self, pairs=kept)
 
 
 def read_truth(data: Path) -> Truth:
@@ -40,7 +45,10 @@ def read_truth(data: Path) -> Truth:
     with gzip.open(data / "truth.json.gz", "rt", encoding="utf-8") as file:
         table = json.load(file)
     judged = {path: row for path, row in table.items() if row["evaluated"]}
-    return Truth(pairs={path: frozenset((hit[0], hit[2]) for hit in row["hits"]) for path, row in judged.items()})
+    return Truth(
+        pairs={path: frozenset((hit[0], hit[2]) for hit in row["hits"]) for path, row in judged.items()},
+        statuses={path: row["logsource_status"] for path, row in judged.items()},
+    )
 
 
 def read_rules(data: Path, folder: Path) -> Rules:
@@ -100,7 +108,7 @@ def template(data: Path, name: str, engine: str) -> Mapping[str, Any]:
 
 def _without_analyzer(node: Any) -> Any:
     if isinstance(node, dict):
-        return {key: _without_analyzer(value) for key, value in node.items() if key not in ("analyzer", "analysis")}
+        return {key: _without_analyzer(value) for key, value in node.items() if key not in _ANALYZED}
     return [_without_analyzer(one) for one in node] if isinstance(node, list) else node
 
 
@@ -136,4 +144,6 @@ def load(connection: Connection, documents: Iterator[Event]) -> Loaded:
             send()
     send()
     state.refresh(INDEX)
+    # as an index is that is no longer written to
+    connection.wire.request("POST", f"/{INDEX}/_forcemerge", params={"max_num_segments": "1"}, patience=_MERGE)
     return Loaded(files=frozenset(files), count=count, refused=refused)

@@ -11,39 +11,35 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from bench import corpus
-from bench.corpus import Loaded, Pair
+from bench.corpus import Loaded, Pair, Truth
+from bench.fidelity_page import Measured, Row, Sheet, table
 from watcher.clock import SystemClock
 from watcher.cluster.connect import Connection, connect
 from watcher.cluster.local import ELASTICSEARCH, OPENSEARCH, default_cache, start
-from watcher.model import Rule, Window
+from watcher.errors import Refused
+from watcher.model import Plan, Rule, Window
+from watcher.ports import IndexFacts, Snapshot
 from watcher.read.folder import Rules
-from watcher.search.query import Failed, search
+from watcher.search.outcome import Failed, Matched
+from watcher.search.query import search
 from watcher.settings import Cluster, Source
 from watcher.translate.book import PlanBook
 from watcher.translate.lens import Lens
 from watcher.translate.plan import predicate
 
 _ENGINES = {"opensearch": OPENSEARCH, "elasticsearch": ELASTICSEARCH}
+_SETS = {"small": corpus.SMALL, "all": corpus.ALL}
 _SOURCE = Source(name="bench")
 _EVER = Window(start=datetime(1990, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC))
 _PATIENT = timedelta(minutes=5)
-_HEAD = ("engine", "shape", "mapping", "events", "rules of", "read", "run", "expected", "found", "missing", "extra",
-         "not indexed", "returned", "seconds")  # fmt: skip
-
-
-_ABOUT = (
-    "Written by `python -m bench fidelity`. Every rule is searched by its query and confirmed, over all events of "
-    "the cell; *found + missing + not indexed = expected*. *Not indexed* are pairs whose event the engine refused. "
-    "*Returned* are the documents that the queries brought before they were confirmed."
-)
+_SHOWN = 20  # pairs that are missing or extra
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,51 +49,29 @@ class Cell:
     engine: str
     shape: str
     mapping: str  # `os`, `es8` or `none`
-    sets: tuple[str, ...] = corpus.SMALL
+    events: str = "small"  # or `all`
+
+    def __str__(self) -> str:
+        return f"{self.engine}/{self.shape}/{self.mapping}/{self.events}"
 
 
 MATRIX = (
-    Cell(engine="opensearch", shape="raw", mapping="os"),
     *(
         Cell(engine=engine, shape=shape, mapping=mapping)
-        for engine in ("opensearch", "elasticsearch")
+        for engine in _ENGINES
         for shape in ("raw", "modules")
         for mapping in ("os", "es8", "none")
-        if (engine, shape, mapping) != ("opensearch", "raw", "os")
     ),
-    Cell(engine="opensearch", shape="raw", mapping="os", sets=corpus.ALL),
+    Cell(engine="opensearch", shape="raw", mapping="os", events="all"),
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """What one corpus of rules came to in one cell."""
-
-    cell: Cell
-    events: int
-    corpus: str
-    read: int
-    run: int
-    expected: int
-    found: int
-    missing: int
-    extra: int
-    not_indexed: int
-    returned: int  # documents that the queries returned, before they were confirmed
-    seconds: float  # of searching and confirming all rules of all corpora
-
-    def cells(self) -> tuple[str, ...]:
-        """Write the row."""
-        numbers = (self.read, self.run, self.expected, self.found, self.missing, self.extra, self.not_indexed)
-        return (
-            self.cell.engine,
-            self.cell.shape,
-            self.cell.mapping,
-            f"{self.events:,}",
-            self.corpus,
-            *(f"{number:,}" for number in (*numbers, self.returned)),
-            f"{self.seconds:.0f}",
-        )
+def cell(name: str) -> Cell:
+    """Read a cell's name, such as `opensearch/raw/os` or `opensearch/raw/os/all`; raises ValueError."""
+    named = {str(one): one for one in MATRIX} | {str(one).removesuffix("/small"): one for one in MATRIX}
+    if name not in named:
+        raise ValueError(f"`{name}` is no cell; the cells are {', '.join(map(str, MATRIX))}")
+    return named[name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,40 +79,50 @@ class _Answer:
     found: Mapping[str, set[Pair]]
     returned: Counter[str]
     failed: Mapping[str, str]
+    widened: Sequence[str]
     seconds: float
 
 
 def measure(data: Path, cells: Sequence[Cell], page: Path) -> int:
-    """Measure some cells, print their rows and write the page; 1 where a pair is missing or extra."""
+    """Measure some cells and bring each into the page as it is done; 1 where a pair is missing or extra."""
     console = Console()
-    rows: list[Row] = []
-    causes: dict[str, Counter[str]] = {}
-    failures: dict[str, str] = {}
+    sheet = Sheet.read(page)
+    sound = True
     with tempfile.TemporaryDirectory() as folder:
         rules = corpus.read_rules(data, Path(folder))
-        for cell in cells:
-            console.print(f"{cell.engine}, {cell.shape}, mapping {cell.mapping}, {', '.join(cell.sets)} …")
-            made, loaded, answer = _cell(cell, data, rules)
-            rows.extend(made)
-            causes[f"{cell.engine}, {cell.shape}, {cell.mapping}"] = Counter(map(_cause, loaded.refused.values()))
-            failures.update(answer.failed)
-            console.print(_table(made))
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(_page(rows, causes, _not_run(rules, failures)), encoding="utf-8")
-    return 1 if failures or any(row.missing or row.extra for row in rows) else 0
+        sheet.left = _not_run(rules)
+        for one in cells:
+            console.print(f"{one} …")
+            measured = _measured(one, data, rules)
+            sheet.cells[str(one)] = measured
+            sheet.write(page, order=[str(known) for known in MATRIX])
+            console.print(table(measured))
+            for line in measured.wrong:
+                console.print(line, markup=False)
+            sound = sound and not (measured.failed or measured.wrong)
+    return 0 if sound else 1
 
 
-def _cell(cell: Cell, data: Path, rules: Rules) -> tuple[list[Row], Loaded, _Answer]:
-    with start(_ENGINES[cell.engine], cache=default_cache(os.environ), progress=lambda _stage, _part: None) as node:
+def _measured(one: Cell, data: Path, rules: Rules) -> Measured:
+    with start(_ENGINES[one.engine], cache=default_cache(os.environ), progress=lambda _stage, _part: None) as node:
         connection = connect(Cluster(hosts=(node.url,), timeout=_PATIENT))
         try:
-            connection.state().put_template("bench", corpus.template(data, cell.mapping, cell.engine))
-            convert = corpus.converter(data, cell.shape)
-            loaded = corpus.load(connection, map(convert, corpus.events(data, cell.sets)))
+            connection.state().put_template("bench", corpus.template(data, one.mapping, one.engine))
+            convert = corpus.converter(data, one.shape)
+            loaded = corpus.load(connection, map(convert, corpus.events(data, _SETS[one.events])))
             answer = _ask(connection, corpus.runnable(rules))
         finally:
             connection.close()
-    return list(_rows(cell, data, rules, loaded, answer)), loaded, answer
+    truth = corpus.read_truth(data).over(loaded.files)
+    return Measured(
+        events=loaded.count,
+        seconds=round(answer.seconds),
+        rows=list(_rows(truth, rules, loaded, answer)),
+        refused=dict(Counter(map(_cause, loaded.refused.values())).most_common()),
+        failed=dict(answer.failed),
+        widened=list(answer.widened),
+        wrong=list(_wrong(truth, loaded, answer)),
+    )
 
 
 def _ask(connection: Connection, rules: Sequence[Rule]) -> _Answer:
@@ -149,12 +133,13 @@ def _ask(connection: Connection, rules: Sequence[Rule]) -> _Answer:
     found: dict[str, set[Pair]] = {rule.path: set() for rule in rules}
     returned: Counter[str] = Counter()
     failed: dict[str, str] = {}
+    widened: list[str] = []
     began = clock.monotonic()
     with events.open("winlogbeat-*", _EVER, time_field=_SOURCE.time_field) as snapshot:
         facts = events.facts("winlogbeat-*", book.paths)
         lens = Lens(_SOURCE, facts)
         holds = {rule.id: predicate(rule, _SOURCE) for rule in rules}
-        for outcome in search(snapshot, book.plans(facts)):
+        for outcome in _searched(snapshot, book, facts, widened):
             rule = outcome.plan.rule
             if isinstance(outcome, Failed):
                 failed[rule.path] = str(outcome.error)
@@ -162,29 +147,51 @@ def _ask(connection: Connection, rules: Sequence[Rule]) -> _Answer:
             returned[rule.path] += len(outcome.found)
             confirmed = (one for one in outcome.found if holds[rule.id](lens.view(one)))
             found[rule.path].update(corpus.pair_of(one.event) for one in confirmed)
-    return _Answer(found=found, returned=returned, failed=failed, seconds=clock.monotonic() - began)
+    seconds = clock.monotonic() - began
+    return _Answer(found=found, returned=returned, failed=failed, widened=widened, seconds=seconds)
 
 
-def _rows(cell: Cell, data: Path, rules: Rules, loaded: Loaded, answer: _Answer) -> Iterator[Row]:
-    truth = corpus.read_truth(data).over(loaded.files)
+def _searched(snapshot: Snapshot, book: PlanBook, facts: IndexFacts, widened: list[str]) -> Iterator[Matched | Failed]:
+    """Search every rule by its query, and by its log source alone where the engine refuses that; note which."""
+    unfit: list[Plan] = []
+    for outcome in search(snapshot, book.plans(facts)):
+        if isinstance(outcome, Failed) and isinstance(outcome.error, Refused):
+            unfit.append(outcome.plan)
+        else:
+            yield outcome
+    widened.extend(plan.rule.path for plan in unfit)
+    translator = book.on(facts)
+    wide = [replace(plan, query=translator.scope(plan.rule), parts=(), exact=False) for plan in unfit]
+    yield from search(snapshot, wide)
+
+
+def _rows(truth: Truth, rules: Rules, loaded: Loaded, answer: _Answer) -> Iterator[Row]:
     for name in ("sigmahq", "mdecrevoisier"):
-        judged = {path: pairs for path, pairs in truth.items() if path.startswith(f"{name}/")}
+        judged = {path: pairs for path, pairs in truth.pairs.items() if path.startswith(f"{name}/")}
         refused = {path: frozenset(pair for pair in pairs if pair in loaded.refused) for path, pairs in judged.items()}
         got = {path: answer.found.get(path, set()) for path in judged}
         yield Row(
-            cell=cell,
-            events=loaded.count,
             corpus=name,
             read=sum(rule.path.startswith(f"{name}/") for rule in rules.rules),
             run=sum(path.startswith(f"{name}/") for path in answer.found),
             expected=_count(judged.values()),
+            standard=_count(pairs for path, pairs in judged.items() if truth.statuses[path] == "standard"),
             found=_count(pairs & got[path] for path, pairs in judged.items()),
             missing=_count(pairs - got[path] - refused[path] for path, pairs in judged.items()),
             extra=_count(got[path] - pairs for path, pairs in judged.items()),
             not_indexed=_count(refused.values()),
             returned=sum(count for path, count in answer.returned.items() if path.startswith(f"{name}/")),
-            seconds=answer.seconds,
         )
+
+
+def _wrong(truth: Truth, loaded: Loaded, answer: _Answer) -> Iterator[str]:
+    """Name some of the pairs that are missing or extra."""
+    named = []
+    for path, pairs in truth.pairs.items():
+        got = answer.found.get(path, set())
+        named += [f"missing: {path}: {file}#{number}" for file, number in pairs - got - set(loaded.refused)]
+        named += [f"extra: {path}: {file}#{number}" for file, number in got - pairs]
+    yield from sorted(named)[:_SHOWN]
 
 
 def _count(sets: Iterable[frozenset[Pair] | set[Pair]]) -> int:
@@ -193,46 +200,13 @@ def _count(sets: Iterable[frozenset[Pair] | set[Pair]]) -> int:
 
 def _cause(error: str) -> str:
     """Bring an engine's sentence down to its kind."""
-    return re.sub(r"\s+", " ", re.sub(r'"[^"]*"|\'[^\']*\'|\[[^\]]*\]|\d+', "…", error))[:100]
+    return re.sub(r"\s+", " ", re.sub(r'"[^"]*"|\'[^\']*\'|\[[^\]]*\]|\d+', "…", error))[:160]
 
 
-def _not_run(rules: Rules, failures: Mapping[str, str]) -> list[tuple[str, str]]:
+def _not_run(rules: Rules) -> list[tuple[str, str]]:
     """List every rule that is not run, and why."""
     listed = [(rule.path, f"it counts: `{rule.aggregation}`") for rule in rules.rules if rule.aggregation]
     listed.extend(
         (Path(finding.place.file).name, finding.message) for finding in rules.findings if finding.severity == "error"
     )
-    listed.extend((path, f"the search failed: {error}") for path, error in failures.items())
     return sorted(listed)
-
-
-def _table(rows: Sequence[Row]) -> Table:
-    table = Table(*_HEAD)
-    for row in rows:
-        table.add_row(*row.cells())
-    return table
-
-
-def _page(rows: Sequence[Row], causes: Mapping[str, Counter[str]], left: Sequence[tuple[str, str]]) -> str:
-    lines = [
-        "# Fidelity",
-        "",
-        _ABOUT,
-        "",
-        f"| {' | '.join(_HEAD)} |",
-        f"|{'---|' * len(_HEAD)}",
-        *(f"| {' | '.join(row.cells())} |" for row in rows),
-        "",
-        "## Events that an engine refused",
-        "",
-        *(
-            f"- {cell}: {count} times {cause}"
-            for cell, counted in causes.items()
-            for cause, count in counted.most_common()
-        ),
-        "",
-        f"## Rules that are not run ({len(left)})",
-        "",
-        *(f"- `{path}`: {why}" for path, why in left),
-    ]
-    return "\n".join(lines) + "\n"

@@ -68,16 +68,26 @@ def test_windash_means_no_other_character() -> None:
     ("number", "value", "expected"),
     [
         (5, "5", True),
-        (5, "5.0", False),  # as it is commonly written
+        (5, "5.0", False),
         (5.0, "5", True),
         (5.5, "5.5", True),
         (5, "0x5", False),  # no conversion
-        (5, "05", False),
+        (5, "05", True),  # both are whole
+        (5, "+5", True),
+        (5, "-5", False),
+        (5, "0" * 39 + "5", True),
+        (5, "0" * 40 + "5", False),  # no number that anybody writes
+        (0, "-0", True),
+        (0, "000", True),
         (-1, "-1", True),
+        (-1, "-01", True),
+        (5.5, "05.5", False),
+        (5, " 5", False),
+        (5, "", False),
         (5, "a", False),
     ],
 )
-def test_a_number_equals_its_common_text(number: float, value: str, expected: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_a_number_equals_its_text_and_the_same_whole_number(number: float, value: str, expected: bool) -> None:  # noqa: FBT001 - a column of the table
     assert on_number(Number(number))(value) is expected
 
 

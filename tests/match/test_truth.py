@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from truth import as_modules, expected, judged, rules, unchanged
+from shared import as_modules, expected, judged, rules, unchanged
 
 SMALL = ("mdecrevoisier", "sbousseaden", "sigmahq-regression")
 

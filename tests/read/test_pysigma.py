@@ -97,6 +97,28 @@ def agree(made: dict[str, Any]) -> None:
         {"F": None},
         {"F": ""},
         {"F": []},
+        {"F": [1, "1", 1.5, True, None]},
+        {"F": -5},
+        {"F": "\\\\server\\share$\\*"},
+        {"F": r"\*\?\\*"},
+        {"F": "a\tb\nc"},
+        {"F": "\u00fcn\u00ef c\u00f6d\u00e9 \U0001f600*"},
+        {"F": " a "},
+        {"F": "%a%"},
+        {"4688": "a", "F G": "b", "a.b": "c"},
+        {"F|contains|all|cased": ["A", "b*"]},
+        {"F|re|all": ["a", "b"]},
+        {"F|re|neq": ["a", "b"]},
+        {"F|cidr|neq": "10.0.0.0/8"},
+        {"F|gt|neq": 5},
+        {"F|exists|neq": True},
+        {"F|base64": ""},
+        {"F|base64|base64": "foobar"},
+        {"|contains": ["a", "b"]},
+        {"|re": "a.b"},
+        {"|base64offset|contains": "foobar"},
+        ["a", {"F": "b"}, 5],
+        ["a*", "b?c"],
         {"F": ["", None, "a"]},
         {"F": True},
         {"F": 5},
@@ -197,3 +219,42 @@ def test_any_string_has_the_wildcards_that_pysigma_gives_it(value: str, modifier
     made = document({f"F{modifier}": value})
     if parsed(made) is not None:  # pySigma refuses more than three dashes
         agree(made)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeff{}",
+        "%YAML 1.1\n---\n{}...\n",
+        "# a remark\n---\n{}",
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_the_form_of_a_file_changes_nothing(text: str, newline: str) -> None:
+    body = yaml.safe_dump(document({"F|contains": ["a", "b"]}))
+    read = read_contents(text.format(body).replace("\n", newline), file="rule.yml", origin=Origin())
+    assert ours(read.rules[0].node) == parsed(yaml.safe_load(body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "x: &x\n  F: a\nselection:\n  <<: *x\n  G: b",
+        "x: &x\n  F: a\nselection:\n  <<: *x\n  F: b",
+        "x: &x\n  F: &list [a, b]\nselection:\n  G|contains: *list",
+        "x: &x\n  F: a\nselection: *x",
+        "selection:\n  F: >-\n    a\n    b",
+        "selection:\n  F: |\n    a\n    b",
+        "selection:\n  F: !!str 5",
+        "selection: {F: [a, 'b: c'], 'G|re': '[a-z]'}",
+    ],
+)
+def test_anchors_merges_and_blocks_are_read_as_pysigma_reads_them(body: str) -> None:
+    lines = "\n".join(f"  {line}" for line in body.split("\n"))
+    text = f"title: t\nlogsource: {{product: windows}}\ndetection:\n{lines}\n  condition: selection\n"
+    read = read_contents(text, file="rule.yml", origin=Origin())
+    assert ours(read.rules[0].node) == parsed(yaml.safe_load(text))
+
+
+def test_a_list_of_thousands_of_values_is_read_as_pysigma_reads_it() -> None:
+    agree(document({"F|contains": [f"value {number}" for number in range(5000)]}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from watcher.model import All, AnyOf, Item, Node, Not
-from watcher.read.condition import ConditionError, bare_patterns, parse_condition, split_aggregation
+from watcher.read.condition import ConditionError, bare_patterns, other_cases, parse_condition, split_aggregation
 
 NAMES = ("a", "b", "c", "filter_main_x", "filter_main_y", "filter_opt", "_hidden", "_other", "note-pad", "not_a", "1st")
 SELECTIONS: dict[str, Node] = {name: Item(field=name, tests=()) for name in NAMES}
@@ -58,6 +58,8 @@ HIDDEN = tuple(node for name, node in SELECTIONS.items() if name.startswith("_")
         ("all of _*", All(HIDDEN)),
         # a pattern without a quantifier
         ("a and filter_main_*", All((A, AnyOf(MAIN)))),
+        # names in another case, where one is meant
+        ("Filter_Main_X or A", AnyOf((MAIN[0], A))),
         # white space
         ("  a\n  and\tb ", All((A, B))),
     ],
@@ -120,3 +122,10 @@ def test_what_counts_is_parted_from_the_condition(condition: str, parted: tuple[
 
 def test_patterns_without_a_quantifier_are_told() -> None:
     assert bare_patterns("a and filter_* and 1 of sel* and not x?") == ("filter_*", "x?")
+
+
+def test_a_name_in_another_case_is_told_and_read_only_where_it_is_clear() -> None:
+    there: dict[str, Node] = {"selection": A, "One": B, "one": C, "NOT": A}
+    assert other_cases("Selection and not ONE and selection", there) == (("Selection", "selection"),)
+    with pytest.raises(ConditionError, match="`ONE` is not defined"):
+        parse_condition("ONE", there)

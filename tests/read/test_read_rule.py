@@ -105,6 +105,18 @@ SHORT = "title: A title\nid: " + ID + "\nlogsource: {product: windows}\n" + TAIL
             ),
         ),
         (
+            HEAD + TAIL.replace("detection", "Detection"),
+            "rule.yml:6:1: warning: `Detection` is read as `detection`; write `detection` [key-case]",
+        ),
+        (
+            HEAD.replace("product", "Product") + TAIL,
+            "rule.yml:5:3: warning: `Product` is read as `product`; write `product` [key-case]",
+        ),
+        (
+            HEAD + TAIL.replace("condition: selection", "condition: Selection"),
+            "rule.yml:9:14: warning: `Selection` is written `selection` in `detection`; write it so [other-case]",
+        ),
+        (
             HEAD + TAIL + "status: production\n",
             (
                 "rule.yml:10:1: warning: `production` is no status; "
@@ -320,3 +332,14 @@ def test_the_shipped_rule_tells_its_duplicate_key() -> None:
             "must hold; where that is meant write it as one key with `all`, else as one list [duplicate-key]"
         )
     ]
+
+
+@pytest.mark.parametrize("name", ["on", "1", "010", "no", "1.50", "null"])
+def test_a_selection_is_called_what_its_author_wrote(name: str) -> None:
+    found = rule(
+        f"{HEAD}detection:\n  {name}:\n    F: a\n  condition: {name}\n"
+        if name != "null"
+        else f"{HEAD}detection:\n  {name}:\n    F: a\n  condition: 'null'\n"
+    )
+    assert [selection.name for selection in found.selections] == [name]
+    assert found.conditions == (name,)

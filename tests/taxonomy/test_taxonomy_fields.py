@@ -66,6 +66,7 @@ def test_a_system_field_is_read_only_where_the_data_holds_none() -> None:
 def test_names_that_differ_by_spaces_are_a_fallback() -> None:
     assert "winlog.event_data.Threat Name" in reading("ThreatName", ANYWHERE).fallback
     assert "winlog.event_data.ThreatName" in reading("Threat Name", ANYWHERE).fallback
+    assert "winlog.event_data.Platform version" in reading("Platformversion", ANYWHERE).fallback
 
 
 def test_what_is_put_together_names_the_paths_of_its_parts() -> None:
@@ -87,3 +88,25 @@ def test_what_the_modules_moved_has_the_names_that_windows_gave_it() -> None:
     assert {"Image", "CommandLine", "Hashes", "User", "ParentImage"} <= set(names)
     assert {"ImageLoaded", "TargetObject", "md5", "NewProcessName"}.isdisjoint(names)
     assert moved(Where(channel="System")) == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "path"),
+    [
+        ("Image", "process.executable"),
+        ("a0", "auditd.data.a0"),
+        ("query", "dns.question.name"),
+        ("c-uri", "url.original"),
+        ("cs-method", "http.request.method"),
+        ("id.orig_h", "source.ip"),
+        ("eventName", "event.action"),
+        ("eventName", "eventName"),  # as other shippers keep it
+    ],
+)
+def test_fields_of_other_products_are_looked_for_in_ecs(field: str, path: str) -> None:
+    assert path in reading(field, Where(foreign=True)).direct
+    assert not certain(field, path, Where(foreign=True))
+
+
+def test_events_of_a_channel_are_not_read_as_those_of_other_products() -> None:
+    assert "event.action" not in reading("eventName", CREATED).direct

@@ -129,16 +129,41 @@ def test_several_categories_or_services_mean_any_of_them() -> None:
         ("windows", "file_access", "", ("file_access",)),
         ("windows", "antivirus", "", ("antivirus",)),
         ("windows", "", "rdp", ("rdp",)),
-        ("linux", "process_creation", "auditd", ("linux", "process_creation", "auditd")),
-        ("aws", "", "cloudtrail", ("aws", "cloudtrail")),
+        (None, "database", "", ("database",)),
     ],
 )
 def test_what_no_table_knows_narrows_nothing_and_is_named(
-    product: str, category: str, service: str, unknown: tuple[str, ...]
+    product: str | None, category: str, service: str, unknown: tuple[str, ...]
 ) -> None:
     found = of(product, category, service)
     assert found.wheres == (Where(),)
     assert found.unknown == unknown
+
+
+@pytest.mark.parametrize(
+    ("product", "category", "service", "unknown"),
+    [
+        ("linux", "process_creation", "", ()),
+        ("linux", "", "auditd", ()),
+        ("macos", "file_event", "", ()),
+        ("aws", "", "cloudtrail", ()),
+        ("zeek", "", "http", ()),
+        ("fortios", "", "sslvpnd", ("fortios", "sslvpnd")),  # no table
+        ("cisco", "", "aaa", ("cisco", "aaa")),
+        (None, "proxy", "", ()),
+        (None, "webserver", "", ()),
+        (None, "dns", "", ()),
+        (None, "firewall", "", ()),
+    ],
+)
+def test_other_products_mean_events_without_a_channel(
+    product: str | None, category: str, service: str, unknown: tuple[str, ...]
+) -> None:
+    assert of(product, category, service) == Scope(wheres=(Where(foreign=True),), unknown=unknown, product=product)
+
+
+def test_a_category_without_product_that_windows_knows_means_windows() -> None:
+    assert of(None, "process_creation").wheres == (sysmon("1"), AUDIT)
 
 
 def test_a_known_part_beside_an_unknown_one_narrows() -> None:

@@ -5,16 +5,34 @@ Clues are what the prefilter looks for; they are certain, and say nothing about 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import log2
 
-from watcher.match.value import fold
-from watcher.model import All, AnyOf, Item, Node, Not, Number, Test, Text
+from watcher.match import factors
+from watcher.match.value import LONGEST_NUMBER, fold
+from watcher.model import All, AnyOf, Item, Node, Not, Number, Regex, Test, Text
 
 Piece = tuple[str, str]
 """A field (empty: anywhere in the event's data) and a folded text in one of its values."""
+
+
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_USUAL = 12  # what a text loses that stands in nearly every event
+_ALWAYS = (
+    r"c:\windows\system32\svchost.exe c:\windows\system32\cmd.exe c:\windows\system32\conhost.exe c:\windows\syswow64\ "
+    r"c:\windows\system32\kernelbase.dll+ c:\windows\system32\ntdll.dll+ c:\windows\system32\lsass.exe \*\c$ \\*\ipc$ "
+    r"c:\windows\system32\windowspowershell\v1.0\powershell.exe c:\program files\ c:\program files (x86)\ c:\users\ "
+    r"c:\programdata\microsoft\windows\ \appdata\local\temp\ \appdata\roaming\microsoft\windows\ hkcu\software\ "
+    r"hklm\system\currentcontrolset\services\ hklm\software\microsoft\windows\currentversion\ nt authority\system "
+    "microsoft-windows-security-auditing microsoft-windows-sysmon security s-1-5-21- s-1-5-18 microsoft corporation "
+    "microsoft® windows® operating system 0x3e7 0xffffffff 0x1000 0x1fffff 0x40 md5= sha1= sha256= imphash= "
+    "-windowstyle -command /c -c -w -s -a system.management.automation class user process service file test net query "
+    "for 127.0.0.1 0.0.0.0 .txt .zip .js .com .bat .ps1 .tmp tcp udp unknown true false "
+)
+"""Texts that events are full of, and what is a part of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +50,10 @@ class Rarity:
 
     def of(self, clue: Clue) -> float:
         """Weigh a clue: the commonest of its pieces decides."""
-        return min(len(text) - 4 * log2(1 + self.seen[text]) for _, text in clue.pieces) - len(clue.pieces) / 50
+        return min(self._of(text) for _, text in clue.pieces) - len(clue.pieces) / 50
+
+    def _of(self, text: str) -> float:
+        return len(text) - 4 * log2(1 + self.seen[text]) - (_USUAL if text in _ALWAYS else 0)
 
     def best(self, clues: Iterable[Clue]) -> Clue | None:
         """Give the rarest of some clues."""
@@ -55,10 +76,7 @@ def _all_pieces(node: Node) -> Iterator[Piece]:
         case Not(of=branch):
             yield from _all_pieces(branch)
         case Item():
-            for test in node.tests:
-                piece = _piece(node.field, test)
-                if piece is not None:
-                    yield piece
+            yield from (piece for test in node.tests for clue in _of_test(node.field, test) for piece in clue.pieces)
 
 
 def clues(node: Node, rare: Rarity) -> tuple[Clue, ...]:
@@ -72,24 +90,33 @@ def clues(node: Node, rare: Rarity) -> tuple[Clue, ...]:
                 return ()
             return (Clue(frozenset(piece for clue in best if clue is not None for piece in clue.pieces)),)
         case Item():
-            return tuple(_of_item(node))
+            return tuple(_of_item(node, rare))
         case Not():
             return ()
 
 
-def _of_item(item: Item) -> Iterator[Clue]:
-    pieces = [_piece(item.field, test) for test in item.tests]
+def _of_item(item: Item, rare: Rarity) -> Iterator[Clue]:
+    found = [_of_test(item.field, test) for test in item.tests]
     if item.every:
-        yield from (Clue(frozenset((piece,))) for piece in pieces if piece is not None)
-    elif pieces and all(piece is not None for piece in pieces):
-        yield Clue(frozenset(piece for piece in pieces if piece is not None))
+        yield from (clue for clues in found for clue in clues)
+    elif found and all(found):
+        best = [rare.best(clues) for clues in found]
+        yield Clue(frozenset(piece for clue in best if clue is not None for piece in clue.pieces))
+
+
+def _of_test(field: str | None, test: Test) -> tuple[Clue, ...]:
+    if isinstance(test, Regex):
+        choices = (frozenset((field or "", fold(text)) for text in choice) for choice in factors.choices(test))
+        return tuple(map(Clue, choices))
+    piece = _piece(field, test)
+    return () if piece is None else (Clue(frozenset((piece,))),)
 
 
 def _piece(field: str | None, test: Test) -> Piece | None:
     """Give the longest text that every value has which passes the test."""
     if isinstance(test, Number):
-        value = test.value
-        return field or "", str(int(value) if isinstance(value, float) and value.is_integer() else value)
+        whole = canonical(str(test.value))
+        return field or "", whole.lstrip("-")  # zeros may stand between the sign and the digits
     if not isinstance(test, Text):
         return None
     literals = [fold(part) for part in test.parts if isinstance(part, str)]
@@ -116,9 +143,26 @@ def codes(node: Node) -> frozenset[str] | None:
     return None
 
 
+def has_keywords(node: Node) -> bool:
+    """Tell whether a tree searches for texts without saying in which field."""
+    match node:
+        case All(of=branches) | AnyOf(of=branches):
+            return any(map(has_keywords, branches))
+        case Not(of=branch):
+            return has_keywords(branch)
+        case Item(field=field):
+            return field is None
+
+
 def _whole(test: Test) -> str | None:
     if isinstance(test, Number):
-        return str(test.value)
+        return canonical(str(test.value))
     if isinstance(test, Text) and len(test.parts) == 1 and isinstance(test.parts[0], str):
-        return fold(test.parts[0])
+        return canonical(fold(test.parts[0]))
     return None
+
+
+def canonical(text: str) -> str:
+    """Write a whole number as it is commonly written; leave any other text as it is."""
+    short = text.removesuffix(".0")
+    return str(int(short)) if len(short) <= LONGEST_NUMBER and _WHOLE.fullmatch(short) else fold(text)

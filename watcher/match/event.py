@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any
 
 from watcher.match.value import fold
@@ -13,6 +12,8 @@ from watcher.taxonomy.fields import DATA, Reading, moved, reading
 from watcher.taxonomy.logsources import Where
 
 Values = tuple[str, ...]
+Asked = tuple[str, bool]
+"""A Sigma field, and whether Security 4688 is read as process creation."""
 _NOTHING: Values = ()
 _DATA_MAPS = ("winlog.event_data", "winlog.user_data")
 
@@ -24,11 +25,6 @@ def values_at(event: Event, path: str) -> Values:
     Empty texts and nulls are no values.
     """
     return tuple(text for value in _walk(event, path.split(".")) for text in _texts(value))
-
-
-@cache
-def _names(path: str) -> tuple[str, ...]:
-    return tuple(path.split("."))
 
 
 def _walk(node: Any, names: list[str]) -> Iterator[Any]:
@@ -73,6 +69,49 @@ def _leaves(value: Any) -> Iterator[str]:
         yield from _texts(value)
 
 
+def _spread(node: Mapping[str, Any], before: str, into: dict[str, Values]) -> None:
+    """Put every value of a document under its path, whether its names stand nested, dotted or mixed."""
+    for name, value in node.items():
+        path = before + name
+        kind = type(value)
+        if kind is str:
+            if value:
+                into[path] = (*into[path], value) if path in into else (value,)
+        elif kind is dict:
+            _spread(value, path + ".", into)
+        elif value is not None:
+            _spread_other(value, path, into)
+
+
+def _spread_other(value: Any, path: str, into: dict[str, Values]) -> None:
+    if isinstance(value, list):
+        for one in value:
+            _spread_other(one, path, into)
+    elif isinstance(value, Mapping):
+        _spread(value, path + ".", into)
+    else:
+        texts = tuple(_texts(value))
+        if texts:
+            into[path] = into.get(path, _NOTHING) + texts
+
+
+_ALIKE = (("\u03c2", "\u03c3"), ("\u017f", "s"), ("\u0131", "i"), ("\u0307", ""))  # what `lower` leaves apart
+
+
+def loosely(text: str) -> str:
+    """Fold the case of a text in which clues are looked for: whatever compares alike in any way becomes the same.
+
+    It goes letter by letter, so a part of a text stays a part of it. With the flag `i` Python's expressions let `k`,
+    `s` and `i` be letters outside ASCII too: they are made one here.
+    """
+    lowered = text.lower()
+    if not text.isascii():
+        for one, other in _ALIKE:
+            if one in lowered:
+                lowered = lowered.replace(one, other)
+    return lowered
+
+
 def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
     if isinstance(value, Mapping):
         yield value
@@ -92,89 +131,91 @@ _READINGS: dict[tuple[str, str, bool], dict[str, Reading]] = {}  # by kind of ev
 class EventView:
     """One event, asked by Sigma field names; answers are remembered."""
 
-    __slots__ = ("_dotted", "_fields", "_folded", "_paths", "channel", "code", "event", "extra")
+    __slots__ = ("_everything", "_fields", "_folded", "_readings", "_spread", "channel", "code", "event", "extra")
 
     def __init__(self, event: Event, extra: Mapping[str, tuple[str, ...]] | None = None) -> None:
         self.event = event
         self.extra = extra or {}  # the field mappings of settings
-        self._paths: dict[str, Values] = {}
-        self._dotted: dict[int, bool] = {}
-        self._fields: dict[tuple[str, bool], Values] = {}
-        self._folded: dict[tuple[str, bool], Values] = {}
+        self._spread: dict[str, Values] = {}
+        self._fields: dict[Asked, Values] = {}
+        self._folded: dict[Asked, Values] = {}
+        self._everything: Values | None = None
+        _spread(event, "", self._spread)
         self.channel = (self.at("winlog.channel") or ("",))[0]
         self.code = (self.at("event.code") or self.at("winlog.event_id") or ("",))[0]
+        self._readings = (self._tables(process_audit=False), self._tables(process_audit=True))
 
     def at(self, path: str) -> Values:
         """Give every value at a path of the document."""
-        found = self._paths.get(path)
-        if found is None:
-            found = self._paths[path] = self._read_path(path)
-        return found
+        return self._spread.get(path, _NOTHING)
 
-    def _read_path(self, path: str) -> Values:
-        """Read a path that is spelt nested, as Winlogbeat does, without a look at other spellings."""
-        names = _names(path)
-        node: Any = self.event
-        for name in names:
-            if not isinstance(node, dict) or self._is_dotted(node):
-                return values_at(self.event, path)
-            node = node.get(name)
-            if node is None:
-                return _NOTHING
-        if isinstance(node, str):
-            return (node,) if node else _NOTHING
-        return tuple(_texts(node))
-
-    def _is_dotted(self, node: dict[str, Any]) -> bool:
-        """Tell whether a map has names with dots in them."""
-        found = self._dotted.get(id(node))
-        if found is None:
-            found = self._dotted[id(node)] = "." in "".join(node)
-        return found
+    def text(self) -> str:
+        """Give all values of the document as one text, their case folded loosely."""
+        return loosely("\0".join(["\0".join(values) for values in self._spread.values()]))
 
     def is_of(self, where: Where) -> bool:
         """Tell whether the event is of that channel and those codes."""
+        if where.foreign and self.channel:
+            return False
         if where.channel is not None and where.channel.lower() != self.channel.lower():
             return False
         return not where.codes or self.code in where.codes
 
     def values(self, field: str, *, process_audit: bool = False) -> Values:
         """Give the values of a Sigma field; with `process_audit` Security 4688 is read as process creation."""
-        key = (field, process_audit)
-        found = self._fields.get(key)
+        return self.asked((field, process_audit))
+
+    def asked(self, asked: Asked) -> Values:
+        """Give the values of a Sigma field as it is asked for."""
+        found = self._fields.get(asked)
         if found is None:
-            found = self._fields[key] = self._read(field, process_audit=process_audit)
+            found = self._fields[asked] = self._read(asked)
         return found
 
-    def folded(self, field: str, *, process_audit: bool = False) -> Values:
-        """Give the values of a Sigma field, their case folded."""
-        key = (field, process_audit)
-        found = self._folded.get(key)
+    def folded(self, asked: Asked) -> Values:
+        """Give the values of a Sigma field as it is asked for, their case folded."""
+        found = self._folded.get(asked)
         if found is None:
-            found = self._folded[key] = tuple(map(fold, self.values(field, process_audit=process_audit)))
+            found = self._folded[asked] = tuple(map(fold, self.asked(asked)))
         return found
 
-    def folded_everything(self) -> Values:
-        """Give what a keyword is searched in, its case folded."""
-        key = ("", False)
-        found = self._folded.get(key)
-        if found is None:
-            found = self._folded[key] = tuple(map(fold, self.everything()))
-        return found
+    def built(self, asked: Asked) -> tuple[Built | Listed, ...]:
+        """Give what may put values of a field (empty: of any) together so that they stand nowhere in the event's text.
 
-    def _reading(self, field: str, *, process_audit: bool) -> Reading:
-        known = _READINGS.get((self.channel, self.code, process_audit))
+        The answer is the same for all events of this channel and code.
+        """
+        if asked[0] not in ("", "Data", "EventData"):
+            return self._put_together(asked)
+        parts = moved(self._where(process_audit=False))
+        return tuple(dict.fromkeys(built for name in parts for built in self._put_together((name, False))))
+
+    def _put_together(self, asked: Asked) -> tuple[Built | Listed, ...]:
+        return tuple(built for built in self._reading(asked).built if isinstance(built, Listed) or not built.cut)
+
+    def made_of(self, built: Built | Listed) -> Values:
+        """Give what is put together in this event, whether or not a field's values stand there as they are too."""
+        return self._made(built)
+
+    def _tables(self, *, process_audit: bool) -> dict[str, Reading]:
+        kind = (self.channel, self.code, process_audit)
+        known = _READINGS.get(kind)
         if known is None:
             if len(_READINGS) >= _MOST_KINDS:  # whoever writes events may make up channels and codes without end
                 _READINGS.clear()
-            known = _READINGS.setdefault((self.channel, self.code, process_audit), {})
+            known = _READINGS.setdefault(kind, {})
+        return known
+
+    def _reading(self, asked: Asked) -> Reading:
+        field, process_audit = asked
+        known = self._readings[process_audit]
         found = known.get(field)
         if found is None:
             found = known[field] = reading(field, self._where(process_audit=process_audit))
         return found
 
-    def _read(self, field: str, *, process_audit: bool) -> Values:
-        there = self._reading(field, process_audit=process_audit)
+    def _read(self, asked: Asked) -> Values:
+        field = asked[0]
+        there = self._reading(asked)
         direct = (*there.direct, *self.extra[field]) if field in self.extra else there.direct
         found = self._at_all(direct) or self._at_all(there.fallback)
         if found:
@@ -189,7 +230,7 @@ class EventView:
     def _at_all(self, paths: tuple[str, ...]) -> Values:
         found = _NOTHING
         for path in paths:
-            more = self.at(path)
+            more = self._spread.get(path)
             if more:
                 found = found + more if found else more
         return found if len(found) < 2 else tuple(dict.fromkeys(found))
@@ -204,7 +245,9 @@ class EventView:
     def _made(self, built: Built | Listed) -> Values:
         if isinstance(built, Listed):
             return built.make(tuple(one for node in _walk(self.event, built.at.split(".")) for one in _objects(node)))
-        return built.make({path: self.at(path) for path in built.paths})
+        spread = self._spread
+        parts = {path: spread[path] for path in built.paths if path in spread}
+        return built.make(parts) if parts else _NOTHING
 
     def _data(self, *, unnamed: bool) -> Iterator[str]:
         there = set()
@@ -227,7 +270,6 @@ class EventView:
 
     def everything(self) -> Values:
         """Give what a keyword is searched in: the message and all values of the event's data."""
-        found = self._paths.get("")
-        if found is None:
-            found = self._paths[""] = (*self.at("message"), *self._data(unnamed=False))
-        return found
+        if self._everything is None:
+            self._everything = (*self.at("message"), *self._data(unnamed=False))
+        return self._everything

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import ahocorasick
+from ahocorasick_rs import AhoCorasick
 
-from watcher.match.clues import Clue, Rarity, clues, codes, rarity
-from watcher.match.event import EventView
+from watcher.match.clues import Clue, Rarity, canonical, clues, codes, rarity
+from watcher.match.event import EventView, loosely
 from watcher.match.predicate import OnView, Predicate
 from watcher.model import Event, Node, Rule
+from watcher.taxonomy.build import Built, Listed
 
 _MOST_KINDS = 1024
-_LEVELS = 3  # clues looked for per rule
-_Asked = tuple[str, bool]  # a field, and whether Security 4688 is read as process creation
+
+
+_About = tuple[frozenset[str] | None, Clue | None]
+"""The event codes outside which a rule matches nothing, and what every event holds that it matches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +34,38 @@ class _Known:
 
     watched: Watched
     codes: frozenset[str] | None
-    clues: tuple[Clue, ...]
+    clue: Clue | None
 
 
 class RuleSet:
     """Rules compiled once; what one kind of event can meet is prepared when the first of that kind comes."""
 
-    def __init__(self, watched: Sequence[Watched], extra: Mapping[str, tuple[str, ...]] | None = None) -> None:
-        nodes = [one.rule.node for one in watched]
-        rare = rarity(nodes)
+    def __init__(
+        self,
+        watched: Sequence[Watched],
+        extra: Mapping[str, tuple[str, ...]] | None = None,
+        *,
+        before: RuleSet | None = None,
+    ) -> None:
+        """Compile rules; what `before` knows of those that are the same is taken over."""
         self._extra = extra or {}
-        self._known = tuple(_known(one, node, rare) for one, node in zip(watched, nodes, strict=True))
+        self._rare: Rarity = rarity(one.rule.node for one in watched) if before is None else before._rare  # noqa: SLF001
+        old = {} if before is None else before._by_text  # noqa: SLF001
+        self._by_text: dict[tuple[str, str], _About] = {
+            (one.rule.id, one.rule.hash): old.get((one.rule.id, one.rule.hash)) or _about(one.rule.node, self._rare)
+            for one in watched
+        }
+        self._known = tuple(_Known(one, *self._by_text[one.rule.id, one.rule.hash]) for one in watched)
+        self._predicates = {one.rule.id: one.predicate for one in watched}
         self._kinds: dict[tuple[str, str, bool], _Kind] = {}
+
+    def renewed(self, watched: Sequence[Watched]) -> RuleSet:
+        """Give a set of other rules, without a second look at those that stay."""
+        return RuleSet(watched, self._extra, before=self)
+
+    def holds(self, rule: str, view: EventView) -> bool:
+        """Tell whether the rule of an id matches an event, without a look at its clues."""
+        return self._predicates[rule](view)
 
     def matching(self, event: Event) -> tuple[Rule, ...]:
         """Give the rules that match an event."""
@@ -60,75 +83,60 @@ class RuleSet:
         return kind.matching(view)
 
 
-def _known(one: Watched, node: Node, rare: Rarity) -> _Known:
-    best = sorted(clues(node, rare), key=rare.of, reverse=True)
-    return _Known(one, codes(node), tuple(dict.fromkeys(best))[:_LEVELS])
+def _about(node: Node, rare: Rarity) -> _About:
+    return codes(node), rare.best(clues(node, rare))
 
 
 class _Kind:
     """The rules that may match events of one channel and code, behind a search for their clues."""
 
     def __init__(self, known: Sequence[_Known], view: EventView, *, plain: bool) -> None:
-        self._rules: list[Rule] = []
-        self._holds: list[tuple[OnView, ...]] = []
-        self._fields: dict[_Asked, None] = {}
-        self._open: list[int] = [0] * _LEVELS  # per level, the rules that ask for nothing there
-        masks: dict[str, list[int]] = {}
+        self._rules: list[tuple[Rule, tuple[OnView, ...]]] = []
+        self._open: list[int] = []  # the rules that give no clue
+        self._built: dict[Built | Listed, None] = {}  # what puts values together that stand nowhere in the event
+        told: dict[str, list[int]] = {}
         for one in known:
             branches = one.watched.predicate.branches(view)
-            if not branches or (plain and one.codes is not None and view.code not in one.codes):
+            if not branches or (plain and one.codes is not None and canonical(view.code) not in one.codes):
                 continue
-            self._add(one, branches, masks)
-        self._masks = {text: tuple(mask) for text, mask in masks.items()}
-        self._automaton = _automaton(self._masks)
-
-    def _add(self, one: _Known, branches: Sequence[tuple[bool, OnView]], masks: dict[str, list[int]]) -> None:
-        bit = 1 << len(self._rules)
-        self._rules.append(one.watched.rule)
-        self._holds.append(tuple(holds for _, holds in branches))
-        for level in range(_LEVELS):
-            if level >= len(one.clues):
-                self._open[level] |= bit
+            number = len(self._rules)
+            self._rules.append((one.watched.rule, tuple(holds for _, holds in branches)))
+            if one.clue is None:
+                self._open.append(number)
                 continue
-            for field, text in one.clues[level].pieces:
-                masks.setdefault(text, [0] * _LEVELS)[level] |= bit
+            for field, text in one.clue.pieces:
+                told.setdefault(loosely(text), []).append(number)
                 for audit in {audit for audit, _ in branches}:
-                    self._fields[field, audit] = None
+                    self._built.update(dict.fromkeys(view.built((field, audit))))
+        self._told = tuple(tuple(dict.fromkeys(numbers)) for numbers in told.values())
+        self._automaton = AhoCorasick(list(told)) if told else None
 
     def matching(self, view: EventView) -> tuple[Rule, ...]:
         candidates = self._candidates(view)
         if not candidates:
             return ()
         found = []
-        while candidates:
-            low = candidates & -candidates
-            number = low.bit_length() - 1
-            candidates ^= low
-            for holds in self._holds[number]:
+        for number in candidates:
+            rule, branches = self._rules[number]
+            for holds in branches:
                 if holds(view):
-                    found.append(self._rules[number])
+                    found.append(rule)
                     break
         return tuple(found)
 
-    def _candidates(self, view: EventView) -> int:
-        first, second, third = self._open
-        if self._automaton is not None:
-            texts: list[str] = []
-            for field, audit in self._fields:
-                texts.extend(view.folded(field, process_audit=audit) if field else view.folded_everything())
-            for text in {found for _, found in self._automaton.iter("\0".join(texts))}:
-                mask = self._masks[text]
-                first |= mask[0]
-                second |= mask[1]
-                third |= mask[2]
-        return first & second & third
-
-
-def _automaton(texts: Mapping[str, object]) -> ahocorasick.Automaton | None:
-    if not texts:
-        return None
-    made = ahocorasick.Automaton()
-    for text in texts:
-        made.add_word(text, text)
-    made.make_automaton()
-    return made
+    def _candidates(self, view: EventView) -> Iterable[int]:
+        if self._automaton is None:
+            return self._open
+        text = view.text()
+        if self._built:
+            made = [value for built in self._built for value in view.made_of(built)]
+            if made:
+                text = "\0".join((text, *map(loosely, made)))
+        seen = self._automaton.find_matches_as_indexes(text, overlapping=True)
+        if not seen:
+            return self._open
+        told = self._told
+        found = set(self._open)
+        for number in {number for number, _, _ in seen}:
+            found.update(told[number])
+        return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from watcher.match.event import EventView
+from watcher.match.event import Asked, EventView
 from watcher.match.value import OnText, fold, on_cidr, on_compare, on_number, on_regex, on_text, on_time
 from watcher.model import (
     All,
@@ -57,14 +57,17 @@ class Predicate:
         return self(EventView(event, extra))
 
 
+def part(node: Node, *, process_audit: bool) -> OnView:
+    """Compile a part of a condition tree, to be asked on its own."""
+    return _compile(node, process_audit=process_audit)
+
+
 def _compile(node: Node, *, process_audit: bool) -> OnView:
     match node:
         case All(of=branches):
-            every = tuple(_compile(branch, process_audit=process_audit) for branch in branches)
-            return lambda view: all(holds(view) for holds in every)
+            return _every(tuple(_compile(branch, process_audit=process_audit) for branch in branches))
         case AnyOf(of=branches):
-            some = tuple(_compile(branch, process_audit=process_audit) for branch in branches)
-            return lambda view: any(holds(view) for holds in some)
+            return _some(tuple(_compile(branch, process_audit=process_audit) for branch in branches))
         case Not(of=branch):
             inner = _compile(branch, process_audit=process_audit)
             return lambda view: not inner(view)
@@ -72,18 +75,40 @@ def _compile(node: Node, *, process_audit: bool) -> OnView:
             return _item(node, process_audit=process_audit)
 
 
+def _every(parts: tuple[OnView, ...]) -> OnView:
+    if len(parts) == 1:
+        return parts[0]
+
+    def holds(view: EventView) -> bool:
+        for part in parts:  # noqa: SIM110 - a loop is faster than `all`, and a scan spends its time here
+            if not part(view):
+                return False
+        return True
+
+    return holds
+
+
+def _some(parts: tuple[OnView, ...]) -> OnView:
+    if len(parts) == 1:
+        return parts[0]
+
+    def holds(view: EventView) -> bool:
+        for part in parts:  # noqa: SIM110 - the same
+            if part(view):
+                return True
+        return False
+
+    return holds
+
+
 def _item(item: Item, *, process_audit: bool) -> OnView:
     if item.field is None:
         return _keywords(item)
-    field = item.field
-    tests = tuple(_on_field(test, field, process_audit=process_audit) for test in _grouped(item))
+    asked = (item.field, process_audit)
+    tests = tuple(_on_field(test, asked) for test in _grouped(item))
     if not tests:
         return lambda _: False
-    if len(tests) == 1:
-        return tests[0]
-    if item.every:
-        return lambda view: all(holds(view) for holds in tests)
-    return lambda view: any(holds(view) for holds in tests)
+    return _every(tests) if item.every else _some(tests)
 
 
 def _grouped(item: Item) -> tuple[Test | tuple[Text, ...], ...]:
@@ -95,27 +120,34 @@ def _grouped(item: Item) -> tuple[Test | tuple[Text, ...], ...]:
     return (texts, *others) if texts else others
 
 
-def _on_field(test: Test | tuple[Text, ...], field: str, *, process_audit: bool) -> OnView:
+def _on_field(test: Test | tuple[Text, ...], asked: Asked) -> OnView:
     match test:
         case Empty():
-            return lambda view: not view.values(field, process_audit=process_audit)
+            return lambda view: not view.asked(asked)
         case Exists(expected=expected):
-            return lambda view: bool(view.values(field, process_audit=process_audit)) is expected
+            return lambda view: bool(view.asked(asked)) is expected
         case FieldRef():
-            return _reference(test, field, process_audit=process_audit)
+            return _reference(test, asked)
         case tuple():
-            return _texts(test, field, process_audit=process_audit)
+            return _texts(test, asked)
         case Text(cased=False):
-            return _texts((test,), field, process_audit=process_audit)
-    holds = _on_value(test)
-    return lambda view: any(map(holds, view.values(field, process_audit=process_audit)))
+            return _texts((test,), asked)
+    check = _on_value(test)
+
+    def holds(view: EventView) -> bool:
+        for value in view.asked(asked):  # noqa: SIM110 - the same
+            if check(value):
+                return True
+        return False
+
+    return holds
 
 
-def _texts(tests: tuple[Text, ...], field: str, *, process_audit: bool) -> OnView:
+def _texts(tests: tuple[Text, ...], asked: Asked) -> OnView:
     checks = tuple(on_text(test) for test in tests)
 
     def holds(view: EventView) -> bool:
-        for value in view.folded(field, process_audit=process_audit):
+        for value in view.folded(asked):
             for check in checks:
                 if check(value):
                     return True
@@ -142,10 +174,11 @@ def _on_value(test: Test) -> OnText:
     raise TypeError(f"{type(test).__name__} is no test of a value")
 
 
-def _reference(test: FieldRef, field: str, *, process_audit: bool) -> OnView:
+def _reference(test: FieldRef, asked: Asked) -> OnView:
+    referred = (test.field, asked[1])
+
     def holds(view: EventView) -> bool:
-        mine = view.values(field, process_audit=process_audit)
-        other = view.values(test.field, process_audit=process_audit)
+        mine, other = view.asked(asked), view.asked(referred)
         if not test.cased:
             mine, other = tuple(map(fold, mine)), tuple(map(fold, other))
         return any(_stands(one, another, test.how) for one in mine for another in other)

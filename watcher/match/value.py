@@ -16,6 +16,8 @@ from watcher.model import DASHES, Cidr, Compare, Number, Regex, Text, TimePart, 
 
 OnText = Callable[[str], bool]
 _FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
+LONGEST_NUMBER = 40
+"""Characters of a whole number with all the zeros before it; what is longer is no number that anybody writes."""
 _DASH = f"[{re.escape(DASHES)}]"
 
 
@@ -64,10 +66,18 @@ def _as_regex(part: str | Wildcard) -> str:
 
 
 def on_number(test: Number) -> OnText:
-    """Make the function that tells whether a value is that number as it is commonly written."""
+    """Make the function that tells whether a value is that number: the same text, or both whole and equal."""
     value = test.value
-    wanted = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-    return wanted.__eq__
+    if isinstance(value, float) and not value.is_integer():
+        return str(value).__eq__
+    whole = int(value)
+    wanted = str(whole)
+    written = re.compile(rf"[+-]?0*{wanted.lstrip('-')}").fullmatch
+
+    def same(text: str) -> bool:
+        return text == wanted or (len(text) <= LONGEST_NUMBER and written(text) is not None and int(text) == whole)
+
+    return same
 
 
 def on_regex(test: Regex) -> OnText:

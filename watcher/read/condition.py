@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -39,6 +39,19 @@ def bare_patterns(condition: str) -> tuple[str, ...]:
         for before, token in zip(("", *tokens), tokens, strict=False)
         if ("*" in token or "?" in token) and before.lower() != "of"
     )
+
+
+def in_other_case(name: str, selections: Iterable[str]) -> str | None:
+    """Give the one selection that a name means but for its case, None where there is none or more than one."""
+    alike = [one for one in selections if one.lower() == name.lower()]
+    return alike[0] if len(alike) == 1 else None
+
+
+def other_cases(condition: str, selections: Mapping[str, Node]) -> tuple[tuple[str, str], ...]:
+    """Give the names of a condition that are written in another case than their selection, and how that is written."""
+    words = dict.fromkeys(_tokens(condition))
+    named = ((word, in_other_case(word, selections)) for word in words if word not in selections)
+    return tuple((word, meant) for word, meant in named if meant is not None and word.lower() not in _WORDS)
 
 
 def parse_condition(condition: str, selections: Mapping[str, Node]) -> Node:
@@ -121,6 +134,9 @@ class _Reader:
             raise ConditionError(f"`{name}` stands where a selection's name should stand")
         if "*" in name or "?" in name:
             return self._quantified("1", name)
+        meant = in_other_case(name, self.selections)
+        if meant is not None:
+            return self.selections[meant]
         close = difflib.get_close_matches(name, self.selections, n=1)
         advice = f"; did you mean `{close[0]}`" if close else ""
         known = ", ".join(f"`{one}`" for one in self.selections) or "none"

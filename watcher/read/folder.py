@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from watcher.model import Finding, Place, Rule, Severity
+from watcher.read.cases import is_case_file
 from watcher.read.contents import RuleFile, read_contents
 from watcher.read.filters import Filter, apply_filters
 from watcher.read.rule import Origin
@@ -67,7 +68,9 @@ def _rule_files(path: Path) -> tuple[tuple[Path, ...], tuple[Finding, ...]]:
     for folder, names, found in os.walk(path, onerror=faults.append) if path.exists() else ():
         names[:] = [name for name in names if not name.startswith(".")]
         files.extend(
-            Path(folder, name) for name in found if name.lower().endswith(_SUFFIXES) and not name.startswith(".")
+            Path(folder, name)
+            for name in found
+            if name.lower().endswith(_SUFFIXES) and not name.startswith(".") and not is_case_file(Path(name))
         )
     return tuple(sorted(files)), tuple(_unreadable(Path(fault.filename), fault, "a folder") for fault in faults)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from watcher.errors import RuleError
 from watcher.model import All, AnyOf, Node, Selection
-from watcher.read.condition import ConditionError, bare_patterns, parse_condition, split_aggregation
+from watcher.read.condition import ConditionError, bare_patterns, other_cases, parse_condition, split_aggregation
 from watcher.read.detection import read_selection
 from watcher.read.document import ListNode, MapNode, ScalarNode, Value
 from watcher.read.notes import Notes
@@ -69,7 +69,7 @@ class _Reader:
         self.notes.duplicates(self.map, f"`{self.what}`", KEPT)
         found: dict[str, Selection] = {}
         for entry in self.map.entries:
-            name = str(entry.key)
+            name = entry.key_text  # YAML makes other things of `on` and `1`
             if name.lower() in self.reserved:
                 continue
             if _is_empty(entry.value):
@@ -96,13 +96,18 @@ class _Reader:
         return tuple(text for text, _, _ in read), aggregation, nodes[0] if len(nodes) == 1 else AnyOf(nodes)
 
     def _line(self, line: Value, named: Mapping[str, Node]) -> tuple[str, str | None, Node]:
-        if not isinstance(line, ScalarNode) or not isinstance(line.value, str):
+        if not isinstance(line, ScalarNode) or line.value is None:
             raise RuleError("a condition must be a text", place=line.place, code="condition")
-        text, aggregation = split_aggregation(line.value)
+        written = line.value if isinstance(line.value, str) else line.text
+        text, aggregation = split_aggregation(written)
         try:
             node = parse_condition(text, named)
         except ConditionError as fault:
             raise RuleError(str(fault), place=line.place, code="condition") from fault
+        for name, meant in other_cases(text, named):
+            self.notes.say(
+                "other-case", f"`{name}` is written `{meant}` in `{self.what}`", line.place, fix="write it so"
+            )
         for pattern in bare_patterns(text):
             self.notes.say(
                 "bare-pattern",
@@ -117,7 +122,7 @@ class _Reader:
                 line.place,
                 fix="the rule is read but not run; write a Sigma correlation, or drop what follows the pipe",
             )
-        return line.value, aggregation, node
+        return written, aggregation, node
 
 
 def _is_empty(value: Value) -> bool:

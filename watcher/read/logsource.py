@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from watcher.model import LogSource
 from watcher.read.document import Value
-from watcher.read.notes import Notes, as_map
+from watcher.read.notes import Notes, as_map, in_lower_case
 
 _KEYS = ("product", "category", "service", "definition")
 
 
 def read_logsource(found: Sequence[Value], notes: Notes) -> LogSource:
     """Read what stands under `logsource`, more than one map where the key stands twice."""
-    maps = [as_map(value, "`logsource`") for value in found]
+    maps = [in_lower_case(as_map(value, "`logsource`"), _KEYS, notes) for value in found]
     for one in maps:
         notes.duplicates(one, "`logsource`", "Sigma knows one value: write one rule for each")
     parts: dict[str, tuple[str, ...]] = {}

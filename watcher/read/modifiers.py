@@ -13,6 +13,7 @@ from math import isfinite
 from typing import Any
 
 from watcher.model import Cidr, Compare, Empty, Exists, FieldRef, Number, Regex, Test, Text, TimePart, Wildcard
+from watcher.read.expression import python_form
 from watcher.read.placeholders import PlaceholderError, Placeholders, in_text, in_writing
 from watcher.read.text import (
     any_dash,
@@ -96,7 +97,7 @@ def _settled(value: _Value) -> Test:
     if isinstance(value, _Encoded):
         return _decoded(value)
     if not isinstance(value, _Written):
-        return Empty() if isinstance(value, Text) and not value.parts else value
+        return Empty() if isinstance(value, Text) and not any(value.parts) else value
     if value.value is None or value.value == "":
         return Empty()
     if isinstance(value.value, bool):
@@ -145,12 +146,16 @@ def _opened(value: _Value, modifier: str) -> tuple[_Value, ...]:
 
 
 def _regex(value: _Value, modifier: str) -> tuple[_Value, ...]:
-    pattern = _raw(value, modifier)
+    return (Regex(_expression(_raw(value, modifier))),)
+
+
+def _expression(written: str) -> str:
+    pattern = python_form(written)
     try:
         re.compile(pattern)
-    except re.error as fault:
-        raise ModifierError(f"`{pattern}` is no regular expression: {fault}") from fault
-    return (Regex(pattern),)
+    except (re.error, ValueError, OverflowError, RecursionError) as fault:
+        raise ModifierError(f"`{written}` is no regular expression: {fault}") from fault
+    return pattern
 
 
 def _flag(value: _Value, modifier: str) -> tuple[_Value, ...]:
@@ -261,7 +266,8 @@ def _expanded(value: _Value, placeholders: Placeholders) -> tuple[_Value, ...]:
     """Put the values of every placeholder in its place; a value as written stays one, for what comes behind."""
     try:
         if isinstance(value, Regex):
-            return tuple(replace(value, pattern=one) for one in in_writing(value.pattern, placeholders))
+            made = in_writing(value.pattern, placeholders)
+            return tuple(replace(value, pattern=_expression(one)) for one in made)
         if isinstance(value, _Written):
             return tuple(_Written(one, one) for one in in_writing(_raw(value, "expand"), placeholders))
         return in_text(_text(value, "expand"), placeholders)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 
 from watcher.errors import RuleError
 from watcher.model import Finding, Place, Severity
@@ -47,3 +48,18 @@ def as_map(value: Value, what: str) -> MapNode:
     if isinstance(value, MapNode):
         return value
     raise RuleError(f"{what} must be a map of keys and values", place=value.place, code="not-a-map")
+
+
+def in_lower_case(node: MapNode, known: Collection[str], notes: Notes) -> MapNode:
+    """Read keys that Sigma knows in lower case alone, and say so; where the right one is there too it stays alone."""
+    there = {entry.key for entry in node.entries}
+    entries = []
+    for entry in node.entries:
+        lowered = entry.key_text.lower()
+        if entry.key not in known and lowered in known and lowered not in there:
+            notes.say(
+                "key-case", f"`{entry.key_text}` is read as `{lowered}`", entry.key_place, fix=f"write `{lowered}`"
+            )
+            entry = replace(entry, key=lowered, key_text=lowered)  # noqa: PLW2901 - the same entry, put right
+        entries.append(entry)
+    return replace(node, entries=tuple(entries))

@@ -19,13 +19,13 @@ from watcher.model import Level, LogSource, Place, Related, Rule, Severity
 from watcher.read.document import ListNode, MapNode, ScalarNode, Value, plain
 from watcher.read.logic import KEPT, read_logic
 from watcher.read.logsource import read_logsource
-from watcher.read.notes import Notes, as_map
+from watcher.read.notes import Notes, as_map, in_lower_case
 from watcher.read.placeholders import Placeholders
 
 STATUSES = ("stable", "test", "experimental", "deprecated", "unsupported")
 _NAMESPACE = UUID("5d0b8f0e-6c0c-5c57-9d7e-2f6f7a0c1b11")  # of rules without an id of their own
 _RESERVED = ("condition", "timeframe")
-_KNOWN = frozenset(
+KNOWN_KEYS = frozenset(
     (
         *("title", "id", "name", "related", "taxonomy", "status", "description", "license", "author", "references"),
         *("date", "modified", "logsource", "detection", "fields", "falsepositives", "level", "tags", "scope"),
@@ -51,7 +51,9 @@ def read_rule(document: Value, origin: Origin) -> Rule:
 
     Oddities become findings of the rule; raises RuleError only where the rule has no meaning.
     """
-    return _Reader(document=as_map(document, "a rule"), origin=origin).read()
+    notes = Notes()
+    whole = in_lower_case(as_map(document, "a rule"), KNOWN_KEYS, notes)
+    return _Reader(document=whole, origin=origin, notes=notes).read()
 
 
 @dataclass(slots=True)
@@ -103,9 +105,9 @@ class _Reader:
 
     def _unknown_keys(self) -> None:
         for entry in self.document.entries:
-            if isinstance(entry.key, str) and entry.key in _KNOWN:
+            if isinstance(entry.key, str) and entry.key in KNOWN_KEYS:
                 continue
-            close = difflib.get_close_matches(str(entry.key).lower(), sorted(_KNOWN), n=1, cutoff=0.75)
+            close = difflib.get_close_matches(str(entry.key).lower(), sorted(KNOWN_KEYS), n=1, cutoff=0.75)
             if close and self.document.get(close[0]) is None:
                 self._say(
                     "unknown-key", f"`{entry.key}` is no key of Sigma", entry.key_place, fix=f"write `{close[0]}`"

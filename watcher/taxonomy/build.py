@@ -16,6 +16,7 @@ class Built:
 
     paths: tuple[str, ...]  # where the parts stand
     make: Make
+    cut: bool = False  # what is made stands, letter for letter, within a value of its parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

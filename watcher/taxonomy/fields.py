@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from watcher.taxonomy import build, shell
+from watcher.taxonomy import build, ecs, shell
 from watcher.taxonomy.build import Built, Listed
 from watcher.taxonomy.logsources import POWERSHELL_CLASSIC, Where
 from watcher.taxonomy.moved import MOVED
@@ -50,10 +50,24 @@ _PROCESS_AUDIT: Mapping[str, str] = {  # Security 4688 read as process creation
     "LogonId": "SubjectLogonId",
     "Details": "NewValue",
 }
+_AUDITED: Mapping[str, str] = {audited: name for name, audited in _PROCESS_AUDIT.items()}
 
 
 _DERIVED = ("md5", "MD5", "sha1", "SHA1", "sha256", "SHA256", "imphash", "Imphash")  # parts of `Hashes`
 _WORD_EDGE = re.compile(r"(?<=[a-z])(?=[A-Z])")  # `ThreatName` is written `Threat Name` by Defender
+_SPACED: Mapping[str, str] = {  # names of Defender that no capital letter parts
+    name.replace(" ", ""): name
+    for name in (
+        *("Security intelligence Version", "Previous security intelligence Version", "Platform version"),
+        *("Engine version", "NRI engine version", "AV security intelligence version"),
+        *("AS security intelligence version", "NRI security intelligence version", "Product status"),
+        *("RTP state", "OA state", "IOAV state", "BM state"),
+        *("Last AV security intelligence age", "Last AS security intelligence age"),
+        *("AV security intelligence creation time", "AS security intelligence creation time"),
+        *("Last quick scan age", "Last quick scan start time", "Last quick scan end time", "Last quick scan source"),
+        *("Last full scan age", "Last full scan start time", "Last full scan end time", "Last full scan source"),
+    )
+}
 _REMEMBERED = 65_536  # not without end: whoever writes events may make up channels and codes
 _PARAMETERS = ("param1", "param2", "param3")
 
@@ -70,6 +84,8 @@ def reading(field: str, where: Where) -> Reading:
         inner = reading(audited, Where(channel=where.channel, codes=where.codes))
         direct, rows = [*inner.direct], []
     direct.extend(path for row in rows for path in row.direct)
+    if where.channel is None:  # maybe no event of Windows
+        direct.extend((field, *ecs.FIELDS.get(field, ())))
     built = [row.built for row in rows if row.built is not None]
     if field == "Level":
         built.append(build.LEVEL)
@@ -78,6 +94,16 @@ def reading(field: str, where: Where) -> Reading:
     if (where.channel or POWERSHELL_CLASSIC).lower() == POWERSHELL_CLASSIC.lower() and field in shell.LINES:
         built.append(shell.line(field))
     return Reading(direct=_unique(direct), fallback=_fallback(field), built=tuple(built))
+
+
+def same_field(field: str) -> str:
+    """Give the one name of a field that event 4688, read as process creation, calls otherwise."""
+    return _AUDITED.get(field, field)
+
+
+def system_fields() -> tuple[str, ...]:
+    """Give the fields that every event has."""
+    return (*_SYSTEM, "Level")
 
 
 def is_path(field: str) -> bool:
@@ -89,7 +115,7 @@ def _parts_of(name: str, where: Where) -> Iterator[Built | Listed]:
     for row in MOVED.get(name, ()):
         if row.speaks_of(where):
             yield from () if row.built is None else (row.built,)
-            yield from (Built(paths=(path,), make=build.same(path)) for path in row.direct)
+            yield from (Built(paths=(path,), make=build.same(path), cut=True) for path in row.direct)
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -104,7 +130,7 @@ def moved(where: Where) -> tuple[str, ...]:
 
 def _fallback(field: str) -> tuple[str, ...]:
     """Give the System field of that name, and the data fields whose names differ by spaces alone."""
-    names = {field.replace(" ", ""), _WORD_EDGE.sub(" ", field)} - {field}
+    names = {field.replace(" ", ""), _WORD_EDGE.sub(" ", field), _SPACED.get(field, field)} - {field}
     spaced = tuple(f"{prefix}{name}" for name in sorted(names) for prefix in DATA)
     return (*_SYSTEM.get(field, ()), *spaced)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from watcher.model import LogSource
 from watcher.settings import LogSourceMapping
+from watcher.taxonomy.ecs import KNOWN
 
 SYSMON = "Microsoft-Windows-Sysmon/Operational"
 SECURITY = "Security"
@@ -24,6 +25,7 @@ class Where:
 
     channel: str | None = None
     codes: tuple[str, ...] = ()
+    foreign: bool = False  # events without a channel alone: they are not Windows'
     process_audit: bool = False  # Security 4688 seen as process creation: `Image` is `NewProcessName` …
 
 
@@ -155,6 +157,7 @@ _SPELLINGS: Mapping[str, str] = {  # what authors write for a category that the 
 }
 
 ANY = Where()
+FOREIGN = Where(foreign=True)
 
 
 def scope(source: LogSource, extra: Sequence[LogSourceMapping] = ()) -> Scope:
@@ -167,11 +170,12 @@ def scope(source: LogSource, extra: Sequence[LogSourceMapping] = ()) -> Scope:
     if own:
         return Scope(wheres=own, product=source.product)
     if source.product not in (None, "windows"):
-        names = (source.product, *source.category, *source.service)
-        return Scope(wheres=(ANY,), unknown=tuple(name for name in names if name), product=source.product)
+        return _foreign(source)
     categories, odd_categories = _parts(source.category)
     services, odd_services = _parts(source.service)
     unknown = odd_categories + odd_services
+    if source.product is None and unknown and not (categories or services):
+        return _foreign(source) if KNOWN.intersection(unknown) else Scope(wheres=(ANY,), unknown=unknown)
     named = [where for name in categories for where in _wheres(name)]
     narrowed = [where for name in services for where in _wheres(name)]
     if not named and not narrowed:
@@ -179,6 +183,19 @@ def scope(source: LogSource, extra: Sequence[LogSourceMapping] = ()) -> Scope:
     channels = {where.channel for where in narrowed}
     both = [where for where in named if where.channel in channels]
     return Scope(wheres=_unique(both or named or narrowed), unknown=unknown, product=source.product)
+
+
+def _foreign(source: LogSource) -> Scope:
+    """Mean the events of another product, whose fields a table of ECS may know."""
+    names = tuple(name for name in (source.product, *source.category, *source.service) if name)
+    unknown = () if KNOWN.intersection(names) else names
+    return Scope(wheres=(FOREIGN,), unknown=unknown, product=source.product)
+
+
+def categories_of(code: str) -> tuple[str, ...]:
+    """Give the categories that an event of Sysmon belongs to, by its code; those that it has to itself come first."""
+    found = [name for name, codes in _SYSMON_CATEGORIES.items() if code in codes]
+    return tuple(sorted(found, key=lambda name: len(_SYSMON_CATEGORIES[name])))
 
 
 def _parts(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -82,7 +82,7 @@ def _one_hash(name: str, *, last: str) -> tuple[Moved, ...]:
         _sysmon_built(*_HASH_OF_FILE, paths=(f"file.{last}",), make=build.upper(f"file.{last}")),
         Moved(
             channels=(SYSMON,),
-            built=Built(paths=("winlog.event_data.Hashes",), make=build.hash_named(name)),
+            built=Built(paths=("winlog.event_data.Hashes",), make=build.hash_named(name), cut=True),
         ),
     )
 

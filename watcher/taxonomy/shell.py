@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from watcher.taxonomy.build import Built, Listed, Make, Parts, domain_user
@@ -127,12 +128,24 @@ PIPELINE_LINES = _built(_DETAIL, _SEQUENCE, (("UserId", "UserId"), *_HOST, ("Scr
 """The lines of an event on what a pipeline executed."""
 
 
+_LINE = re.compile(rf"^[ \t]*({'|'.join(LINES)})=[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
+
+
+@lru_cache(maxsize=16)
+def _lines(text: str) -> Mapping[str, tuple[str, ...]]:
+    """Read all lines of a text at once: whoever asks for one name asks for others."""
+    found: dict[str, list[str]] = {}
+    for name, value in _LINE.findall(text):
+        if value:
+            found.setdefault(name, []).append(value)
+    return {name: tuple(values) for name, values in found.items()}
+
+
 def line(name: str) -> Built:
     """Make the values behind `name=` at a line's start, as the classic log writes them."""
-    found_at = re.compile(rf"^[ \t]*{re.escape(name)}=[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
 
     def make(parts: Parts) -> tuple[str, ...]:
         texts = (text for path in _PARAMETERS for text in parts.get(path, ()))
-        return tuple(found for text in texts for found in found_at.findall(text) if found)
+        return tuple(found for text in texts for found in _lines(text).get(name, ()))
 
-    return Built(paths=_PARAMETERS, make=make)
+    return Built(paths=_PARAMETERS, make=make, cut=True)

@@ -6,13 +6,15 @@ is the form that returns surely-matching events alone. Every clause therefore ca
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from watcher.model import Query
 
 _SHORT = 8  # clauses that are compared each with each; the same object twice is left out of any list
+
+_BY_GRAMS = ("term", "terms", "prefix", "wildcard", "regexp")
 
 EVERYTHING: Query = {"match_all": {}}
 NOTHING: Query = {"match_none": {}}
@@ -117,11 +119,24 @@ def _joined(queries: Iterable[Query], clause: str) -> list[Query]:
     return found
 
 
-def clauses(query: Any) -> int:
-    """Count the leaves of a query, as the engine counts them against its limit."""
+def clauses(query: Any, grams: frozenset[str] = frozenset()) -> int:
+    """Count the leaves of a query, as the engine counts them against its limit.
+
+    `grams` are the paths mapped as `wildcard`: OpenSearch keeps their values as runs of three letters, and makes a
+    clause of each run that a pattern holds.
+    """
     if isinstance(query, list):
-        return sum(clauses(one) for one in query)
+        return sum(clauses(one, grams) for one in query)
     inner = query.get("bool")
     if inner is None:
+        return _runs(query, grams) if grams else 1
+    return sum(clauses(inner[part], grams) for part in ("filter", "must", "should", "must_not") if part in inner)
+
+
+def _runs(leaf: Mapping[str, Any], grams: frozenset[str]) -> int:
+    ((kind, asked),) = leaf.items()
+    if kind not in _BY_GRAMS or not asked.keys() & grams:
         return 1
-    return sum(clauses(inner[part]) for part in ("filter", "must", "should", "must_not") if part in inner)
+    (told,) = asked.values()
+    values = told if isinstance(told, list) else [told["value"]]
+    return sum(max(1, len(value.encode("utf-16-le", "surrogatepass")) // 2) for value in map(str, values))

@@ -22,11 +22,12 @@ from watcher.translate.bounds import (
     UNKNOWN,
     Bounds,
     all_of,
+    any_of,
     at_least,
     either,
     exactly,
 )
-from watcher.translate.typed import DATES, KEYWORDS, NUMBERS, TEXTS, WHOLE, Typed, by_tokens, lessened
+from watcher.translate.typed import CODES, DATES, KEYWORDS, NUMBERS, TEXTS, WHOLE, Typed, by_tokens, lessened
 
 _MOST_FACTORS = 3
 _BITS = 2**63  # beyond this no whole number of the engines goes
@@ -66,7 +67,7 @@ def _keyword(typed: Typed, test: Test) -> Bounds:
             asked = replace(test, cased=False) if test.cased and typed.type.normalizer else test
             return either(_text(path, one) for one in pattern.variants(asked))
         case Number(value=value):
-            return exactly({"term": {path: {"value": _written(value)}}})
+            return _number(path, value)
         case Regex():
             texts = [pattern.factor_pattern(one, test) for one in pattern.factors(test)[:_MOST_FACTORS]]
             if typed.type.normalizer:
@@ -74,6 +75,18 @@ def _keyword(typed: Typed, test: Test) -> Bounds:
             if texts:
                 return at_least(all_of(_text(path, one).upper for one in texts))
     return at_least({"exists": {"field": path}})
+
+
+def _number(path: str, value: float) -> Bounds:
+    """Ask for a number however it is written; a whole one may have zeros before it."""
+    written = _written(value)
+    plain: Query = {"term": {path: {"value": written}}}
+    # Windows writes event codes in one way
+    if "." in written or "e" in written or path.removesuffix(".keyword") in CODES:
+        return exactly(plain)
+    sign, digits = ("-", written[1:]) if written.startswith("-") else (r"\+?", written)
+    sign = r"(\+|-)?" if digits == "0" else sign
+    return exactly(any_of((plain, {"regexp": {path: {"value": f"{sign}0*{digits}"}}})))
 
 
 def _written(value: float) -> str:

@@ -51,4 +51,10 @@ class Lens:
     def view(self, found: Found) -> EventView:
         """Look at an event with the field mappings of settings and what its index adds."""
         added = self._added.get(found.index)
-        return EventView(found.event if added is None else added.to(found.event), self._fields)
+        event = found.event if added is None else added.to(found.event)
+        return EventView({**event, **_listed(found)} if found.computed else event, self._fields)
+
+
+def _listed(found: Found) -> Event:
+    """Give the computed values of an event, but for those that it holds itself."""
+    return {path: list(values) for path, values in found.computed.items() if not values_at(found.event, path)}

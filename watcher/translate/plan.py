@@ -14,7 +14,8 @@ from watcher.taxonomy.logsources import Scope, scope
 from watcher.translate.bounds import EVERYTHING, Bounds, both
 from watcher.translate.routes import field_paths
 from watcher.translate.split import Parts, split
-from watcher.translate.walk import CHANNEL, CODES, Ground, Walk, rule_fields
+from watcher.translate.typed import CODES
+from watcher.translate.walk import CHANNEL, Ground, Walk, rule_fields
 
 __all__ = ["Translator", "field_paths", "paths_of", "predicate", "rule_fields", "rule_paths", "translate", "view"]
 
@@ -55,7 +56,7 @@ class Translator:
         limit = int(self.facts.max_clauses * _CLAUSE_SHARE)
         for most in _COARSER:
             bounds = self._bounds(rule, most)
-            parts = split(bounds.upper, limit)
+            parts = split(bounds.upper, limit, self.ground.grams)
             if len(parts.queries) <= _MOST_PARTS:
                 break
         return bounds, parts
@@ -72,7 +73,8 @@ class Translator:
             paths = field_paths(name, where, self.source)
             mapped = tuple(path for path in paths if self.facts.fields.get(path)) or paths[:1]
             types = tuple(self.ground.atlas.mapped(path).described for path in mapped)
-            uses.append(FieldUse(field=name, paths=mapped, types=types))
+            computed = tuple(path for path in mapped if any(one.computed for one in self.facts.fields.get(path, ())))
+            uses.append(FieldUse(field=name, paths=mapped, types=types, computed=computed))
         return tuple(uses)
 
 
@@ -125,7 +127,8 @@ def _findings(rule: Rule, translator: Translator) -> Iterator[Finding]:
             message=f"no table knows the log source {', '.join(f'`{name}`' for name in where.unknown)}",
             fix="add it under `logsources` of the source in settings; until then it narrows nothing",
         )
-    if not where.unknown and rule.logsource.product and translator.scope(rule) == EVERYTHING:
+    foreign = any(one.foreign for one in where.wheres)
+    if not where.unknown and not foreign and rule.logsource.product and translator.scope(rule) == EVERYTHING:
         yield Finding(
             code="no-channel",
             severity=Severity.INFO,
@@ -148,14 +151,13 @@ def _unseen(rule: Rule, translator: Translator) -> Iterator[Finding]:
             fix="keep `_source`, and reindex",
         )
     for use in translator.fields(rule):
-        computed = tuple(path for path in use.paths if any(one.computed for one in facts.fields.get(path, ())))
-        if computed:
+        if use.computed:
             yield Finding(
                 code="computed-field",
-                severity=Severity.WARNING,
+                severity=Severity.INFO,
                 place=rule.place,
-                message=f"`{use.field}` is looked for at {_named(computed)}, which is computed and stands in no event",
-                fix="map the field under `fields` of the source in settings to one that events hold",
+                message=f"`{use.field}` is looked for at {_named(use.computed)}, which each search computes anew",
+                fix="index the field, so that the cluster need not",
             )
 
 

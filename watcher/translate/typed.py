@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 
+from watcher.match.value import LONGEST_NUMBER
 from watcher.model import Number, Query, Regex, Test, Text, Wildcard
 from watcher.ports import FieldType, IndexFacts
 from watcher.translate import pattern
 from watcher.translate.bounds import EVERYTHING, NOTHING, UNKNOWN, Bounds, all_of, any_of, at_least, none_of
 
+CODES = ("event.code", "winlog.event_id")
+"""Where an event's code stands, in the order in which it is read."""
 KEYWORDS = ("keyword", "wildcard", "constant_keyword")
 TEXTS = ("text", "match_only_text")
 WHOLE = ("long", "integer", "short", "byte", "unsigned_long")
@@ -18,6 +22,8 @@ DATES = ("date", "date_nanos")
 
 _LONGEST_TOKEN = 255  # the standard analyzer cuts longer ones
 _KNOWN_ANALYZERS = (None, "standard", "winlogbeat_powershell_script_analyzer")
+_BEYOND_BMP = ".*[\U00010000-\U0010ffff].*"
+_REMEMBERED = 1024
 _SHORTEST_RUN = 3
 _MOST_RUNS = 3
 
@@ -56,7 +62,7 @@ class Typed:
         text = f"{self.path}.text"
         analyzed = self.facts.fields.get(text, ())
         if test is not None and len(analyzed) == 1 and analyzed[0].type in TEXTS and not analyzed[0].indices:
-            return any_of((query, by_tokens(Typed(text, analyzed[0], self.facts), test)))
+            return by_tokens(Typed(text, analyzed[0], self.facts), test)  # of short values it knows as much
         return any_of((query, self.elsewhere))
 
     def _hides(self, test: Test | None) -> bool:
@@ -70,7 +76,7 @@ class Typed:
 def longest(test: Test) -> float:
     """Give the length of the longest value that a test can accept, as Java counts it."""
     if isinstance(test, Number):
-        return len(str(test.value))
+        return max(LONGEST_NUMBER, len(str(test.value)))
     if isinstance(test, Text) and Wildcard.ANY not in test.parts:
         return sum(
             len(part.encode("utf-16-le", "surrogatepass")) // 2 if isinstance(part, str) else 2 for part in test.parts
@@ -94,8 +100,17 @@ def by_tokens(typed: Typed, test: Test) -> Query:
     if not wanted:
         return there
     tokens = all_of({"wildcard": {typed.path: {"value": f"*{run}*", "case_insensitive": True}}} for run in wanted)
-    # a token as long as the analyzer allows may be a piece of a longer one, cut inside what is looked for
-    return any_of((tokens, {"regexp": {typed.path: {"value": f".{{{_LONGEST_TOKEN}}}"}}}))
+    return any_of((tokens, _cut(typed.path)))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _cut(path: str) -> Query:
+    """Ask for the tokens that may be a piece of a longer one, cut inside what is looked for.
+
+    They are as long as the analyzer allows, in halves of surrogate pairs; expressions count whole characters. Built
+    once for each path, so that it stands in a list of values once: the engines take long over it.
+    """
+    return any_of({"regexp": {path: {"value": value}}} for value in (f".{{{_LONGEST_TOKEN}}}", _BEYOND_BMP))
 
 
 def lessened(typed: Typed, bounds: Bounds) -> Bounds:

@@ -25,10 +25,10 @@ from watcher.translate.bounds import (
 )
 from watcher.translate.clause import together
 from watcher.translate.routes import Atlas, Build
+from watcher.translate.typed import CODES
 
 CHANNEL = "winlog.channel"
-CODE = "event.code"
-CODES = (CODE, "winlog.event_id")  # in the order in which an event's code is read
+CODE = CODES[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,12 +36,14 @@ class Ground:
     """The log sources of one source's events, as its indices are mapped."""
 
     atlas: Atlas
+    grams: frozenset[str]  # the paths that some index maps as `wildcard`
     _wheres: dict[Where, Bounds] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, source: Source, facts: IndexFacts) -> Ground:
         """Bring a source and its mapping together."""
-        return cls(Atlas(source, facts))
+        grams = (path for path, types in facts.fields.items() if any(one.type == "wildcard" for one in types))
+        return cls(Atlas(source, facts), frozenset(grams))
 
     def scope(self, scope: Scope) -> Bounds:
         """Build the clause for every event of a log source."""
@@ -54,6 +56,8 @@ class Ground:
             parts = [self._codes(where.codes)] if where.codes else []
             if where.channel is not None:
                 parts.insert(0, self.atlas.mapped(CHANNEL).test(Text((where.channel,))))
+            if where.foreign:
+                parts.append(neither(self.atlas.mapped(CHANNEL).exists()))
             found = self._wheres[where] = both(parts)
         return found
 

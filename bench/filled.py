@@ -1,0 +1,73 @@
+"""Indices of any number of events, drawn from the shared ones and spread over one day."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import urllib3
+
+from bench import corpus
+
+DAY = datetime(2026, 11, 20, tzinfo=UTC)
+HOSTS = 500
+_GUID = re.compile(r"\{[0-9A-Fa-f]{8}-")
+_USER = re.compile(r"\\Users\\[^\\]+")
+_BATCH = 3_000
+_SEED = 7
+
+
+def pool(data: Path) -> list[bytes]:
+    """Give all shared events in their raw shape, shuffled in the same way each time."""
+    made = [msgspec.json.encode(event) for event in corpus.events(data, corpus.ALL)]
+    random.Random(_SEED).shuffle(made)  # noqa: S311 - nothing is secret here
+    return made
+
+
+def fill(url: str, index: str, events: Sequence[bytes], count: int) -> None:
+    """Index so many events, evenly spread over the day; what is drawn again is changed as life would change it."""
+    http = urllib3.PoolManager()
+    for lines in _bulks(events, count):
+        answer = http.request(
+            "POST",
+            f"{url}/{index}/_bulk?filter_path=errors",
+            body=lines,
+            headers={"content-type": "application/x-ndjson"},
+            timeout=300,
+        )
+        if answer.status != 200:
+            raise RuntimeError(f"{index}: {answer.data[:300]!r}")
+    http.request("POST", f"{url}/{index}/_refresh", timeout=600)
+
+
+def _bulks(events: Sequence[bytes], count: int) -> Iterator[bytes]:
+    lines: list[bytes] = []
+    gap = timedelta(days=1) / count
+    for number in range(count):
+        turn, place = divmod(number, len(events))
+        event = _varied(msgspec.json.decode(events[place]), turn, number)
+        event["@timestamp"] = f"{DAY + number * gap:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
+        lines += [b'{"create":{}}', msgspec.json.encode(event)]
+        if len(lines) >= 2 * _BATCH or number == count - 1:
+            yield b"\n".join(lines) + b"\n"
+            lines.clear()
+
+
+def _varied(event: dict[str, Any], turn: int, number: int) -> dict[str, Any]:
+    """Give the event a host and a number of its own; drawn again, also other processes and users."""
+    event["host"] = {"name": f"HOST{number * 7919 % HOSTS:03d}"}
+    event["winlog"]["record_id"] = number
+    data = event["winlog"].get("event_data")
+    for key, value in (data or {}).items() if turn else ():
+        if not isinstance(value, str):
+            continue
+        if _GUID.match(value):
+            data[key] = f"{{{number:08x}{value[9:]}"
+        elif "\\Users\\" in value:
+            data[key] = _USER.sub(rf"\\Users\\user{number * 31 % 997:03d}", value)
+    return event

@@ -1,0 +1,91 @@
+"""What a look at the cluster says about the shape of its events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from engines import Running
+from indices import TIME, connected, indices
+from test_traps_on_engines import DAY, SOURCE
+
+from watcher.model import Finding, Rule
+from watcher.read.contents import read_contents
+from watcher.read.rule import Origin
+from watcher.search.live import look
+from watcher.taxonomy.logsources import SECURITY, SYSMON
+from watcher.taxonomy.losses import LOSSES
+from watcher.translate.book import PlanBook
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "modules-shape.md"
+INDEX = "winlogbeat-shape"
+
+
+def rule(title: str, logsource: dict[str, str], **selection: str) -> Rule:
+    body = {
+        "title": title,
+        "logsource": {"product": "windows", **logsource},
+        "detection": {"selection": selection, "condition": "selection"},
+    }
+    (made,) = read_contents(yaml.safe_dump(body), file=f"{title}.yml", origin=Origin(path=title)).rules
+    return made
+
+
+RULES = (
+    rule("hashes", {"category": "process_creation"}, Hashes="IMPHASH=ABC", Image="x.exe"),
+    rule("more", {"category": "process_creation"}, Hashes="MD5=ABC"),
+    rule("privileges", {"service": "security"}, PrivilegeList="SeDebugPrivilege"),
+    rule("registry", {"category": "registry_set"}, Details="DWORD (0x00000001)"),
+)
+
+
+def looked(engine: Running, *events: dict[str, object]) -> dict[str, Finding]:
+    """Look at a cluster with these events; give the findings about fields by code and field."""
+    with indices(engine.admin()) as lent, connected(engine.cluster()) as connection:
+        lent.make(INDEX, {"properties": TIME})
+        lent.fill(INDEX, [{"@timestamp": "2026-03-01T12:00:00Z", **event} for event in events])
+        book = PlanBook(SOURCE, RULES)
+        door = connection.events()
+        with door.open(INDEX, DAY, time_field="@timestamp") as snapshot:
+            found = look(snapshot, RULES, book.on(door.facts(INDEX, book.paths)))
+    return {f"{one.code} {one.message.split('`')[1]}": one for one in found if one.code.endswith("-field")}
+
+
+def test_rebuilt_and_lossy_fields_are_told_once_with_what_to_write(engine: Running) -> None:
+    found = looked(
+        engine,
+        {
+            "event": {"code": "1", "module": "sysmon"},
+            "winlog": {"channel": SYSMON, "event_id": "1"},
+            "process": {"executable": "x.exe", "hash": {"md5": "abc"}},
+        },
+        {
+            "event": {"code": "13", "module": "sysmon"},
+            "winlog": {"channel": SYSMON, "event_id": "13"},
+            "registry": {"data": {"strings": ["1"], "type": "SZ_DWORD"}},
+        },
+        {
+            "event": {"code": "4672", "module": "security"},
+            "winlog": {"channel": SECURITY, "event_id": "4672", "event_data": {"PrivilegeList": ["SeDebugPrivilege"]}},
+        },
+        # another log keeps a field of that name: it is rebuilt for Sysmon all the same
+        {"winlog": {"channel": "Other", "event_data": {"Hashes": "a", "Details": "b"}}},
+    )
+    assert set(found) == {
+        *("rebuilt-field Hashes", "rebuilt-field Details"),
+        *("lossy-field Hashes", "lossy-field Details", "lossy-field PrivilegeList"),
+    }
+    assert found["rebuilt-field Hashes"].message == (
+        "`Hashes` (2 rules) is taken apart by Winlogbeat's modules and put together again"
+    )
+    assert found["lossy-field PrivilegeList"].fix == ("where a rule asks for just that, write `contains` with one name")
+
+
+def test_of_raw_events_nothing_is_told(engine: Running) -> None:
+    data = {"Hashes": "MD5=ABC", "Image": "x.exe"}
+    assert looked(engine, {"winlog": {"channel": SYSMON, "event_id": "1", "event_data": data}}) == {}
+
+
+def test_every_loss_is_documented() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert [name for name in LOSSES if f"`{name}`" not in text and not name.startswith("param")] == []

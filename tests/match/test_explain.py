@@ -1,0 +1,185 @@
+"""An explanation says of an event what the predicate says, and each of its parts follows from those below it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from shared import as_modules, events, rules, unchanged
+
+from watcher.match.event import EventView
+from watcher.match.explain import Explanation, Step, explain
+from watcher.match.many import RuleSet, Watched
+from watcher.match.predicate import Predicate
+from watcher.match.words import words
+from watcher.model import DASHES, All, AnyOf, Event, Item, Not, Rule
+from watcher.read.contents import read_contents
+from watcher.read.folder import read_folder
+from watcher.read.rule import Origin
+from watcher.taxonomy.logsources import scope
+
+SHIPPED = Path(__file__).resolve().parents[2] / "rules"
+
+
+def told(rule: Rule, event: Event) -> Explanation:
+    return explain(rule, scope(rule.logsource), EventView(event))
+
+
+def check(step: Step) -> None:
+    """Hold a node against its parts."""
+    for one in step.of:
+        check(one)
+    held = [one.holds for one in step.of]
+    match step.node:
+        case All():
+            assert step.holds is all(held)
+        case AnyOf():
+            assert step.holds is any(held)
+        case Not():
+            assert step.holds is not held[0]
+        case Item(every=every):
+            tried = [one.holds for one in step.tried]
+            assert step.holds is ((all(tried) and bool(tried)) if every else any(tried))
+
+
+def agree(rule: Rule, predicate: Predicate, event: Event) -> bool:
+    explanation = told(rule, event)
+    assert explanation.holds is predicate.matches(event), (rule.title, event)
+    for looked in explanation.looked:
+        check(looked.step)
+    return explanation.holds
+
+
+def test_the_shipped_rules_are_explained_as_they_match() -> None:
+    count = 0
+    for rule in read_folder("shipped", SHIPPED).rules:
+        predicate = Predicate(rule.node, scope(rule.logsource))
+        for file in SHIPPED.rglob("*.test.ndjson"):
+            for line in file.read_text(encoding="utf-8").splitlines():
+                count += agree(rule, predicate, json.loads(line)["event"])
+    assert count >= 60
+
+
+@pytest.mark.parametrize("shape", ["raw", "modules"])
+def test_real_rules_explain_real_events_as_they_match_them(shared_data: Path, shape: str) -> None:
+    """Every rule meets the events that it matches and some that it does not."""
+    turned = as_modules(shared_data) if shape == "modules" else unchanged
+    every = rules(shared_data)
+    predicates = {rule.path: Predicate(rule.node, scope(rule.logsource)) for rule in every}
+    ruleset = RuleSet([Watched(rule, predicates[rule.path]) for rule in every])
+    hits = misses = 0
+    for number, event in enumerate(sample(shared_data)):
+        seen = turned(event)
+        matching = ruleset.matching(seen)
+        for rule in matching:
+            hits += agree(rule, predicates[rule.path], seen)
+        for rule in every[number % 400 :: 400]:
+            misses += not agree(rule, predicates[rule.path], seen)
+    assert hits > 400
+    assert misses > 8_000
+
+
+def sample(folder: Path) -> Iterator[Event]:
+    for name in ("mdecrevoisier", "sigmahq-regression"):
+        for number, (_, event) in enumerate(events(folder, name)):
+            if number % 5 == 0:
+                yield event
+
+
+# --------------------------------------------------------------------------- what is told
+
+
+def rule(detection: str) -> Rule:
+    text = f"title: T\nlogsource: {{product: windows, category: process_creation}}\ndetection:\n{detection}"
+    (read,) = read_contents(text, file="r.yml", origin=Origin()).rules
+    return read
+
+
+def event(channel: str = "Microsoft-Windows-Sysmon/Operational", code: str = "1", **data: str) -> Event:
+    return {"event": {"code": code}, "winlog": {"channel": channel, "event_data": data}}
+
+
+def test_selections_are_named_and_values_are_told() -> None:
+    read = rule(
+        "  sel:\n    Image|endswith: [\\a.exe, \\b.exe]\n  filter_x:\n    User: me\n  condition: sel and not filter_x\n"
+    )
+    explanation = told(read, event(Image="C:\\b.exe"))
+    (looked,) = explanation.looked
+    selection, negated = looked.step.of
+    assert explanation.holds
+    assert (selection.selection, selection.values) == ("sel", ("C:\\b.exe",))
+    assert [(words(one.test), one.holds) for one in selection.tried] == [
+        ("ends with `\\a.exe`", False),
+        ("ends with `\\b.exe`", True),
+    ]
+    assert (negated.of[0].selection, negated.of[0].holds, negated.of[0].values) == ("filter_x", False, ())
+
+
+def test_an_event_of_another_log_source_is_told_so_and_the_condition_all_the_same() -> None:
+    read = rule("  sel: {Image: x}\n  condition: sel\n")
+    explanation = told(read, event(channel="System", code="7045", Image="x"))
+    assert (explanation.holds, explanation.fits, explanation.channel, explanation.code) == (
+        False,
+        False,
+        "System",
+        "7045",
+    )
+    assert [looked.step.holds for looked in explanation.looked] == [True]
+
+
+def test_security_4688_is_explained_as_process_creation() -> None:
+    read = rule("  sel: {Image: x}\n  condition: sel\n")
+    explanation = told(read, event(channel="Security", code="4688", NewProcessName="x"))
+    assert explanation.holds
+    assert explanation.looked[0].step.values == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("asked", "value", "hint"),
+    [
+        ("CommandLine|re: ENC", "enc", "it would in another case: `re` looks at it, the flag `i` does not"),
+        ("CommandLine|contains|cased: ENC", "an enc", "it would in another case: `cased` looks at it"),
+        ("CommandLine: enc", "an enc", "a part of the value is like that: `contains` would hold"),
+        ("CommandLine|startswith: enc", "an enc", "a part of the value is like that: `contains` would hold"),
+        ("CommandLine: enc", "other", ""),
+        ("CommandLine|contains: enc", "other", ""),
+    ],
+)
+def test_what_nearly_held_is_told(asked: str, value: str, hint: str) -> None:
+    explanation = told(rule(f"  sel: {{{asked}}}\n  condition: sel\n"), event(CommandLine=value))
+    assert not explanation.holds
+    assert [one.nearly for one in explanation.looked[0].step.tried] == [hint]
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("F: abc", "is `abc`"),
+        ("F: 5", "is `5`"),
+        ("F: null", "is absent or empty"),
+        ("F|contains: abc", "contains `abc`"),
+        ("F|startswith: abc", "starts with `abc`"),
+        ("F: 'a*b?'", "is like `a*b?`"),
+        ("F: '*'", "is anything"),
+        ("F|re|i: a+", "matches the expression `a+` (flags i)"),
+        ("F|cased: Abc", "is `Abc` (in this case)"),
+        ("F|cidr: 10.0.0.0/8", "is an address of `10.0.0.0/8`"),
+        ("F|gte: 5", ">= 5"),
+        ("F|exists: false", "is absent"),
+        ("F|fieldref: G", "is the value of `G`"),
+        ("F|hour|gt: 5", "hour > 5 (UTC)"),
+        ("F|windash|contains: ' -a'", f"is like `* -a*` (`-` at a word's start: any of `{DASHES}`)"),
+    ],
+)
+def test_every_kind_of_test_has_words(written: str, said: str) -> None:
+    read = rule(f"  sel: {{{written}}}\n  condition: sel\n")
+    assert isinstance(read.node, Item)
+    assert [words(test) for test in read.node.tests] == [said]
+
+
+def test_a_keyword_is_told_as_it_is_searched() -> None:
+    read = rule("  sel: [abc]\n  condition: sel\n")
+    assert isinstance(read.node, Item)
+    assert words(read.node.tests[0], keyword=True) == "contains `abc`"

@@ -1,0 +1,164 @@
+"""The prefilter hides nothing: whatever a rule's predicate holds of is among the candidates."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from fakes import rule
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from watcher.match import factors, many
+from watcher.match.event import EventView, loosely
+from watcher.match.many import RuleSet, Watched
+from watcher.match.predicate import Predicate
+from watcher.match.value import fold
+from watcher.model import Regex, Rule
+from watcher.taxonomy.logsources import scope
+
+
+def watched(one: Rule) -> Watched:
+    """Compile a rule."""
+    return Watched(one, Predicate(one.node, scope(one.logsource)))
+
+
+def detecting(text: str, **changes: Any) -> Rule:
+    """Read a rule with another selection."""
+    return rule(rule().text.replace("CommandLine|contains: shell", text), **changes)
+
+
+def event(**data: str) -> dict[str, Any]:
+    """Make an event of a started process."""
+    return {"event": {"code": "4688"}, "winlog": {"channel": "Security", "event_data": data}}
+
+
+# --------------------------------------------------------------------------- folding
+
+
+def test_whatever_folds_alike_is_alike_in_the_text_that_clues_are_looked_for_in() -> None:
+    for code in range(sys.maxunicode + 1):
+        one = chr(code)
+        assert loosely(one) == loosely(fold(one)), hex(code)
+
+
+@pytest.mark.parametrize("letter", "kKsSiI")
+def test_a_letter_that_python_takes_for_an_ascii_one_is_made_that(letter: str) -> None:
+    alike = re.compile(letter, re.IGNORECASE)
+    for code in range(sys.maxunicode + 1):
+        if alike.fullmatch(chr(code)):
+            assert loosely(chr(code)) == letter.lower(), hex(code)
+
+
+@given(st.text(), st.text(), st.text())
+def test_a_part_of_a_text_stays_a_part_of_it(before: str, text: str, after: str) -> None:
+    assert loosely(text) in loosely(before + text + after)
+    assert loosely(fold(text)) in loosely(before + text + after)
+
+
+# --------------------------------------------------------------------------- regular expressions
+
+
+@pytest.mark.parametrize(
+    ("pattern", "flags", "expected"),
+    [
+        ("abc", "", [{"abc"}]),
+        ("^abc$", "", [{"abc"}]),
+        ("abc.*def", "", [{"abc"}, {"def"}]),
+        ("(?:abc|de)f", "", [{"abc", "de"}, {"f"}]),
+        ("(?:abc|.)f", "", [{"f"}]),
+        ("a?bc", "", [{"bc"}]),
+        ("(?:ab)+c", "", [{"ab"}, {"c"}]),
+        ("(?i)abc", "", []),
+        ("(?i:abc)d", "", [{"d"}]),
+        ("äbc|x", "i", []),
+        (r"\d+", "", []),
+    ],
+)
+def test_what_a_regular_expression_cannot_do_without(pattern: str, flags: str, expected: list[set[str]]) -> None:
+    assert [set(choice) for choice in factors.choices(Regex(pattern, flags))] == expected
+
+
+PIECES = st.sampled_from(["ab", "c", ".", "[xy]", "d?", "(?:k|st)", "(?:e|f.)+", "i*", "^", r"\w", "Z{2}", "(g)"])
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(PIECES, min_size=1, max_size=5).map("".join), st.sampled_from(["", "i"]), st.data())
+def test_every_value_that_it_finds_holds_one_text_of_each_choice(pattern: str, flags: str, data: st.DataObject) -> None:
+    value = data.draw(st.from_regex(re.compile(pattern, re.IGNORECASE if flags else re.NOFLAG)))
+    for choice in factors.choices(Regex(pattern, flags)):
+        assert any(loosely(text) in loosely(value) for text in choice), (pattern, value)
+
+
+# --------------------------------------------------------------------------- rules
+
+
+@pytest.mark.parametrize(
+    ("selection", "data"),
+    [
+        ("CommandLine|contains: SHELL", {"CommandLine": "a Shell"}),
+        ("CommandLine|re: '(?:inv|exec)oke-\\w+'", {"CommandLine": "invoke-it"}),
+        ("CommandLine|re|i: 'kiss'", {"CommandLine": "a \u212a\u0131\u017fs"}),
+        ("CommandLine|contains: ÄRGER", {"CommandLine": "ärger"}),
+        ("CommandLine|contains: 'ΟΔΟΣ x'", {"CommandLine": "οδοσ x"}),
+        ("CommandLine|contains|cased: Shell", {"CommandLine": "a Shell"}),
+        ("ProcessId: 291", {"ProcessId": "291"}),
+        ("ProcessId: 291", {"ProcessId": "+000291"}),
+        ("ProcessId: -5", {"ProcessId": "-005"}),
+        ("ProcessId: 5.0", {"ProcessId": "5"}),
+        ("ProcessId: 0", {"ProcessId": "-0"}),
+        ("'*shell*'", {"CommandLine": "a shell"}),
+    ],
+)
+def test_a_rule_is_found_behind_its_clues(selection: str, data: dict[str, str]) -> None:
+    one = detecting(selection if ":" in selection else f"- {selection}")
+    assert one.id in [found.id for found in RuleSet([watched(one)]).matching(event(**data))]
+
+
+@pytest.mark.parametrize("code", ["4688", "04688", "+4688"])
+@pytest.mark.parametrize("asked", ["4688", "4688.0", "'4688'"])
+def test_an_event_code_is_found_behind_its_clues_as_the_rule_alone_finds_it(code: str, asked: str) -> None:
+    text = detecting(f"EventID: {asked}").text.replace("category: process_creation", "service: security")
+    one = rule(text)
+    made = {"event": {"code": code}, "winlog": {"channel": "Security"}}
+    alone = Predicate(one.node, scope(one.logsource)).matches(made)
+    assert bool(RuleSet([watched(one)]).matching(made)) is alone
+
+
+def test_a_text_that_stands_nowhere_in_the_event_is_found_where_it_is_put_together() -> None:
+    one = detecting("User: 'ACME\\bob'")
+    made = {
+        "event": {"code": "1"},
+        "winlog": {"channel": "Microsoft-Windows-Sysmon/Operational"},
+        "user": {"domain": "ACME", "name": "bob"},
+    }
+    assert RuleSet([watched(one)]).matching(made) == (one,)
+
+
+def test_made_up_channels_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(many, "_MOST_KINDS", 3)
+    rules = RuleSet([watched(rule())])
+    for number in range(10):
+        rules.matching({"winlog": {"channel": f"made-up-{number}"}, "event": {"code": "1"}})
+    assert len(rules._kinds) <= 3
+    assert rules.matching(event(CommandLine="a shell")) != ()
+
+
+def test_rules_that_stay_are_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = RuleSet([watched(detecting("CommandLine: a", id="1")), watched(detecting("CommandLine: b", id="2"))])
+    looked: list[object] = []
+    about = many._about
+    monkeypatch.setattr(many, "_about", lambda node, rare: looked.append(node) or about(node, rare))
+    changed = detecting("CommandLine: c", id="2")
+    second = first.renewed([watched(detecting("CommandLine: a", id="1")), watched(changed)])
+    assert looked == [changed.node]
+    assert [one.id for one in second.matching(event(CommandLine="c"))] == ["2"]
+    assert [one.id for one in second.matching(event(CommandLine="b"))] == []
+
+
+def test_a_rule_can_be_asked_alone() -> None:
+    one = replace(rule(), id="alone")
+    assert RuleSet([watched(one)]).holds("alone", EventView(event(CommandLine="a shell")))

@@ -1,0 +1,168 @@
+"""A Windows event log becomes the documents that Winlogbeat would ship raw."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from evtx_file import Element, data, event, write
+
+from watcher.errors import InputError
+from watcher.model import Event
+from watcher.read.eventlog import document
+from watcher.read.events import Logged, event_files, read_events
+
+GUID = "365ABB72-7ACC-5CC4-0000-0010B2470300"
+
+
+def read(path: Path) -> list[Event]:
+    found = [one for one in read_events(path) if isinstance(one, Logged)]
+    assert [one.number for one in found] == list(range(1, len(found) + 1))
+    return [one.event for one in found]
+
+
+def test_a_record_becomes_winlogbeats_raw_shape(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.evtx",
+        [event(data("Image", "C:\\x.exe"), data("ProcessGuid", GUID), data("RuleName", None), number=7)],
+    )
+    (made,) = read(path)
+    assert made == {
+        "@timestamp": "2026-11-23T11:59:30.123Z",
+        "event": {
+            "code": "1",
+            "kind": "event",
+            "provider": "Microsoft-Windows-Sysmon",
+            "created": "2026-11-23T11:59:30.123Z",
+        },
+        "log": {"level": "information"},
+        "host": {"name": "WEB01.corp.example"},
+        "winlog": {
+            "api": "wineventlog",
+            "channel": "Microsoft-Windows-Sysmon/Operational",
+            "event_id": "1",
+            "provider_name": "Microsoft-Windows-Sysmon",
+            "provider_guid": "{5770385F-C22A-43E0-BF4C-06F5698FFBD9}",
+            "record_id": 7,
+            "computer_name": "WEB01.corp.example",
+            "version": 5,
+            "opcode": "Info",
+            "process": {"pid": 2912, "thread": {"id": 996}},
+            "user": {"identifier": "S-1-5-18"},
+            # an empty value is dropped, an identifier gets its braces
+            "event_data": {"Image": "C:\\x.exe", "ProcessGuid": f"{{{GUID}}}"},
+        },
+    }
+
+
+def test_values_without_a_name_are_called_by_their_position(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.evtx", [event(data(None, "one"), data(None, None), data(None, "three"))])
+    assert read(path)[0]["winlog"]["event_data"] == {"param1": "one", "param3": "three"}
+
+
+def test_user_data_keeps_the_name_of_its_element(tmp_path: Path) -> None:
+    cleared = Element("LogFileCleared", of=(Element("SubjectUserName", text="bob"), Element("Channel", text="System")))
+    path = write(tmp_path / "a.evtx", [event(channel="System", code=104, user_data=cleared)])
+    winlog = read(path)[0]["winlog"]
+    assert winlog["user_data"] == {"xml_name": "LogFileCleared", "SubjectUserName": "bob", "Channel": "System"}
+    assert "event_data" not in winlog
+
+
+@pytest.mark.parametrize(
+    ("keywords", "outcome", "name"),
+    [
+        ("0x8010000000000000", "failure", ["Audit Failure"]),
+        ("0x8020000000000000", "success", ["Audit Success"]),
+        ("0x8000000000000000", None, None),
+    ],
+)
+def test_the_keywords_tell_an_audits_outcome(tmp_path: Path, keywords: str, outcome: str | None, name: Any) -> None:
+    (made,) = read(write(tmp_path / "a.evtx", [event(channel="Security", code=4625, keywords=keywords)]))
+    assert made["event"].get("outcome") == outcome
+    assert made["winlog"].get("keywords") == name
+
+
+def test_a_document_is_made_of_typed_values_too() -> None:
+    system = {"EventID": {"#text": 4688, "#attributes": {"Qualifiers": 0}}, "Channel": "Security", "Level": 2}
+    made = document(
+        {"System": system, "EventData": {"ProcessId": 16, "Flag": True, "List": ["a", 2], "Text": "a\r\nb"}}
+    )
+    assert made["winlog"]["event_id"] == made["event"]["code"] == "4688"
+    assert made["log"] == {"level": "error"}
+    assert made["winlog"]["event_data"] == {"ProcessId": "16", "Flag": "true", "List": "a, 2", "Text": "a\nb"}
+
+
+# --------------------------------------------------------------------------- damage
+
+
+def faults(path: Path) -> list[str]:
+    return [str(one) for one in read_events(path) if isinstance(one, InputError)]
+
+
+def test_a_damaged_record_is_told_and_the_others_are_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.evtx", [event(data("A", str(number)), number=number) for number in range(1, 6)])
+    content = bytearray(path.read_bytes())
+    second = content.index(b"**\0\0", content.index(b"**\0\0") + 4)
+    content[second + 28] = 0xEE
+    path.write_bytes(bytes(content))
+    (fault,) = faults(path)
+    assert fault.startswith(f"{path}:2:1: the event log cannot be read here: ")
+    found = [one for one in read_events(path) if isinstance(one, Logged)]
+    assert [(one.number, one.event["winlog"]["event_data"]["A"]) for one in found] == [
+        (1, "1"),
+        (3, "3"),
+        (4, "4"),
+        (5, "5"),
+    ]
+
+
+def test_a_log_that_is_cut_off_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.evtx", [event(data("A", "1"))])
+    path.write_bytes(path.read_bytes()[:9000])
+    assert any("a part of it is missing" in fault for fault in faults(path))
+
+
+@pytest.mark.parametrize("content", [b"", b"no event log", b"\0" * 5000])
+def test_what_is_no_event_log_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.evtx"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="the event log cannot be read here"):
+        list(read_events(path))
+
+
+def test_without_the_extra_its_name_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "a.evtx", [event()])
+    imported = builtins.__import__
+
+    def lacking(name: str, *rest: Any) -> Any:
+        if name == "evtx":
+            raise ModuleNotFoundError(name)
+        return imported(name, *rest)
+
+    monkeypatch.delitem(sys.modules, "evtx", raising=False)
+    monkeypatch.setattr(builtins, "__import__", lacking)
+    with pytest.raises(InputError, match=r"pip install 'sigma-watcher\[evtx\]'"):
+        list(read_events(path))
+
+
+def test_progress_goes_up_to_what_was_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.evtx", [event(data("A", "1"))] * 3)
+    told: list[int] = []
+    assert len(list(read_events(path, told.append))) == 3
+    assert told == sorted(told)
+    assert told[-1] <= path.stat().st_size
+
+
+def test_a_folder_is_searched_for_logs(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    inner = write(tmp_path / "b" / "B.EVTX", [event()])
+    (tmp_path / "readme.txt").write_text("no events", encoding="utf-8")
+    lines = tmp_path / "a.ndjson.gz"
+    lines.write_bytes(b"")
+    assert event_files(tmp_path) == (lines, inner)
+    assert event_files(tmp_path / "readme.txt") == (tmp_path / "readme.txt",)
+    with pytest.raises(InputError, match="does not exist"):
+        event_files(tmp_path / "nowhere")

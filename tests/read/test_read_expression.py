@@ -1,0 +1,76 @@
+"""Regular expressions in the words of PCRE, RE2 and .NET are put into Python's, and mean the same."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from watcher.read.expression import python_form
+from watcher.read.modifiers import ModifierError, expand
+
+
+@pytest.mark.parametrize(
+    ("written", "found", "not_found"),
+    [
+        (r"^(?<cmd>net1?)\s\k<cmd>$", "net net", "net net1"),
+        (r"(?'cmd'a+)-\k'cmd'", "aa-aa", "aa-b"),
+        (r"\.exe\z", "a.exe", "a.exe\n"),
+        (r"\.exe\Z", "a.exe\n", "a.exe\n\n"),
+        (r"a\hb", "a\tb", "a\nb"),
+        (r"^[\h]+$", " \t", "\n"),
+        (r"a\Rb", "a\r\nb", "ab"),
+        (r"\x{1F600}", "😀", "x{1F600}"),
+        (r"[\x{1F600}-\x{1F610}]", "😁", "1"),
+        (r"^\p{L}+\pN$", "é1", "é_"),
+        (r"^\P{L}$", "1", "é"),
+        (r"\Qa.b\E+", "xa.bb", "axb"),
+        ("^[[:alpha:]_]+$", "aB_", "a1"),
+        ("^[^[:space:]]+$", "a", " "),
+        ("^[[:xdigit:]]{2}$", "aF", "ag"),
+        # flags in the middle: for the rest of their group, all its branches
+        ("a(?i)b", "aB", "AB"),
+        ("a(?i)b|c", "C", "AB"),
+        ("(x(?i)y|z)w", "Zw", "ZW"),
+        ("(?i)abc", "ABC", "abd"),
+        ("(?i)a(?-i)b", "Ab", "AB"),
+        ("(?-i)a", "a", "A"),
+        ("(?i:a)b", "Ab", "AB"),
+        # signs that Python may one day take for set operations
+        ("^[[a]$", "[", "b"),
+        ("^[a--b]$", "-", "+"),
+        ("^[a&&b]$", "&", "c"),
+        ("^[]a]$", "]", "["),
+        ("^[^]a]$", "b", "]"),
+        # what is Python's already
+        (r"^(?=.*a)(?!b)c.*a", "ca", "cb"),
+        (r"(?<=a)b(?<!c)", "ab", "cb"),
+        (r"\\\[\(", r"\[(", r"\\["),
+        (r"[\]\\]", "\\", "["),
+        (r"(?P<n>a)(?P=n)", "aa", "ab"),
+        ("(?>a+)b", "aab", "b"),
+        ("a++b", "aab", "b"),
+    ],
+)
+def test_an_expression_means_in_python_what_its_author_meant(written: str, found: str, not_found: str) -> None:
+    search = re.compile(python_form(written)).search
+    assert search(found)
+    assert not search(not_found)
+
+
+@pytest.mark.parametrize("written", [r"\p{Greek}", "a{2,1}", "(", "[", "\\", r"(?i", "(?L)a", "a{99999999999}", r"\K"])
+def test_what_python_cannot_say_is_refused_with_the_author_s_words(written: str) -> None:
+    with pytest.raises(ModifierError) as raised:
+        expand(written, written, ("re",), {})
+    assert str(raised.value).startswith(f"`{written}` is no regular expression: ")
+
+
+def test_nesting_without_end_is_refused_without_a_crash() -> None:
+    deep = "(" * 5000 + ")" * 5000
+    with pytest.raises(ModifierError):
+        expand(deep, deep, ("re",), {})
+
+
+def test_placeholders_that_break_an_expression_are_refused() -> None:
+    with pytest.raises(ModifierError, match="is no regular expression"):
+        expand("^%it%$", "^%it%$", ("re", "expand"), {"it": ("(",)})

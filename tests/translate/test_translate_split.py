@@ -1,0 +1,95 @@
+"""A query of too many clauses becomes several that return at least the same, however the engine counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from watcher.translate.bounds import (
+    EVERYTHING,
+    Bounds,
+    all_of,
+    any_of,
+    at_least,
+    both,
+    clauses,
+    either,
+    neither,
+    none_of,
+)
+from watcher.translate.split import split
+
+GRAMS = frozenset({"w"})
+
+
+def term(number: int, path: str = "k") -> dict[str, Any]:
+    return {"term": {path: {"value": f"value {number}"}}}
+
+
+def leaves(query: Any) -> set[str]:
+    if isinstance(query, list):
+        return set().union(*map(leaves, query))
+    if "bool" in query:
+        return set().union(*(leaves(part) for part in query["bool"].values() if isinstance(part, list)))
+    return {repr(query)}
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ({"match_all": {}}, 1),
+        (term(1), 1),
+        (any_of([term(1), term(2)]), 2),
+        (all_of([term(1), none_of(term(2))]), 2),
+        # on a field that is kept as runs of three letters each run is a clause
+        ({"wildcard": {"w": {"value": "*abcdefgh*"}}}, 10),
+        ({"term": {"w": {"value": "ab"}}}, 2),
+        ({"terms": {"w": ["abc", "defgh"]}}, 8),
+        ({"prefix": {"w": {"value": ""}}}, 1),
+        ({"term": {"w": {"value": "😀😀"}}}, 4),
+        ({"exists": {"field": "w"}}, 1),
+        ({"terms": {"_index": ["abc", "defgh"]}}, 1),
+    ],
+)
+def test_clauses_are_counted_as_the_engine_counts_them(query: dict[str, Any], count: int) -> None:
+    assert clauses(query, GRAMS) == count
+
+
+@pytest.mark.parametrize("path", ["k", "w"])
+def test_a_long_list_is_dealt_out_and_nothing_of_it_is_lost(path: str) -> None:
+    values = [term(number, path) for number in range(100)]
+    whole = all_of([{"term": {"c": {"value": "x"}}}, any_of(values)])
+    parts = split(whole, 30, GRAMS)
+    assert parts.same
+    assert len(parts.queries) > 1
+    assert all(clauses(part, GRAMS) <= 30 for part in parts.queries)
+    assert leaves(list(parts.queries)) == leaves(whole)
+    assert all({"term": {"c": {"value": "x"}}} in part["bool"]["filter"] for part in parts.queries)
+
+
+def test_what_does_not_fit_beside_the_longest_is_left_out_and_the_parts_return_more() -> None:
+    first, second = any_of(map(term, range(40))), any_of(map(term, range(40, 80)))
+    parts = split(all_of([first, second]), 30)
+    assert not parts.same
+    assert all(clauses(part) <= 30 for part in parts.queries)
+
+
+def test_of_a_long_negation_some_conditions_are_left_out() -> None:
+    parts = split(none_of(any_of(map(term, range(40)))), 30)
+    (only,) = parts.queries
+    assert not parts.same
+    assert len(only["bool"]["must_not"][0]["bool"]["should"]) == 30
+
+
+def test_a_single_pattern_that_is_too_long_narrows_nothing() -> None:
+    assert split({"wildcard": {"w": {"value": f"*{'x' * 50}*"}}}, 30, GRAMS).queries == (EVERYTHING,)
+
+
+def test_a_negation_takes_the_lower_bound_of_what_it_negates() -> None:
+    sure, maybe = term(1), term(2)
+    assert neither(Bounds(upper=maybe, lower=sure)) == Bounds(upper=none_of(sure), lower=none_of(maybe))
+    assert neither(at_least(maybe)).upper == EVERYTHING
+    assert neither(neither(Bounds(maybe, sure))) == Bounds(maybe, sure)
+    assert not both([Bounds(sure, sure), at_least(maybe)]).exact
+    assert not either([Bounds(sure, sure), at_least(maybe)]).exact
