@@ -1,4 +1,4 @@
-"""`python -m bench [fidelity] [--all]`."""
+"""`python -m bench [cost | fidelity] [--all] [--cell CELL]`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import fidelity
+from bench import cost, fidelity
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -15,13 +15,21 @@ DATA = ROOT.parent / "shared" / "data"
 def main() -> int:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(prog="bench", description="Measure watcher on real engines.")
-    parser.add_argument("what", nargs="?", default="fidelity", choices=["fidelity"])
-    parser.add_argument("--all", action="store_true", help="the whole matrix, a quarter of an hour and more")
+    parser.add_argument("what", nargs="?", default="cost", choices=["cost", "fidelity"])
+    parser.add_argument("--all", action="store_true", help="the whole matrix, an hour and more")
+    parser.add_argument(
+        "--cell",
+        action="append",
+        type=fidelity.cell,
+        help="one cell of fidelity, e.g. opensearch/raw/os or opensearch/raw/os/all; may be repeated",
+    )
     arguments = parser.parse_args()
     if not DATA.is_dir():
         print(f"{DATA} is absent: the rules, events and truth tables are measured there; nothing was measured")
         return 0
-    cells = fidelity.MATRIX if arguments.all else fidelity.MATRIX[:1]
+    if arguments.what == "cost":
+        return cost.measure(DATA, ROOT / "docs" / "benchmarks" / "cost.md", everything=arguments.all)
+    cells = arguments.cell or (fidelity.MATRIX if arguments.all else fidelity.MATRIX[:1])
     return fidelity.measure(DATA, cells, ROOT / "docs" / "benchmarks" / "fidelity.md")
 
 

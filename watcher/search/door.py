@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from watcher.errors import Refused
-from watcher.match.many import Watched
-from watcher.model import Plan
-from watcher.ports import Snapshot
-from watcher.search.outcome import Failed, Outcome
-from watcher.search.query import search
+from watcher.clock import SystemClock
+from watcher.errors import ClusterError, Refused, TooSlow
+from watcher.match.many import RuleSet, Watched
+from watcher.model import Finding, Plan, Query, Severity
+from watcher.ports import Clock, Page, Snapshot
+from watcher.search.outcome import Failed, Matched, Noted, Outcome
+from watcher.search.pace import Pace, Paced
+from watcher.search.planner import Choice, Way, choose
+from watcher.search.query import Late, search
+from watcher.search.scan import Pass, one
+from watcher.search.watched import computed_fields, watched_events, watched_fields
 from watcher.settings import Source
+from watcher.translate.bounds import EVERYTHING
 from watcher.translate.lens import Lens
 from watcher.translate.plan import Translator
 
@@ -25,24 +31,127 @@ class Sight:
     lens: Lens
 
 
-class Searcher:
-    """Searches the windows of one source by the same rules, again and again."""
+@dataclass(frozen=True, slots=True)
+class _Narrow:
+    """What a pass reads, as long as rules and mapping stay as they are."""
 
-    def __init__(self, source: Source, rules: Sequence[Watched]) -> None:
+    translator: Translator
+    rules: frozenset[str]
+    query: Query
+    only: tuple[str, ...] | None
+
+
+class Searcher:
+    """Searches the windows of one source by the same rules, again and again; several threads may share it."""
+
+    def __init__(self, source: Source, rules: Sequence[Watched], *, clock: Clock | None = None) -> None:
         self._source = source
-        self._rules = rules
+        self._clock = clock or SystemClock()
+        self._paces = {way: Pace(self._clock) for way in Way}
+        self._rules = RuleSet(rules, source.fields)
+        self._narrow: _Narrow | None = None
+
+    def renew(self, rules: Sequence[Watched]) -> None:
+        """Take other rules from now on; those that stay are not compiled again."""
+        self._rules = self._rules.renewed(rules)
 
     def search(self, sight: Sight, plans: Sequence[Plan]) -> Iterator[Outcome]:
-        """Give the pages of every plan, which are the rules that this was made of.
+        """Give the pages of some plans, all of which are of the rules that this was made of.
 
         What is Matched holds at least the events of the page that the rule means. Raises a ClusterError where the
         cluster answers nothing at all.
         """
+        if not plans:
+            return
+        until = self._clock.monotonic() + self._source.budget.total_seconds()
+        query, scan = (
+            replace(sight, snapshot=Paced(sight.snapshot, self._paces[way], until)) for way in (Way.QUERY, Way.SCAN)
+        )
+        if self._source.search == Way.QUERY:
+            yield from self._by_query(query, plans, until)
+            return
+        try:
+            job, first = self.begin(scan, plans)
+        except Refused as error:
+            yield from (Failed(plan=plan, error=error) for plan in plans)
+            return
+        if choose(self._source, events=first.total or 0, rules=len(plans)).way is Way.SCAN:
+            yield from job.outcomes(first)
+        else:
+            yield from self._by_query(query, plans, until)
+
+    def choice(self, sight: Sight, plans: Sequence[Plan]) -> tuple[Choice, Query]:
+        """Tell which way a window would be searched, and what a pass would ask for."""
+        job, first = self.begin(sight, plans)
+        return choose(self._source, events=first.total or 0, rules=len(plans)), job.query
+
+    def begin(self, sight: Sight, plans: Sequence[Plan]) -> tuple[Pass, Page]:
+        """Make a pass over a window, and ask for its first page.
+
+        Where the engine refuses to narrow it, every event of the window is asked for.
+        """
+        job = self._pass(sight, plans)
+        try:
+            return job, one(job.snapshot, job.first())
+        except Refused:
+            job = replace(job, query=EVERYTHING)
+            return job, one(job.snapshot, job.first())
+
+    def _pass(self, sight: Sight, plans: Sequence[Plan]) -> Pass:
+        narrow = self._narrowed(sight.translator, plans)
+        return Pass(
+            snapshot=sight.snapshot,
+            lens=sight.lens,
+            rules=self._rules,
+            plans={plan.rule.id: plan for plan in plans},
+            query=narrow.query,
+            only=narrow.only,
+            computed=computed_fields(sight.translator),
+            seconds=self._clock.monotonic,
+        )
+
+    def _narrowed(self, translator: Translator, plans: Sequence[Plan]) -> _Narrow:
+        names = frozenset(plan.rule.id for plan in plans)
+        known = self._narrow
+        if known is None or known.translator is not translator or known.rules != names:
+            rules = [plan.rule for plan in plans]
+            needed = watched_fields(rules, translator) if self._source.fetch == "needed" else None
+            known = self._narrow = _Narrow(translator, names, watched_events(rules, translator), needed)
+        return known
+
+    def _by_query(self, sight: Sight, plans: Sequence[Plan], until: float) -> Iterator[Outcome]:
         unfit: list[Plan] = []
-        for outcome in search(sight.snapshot, plans):
-            if isinstance(outcome, Failed) and isinstance(outcome.error, Refused):
+        for outcome in search(sight.snapshot, plans, until=until, seconds=self._clock.monotonic):
+            if isinstance(outcome, Failed) and isinstance(outcome.error, Refused | TooSlow):
                 unfit.append(outcome.plan)
+                if not isinstance(outcome.error, Late):
+                    yield Noted(plan=outcome.plan, finding=_unfit(outcome.plan, outcome.error))
             else:
                 yield outcome
-        wide = [replace(plan, query=sight.translator.scope(plan.rule), parts=(), exact=False) for plan in unfit]
-        yield from search(sight.snapshot, wide)
+        if unfit:
+            yield from self._scan_instead(sight, unfit)
+
+    def _scan_instead(self, sight: Sight, plans: Sequence[Plan]) -> Iterator[Outcome]:
+        """Scan for the rules that cannot be asked by their queries, or not in time: one pass does for any number.
+
+        Their failure is no other rule's.
+        """
+        try:
+            job, first = self.begin(sight, plans)
+            yield from job.outcomes(first)
+        except ClusterError as error:
+            yield from (Failed(plan=plan, error=error) for plan in plans)
+
+
+def _unfit(plan: Plan, error: ClusterError) -> Finding:
+    if isinstance(error, TooSlow):
+        code, fix = "costly-query", "it is found by reading its log source's events; `search: scan` does so for all"
+    else:
+        code, fix = (
+            "refused-query",
+            "it is found by reading its log source's events; map the field alike in all indices",
+        )
+    return Finding(code=code, severity=Severity.WARNING, place=plan.rule.place, message=str(error), fix=fix)
+
+
+__all__ = ["Failed", "Matched", "Noted", "Searcher", "Sight"]

@@ -9,7 +9,7 @@ from watcher.errors import ClusterError
 from watcher.match.event import EventView
 from watcher.model import Finding, Query, Rule, Severity
 from watcher.ports import Ask, Page, Snapshot
-from watcher.taxonomy.fields import reading
+from watcher.search.shape import Shape
 from watcher.taxonomy.logsources import scope
 from watcher.translate.bounds import NOTHING
 from watcher.translate.plan import Translator, field_paths, rule_fields
@@ -30,10 +30,13 @@ class _Sampled:
 def look(snapshot: Snapshot, rules: Sequence[Rule], translator: Translator) -> tuple[Finding, ...]:
     """Look at the events of every log source that the rules speak of."""
     findings: list[Finding] = []
+    shape = Shape()
     for sampled in _samples(snapshot, rules, translator):
         if sampled.total == 0:
             findings.append(_silent(sampled.rules))
         findings.extend(finding for rule in sampled.rules for finding in _about(rule, sampled, translator))
+        shape.note(sampled.rules, sampled.views, translator)
+    findings.extend(shape.findings())
     findings.extend(_cut_off(rules, translator))
     return tuple(findings)
 
@@ -72,7 +75,6 @@ def _sampled(rules: Sequence[Rule], page: Page, extra: Mapping[str, tuple[str, .
 
 def _about(rule: Rule, sampled: _Sampled, translator: Translator) -> Iterator[Finding]:
     place = rule.logsource.place or rule.place
-    where = scope(rule.logsource, translator.source.logsources)
     absent = [name for name in rule_fields(rule.node) if not _is_mapped(name, rule, translator)]
     seen = [name for name in absent if any(view.values(name) for view in sampled.views)]
     if seen:
@@ -92,24 +94,6 @@ def _about(rule: Rule, sampled: _Sampled, translator: Translator) -> Iterator[Fi
             f"nor has any of {len(sampled.views)} events of its log source",
             fix="map the field under `fields` of the source in settings, or disable the rule",
         )
-    for name in rule_fields(rule.node):
-        readings = [reading(name, one) for one in where.wheres]
-        made = [path for one in readings for built in one.built for path in _paths(built)]
-        kept = [path for one in readings for path in one.direct if translator.facts.fields.get(path)]
-        if made and not kept and any(translator.facts.fields.get(path) for path in made):
-            yield Finding(
-                code="rebuilt-field",
-                severity=Severity.INFO,
-                place=place,
-                message=f"`{name}` is taken apart by Winlogbeat's modules; it is put together again from "
-                f"{_listed(tuple(dict.fromkeys(made)))}",
-                fix="docs/modules-shape.md says what is lost on the way",
-            )
-
-
-def _paths(built: object) -> tuple[str, ...]:
-    paths = getattr(built, "paths", None)
-    return paths if isinstance(paths, tuple) else (str(getattr(built, "at", "")),)
 
 
 def _is_mapped(name: str, rule: Rule, translator: Translator) -> bool:

@@ -1,0 +1,160 @@
+"""A sidecar's search as a process of its own, told by lines of JSON what to search: `python -m bench.sidecar`.
+
+So its memory and its CPU are those of a sidecar, and not of whoever measures.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from bench import corpus
+from watcher.cluster.connect import connect
+from watcher.match.many import RuleSet, Watched
+from watcher.model import Plan, Rule, Window
+from watcher.search.door import Searcher, Sight
+from watcher.search.outcome import Failed, Matched
+from watcher.settings import Cluster, Source
+from watcher.translate.book import PlanBook
+from watcher.translate.lens import Lens
+from watcher.translate.plan import predicate
+
+Told = Mapping[str, Any]
+
+
+class Sidecar:
+    """The other side: starts the process, asks it, and ends it."""
+
+    def __init__(self, url: str, data: Path, rules: int) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bench.sidecar", url, str(data), str(rules)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.ready = self._answer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def send(self, **asked: Any) -> None:
+        """Tell it what to search."""
+        if self._process.stdin is None:
+            raise RuntimeError("the process has no input")
+        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.flush()
+
+    def receive(self) -> Told:
+        """Wait for what came of it."""
+        return self._answer()
+
+    def ask(self, **asked: Any) -> Told:
+        """Search and wait."""
+        self.send(**asked)
+        return self.receive()
+
+    def _answer(self) -> Told:
+        if self._process.stdout is None:
+            raise RuntimeError("the process has no output")
+        for line in self._process.stdout:
+            if line.startswith("{"):
+                answer: Told = json.loads(line)
+                return answer
+        raise RuntimeError("the process has ended")
+
+
+class _Searches:
+    """What the process keeps between two questions."""
+
+    def __init__(self, url: str, rules: Sequence[Rule]) -> None:
+        self.rules = rules
+        self.connection = connect(Cluster(hosts=(url,), timeout=timedelta(minutes=5)))
+        self.events = self.connection.events()
+        self.source = Source(budget=timedelta(hours=2))
+        self.watched = [Watched(one, predicate(one, self.source)) for one in rules]
+        self.book = PlanBook(self.source, tuple(rules))
+        began = time.perf_counter()
+        self.searchers = {
+            way: Searcher(replace(self.source, search=way, fetch=fetch), self.watched)
+            for way, fetch in (("scan", "whole"), ("query", "whole"))
+        }
+        self.needed = Searcher(replace(self.source, search="scan", fetch="needed"), self.watched)
+        self.compiled = (time.perf_counter() - began) / 3
+        self.bare = [Plan(rule=one, source="bench", query={}, exact=False) for one in rules]
+
+    def run(self, index: str, window: Window, mode: str) -> Told:
+        """Search one window as a tick does: a snapshot, the facts of the mapping, the search."""
+        began, own = time.perf_counter(), time.process_time()
+        with self.events.open(index, window, time_field="@timestamp") as snapshot:
+            facts = self.events.facts(index, self.book.paths)
+            sight = Sight(snapshot=snapshot, translator=self.book.on(facts), lens=Lens(self.source, facts))
+            read, length, hits = self._run(sight, mode)
+        return {
+            "wall": time.perf_counter() - began,
+            "own": time.process_time() - own,
+            "events": read,
+            "bytes": length,
+            "hits": hits,
+            "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        }
+
+    def _run(self, sight: Sight, mode: str) -> tuple[int, int, int]:
+        if mode in ("pages", "zero"):
+            job, first = self.searchers["scan"].begin(sight, self.bare)
+            if mode == "zero":
+                job = replace(job, rules=RuleSet([]), plans={})
+                return first.total or 0, 0, len(list(job.outcomes(first)))
+            pages = [(len(page.found), page.length) for page in job.pages(first)]
+            return sum(read for read, _ in pages), sum(length for _, length in pages), 0
+        searcher = self.needed if mode == "needed" else self.searchers[mode]
+        plans = self.book.plans(sight.translator.facts) if mode == "query" else self.bare
+        hits = 0
+        for outcome in searcher.search(sight, plans):
+            if isinstance(outcome, Failed):
+                raise outcome.error
+            if isinstance(outcome, Matched):
+                hits += len(outcome.found)
+        return 0, 0, hits
+
+
+def _windows(start: datetime, end: datetime, step: timedelta) -> Iterator[Window]:
+    while start < end:
+        yield Window(start=start, end=min(start + step, end))
+        start += step
+
+
+def main() -> None:
+    """Read rules, then answer one line for each line."""
+    url, data, count = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    with tempfile.TemporaryDirectory() as folder:
+        rules = corpus.runnable(corpus.read_rules(data, Path(folder)))
+    step = max(1, len(rules) // count) if count else 1
+    searches = _Searches(url, rules[::step][:count] if count else rules)
+    print(json.dumps({"rules": len(searches.rules), "compiled": searches.compiled}), flush=True)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        span = timedelta(seconds=asked.get("step", 86_400))
+        start, end = datetime.fromisoformat(asked["start"]), datetime.fromisoformat(asked["end"])
+        parts = [searches.run(asked["index"], window, asked["mode"]) for window in _windows(start, end, span)]
+        total = {key: sum(part[key] for part in parts) for key in ("wall", "own", "events", "bytes", "hits")}
+        print(json.dumps({**total, "memory": parts[-1]["memory"]}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""A searcher on fakes: rules, events from a list, and a clock that a test turns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from fakes import NOW, ListedEvents, rule
+
+from watcher.match.many import Watched
+from watcher.model import Found, Rule
+from watcher.search.door import Searcher, Sight
+from watcher.search.outcome import Failed, Matched, Noted, Outcome
+from watcher.settings import Source
+from watcher.translate.book import PlanBook
+from watcher.translate.lens import Lens
+from watcher.translate.plan import predicate
+
+
+@dataclass
+class Hands:
+    """A clock whose time passes only in sleep, or as each look at it is told to take."""
+
+    at: float = 0.0
+    step: float = 0.0
+    slept: list[float] = field(default_factory=list)
+
+    def now(self) -> datetime:
+        return NOW
+
+    def monotonic(self) -> float:
+        self.at += self.step
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.at += seconds
+
+
+def ruled(number: int, text: str = "shell") -> Rule:
+    """Make a rule that looks for a text in a command line."""
+    made = rule(id=f"rule-{number}", title=f"Rule {number}")
+    return rule(
+        made.text.replace("contains: shell", f"contains: '{text}'"), id=f"rule-{number}", title=f"Rule {number}"
+    )
+
+
+def search(
+    events: ListedEvents, rules: Sequence[Rule], *, clock: Hands | None = None, **settings: Any
+) -> list[Outcome]:
+    """Search everything that a list of events holds."""
+    source = Source(**settings)
+    book = PlanBook(source, rules)
+    facts = events.facts(source.index, book.paths)
+    plans = book.plans(facts)
+    searcher = Searcher(source, [Watched(one, predicate(one, source)) for one in rules], clock=clock or Hands())
+    sight = Sight(snapshot=events, translator=book.on(facts), lens=Lens(source, facts))
+    return list(searcher.search(sight, plans))
+
+
+def pairs(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
+    """Give rule and document of everything that matched."""
+    return [(one.plan.rule.id, found.id) for one in outcomes if isinstance(one, Matched) for found in one.found]
+
+
+def failures(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
+    """Give rule and sentence of everything that failed."""
+    return [(one.plan.rule.id, str(one.error)) for one in outcomes if isinstance(one, Failed)]
+
+
+def notes(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
+    """Give code and rule of everything noted."""
+    return [(one.finding.code, one.plan.rule.id) for one in outcomes if isinstance(one, Noted)]
+
+
+def many(count: int, **data: str) -> list[Found]:
+    """Make documents with the same data."""
+    from fakes import found  # noqa: PLC0415 - beside its only use
+
+    return [found(number, **data) for number in range(count)]

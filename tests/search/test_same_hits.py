@@ -1,0 +1,143 @@
+"""Whichever way a window is searched, the same is found: all shared rules on real engines, in both shapes.
+
+What the truth table says of these events is held against every way.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import shared
+from engines import Running
+from indices import Indices, connected, indices
+from shared import NOT_IN_THE_TABLE, Place
+
+from watcher.cluster.connect import Connection
+from watcher.match.many import Watched
+from watcher.model import Event, Plan, Rule, Window
+from watcher.search.door import Matched, Searcher, Sight
+from watcher.settings import Source
+from watcher.translate.book import PlanBook
+from watcher.translate.lens import Lens
+from watcher.translate.plan import predicate
+
+SMALL = ("mdecrevoisier", "sbousseaden", "sigmahq-regression")
+EVER = Window(start=datetime(1990, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC))
+
+Pair = tuple[str, Place]
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Events that an engine holds, and what the table says of them."""
+
+    connection: Connection
+    pattern: str
+    expected: set[Pair]
+
+
+@cache
+def chosen(folder: Path, part: int) -> tuple[Event, ...]:
+    """Give one event of so many, the same each time; those that some rule matches more often."""
+    hit = {place for places in shared.expected(folder).values() for place in places}
+    made = []
+    for name in SMALL:
+        for place, event in shared.events(folder, name):
+            among = zlib.crc32(repr(place).encode()) % part
+            if among == 0 or (place in hit and among == 1):
+                made.append(event)
+    return tuple(made)
+
+
+@contextmanager
+def corpus(engine: Running, folder: Path, shape: str, part: int) -> Iterator[Corpus]:
+    """Lend three indices of several shards with the events dealt out to them."""
+    convert = shared.as_modules(folder) if shape == "modules" else shared.unchanged
+    with indices(engine.admin()) as lent, connected(engine.cluster()) as connection:
+        events = [convert(event) for event in chosen(folder, part)]
+        template = shared.template(folder, plain=engine.ca is not None)
+        seen: set[Place] = set()
+        for number in range(3):
+            name = f"winlogbeat-same-{shape}-{number}"
+            lent.make(name, template["mappings"], **{**template["settings"], "number_of_shards": number + 1})
+            seen.update(put(lent, name, events[number::3]))
+        expected = {(path, place) for path, places in shared.expected(folder).items() for place in places & seen}
+        yield Corpus(connection, f"winlogbeat-same-{shape}-*", expected)
+
+
+def put(lent: Indices, name: str, events: list[Event]) -> Iterator[Place]:
+    """Write events; what the engine refuses is no part of the corpus."""
+    for start in range(0, len(events), 1_000):
+        lines: list[Any] = []
+        some = events[start : start + 1_000]
+        for event in some:
+            lines += [{"create": {"_index": name}}, event]
+        answer = lent.wire.request("POST", "/_bulk", params={"refresh": "true"}, body=lines)
+        for event, told in zip(some, answer.body["items"], strict=True):
+            if told["create"]["status"] == 201:
+                yield place(event)
+
+
+def place(event: Event) -> Place:
+    """Name an event as the table does."""
+    return event["labels"]["file"], int(event["labels"]["n"])
+
+
+def found(there: Corpus, rules: Sequence[Rule], way: str, fetch: str) -> set[Pair]:
+    """Search everything by some rules, and confirm it as the pipeline does."""
+    source = Source(index=there.pattern, search=way, fetch=fetch, budget=timedelta(hours=1))
+    book = PlanBook(source, rules)
+    holds = {one.id: predicate(one, source) for one in rules}
+    searcher = Searcher(source, [Watched(one, holds[one.id]) for one in rules])
+    pairs: set[Pair] = set()
+    events = there.connection.events()
+    with events.open(there.pattern, EVER, time_field=source.time_field) as snapshot:
+        facts = events.facts(there.pattern, book.paths)
+        lens = Lens(source, facts)
+        plans = (
+            book.plans(facts) if way == "query" else [Plan(rule=one, source="", query={}, exact=False) for one in rules]
+        )
+        for outcome in searcher.search(Sight(snapshot=snapshot, translator=book.on(facts), lens=lens), plans):
+            assert isinstance(outcome, Matched), outcome.plan.rule.path
+            rule = outcome.plan.rule
+            confirmed = (one for one in outcome.found if holds[rule.id](lens.view(one)))
+            pairs.update((rule.path, place(one.event)) for one in confirmed)
+    return pairs
+
+
+def hold_together(there: Corpus, rules: Sequence[Rule], *ways: tuple[str, str]) -> None:
+    """Hold ways of searching against the table."""
+    names = {one.path for one in rules}
+    expected = {pair for pair in there.expected if pair[0] in names}
+    for way, fetch in ways:
+        pairs = {pair for pair in found(there, rules, way, fetch) if pair[0] not in NOT_IN_THE_TABLE}
+        assert len(expected) > 20
+        assert sorted(pairs - expected) == [], (way, fetch)
+        assert sorted(expected - pairs) == [], (way, fetch)
+
+
+@pytest.mark.parametrize(("name", "shape"), [("opensearch", "raw"), ("elasticsearch", "modules")])
+def test_every_way_finds_what_the_table_says_of_a_part(
+    request: pytest.FixtureRequest, shared_data: Path, name: str, shape: str
+) -> None:
+    """By a pass for all rules, and by queries for some of those that find something."""
+    with corpus(request.getfixturevalue(name), shared_data, shape, 30) as there:
+        rules = shared.rules(shared_data)
+        finding = {path for path, _ in there.expected}
+        hold_together(there, rules, ("scan", "whole"), ("scan", "needed"))
+        hold_together(there, [one for one in rules if one.path in finding][::5], ("query", "whole"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", ["raw", "modules"])
+def test_every_way_finds_what_the_table_says_of_all(engine: Running, shared_data: Path, shape: str) -> None:
+    with corpus(engine, shared_data, shape, 1) as there:
+        hold_together(there, shared.rules(shared_data), ("scan", "whole"), ("scan", "needed"), ("query", "whole"))
