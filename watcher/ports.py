@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from watcher.errors import ClusterError
@@ -58,6 +58,8 @@ class Ask:
     query: Query
     size: int
     after: tuple[Any, ...] | None = None  # the cursor of the page before; None: the first page
+    only: tuple[str, ...] | None = None  # the paths of `_source` that are wanted; None: all of it
+    computed: tuple[str, ...] = ()  # fields that stand in no `_source`, and are read through the search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,18 @@ class Page:
     found: tuple[Found, ...]
     total: int | None  # the exact count of the whole search, told on the first page
     after: tuple[Any, ...] | None  # the cursor for the next page; None where this one was not full
+    took: float = 0.0  # seconds that the engine worked for it
+    length: int = 0  # bytes of the answer; 0 where it came with others
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """How many events of one kind a window holds."""
+
+    channel: str
+    code: str  # the event id; empty: every event of the channel
+    events: int
+    hosts: int  # that sent any, approximately where they are many
 
 
 class Snapshot(Protocol):
@@ -76,6 +90,13 @@ class Snapshot(Protocol):
         """Ask for many pages at once; each gets its page or the error that it met, in the order asked.
 
         An answer that misses shards or ran out of time is Incomplete, never a short page.
+        """
+        ...
+
+    def counts(self, step: timedelta) -> Mapping[datetime, int]:
+        """Count the window's events by steps of time, each named by its start; empty steps are left out.
+
+        Raises Incomplete where the answer misses shards or ran out of time.
         """
         ...
 
@@ -99,6 +120,10 @@ class Events(Protocol):
         """Open a snapshot, closed again on leaving; raises a ClusterError where it cannot."""
         ...
 
+    def volumes(self, pattern: str, window: Window, *, time_field: str) -> Sequence[Volume]:
+        """Count the events of each channel, and of each event id in it, in one search."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
@@ -109,6 +134,7 @@ class Stored:
     document: Mapping[str, Any]
     seq_no: int
     primary_term: int
+    sort: tuple[Any, ...] = ()  # where a search found it: its sort values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +153,26 @@ class Created:
     id: str
     new: bool  # false: it was there already (409), or it was refused
     error: str | None = None  # the engine refuses this document for good, and why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """Documents of the state that are looked for."""
+
+    index: str  # a pattern
+    query: Query
+    size: int
+    sort: Sequence[Mapping[str, Any]] = ()
+    after: Sequence[Any] = ()  # the sort values of the last one of the page before
+    only: Sequence[str] = ()  # the paths that are read; empty: whole documents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amend:
+    """A part of a document to be written anew: objects are merged, anything else takes the place of what was there."""
+
+    stored: Stored  # as it was read; what somebody else wrote since stays
+    part: Mapping[str, Any]
 
 
 class State(Protocol):
@@ -148,10 +194,25 @@ class State(Protocol):
         """Write a new version of what was read; false where somebody else wrote first."""
         ...
 
-    def search(
-        self, index: str, query: Query, *, size: int, sort: Sequence[Mapping[str, Any]] = ()
-    ) -> Sequence[Stored]:
+    def amend(self, changes: Sequence[Amend]) -> Sequence[Stored | None]:
+        """Write parts of documents anew, each answered on its own, in the order given.
+
+        Gives what a next change of the document needs (its `document` is the part alone), None where somebody else
+        wrote first or the document is gone. Raises a ClusterError where any of them met another fault: then some may
+        have been written.
+        """
+        ...
+
+    def search(self, sought: Sought) -> Sequence[Stored]:
         """Find candidates in a pattern (empty where no index matches); what decides is read again by `get`."""
+        ...
+
+    def count(self, index: str, query: Query) -> int:
+        """Count the documents of a pattern that a query finds."""
+        ...
+
+    def counts(self, index: str, query: Query, field: str) -> Mapping[str, int]:
+        """Count the documents of a pattern by the values of a keyword field, in one search."""
         ...
 
     def refresh(self, index: str) -> None:
@@ -164,6 +225,25 @@ class State(Protocol):
 
     def put_template(self, name: str, template: Mapping[str, Any]) -> None:
         """Install a composable index template."""
+        ...
+
+    def indices(self, pattern: str) -> Sequence[str]:
+        """Name the indices of a pattern, sorted."""
+        ...
+
+    def put_mapping(self, index: str, mapping: Mapping[str, Any]) -> None:
+        """Add fields to an index that is there."""
+        ...
+
+    def drop(self, index: str) -> None:
+        """Delete one index; it may be gone already."""
+        ...
+
+    def keep_for(self, name: str, indices: str, age: timedelta) -> Mapping[str, Any] | None:
+        """Let the cluster delete indices of a pattern when they are older; None where it has no such service.
+
+        Gives the settings that new indices need for it.
+        """
         ...
 
 

@@ -26,22 +26,23 @@ class Fake:
     """A server that answers from a table and remembers what it was sent."""
 
     cluster: Cluster
-    seen: list[Mapping[str, str]]  # the headers of every request, and its path as `path`
+    seen: list[Mapping[str, str]]  # the headers of every request, its `method`, `path`, `query` and `body`
 
 
 @contextmanager
 def serving(replies: Mapping[str, Reply], otherwise: Reply, *, tls: ssl.SSLContext | None = None) -> Iterator[Fake]:
-    """Serve the table on a free port: path without its query → reply."""
+    """Serve the table on a free port: path without its query, or method and path → reply."""
     seen: list[Mapping[str, str]] = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length", 0)))
-            path = self.path.partition("?")[0]
-            seen.append({name.lower(): value for name, value in self.headers.items()} | {"path": path})
-            reply = replies.get(path, otherwise)
+            body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
+            path, _, query = self.path.partition("?")
+            about = {"method": self.command, "path": path, "query": query, "body": body}
+            seen.append({name.lower(): value for name, value in self.headers.items()} | about)
+            reply = replies.get(f"{self.command} {path}") or replies.get(path, otherwise)
             data = json.dumps(reply.body).encode()
             self.send_response(reply.status)
             for name, value in {"content-type": "application/json", **reply.headers}.items():

@@ -427,3 +427,90 @@ def test_names_the_permission_that_the_calls_of_an_opensearch_lack() -> None:
     assert first == (
         "trying what watcher needs: the user lacks the permission `indices:data/read/search`; add it to its role"
     )
+
+
+# --------------------------------------------------------------------------- facts that are read once
+
+
+def listening(events: Events, asked: list[str]) -> Events:
+    """Keep the paths that a door asks for."""
+
+    class Listening:
+        def __init__(self, wire: Any) -> None:
+            self.wire = wire
+
+        def request(self, method: str, path: str, **more: Any) -> Any:
+            asked.append(path)
+            return self.wire.request(method, path, **more)
+
+        def close(self) -> None:
+            self.wire.close()
+
+    return replace(events, wire=Listening(events.wire))  # type: ignore[type-var]
+
+
+def test_facts_are_read_again_only_when_something_has_changed(events: Events, lent: Indices) -> None:
+    lent.make("winlogbeat-kept-1", {"properties": TIME})
+    asked: list[str] = []
+    door = listening(events, asked)
+    first = door.facts("winlogbeat-kept-*", ["a", "b"])
+    read = len(asked)
+    assert door.facts("winlogbeat-kept-*", ["a", "b"]) is first
+    assert len(asked) == read + 1
+    lent.fill("winlogbeat-kept-1", [{"a": "x"}])  # maps a field
+    second = door.facts("winlogbeat-kept-*", ["a", "b"])
+    assert "a" in second.fields
+    lent.make("winlogbeat-kept-2", {"properties": TIME})  # a further index
+    assert door.facts("winlogbeat-kept-*", ["a", "b"]).indices == ("winlogbeat-kept-1", "winlogbeat-kept-2")
+    lent.ask("POST", "/winlogbeat-kept-2/_close")
+    assert door.facts("winlogbeat-kept-*", ["a", "b"]).closed == ("winlogbeat-kept-2",)
+
+
+# --------------------------------------------------------------------------- counts
+
+STEP = timedelta(minutes=5)
+
+
+def test_counts_events_by_steps_on_the_grid_and_leaves_empty_ones_out(events: Events, lent: Indices) -> None:
+    lent.make("winlogbeat-steps-ms", {"properties": TIME})
+    lent.make("winlogbeat-steps-ns", {"properties": {"@timestamp": {"type": "date_nanos"}}})
+    edges = ("11:59:59.999", "12:00:00.000", "12:04:59.999", "12:05:00.000", "12:59:59.999", "13:00:00.000")
+    for name in ("ms", "ns"):
+        lent.fill(f"winlogbeat-steps-{name}", [{"@timestamp": f"2026-03-01T{edge}Z"} for edge in edges])
+    with events.open("winlogbeat-steps-*", HOUR, time_field="@timestamp") as snapshot:
+        assert snapshot.counts(STEP) == {START: 4, START + STEP: 2, START + 11 * STEP: 2}
+    odd = Window(start=START + timedelta(minutes=3), end=START + timedelta(minutes=6))
+    with events.open("winlogbeat-steps-*", odd, time_field="@timestamp") as snapshot:
+        assert snapshot.counts(STEP) == {START: 2, START + STEP: 2}  # named by the slice, counted within the window
+
+
+def test_counts_years_of_events_before_and_after_1970(events: Events, lent: Indices) -> None:
+    lent.make("winlogbeat-old", {"properties": TIME})
+    lent.fill("winlogbeat-old", [{"@timestamp": "1969-12-31T23:59:59Z"}, {"@timestamp": "1970-01-01T00:00:00Z"}])
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    window = Window(start=epoch - timedelta(days=1), end=epoch + timedelta(days=1))
+    with events.open("winlogbeat-old", window, time_field="@timestamp") as snapshot:
+        assert snapshot.counts(STEP) == {epoch - STEP: 1, epoch: 1}
+
+
+def test_counts_what_was_there_when_it_was_opened(events: Events, lent: Indices) -> None:
+    lent.make("winlogbeat-still", {"properties": TIME})
+    lent.fill("winlogbeat-still", [{"@timestamp": "2026-03-01T12:00:00Z"}])
+    with events.open("winlogbeat-still", HOUR, time_field="@timestamp") as snapshot:
+        lent.ask("POST", "/winlogbeat-still/_doc?refresh=true", {"@timestamp": "2026-03-01T12:00:01Z"})
+        assert snapshot.counts(STEP) == {START: 1}
+        assert page(snapshot.search([Ask(query=EVERYTHING, size=0)])[0]).total == 1
+
+
+def test_counts_nothing_where_no_index_is(events: Events) -> None:
+    with events.open("winlogbeat-nowhere-*", HOUR, time_field="@timestamp") as snapshot:
+        assert snapshot.counts(STEP) == {}
+
+
+def test_a_count_that_misses_an_index_is_no_count(events: Events, lent: Indices) -> None:
+    lent.make("winlogbeat-lost-1", {"properties": TIME})
+    lent.make("winlogbeat-lost-2", {"properties": TIME})
+    with events.open("winlogbeat-lost-*", HOUR, time_field="@timestamp") as snapshot:
+        lent.ask("DELETE", "/winlogbeat-lost-2")
+        with pytest.raises(Incomplete):
+            snapshot.counts(STEP)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import fake_server
@@ -10,8 +12,8 @@ from fake_server import Reply, serving
 from indices import Indices, connected, indices
 
 from watcher.cluster.state import LARGEST, MOST, _runs
-from watcher.errors import Overloaded
-from watcher.ports import Created, Draft, State, Stored
+from watcher.errors import Overloaded, Refused
+from watcher.ports import Amend, Created, Draft, Sought, State, Stored
 
 STRICT = {"dynamic": "strict", "properties": {"n": {"type": "long"}, "text": {"type": "keyword", "doc_values": False}}}
 
@@ -31,6 +33,10 @@ def state(engine: Running) -> Iterator[State]:
 
 def draft(name: str, key: str, **document: Any) -> Draft:
     return Draft(index=f"watcher-{name}", id=key, document=document)
+
+
+def everything(index: str) -> Sought:
+    return Sought(index=index, query={"match_all": {}}, size=10)
 
 
 def read(state: State, name: str, key: str) -> Stored:
@@ -107,10 +113,11 @@ def test_reads_at_once_what_no_search_sees_yet(state: State, lent: Indices) -> N
     state.create([draft("fresh", "a", n=1)])
     found = state.get([("watcher-absent", "a"), ("watcher-fresh", "a"), ("watcher-fresh", "b")])
     assert [stored and stored.document for stored in found] == [None, {"n": 1}, None]
-    assert state.search("watcher-fresh", {"match_all": {}}, size=10) == []
+    assert state.search(everything("watcher-fresh")) == []
     state.refresh("watcher-fresh")
-    (stored,) = state.search("watcher-fresh", {"match_all": {}}, size=10)
-    assert stored == found[1]
+    (stored,) = state.search(everything("watcher-fresh"))
+    assert found[1] is not None
+    assert (stored.document, stored.seq_no) == (found[1].document, found[1].seq_no)
 
 
 def test_replaces_only_what_nobody_else_wrote(state: State, lent: Indices) -> None:
@@ -128,11 +135,125 @@ def test_searches_sorted_and_finds_nothing_where_no_index_is(state: State, lent:
     lent.make("watcher-sorted", STRICT)
     state.create([draft("sorted", str(n), n=n) for n in (2, 3, 1)])
     state.refresh("watcher-sorted*")
-    found = state.search("watcher-sorted*", {"range": {"n": {"gte": 2}}}, size=10, sort=[{"n": "desc"}])
+    found = state.search(
+        Sought(index="watcher-sorted*", query={"range": {"n": {"gte": 2}}}, size=10, sort=[{"n": "desc"}])
+    )
     assert [stored.document["n"] for stored in found] == [3, 2]
     for absent in ("watcher-nowhere-*", "watcher-nowhere"):
-        assert state.search(absent, {"match_all": {}}, size=10) == []
+        assert state.search(everything(absent)) == []
         state.refresh(absent)
+
+
+def test_pages_by_sort_values_and_reads_only_what_is_asked_for(state: State, lent: Indices) -> None:
+    for name in ("1", "2"):
+        lent.make(f"watcher-paged-{name}", {"properties": {"n": {"type": "long"}, "text": {"type": "keyword"}}})
+    drafts = [draft(f"paged-{n % 2 + 1}", str(n), n=n, text="same") for n in range(25)]
+    state.create(drafts)
+    state.refresh("watcher-paged-*")
+    sought = Sought(
+        index="watcher-paged-*",
+        query={"term": {"text": "same"}},
+        size=10,
+        sort=[{"text": "asc"}, {"n": "asc"}],
+        only=["n"],
+    )
+    found: list[Stored] = []
+    while page := state.search(replace(sought, after=found[-1].sort if found else ())):
+        found += page
+    assert [one.document for one in found] == [{"n": n} for n in range(25)]
+    # what a search found can be changed under its condition
+    (made,) = state.amend([Amend(stored=found[3], part={"n": 33})])
+    assert made is not None
+    assert read(state, "paged-2", "3").document == {"n": 33, "text": "same"}
+
+
+def test_counts_what_a_query_finds(state: State, lent: Indices) -> None:
+    lent.make("watcher-counted", STRICT)
+    state.create([draft("counted", str(n), n=n) for n in range(7)])
+    state.refresh("watcher-counted")
+    assert state.count("watcher-counted", {"range": {"n": {"gte": 3}}}) == 4
+    assert state.count("watcher-nowhere-*", {"match_all": {}}) == 0
+
+
+NESTED = {
+    "dynamic": "strict",
+    "properties": {
+        "owed": {"properties": {"channel": {"type": "keyword"}, "state": {"type": "keyword"}, "due": {"type": "date"}}},
+        "own": {"properties": {"state": {"type": "keyword"}, "by": {"type": "keyword"}}},
+    },
+}
+
+
+def test_amends_a_part_merging_objects_and_replacing_lists(state: State, lent: Indices) -> None:
+    lent.make("watcher-amended", NESTED)
+    owed = [{"channel": "mail", "state": "owed", "due": "2026-11-23T12:00:00Z"}, {"channel": "slack", "state": "owed"}]
+    state.create([draft("amended", "a", owed=owed, own={"state": "open", "by": "nobody"})])
+    struck = [{"channel": "mail", "state": "sent"}, owed[1]]
+    part = {"owed": struck, "own": {"state": "closed"}}
+    (made,) = state.amend([Amend(stored=read(state, "amended", "a"), part=part)])
+    assert made is not None
+    assert made.document == part
+    fresh = read(state, "amended", "a")
+    assert fresh.document == {"owed": struck, "own": {"state": "closed", "by": "nobody"}}
+    # what it gave is enough for the next change
+    assert made.seq_no == fresh.seq_no
+    assert state.amend([Amend(stored=made, part={"own": {"by": "me"}})]) != [None]
+
+
+def test_amends_each_on_its_own_and_only_what_nobody_else_wrote(state: State, lent: Indices) -> None:
+    lent.make("watcher-amend", STRICT)
+    state.create([draft("amend", key, n=1) for key in ("a", "b", "c")])
+    first, second, third = (read(state, "amend", key) for key in ("a", "b", "c"))
+    assert state.replace(second, {"n": 2})
+    gone = replace(third, id="never-there")
+    made = state.amend([Amend(stored=one, part={"n": 9}) for one in (first, second, gone, third)])
+    assert [one is not None for one in made] == [True, False, False, True]
+    assert [read(state, "amend", key).document["n"] for key in ("a", "b", "c")] == [9, 2, 9]
+    assert state.amend([]) == []
+
+
+def test_amends_more_than_one_request_holds(state: State, lent: Indices) -> None:
+    lent.make("watcher-amends", STRICT)
+    drafts = [draft("amends", str(n), n=0) for n in range(MOST + 1)]
+    state.create(drafts)
+    stored = [one for one in state.get([(d.index, d.id) for d in drafts]) if one is not None]
+    made = state.amend([Amend(stored=one, part={"n": 1}) for one in stored])
+    assert [one.id for one in made if one] == [d.id for d in drafts]
+
+
+def test_a_part_that_the_mapping_does_not_take_is_an_error(state: State, lent: Indices) -> None:
+    lent.make("watcher-misfit", STRICT)
+    state.create([draft("misfit", "a", n=1)])
+    with pytest.raises(Refused, match="watcher-misfit"):
+        state.amend([Amend(stored=read(state, "misfit", "a"), part={"unknown": 1})])
+
+
+def test_a_change_of_a_blocked_index_is_a_fault_that_passes(state: State, lent: Indices) -> None:
+    lent.make("watcher-stuck", STRICT)
+    state.create([draft("stuck", "a", n=1)])
+    lent.ask("PUT", "/watcher-stuck/_settings", {"index.blocks.read_only_allow_delete": True})
+    with pytest.raises(Overloaded, match="writing is blocked until an operator lifts it"):
+        state.amend([Amend(stored=read(state, "stuck", "a"), part={"n": 2})])
+    lent.ask("PUT", "/watcher-stuck/_settings", {"index.blocks.read_only_allow_delete": None})
+
+
+def test_names_its_indices_adds_fields_to_one_and_drops_another(engine: Running, lent: Indices) -> None:
+    lent.make("watcher-old-2026.01", STRICT)
+    lent.make("watcher-old-2026.02", STRICT)
+    with connected(engine.admin()) as opened:
+        admin = opened.state()
+        assert admin.indices("watcher-old-*") == ["watcher-old-2026.01", "watcher-old-2026.02"]
+        assert admin.indices("watcher-nowhere-*") == []
+        admin.put_mapping("watcher-old-2026.01", {"properties": {"new": {"type": "keyword"}}})
+        assert admin.create([Draft(index="watcher-old-2026.01", id="a", document={"n": 1, "new": "x"})])[0].new
+        admin.drop("watcher-old-2026.02")
+        admin.drop("watcher-old-2026.02")  # it may be gone already
+        assert admin.indices("watcher-old-*") == ["watcher-old-2026.01"]
+
+
+def test_an_engine_without_a_lifecycle_service_says_so(engine: Running) -> None:
+    with connected(engine.admin()) as opened:
+        assert opened.state().keep_for("watcher-hits", "watcher-hits-*", timedelta(days=396)) is None
 
 
 def test_installs_a_template_and_tells_its_version(state: State, lent: Indices) -> None:

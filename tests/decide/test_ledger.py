@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from fakes import NOW, MemoryState, event, found, plan, rule
 
 from watcher.decide.documents import LONGEST, alert_document, hit_document
 from watcher.decide.group import alerts, group
-from watcher.decide.ledger import CLAIM, Debt, Ledger
+from watcher.decide.install import Installation
+from watcher.decide.ledger import Ledger
+from watcher.decide.outbox import Outbox
 from watcher.decide.restore import restore
 from watcher.decide.templates import VERSION, templates
 from watcher.errors import Forbidden, Refused
 from watcher.model import Alert, Found, Hit
-from watcher.ports import Stored
+from watcher.ports import Draft, Stored
 
 MONTH = "2026.11"
 
@@ -85,6 +89,49 @@ def test_a_state_that_refuses_even_the_text_is_an_error() -> None:
         Ledger(MemoryState(refused=("watcher",))).record(*page(found()), now=NOW)
 
 
+# --------------------------------------------------------------------------- what a backfill opened
+
+
+def of(origin: str, *channels: str, number: int = 1) -> tuple[tuple[Alert, ...], list[Hit]]:
+    """Decide on a document as live or backfill does."""
+    planned = plan(channels=channels)
+    grouped = [group(planned, found(number))]
+    return alerts(planned, grouped, origin=origin), [one.hit for one in grouped]
+
+
+def test_an_alert_that_a_backfill_opened_silently_starts_to_owe_on_a_live_hit_once() -> None:
+    state = MemoryState()
+    ledger, outbox = Ledger(state), Outbox(state)
+    ledger.record(*of("backfill"), now=NOW)
+    assert outbox.debts(now=NOW) == ()
+    # another backfill adds nothing
+    ledger.record(*of("backfill", "mail", number=2), now=NOW)
+    assert outbox.debts(now=NOW) == ()
+    ledger.record(*of("live", "mail", number=3), now=NOW)
+    (debt,) = outbox.debts(now=NOW)
+    claimed = outbox.claim(debt, now=NOW)
+    assert claimed is not None
+    outbox.strike(claimed, now=NOW)
+    ledger.record(*of("live", "mail", number=4), now=NOW)
+    assert outbox.debts(now=NOW + timedelta(days=9)) == ()
+    (alert,) = [one.document for (index, _), one in state.documents.items() if "alerts" in index]
+    assert alert["watcher"]["alert"]["origin"] == "live"
+
+
+def test_an_alert_that_was_opened_live_without_channels_owes_nobody_later() -> None:
+    state = MemoryState()
+    Ledger(state).record(*of("live"), now=NOW)
+    Ledger(state).record(*of("live", "mail", number=2), now=NOW)
+    assert Outbox(state).debts(now=NOW) == ()
+
+
+def test_what_a_backfill_tells_itself_is_not_told_again_by_a_live_hit() -> None:
+    state = MemoryState()
+    Ledger(state).record(*of("backfill", "mail"), now=NOW)
+    Ledger(state).record(*of("live", "mail", "slack", number=2), now=NOW)
+    assert [debt.channel for debt in Outbox(state).debts(now=NOW)] == ["mail"]
+
+
 # --------------------------------------------------------------------------- documents
 
 
@@ -121,30 +168,68 @@ def test_an_alert_whose_rule_had_no_id_of_its_own_is_told_with_the_id_that_it_wa
     assert restore(stored).rule.id == "second-of-its-file"
 
 
-# --------------------------------------------------------------------------- coverage
-
-
-def test_coverage_never_goes_back() -> None:
-    ledger = Ledger(MemoryState())
-    assert ledger.covered_until("windows") is None
-    ledger.advance("windows", NOW, now=NOW)
-    ledger.advance("windows", NOW - timedelta(minutes=1), now=NOW)
-    assert ledger.covered_until("windows") == NOW
-    ledger.advance("windows", NOW + timedelta(minutes=1), now=NOW)
-    assert ledger.covered_until("windows") == NOW + timedelta(minutes=1)
-    assert ledger.covered_until("other") is None
-
-
 # --------------------------------------------------------------------------- templates
 
 
 def test_templates_are_installed_where_they_are_missing_or_older() -> None:
     state = MemoryState()
-    ledger = Ledger(state, "own")
-    assert ledger.install() == ("own-alerts", "own-hits", "own-state")
-    assert ledger.install() == ()
+    installation = Installation(state=state, prefix="own")
+    assert installation.install().templates == ("own-alerts", "own-hits", "own-state")
+    assert installation.install().templates == ()
     state.put_template("own-hits", {**templates("own")["own-hits"], "version": VERSION - 1})
-    assert ledger.missing_templates() == ("own-hits",)
+    assert installation.missing() == ("own-hits",)
+
+
+def test_indices_of_an_older_version_get_the_fields_of_this_one() -> None:
+    state = MemoryState()
+    Ledger(state).record(*page(found()), now=NOW)
+    installed = Installation(state=state).install()
+    assert installed.updated == (f"watcher-alerts-{MONTH}", f"watcher-hits-{MONTH}")
+    assert [line for line in state.log if line.startswith("map")] == [
+        f"map watcher-alerts-{MONTH} ['properties']",
+        f"map watcher-hits-{MONTH} ['properties']",
+    ]
+
+
+def test_policies_keep_each_month_until_its_last_document_is_as_old_as_the_retention() -> None:
+    state = MemoryState()
+    installed = Installation(state=state, prefix="own", retention=timedelta(days=90)).install()
+    assert not installed.lifecycle  # this state has no such service
+    assert [line for line in state.log if line.startswith("keep")] == ["keep own-alerts own-alerts-* 121d"]
+
+
+@dataclass(slots=True)
+class Keeping(MemoryState):
+    """A state with a lifecycle service."""
+
+    def keep_for(self, name: str, indices: str, age: timedelta) -> Mapping[str, Any] | None:
+        assert (indices, age) == (f"{name}-*", timedelta(days=396))
+        return {"lifecycle": {"name": name}}
+
+
+def test_new_indices_name_their_policy_where_the_cluster_has_the_service() -> None:
+    state = Keeping()
+    assert Installation(state=state).install().lifecycle
+    made = {
+        key[1]: one.document["template"]["settings"]["index"]
+        for key, one in state.documents.items()
+        if key[0] == "templates"
+    }
+    assert made["watcher-hits"]["lifecycle"] == {"name": "watcher-hits"}
+    assert "lifecycle" not in made["watcher-state"]
+
+
+@pytest.mark.parametrize(("days", "gone"), [(395, False), (396, False), (397, True)])
+def test_a_month_is_cleared_when_it_began_longer_ago_than_retention_and_a_month(days: int, *, gone: bool) -> None:
+    state, installation = MemoryState(), None
+    Ledger(state).record(*page(found()), now=NOW)
+    state.create(
+        [Draft(index="watcher-hits-odd", id="x", document={}), Draft(index="watcher-state", id="x", document={})]
+    )
+    installation = Installation(state=state)
+    cleared = installation.clear(now=datetime(2026, 11, 1, tzinfo=UTC) + timedelta(days=days))
+    assert cleared == ((f"watcher-alerts-{MONTH}", f"watcher-hits-{MONTH}") if gone else ())
+    assert {"watcher-hits-odd", "watcher-state"} <= {index for index, _ in state.documents}
 
 
 def test_templates_are_strict_and_catch_just_their_own_indices() -> None:
@@ -152,96 +237,6 @@ def test_templates_are_strict_and_catch_just_their_own_indices() -> None:
         (pattern,) = template["index_patterns"]
         assert pattern.startswith(name)
         assert template["template"]["mappings"]["dynamic"] == "strict"
-
-
-# --------------------------------------------------------------------------- the outbox
-
-
-def debts(ledger: Ledger, after: timedelta = timedelta(0)) -> list[Debt]:
-    """Tell what is due some time after now."""
-    return list(ledger.debts(now=NOW + after))
-
-
-def test_a_new_alert_owes_each_of_its_channels() -> None:
-    _, ledger = opened()
-    assert [(debt.channel, debt.attempts) for debt in debts(ledger)] == [("mail", 0), ("slack", 0)]
-
-
-def test_a_claim_is_had_once_and_comes_back_where_nobody_strikes_it_off() -> None:
-    _, ledger = opened()
-    mail, _ = debts(ledger)
-    assert ledger.claim(mail, now=NOW)
-    assert not ledger.claim(mail, now=NOW)
-    assert [debt.channel for debt in debts(ledger)] == ["slack"]
-    again, _ = debts(ledger, CLAIM)
-    assert (again.channel, again.attempts) == ("mail", 1)
-    assert ledger.claim(again, now=NOW + CLAIM)
-
-
-def test_what_is_struck_off_is_owed_no_more() -> None:
-    state, ledger = opened()
-    mail, slack = debts(ledger)
-    for debt in (mail, slack):
-        assert ledger.claim(debt, now=NOW)
-        ledger.strike(debt, now=NOW)
-    assert debts(ledger, timedelta(days=400)) == []
-    (alert,) = [stored for (index, _), stored in state.documents.items() if "alerts" in index]
-    assert [one["state"] for one in alert.document["watcher"]["owed"]] == ["sent", "sent"]
-
-
-def test_what_is_postponed_comes_back_in_time_with_its_error() -> None:
-    _, ledger = opened()
-    mail, _ = debts(ledger)
-    ledger.claim(mail, now=NOW)
-    ledger.postpone(mail, "451 later", until=NOW + timedelta(seconds=30))
-    assert [debt.channel for debt in debts(ledger, timedelta(seconds=29))] == ["slack"]
-    again, _ = debts(ledger, timedelta(seconds=30))
-    assert again.attempts == 1
-    assert again.stored.document["watcher"]["owed"][0]["error"] == "451 later"
-
-
-def test_what_is_given_up_stays_visible_and_is_never_tried_again() -> None:
-    state, ledger = opened()
-    mail, _ = debts(ledger)
-    ledger.claim(mail, now=NOW)
-    ledger.give_up(mail, "550 no such user")
-    assert [debt.channel for debt in debts(ledger, timedelta(days=400))] == ["slack"]
-    assert "550 no such user" in str(state.documents)
-
-
-@dataclass
-class Contested(MemoryState):
-    """A state where somebody else writes just before the first replacement."""
-
-    others: int = 1
-
-    def replace(self, stored: Stored, document: object) -> bool:
-        if self.others:
-            self.others -= 1
-            now = self.documents[stored.index, stored.id]
-            self._put(stored.index, stored.id, {**now.document, "other": True}, now.seq_no + 1)
-        return super().replace(stored, document)  # type: ignore[arg-type] # as the door has it
-
-
-def test_losing_a_race_means_reading_and_deciding_again() -> None:
-    state = Contested()
-    ledger = Ledger(state)
-    ledger.record(*page(found()), now=NOW)
-    mail, _ = debts(ledger)
-    assert ledger.claim(mail, now=NOW)
-    (alert,) = [stored for (index, _), stored in state.documents.items() if "alerts" in index]
-    assert alert.document["other"]
-    assert alert.document["watcher"]["owed"][0]["state"] == "claimed"
-
-
-def test_an_alert_that_is_gone_owes_nothing() -> None:
-    state, ledger = opened()
-    mail, _ = debts(ledger)
-    state.documents.clear()
-    assert not ledger.claim(mail, now=NOW)
-
-
-# --------------------------------------------------------------------------- templates
 
 
 @dataclass(slots=True)
@@ -254,12 +249,12 @@ class Curtained(MemoryState):
 
 def test_who_may_not_look_at_templates_goes_by_the_note_of_who_installed_them() -> None:
     state = MemoryState()
-    Ledger(state).install()
+    Installation(state=state).install()
     behind = Curtained()
     behind.documents = state.documents
-    assert Ledger(behind).missing_templates() == ()
+    assert Installation(state=behind).missing() == ()
 
 
 def test_without_that_note_nothing_is_taken_for_installed() -> None:
     with pytest.raises(Forbidden):
-        Ledger(Curtained()).missing_templates()
+        Installation(state=Curtained()).missing()

@@ -9,7 +9,7 @@ from jinja2 import nodes
 from jinja2.meta import find_undeclared_variables
 
 from watcher.model import Window
-from watcher.notify.context import AboutRule, Context, Storm, context, helps, storm
+from watcher.notify.context import AboutRule, Context, Notice, Storm, context, helps, storm
 from watcher.notify.links import Links
 from watcher.notify.render import Renderer
 from watcher.shipped import shipped
@@ -18,8 +18,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "templates.md"
 SHIPPED = sorted(path.name for path in shipped("templates").glob("*.j2"))
 
 
-@pytest.mark.parametrize(("heading", "of"), [("Alerts", Context), ("Rules", AboutRule), ("Storms", Storm)])
-def test_the_page_lists_what_templates_may_use(heading: str, of: type[Context | AboutRule | Storm]) -> None:
+@pytest.mark.parametrize(
+    ("heading", "of"), [("Alerts", Context), ("Rules", AboutRule), ("Storms", Storm), ("Notices", Notice)]
+)
+def test_the_page_lists_what_templates_may_use(heading: str, of: type[Context | AboutRule | Storm | Notice]) -> None:
     """The page's tables are the help texts of the code, word for word, and nothing more."""
     section = PAGE.read_text(encoding="utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| `")]
@@ -53,7 +55,7 @@ def test_what_is_passed_is_what_is_promised() -> None:
 def test_shipped_templates_use_only_what_is_promised(name: str) -> None:
     """No shipped template names a value that is not documented."""
     tree = Renderer()._environment.parse((shipped("templates") / name).read_text(encoding="utf-8"))
-    of = Storm if name.startswith("storm.") else Context
+    of = {"storm": Storm, "notice": Notice}.get(name.split(".", maxsplit=1)[0], Context)
     rule = {node.attr for node in tree.find_all(nodes.Getattr) if getattr(node.node, "name", "") == "rule"}
     assert rule <= {each.name for each in fields(AboutRule)}
     layout = {"sans", "mono", "wrap", "ink", "fact", "code", "heading", "linked"}  # set by layout.html.j2

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from fakes import NOW, MemoryState, Told, found, plan
+from fakes import NOW, MemoryState, Told, found, plan, rule
 
 from watcher.decide.group import alerts, group
-from watcher.decide.ledger import CLAIM, Ledger
+from watcher.decide.ledger import Ledger
+from watcher.decide.outbox import CLAIM, Outbox
 from watcher.errors import DeliveryError
+from watcher.model import Notification, Rule
 from watcher.notify.links import Links
 from watcher.notify.render import Renderer
-from watcher.pipeline import Delivered, Delivery
+from watcher.pipeline import Brake, Delivered, Delivery
 from watcher.settings import MailChannel, Secret, SlackChannel
 
 MAIL = MailChannel(name="mail", host="localhost", to=("soc@corp.example",))
@@ -27,15 +33,16 @@ def owing(*, channels: tuple[str, ...] = ("mail", "slack")) -> MemoryState:
     return state
 
 
-def deliver(state: MemoryState, *told: Told, after: timedelta = timedelta(0)) -> Delivered:
+def deliver(state: MemoryState, *told: Told, after: timedelta = timedelta(0), **changes: Any) -> Delivered:
     """Do one round some time after now."""
     channels = {"mail": MAIL, "slack": SLACK}
     return Delivery(
-        ledger=Ledger(state),
+        outbox=Outbox(state),
         channels={one.name: (channels[one.name], one) for one in told},
         renderer=Renderer(),
         links=Links(),
         now=lambda: NOW + after,
+        **changes,
     ).deliver()
 
 
@@ -110,9 +117,9 @@ def test_a_channel_that_settings_no_longer_have_stays_owed_and_is_told_when_it_i
 
 def test_what_somebody_else_claimed_is_left_to_them_until_their_time_is_over() -> None:
     state, mail = owing(channels=("mail",)), Told("mail")
-    ledger = Ledger(state)
-    (debt,) = ledger.debts(now=NOW)
-    assert ledger.claim(debt, now=NOW)
+    outbox = Outbox(state)
+    (debt,) = outbox.debts(now=NOW)
+    assert outbox.claim(debt, now=NOW)
     assert deliver(state, mail) == Delivered()
     assert deliver(state, mail, after=CLAIM) == Delivered(sent=1)
 
@@ -121,3 +128,147 @@ def test_an_alert_without_channels_is_kept_and_told_to_nobody() -> None:
     state, mail = owing(channels=()), Told("mail")
     assert deliver(state, mail) == Delivered()
     assert mail.taken == []
+
+
+def test_an_alert_that_cannot_be_rendered_silences_no_other() -> None:
+    state = MemoryState()
+    open_alerts(state, 2)
+    (index, name), broken = next((key, one) for key, one in state.documents.items() if "alerts" in key[0])
+    own = {**broken.document["watcher"], "rule": None}  # whatever it is that nobody thought of
+    state.documents[index, name] = replace(broken, document={**broken.document, "watcher": own})
+    mail = Told("mail")
+    assert deliver(state, mail) == Delivered(sent=1, postponed=1)
+
+
+# --------------------------------------------------------------------------- the storm brake
+
+SETTLED = timedelta(minutes=1)
+OTHER = rule(id="another")
+
+
+def open_alerts(
+    state: MemoryState, hosts: int, *, of: Rule | None = None, first: int = 0, at: timedelta = timedelta(0)
+) -> None:
+    """Open an alert a host, each owing a mail."""
+    planned = plan(channels=("mail",), rule=of or rule())
+    grouped = [group(planned, found(number, host=f"H{number:05}")) for number in range(first, first + hosts)]
+    Ledger(state).record(alerts(planned, grouped, origin="live"), [one.hit for one in grouped], now=NOW + at)
+
+
+def owed(state: MemoryState) -> list[Mapping[str, Any]]:
+    """Give what all alerts owe."""
+    found_ = [one for (index, _), one in state.documents.items() if "alerts" in index]
+    return [entry for one in found_ for entry in one.document["watcher"]["owed"]]
+
+
+def test_up_to_the_limit_every_alert_is_told_by_itself() -> None:
+    state, mail = MemoryState(), Told("mail")
+    open_alerts(state, 20)
+    assert deliver(state, mail) == Delivered(sent=20)
+    assert len({one.alert for one in mail.taken}) == 20
+    assert not any("told_in" in one for one in owed(state))
+
+
+def test_of_a_storm_twenty_are_told_by_themselves_and_the_rest_in_one_message_with_their_exact_count() -> None:
+    state, mail = MemoryState(), Told("mail")
+    open_alerts(state, 1_523)
+    assert deliver(state, mail, after=SETTLED) == Delivered(sent=21)
+    assert "1,503" in mail.taken[-1].subject + mail.taken[-1].bodies["text/plain"]
+    entries = owed(state)
+    assert {one["state"] for one in entries} == {"sent"}
+    assert Counter("told_in" in one for one in entries) == {True: 1_503, False: 20}
+    assert deliver(state, mail, after=timedelta(days=9)) == Delivered()
+
+
+def test_a_storm_that_is_still_opening_is_waited_for_but_not_for_ever() -> None:
+    state, mail = MemoryState(), Told("mail")
+    open_alerts(state, 30)
+    assert deliver(state, mail, after=SETTLED / 2) == Delivered(sent=20)
+    open_alerts(state, 5, first=100, at=SETTLED)
+    assert deliver(state, mail, after=SETTLED) == Delivered()
+    open_alerts(state, 5, first=200, at=timedelta(minutes=9, seconds=30))
+    assert deliver(state, mail, after=timedelta(minutes=9, seconds=31)) == Delivered()
+    assert deliver(state, mail, after=timedelta(minutes=10)) == Delivered(sent=1)
+    assert Counter("told_in" in one for one in owed(state)) == {True: 20, False: 20}
+
+
+def test_a_rule_s_storm_holds_up_no_other_rule() -> None:
+    state, mail = MemoryState(), Told("mail")
+    open_alerts(state, 400)
+    open_alerts(state, 1, of=OTHER, first=9_000)
+    deliver(state, mail)
+    assert Counter(one["state"] for one in owed(state)) == {"owed": 380, "sent": 21}
+
+
+def test_a_storm_that_goes_on_is_told_in_one_message_more_and_none_by_itself() -> None:
+    state, mail = MemoryState(), Told("mail")
+    open_alerts(state, 30)
+    deliver(state, mail, after=SETTLED)
+    open_alerts(state, 30, first=100, at=2 * SETTLED)
+    assert deliver(state, mail, after=3 * SETTLED) == Delivered(sent=1)
+    # when it has been quiet for an hour, alerts are told by themselves again
+    open_alerts(state, 3, first=200, at=timedelta(hours=2))
+    assert deliver(state, mail, after=timedelta(hours=2)) == Delivered(sent=3)
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome", "left"),
+    [
+        (DeliveryError("451 later", permanent=False), Delivered(sent=20, postponed=1), "owed"),
+        (ZeroDivisionError("secret"), Delivered(sent=20, postponed=1), "owed"),
+        (DeliveryError("550 never", permanent=True), Delivered(sent=20, failed=1), "failed"),
+    ],
+)
+def test_a_channel_that_does_not_take_the_message_for_many(fault: Exception, outcome: Delivered, left: str) -> None:
+    state = MemoryState()
+    open_alerts(state, 30)
+    mail = Told("mail")
+    deliver(state, mail)
+    mail.faults = [fault]
+    assert deliver(state, mail, after=SETTLED) + Delivered(sent=20) == outcome
+    assert Counter(one["state"] for one in owed(state)) == {left: 10, "sent": 20}
+    again = deliver(state, mail, after=timedelta(minutes=5))
+    assert again == (Delivered() if left == "failed" else Delivered(sent=1))
+
+
+def test_a_message_for_many_that_was_not_struck_off_is_told_again_under_the_same_key() -> None:
+    state, mail = MemoryState(), Told("mail")
+    open_alerts(state, 30)
+    deliver(state, mail)
+
+    class Killed(Told):
+        def send(self, notification: Notification) -> None:
+            super().send(notification)
+            raise KeyboardInterrupt
+
+    killed = Killed("mail")
+    with pytest.raises(KeyboardInterrupt):
+        deliver(state, killed, after=SETTLED)
+    assert deliver(state, mail, after=2 * SETTLED) == Delivered()  # its claim still holds
+    assert deliver(state, mail, after=timedelta(minutes=11)) == Delivered(sent=1)
+    assert killed.taken[0].key == mail.taken[-1].key
+    assert killed.taken[0].subject == mail.taken[-1].subject
+
+
+def test_a_storm_to_a_channel_that_settings_lack_stays_owed_and_is_told_when_it_is_back() -> None:
+    state, mail = MemoryState(), Told("mail")
+    open_alerts(state, 30)
+    assert deliver(state, after=SETTLED).sent == 0
+    assert {one["state"] for one in owed(state)} == {"owed"}
+    assert deliver(state, mail, after=timedelta(hours=2)) == Delivered(sent=21)
+    assert {one["state"] for one in owed(state)} == {"sent"}
+
+
+def test_one_round_alone_waits_for_no_storm() -> None:
+    state, mail = MemoryState(), Told("mail")
+    open_alerts(state, 25)
+    assert deliver(state, mail, brake=Brake(settle=timedelta(0))) == Delivered(sent=21)
+
+
+def test_what_a_holder_does_not_hold_any_more_is_not_sent() -> None:
+    state, mail = MemoryState(), Told("mail")
+    open_alerts(state, 1)
+    asked = iter((False, False, False, True, True, True, True))
+    assert deliver(state, mail, stopping=lambda: next(asked, True)).sent == 0
+    assert mail.taken == []
+    assert deliver(state, mail, after=CLAIM) == Delivered(sent=1)

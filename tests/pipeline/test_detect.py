@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from fakes import NOW, RULE, ListedEvents, MemoryState, found, rule
 
+from watcher.decide.group import time_of
 from watcher.decide.ledger import Ledger
 from watcher.errors import Refused, Unreachable
 from watcher.model import Found, Rule, Window
-from watcher.pipeline import Detector, Stopped, watch
+from watcher.pipeline import Asked, Detector, Stopped, watch
 from watcher.ports import Page
 from watcher.settings import Settings, Source
 from watcher.translate.select import choose
@@ -31,7 +32,7 @@ def test_what_the_query_returns_too_much_is_not_told() -> None:
     state = MemoryState()
     events = ListedEvents([found(1), found(2, CommandLine="notepad")])
     detected = detector(events, state).detect(WINDOW)
-    assert (detected.hits, len(detected.alerts)) == (1, 1)
+    assert (detected.hits, detected.alerts) == (1, 1)
     assert [stored.document["watcher"]["hit"]["id"] for (i, _), stored in state.documents.items() if "hits" in i] == [
         "e1"
     ]
@@ -40,14 +41,14 @@ def test_what_the_query_returns_too_much_is_not_told() -> None:
 def test_two_rules_on_one_event_are_two_hits_and_two_alerts() -> None:
     events = ListedEvents([found(1, CommandLine="notepad in a shell")])
     detected = detector(events, MemoryState(), rule(), OTHER).detect(WINDOW)
-    assert (detected.hits, len(detected.alerts)) == (2, 2)
+    assert (detected.hits, detected.alerts) == (2, 2)
 
 
 def test_the_same_window_again_records_nothing() -> None:
     state, events = MemoryState(), ListedEvents([found()])
     detector(events, state).detect(WINDOW)
     again = detector(events, state).detect(WINDOW)
-    assert (again.hits, again.alerts, again.whole) == (0, (), True)
+    assert (again.hits, again.alerts, again.whole) == (0, 0, True)
 
 
 def test_an_event_that_cannot_be_read_is_told_and_hides_neither_others_nor_the_window() -> None:
@@ -65,6 +66,28 @@ def test_a_query_that_the_engine_refuses_is_searched_by_its_log_source() -> None
     assert (detected.hits, detected.failed, detected.refused) == (1, (), ())
 
 
+def test_nothing_is_written_once_it_is_time_to_end() -> None:
+    asked = iter((False, False, False))
+    state = MemoryState()
+    with pytest.raises(Stopped):
+        detector(ListedEvents([found()]), state).detect(WINDOW, Asked(stopping=lambda: next(asked, True)))
+    assert state.documents == {}
+
+
+def test_only_the_rules_that_are_asked_for_search_and_none_finds_what_was_before_it_began() -> None:
+    events = ListedEvents([found(1, CommandLine="notepad in a shell")])
+    detected = detector(events, MemoryState(), rule(), OTHER).detect(WINDOW, Asked(rules=frozenset({OTHER.id})))
+    assert (detected.hits, set(detected.by_rule)) == (1, {OTHER.id})
+    at = time_of(found().event)
+    for since, hits in ((at, 1), (at + timedelta(milliseconds=1), 0)):
+        assert detector(events, MemoryState()).detect(WINDOW, Asked(since={rule().id: since})).hits == hits
+
+
+def test_the_events_of_a_window_are_counted_by_slices() -> None:
+    events = ListedEvents([found(1), found(2), found(3, time="2026-11-23T12:00:01Z")])
+    assert detector(events, MemoryState()).detect(WINDOW).counts == {NOW - timedelta(minutes=5): 2}
+
+
 def test_what_is_refused_in_every_way_is_said_and_holds_up_nothing() -> None:
     refusals = [Refused("no"), Refused("still no")]
     detected = detector(ListedEvents(answers=list(refusals)), MemoryState()).detect(WINDOW)
@@ -75,7 +98,7 @@ def test_what_is_refused_in_every_way_is_said_and_holds_up_nothing() -> None:
 def test_nothing_is_asked_once_it_is_time_to_end() -> None:
     events = ListedEvents([found()])
     with pytest.raises(Stopped):
-        detector(events, MemoryState(), stopping=lambda: True).detect(WINDOW)
+        detector(events, MemoryState()).detect(WINDOW, Asked(stopping=lambda: True))
 
 
 def test_a_state_that_is_away_ends_the_window_and_keeps_it_to_be_searched() -> None:

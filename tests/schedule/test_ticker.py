@@ -1,118 +1,515 @@
-"""A tick advances coverage past what was searched whole, and past nothing else."""
+"""What was not searched whole is a hole, and found again; what came late is found by its count, and nothing else is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from fakes import NOW, ListedEvents, MemoryState, found, rule
+from fakes import EPOCH, NOW, RULE, ArrivingEvents, FakeClock, MemoryState, found, rule
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from watcher.decide.coverage import Coverage, Covered
+from watcher.decide.documents import iso
 from watcher.decide.ledger import Ledger
-from watcher.errors import Incomplete, Overloaded, Unreachable
-from watcher.notify.links import Links
-from watcher.notify.render import Renderer
-from watcher.pipeline import Delivery, Detector, Stopped, watch
-from watcher.ports import Page
-from watcher.schedule import Sidecar, Ticker, _Patient
+from watcher.decide.notes import Notes
+from watcher.decide.span import SLICE, Hole, floor
+from watcher.errors import ClusterError, Incomplete, Overloaded, Refused, Unreachable
+from watcher.model import Found, Rule, Window
+from watcher.pipeline import Detector, Stopped, watch
+from watcher.ports import Ask, Page
+from watcher.schedule import Ticker
 from watcher.settings import Settings, Source
 from watcher.translate.select import choose
 
-SOURCE = Source(delay=timedelta(0), overlap=timedelta(minutes=5), slice=timedelta(minutes=30))
+MINUTE = timedelta(minutes=1)
+SOURCE = Source(delay=timedelta(0), overlap=timedelta(minutes=5), slice=timedelta(minutes=30), search="query")
+OTHER = rule(RULE.replace("7f6f2c52", "8f6f2c52").replace("contains: shell", "contains: notepad"))
 
 
-def ticker(events: ListedEvents, state: MemoryState) -> Ticker:
-    """Watch one rule on fakes."""
-    watched = watch(rule(), choose(rule(), Settings()), SOURCE)
-    return Ticker(Detector(source=SOURCE, events=events, ledger=Ledger(state), rules=(watched,)))
+def made(number: int, moment: datetime, **more: Any) -> Found:
+    """Make an event of a moment."""
+    return found(number, time=iso(moment), **more)
 
 
-def delivery(state: MemoryState) -> Delivery:
-    """Tell nobody."""
-    return Delivery(ledger=Ledger(state), channels={}, renderer=Renderer(), links=Links(), now=lambda: NOW)
+@dataclass
+class World:
+    """One source on fakes."""
+
+    source: Source = SOURCE
+    rules: tuple[Rule, ...] = field(default_factory=lambda: (rule(),))
+    events: ArrivingEvents = field(default_factory=ArrivingEvents)
+    state: MemoryState = field(default_factory=MemoryState)
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin a new sidecar on the same state."""
+        watched = [watch(one, choose(one, Settings()), self.source) for one in self.rules]
+        detector = Detector(source=self.source, events=self.events, ledger=Ledger(self.state), rules=watched)
+        self.ticker = Ticker(detector, Coverage(Notes(self.state)), self.clock)
+
+    @property
+    def covered(self) -> Covered:
+        """Read the coverage."""
+        read = self.ticker.coverage.read(self.source.name)
+        assert read is not None
+        return read
+
+    def holes(self) -> list[tuple[float, float, tuple[str, ...]]]:
+        """Write the holes in minutes before now."""
+        return [
+            ((one.window.start - NOW) / MINUTE, (one.window.end - NOW) / MINUTE, one.rules)
+            for one in self.covered.holes
+        ]
+
+    def windows(self) -> list[tuple[float, float]]:
+        """Write the windows that were opened since the last call, in minutes from now."""
+        told = [((one.start - NOW) / MINUTE, (one.end - NOW) / MINUTE) for one in self.events.windows]
+        self.events.windows.clear()
+        return told
+
+    def kept(self, kind: str) -> set[str]:
+        """Give the ids of the alerts or hits."""
+        return {name for index, name in self.state.documents if f"-{kind}-" in index}
+
+    def searched(self, since: datetime, until: datetime) -> None:
+        """Let a span be covered."""
+        self.ticker.coverage.change(self.source.name, lambda _: Covered(since=since, until=until), now=NOW)
+        rules = (one.rule for one in self.ticker.detector.rules)
+        self.ticker.coverage.watched(self.source.name, rules, since, now=NOW)
+
+
+# --------------------------------------------------------------------------- the live edge
 
 
 def test_a_whole_window_is_covered_and_its_hits_are_kept() -> None:
-    state = MemoryState()
-    (detected,) = ticker(ListedEvents([found()]), state).tick()
-    assert (detected.hits, len(detected.alerts), detected.whole) == (1, 1, True)
-    assert Ledger(state).covered_until("windows") == NOW
+    world = World()
+    world.events.feed(made(1, NOW - MINUTE))
+    detected = world.ticker.tick()
+    assert detected is not None
+    assert (detected.hits, detected.alerts, detected.whole) == (1, 1, True)
+    assert (world.covered.since, world.covered.until) == (NOW - 5 * MINUTE, NOW)
 
 
-def test_a_window_that_one_rule_could_not_search_whole_is_searched_again() -> None:
-    state, events = MemoryState(), ListedEvents([found()], answers=[Incomplete("a shard is missing")])
-    (detected,) = ticker(events, state).tick()
-    assert not detected.whole
-    assert Ledger(state).covered_until("windows") is None
-    (detected,) = ticker(events, state).tick()
-    assert (detected.whole, detected.hits) == (True, 1)
+def test_the_next_tick_searches_an_overlap_and_tells_nothing_again() -> None:
+    world = World()
+    world.events.feed(made(1, NOW - MINUTE))
+    world.ticker.tick()
+    world.windows()
+    world.events.time += MINUTE
+    detected = world.ticker.tick()
+    assert detected is not None
+    assert (detected.hits, detected.alerts) == (0, 0)
+    assert world.windows() == [(-5, 1)]
 
 
-def test_catching_up_stops_at_the_first_window_that_is_not_whole() -> None:
-    state = MemoryState()
-    Ledger(state).advance("windows", NOW - timedelta(hours=2), now=NOW)
-    empty = Page(found=(), total=0, after=None)
-    events = ListedEvents(answers=[empty, Overloaded("later")])
-    done = ticker(events, state).tick()
-    assert [one.whole for one in done] == [True, False]
-    assert Ledger(state).covered_until("windows") == done[0].window.end
+def test_the_rest_of_a_downtime_is_a_hole_and_the_present_is_searched_at_once() -> None:
+    world = World()
+    world.searched(NOW - timedelta(days=20), NOW - timedelta(days=14))
+    world.ticker.tick()
+    assert world.covered.until == NOW
+    assert world.holes() == [(-14 * 1440 - 5, -5, ())]
+
+
+@pytest.mark.parametrize("fault", [Incomplete("a shard is missing"), Overloaded("later"), Refused("no")])
+def test_a_window_that_failed_is_a_hole_and_keeps_no_later_one_waiting(fault: ClusterError) -> None:
+    world = World()
+    world.events.fails[NOW - MINUTE] = fault
+    with pytest.raises(type(fault)):
+        world.ticker.tick()
+    assert world.holes() == [(-5, 0, ())]
+    assert world.covered.holes[0].reason == str(fault)
+    assert world.covered.until == NOW
+    world.events.fails.clear()
+    world.events.time += 20 * MINUTE
+    world.ticker.tick()
+    assert (world.covered.until, world.holes()) == (NOW + 20 * MINUTE, [])
+
+
+def test_a_cluster_that_is_away_leaves_coverage_where_it_stood() -> None:
+    world = World()
+    world.ticker.tick()
+    world.events.time += 10 * MINUTE
+    world.events.fails[NOW + MINUTE] = Unreachable("away")
+    with pytest.raises(Unreachable):
+        world.ticker.tick()
+    assert (world.covered.until, world.holes()) == (NOW, [])
+
+
+def test_a_rule_that_failed_has_a_hole_of_its_own_and_the_others_are_covered() -> None:
+    world = World(rules=(rule(), OTHER))
+    world.events.answers = [Incomplete("one shard"), Page(found=(), total=0, after=None)]
+    world.ticker.tick()
+    assert world.holes() == [(-5, 0, (rule().id,))]
+    world.events.feed(made(1, NOW - MINUTE))
+    world.events.time += MINUTE
+    (filled,) = world.ticker.fill(MINUTE)
+    assert (filled.hits, world.holes()) == (1, [])
+
+
+def test_where_every_rule_failed_it_is_one_hole() -> None:
+    world = World(rules=(rule(), OTHER))
+    world.events.answers = [Incomplete("one shard"), Incomplete("one shard")]
+    world.ticker.tick()
+    assert world.holes() == [(-5, 0, ())]
+
+
+def test_the_next_tick_closes_what_it_covers_of_a_hole() -> None:
+    world = World()
+    world.events.answers = [Incomplete("one shard")]
+    world.ticker.tick()
+    world.events.time += MINUTE
+    world.ticker.tick()
+    assert world.holes() == []
 
 
 def test_without_indices_coverage_goes_on() -> None:
-    state = MemoryState()
-    (detected,) = ticker(ListedEvents(indices=()), state).tick()
-    assert detected.indices == 0
-    assert Ledger(state).covered_until("windows") == NOW
+    world = World(events=ArrivingEvents(indices=()))
+    detected = world.ticker.tick()
+    assert detected is not None
+    assert (detected.indices, world.covered.until) == ((), NOW)
 
 
 def test_a_tick_that_is_to_end_leaves_coverage_where_it_was() -> None:
-    state = MemoryState()
-    one = ticker(ListedEvents([found()]), state)
-    one.detector.stopping = lambda: True
+    world = World()
+    world.events.feed(made(1, NOW - MINUTE))
+    world.ticker.stopping = lambda: True
     with pytest.raises(Stopped):
-        one.tick()
-    assert state.documents == {}
+        world.ticker.tick()
+    assert world.ticker.coverage.read("windows") is None
+    assert world.kept("hits") == set()
 
 
-class Down(ListedEvents):
-    """A cluster that is away."""
-
-    def facts(self, pattern: str, paths: object) -> Mapping[str, object]:  # type: ignore[override] # it never answers
-        raise Unreachable(f"`{pattern}` is away: {bool(paths)}")
-
-
-def test_one_source_that_is_away_keeps_no_other_from_its_turn() -> None:
-    state = MemoryState()
-    sidecar = Sidecar(tickers=(ticker(Down(), state), ticker(ListedEvents([found()]), state)), delivery=delivery(state))
-    with pytest.raises(Unreachable):
-        sidecar.once()
-    assert any(index.startswith("watcher-hits-") for index, _ in state.documents)
+def test_a_state_that_was_deleted_begins_anew() -> None:
+    world = World()
+    world.ticker.tick()
+    world.state.documents.clear()
+    world.events.time += timedelta(hours=3)
+    world.ticker.tick()
+    assert world.covered.since == world.events.time - 5 * MINUTE
+    assert world.ticker.coverage.since("windows") == {rule().id: world.covered.since}
 
 
-def test_what_fails_again_and_again_is_tried_less_often_and_goes_on_when_it_works() -> None:
-    faults = [Unreachable("away")] * 3
-    calls = []
-
-    def work() -> None:
-        calls.append(len(calls))
-        if faults:
-            raise faults.pop()
-
-    patient = _Patient("source", work)
-    tried = []
-    for _ in range(9):
-        before = len(calls)
-        patient()
-        tried.append(len(calls) - before)
-    assert tried == [1, 1, 0, 1, 0, 0, 0, 1, 1]
-    assert patient.failures == 0
+# --------------------------------------------------------------------------- rules
 
 
-def test_an_unexpected_error_ends_no_schedule() -> None:
-    def work() -> None:
-        raise ZeroDivisionError
+def test_a_new_rule_begins_at_the_live_edge_and_a_changed_one_keeps_when_it_began() -> None:
+    world = World()
+    world.ticker.tick()
+    world.events.feed(made(1, NOW - MINUTE, CommandLine="notepad"), made(2, NOW + MINUTE, CommandLine="notepad"))
+    world.rules = (rule(hash="changed"), OTHER)
+    world.restart()
+    world.events.time += 2 * MINUTE
+    detected = world.ticker.tick()
+    assert detected is not None
+    assert detected.hits == 1  # the one after the edge
+    assert world.ticker.coverage.since("windows") == {rule().id: NOW - 5 * MINUTE, OTHER.id: NOW}
 
-    patient = _Patient("source", work)
-    patient()
-    patient()
-    assert patient.failures == 2
+
+def test_the_past_of_a_rule_that_nobody_watched_yet_is_not_searched_by_it() -> None:
+    world = World()
+    world.searched(NOW - timedelta(days=1), NOW)
+    world.events.feed(made(1, NOW - 60 * MINUTE, CommandLine="notepad in a shell"))
+    world.rules = (rule(), OTHER)  # another sidecar has the live edge, and the old rules
+    world.restart()
+    world.events.time += MINUTE
+    (swept,) = world.ticker.sweep()
+    assert swept.by_rule == {rule().id: 1, OTHER.id: 0}
+    assert len(world.kept("hits")) == 1
+
+
+def test_a_removed_rule_closes_its_holes_without_a_search() -> None:
+    world = World()
+    world.searched(NOW - timedelta(days=1), NOW)
+    gone = Hole(window=Window(start=NOW - 60 * MINUTE, end=NOW - 50 * MINUTE), reason="", rules=("gone",), due=NOW)
+    world.ticker.coverage.change(
+        "windows",
+        lambda known: Covered(since=NOW - timedelta(days=1), until=NOW, holes=(gone,)) if known else known,
+        now=NOW,
+    )  # type: ignore[arg-type, return-value]
+    assert world.ticker.fill(MINUTE) == ()
+    assert (world.holes(), world.windows()) == ([], [])
+
+
+# --------------------------------------------------------------------------- catching up
+
+
+@pytest.mark.parametrize(
+    ("which", "expected"),
+    [
+        ("oldest", [(-125, -95), (-95, -65), (-65, -35), (-35, -5)]),
+        ("newest", [(-35, -5), (-65, -35), (-95, -65), (-125, -95)]),
+    ],
+)
+def test_a_downtime_is_searched_in_bounded_slices_the_oldest_or_the_newest_first(
+    which: str, expected: list[tuple[float, float]]
+) -> None:
+    source = Source(delay=timedelta(0), overlap=timedelta(minutes=5), slice=timedelta(minutes=30), catch_up=which)
+    world = World(source=source)
+    world.searched(NOW - timedelta(days=1), NOW - 120 * MINUTE)
+    world.ticker.tick()
+    world.windows()
+    assert len(world.ticker.fill(MINUTE)) == 4
+    assert (world.windows(), world.holes()) == (expected, [])
+
+
+def test_a_slice_that_fails_again_and_again_does_not_keep_the_rest_of_its_hole_waiting() -> None:
+    world = World()
+    world.searched(NOW - timedelta(days=1), NOW - 120 * MINUTE)
+    poison = NOW - 80 * MINUTE
+    world.events.fails[poison] = Overloaded("too much at once")
+    world.events.feed(made(1, NOW - 110 * MINUTE), made(2, NOW - 20 * MINUTE))
+    world.ticker.tick()
+    done = world.ticker.fill(MINUTE)
+    assert (len(done), len(world.kept("hits"))) == (3, 2)
+    assert world.holes() == [(-95, -65, ())]
+    assert world.covered.holes[0].attempts == 1
+    world.windows()
+    assert world.ticker.fill(MINUTE) == ()  # not yet due
+    assert world.windows() == []
+    del world.events.fails[poison]
+    world.events.time += MINUTE
+    assert len(world.ticker.fill(MINUTE)) == 1
+    assert world.holes() == []
+
+
+def test_catching_up_stays_within_its_budget() -> None:
+    world = World()
+    world.searched(NOW - timedelta(days=2), NOW - timedelta(days=1))
+    world.ticker.tick()
+
+    class Slow(FakeClock):
+        def monotonic(self) -> float:
+            self.at += 20
+            return self.at
+
+    world.ticker.clock = Slow()
+    assert len(world.ticker.fill(MINUTE)) == 2
+
+
+# --------------------------------------------------------------------------- late events
+
+
+def test_a_sweep_searches_just_the_slices_that_grew() -> None:
+    world = World()
+    world.searched(NOW - timedelta(days=1), NOW)
+    world.events.feed(made(1, NOW - 200 * MINUTE), made(2, NOW - 198 * MINUTE), made(3, NOW - 60 * MINUTE))
+    world.events.time += MINUTE
+    swept = world.ticker.sweep()
+    assert [((one.window.start - NOW) / MINUTE, (one.window.end - NOW) / MINUTE) for one in swept] == [
+        (-200, -195),
+        (-60, -55),
+    ]
+    assert len(world.kept("hits")) == 3
+    world.windows()
+    world.events.time += world.source.sweep_every
+    assert world.ticker.sweep() == ()
+    assert len(world.windows()) == 4  # the counts: of the span, of what lies before and ahead
+
+
+def test_a_sweep_is_due_once_in_its_period_and_looks_no_further_than_settings_say() -> None:
+    world = World()
+    world.searched(NOW - timedelta(days=30), NOW)
+    world.events.feed(made(1, NOW - timedelta(days=8)))
+    assert world.ticker.sweep() == ()
+    assert world.windows()[0] == (-7 * 1440, 1440)
+    world.events.time += world.source.sweep_every - MINUTE
+    assert world.ticker.sweep() == ()
+    assert world.windows() == []
+
+
+def test_what_came_too_late_for_any_sweep_is_counted() -> None:
+    world = World()
+    world.searched(NOW - timedelta(days=30), NOW)
+    world.events.feed(made(1, NOW - timedelta(days=8)))
+    world.ticker.sweep()
+    assert world.covered.older == 0  # it was there before
+    world.events.feed(made(2, NOW - timedelta(days=9)), made(3, NOW + timedelta(days=40)))
+    world.events.time += world.source.sweep_every
+    world.ticker.sweep()
+    assert (world.covered.older, world.covered.ahead) == (1, 1)
+    assert world.kept("hits") == set()
+
+
+def test_events_dated_ahead_are_found_at_once_and_not_told_again_when_their_time_comes() -> None:
+    world = World()
+    world.ticker.tick()
+    world.events.feed(made(1, NOW + 60 * MINUTE))
+    world.ticker.sweep()
+    assert len(world.kept("hits")) == 1
+    world.events.time = NOW + 61 * MINUTE
+    world.ticker.tick()
+    world.ticker.fill(MINUTE)
+    assert (len(world.kept("hits")), len(world.kept("alerts"))) == (1, 1)
+
+
+def test_the_slice_of_the_present_is_left_to_the_next_tick() -> None:
+    world = World()
+    world.ticker.tick()
+    world.events.time = NOW + MINUTE
+    world.events.feed(made(1, NOW + MINUTE / 2))
+    assert world.ticker.sweep() == ()
+    world.ticker.tick()
+    assert len(world.kept("hits")) == 1
+
+
+def test_an_event_that_comes_late_into_a_slice_that_one_rule_misses_is_found_by_the_others() -> None:
+    world = World(rules=(rule(), OTHER))
+    world.searched(NOW - timedelta(days=1), NOW)
+    span = Window(start=NOW - 60 * MINUTE, end=NOW - 55 * MINUTE)
+    missed = Hole(window=span, reason="", rules=(OTHER.id,), due=NOW + timedelta(hours=1))
+    world.ticker.coverage.change(
+        "windows", lambda _: Covered(since=NOW - timedelta(days=1), until=NOW, holes=(missed,)), now=NOW
+    )
+    world.events.feed(made(1, NOW - 58 * MINUTE))
+    world.events.time += MINUTE
+    assert [one.hits for one in world.ticker.sweep()] == [1]
+
+
+def test_an_event_that_comes_late_while_one_rule_s_hole_is_filled_is_found_by_the_others() -> None:
+    world = World(rules=(rule(), OTHER))
+    world.searched(NOW - timedelta(days=1), NOW)
+    span = Window(start=NOW - 60 * MINUTE, end=NOW - 55 * MINUTE)
+    missed = Hole(window=span, reason="", rules=(OTHER.id,), due=NOW)
+    world.ticker.coverage.change(
+        "windows", lambda _: Covered(since=NOW - timedelta(days=1), until=NOW, holes=(missed,)), now=NOW
+    )
+    world.events.feed(made(1, NOW - 58 * MINUTE))  # after the first search, before the second
+    world.ticker.fill(MINUTE)
+    assert (world.holes(), world.kept("hits")) == ([], set())
+    world.ticker.sweep()
+    assert len(world.kept("hits")) == 1
+
+
+def test_a_rule_that_fails_in_a_sweep_gets_a_hole_and_the_slice_is_not_searched_by_all_for_ever() -> None:
+    world = World(rules=(rule(), OTHER))
+    world.searched(NOW - timedelta(days=1), NOW)
+    world.events.feed(made(1, NOW - 58 * MINUTE))
+    world.events.time += MINUTE
+    count = Page(found=(), total=0, after=None)
+    world.events.answers = [
+        Incomplete("one shard"),
+        Page(found=(made(1, NOW - 58 * MINUTE),), total=1, after=None),
+        count,
+    ]
+    world.ticker.sweep()
+    assert world.holes() == [(-60, -55, (rule().id,))]
+    world.events.time += world.source.sweep_every
+    assert world.ticker.sweep() == ()
+    world.ticker.fill(MINUTE)
+    assert (len(world.kept("hits")), world.holes()) == (1, [])
+
+
+def test_a_slice_that_lost_events_is_noted_so_that_it_is_seen_to_grow_again() -> None:
+    world = World()
+    world.searched(NOW - timedelta(days=1), NOW)
+    world.events.feed(made(1, NOW - 60 * MINUTE), made(2, NOW - 59 * MINUTE))
+    world.events.time += MINUTE
+    world.ticker.sweep()
+    world.events.arriving.pop()
+    world.events.time += world.source.sweep_every
+    assert world.ticker.sweep() == ()
+    world.events.feed(made(3, NOW - 57 * MINUTE))
+    world.events.time += world.source.sweep_every
+    assert [one.hits for one in world.ticker.sweep()] == [1]
+
+
+def test_an_index_that_vanished_with_its_events_is_a_named_gap() -> None:
+    world = World()
+    world.searched(NOW - timedelta(days=1), NOW - MINUTE)
+    world.events.indices = ("winlogbeat-1", "winlogbeat-2")
+    world.ticker.tick()
+    world.events.feed(made(1, NOW - 60 * MINUTE))
+    world.events.time += MINUTE
+    world.ticker.sweep()
+    world.events.arriving.clear()
+    world.events.indices = ("winlogbeat-1",)
+    world.events.time += world.source.sweep_every
+    world.ticker.sweep()
+    assert [(gap.indices, gap.events) for gap in world.covered.gaps] == [(("winlogbeat-2",), 1)]
+
+
+def test_time_may_be_that_of_arrival_and_alerts_are_still_those_of_the_event_s_own_time() -> None:
+    source = Source(delay=timedelta(0), time_field="event.ingested")
+    world, plain = World(source=source), World()
+    late = made(1, NOW - timedelta(hours=2))
+    ingested = Found(
+        index=late.index, id=late.id, event={**late.event, "event": {"code": "4688", "ingested": iso(NOW - MINUTE)}}
+    )
+    world.events.feed(ingested)
+    detected = world.ticker.tick()
+    assert detected is not None
+    assert detected.hits == 1
+    plain.searched(NOW - timedelta(days=1), NOW)
+    plain.events.feed(late)
+    plain.events.time += MINUTE
+    plain.ticker.sweep()
+    assert world.kept("hits") == plain.kept("hits")
+    assert world.kept("alerts") == plain.kept("alerts")
+
+
+# --------------------------------------------------------------------------- the same past, the same alerts
+
+HOSTS = ("A", "B", None)
+minutes_of_events = st.lists(
+    st.tuples(
+        st.integers(0, 300),  # minute of the event
+        st.one_of(st.just(0), st.integers(0, 400), st.integers(-200, 0)),  # how many minutes later it can be searched
+        st.sampled_from(HOSTS),
+        st.sampled_from(("a shell", "notepad")),
+    ),
+    max_size=12,
+)
+
+
+def everything(documents: Sequence[Found], since: datetime) -> tuple[set[str], set[str]]:
+    """Give the hits and alerts of one search over all of some events."""
+    world = World()
+    world.events.feed(*documents, at=EPOCH)
+    world.ticker.detector.detect(Window(start=since, end=NOW + timedelta(days=3)))
+    return world.kept("hits"), world.kept("alerts")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    events=minutes_of_events,
+    ticks=st.lists(st.integers(1, 90), min_size=1, max_size=12),
+    faults=st.sets(st.integers(0, 11)),
+)
+def test_ticks_at_random_times_over_events_of_any_lateness_open_what_one_search_over_all_opens(
+    events: list[tuple[int, int, str | None, str]], ticks: list[int], faults: set[int]
+) -> None:
+    source = Source(delay=timedelta(0), slice=timedelta(minutes=30), sweep_every=MINUTE, search="query")
+    world = World(source=source)
+    world.ticker.tick()
+    documents = [
+        made(number, NOW + minute * MINUTE, host=host, CommandLine=line)
+        for number, (minute, _, host, line) in enumerate(events)
+    ]
+    for document, (minute, late, _, _) in zip(documents, events, strict=True):
+        world.events.feed(document, at=NOW + (minute + late) * MINUTE)
+    for number, wait in enumerate([*ticks, 300, 900, 60, 60, 60]):
+        world.events.time += wait * MINUTE
+        world.events.answers = [Incomplete("a shard")] if number in faults and number < len(ticks) else []
+        for work in (world.ticker.tick, lambda: world.ticker.fill(MINUTE), world.ticker.sweep):
+            try:
+                work()
+            except ClusterError:
+                world.events.answers = []
+    assert (world.kept("hits"), world.kept("alerts")) == everything(documents, floor(NOW) - SLICE)
+
+
+def test_counting_asks_for_no_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.searched(NOW - timedelta(days=8), NOW)
+    asked: list[Ask] = []
+    plain = world.events.search
+    monkeypatch.setattr(world.events, "search", lambda asks: asked.extend(asks) or plain(asks))
+    world.ticker.sweep()
+    assert {ask.size for ask in asked} == {0}

@@ -10,7 +10,7 @@ from watcher.cluster.faults import accepted
 from watcher.cluster.wire import Wire, part
 
 _COMPUTED = ("runtime", "derived")  # as Elasticsearch and OpenSearch call it
-_ASKED = ("_source", *_COMPUTED)
+_ASKED = ("*.mappings._source", "*.mappings.runtime", "**.derived", "**.copy_to")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +34,7 @@ class Besides:
 
 def read_besides(wire: Wire, pattern: str) -> Besides:
     """Read what the indices of a pattern put beside `_source`."""
-    wanted = ",".join((*(f"*.mappings.{name}" for name in _ASKED), "**.copy_to"))
-    params = {"ignore_unavailable": "true", "allow_no_indices": "true", "filter_path": wanted}
+    params = {"ignore_unavailable": "true", "allow_no_indices": "true", "filter_path": ",".join(_ASKED)}
     answer = wire.request("GET", f"/{part(pattern)}/_mapping", params=params)
     body = accepted(answer, f"reading the mapping of `{pattern}`").body
     return Besides(of={index: _beside(about.get("mappings") or {}) for index, about in body.items()})
@@ -45,11 +44,19 @@ def _beside(mapping: Mapping[str, Any]) -> Beside:
     kept = mapping.get("_source") or {}
     return Beside(
         copied=frozenset(_copied(mapping)),
-        computed=frozenset(path for name in _COMPUTED for path in mapping.get(name) or {}),
+        computed=frozenset(_computed(mapping, "")),
         whole=str(kept.get("enabled", True)).lower() != "false"
         and not kept.get("includes")
         and not kept.get("excludes"),
     )
+
+
+def _computed(node: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    """Name the computed fields; OpenSearch keeps those with dots in their names in the object of that name."""
+    for kind in _COMPUTED:
+        yield from (f"{prefix}{name}" for name in node.get(kind) or {})
+    for name, child in (node.get("properties") or {}).items():
+        yield from _computed(child, f"{prefix}{name}.")
 
 
 def _copied(node: Mapping[str, Any]) -> Iterator[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any, ClassVar
 
 import elastic_transport
 from elasticsearch import Elasticsearch
 
 from watcher.cluster import hosts
 from watcher.cluster.faults import unreachable
-from watcher.cluster.wire import Answer, Body, encode, target
+from watcher.cluster.wire import Answer, Body, encode, loads, target
 from watcher.settings import Cluster
 
 COMPATIBLE = "application/vnd.elasticsearch+{kind}; compatible-with=8"
@@ -62,9 +63,24 @@ class ElasticWire:
         self._transport.close()
 
 
+class _Json(elastic_transport.JsonSerializer):
+    """Reads answers as the wire to OpenSearch does."""
+
+    def json_loads(self, data: bytes | str) -> Any:
+        """Read JSON."""
+        return loads(data)
+
+
+class _CompatibleJson(_Json):
+    """The same for the media type of Elasticsearch."""
+
+    mimetype: ClassVar[str] = "application/vnd.elasticsearch+json"
+
+
 def _transport(cluster: Cluster, addresses: tuple[hosts.Address, ...]) -> elastic_transport.Transport:
     client = Elasticsearch(
         [_node(cluster, address) for address in addresses],
+        serializers={one.mimetype: one for one in (_Json(), _CompatibleJson())},
         max_retries=len(addresses),  # once more, elsewhere where there is an elsewhere: every request bears that
         retry_on_status=(),
         retry_on_timeout=False,

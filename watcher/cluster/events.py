@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from watcher.cluster.facts import LENIENT, read_facts
 from watcher.cluster.faults import fault
 from watcher.cluster.snapshot import View, opened
+from watcher.cluster.version import Version, read_version
+from watcher.cluster.volumes import read_volumes
 from watcher.cluster.wire import Answer, Dialect, Wire
 from watcher.errors import Forbidden
 from watcher.model import Window
-from watcher.ports import IndexFacts, Server, Snapshot
+from watcher.ports import IndexFacts, Server, Snapshot, Volume
+
+_REMEMBERED = 8  # sets of facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,9 @@ class ClusterEvents:
     wire: Wire
     dialect: Dialect
     timeout: timedelta  # of one search
+    _known: dict[tuple[str, tuple[str, ...]], tuple[Version, IndexFacts]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def server(self) -> Server:
         """Tell what answers."""
@@ -40,13 +47,27 @@ class ClusterEvents:
         return _now_of_a_search(self.wire, error)
 
     def facts(self, pattern: str, paths: Sequence[str]) -> IndexFacts:
-        """Read how the paths are mapped in the indices of a pattern."""
-        return read_facts(self.wire, self.about, pattern, paths)
+        """Read how the paths are mapped in the indices of a pattern, unless nothing has changed since the last time."""
+        key = (pattern, tuple(paths))
+        version = read_version(self.wire, pattern)  # before the facts: what changes meanwhile is read again
+        kept = self._known.get(key)
+        if kept is not None and kept[0] == version:
+            return kept[1]
+        facts = read_facts(self.wire, self.about, pattern, paths)
+        if version is not None and version.keys() >= set(facts.indices):
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[key] = (version, facts)
+        return facts
 
     def open(self, pattern: str, window: Window, *, time_field: str) -> AbstractContextManager[Snapshot]:
         """Open a snapshot, closed again on leaving."""
         view = View(pattern=pattern, window=window, time_field=time_field)
         return opened(self.wire, self.dialect, view, self.timeout)
+
+    def volumes(self, pattern: str, window: Window, *, time_field: str) -> Sequence[Volume]:
+        """Count the events of each channel, and of each event id in it, in one search."""
+        return read_volumes(self.wire, self.about, pattern, window, time_field)
 
 
 def _now_of_a_search(wire: Wire, error: Forbidden) -> datetime:

@@ -50,6 +50,7 @@ def read_facts(wire: Wire, server: Server, pattern: str, paths: Sequence[str]) -
     settings = _settings(wire, pattern)
     leaves = _leaves(wire, pattern, tuple(path for path in asked if path in can.of))
     indices = _Indices(leaves=leaves, settings=settings, besides=read_besides(wire, pattern))
+    can = _with_computed(can, asked, indices.besides)
     fields = {path: _field_types(path, can, indices) for path in asked if can.of.get(path)}
     missing = {index: tuple(path for path in asked if index not in can.of.get(path, {})) for index in can.indices}
     flat = {
@@ -98,6 +99,16 @@ def _per_index(types: Mapping[str, Any], indices: Sequence[str]) -> Iterator[tup
         for index in told.get("indices") or indices:
             searchable = bool(told.get("searchable")) or (deaf is not None and index not in deaf)
             yield index, _Capability(type=name, searchable=searchable)
+
+
+def _with_computed(can: _Capabilities, paths: Sequence[str], besides: Besides) -> _Capabilities:
+    """Add the computed fields of OpenSearch, which it leaves out of what it tells of fields."""
+    of = {path: dict(told) for path, told in can.of.items()}
+    for path in paths:
+        for index in can.indices:
+            if path in besides[index].computed:
+                of.setdefault(path, {}).setdefault(index, _Capability(type="derived", searchable=False))
+    return replace(can, of=of)
 
 
 # --------------------------------------------------------------------------- mappings

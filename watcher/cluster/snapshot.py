@@ -14,7 +14,7 @@ import structlog
 from watcher.cluster.facts import LENIENT
 from watcher.cluster.faults import accepted, fault, reason
 from watcher.cluster.wire import Answer, Dialect, Wire, part
-from watcher.errors import ClusterError, Incomplete, Refused
+from watcher.errors import ClusterError, Incomplete, Refused, TooSlow
 from watcher.model import Found, Window
 from watcher.ports import Ask, Page, Snapshot
 
@@ -25,6 +25,8 @@ CONCURRENT = 2
 """How many searches of a batch the engine runs at once."""
 
 FORMAT = "strict_date_optional_time_nanos"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _log = structlog.get_logger(__name__)
 
@@ -59,6 +61,10 @@ class EmptySnapshot:
         """Find nothing, completely."""
         return [Page(found=(), total=0 if ask.after is None else None, after=None) for ask in asks]
 
+    def counts(self, step: timedelta) -> Mapping[datetime, int]:  # noqa: ARG002 - the door's name
+        """Count nothing."""
+        return {}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointInTime:
@@ -82,7 +88,9 @@ class PointInTime:
         patience = self.timeout * (rounds + 1)  # the engine gives up first, and says so
         answer = self.wire.request("POST", "/_msearch", params=params, body=lines, patience=patience)
         if 200 <= answer.status < 300:
-            return [self._outcome(ask, told) for ask, told in zip(asks, answer.body["responses"], strict=True)]
+            length = int(answer.headers.get("content-length", "0")) if len(asks) == 1 else 0
+            responses = answer.body["responses"]
+            return [self._outcome(ask, told, length) for ask, told in zip(asks, responses, strict=True)]
         error = _lost(fault(answer, self._doing), answer)
         if not isinstance(error, Refused):
             raise error
@@ -92,35 +100,69 @@ class PointInTime:
         half = len(asks) // 2
         return [*self.search(asks[:half]), *self.search(asks[half:])]
 
+    def counts(self, step: timedelta) -> Mapping[datetime, int]:
+        """Count the window's events by steps of time."""
+        interval = f"{round(step.total_seconds() * 1000)}ms"
+        histogram = {"field": self.view.time_field, "fixed_interval": interval, "min_doc_count": 1}
+        body = {
+            "pit": {"id": self.ids[-1], "keep_alive": KEEP_ALIVE},
+            "query": {"bool": {"filter": [self._span()]}},
+            "size": 0,
+            "track_total_hits": False,
+            "timeout": self._timeout(),
+            "aggs": {"steps": {"date_histogram": histogram}},
+        }
+        answer = self.wire.request("POST", "/_search", body=body, patience=self.timeout * 2)
+        if answer.status != 200:
+            raise _lost(fault(answer, self._doing), answer)
+        told = answer.body
+        if renamed := told.get("pit_id"):
+            self.ids[:] = [renamed]
+        lacking = _partial(told, self._doing)
+        if lacking is not None:
+            raise lacking
+        buckets = told.get("aggregations", {}).get("steps", {}).get("buckets", ())
+        return {_EPOCH + timedelta(milliseconds=bucket["key"]): bucket["doc_count"] for bucket in buckets}
+
+    def _timeout(self) -> str:
+        return f"{max(1, round(self.timeout.total_seconds() * 1000))}ms"
+
+    def _span(self) -> Mapping[str, Any]:
+        window = self.view.window
+        return {
+            "range": {self.view.time_field: {"gte": stamp(window.start), "lt": stamp(window.end), "format": FORMAT}}
+        }
+
     @property
     def _doing(self) -> str:
         return f"searching `{self.view.pattern}`"
 
     def _body(self, ask: Ask) -> dict[str, Any]:
         time = self.view.time_field
-        span = {"gte": stamp(self.view.window.start), "lt": stamp(self.view.window.end), "format": FORMAT}
         # Milliseconds, also of `date_nanos`: else indices of both kinds do not sort together, and a cursor in
         # milliseconds comes before the very event that it was taken from.
         by_time = {time: {"order": "asc", "numeric_type": "date", "unmapped_type": "date"}}
         body: dict[str, Any] = {
             "pit": {"id": self.ids[-1], "keep_alive": KEEP_ALIVE},
-            "query": {"bool": {"filter": [{"range": {time: span}}, ask.query]}},
+            "query": {"bool": {"filter": [self._span(), ask.query]}},
             "sort": [by_time, *({name: "asc"} for name in self.dialect.tie_breakers)],
             "size": ask.size,
             "track_total_hits": ask.after is None,
-            "timeout": f"{max(1, round(self.timeout.total_seconds() * 1000))}ms",
-            "_source": True,
+            "timeout": self._timeout(),
+            "_source": True if ask.only is None else list(ask.only),
         }
+        if ask.computed:
+            body["fields"] = list(ask.computed)
         return body if ask.after is None else body | {"search_after": list(ask.after)}
 
-    def _outcome(self, ask: Ask, told: Mapping[str, Any]) -> Page | ClusterError:
+    def _outcome(self, ask: Ask, told: Mapping[str, Any], length: int) -> Page | ClusterError:
         status = told.get("status", 200)
         if "error" in told or not 200 <= status < 300:
             answer = Answer(status=status, body=told)
             return _lost(fault(answer, self._doing), answer)
         if renamed := told.get("pit_id"):
             self.ids[:] = [renamed]
-        return _partial(told, self._doing) or _page(ask, told["hits"])
+        return _partial(told, self._doing) or _page(ask, told, length)
 
 
 def stamp(moment: datetime) -> str:
@@ -170,18 +212,26 @@ def _partial(told: Mapping[str, Any], doing: str) -> ClusterError | None:
         lacking = Incomplete(f"{error}; {shards['failed']} of {shards['total']} shards failed")
         return error if isinstance(error, Refused) else lacking
     if told.get("timed_out"):
-        return Incomplete(f"{doing}: it ran out of time; search a shorter window, or raise `timeout`")
+        return TooSlow(f"{doing}: it ran out of time; search a shorter window, or raise `timeout`")
     absent = sum(clusters.get(key, 0) for key in ("skipped", "partial", "failed"))
     if absent:
         return Incomplete(f"{doing}: {absent} of {clusters.get('total')} clusters did not answer in full")
     return None
 
 
-def _page(ask: Ask, hits: Mapping[str, Any]) -> Page:
+def _page(ask: Ask, told: Mapping[str, Any], length: int) -> Page:
+    hits = told["hits"]
     listed = hits["hits"]
     full = len(listed) == ask.size
     return Page(
-        found=tuple(Found(index=hit["_index"], id=hit["_id"], event=hit.get("_source", {})) for hit in listed),
+        found=tuple(map(_found, listed)),
         total=hits["total"]["value"] if ask.after is None else None,
         after=tuple(listed[-1]["sort"]) if full and listed else None,
+        took=told.get("took", 0) / 1000,
+        length=length,
     )
+
+
+def _found(hit: Mapping[str, Any]) -> Found:
+    computed = {path: tuple(values) for path, values in hit["fields"].items()} if "fields" in hit else {}
+    return Found(index=hit["_index"], id=hit["_id"], event=hit.get("_source", {}), computed=computed)

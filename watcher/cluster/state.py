@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from watcher.cluster.facts import LENIENT
 from watcher.cluster.faults import accepted, fault, reason
+from watcher.cluster.lifecycle import keep_for
 from watcher.cluster.wire import Answer, Wire, part
 from watcher.errors import Incomplete, Overloaded, Refused
 from watcher.model import Query
-from watcher.ports import Created, Draft, Stored
+from watcher.ports import Amend, Created, Draft, Sought, Stored
 
 MOST = 500
 """Documents in one bulk request."""
@@ -21,6 +23,9 @@ LARGEST = 5_000_000
 """Bytes in one bulk request; a larger document travels alone."""
 
 READ_AT_ONCE = 1_000
+
+MOST_VALUES = 10_000
+"""Values that are told apart when documents are counted: more than there are rules."""
 
 # A 400 that is not about the document: it passes once an operator acted, and the document is not to blame.
 _NOT_THE_DOCUMENT = frozenset({"validation_exception", "index_closed_exception", "index_not_found_exception"})
@@ -55,17 +60,50 @@ class ClusterState:
         accepted(answer, f"writing to `{stored.index}`")
         return True
 
-    def search(
-        self, index: str, query: Query, *, size: int, sort: Sequence[Mapping[str, Any]] = ()
-    ) -> Sequence[Stored]:
+    def amend(self, changes: Sequence[Amend]) -> Sequence[Stored | None]:
+        """Write parts of documents anew, each answered on its own, in the order given."""
+        return [made for start in range(0, len(changes), MOST) for made in self._amend(changes[start : start + MOST])]
+
+    def search(self, sought: Sought) -> Sequence[Stored]:
         """Find candidates in a pattern; empty where no index matches."""
-        body = {"query": query, "size": size, "sort": list(sort), "seq_no_primary_term": True}
+        body: dict[str, Any] = {
+            "query": sought.query,
+            "size": sought.size,
+            "sort": list(sought.sort),
+            "seq_no_primary_term": True,
+        }
+        if sought.after:
+            body["search_after"] = list(sought.after)
+        if sought.only:
+            body["_source"] = list(sought.only)
+        doing = f"searching `{sought.index}`"
         params = {**LENIENT, "allow_partial_search_results": "false"}
-        answer = self.wire.request("POST", f"/{part(index)}/_search", params=params, body=body)
-        told = accepted(answer, f"searching `{index}`").body
+        answer = self.wire.request("POST", f"/{part(sought.index)}/_search", params=params, body=body)
+        told = accepted(answer, doing).body
         if told["timed_out"] or told["_shards"]["failed"]:
-            raise Incomplete(f"searching `{index}`: not every shard answered; search it again")
+            raise Incomplete(f"{doing}: not every shard answered; search it again")
         return [_stored(hit) for hit in told["hits"]["hits"]]
+
+    def count(self, index: str, query: Query) -> int:
+        """Count the documents of a pattern that a query finds."""
+        doing = f"counting in `{index}`"
+        answer = self.wire.request("POST", f"/{part(index)}/_count", params=LENIENT, body={"query": query})
+        told = accepted(answer, doing).body
+        if told["_shards"]["failed"]:
+            raise Incomplete(f"{doing}: not every shard answered; count again")
+        return int(told["count"])
+
+    def counts(self, index: str, query: Query, field: str) -> Mapping[str, int]:
+        """Count the documents of a pattern by the values of a keyword field; empty where no index matches."""
+        terms = {"terms": {"field": field, "size": MOST_VALUES}}
+        params = {**LENIENT, "allow_partial_search_results": "false"}
+        body = {"query": query, "size": 0, "aggs": {"values": terms}}
+        answer = self.wire.request("POST", f"/{part(index)}/_search", params=params, body=body)
+        told = accepted(answer, f"counting in `{index}`").body
+        if told["timed_out"] or told["_shards"]["failed"]:
+            raise Incomplete(f"counting in `{index}`: not every shard answered; try again")
+        buckets = (told.get("aggregations") or {"values": {"buckets": []}})["values"]["buckets"]
+        return {str(bucket["key"]): int(bucket["doc_count"]) for bucket in buckets}
 
     def refresh(self, index: str) -> None:
         """Make what was written so far visible to `search`."""
@@ -85,6 +123,35 @@ class ClusterState:
         answer = self.wire.request("PUT", f"/_index_template/{part(name)}", body=template)
         accepted(answer, f"installing the template `{name}`")
 
+    def indices(self, pattern: str) -> Sequence[str]:
+        """Name the indices of a pattern, sorted; none where there is none."""
+        answer = self.wire.request("GET", f"/{part(pattern)}/_settings/index.uuid", params=LENIENT)
+        return sorted(accepted(answer, f"listing `{pattern}`").body)
+
+    def put_mapping(self, index: str, mapping: Mapping[str, Any]) -> None:
+        """Add fields to an index that is there."""
+        answer = self.wire.request("PUT", f"/{part(index)}/_mapping", body=mapping)
+        accepted(answer, f"adding fields to `{index}`")
+
+    def drop(self, index: str) -> None:
+        """Delete one index; it may be gone already."""
+        answer = self.wire.request("DELETE", f"/{part(index)}")
+        if answer.status != 404:
+            accepted(answer, f"deleting `{index}`")
+
+    def keep_for(self, name: str, indices: str, age: timedelta) -> Mapping[str, Any] | None:
+        """Let ILM or ISM delete indices of a pattern when they are older; None where the cluster has neither."""
+        return keep_for(self.wire, name, indices, age)
+
+    def _amend(self, changes: Sequence[Amend]) -> list[Stored | None]:
+        lines: list[Mapping[str, Any]] = []
+        for change in changes:
+            stored = change.stored
+            condition = {"if_seq_no": stored.seq_no, "if_primary_term": stored.primary_term}
+            lines += [{"update": {"_index": stored.index, "_id": stored.id, **condition}}, {"doc": change.part}]
+        told = accepted(self.wire.request("POST", "/_bulk", body=lines), "changing alerts").body["items"]
+        return [_amended(change, item["update"]) for change, item in zip(changes, told, strict=True)]
+
     def _create(self, drafts: Sequence[Draft]) -> list[Created]:
         lines: list[Mapping[str, Any]] = []
         for draft in drafts:
@@ -97,6 +164,14 @@ class ClusterState:
             return [Created(id=drafts[0].id, new=False, error="the document is larger than the cluster takes")]
         told = accepted(answer, "writing alerts and hits").body["items"]
         return [_created(draft, item["create"]) for draft, item in zip(drafts, told, strict=True)]
+
+
+def _amended(change: Amend, told: Mapping[str, Any]) -> Stored | None:
+    if told["status"] in (404, 409):
+        return None
+    if told.get("error"):
+        raise fault(Answer(status=told["status"], body=told), f"writing to `{change.stored.index}`")
+    return replace(change.stored, document=change.part, seq_no=told["_seq_no"], primary_term=told["_primary_term"])
 
 
 def _created(draft: Draft, told: Mapping[str, Any]) -> Created:
@@ -139,7 +214,8 @@ def _stored(told: Mapping[str, Any]) -> Stored:
     return Stored(
         index=told["_index"],
         id=told["_id"],
-        document=told["_source"],
+        document=told.get("_source", {}),
         seq_no=told["_seq_no"],
         primary_term=told["_primary_term"],
+        sort=tuple(told.get("sort", ())),
     )

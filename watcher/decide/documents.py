@@ -32,7 +32,7 @@ def hit_document(hit: Hit, *, store: str) -> dict[str, Any]:
     document = _about(hit.rule)
     document["@timestamp"] = iso(hit.time)
     if store != "none":
-        document.update(_about_event(hit.event))
+        document.update(about_event(hit.event))
     if store == "whole":
         document.setdefault("event", {})["original"] = as_text(hit.event)
     document["watcher"] |= {
@@ -46,7 +46,7 @@ def alert_document(alert: Alert, *, now: datetime) -> dict[str, Any]:
     """Write a new alert with all that is owed; it carries what telling it takes, even when its rule is gone."""
     document = _about(alert.rule)
     document["@timestamp"] = iso(alert.first.time)
-    document.update(_about_event(alert.first.event))
+    document.update(about_event(alert.first.event))
     document.setdefault("event", {}).update(original=as_text(alert.first.event), created=iso(now), kind="alert")
     document["watcher"]["rule"]["source"] = alert.rule.text
     document["watcher"] |= {
@@ -58,9 +58,14 @@ def alert_document(alert: Alert, *, now: datetime) -> dict[str, Any]:
             "slot": iso(alert.slot),
             "origin": alert.origin,
         },
-        "owed": [{"channel": channel, "state": "owed", "attempts": 0, "due": iso(now)} for channel in alert.channels],
+        "owed": debts(alert, now=now),
     }
     return document
+
+
+def debts(alert: Alert, *, now: datetime) -> list[Mapping[str, Any]]:
+    """Write what a new alert owes: a message to each channel, due at once."""
+    return [{"channel": channel, "state": "owed", "attempts": 0, "due": iso(now)} for channel in alert.channels]
 
 
 def bare(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,7 +104,8 @@ def _about(rule: Rule) -> dict[str, Any]:
     return document
 
 
-def _about_event(event: Event) -> dict[str, Any]:
+def about_event(event: Event) -> dict[str, Any]:
+    """Give who did what where, in ECS names; what the event does not hold is left out."""
     view = EventView(event)
     found = {
         "host.name": view.at("host.name") or view.at("winlog.computer_name"),

@@ -31,12 +31,12 @@ def milliseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MILLISECOND
 
 
-def time_of(event: Event) -> datetime:
-    """Give an event's `@timestamp`; raises ValueError where it has none."""
-    found = values_at(event, "@timestamp")
+def time_of(event: Event, field: str = "@timestamp") -> datetime:
+    """Give an event's time; raises ValueError where it has none."""
+    found = values_at(event, field)
     moment = instant(found[0]) if found else None
     if moment is None:
-        raise ValueError("the event has no `@timestamp`")
+        raise ValueError(f"the event has no `{field}`")
     return moment
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from watcher.decide.documents import LONGEST
 
-VERSION = 1
+VERSION = 2
 _PRIORITY = 300  # above what users commonly give their own templates
 
 _KEYWORD = {"type": "keyword", "ignore_above": LONGEST}
@@ -71,22 +71,23 @@ def _state() -> dict[str, Any]:
     }
 
 
-def templates(prefix: str) -> Mapping[str, Mapping[str, Any]]:
-    """Give the index templates by name."""
+def templates(prefix: str, lifecycle: Mapping[str, Mapping[str, Any]] | None = None) -> Mapping[str, Mapping[str, Any]]:
+    """Give the index templates by name; `lifecycle` holds index settings by the template's name."""
+    managed = lifecycle or {}
+    kinds = (("alerts", "alerts-*", _alerts()), ("hits", "hits-*", _hits()), ("state", "state", _state()))
     return {
-        f"{prefix}-alerts": _template(f"{prefix}-alerts-*", _alerts()),
-        f"{prefix}-hits": _template(f"{prefix}-hits-*", _hits()),
-        f"{prefix}-state": _template(f"{prefix}-state", _state()),
+        f"{prefix}-{kind}": _template(f"{prefix}-{pattern}", properties, managed.get(f"{prefix}-{kind}", {}))
+        for kind, pattern, properties in kinds
     }
 
 
-def _template(pattern: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+def _template(pattern: str, properties: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "index_patterns": [pattern],
         "priority": _PRIORITY,
         "version": VERSION,
         "template": {
-            "settings": {"index": {"number_of_shards": 1, "auto_expand_replicas": "0-1"}},
+            "settings": {"index": {"number_of_shards": 1, "auto_expand_replicas": "0-1", **settings}},
             "mappings": {"dynamic": "strict", "properties": properties},
         },
         "_meta": {"made_by": "watcher"},

@@ -74,7 +74,23 @@ class Storm:
     alert_id: str = _help("the id of this digest")
 
 
-def helps(of: type[AboutRule | Context | Storm]) -> dict[str, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What the `notice.*` templates may use: word of watcher itself."""
+
+    subject: str = _help("what it is about, in a line")
+    text: str = _help("what there is to say; may have several lines")
+    time: str = _help("when it was written, in UTC, ISO 8601")
+    alert_id: str = _help("the id of this notice")
+
+
+def notice(subject: str, text: str, *, moment: datetime, digest: str) -> Notice:
+    """Tell of watcher itself what templates may use."""
+    lines = "\n".join(shown(line) for line in text.splitlines())
+    return Notice(subject=shown(subject), text=lines, time=iso(moment), alert_id=digest)
+
+
+def helps(of: type[AboutRule | Context | Storm | Notice]) -> dict[str, str]:
     """Give the help text of every field, in order."""
     return {each.name: each.metadata["help"] for each in fields(of)}
 

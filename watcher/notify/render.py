@@ -13,14 +13,15 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from watcher.errors import InputError
 from watcher.model import Notification, Place
-from watcher.notify.context import Context, Storm
+from watcher.notify.context import Context, Notice, Storm
 from watcher.notify.text import cut, mrkdwn, oneline, unmention
 from watcher.settings import AppriseChannel, Channel, MailChannel, SlackChannel
 from watcher.shipped import shipped
 
-Telling = Context | Storm
+Telling = Context | Storm | Notice
 """What a template can be about."""
 
+_PREFIXES = {Context: "", Storm: "storm.", Notice: "notice."}
 _SUBJECT = "mail.subject.txt.j2"
 _BODIES: dict[type[Channel], dict[str, str]] = {  # channel → media type → template
     MailChannel: {"text/plain": "mail.txt.j2", "text/html": "mail.html.j2"},
@@ -54,7 +55,7 @@ class Renderer:
 
     def render(self, telling: Telling, channel: Channel) -> Notification:
         """Render what a channel takes; raises InputError where a template is at fault."""
-        prefix = "storm." if isinstance(telling, Storm) else ""
+        prefix = _PREFIXES[type(telling)]
         names = _BODIES[type(channel)]
         return Notification(
             alert=telling.alert_id,

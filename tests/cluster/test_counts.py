@@ -1,0 +1,109 @@
+"""What the engines count for the catalogue: events by channel and id, documents by a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from engines import Running
+from indices import TIME, Indices, connected, indices
+
+from watcher.cluster.connect import Connection
+from watcher.errors import Refused
+from watcher.model import Window
+from watcher.ports import Volume
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DAY = Window(start=START, end=START + timedelta(days=1))
+KEYWORD = {"type": "keyword"}
+BY_KEYWORD = {
+    "properties": {
+        **TIME,
+        "host": {"properties": {"name": KEYWORD}},
+        "event": {"properties": {"code": KEYWORD}},
+        "winlog": {"properties": {"channel": KEYWORD}},
+    }
+}
+
+
+@pytest.fixture
+def lent(engine: Running) -> Iterator[Indices]:
+    with indices(engine.admin()) as made:
+        yield made
+
+
+@pytest.fixture
+def connection(engine: Running) -> Iterator[Connection]:
+    """As the least privileged user that watcher runs as."""
+    with connected(engine.cluster()) as opened:
+        yield opened
+
+
+def event(channel: str, code: str, host: str, hours: float = 1) -> Mapping[str, Any]:
+    time = (START + timedelta(hours=hours)).isoformat()
+    return {"@timestamp": time, "winlog": {"channel": channel}, "event": {"code": code}, "host": {"name": host}}
+
+
+EVENTS = [
+    event("Security", "4688", "a"),
+    event("Security", "4688", "b"),
+    event("Security", "4624", "a"),
+    event("System", "7045", "c"),
+    event("Security", "4688", "d", hours=30),  # after the window
+]
+
+
+def counted(connection: Connection, pattern: str) -> set[tuple[str, str, int, int]]:
+    found = connection.events().volumes(pattern, DAY, time_field="@timestamp")
+    assert all(isinstance(one, Volume) for one in found)
+    return {(one.channel, one.code, one.events, one.hosts) for one in found}
+
+
+EXPECTED = {
+    ("Security", "", 3, 2),
+    ("Security", "4688", 2, 2),
+    ("Security", "4624", 1, 1),
+    ("System", "", 1, 1),
+    ("System", "7045", 1, 1),
+}
+
+
+def test_events_are_counted_by_channel_and_id_within_the_window(lent: Indices, connection: Connection) -> None:
+    lent.make("winlogbeat-counts", BY_KEYWORD)
+    lent.fill("winlogbeat-counts", EVENTS)
+    assert counted(connection, "winlogbeat-counts") == EXPECTED
+
+
+def test_texts_are_counted_by_their_keyword_sub_field(lent: Indices, connection: Connection) -> None:
+    """Without a template every text is mapped so."""
+    lent.make("winlogbeat-plain", {"properties": dict(TIME)})
+    lent.fill("winlogbeat-plain", EVENTS)
+    assert counted(connection, "winlogbeat-plain") == EXPECTED
+
+
+def test_a_channel_that_is_text_alone_is_refused_with_what_is_wanted(lent: Indices, connection: Connection) -> None:
+    text = {"type": "text"}
+    lent.make("winlogbeat-text", {"properties": {**TIME, "winlog": {"properties": {"channel": text}}}})
+    lent.fill("winlogbeat-text", EVENTS)
+    with pytest.raises(
+        Refused, match=r"cannot be counted: no keyword at `winlog\.channel` or `winlog\.channel\.keyword`"
+    ):
+        connection.events().volumes("winlogbeat-text", DAY, time_field="@timestamp")
+
+
+def test_no_index_and_no_event_give_nothing(lent: Indices, connection: Connection) -> None:
+    assert counted(connection, "winlogbeat-nowhere-*") == set()
+    lent.make("winlogbeat-void", BY_KEYWORD)
+    assert counted(connection, "winlogbeat-void") == set()
+
+
+def test_documents_of_the_state_are_counted_by_a_value(lent: Indices, connection: Connection) -> None:
+    state = connection.state()
+    assert state.counts("watcher-nothing-*", {"match_all": {}}, "rule.id") == {}
+    lent.make("watcher-counts", {"properties": {**TIME, "rule": {"properties": {"id": KEYWORD}}}})
+    documents = [{"@timestamp": START.isoformat(), "rule": {"id": name}} for name in ("one", "two", "one")]
+    lent.fill("watcher-counts", documents)
+    assert state.counts("watcher-counts", {"match_all": {}}, "rule.id") == {"one": 2, "two": 1}
+    assert state.counts("watcher-counts", {"term": {"rule.id": "two"}}, "rule.id") == {"two": 1}

@@ -1,0 +1,195 @@
+"""What is owed is claimed under a condition, struck off when it was told, and comes back where nobody did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from fakes import NOW, MemoryState, found, plan, rule
+
+from watcher.decide.group import alerts, group
+from watcher.decide.ledger import Ledger
+from watcher.decide.outbox import CLAIM, Debt, Outbox
+from watcher.ports import Amend, Stored
+
+
+def owing(*channels: str, hosts: int = 1, state: MemoryState | None = None) -> tuple[MemoryState, Outbox]:
+    """Give a state with an alert a host, each owing every channel."""
+    state = state or MemoryState()
+    planned = plan(channels=channels or ("mail", "slack"))
+    grouped = [group(planned, found(number, host=f"H{number}")) for number in range(hosts)]
+    Ledger(state).record(alerts(planned, grouped, origin="live"), [one.hit for one in grouped], now=NOW)
+    return state, Outbox(state)
+
+
+def debts(outbox: Outbox, after: timedelta = timedelta(0)) -> list[Debt]:
+    """Tell what is due some time after now."""
+    return list(outbox.debts(now=NOW + after))
+
+
+def claimed(outbox: Outbox, debt: Debt, after: timedelta = timedelta(0)) -> Debt:
+    """Claim what must be free."""
+    made = outbox.claim(debt, now=NOW + after)
+    assert made is not None
+    return made
+
+
+def entries(state: MemoryState) -> list[dict[str, object]]:
+    """Give what all alerts owe."""
+    return [
+        one
+        for (index, _), stored in state.documents.items()
+        if "alerts" in index
+        for one in stored.document["watcher"]["owed"]
+    ]
+
+
+def test_a_new_alert_owes_each_of_its_channels() -> None:
+    _, outbox = owing()
+    assert [(debt.channel, debt.attempts) for debt in debts(outbox)] == [("mail", 0), ("slack", 0)]
+
+
+def test_some_rules_can_be_left_out() -> None:
+    _, outbox = owing()
+    assert outbox.debts(now=NOW, without=[rule().id]) == ()
+
+
+def test_a_claim_is_had_once_and_comes_back_where_nobody_strikes_it_off() -> None:
+    _, outbox = owing()
+    mail, _ = debts(outbox)
+    assert claimed(outbox, mail).stored.document["event"]["original"]
+    assert outbox.claim(mail, now=NOW) is None
+    assert [debt.channel for debt in debts(outbox)] == ["slack"]
+    again, _ = debts(outbox, CLAIM)
+    assert (again.channel, again.attempts) == ("mail", 1)
+    assert claimed(outbox, again, CLAIM).attempts == 2
+
+
+def test_what_is_struck_off_is_owed_no_more() -> None:
+    state, outbox = owing()
+    for debt in debts(outbox):
+        outbox.strike(claimed(outbox, debt), now=NOW)
+    assert debts(outbox, timedelta(days=400)) == []
+    assert [one["state"] for one in entries(state)] == ["sent", "sent"]
+
+
+def test_what_is_postponed_comes_back_in_time_with_its_error() -> None:
+    state, outbox = owing()
+    mail, _ = debts(outbox)
+    outbox.postpone(claimed(outbox, mail), "451 later", until=NOW + timedelta(seconds=30))
+    assert [debt.channel for debt in debts(outbox, timedelta(seconds=29))] == ["slack"]
+    again, _ = debts(outbox, timedelta(seconds=30))
+    assert (again.attempts, entries(state)[0]["error"]) == (1, "451 later")
+
+
+def test_what_is_given_up_stays_visible_and_is_never_tried_again() -> None:
+    state, outbox = owing()
+    mail, _ = debts(outbox)
+    outbox.give_up(claimed(outbox, mail), "550 no such user")
+    assert [debt.channel for debt in debts(outbox, timedelta(days=400))] == ["slack"]
+    assert entries(state)[0] == {"channel": "mail", "state": "failed", "attempts": 1, "error": "550 no such user"}
+
+
+def test_two_channels_of_one_alert_are_settled_side_by_side() -> None:
+    state, outbox = owing()
+    mail, slack = debts(outbox)
+    first = claimed(outbox, mail)
+    second = claimed(outbox, slack)  # changes the document that the first claim read
+    outbox.strike(first, now=NOW)
+    outbox.give_up(second, "gone")
+    assert [one["state"] for one in entries(state)] == ["sent", "failed"]
+
+
+def test_what_somebody_else_told_when_the_claim_had_run_out_stays_told() -> None:
+    state, outbox = owing("mail")
+    (mail,) = debts(outbox)
+    slow = claimed(outbox, mail)
+    (again,) = debts(outbox, CLAIM)
+    outbox.strike(claimed(outbox, again, CLAIM), now=NOW)
+    outbox.postpone(slow, "too slow", until=NOW)
+    assert [one["state"] for one in entries(state)] == ["sent"]
+
+
+@dataclass
+class Contested(MemoryState):
+    """A state where somebody else writes just before the first change."""
+
+    others: int = 1
+
+    def amend(self, changes: Sequence[Amend]) -> Sequence[Stored | None]:
+        if self.others:
+            self.others -= 1
+            one = changes[0].stored
+            super().amend([Amend(stored=self.documents[one.index, one.id], part={"other": True})])
+        return super().amend(changes)
+
+
+def test_who_loses_the_race_for_a_claim_leaves_it() -> None:
+    state = Contested(others=0)
+    _, outbox = owing(state=state)
+    mail, _ = debts(outbox)
+    state.others = 1
+    assert outbox.claim(mail, now=NOW) is None
+    assert outbox.claim(mail, now=NOW) is not None
+
+
+def test_an_alert_that_is_gone_owes_nothing() -> None:
+    state, outbox = owing()
+    mail, slack = debts(outbox)
+    one = claimed(outbox, slack)
+    state.documents.clear()
+    assert outbox.claim(mail, now=NOW) is None
+    outbox.strike(one, now=NOW)
+
+
+# --------------------------------------------------------------------------- many in one
+
+
+def test_many_are_gathered_over_pages_claimed_and_struck_off_with_the_message_that_told_them() -> None:
+    state, outbox = owing("mail", hosts=1_203)
+    gale = outbox.gather(rule().id, "mail", now=NOW)
+    assert gale is not None
+    assert (len(gale.claimed), len(gale.keys), gale.attempts) == (1_203, 50, 1)
+    assert {one["state"] for one in entries(state)} == {"claimed"}
+    assert outbox.gather(rule().id, "mail", now=NOW) is None
+    outbox.strike_all(gale, now=NOW)
+    assert {(one["state"], one["told_in"]) for one in entries(state)} == {("sent", gale.id)}
+
+
+def test_what_a_crash_left_of_a_message_for_many_is_gathered_alone_under_the_same_name() -> None:
+    state, outbox = owing("mail", hosts=3)
+    gale = outbox.gather(rule().id, "mail", now=NOW)
+    assert gale is not None
+    owing("mail", hosts=5, state=state)  # two more come meanwhile
+    later = NOW + timedelta(minutes=10)
+    again = outbox.gather(rule().id, "mail", now=later)
+    assert again is not None
+    assert (again.id, len(again.claimed), again.attempts) == (gale.id, 3, 2)
+    outbox.strike_all(again, now=later)
+    rest = outbox.gather(rule().id, "mail", now=later)
+    assert rest is not None
+    assert (len(rest.claimed), rest.id != gale.id) == (2, True)
+
+
+def test_another_channel_of_the_same_alerts_is_left_alone() -> None:
+    state, outbox = owing(hosts=3)
+    gale = outbox.gather(rule().id, "mail", now=NOW)
+    assert gale is not None
+    outbox.strike_all(gale, now=NOW)
+    assert [(one["channel"], one["state"]) for one in entries(state)][:2] == [("mail", "sent"), ("slack", "owed")]
+    assert {debt.channel for debt in debts(outbox)} == {"slack"}
+
+
+def test_only_what_was_told_one_by_one_counts_against_the_limit() -> None:
+    _, outbox = owing("mail", hosts=6)
+    for debt in debts(outbox)[:2]:
+        outbox.strike(claimed(outbox, debt), now=NOW)
+    assert outbox.told(rule().id, "mail", since=NOW, most=20) == 2
+    assert outbox.told(rule().id, "mail", since=NOW, most=1) == 1
+    assert outbox.told(rule().id, "mail", since=NOW + timedelta(seconds=1), most=20) == 0
+    assert outbox.told(rule().id, "slack", since=NOW, most=20) == 0
+    gale = outbox.gather(rule().id, "mail", now=NOW)
+    assert gale is not None
+    outbox.strike_all(gale, now=NOW)
+    assert outbox.told(rule().id, "mail", since=NOW, most=20) == 2

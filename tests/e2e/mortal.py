@@ -1,0 +1,146 @@
+"""A process that runs watcher once in a child, again and again, and lets the child die where it is told to.
+
+Called with a settings file; reads one line of JSON per run, writes one. The child is a fork, so that a run costs no
+start of Python.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from watcher import wiring
+from watcher.cli.frame import set_up_log
+from watcher.clock import SystemClock
+from watcher.cluster.wire import Answer, Body, Wire
+from watcher.errors import ClusterError
+from watcher.model import Notification
+from watcher.ports import Notifier
+from watcher.read.folder import Rules
+from watcher.settings import Settings
+
+NEVER = 10**9
+
+
+@dataclass
+class Fate:
+    """Where the process ends: at so many steps, each the edge of a request or of a message."""
+
+    at: int
+    told: int  # a pipe that outlives us
+    breaks: str = ""  # a channel that raises what no channel should
+    step: int = 0
+
+    def edge(self, what: str) -> None:
+        """Note a step, and die where it is the last."""
+        self.step += 1
+        if self.step >= self.at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        os.write(self.told, f"{what}\n".encode())
+
+
+@dataclass(frozen=True)
+class MortalWire:
+    """A wire to an engine on which the process may die, before a request or after it was answered."""
+
+    wire: Wire
+    fate: Fate
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Body = None,
+        patience: timedelta | None = None,
+    ) -> Answer:
+        self.fate.edge("asking")
+        answer = self.wire.request(method, path, params=params, body=body, patience=patience)
+        self.fate.edge("answered")
+        return answer
+
+    def close(self) -> None:
+        self.wire.close()
+
+
+@dataclass(frozen=True)
+class MortalNotifier:
+    """A channel at which the process may die, before a message or after it was taken."""
+
+    notifier: Notifier
+    fate: Fate
+
+    @property
+    def name(self) -> str:
+        return self.notifier.name
+
+    def send(self, notification: Notification) -> None:
+        self.fate.edge(f"sending {notification.key}")
+        if self.fate.breaks == self.name:
+            raise RuntimeError("a channel's library may raise anything")
+        self.notifier.send(notification)
+        self.fate.edge("sent")
+
+
+def live(settings: Settings, rules: Rules, fate: Fate) -> None:
+    """Do what `watcher run --once` does."""
+    connected = wiring.reach(settings)
+    connection = replace(connected.events, wire=MortalWire(connected.events.wire, fate))
+    mortal = wiring.Connected(events=connection, state=connection)
+    wiring.installation(settings, mortal).install()
+    sidecar = wiring.alone(settings, mortal, rules, lambda: False)
+    channels = {
+        name: (channel, MortalNotifier(notifier, fate))
+        for name, (channel, notifier) in sidecar.delivery.channels.items()
+    }
+    sidecar.delivery = replace(sidecar.delivery, channels=channels)
+    sidecar.once()
+
+
+def run(work: Callable[[Fate], None], order: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Fork, let the child work, kill it where the order says; tell how it ended."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        try:
+            work(Fate(at=order.get("at", NEVER), told=writing, breaks=order.get("breaks", "")))
+        except ClusterError as fault:
+            sys.stderr.write(f"{fault}\n")
+            os._exit(3)
+        os._exit(0)
+    os.close(writing)
+    if "after" in order:
+        SystemClock().sleep(order["after"])
+        os.kill(child, signal.SIGKILL)
+    with os.fdopen(reading) as lines:  # read to its end: a full pipe would hold the child up
+        steps = lines.read().splitlines()
+    _, status, used = os.wait4(child, 0)
+    unstruck = next((step for step in reversed(steps) if step.startswith("sending ") or step == "answered"), "")
+    return {
+        "steps": len(steps),
+        "memory": used.ru_maxrss // 1024,  # MB
+        "status": os.waitstatus_to_exitcode(status),
+        "unstruck": unstruck.removeprefix("sending ") if unstruck != "answered" else "",
+    }
+
+
+def main() -> None:
+    set_up_log(as_json=False, least=logging.ERROR)
+    settings = wiring.load_settings(Path(sys.argv[1]))
+    rules = wiring.load_rules(settings)
+    for line in sys.stdin:
+        print(json.dumps(run(lambda fate: live(settings, rules, fate), json.loads(line))), flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

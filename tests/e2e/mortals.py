@@ -1,0 +1,42 @@
+"""Runs of watcher that cost little, and end where they are told to."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from house import House, environ
+
+MORTAL = Path(__file__).with_name("mortal.py")
+
+
+@dataclass
+class Mortals:
+    """Runs of watcher that end where they are told to."""
+
+    process: subprocess.Popen[str]
+
+    def run(self, **order: float | str) -> Mapping[str, Any]:
+        """Run once; `at` a step or `after` some seconds it is killed, the channel `breaks` raises what none should."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        ended: Mapping[str, Any] = json.loads(self.process.stdout.readline())
+        assert ended["status"] in (0, 3, -9), ended
+        return ended
+
+
+@contextmanager
+def mortals(house: House) -> Iterator[Mortals]:
+    command = [sys.executable, MORTAL, house.settings()]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environ()
+    ) as process:
+        yield Mortals(process)

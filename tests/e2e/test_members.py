@@ -1,0 +1,169 @@
+"""Several sidecars on one state: the work is shared, nothing is told twice, and who falls silent is replaced."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+
+import pytest
+from answering import Answering
+from house import House, Loop, until
+from told import attack, each_host_once, told
+
+from watcher.clock import SystemClock
+from watcher.errors import ClusterError
+
+LEASE = 3.0  # seconds
+SEARCHES = ("_msearch", "_field_caps")
+
+
+@pytest.fixture
+def shared(open_house: House) -> Iterator[tuple[House, Answering]]:
+    """Give a house for several sidecars, whose requests are counted."""
+    each_host_once(open_house)
+    open_house.template()
+    open_house.changes["lease"] = f"{LEASE:g}s"
+    with Answering(target=open_house.running.url) as proxy:
+        open_house.url = proxy.url
+        yield open_house, proxy
+
+
+def holders(house: House) -> dict[str, str]:
+    """Tell who holds which work."""
+    names = ["lease-delivery", "lease-live-windows", "lease-past-windows"]
+    try:
+        found = house.admin.state().get([(f"{house.prefix}-state", name) for name in names])
+    except ClusterError:  # the index comes into being at this moment
+        return {}
+    return {one.id: str(one.document["body"]["holder"]) for one in found if one is not None}
+
+
+def process_of(holder: str) -> int:
+    """Give the id of the process that a holder's name tells."""
+    return int(holder.rsplit("-", 2)[1])
+
+
+def all_held(house: House, loops: list[Loop]) -> bool:
+    """Tell whether every work is held by one that lives."""
+    held = holders(house)
+    alive = {loop.process.pid for loop in loops if loop.process.poll() is None}
+    return len(held) == 3 and all(one and process_of(one) in alive for one in held.values())
+
+
+def feed_until_told(house: House, hosts: list[str], host: str) -> float:
+    """Let an attack happen, and tell how long its message took."""
+    hosts.append(host)
+    house.feed([attack(host, host)], ago=timedelta(seconds=1))
+    clock = SystemClock()
+    start = clock.monotonic()
+    until(lambda: len(house.slack.requests) >= len(hosts), what=f"a message of {host}", shown=lambda: str(hosts))
+    return clock.monotonic() - start
+
+
+def members(house: House, count: int) -> None:
+    """Let some sidecars run; kill those at work one after another, until one is left."""
+    hosts: list[str] = []
+    clock = SystemClock()
+    with ExitStack() as stack:
+        loops = [stack.enter_context(house.loop()) for _ in range(count)]
+        for loop in loops:
+            loop.until_said("sidecar.started")
+        until(lambda: all_held(house, loops), what="a holder of every work", shown=lambda: str(holders(house)))
+        for number in range(3):
+            feed_until_told(house, hosts, f"before-{number}")
+        taken = []
+        for number in range(count - 1):
+            gone = process_of(holders(house)["lease-delivery"])
+            os.kill(gone, signal.SIGKILL)
+            start = clock.monotonic()
+            next(loop for loop in loops if loop.process.pid == gone).process.wait()
+            until(lambda: all_held(house, loops), what="another holder", shown=lambda: str(holders(house)))
+            taken.append(clock.monotonic() - start)
+            assert taken[-1] < 2 * LEASE + 1  # a second for the engine and the processes of a busy machine
+            feed_until_told(house, hosts, f"after-{number}")
+        living = [loop for loop in loops if loop.process.poll() is None]
+        assert [loop.stop(signal.SIGTERM) for loop in living] == [0]
+    house.once()
+    found = told(house)
+    shown = ", ".join(f"{one:.1f} s" for one in taken)
+    print(f"{count} sidecars, lease {LEASE:g} s: taken over after {shown}")  # noqa: T201
+    assert found.lost(hosts, hosts) == []
+    assert not found.doubled()
+
+
+def test_two_sidecars_tell_once_and_a_killed_one_is_replaced(shared: tuple[House, Answering]) -> None:
+    members(shared[0], 2)
+
+
+@pytest.mark.slow
+def test_five_sidecars_tell_once_and_killed_ones_are_replaced(shared: tuple[House, Answering]) -> None:
+    members(shared[0], 5)
+
+
+def test_one_that_is_paused_and_wakes_up_late_does_no_harm(shared: tuple[House, Answering]) -> None:
+    house, _ = shared
+    hosts: list[str] = []
+    with house.loop() as first, house.loop() as second:
+        loops = [first, second]
+        until(lambda: all_held(house, loops), what="a holder of every work", shown=lambda: str(holders(house)))
+        paused = process_of(holders(house)["lease-delivery"])
+        feed_until_told(house, hosts, "before")
+        os.kill(paused, signal.SIGSTOP)
+        try:
+            until(
+                lambda: paused not in map(process_of, holders(house).values()),
+                what="another holder",
+                shown=lambda: str(holders(house)),
+            )
+            feed_until_told(house, hosts, "meanwhile")
+        finally:
+            os.kill(paused, signal.SIGCONT)
+        feed_until_told(house, hosts, "afterwards")
+        loop = next(one for one in loops if one.process.pid == paused)
+        loop.until_said("lease.lost")
+        until(lambda: all_held(house, loops), what="a holder of every work")
+        feed_until_told(house, hosts, "in the end")
+        assert [one.stop(signal.SIGTERM) for one in loops] == [0, 0]
+    found = told(house)
+    assert found.lost(hosts, hosts) == []
+    doubled = found.doubled()
+    print(f"paused and woken: {doubled.total()} doubled")  # noqa: T201
+    assert doubled.total() <= 1
+    assert max(*found.alerts.values(), *found.hits.values()) == 1
+
+
+def test_two_sidecars_search_no_more_than_one_and_a_new_one_moves_only_its_share(
+    shared: tuple[House, Answering],
+) -> None:
+    house, proxy = shared
+    house.source(every="1s", sweep={"every": "1h"})
+    clock = SystemClock()
+
+    def searches(seconds: float) -> tuple[float, float]:
+        proxy.calls.clear()
+        clock.sleep(seconds)
+        kinds = proxy.kinds()
+        return sum(kinds[kind] for kind in SEARCHES) / seconds, kinds.total() / seconds
+
+    house.feed([attack("a", "a")])
+    with house.loop() as first:
+        first.until_said("channel=slack")
+        alone, every_alone = searches(8)
+        before = holders(house)
+        with house.loop() as second:
+            second.until_said("sidecar.started")
+            until(lambda: all_held(house, [first, second]), what="a holder of every work")
+            clock.sleep(LEASE)
+            after = holders(house)
+            both, every_both = searches(8)
+            moved = {work for work in after if after[work] != before[work]}
+            assert {process_of(after[work]) for work in moved} <= {second.process.pid}
+            assert second.stop(signal.SIGTERM) == 0
+        until(lambda: all_held(house, [first]), what="a holder of every work")
+        assert first.stop(signal.SIGTERM) == 0
+    print(f"searches a second: {alone:.1f} by one, {both:.1f} by two;", end=" ")  # noqa: T201
+    print(f"requests a second: {every_alone:.1f} and {every_both:.1f}")  # noqa: T201
+    assert both <= alone * 1.25

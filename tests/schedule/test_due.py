@@ -1,0 +1,124 @@
+"""Which window is due at the live edge: arithmetic without a clock, near the beginning of time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watcher.decide.coverage import Covered
+from watcher.decide.span import floor
+from watcher.schedule.due import live
+from watcher.settings import Source
+
+ZERO = datetime(1970, 1, 1, tzinfo=UTC)
+SOURCE = Source(delay=timedelta(seconds=30), overlap=timedelta(minutes=5), slice=timedelta(hours=1))
+
+
+def at(minutes: float) -> datetime:
+    """Give a time by its minutes since the beginning of time."""
+    return ZERO + timedelta(minutes=minutes)
+
+
+def due(covered: tuple[float, float] | None, now: float, source: Source = SOURCE) -> tuple[float, ...] | None:
+    """Tell what is due, in minutes: window, and what is skipped before it."""
+    known = None if covered is None else Covered(since=at(covered[0]), until=at(covered[1]))
+    made = live(source, known, at(now))
+    if made is None:
+        return None
+    spans = (made.window,) if made.skipped is None else (made.window, made.skipped)
+    return tuple((edge - ZERO) / timedelta(minutes=1) for span in spans for edge in (span.start, span.end))
+
+
+CASES = [
+    # a first start: the slice that an overlap before the newest complete moment lies in
+    (None, 20.5, (15, 20)),
+    (None, 22.5, (15, 22)),
+    # the usual tick: a minute more, and an overlap back, on the grid
+    ((0, 20), 21.5, (15, 21)),
+    ((0, 23), 24.5, (15, 24)),
+    # never before where it began
+    ((20, 22), 23.5, (20, 23)),
+    # searched up to now already: the overlap alone
+    ((0, 20), 20.5, (15, 20)),
+    # an hour behind: all at once
+    ((0, 20), 80.5, (15, 80)),
+    # longer: the present alone, and the rest beside it
+    ((0, 20), 200.5, (195, 200, 15, 195)),
+    # weeks behind: the same
+    ((0, 20), 40_000.5, (39_995, 40_000, 15, 39_995)),
+    # the clock went back an hour: the overlap before the new now, nothing in the future
+    ((0, 100), 40.5, (35, 40)),
+    # the clock went back to before it began
+    ((100, 120), 40.5, None),
+]
+
+
+@pytest.mark.parametrize(("covered", "now", "expected"), CASES)
+def test_what_is_due(covered: tuple[float, float] | None, now: float, expected: tuple[float, ...] | None) -> None:
+    assert due(covered, now) == expected
+
+
+def test_a_first_start_begins_where_settings_say_on_the_grid() -> None:
+    source = Source(delay=timedelta(0), start=at(33), slice=timedelta(hours=1))
+    assert due(None, 40, source) == (30, 40)
+    made = live(source, None, at(40))
+    assert made is not None
+    assert made.since == at(33)  # what lies before is not the rules'
+    assert due(None, 300, source) == (295, 300, 30, 295)
+
+
+def test_a_start_in_the_future_searches_nothing_yet() -> None:
+    source = Source(delay=timedelta(0), start=at(30))
+    assert due(None, 10, source) is None
+    assert due(None, 30, source) is None
+
+
+def test_without_overlap_and_news_nothing_is_due_on_the_grid() -> None:
+    source = Source(delay=timedelta(0), overlap=timedelta(0))
+    assert due((0, 10), 10, source) is None
+    assert due((0, 10), 10.5, source) == (10, 10.5)
+    # a slice that was searched in part is searched from its start: it is counted whole
+    assert due((0, 10.5), 11, source) == (10, 11)
+
+
+@pytest.mark.parametrize("longest", [1, 5, 7, 60])
+def test_a_slice_shorter_than_the_overlap_still_gets_ahead(longest: int) -> None:
+    source = Source(delay=timedelta(0), overlap=timedelta(minutes=5), slice=timedelta(minutes=longest))
+    made = due((0, 10), 200, source)
+    assert made is not None
+    assert made[1] == 200
+
+
+spans = st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=30))
+
+
+@given(
+    since=spans,
+    searched=spans,
+    passed=spans,
+    overlap=st.integers(0, 60),
+    longest=st.integers(0, 300),
+    late=st.booleans(),
+)
+def test_whatever_the_times_no_moment_between_the_edge_and_now_is_left_out(
+    since: timedelta, searched: timedelta, passed: timedelta, overlap: int, longest: int, *, late: bool
+) -> None:
+    source = Source(
+        delay=timedelta(seconds=30 * late), overlap=timedelta(minutes=overlap), slice=timedelta(minutes=longest)
+    )
+    covered = Covered(since=floor(ZERO + since), until=ZERO + since + searched)
+    now = covered.until + passed
+    made = live(source, covered, now)
+    if made is None:
+        assert now - source.delay <= max(floor(covered.until - source.overlap), covered.since)
+        return
+    assert made.window.end == now - source.delay
+    begins = made.skipped.start if made.skipped else made.window.start
+    assert made.skipped is None or made.skipped.end == made.window.start
+    assert begins <= covered.until
+    assert begins >= covered.since
+    assert floor(made.window.start) == made.window.start
+    assert made.window.length <= max(source.slice, source.overlap + timedelta(minutes=5)) + timedelta(minutes=5)

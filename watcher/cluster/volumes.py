@@ -1,0 +1,67 @@
+"""How many events of each kind a window holds, counted by the engine in one search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from watcher.cluster.facts import LENIENT, read_facts
+from watcher.cluster.faults import accepted
+from watcher.cluster.snapshot import FORMAT, stamp
+from watcher.cluster.wire import Wire, part
+from watcher.errors import Incomplete, Refused
+from watcher.model import Window
+from watcher.ports import IndexFacts, Server, Volume
+
+_CHANNEL = ("winlog.channel", "winlog.channel.keyword")
+_CODE = ("event.code", "event.code.keyword", "winlog.event_id", "winlog.event_id.keyword")
+_HOST = ("host.name", "host.name.keyword", "winlog.computer_name", "winlog.computer_name.keyword")
+_COUNTABLE = frozenset({"keyword", "constant_keyword", "wildcard", "long", "integer"})
+_CHANNELS = 500
+_CODES = 2_000
+_EXACT = 1_000  # hosts up to which their number is all but exact
+
+
+def read_volumes(wire: Wire, server: Server, pattern: str, window: Window, time_field: str) -> Sequence[Volume]:
+    """Count; none where the pattern has no indices. Raises Refused where a field is mapped so that none can count."""
+    facts = read_facts(wire, server, pattern, (*_CHANNEL, *_CODE, *_HOST))
+    if not facts.indices:
+        return ()
+    hosts = {"cardinality": {"field": _countable(facts, _HOST), "precision_threshold": _EXACT}}
+    codes = {"terms": {"field": _countable(facts, _CODE), "size": _CODES}, "aggs": {"hosts": hosts}}
+    channels = {
+        "terms": {"field": _countable(facts, _CHANNEL), "size": _CHANNELS},
+        "aggs": {"codes": codes, "hosts": hosts},
+    }
+    span = {"gte": stamp(window.start), "lt": stamp(window.end), "format": FORMAT}
+    body = {"size": 0, "query": {"range": {time_field: span}}, "aggs": {"channels": channels}}
+    doing = f"counting the events of `{pattern}`"
+    params = {**LENIENT, "allow_partial_search_results": "false"}
+    told = accepted(wire.request("POST", f"/{part(pattern)}/_search", params=params, body=body), doing).body
+    if told["timed_out"] or told["_shards"]["failed"]:
+        raise Incomplete(f"{doing}: not every shard answered; try again")
+    return tuple(_volumes(told.get("aggregations") or {"channels": {"buckets": []}}))
+
+
+def _volumes(told: Mapping[str, Any]) -> Iterator[Volume]:
+    for channel in told["channels"]["buckets"]:
+        name = str(channel["key"])
+        yield Volume(channel=name, code="", events=channel["doc_count"], hosts=channel["hosts"]["value"])
+        for code in channel["codes"]["buckets"]:
+            events, hosts = code["doc_count"], code["hosts"]["value"]
+            yield Volume(channel=name, code=str(code["key"]), events=events, hosts=hosts)
+
+
+def _countable(facts: IndexFacts, paths: Sequence[str]) -> str:
+    """Choose the path that can be counted in the most indices, the first of equal ones."""
+    best, most = "", 0
+    for path in paths:
+        types = facts.fields.get(path, ())
+        indices = {name for one in types for name in (one.indices or facts.indices)}
+        if all(one.type in _COUNTABLE for one in types) and len(indices) > most:
+            best, most = path, len(indices)
+    if best:
+        return best
+    raise Refused(
+        f"the events of `{facts.pattern}` cannot be counted: no keyword at {' or '.join(f'`{path}`' for path in paths)}"
+    )

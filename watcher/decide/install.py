@@ -1,0 +1,138 @@
+"""The state's indices: templates and lifecycle policies, put in place, brought up to date, and cleared by age."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from watcher.decide.templates import VERSION, templates
+from watcher.errors import Forbidden, Overloaded
+from watcher.ports import Draft, State, Stored
+
+log = structlog.get_logger(__name__)
+
+_INSTALLED = "templates"  # the id of the note that says which version of the templates is installed
+_LAST_HIT = timedelta(days=31)  # an index of a month may get its last document when it is that old
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """What was put in place."""
+
+    templates: tuple[str, ...]  # their names
+    updated: tuple[str, ...] = ()  # indices of an older version that got new fields
+    lifecycle: bool = False  # the cluster deletes by age itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """What the state rests on in its cluster."""
+
+    state: State
+    prefix: str = "watcher"
+    retention: timedelta = timedelta(days=365)
+
+    def missing(self) -> tuple[str, ...]:
+        """Name the index templates that are not installed, or older than this version's.
+
+        A user who may not read templates goes by the note that `install` leaves in the state; raises Forbidden where
+        there is none.
+        """
+        try:
+            return tuple(name for name in templates(self.prefix) if (self.state.template_version(name) or 0) < VERSION)
+        except Forbidden:
+            noted = self._noted()
+            if noted is None or noted.document["version"] < VERSION:
+                raise
+            return ()
+
+    def install(self) -> Installed:
+        """Install the templates that are missing, bring indices of older versions up to date, and leave a note.
+
+        The note is for users who may not look at templates. Lifecycle policies are installed where the cluster has a
+        service for them and the user may.
+        """
+        missing = self.missing()
+        if not missing:
+            self._note()
+            return Installed(templates=())
+        lifecycle = self._lifecycle()
+        wanted = templates(self.prefix, lifecycle or {})
+        for name in missing:
+            self.state.put_template(name, wanted[name])
+        updated = [index for name in missing for index in self._update(wanted[name])]
+        self._note()
+        return Installed(templates=missing, updated=tuple(updated), lifecycle=lifecycle is not None)
+
+    def stands(self, index: str) -> None:
+        """Make sure that an index of the state is there, or that its template would map it.
+
+        Raises Overloaded where neither is: an index that the engine made up itself would take anything in its own way.
+        """
+        if self.state.indices(index):
+            return
+        name = next(one for one in templates(self.prefix) if index.startswith(one))
+        try:
+            version = self.state.template_version(name)
+        except Forbidden:
+            return  # who may not look at templates goes by what was installed at the start
+        if version is None:
+            raise Overloaded(f"`{index}` cannot be created: its index template `{name}` is gone; call `watcher setup`")
+
+    def clear(self, *, now: datetime) -> tuple[str, ...]:
+        """Delete the indices of months that are older than the retention; gives their names.
+
+        For clusters without a lifecycle service; the rule is the same: retention and 31 days after a month began.
+        """
+        gone = []
+        for kind in ("alerts", "hits"):
+            for index in self.state.indices(f"{self.prefix}-{kind}-*"):
+                began = _month(index.removeprefix(f"{self.prefix}-{kind}-"))
+                if began is not None and began + self.retention + _LAST_HIT < now:
+                    self.state.drop(index)
+                    gone.append(index)
+        return tuple(gone)
+
+    def _lifecycle(self) -> Mapping[str, Any] | None:
+        settings: dict[str, Any] | None = None
+        try:
+            for kind in ("alerts", "hits"):
+                name = f"{self.prefix}-{kind}"
+                made = self.state.keep_for(name, f"{name}-*", self.retention + _LAST_HIT)
+                if made is None:
+                    return None
+                settings = {**(settings or {}), name: made}
+        except Forbidden as fault:
+            log.info("state.lifecycle", error=str(fault), advice="old indices stay; let an administrator call setup")
+            return None
+        return settings
+
+    def _update(self, template: Mapping[str, Any]) -> list[str]:
+        """Add the fields of this version to indices that an older one made."""
+        mapping = {"properties": template["template"]["mappings"]["properties"]}
+        found = [index for pattern in template["index_patterns"] for index in self.state.indices(pattern)]
+        for index in found:
+            self.state.put_mapping(index, mapping)
+        return found
+
+    def _noted(self) -> Stored | None:
+        return self.state.get([(f"{self.prefix}-state", _INSTALLED)])[0]
+
+    def _note(self) -> None:
+        noted = self._noted()
+        note = {"kind": "templates", "version": VERSION}
+        if noted is None:
+            self.state.create([Draft(index=f"{self.prefix}-state", id=_INSTALLED, document=note)])
+        elif noted.document["version"] < VERSION:
+            self.state.replace(noted, note)
+
+
+def _month(text: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, "%Y.%m").replace(tzinfo=UTC)
+    except ValueError:
+        return None

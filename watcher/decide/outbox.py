@@ -1,0 +1,324 @@
+"""What is still owed: alerts and the channels that have not been told of them, each struck off on its own.
+
+What is owed stands in the alert itself. A debt is claimed by a conditional write before it is told, and struck off
+after its channel took it; a claim runs out, so that what a crash left is told by somebody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from watcher.decide.documents import iso
+from watcher.decide.group import digest
+from watcher.match.instant import instant
+from watcher.model import Query, Window
+from watcher.ports import Amend, Sought, State, Stored
+
+CLAIM = timedelta(minutes=2)  # how long a message may be on its way before somebody else sends it again
+_CANDIDATES = 200
+_PAGE = 500
+_MOST_IN_ONE = 100_000  # alerts that one message tells; what is beyond goes into the next
+_MOST_PAGES = 4
+_GALE_CLAIM = timedelta(minutes=10)
+_MOST_KEYS = 50
+_OWED = ("watcher.owed", "watcher.alert.key", "@timestamp", "rule.id", "event.created")
+_OLDEST = ({"@timestamp": "asc"}, {"watcher.alert.id": "asc"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debt:
+    """One alert that is owed to one channel."""
+
+    stored: Stored
+    channel: str
+    attempts: int
+
+    @property
+    def rule(self) -> str:
+        """The id of the rule."""
+        return str(self.stored.document["rule"]["id"])
+
+    @property
+    def in_gale(self) -> bool:
+        """Tell whether a message for many was to tell it, and did not come to its end."""
+        return bool(_told_in(self.stored, self.channel))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gale:
+    """Many alerts of one rule that are told to one channel in one message, claimed already."""
+
+    id: str
+    rule: str
+    channel: str
+    first: Stored  # the oldest alert, whole
+    claimed: tuple[Stored, ...]  # each with what is owed, ready for a conditional write
+    attempts: int
+    window: Window  # from the first to the last event
+    keys: tuple[str, ...]  # what they are about, at most 50
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """What alerts owe, behind conditional writes."""
+
+    state: State
+    prefix: str = "watcher"
+
+    @property
+    def _alerts(self) -> str:
+        return f"{self.prefix}-alerts-*"
+
+    # ---- what is due
+
+    def debts(self, *, now: datetime, without: Sequence[str] = ()) -> tuple[Debt, ...]:
+        """Give the oldest of what is owed and due, but for some rules."""
+        self.state.refresh(self._alerts)
+        found = self.state.search(
+            Sought(index=self._alerts, query=_due(now, without), size=_CANDIDATES, sort=_OLDEST, only=_OWED)
+        )
+        return tuple(debt for stored in found for debt in _debts(stored, now))
+
+    def told(self, rule: str, channel: str, *, since: datetime, most: int) -> int:
+        """Count the alerts of a rule that a channel was told of one by one since a time, up to `most`."""
+        query = _filtered(
+            {"term": {"rule.id": rule}},
+            {"term": {"watcher.owed.channel": channel}},
+            {"range": {"watcher.owed.sent": {"gte": iso(since)}}},
+        )
+        newest = ({"watcher.owed.sent": "desc"}, {"watcher.alert.id": "asc"})
+        counted, after = 0, ()
+        for _ in range(_MOST_PAGES):
+            sought = Sought(index=self._alerts, query=query, size=_PAGE, sort=newest, after=after, only=_OWED)
+            page = self.state.search(sought)
+            counted += sum(_was_told(stored, channel, since) for stored in page)
+            if counted >= most or len(page) < _PAGE:
+                return min(counted, most)
+            after = page[-1].sort
+        return most  # that many were told in storms: this one goes on
+
+    def opened(self, rule: str, *, now: datetime) -> tuple[datetime, datetime] | None:
+        """Tell when the first and the last alert of a rule that are owed and due were opened."""
+        query = _filtered({"term": {"rule.id": rule}}, {"range": {"watcher.owed.due": {"lte": iso(now)}}})
+        ends: list[datetime | None] = []
+        for order in ("asc", "desc"):
+            sort = ({"event.created": order},)
+            found = self.state.search(Sought(index=self._alerts, query=query, size=1, sort=sort, only=_OWED))
+            ends.extend(instant(str(one.document["event"]["created"])) for one in found)
+        first, last = ends or (None, None)
+        return (first, last) if first is not None and last is not None else None
+
+    # ---- one by one
+
+    def claim(self, debt: Debt, *, now: datetime) -> Debt | None:
+        """Take a debt on, so that nobody else tells it meanwhile; None where somebody was faster.
+
+        Gives the debt with the whole alert.
+        """
+        stored = self.state.get([(debt.stored.index, debt.stored.id)])[0]
+        mine = None if stored is None else _owed_to(stored, debt.channel)
+        if stored is None or mine is None or not _is_due(mine, now):
+            return None
+        attempts = int(mine["attempts"]) + 1
+        values = {"state": "claimed", "attempts": attempts, "due": iso(now + CLAIM)}
+        changed = self._amend((stored,), debt.channel, values)[0]
+        if changed is None:
+            return None
+        whole = {**stored.document, "watcher": {**stored.document["watcher"], **changed.document["watcher"]}}
+        claimed = Stored(
+            index=stored.index,
+            id=stored.id,
+            document=whole,
+            seq_no=changed.seq_no,
+            primary_term=changed.primary_term,
+        )
+        return Debt(stored=claimed, channel=debt.channel, attempts=attempts)
+
+    def strike(self, debt: Debt, *, now: datetime) -> None:
+        """Write that the channel took the message."""
+        self._settle((debt.stored,), debt.channel, _sent(now))
+
+    def postpone(self, debt: Debt, error: str, *, until: datetime) -> None:
+        """Write that the channel did not take it, and when to try again."""
+        self._settle((debt.stored,), debt.channel, _postponed(error, until))
+
+    def give_up(self, debt: Debt, error: str) -> None:
+        """Write that the channel will never take it."""
+        self._settle((debt.stored,), debt.channel, _given_up(error))
+
+    # ---- many in one
+
+    def gather(self, rule: str, channel: str, *, now: datetime) -> Gale | None:
+        """Claim everything of a rule that is due to a channel; None where nothing is.
+
+        What an earlier message left half done is gathered alone, so that it is told again under the same key.
+        """
+        unfinished = self._unfinished(rule, channel, now)
+        claimed: list[Stored] = []
+        keys: dict[str, None] = {}
+        name, attempts, times = unfinished, 0, []
+        for page in self._pages(rule, channel, now):
+            wanted = [stored for stored in page if not unfinished or _told_in(stored, channel) == unfinished]
+            if not wanted:
+                continue
+            name = name or digest("storm", rule, channel, wanted[0].id)
+            attempts = max(attempts, *(_attempts(one, channel) + 1 for one in wanted))
+            values = {"state": "claimed", "attempts": attempts, "due": iso(now + _GALE_CLAIM), "told_in": name}
+            for before, after in zip(wanted, self._amend(wanted, channel, values), strict=True):
+                if after is not None:
+                    claimed.append(after)
+                    times.append(instant(str(before.document["@timestamp"])) or now)
+                    if len(keys) < _MOST_KEYS:
+                        keys.update(dict.fromkeys(before.document["watcher"]["alert"]["key"]))
+            if len(claimed) >= _MOST_IN_ONE:
+                break
+        if not claimed:
+            return None
+        first = self.state.get([(claimed[0].index, claimed[0].id)])[0]
+        if first is None:
+            return None
+        return Gale(
+            id=name,
+            rule=rule,
+            channel=channel,
+            first=first,
+            claimed=tuple(claimed),
+            attempts=attempts,
+            window=Window(start=min(times), end=max(times) + timedelta(milliseconds=1)),
+            keys=tuple(keys),
+        )
+
+    def strike_all(self, gale: Gale, *, now: datetime) -> None:
+        """Write that the channel took the one message for all."""
+        self._settle(gale.claimed, gale.channel, {**_sent(now), "told_in": gale.id})
+
+    def postpone_all(self, gale: Gale, error: str, *, until: datetime) -> None:
+        """Write that the channel did not take it, and when to try again."""
+        self._settle(gale.claimed, gale.channel, {**_postponed(error, until), "told_in": gale.id})
+
+    def give_up_all(self, gale: Gale, error: str) -> None:
+        """Write that the channel will never take it."""
+        self._settle(gale.claimed, gale.channel, {**_given_up(error), "told_in": gale.id})
+
+    # ---- inside
+
+    def _pages(self, rule: str, channel: str, now: datetime) -> Iterator[list[Stored]]:
+        """Give what is due of a rule to a channel, page by page."""
+        query = _filtered(
+            {"term": {"rule.id": rule}},
+            {"term": {"watcher.owed.channel": channel}},
+            {"range": {"watcher.owed.due": {"lte": iso(now)}}},
+        )
+        after: Sequence[Any] = ()
+        while True:
+            sought = Sought(index=self._alerts, query=query, size=_PAGE, sort=_OLDEST, after=after, only=_OWED)
+            page = self.state.search(sought)
+            yield [one for one in page if (mine := _owed_to(one, channel)) is not None and _is_due(mine, now)]
+            if len(page) < _PAGE:
+                return
+            after = page[-1].sort
+
+    def _unfinished(self, rule: str, channel: str, now: datetime) -> str:
+        """Give the id of a message for many that was begun and not struck off, empty where there is none."""
+        query = _filtered(
+            {"term": {"rule.id": rule}},
+            {"term": {"watcher.owed.channel": channel}},
+            {"exists": {"field": "watcher.owed.told_in"}},
+            {"range": {"watcher.owed.due": {"lte": iso(now)}}},
+        )
+        found = self.state.search(Sought(index=self._alerts, query=query, size=_PAGE, sort=_OLDEST, only=_OWED))
+        return next((name for one in found if (name := _told_in(one, channel)) and _due_to(one, channel, now)), "")
+
+    def _amend(self, stored: Sequence[Stored], channel: str, values: Mapping[str, Any]) -> Sequence[Stored | None]:
+        return self.state.amend(
+            [Amend(stored=one, part={"watcher": {"owed": _with(one, channel, values)}}) for one in stored]
+        )
+
+    def _settle(self, claimed: Sequence[Stored], channel: str, values: Mapping[str, Any]) -> None:
+        """Write the outcome; where another channel's outcome was written meanwhile, again on top of it."""
+        left = list(claimed)
+        while left:
+            made = self._amend(left, channel, values)
+            again = [(before.index, before.id) for before, after in zip(left, made, strict=True) if after is None]
+            there = self.state.get(again) if again else ()
+            # what somebody else told meanwhile, when our claim had run out, stays told
+            left = [one for one in there if one is not None and not _is_sent(one, channel)]
+
+
+def _filtered(*filters: Query) -> Query:
+    return {"bool": {"filter": list(filters)}}
+
+
+def _due(now: datetime, without: Sequence[str]) -> Query:
+    inner: dict[str, Any] = {"filter": [{"range": {"watcher.owed.due": {"lte": iso(now)}}}]}
+    if without:
+        inner["must_not"] = [{"terms": {"rule.id": list(without)}}]
+    return {"bool": inner}
+
+
+def owed(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Give what an alert owes, an entry a channel."""
+    found = document.get("watcher", {}).get("owed", ())
+    return found if isinstance(found, list) else ()
+
+
+def _owed_to(stored: Stored, channel: str) -> Mapping[str, Any] | None:
+    return next((one for one in owed(stored.document) if one["channel"] == channel), None)
+
+
+def _attempts(stored: Stored, channel: str) -> int:
+    mine = _owed_to(stored, channel)
+    return int(mine["attempts"]) if mine else 0
+
+
+def _is_due(mine: Mapping[str, Any], now: datetime) -> bool:
+    due = instant(str(mine.get("due") or ""))
+    return due is not None and due <= now
+
+
+def _due_to(stored: Stored, channel: str, now: datetime) -> bool:
+    mine = _owed_to(stored, channel)
+    return mine is not None and _is_due(mine, now)
+
+
+def _is_sent(stored: Stored, channel: str) -> bool:
+    mine = _owed_to(stored, channel)
+    return mine is None or mine["state"] == "sent"
+
+
+def _told_in(stored: Stored, channel: str) -> str:
+    mine = _owed_to(stored, channel)
+    return str(mine.get("told_in") or "") if mine else ""
+
+
+def _was_told(stored: Stored, channel: str, since: datetime) -> bool:
+    mine = _owed_to(stored, channel)
+    sent = instant(str(mine.get("sent") or "")) if mine else None
+    return sent is not None and sent >= since and not _told_in(stored, channel)
+
+
+def _debts(stored: Stored, now: datetime) -> Iterator[Debt]:
+    for one in owed(stored.document):
+        if _is_due(one, now):
+            yield Debt(stored=stored, channel=str(one["channel"]), attempts=int(one["attempts"]))
+
+
+def _with(stored: Stored, channel: str, values: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Give what an alert owes with one channel's entry changed; None takes a value away."""
+    entries = [{**one, **values} if one["channel"] == channel else one for one in owed(stored.document)]
+    return [{key: value for key, value in one.items() if value is not None} for one in entries]
+
+
+def _sent(now: datetime) -> Mapping[str, Any]:
+    return {"state": "sent", "sent": iso(now), "due": None, "error": None}
+
+
+def _postponed(error: str, until: datetime) -> Mapping[str, Any]:
+    return {"state": "owed", "due": iso(until), "error": error[:1000]}
+
+
+def _given_up(error: str) -> Mapping[str, Any]:
+    return {"state": "failed", "due": None, "error": error[:1000]}

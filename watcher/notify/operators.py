@@ -1,0 +1,40 @@
+"""Whoever runs watcher, told about its own troubles, past the ledger: it may be the ledger that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import structlog
+
+from watcher.errors import DeliveryError, InputError
+from watcher.notify.context import notice
+from watcher.notify.render import Renderer
+from watcher.ports import Clock, Notifier
+from watcher.settings import Channel
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Operators:
+    """The channels marked `operator: true`."""
+
+    channels: Sequence[tuple[Channel, Notifier]] = ()
+    renderer: Renderer | None = None
+    clock: Clock | None = None
+
+    def tell(self, subject: str, text: str) -> None:
+        """Send a notice to every one of them; what they do not take is logged and not tried again."""
+        if self.renderer is None or self.clock is None:
+            return
+        now = self.clock.now()
+        telling = notice(subject, text, moment=now, digest=sha256(f"{now} {subject}".encode()).hexdigest()[:32])
+        for channel, notifier in self.channels:
+            try:
+                notifier.send(self.renderer.render(telling, channel))
+            except (DeliveryError, InputError) as fault:
+                log.warning("notice.failed", channel=channel.name, error=str(fault))
+            except Exception as fault:  # noqa: BLE001 - a channel's library may raise anything, and may quote a secret
+                log.warning("notice.failed", channel=channel.name, error=type(fault).__name__)

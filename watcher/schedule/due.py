@@ -1,0 +1,47 @@
+"""Which window of a source is due at the live edge: since, until and now in, a window out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from watcher.decide.coverage import Covered
+from watcher.decide.span import SLICE, floor
+from watcher.model import Window
+from watcher.settings import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """What is to be searched at the live edge."""
+
+    window: Window
+    since: datetime  # where the search of the source began, or begins now
+    skipped: Window | None = None  # the span between: too long to keep the present waiting, searched beside it
+
+
+def live(source: Source, covered: Covered | None, now: datetime) -> Due | None:
+    """Give the window that is due, None where there is none.
+
+    It starts on the grid of slices, an overlap before the live edge, for events that came late, and ends `delay`
+    before now. A first start begins at `start`, or an overlap ago. Where the edge lies more than a `slice` behind, the
+    window is the newest part of the span alone.
+    """
+    end = now - source.delay
+    newest = floor(end - source.overlap)
+    if covered is None:
+        if source.start is not None and source.start >= end:
+            return None
+        since = source.start if source.start is not None else newest
+        start = floor(since)
+    else:
+        since = covered.since
+        start = max(floor(min(covered.until, end) - source.overlap), floor(covered.since))
+    if start >= end:
+        return None
+    longest = max(source.slice, source.overlap + SLICE)
+    if end - start <= longest + timedelta(minutes=5):
+        return Due(window=Window(start=start, end=end), since=since)
+    begin = max(newest, start)
+    skipped = Window(start=start, end=begin) if start < begin else None
+    return Due(window=Window(start=begin, end=end), since=since, skipped=skipped)
