@@ -1,0 +1,40 @@
+"""A small kitchen of rules, as a catalogue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from watcher.read.folder import read_folder, read_folders
+from watcher.settings import Folder, Source
+from watcher.show.catalogue.assumed import assumed
+from watcher.show.catalogue.attack import shipped_table
+from watcher.show.catalogue.book import Catalogue, Live
+from watcher.show.catalogue.entry import Asked, entries
+from watcher.translate.plan import paths_of
+
+CORPUS = Path(__file__).parent / "corpus"
+FOLDERS = (
+    Folder(
+        name="blue", path=CORPUS / "blue", repository="https://git.example/blue", files="https://git.example/blue/f"
+    ),
+    Folder(name="green", path=CORPUS / "green"),
+)
+
+
+def kitchen(*, corpus: str = "", live: Live | None = None) -> Catalogue:
+    """Make the catalogue of the kitchen; with a label, all of its folders bear it."""
+    folders = tuple(
+        Folder(name=one.name, path=one.path, corpus=corpus, repository=one.repository, files=one.files)
+        for one in FOLDERS
+    )
+    rules = read_folders(read_folder(one.name, one.path) for one in folders)
+    source = Source()
+    asked = (Asked(source=source, facts=assumed(source, paths_of(rules.rules, source))),)
+    return Catalogue(
+        entries=entries(rules.rules, folders, asked),
+        attack=shipped_table(),
+        findings=rules.findings,
+        live=live,
+        assumed=live is None,
+        folders=folders,
+    )

@@ -1,0 +1,74 @@
+"""The counting rule: rules that hold a field, kind and value, by a small corpus of our own."""
+
+from __future__ import annotations
+
+import pytest
+from kitchen import kitchen
+
+from watcher.show.catalogue.book import Catalogue
+from watcher.show.catalogue.indicators import Indicator, Key, indicators
+
+KETTLE = "The Kettle Is Filled And Boiled"
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalogue:
+    return kitchen()
+
+
+def of(catalogue: Catalogue, title: str) -> dict[tuple[str, str, str], str]:
+    """Field, kind and value as written → what the page says."""
+    (entry,) = [one for one in catalogue.entries if one.rule.title == title]
+    return {(one.field, one.kind, one.value): str(catalogue.corpus.shared(one.key)) for one in entry.indicators}
+
+
+def test_each_value_of_a_page_counts_the_rules_that_hold_it(catalogue: Catalogue) -> None:
+    assert of(catalogue, KETTLE) == {
+        # `Image` and `NewProcessName` are one; a rule that lists it twice is one rule
+        ("NewProcessName", "ends_with", "\\kettle.exe"): "corpus 2 (blue 2)",
+        # a filter counts too; Base64 is another kind
+        ("CommandLine", "match", "fill"): "corpus 2 (blue 1, green 1)",
+        ("CommandLine", "match", "pour"): "corpus 1 (blue 1)",
+        # the second of two equal keys; `contains|all` is `contains`; case is none; two selections are one rule
+        ("CommandLine", "match", "boil"): "corpus 2 (blue 2)",
+        ("ParentImage", "exact", "C:\\Guests\\visitor.exe"): "corpus 1 (blue 1)",
+    }
+
+
+def test_kinds_are_told_apart(catalogue: Catalogue) -> None:
+    told = of(catalogue, "A Cup <b>Is</b> Broken")
+    assert set(told) == {
+        ("keywords", "match", "shard"),
+        ("Size", "gte", "4"),
+        ("Digest", "regex", "^ab+$"),
+        ("Address", "cidr", "10.0.0.0/8"),
+        ("Blob", "base64offset", "fill"),
+        ("Note", "empty", "null"),
+        ("CommandLine", "exact", "boil"),
+        ("CommandLine", "match", "fill"),
+    }
+    assert told["CommandLine", "exact", "boil"] == "corpus 1 (green 1)"
+
+
+def test_the_corpus_names_the_rules_behind_a_count(catalogue: Catalogue) -> None:
+    shared = catalogue.corpus.shared(Key("CommandLine", "match", "fill"))
+    assert [catalogue.by_id[one.id].rule.title for one in shared.holders] == ["A Cup <b>Is</b> Broken", KETTLE]
+    assert catalogue.corpus.shared(Key("CommandLine", "match", "never")).count == 0
+
+
+def test_a_label_joins_several_folders() -> None:
+    joined = kitchen(corpus="kitchen")
+    assert of(joined, KETTLE)["CommandLine", "match", "fill"] == "corpus 2 (kitchen 2)"
+
+
+def test_a_rule_gives_each_indicator_once_in_the_order_of_its_text(catalogue: Catalogue) -> None:
+    (entry,) = [one for one in catalogue.entries if one.rule.title == "The Stove Is Lit"]
+    found: tuple[Indicator, ...] = indicators(entry.rule)
+    assert [(one.field, one.value) for one in found] == [
+        ("EventID", "4688"),
+        ("EventID", "4689"),
+        ("Image", "\\KETTLE.exe"),
+        ("Image", "\\stove.exe"),
+        ("CommandLine", "BOIL"),
+        ("CommandLine", "light"),
+    ]

@@ -1,0 +1,41 @@
+"""The real rules: each selection is cut out of its rule's text, and the whole becomes a site."""
+
+from __future__ import annotations
+
+import re
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from watcher.model import Rule
+from watcher.read.folder import read_folder
+from watcher.show.catalogue.highlight import yaml_numbered
+from watcher.show.catalogue.stages import stages
+
+
+@pytest.fixture(scope="module")
+def rules(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Rule, ...]:
+    folder = tmp_path_factory.mktemp("rules")
+    with tarfile.open(shared_data / "rules.tar.gz") as archive:
+        archive.extractall(folder, filter="data")
+    found = read_folder("shared", folder).rules
+    assert len(found) > 2_000
+    return found
+
+
+def test_each_stage_shows_the_text_of_its_selection(rules: tuple[Rule, ...]) -> None:
+    shown = [(rule, stage) for rule in rules for stage in stages(rule)]
+    assert len(shown) > 4_000
+    odd = [
+        f"{rule.path}: {stage.name}"
+        for rule, stage in shown
+        if not re.match(rf"['\"]?{re.escape(stage.name)}['\"]?\s*:", stage.text)
+    ]
+    assert odd == []
+
+
+def test_colours_keep_every_line(rules: tuple[Rule, ...]) -> None:
+    for rule in rules:
+        text = rule.text.rstrip("\n")
+        assert str(yaml_numbered(text, 1)).count('<span class="l"') == len(text.replace("\r\n", "\n").split("\n"))

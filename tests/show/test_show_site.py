@@ -1,0 +1,229 @@
+"""The site: every page, in a stable order, with what rules say as data."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from kitchen import kitchen
+
+from watcher.errors import InputError
+from watcher.ports import Volume
+from watcher.show.catalogue.book import Live
+from watcher.show.catalogue.pages import files
+from watcher.show.catalogue.site import write_site
+
+KETTLE = "rules/0b9f1c56-0a3e-4f39-9d2c-6c2b9f6d4a01.html"
+CUP = "rules/0b9f1c56-0a3e-4f39-9d2c-6c2b9f6d4a03.html"
+LIVE = Live(
+    days=7,
+    volumes=(
+        Volume(channel="Security", code="", events=1_500, hosts=4),
+        Volume(channel="security", code="4688", events=1_234, hosts=3),
+    ),
+    hits={"0b9f1c56-0a3e-4f39-9d2c-6c2b9f6d4a01": 5},
+    problems=("no index may be read",),
+)
+
+
+@pytest.fixture(scope="module")
+def site() -> dict[str, str]:
+    return dict(files(kitchen()))
+
+
+_INLINE = {"i", "b", "em", "a", "code", "span", "small"}
+
+
+class Page(HTMLParser):
+    """The text of a page, its headings, links and ids."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.tags: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = dict(attrs)
+        self.tags.append(tag)
+        if tag not in _INLINE:
+            self.texts.append(" ")
+        self.links += [value for name in ("href", "src") if (value := told.get(name))]
+        self.ids += [value for value in (told.get("id"),) if value]
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.texts).split())
+
+
+def test_a_rules_page_says_everything_in_its_order(site: dict[str, str]) -> None:
+    text = Page(site[KETTLE]).text
+    order = [
+        "The Kettle Is Filled And Boiled Status experimental Severity high",
+        "Log source product windows, category process_creation Author Tea Maker, Another",
+        "Source git.example/blue",
+        "Somebody fills a kettle, and then boils it. The second paragraph",
+        "MITRE ATT&CK coverage Tactic Persistence TA0003 Tactic Defense Evasion TA0005 not in ATT&CK 19 any more",
+        "Technique Server Software Component: IIS Components T1505.004",
+        "Technique Disable or Modify Tools T1562.001 now T1685",
+        "Event coverage",
+        "Security 4688 Process Creation, success",
+        "Rule body yaml title: The Kettle Is Filled And Boiled id:",
+        "Stages and predicates Stage 0: condition selection and not filter_guest",
+        "Stage 1: selection",
+        "Stage 2: filter_guest",
+        "Indicators",
+        "CommandLine match fill corpus 2 (blue 1, green 1) pour corpus 1 (blue 1) boil corpus 2 (blue 2)",
+        "NewProcessName ends_with \\kettle.exe corpus 2 (blue 2)",
+        "Query as the cluster gets it For indices as Winlogbeat 8 itself maps them",
+        "Test cases passed Filled and boiled must hit failed Only filled must hit, but: miss",
+        "Findings warning line 17 `CommandLine|contains` stands 2 times",
+        "Related rules The Stove Is Lit names this rule: similar",
+        "False positives Guests",
+        "References https://kettle.example/manual javascript:alert(1)",
+    ]
+    at = 0
+    for words in order:
+        assert words in text[at:], words
+        at = text.index(words, at) + len(words)
+
+
+def test_the_body_stands_as_the_author_wrote_it_with_both_of_two_equal_keys(site: dict[str, str]) -> None:
+    written = (Path(__file__).parent / "corpus" / "blue" / "kettle.yml").read_text(encoding="utf-8")
+    body = re.search(r'numbered".*?<code>(.*?)</code>', site[KETTLE], re.DOTALL)
+    assert body is not None
+    assert "".join(Page(body[1]).texts) == written
+    stage = re.search(r'id="stage-1".*?<code>(.*?)</code>', site[KETTLE], re.DOTALL)
+    assert stage is not None
+    lines = "".join(Page(stage[1]).texts).splitlines()
+    assert lines[0] == "selection:"
+    assert [line.strip() for line in lines if "contains" in line] == [
+        "CommandLine|contains: [fill, pour]",
+        "CommandLine|contains: boil",
+    ]
+
+
+def test_what_a_rule_says_is_data_and_never_markup(site: dict[str, str]) -> None:
+    page = Page(site[CUP])
+    assert "A Cup <b>Is</b> Broken" in page.text
+    assert "b" not in page.tags or site[CUP].count("<b>Is</b>") == 0
+    assert "<script>alert" not in site[CUP]
+    assert "Bent text \\u202ereversed" in page.text
+    assert "\u202e" not in "".join(site.values())
+    assert all(not link.lower().startswith("javascript:") for text in site.values() for link in Page(text).links)
+
+
+def test_no_page_asks_another_machine_for_anything(site: dict[str, str]) -> None:
+    for path, text in site.items():
+        if path.endswith(".html"):
+            loaded = re.findall(r"<(?:script|link|img|iframe|source)\b[^>]*?(?:src|href)=\"([^\"]+)\"", text)
+            assert loaded
+            assert [one for one in loaded if "//" in one] == [], path
+        if path.endswith((".css", ".js")):
+            assert "://" not in text
+            assert "fetch(" not in text
+
+
+def test_every_link_within_the_site_leads_somewhere(site: dict[str, str]) -> None:
+    pages = {path: Page(text) for path, text in site.items() if path.endswith(".html")}
+    lost = []
+    for path, page in pages.items():
+        for link in page.links:
+            target, _, anchor = unquote(link).partition("#")
+            if "//" in link or link.startswith("data:"):
+                continue
+            where = str((Path(path).parent / target).as_posix()) if target else path
+            where = where.removeprefix("rules/../").removeprefix("indicators/../")
+            found = where in site and (not anchor or "=" in anchor or anchor in pages[where].ids)
+            lost += [] if found else [(path, link)]
+    assert lost == []
+
+
+def test_ids_are_unique_on_each_page(site: dict[str, str]) -> None:
+    for path, text in site.items():
+        if path.endswith(".html"):
+            ids = Page(text).ids
+            assert len(ids) == len(set(ids)), path
+
+
+def test_the_whole_catalogue_is_one_json(site: dict[str, str]) -> None:
+    told = json.loads(site["catalogue.json"])
+    assert [one["title"] for one in told["rules"]] == [
+        "A Cup <b>Is</b> Broken",
+        "The Kettle Is Filled And Boiled",
+        "The Stove Is Lit",
+    ]
+    kettle = told["rules"][1]
+    assert {
+        "field": "NewProcessName",
+        "kind": "ends_with",
+        "value": "\\kettle.exe",
+        "corpus": 2,
+        "by_corpus": {"blue": 2},
+    } in kettle["indicators"]
+    assert kettle["queries"][0]["query"]["bool"]
+    assert [one["got"] for one in kettle["tests"]][:2] == ["hit", "miss"]
+    assert kettle["file"] == "https://git.example/blue/f/kettle.yml"
+    assert [one["file"] for one in told["findings"]] == ["green/broken.yml"]
+    assert (told["live_days"], told["mapping_assumed"]) == (None, True)
+
+
+def test_quality_names_findings_failing_and_untested_rules(site: dict[str, str]) -> None:
+    text = Page(site["quality.html"]).text
+    assert "green/broken.yml" in text
+    assert "Rules that fail a test The Kettle Is Filled And Boiled blue/kettle.yml" in text
+    assert "2 rules without test events beside them" in text
+    assert "Only the cluster knows" in text
+
+
+def test_with_the_cluster_pages_tell_events_hosts_and_hits() -> None:
+    made = dict(files(kitchen(live=LIVE)))
+    text = Page(made[KETTLE]).text
+    assert "Hits 5 in the last 7 days" in text
+    assert "For command lines turn on `Include command line in process creation events` too. 1,234 3" in text
+    assert "Microsoft-Windows-Sysmon/Operational 1 <ProcessCreate> · Sysmon configuration none none" in text
+    events = Page(made["events.html"]).text
+    assert "The cluster: no index may be read" in events
+    assert 'data-hits="5"' in made["attack.html"]
+    assert "layers/hits.json" in made
+
+
+def test_two_builds_of_the_same_rules_are_the_same(site: dict[str, str]) -> None:
+    assert dict(files(kitchen())) == site
+
+
+def test_a_site_is_written_once_and_what_is_gone_is_removed(tmp_path: Path) -> None:
+    first = write_site(tmp_path / "site", [("index.html", "one"), ("rules/a.html", "a")])
+    assert (first.files, first.changed, first.removed) == (2, 2, 0)
+    again = write_site(tmp_path / "site", [("index.html", "two"), ("rules/b.html", "b")])
+    assert (again.files, again.changed, again.removed) == (2, 2, 1)
+    assert sorted(path.name for path in (tmp_path / "site" / "rules").iterdir()) == ["b.html"]
+    same = write_site(tmp_path / "site", [("index.html", "two"), ("rules/b.html", "b")])
+    assert same.changed == 0
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("dear", encoding="utf-8")
+    with pytest.raises(InputError, match="holds files that are no catalogue; name a folder that is new"):
+        write_site(tmp_path, [("index.html", "one")])
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+    with pytest.raises(InputError, match="is no folder"):
+        write_site(tmp_path / "letter.txt", [])
+
+
+def test_a_manifest_never_reaches_outside_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("dear", encoding="utf-8")
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "files.txt").write_text(f"../letter.txt\n{tmp_path}/letter.txt\n", encoding="utf-8")
+    write_site(site, [("index.html", "one")])
+    assert (tmp_path / "letter.txt").exists()

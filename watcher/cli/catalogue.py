@@ -1,0 +1,109 @@
+"""`watcher catalogue` and `watcher attack`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from watcher import wiring
+from watcher.cli.frame import EXIT_FINDINGS, SettingsFile
+from watcher.cli.frame import out as terminal
+from watcher.errors import InputError
+from watcher.model import Place
+from watcher.read.folder import Rules
+from watcher.settings import Folder, Settings
+from watcher.show.catalogue.assumed import assumed
+from watcher.show.catalogue.attack import read_table, shipped_table, write_table
+from watcher.show.catalogue.book import Catalogue
+from watcher.show.catalogue.entry import Asked, entries
+from watcher.show.catalogue.live import Gathered, gather
+from watcher.show.catalogue.pages import files
+from watcher.show.catalogue.site import Written, write_site
+from watcher.show.terminal import printable
+from watcher.translate.plan import paths_of
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(catalogue)
+    app.command()(attack)
+
+
+def catalogue(  # noqa: PLR0913 - what can be asked for stands in its signature
+    out: Annotated[Path, typer.Argument(help="Where the site goes: new, empty, or an older site.")],
+    paths: Annotated[list[Path] | None, typer.Argument(help="Rule files or folders; else those of settings.")] = None,
+    *,
+    settings_file: SettingsFile = None,
+    live: Annotated[bool, typer.Option("--live", help="Ask the cluster too: mappings, events, hits.")] = False,
+    days: Annotated[int, typer.Option(min=1, max=366, help="How far back the cluster is asked.")] = 7,
+    attack_file: Annotated[
+        Path | None, typer.Option("--attack", help="ATT&CK data to take in place of the shipped table.")
+    ] = None,
+) -> None:
+    """Build a site of all rules, to be opened in a browser.
+
+    It needs no server and asks nothing of any: it can be opened from disk, put on a file share or any web server, and
+    two builds can be compared by their files.
+    """
+    settings = wiring.load_settings(settings_file)
+    rules = wiring.load_rules(settings, paths or ())
+    table = read_table(attack_file) if attack_file else shipped_table()
+    gathered = _live(settings, rules, days) if live else _assumed(settings, rules)
+    folders = (*wiring.folders(settings), *(Folder(name=path.resolve().name, path=path) for path in paths or ()))
+    made = Catalogue(
+        entries=entries(rules.rules, folders, gathered.asked, gathered.findings),
+        attack=table,
+        findings=rules.findings,
+        live=gathered.live,
+        assumed=gathered.live is None,
+        folders=folders,
+    )
+    _tell(made, write_site(out, files(made)), out)
+    if made.live is not None and made.live.problems:
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _tell(made: Catalogue, written: Written, folder: Path) -> None:
+    for problem in made.live.problems if made.live is not None else ():
+        terminal.print(f"the cluster: {printable(problem)}", soft_wrap=True)
+    many = "1 rule" if len(made.entries) == 1 else f"{len(made.entries):,} rules"
+    terminal.print(
+        f"{many}: {written.files:,} files, {written.changed:,} of them written, {written.removed:,} removed; "
+        f"open {printable(folder / 'index.html')}",
+        soft_wrap=True,
+    )
+
+
+def _assumed(settings: Settings, rules: Rules) -> Gathered:
+    asked = (Asked(source=one, facts=assumed(one, paths_of(rules.rules, one))) for one in settings.sources)
+    return Gathered(live=None, asked=tuple(asked), findings=())
+
+
+def _live(settings: Settings, rules: Rules, days: int) -> Gathered:
+    connected = wiring.reach(settings)
+    try:
+        return gather(settings, connected.events.events(), connected.state.state(), rules.rules, days=days)
+    finally:
+        connected.close()
+
+
+def attack(
+    bundle: Annotated[Path, typer.Argument(help="MITRE's `enterprise-attack.json`, a STIX bundle, or a table.")],
+    table: Annotated[Path, typer.Argument(help="Where the table goes.")],
+) -> None:
+    """Make a table of ATT&CK's names for the catalogue.
+
+    It is small, and two versions can be compared line by line; `watcher catalogue --attack` takes it.
+    """
+    made = read_table(bundle)
+    try:
+        table.write_text(write_table(made), encoding="utf-8")
+    except OSError as fault:
+        raise InputError(
+            f"the table cannot be written: {fault.strerror}",
+            place=Place(file=str(table), line=1),
+            fix="name another file",
+        ) from fault
+    terminal.print(f"ATT&CK {printable(made.version)} of {printable(made.as_of)}: {len(made.techniques):,} techniques")
