@@ -7,6 +7,8 @@ from pathlib import Path
 
 from house import IIS, IIS_TITLE, House, call, cases
 
+from watcher.ports import Sought
+
 DOUBLED = "`CommandLine|contains` stands 2 times in `selection` (lines 29, 32)"
 
 
@@ -83,7 +85,7 @@ def test_explain_shows_the_query_as_the_cluster_gets_it(house: House) -> None:
     assert plan["rule"]["title"] == IIS_TITLE
     assert "query_string" not in done.stdout
     assert '"case_insensitive": true' in done.stdout
-    found = house.admin.state().search(house.index, plan["query"], size=100)
+    found = house.admin.state().search(Sought(index=house.index, query=plan["query"], size=100))
     assert {one.id for one in found} >= {case.id for case in cases(IIS) if case.expect == "hit"}
     if plan["exact"]:
         assert {one.id for one in found} == {case.id for case in cases(IIS) if case.expect == "hit"}

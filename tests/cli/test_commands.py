@@ -31,7 +31,8 @@ def test_version_says_which() -> None:
 
 def test_setup_installs_the_templates_once(house: House) -> None:
     names = ", ".join(f"{house.prefix}-{kind}" for kind in ("alerts", "hits", "state"))
-    assert house.call("setup").stdout == f"installed: {names}\n"
+    advice = "the cluster deletes nothing by age: call `watcher setup --retention` from time to time"
+    assert house.call("setup").stdout == f"installed: {names}\n{advice}\n"
     assert house.call("setup").stdout == "everything is installed already\n"
 
 
@@ -127,3 +128,17 @@ def test_settings_are_taken_from_the_working_folder(house: House, monkeypatch: p
 
 def test_an_unknown_option_is_exit_code_2(tmp_path: Path) -> None:
     assert call("run", "--twice", HOME=str(tmp_path)).returncode == 2
+
+
+def test_explain_tells_which_way_windows_are_searched(house: House) -> None:
+    told = house.call("explain", "--plan")
+    assert told.returncode == 0, told.stderr
+    assert (
+        "scan: 0 events of the window are fewer than 7,000 (1,000 for each of 7 rules, by `scan_below`)" in told.stdout
+    )
+
+
+def test_explain_without_a_rule_says_what_to_do(house: House) -> None:
+    told = house.call("explain")
+    assert told.returncode == 2
+    assert "no rule is named; name one, or ask for `--plan`" in told.stderr

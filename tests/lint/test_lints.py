@@ -1,0 +1,260 @@
+r"""Each lint finds what it is for, at its place, and nothing else is said of that rule."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from linting import CLEAN, changed, file_of, rules_of, said_of
+
+from watcher.lint.codes import CODES
+from watcher.lint.look import look
+from watcher.settings import LogSourceMapping, Source
+
+IMAGE = r"        Image|endswith: '\powershell.exe'"
+COMMAND = "        CommandLine|contains: 'encoded'"
+FILTER = "    filter_main_admin:"
+CONDITION = "    condition: selection and not 1 of filter_main_*"
+SOURCE = "    category: process_creation\n"
+TAGS = "    - attack.t1059.001\n"
+
+
+def security(lines: str) -> str:
+    """Give the rule of the Security log with other lines in its selection."""
+    text = changed(SOURCE, "    service: security\n").replace(IMAGE, lines, 1).replace(COMMAND + "\n", "", 1)
+    return text.replace("        User|contains", "        SubjectUserName|contains")
+
+
+def sysmon(lines: str) -> str:
+    """Give the rule of Sysmon's channel with other lines in its selection."""
+    return changed(SOURCE, "    service: sysmon\n").replace(IMAGE, lines, 1)
+
+
+ABOUT = [
+    ("title-length", changed("A Shell Starts", f"A Shell Starts {'Again' * 30}"), 1),
+    ("title-start", changed("A Shell Starts", "Detects Shells"), 1),
+    ("title-end", changed("A Shell Starts", "A Shell Starts."), 1),
+    ("title-case", changed("A Shell Starts", "A Shell starts"), 1),
+    (
+        "missing-description",
+        changed("description: A shell is started with an encoded command, which hides what it does.\n", ""),
+        1,
+    ),
+    (
+        "description-length",
+        changed("A shell is started with an encoded command, which hides what it does.", "A shell."),
+        4,
+    ),
+    ("description-link", changed("which hides what it does.", "see https://example.org."), 4),
+    ("missing-author", changed("author: A. Author\n", ""), 1),
+    ("missing-status", changed("status: test\n", ""), 1),
+    ("status-not-watched", changed("status: test", "status: deprecated"), 3),
+    ("missing-date", changed("date: 2024-05-01\nmodified: 2024-06-01\n", ""), 1),
+    ("modified-without-date", changed("date: 2024-05-01\n", ""), 8),
+    ("modified-before-date", changed("modified: 2024-06-01", "modified: 2023-06-01"), 9),
+    ("modified-same-day", changed("modified: 2024-06-01", "modified: 2024-05-01"), 9),
+    ("duplicate-reference", changed("    - https://example.org/shells\n", "    - https://example.org/shells\n" * 2), 7),
+    ("link-branch", changed("https://example.org/shells", "https://github.com/SigmaHQ/sigma/blob/master/README.md"), 6),
+    ("link-mitre", changed("https://example.org/shells", "https://attack.mitre.org/techniques/T1059/"), 6),
+    ("falsepositive-capital", changed("- Administrative", "- administrative"), 24),
+    ("falsepositive-word", changed("Administrative scripts", "None"), 24),
+    ("falsepositive-typo", changed("Administrative", "Legitim"), 24),
+    ("fields-key", changed("level: high\n", "level: high\nfields: [Image]\n"), 26),
+    ("custom-key", changed("level: high\n", "level: high\nowner: me\n"), 26),
+    (
+        "related-type",
+        changed("level: high\n", "level: high\nrelated: [{id: 1f6f2c52-3b5b-4d0a-9c1e-0d2f8a5b6c77, type: cousin}]\n"),
+        26,
+    ),
+]
+TAGGED = [
+    ("tag-form", changed("attack.execution", "attack.Execution"), 11),
+    ("tag-namespace", changed(TAGS, f"{TAGS}    - malware.emotet\n"), 13),
+    ("tag-pattern", changed(TAGS, f"{TAGS}    - cve.44228\n"), 13),
+    ("tag-pattern", changed("attack.t1059.001", "attack.1059"), 12),
+    ("tag-twice", changed(TAGS, TAGS * 2), 13),
+    ("tag-detection", changed(TAGS, f"{TAGS}    - detection.dfir\n    - detection.threat-hunting\n"), 10),
+    ("tag-tlp", changed(TAGS, f"{TAGS}    - tlp.red\n"), 10),
+    ("tag-tlp", changed(TAGS, f"{TAGS}    - tlp.clear\n    - tlp.green\n"), 10),
+]
+LOGSOURCE = [
+    ("unknown-logsource", changed("category: process_creation", "category: antivirus"), 14),
+    ("no-channel", changed(SOURCE, ""), 14),
+    ("logsource-key", changed("    product: windows\n", "    product: windows\n    vendor: microsoft\n"), 16),
+    ("event-outside-logsource", changed(COMMAND, "        EventID: 4624"), 19),
+    ("redundant-eventid", changed(COMMAND, "        EventID: [1, 4688]"), 19),
+    ("redundant-field", security("        Channel: Security\n        EventID: 4624"), 18),
+    ("specific-logsource", sysmon("        EventID: 1"), 18),
+    ("specific-logsource", security("        EventID: 4688"), 18),
+    ("sysmon-without-eventid", sysmon(IMAGE), 14),
+]
+FIELDS = [
+    ("field-case", changed("CommandLine|contains", "Commandline|contains"), 19),
+    ("unknown-field", changed("CommandLine|contains", "CommandLines|contains"), 19),
+    ("field-case", security("        EventID: 4624\n        IPAddress: 10.0.0.1"), 19),
+    ("field-space", changed(SOURCE, "    service: windefend\n").replace(COMMAND, "        Threat Name: x", 1), 19),
+    ("localised-name", changed("User|contains: 'admin'", "User|contains: 'NT AUTHORITY'"), 21),
+    ("hash-form", changed(COMMAND, "        Hashes|contains: 'MD5=12'"), 19),
+    ("hash-form", changed(COMMAND, f"        Hashes|contains: '{'a' * 32}'"), 19),
+]
+VALUES = [
+    ("control-character", changed("'encoded'", r'"en\bcoded"'), 19),
+    ("double-wildcard", changed(COMMAND, "        CommandLine: 'a**b'"), 19),
+    ("duplicate-value", changed("'encoded'", "[encoded, Encoded]"), 19),
+    ("covered-value", changed("'encoded'", "[encoded, encodedcommand]"), 19),
+    ("covered-value", changed(r"'\powershell.exe'", r"['\powershell.exe', 'C:\powershell.exe']"), 18),
+    ("number-as-text", changed(COMMAND, "        ProcessId: '4'"), 19),
+    ("wildcard-for-modifier", changed(COMMAND, "        CommandLine: '*encoded*'"), 19),
+    ("wildcard-for-modifier", changed(COMMAND, "        CommandLine: 'encoded*'"), 19),
+    ("redundant-wildcard", changed("'encoded'", "'*encoded'"), 19),
+    ("escaped-wildcard", changed("'encoded'", r"'a\*b'"), 19),
+    ("short-value", changed("'encoded'", "'e'"), 19),
+    ("program-without-backslash", changed(r"'\powershell.exe'", "powershell.exe"), 18),
+    ("dash-without-windash", changed("'encoded'", "' -enc '"), 19),
+]
+MODIFIERS = [
+    ("all-single-value", changed("CommandLine|contains:", "CommandLine|contains|all:"), 19),
+    ("all-without-contains", changed(COMMAND, "        CommandLine|all: [one, two]"), 19),
+    ("base64offset-without-contains", changed("CommandLine|contains:", "CommandLine|base64offset:"), 19),
+    ("modifier-twice", changed("CommandLine|contains:", "CommandLine|contains|contains:"), 19),
+    ("windash-all", changed(COMMAND, "        CommandLine|contains|windash|all: [' -a ', ' -b ']"), 19),
+    ("regex-for-modifier", changed(COMMAND, "        CommandLine|re|i: '.*encoded.*'"), 19),
+    ("regex-lookaround", changed(COMMAND, "        CommandLine|re: 'enc(?!rypted)'"), 19),
+    ("regex-backtracking", changed(COMMAND, "        CommandLine|re: '(a+)+b'"), 19),
+    ("regex-backtracking", changed(COMMAND, "        CommandLine|re: '(?:a|b*)*c'"), 19),
+]
+LOGIC = [
+    ("unused-selection", changed(FILTER, f"    other:\n        User: x\n{FILTER}"), 20),
+    ("filter-not-negated", changed(CONDITION, "    condition: selection and filter_main_admin"), 20),
+    (
+        "contradiction",
+        changed(
+            COMMAND, "        ProcessId: 1\n        ProcessId|gte: 0\n    selection_two:\n        ProcessId: 2"
+        ).replace(CONDITION, "    condition: all of selection* and not filter_main_admin"),
+        22,
+    ),
+    ("all-of-them", changed(CONDITION, "    condition: all of them").replace(FILTER, "    selection_two:"), 22),
+    ("pattern-single", changed(CONDITION, "    condition: 1 of sel* and not filter_main_admin"), 22),
+    ("pattern-no-asterisk", changed(CONDITION, "    condition: 1 of selection and not filter_main_admin"), 22),
+    ("timeframe", changed(CONDITION, f"    timeframe: 5m\n{CONDITION}"), 22),
+    (
+        "them-single",
+        changed(f"{FILTER}\n        User|contains: 'admin'\n", "").replace(CONDITION, "    condition: 1 of them"),
+        20,
+    ),
+]
+TABLE = [*ABOUT, *TAGGED, *LOGSOURCE, *FIELDS, *VALUES, *MODIFIERS, *LOGIC]
+
+
+def test_nothing_is_said_of_the_clean_rule() -> None:
+    assert [str(one) for one in said_of(CLEAN)] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "line"), TABLE, ids=[f"{row[0]}-{number}" for number, row in enumerate(TABLE)]
+)
+def test_a_lint_finds_what_it_is_for_and_nothing_else_is_said(code: str, text: str, line: int) -> None:
+    found = said_of(text, file=file_of(text))
+    assert [(one.code, one.place.line) for one in found] == [(code, line)], [str(one) for one in found]
+    assert found[0].severity is CODES[code].severity
+    assert not found[0].message.endswith(".")
+
+
+def test_a_blank_is_a_short_value() -> None:
+    assert [one.code for one in said_of(changed("'encoded'", "' '"))] == ["short-value"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        changed("'encoded'", r"'C:\\*\x'"),  # an escaped backslash and a wildcard
+        changed("'encoded'", "'\N{PARTY POPPER}'"),
+        changed(COMMAND, "        CommandLine|re: 'encoded'"),  # looks at the case, `contains` does not
+        changed(COMMAND, "        CommandLine|re: '(a+b)+c'"),
+        changed(COMMAND, "        CommandLine|re: '(?:ab{2,8})+'"),
+        changed(COMMAND, "        CommandLine|contains|all: [one, two]"),
+        changed(COMMAND, "        CommandLine|windash|contains: ' -enc '"),
+        changed(COMMAND, "        winlog.event_data.Own: x"),
+        changed(CONDITION, "    condition: selection and not filter_main_admin"),
+        changed(FILTER, f"    _part:\n        User: x\n{FILTER}").replace(CONDITION, f"{CONDITION} and _part"),
+    ],
+)
+def test_nothing_is_said_of_what_is_right(text: str) -> None:
+    assert [str(one) for one in said_of(text)] == []
+
+
+def test_a_rule_that_is_new_should_not_be_called_tried() -> None:
+    young = changed("date: 2024-05-01\nmodified: 2024-06-01\n", "date: 2026-11-01\n")
+    assert [one.code for one in said_of(young)] == ["status-too-new"]
+    assert [one.code for one in said_of(young, today=date(2027, 3, 1))] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("rules/Shell Starts.yml", ["file-name", "file-prefix"]),
+        ("rules/win_shell_starts.yml", ["file-prefix"]),
+        ("rules/proc_creation_win_x.yml", []),
+    ],
+)
+def test_a_files_name_is_compared_with_the_habit_of_sigma(name: str, codes: list[str]) -> None:
+    assert [one.code for one in said_of(CLEAN, file=name)] == codes
+
+
+def test_a_rule_of_a_special_folder_bears_its_tag() -> None:
+    place = "rules-threat-hunting/windows/proc_creation_win_x.yml"
+    assert [one.code for one in said_of(CLEAN, file=place)] == ["tag-detection"]
+    tagged = changed(TAGS, f"{TAGS}    - detection.threat-hunting\n")
+    assert said_of(tagged, file=place) == ()
+
+
+def test_settings_make_log_sources_and_fields_known() -> None:
+    rules = rules_of(changed("category: process_creation", "category: vpn").replace("CommandLine", "CompanyUser"))
+    mapping = LogSourceMapping(product="windows", category="vpn", channels=("Company-VPN/Operational",))
+    source = Source(logsources=(mapping,), fields={"CompanyUser": ("company.user",)})
+    assert look(rules, source, today=date(2026, 11, 25)) == ()
+
+
+def test_rules_together_are_compared() -> None:
+    other = CLEAN.replace("7f6f2c52", "8f6f2c52")
+    rules = (*rules_of(CLEAN), *rules_of(other, file="more/proc_creation_win_a_shell_starts.yml"))
+    found = look(rules, Source(), today=date(2026, 11, 25))
+    assert [(one.code, one.place.file) for one in found] == [
+        (code, "more/proc_creation_win_a_shell_starts.yml")
+        for code in ("duplicate-title", "duplicate-file", "same-logic")
+    ]
+
+
+def test_rules_that_differ_in_logic_alone_are_not_the_same() -> None:
+    other = CLEAN.replace("7f6f2c52", "8f6f2c52").replace("A Shell Starts", "Another Shell").replace("'encoded'", "enc")
+    rules = (*rules_of(CLEAN), *rules_of(other, file="rules/proc_creation_win_b.yml"))
+    assert look(rules, Source(), today=date(2026, 11, 25)) == ()
+
+
+def test_places_are_right_in_the_second_document_of_a_file() -> None:
+    second = changed("Image|endswith: '\\powershell.exe'", "Image|endswith: 'powershell.exe'").replace(
+        "7f6f2c52", "8f6f"
+    )
+    second = second.replace("8f6f-", "8f6f2c52-").replace("A Shell Starts", "Another Shell")
+    text = f"# first\n{CLEAN}---\n# second\n{second}"
+    found = [one for one in said_of(text) if one.code == "program-without-backslash"]
+    (line,) = [number for number, one in enumerate(text.split("\n"), start=1) if "'powershell.exe'" in one]
+    assert [(one.place.line, one.place.column) for one in found] == [(line, 25)]
+
+
+def test_a_lint_survives_every_kind_of_odd_value() -> None:
+    odd = r"""
+title: 5
+logsource: {product: windows, category: [process_creation, [x]], 5: 6}
+detection:
+  a: {Image: null, Hashes: [null, 5, true, 2026-01-01], EventID: [x, 1.5], User: }
+  b: [one, {Image|re: '[a-z]', x: 1}, [2]]
+  condition: [a, b or not a]
+tags: {a: b}
+references: [{a: b}, null]
+falsepositives: ''
+related: [x]
+date: never
+"""
+    rules = rules_of(odd)
+    assert look(rules, Source(), today=date(2026, 11, 25))

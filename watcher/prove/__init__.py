@@ -1,0 +1,1 @@
+"""Rules and the tests beside them → which tests pass, and what no test ever tried."""
