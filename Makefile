@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format bench bench-all clean
+.PHONY: help demo browser test test-all check format bench bench-all clean
 
 help: ## what there is to call
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,7 +15,7 @@ $(STAMP): pyproject.toml
 	@echo "installing watcher into $(VENV) (once)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local]' --group dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,evtx]' --group dev
 	@touch $@
 
 demo: $(STAMP) ## a real OpenSearch, real-shaped events, the rules, the alert, the mail and the Slack message
@@ -27,10 +27,15 @@ check: $(STAMP) ## format, lint, types, import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check ## check and all tests, on real engines
+browser: ## Chromium from Debian's packages, for the tests of the catalogue's pages; they are skipped without it
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	  || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	  || echo "Chromium is absent and was not installed: the tests of the catalogue's pages are skipped"
+
+test: check browser ## check and all tests, on real engines
 	$(BIN)/pytest -m "not slow"
 
-test-all: check ## the same with the slow matrices
+test-all: check browser ## the same with the slow matrices
 	$(BIN)/pytest
 
 format: $(STAMP) ## let ruff put the code in order

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import Any
 
+from watcher.decide.group import time_of
 from watcher.errors import ClusterError
-from watcher.model import Found, Notification, Plan, Rule, Window
-from watcher.ports import Ask, Created, Draft, FieldType, IndexFacts, Page, Server, Stored
+from watcher.match.instant import instant
+from watcher.model import Found, Notification, Plan, Query, Rule, Window
+from watcher.ports import Amend, Ask, Created, Draft, FieldType, IndexFacts, Page, Server, Sought, Stored, Volume
 from watcher.read.folder import read_file
 from watcher.read.rule import Origin
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 RULE = """\
 title: A Shell Starts
@@ -55,6 +60,58 @@ def found(number: int = 1, **changes: Any) -> Found:
     return Found(index="winlogbeat-1", id=f"e{number}", event=event(**changes))
 
 
+def leaves(document: Any, path: str) -> list[Any]:
+    """Give every value at a path."""
+    if isinstance(document, list):
+        return [leaf for one in document for leaf in leaves(one, path)]
+    if not path:
+        return [document]
+    head, _, rest = path.partition(".")
+    return leaves(document[head], rest) if isinstance(document, Mapping) and head in document else []
+
+
+def matches(document: Mapping[str, Any], query: Query) -> bool:
+    """Tell whether a document is found by a query."""
+    ((kind, told),) = query.items()
+    match kind:
+        case "match_all":
+            return True
+        case "bool":
+            return all(matches(document, one) for one in told.get("filter", ())) and not any(
+                matches(document, one) for one in told.get("must_not", ())
+            )
+        case "exists":
+            return bool(leaves(document, told["field"]))
+    ((path, wanted),) = told.items()
+    found = leaves(document, path)
+    match kind:
+        case "term":
+            return wanted in found
+        case "terms":
+            return any(one in wanted for one in found)
+        case "range":
+            bounds = {"lte": str.__le__, "gte": str.__ge__, "lt": str.__lt__}
+            return any(all(bounds[name](str(one), str(edge)) for name, edge in wanted.items()) for one in found)
+    raise ValueError(f"the fake state knows no `{kind}`")
+
+
+def merged(document: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
+    """Put a part into a document as an update does: objects are merged, anything else is replaced."""
+    made = dict(document)
+    for name, value in part.items():
+        there = made.get(name)
+        both = isinstance(value, Mapping) and isinstance(there, Mapping)
+        made[name] = merged(there, value) if both else value
+    return made
+
+
+def _comes_after(values: Sequence[Any], cursor: Sequence[Any], ways: Sequence[str]) -> bool:
+    for value, edge, way in zip(values, cursor, ways, strict=True):
+        if value != edge:
+            return bool(value > edge) is (way == "asc")
+    return False
+
+
 @dataclass
 class MemoryState:
     """The State door in memory; `log` tells what was asked for, in order."""
@@ -89,8 +146,56 @@ class MemoryState:
         self._put(stored.index, stored.id, document, now.seq_no + 1)
         return True
 
-    def search(self, index: str, query: object, *, size: int, sort: object = ()) -> Sequence[Stored]:  # noqa: ARG002 - the door's names
-        return [one for one in self.documents.values() if one.index.startswith(index.rstrip("*"))][:size]
+    def amend(self, changes: Sequence[Amend]) -> Sequence[Stored | None]:
+        made: list[Stored | None] = []
+        for change in changes:
+            stored = change.stored
+            self.log.append(f"amend {stored.index}")
+            now = self.documents.get((stored.index, stored.id))
+            if now is None or now.seq_no != stored.seq_no:
+                made.append(None)
+                continue
+            self._put(stored.index, stored.id, merged(now.document, change.part), now.seq_no + 1)
+            made.append(replace(self.documents[stored.index, stored.id], document=change.part))
+        return made
+
+    def search(self, sought: Sought) -> Sequence[Stored]:
+        """Find documents by the few clauses that watcher asks its state with."""
+        found = [
+            one
+            for one in self.documents.values()
+            if fnmatchcase(one.index, sought.index) and matches(one.document, sought.query)
+        ]
+        orders = [(path, way) for order in sought.sort for path, way in order.items()]
+        found = [
+            replace(one, sort=tuple("".join(map(str, leaves(one.document, path)[:1])) for path, _ in orders))
+            for one in found
+        ]
+        if sought.after:
+            found = [one for one in found if _comes_after(one.sort, sought.after, [way for _, way in orders])]
+        for number, (_, way) in reversed(list(enumerate(orders))):
+            found.sort(key=lambda one: one.sort[number], reverse=way == "desc")
+        return found[: sought.size]
+
+    def count(self, index: str, query: Query) -> int:
+        return len(self.search(Sought(index=index, query=query, size=10**9)))
+
+    def indices(self, pattern: str) -> Sequence[str]:
+        return sorted({index for index, _ in self.documents if fnmatchcase(index, pattern)})
+
+    def put_mapping(self, index: str, mapping: Mapping[str, Any]) -> None:
+        self.log.append(f"map {index} {sorted(mapping)}")
+
+    def drop(self, index: str) -> None:
+        self.documents = {key: one for key, one in self.documents.items() if key[0] != index}
+
+    def keep_for(self, name: str, indices: str, age: timedelta) -> Mapping[str, Any] | None:
+        self.log.append(f"keep {name} {indices} {age.days}d")
+        return None
+
+    def counts(self, index: str, query: object, field: str) -> Mapping[str, int]:  # noqa: ARG002 - the door's names
+        texts = (_at(one.document, field) for one in self.documents.values() if one.index.startswith(index.rstrip("*")))
+        return Counter(text for text in texts if text)
 
     def refresh(self, index: str) -> None:
         pass
@@ -103,6 +208,13 @@ class MemoryState:
         self._put("templates", name, template, 0)
 
 
+def _at(document: Mapping[str, Any], path: str) -> str:
+    value: Any = document
+    for name in path.split("."):
+        value = value.get(name, {}) if isinstance(value, Mapping) else {}
+    return value if isinstance(value, str) else ""
+
+
 @dataclass
 class ListedEvents:
     """The Events door over a list of documents: every query returns them all."""
@@ -112,6 +224,7 @@ class ListedEvents:
     indices: tuple[str, ...] = ("winlogbeat-1",)
     time: datetime = NOW
     windows: list[Window] = field(default_factory=list)  # that were opened
+    counted: tuple[Volume, ...] = ()
 
     def server(self) -> Server:
         return Server(engine="opensearch", version="3.6.0")
@@ -128,14 +241,70 @@ class ListedEvents:
         self.windows.append(window)
         yield self
 
+    def volumes(self, pattern: str, window: Window, *, time_field: str) -> Sequence[Volume]:  # noqa: ARG002 - the door's names
+        return self.counted
+
     def search(self, asks: Sequence[Ask]) -> Sequence[Page | ClusterError]:
         return [self.answers.pop(0) if self.answers else self._page(ask) for ask in asks]
+
+    def counts(self, step: timedelta) -> Mapping[datetime, int]:
+        window = self.windows[-1]
+        counted: Counter[datetime] = Counter()
+        for one in self.documents:
+            moment = instant(str(one.event.get("@timestamp")))
+            if moment is not None and window.start <= moment < window.end:
+                counted[EPOCH + (moment - EPOCH) // step * step] += 1
+        return counted
 
     def _page(self, ask: Ask) -> Page:
         start = ask.after[0] if ask.after else 0
         part = tuple(self.documents[start : start + ask.size])
         after = (start + len(part),) if len(part) == ask.size else None
         return Page(found=part, total=None if ask.after else len(self.documents), after=after)
+
+
+@dataclass
+class FakeClock:
+    """A clock that goes on when it is told to."""
+
+    at: float = 0.0
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=self.at)
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
+
+@dataclass
+class ArrivingEvents(ListedEvents):
+    """The Events door over documents that become searchable one after the other, each at its own moment."""
+
+    arriving: list[tuple[datetime, Found]] = field(default_factory=list)  # when it can be searched, and what
+    fails: dict[datetime, ClusterError] = field(default_factory=dict)  # a moment: windows that hold it fail so
+    _field: str = "@timestamp"
+
+    def feed(self, *documents: Found, at: datetime | None = None) -> None:
+        self.arriving.extend((at or self.time, one) for one in documents)
+
+    @contextmanager
+    def open(self, pattern: str, window: Window, *, time_field: str) -> Iterator[ListedEvents]:
+        seen = [one for at, one in self.arriving if at <= self.time]
+        self._field = time_field
+        self.documents = [one for one in seen if window.start <= time_of(one.event, time_field) < window.end]
+        with super().open(pattern, window, time_field=time_field) as opened:
+            yield opened
+
+    def counts(self, step: timedelta) -> Mapping[datetime, int]:
+        window = self.windows[-1]
+        for moment, fault in self.fails.items():
+            if window.start <= moment < window.end:
+                raise fault
+        moments = (time_of(one.event, self._field) for one in self.documents)
+        return Counter(EPOCH + (moment - EPOCH) // step * step for moment in moments)
 
 
 @dataclass

@@ -19,7 +19,7 @@ from engines import Running
 from watcher.clock import SystemClock
 from watcher.cluster.connect import Connection, connect
 from watcher.demo import moved
-from watcher.ports import Draft, Stored
+from watcher.ports import Draft, Sought, Stored
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE / "notify"))
@@ -100,21 +100,27 @@ class House:
         whole = {**template, "index_patterns": [f"winlogbeat-{self.name}-*"], "priority": 500}
         self.admin.state().put_template(f"winlogbeat-{self.name}", whole)
 
-    def feed(self, events: Sequence[Case], *, ago: timedelta = timedelta(minutes=2)) -> None:
+    def feed(self, events: Sequence[Case], *, ago: timedelta = timedelta(minutes=2), index: str = "") -> None:
         """Index events as if they happened a little while ago, one soon after the other."""
         start = self.admin.events().now() - ago
         drafts = [
-            Draft(index=self.index, id=one.id, document=moved(one.event, start + timedelta(milliseconds=100 * number)))
+            Draft(
+                index=index or self.index,
+                id=one.id,
+                document=moved(one.event, start + timedelta(milliseconds=100 * number)),
+            )
             for number, one in enumerate(events)
         ]
         assert [made.error for made in self.admin.state().create(drafts) if not made.new] == []
-        self.admin.state().refresh(self.index)
+        self.admin.state().refresh(index or self.index)
 
     def documents(self, kind: str) -> Sequence[Stored]:
         """Read the state's `alerts` or `hits`, oldest first."""
         pattern = f"{self.prefix}-{kind}-*"
         self.admin.state().refresh(pattern)
-        return self.admin.state().search(pattern, {"match_all": {}}, size=1000, sort=[{"@timestamp": "asc"}])
+        return self.admin.state().search(
+            Sought(index=pattern, query={"match_all": {}}, size=1000, sort=[{"@timestamp": "asc"}])
+        )
 
     def owed(self) -> dict[str, Mapping[str, Any]]:
         """Tell by channel what the one alert owes."""
@@ -126,9 +132,45 @@ class House:
         now = self.admin.events().now()
         for alert in self.documents("alerts"):
             own = alert.document["watcher"]
+            if not any("due" in one for one in own["owed"]):
+                continue
             due = (now - timedelta(seconds=5)).isoformat()
             owed = [{**one, "due": due} if "due" in one else one for one in own["owed"]]
             assert self.admin.state().replace(alert, {**alert.document, "watcher": {**own, "owed": owed}})
+
+    def hasten_holes(self) -> None:
+        """Make every hole due now, and every sweep, as if time had passed."""
+        keys = [(f"{self.prefix}-state", f"live-{name}") for name in self.sources]
+        for note in self.admin.state().get(keys):
+            assert note is not None
+            body = note.document["body"]
+            holes = [{**one, "due": body["since"]} for one in body["holes"]]
+            document = {**note.document, "body": {**body, "holes": holes, "swept": None}}
+            assert self.admin.state().replace(note, document)
+
+    def live(self) -> Mapping[str, Any]:
+        """Tell what is covered of the one source."""
+        (note,) = self.admin.state().get([(f"{self.prefix}-state", f"live-{self.sources[0]}")])
+        assert note is not None
+        body: Mapping[str, Any] = note.document["body"]
+        return body
+
+    @property
+    def sources(self) -> Sequence[str]:
+        """Name the sources of the settings."""
+        return [one.get("name", "windows") for one in self.changes.get("sources", [{}])]
+
+    def source(self, **changes: Any) -> None:
+        """Change the one source of the settings below."""
+        self.changes["sources"] = [
+            {"index": f"winlogbeat-{self.name}-*", "every": "1s", "delay": "0s", "overlap": "10m", **changes}
+        ]
+
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Ask the engine as an administrator."""
+        answer = self.admin.wire.request(method, path, body=body)
+        assert answer.status < 300, answer
+        return answer.body
 
     def clear(self) -> None:
         """Delete what this house made."""

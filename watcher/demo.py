@@ -24,55 +24,23 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from watcher import pipeline, schedule
-from watcher.clock import SystemClock
-from watcher.cluster.connect import Connection, connect
+from watcher import wiring
+from watcher.cluster.connect import Connection
 from watcher.cluster.local import OPENSEARCH, Runtime, default_cache, start
+from watcher.cluster.local.winlogbeat import TEMPLATE
 from watcher.decide.documents import iso
-from watcher.decide.ledger import Ledger
 from watcher.errors import WatcherError
-from watcher.notify.channels import notifier
-from watcher.notify.links import Links
-from watcher.notify.render import Renderer
 from watcher.ports import Draft, Stored
-from watcher.read.folder import read_folder
 from watcher.settings import Channel, Cluster, MailChannel, Secret, Settings, SlackChannel, Source
 from watcher.shipped import shipped
 from watcher.show.messages import mail_panel, slack_panel
 from watcher.show.progress import Stages, stages
 from watcher.show.terminal import alerts_table
-from watcher.translate.select import choose
 
 _INDEX = "winlogbeat-8.19.0-demo"
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d\.\d{3}Z?")  # as Windows and Sysmon write it
 _SOURCE = Source(delay=timedelta(seconds=0), overlap=timedelta(minutes=15))
 _SHORT_LIVED = Runtime(options="-Xms512m -Xmx1g -XX:TieredStopAtLevel=1")  # compiles less, so starts sooner
-_TEMPLATE: Mapping[str, Any] = {  # as Winlogbeat maps what it has no field for
-    "index_patterns": ["winlogbeat-*"],
-    "priority": 150,
-    "template": {
-        "settings": {"index": {"number_of_shards": 1, "number_of_replicas": 0}},
-        "mappings": {
-            "date_detection": False,
-            "dynamic_templates": [
-                {
-                    "event_data": {
-                        "path_match": "winlog.event_data.*",
-                        "match_mapping_type": "string",
-                        "mapping": {"type": "keyword"},
-                    }
-                },
-                {
-                    "strings_as_keyword": {
-                        "match_mapping_type": "string",
-                        "mapping": {"type": "keyword", "ignore_above": 1024},
-                    }
-                },
-            ],
-            "properties": {"@timestamp": {"type": "date"}, "message": {"type": "text"}},
-        },
-    },
-}
 
 
 @dataclass  # without slots: older Pythons cannot list the members of a slotted dataclass, and aiosmtpd does
@@ -136,10 +104,15 @@ def show(*, keep: bool) -> None:
         )
         smtp = until_shown.enter_context(_smtp(mailbox))
         http = until_shown.enter_context(_webhook(taken))
-        settings = Settings(cluster=Cluster(hosts=(node.url,)), sources=(_SOURCE,), channels=_channels(smtp, http))
-        connection = until_shown.enter_context(closing(connect(settings.cluster)))
-        events = _feed(connection, say)
-        alerts = _run(connection, settings, say)
+        settings = Settings(
+            cluster=Cluster(hosts=(node.url,)),
+            sources=(_SOURCE,),
+            channels=_channels(smtp, http),
+            discover_url="https://dashboards.corp.example/app/discover",
+        )
+        connected = until_shown.enter_context(closing(wiring.reach(settings)))
+        events = _feed(connected.events, say)
+        alerts = _run(connected, settings, say)
         say.done()
         _show_all(console, events, alerts, mailbox.mails, taken)
         if keep:
@@ -175,7 +148,7 @@ def _feed(connection: Connection, say: Stages) -> int:
     lines = shipped("demo/events.ndjson").read_text(encoding="utf-8").splitlines()
     drafts = [_draft(json.loads(line), number, now) for number, line in enumerate(lines)]
     state = connection.state()
-    state.put_template("winlogbeat-demo", _TEMPLATE)
+    state.put_template("winlogbeat-demo", TEMPLATE)
     refused = [made.error for made in state.create(drafts) if made.error]
     if refused:
         raise WatcherError(f"the engine refused {len(refused)} events, the first with: {refused[0]}")
@@ -201,30 +174,13 @@ def moved(event: Mapping[str, Any], time: datetime) -> dict[str, Any]:
     return made
 
 
-def _run(connection: Connection, settings: Settings, say: Stages) -> tuple[Stored, ...]:
+def _run(connected: wiring.Connected, settings: Settings, say: Stages) -> tuple[Stored, ...]:
     """Do what `watcher run --once` does."""
-    rules = read_folder("watcher", shipped("rules"))
+    rules = wiring.load_rules(settings)
     say(f"searching with {len(rules.rules)} rules", None)
-    ledger = Ledger(connection.state())
-    ledger.install()
-    watched = [pipeline.watch(rule, choose(rule, settings), _SOURCE) for rule in rules.rules]
-    clock = SystemClock()
-    sidecar = schedule.Sidecar(
-        tickers=(
-            schedule.Ticker(
-                pipeline.Detector(source=_SOURCE, events=connection.events(), ledger=ledger, rules=watched)
-            ),
-        ),
-        delivery=pipeline.Delivery(
-            ledger=ledger,
-            channels={channel.name: (channel, notifier(channel, clock)) for channel in settings.channels},
-            renderer=Renderer(),
-            links=Links(discover_url="https://dashboards.corp.example/app/discover"),
-            now=connection.events().now,
-        ),
-    )
-    sidecar.once()
-    return ledger.alerts(size=100)
+    wiring.installation(settings, connected).install()
+    wiring.alone(settings, connected, rules, lambda: False).once()
+    return wiring.ledger(settings, connected).alerts(size=100)
 
 
 def _show_all(

@@ -8,7 +8,8 @@ WatcherError
 │   ├── Unreachable            nothing answers; try again later
 │   ├── Overloaded             it answers "not now" (429, 503, circuit breaker); try again later, slower
 │   ├── Forbidden              a privilege is missing; the sentence names it
-│   ├── Incomplete             it answered in part (shards, timeout, counts); the window must be searched again
+│   ├── Incomplete             it answered in part (shards, counts); the window must be searched again
+│   │   └── TooSlow                it ran out of time: asked the same way, it will again
 │   └── Refused                it will never accept this request; asking again is pointless
 └── DeliveryError          whoever runs the channel: says whether trying again can help
 """
@@ -67,6 +68,10 @@ class Forbidden(ClusterError):  # noqa: N818 - reads as the state it names
 
 class Incomplete(ClusterError):  # noqa: N818 - reads as the state it names
     """The answer misses shards, ran out of time, or does not add up to its own count."""
+
+
+class TooSlow(Incomplete):
+    """The answer ran out of time; the same question would again."""
 
 
 class Refused(ClusterError):  # noqa: N818 - reads as the state it names

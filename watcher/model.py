@@ -316,6 +316,7 @@ class FieldUse:
     field: str  # Sigma's name; `keywords` for a search without a field
     paths: tuple[str, ...]  # where it is looked for
     types: tuple[str, ...]  # the mapping each path met: `keyword`, `wildcard`, `text`, `unmapped` …
+    computed: tuple[str, ...] = ()  # those of the paths whose values stand in no event, but are computed by a search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -341,6 +342,7 @@ class Found:
     index: str
     id: str
     event: Event
+    computed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # path → values that stand in no `_source`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Sequence
+import secrets
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from multiprocessing import get_context
+from multiprocessing.synchronize import Event as Ending
 from pathlib import Path
 
+import structlog
+
+from watcher.backfill import Searched, Slicer
 from watcher.clock import SystemClock
 from watcher.cluster.connect import Connection, connect
+from watcher.decide.coverage import Coverage
+from watcher.decide.install import Installation
+from watcher.decide.lease import Leases
 from watcher.decide.ledger import Ledger
+from watcher.decide.notes import Notes
+from watcher.decide.outbox import Outbox
 from watcher.errors import ClusterError, Incomplete, Overloaded, Unreachable
-from watcher.model import Finding, Place, Rule
+from watcher.model import Finding, Place, Rule, Window
 from watcher.notify.channels import notifier
 from watcher.notify.links import Links
+from watcher.notify.operators import Operators
 from watcher.notify.render import Renderer
-from watcher.pipeline import Delivery, Detector, Watched, watch
-from watcher.ports import Clock
+from watcher.pipeline import Brake, Delivery, Detector, Stopping, watch
+from watcher.ports import Clock, Notifier
 from watcher.read.folder import RuleFolder, Rules, read_folder, read_folders
-from watcher.schedule import Sidecar, Ticker
-from watcher.settings import Folder, Settings, read, read_file
+from watcher.schedule import DELIVERY, Sidecar, Ticker, live_work, past_work
+from watcher.settings import Channel, Folder, Settings, Source, read, read_file
 from watcher.shipped import shipped
 from watcher.translate.select import choose
 
@@ -127,8 +146,25 @@ def _reach_prepared(settings: Settings, prepare: Callable[[Connected], None]) ->
 
 
 def ledger(settings: Settings, connected: Connected) -> Ledger:
-    """Open the state."""
-    return Ledger(connected.state.state(), settings.state.prefix, settings.state.store)
+    """Open the alerts and hits."""
+    state = settings.state
+    return Ledger(connected.state.state(), state.prefix, state.store, installation(settings, connected).stands)
+
+
+def notes(settings: Settings, connected: Connected) -> Notes:
+    """Open what watcher notes down for itself."""
+    return Notes(connected.state.state(), settings.state.prefix, installation(settings, connected).stands)
+
+
+def coverage(settings: Settings, connected: Connected) -> Coverage:
+    """Open the coverage."""
+    return Coverage(notes(settings, connected))
+
+
+def installation(settings: Settings, connected: Connected) -> Installation:
+    """Open what the state rests on."""
+    state = settings.state
+    return Installation(state=connected.state.state(), prefix=state.prefix, retention=state.retention)
 
 
 def watched(settings: Settings, rules: Rules) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
@@ -138,38 +174,136 @@ def watched(settings: Settings, rules: Rules) -> tuple[tuple[Rule, ...], tuple[R
     return enabled, tuple(rule for rule in rules.rules if rule.id not in names)
 
 
-def delivery(settings: Settings, connected: Connected, stopping: Callable[[], bool]) -> Delivery:
-    """Wire the channels to the ledger."""
+def notifiers(settings: Settings) -> Mapping[str, tuple[Channel, Notifier]]:
+    """Build the channels."""
     clock = SystemClock()
+    return {channel.name: (channel, notifier(channel, clock)) for channel in settings.channels}
+
+
+def delivery(settings: Settings, connected: Connected, brake: Brake, stopping: Stopping) -> Delivery:
+    """Wire the channels to the outbox."""
     return Delivery(
-        ledger=ledger(settings, connected),
-        channels={channel.name: (channel, notifier(channel, clock)) for channel in settings.channels},
+        outbox=Outbox(connected.state.state(), settings.state.prefix),
+        channels=notifiers(settings),
         renderer=Renderer(settings.templates),
         links=Links(discover_url=settings.discover_url),
         now=connected.events.events().now,
+        brake=brake,
         stopping=stopping,
     )
 
 
-def sidecar(settings: Settings, connected: Connected, rules: Rules, stopping: Callable[[], bool]) -> Sidecar:
-    """Wire everything that a running sidecar needs."""
+def detector(settings: Settings, connected: Connected, source: Source, rules: Sequence[Rule]) -> Detector:
+    """Wire a source to its rules."""
+    return Detector(
+        source=source,
+        events=connected.events.events(),
+        ledger=ledger(settings, connected),
+        rules=[watch(rule, choose(rule, settings), source) for rule in rules],
+    )
+
+
+def alone(settings: Settings, connected: Connected, rules: Rules, stopping: Stopping) -> Sidecar:
+    """Wire a sidecar for one round: it shares its work with nobody, and waits for no storm to settle."""
     enabled, _ = watched(settings, rules)
-    events = connected.events.events()
-    tickers = []
-    for source in settings.sources:
-        chosen: list[Watched] = [watch(rule, choose(rule, settings), source) for rule in enabled]
-        tickers.append(
-            Ticker(
-                Detector(
-                    source=source,
-                    events=events,
-                    ledger=ledger(settings, connected),
-                    rules=chosen,
-                    stopping=stopping,
-                )
-            )
+    tickers = tuple(
+        Ticker(
+            detector(settings, connected, source, enabled),
+            coverage(settings, connected),
+            stopping=stopping,
+            stopping_past=stopping,
         )
-    return Sidecar(tickers=tuple(tickers), delivery=delivery(settings, connected, stopping))
+        for source in settings.sources
+    )
+    brake = Brake(limit=settings.storm.limit, settle=timedelta(0))
+    return Sidecar(tickers=tickers, delivery=delivery(settings, connected, brake, stopping))
+
+
+def works(settings: Settings) -> tuple[str, ...]:
+    """Name the works that sidecars share."""
+    names = [source.name for source in settings.sources]
+    return (DELIVERY, *map(live_work, names), *map(past_work, names))
+
+
+def sidecar(settings: Settings, connected: Connected, rules: Rules, stop: threading.Event) -> Sidecar:
+    """Wire a sidecar that runs until `stop` is set, and shares its work with others on the same state by leases."""
+    enabled, _ = watched(settings, rules)
+    leases = Leases(
+        notes=notes(settings, connected),
+        clock=SystemClock(),
+        me=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
+        works=works(settings),
+        period=settings.lease,
+    )
+
+    def stopping(work: str) -> Stopping:
+        return lambda: stop.is_set() or not leases.holds(work)
+
+    tickers = tuple(
+        Ticker(
+            detector(settings, connected, source, enabled),
+            coverage(settings, connected),
+            stopping=stopping(live_work(source.name)),
+            stopping_past=stopping(past_work(source.name)),
+        )
+        for source in settings.sources
+    )
+    brake = Brake(limit=settings.storm.limit)
+    return Sidecar(
+        tickers=tickers,
+        delivery=delivery(settings, connected, brake, stopping(DELIVERY)),
+        leases=leases,
+        operators=operators(settings),
+        stop=stop,
+    )
+
+
+# --------------------------------------------------------------------------- backfill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slicing:
+    """What a process needs to search slices of the past."""
+
+    settings: Settings
+    source: Source
+    rules: tuple[Rule, ...]
+    silent: bool  # its alerts owe nobody
+
+
+@contextmanager
+def slicers(slicing: Slicing, count: int) -> Iterator[tuple[Callable[[Window], Future[Searched]], Callable[[], None]]]:
+    """Give what searches a slice, in processes of their own with connections of their own, and what ends them."""
+    context = get_context("spawn")
+    ending = context.Event()
+    with ProcessPoolExecutor(count, mp_context=context, initializer=_begin_slicing, initargs=(slicing, ending)) as pool:
+        yield lambda window: pool.submit(_search_slice, window), ending.set
+
+
+_SLICERS: list[Slicer] = []  # of this process, where it is one of a backfill
+
+
+def _begin_slicing(slicing: Slicing, ending: Ending) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # who began us tells us when to end
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    settings, source = slicing.settings, slicing.source
+    made = detector(settings, reach(settings), source, slicing.rules)
+    if slicing.silent:
+        made.rules = [replace(one, chosen=replace(one.chosen, channels=())) for one in made.rules]
+    made.origin = "backfill"
+    parent = os.getppid()
+    _SLICERS.append(Slicer(made, SystemClock(), stopping=lambda: ending.is_set() or os.getppid() != parent))
+
+
+def _search_slice(window: Window) -> Searched:
+    return _SLICERS[0](window)
+
+
+def operators(settings: Settings) -> Operators:
+    """Wire the channels that are told of watcher's own troubles."""
+    told = tuple(known for known in notifiers(settings).values() if known[0].operator)
+    return Operators(told, Renderer(settings.templates), SystemClock())
 
 
 def every_finding(rules: Rules) -> tuple[Finding, ...]:

@@ -23,6 +23,7 @@ from watcher.settings import (
     SlackChannel,
     Source,
     StateSettings,
+    StormSettings,
     read,
     read_file,
 )
@@ -104,7 +105,8 @@ sources:
     name: domain
     every: 2m
     delay: 0s
-    sweep: {past: 2w}
+    sweep: {past: 2w, every: 1h}
+    catch_up: oldest
     start: 2025-01-31T08:00:00Z
     fields: {User: user.name, Image: [process.executable, process.path]}
     logsources: {product: windows, service: vpn, channels: Company-VPN, event_codes: [100, 0101]}
@@ -119,6 +121,8 @@ channels:
   slack: {type: slack, webhook_url: https://hooks.slack.test/services/x}
   teams: {type: apprise, url: msteams://token}
 state: {prefix: sigma, retention: 30d, store: none, cluster: {hosts: http://state.test}}
+storm: {limit: 5}
+lease: 1m
 discover_url: https://kibana.test/app/discover
 """,
         {},
@@ -139,6 +143,8 @@ discover_url: https://kibana.test/app/discover
                 every=timedelta(minutes=2),
                 delay=timedelta(0),
                 sweep_past=timedelta(weeks=2),
+                sweep_every=timedelta(hours=1),
+                catch_up="oldest",
                 start=datetime(2025, 1, 31, 8, tzinfo=UTC),
                 fields={"User": ("user.name",), "Image": ("process.executable", "process.path")},
                 logsources=(
@@ -154,7 +160,7 @@ discover_url: https://kibana.test/app/discover
         ),
         selectors=(
             Selector(
-                line=15,
+                line=16,
                 level=("high", "critical"),
                 enabled=True,
                 group_by=("host.name", "user.name"),
@@ -162,7 +168,7 @@ discover_url: https://kibana.test/app/discover
                 channels=("mail",),
             ),
             Selector(
-                line=17, folder=("theirs",), path=("windows/**",), enabled=False, group_by=("event",), channels=()
+                line=18, folder=("theirs",), path=("windows/**",), enabled=False, group_by=("event",), channels=()
             ),
         ),
         channels=(
@@ -180,6 +186,8 @@ discover_url: https://kibana.test/app/discover
         state=StateSettings(
             cluster=Cluster(hosts=("http://state.test",)), prefix="sigma", retention=timedelta(days=30), store="none"
         ),
+        storm=StormSettings(limit=5),
+        lease=timedelta(minutes=1),
         discover_url="https://kibana.test/app/discover",
     )
 
@@ -297,7 +305,8 @@ def test_all_faults_are_told_together_in_the_order_of_the_file() -> None:
         f"2:11: `cluster.host` is no setting; did you mean `hosts`? allowed here: {CLUSTER_KEYS}",
         (
             "3:1: `wrong` is no setting; allowed here: "
-            "`cluster`, `rules`, `channels`, `state`, `sources`, `templates`, `discover_url`, `placeholders`"
+            "`cluster`, `rules`, `check`, `channels`, `state`, `sources`, `storm`, `lease`, `templates`, "
+            "`discover_url`, `placeholders`"
         ),
         f"4:18: `sources.every`: `1` was found where a duration is wanted; {DURATION}",
     ]
@@ -341,7 +350,7 @@ MAIL = "channels: {m: {type: mail, host: smtp.test, to: a@b.test, "
         ),
         (
             "sources: {sweep: {ahaed: 1d}}",
-            "1:19: `sources.sweep.ahaed` is no setting; did you mean `ahead`? allowed here: `past`, `ahead`",
+            "1:19: `sources.sweep.ahaed` is no setting; did you mean `ahead`? allowed here: `past`, `ahead`, `every`",
         ),
         # the cluster
         ("cluster: {hosts: localhost:9200}", f"1:18: `cluster.hosts`: this is no address; {ADDRESS}"),
@@ -566,3 +575,30 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         assert str(raised.value) == (
             f"the settings file `{tmp_path / name}` cannot be read: {reason}; give its path by `--settings`"
         )
+
+
+# --------------------------------------------------------------------------- allowed findings
+
+
+def test_allowed_findings_are_read_with_their_rules_and_reason(tmp_path: Path) -> None:
+    text = """
+check:
+  allow:
+    - {code: title-*, folder: own, level: low, because: kept as written}
+    - code: [duplicate-key, file-name]
+rules: {folders: [{name: own, path: .}]}
+"""
+    first, second = read(text, {}, file=tmp_path / "watcher.yml").allow
+    assert (first.code, first.because, first.where.folder, first.where.level, first.where.line) == (
+        ("title-*",),
+        "kept as written",
+        ("own",),
+        ("low",),
+        4,
+    )
+    assert (second.code, second.because, second.where.folder) == (("duplicate-key", "file-name"), "", ())
+
+
+def test_an_allowance_needs_a_code() -> None:
+    with pytest.raises(FaultySettingsError, match=r"`check\.allow\.code` is missing"):
+        read("check: {allow: [{because: no}]}", {})

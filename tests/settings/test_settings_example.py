@@ -12,6 +12,7 @@ import pytest
 
 from watcher.read.document import plain, read_documents
 from watcher.settings import (
+    Allowance,
     AppriseChannel,
     Cluster,
     Folder,
@@ -23,6 +24,7 @@ from watcher.settings import (
     SlackChannel,
     Source,
     StateSettings,
+    StormSettings,
     read,
     read_file,
 )
@@ -48,7 +50,8 @@ def written_keys(node: Any) -> set[str]:
 
 def written(field: Field[Any]) -> str:
     """Give the key that a field of the nouns has in the file."""
-    return {"sweep_past": "sweep.past", "sweep_ahead": "sweep.ahead", "selectors": "select"}.get(field.name, field.name)
+    inner = {"selectors": "select", "storm": "storm.limit"}
+    return inner.get(field.name, field.name.replace("sweep_", "sweep."))
 
 
 def test_the_example_as_shipped_sets_the_defaults_and_nothing_else() -> None:
@@ -75,7 +78,16 @@ def test_the_example_with_everything_switched_on_is_read_whole(tmp_path: Path) -
     assert settings.state.cluster is not None
     assert settings.state.cluster.api_key == Secret("key")
     assert settings.templates == tmp_path / "templates"
-    assert settings.folders == (Folder(name="own", path=tmp_path / "rules"),)
+    assert settings.folders == (
+        Folder(
+            name="own",
+            path=tmp_path / "rules",
+            corpus="own",
+            repository="https://git.example/detections",
+            files="https://git.example/detections/src/main/rules",
+        ),
+    )
+    assert [allowance.because for allowance in settings.allow] == ["kept as their author wrote them"]
     assert [selector.group_by for selector in settings.selectors] == [("host.name",), ("event",)]
     assert [mapping.event_codes for mapping in settings.sources[0].logsources] == [("100", "101")]
 
@@ -90,6 +102,7 @@ def test_the_example_with_everything_switched_on_is_read_whole(tmp_path: Path) -
         LogSourceMapping,
         Folder,
         Selector,
+        Allowance,
         MailChannel,
         SlackChannel,
         AppriseChannel,
@@ -100,7 +113,7 @@ def test_every_setting_stands_in_the_example(noun: type) -> None:
     keys = written_keys(plain(document))
     # `file` and `line` are where it was read, the channels' names are keys of their own
     for field in fields(noun):
-        if field.name not in {"file", "line"}:
+        if field.name not in {"file", "line", "where"}:  # an allowance's `where` is its criteria
             assert {written(field).split(".")[-1], f"{field.name}_file"} & keys, field.name
 
 
@@ -122,6 +135,8 @@ def shown(value: Any) -> str:
         return f"{seconds // size}{unit}"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, StormSettings):
+        return str(value.limit)
     if isinstance(value, tuple):
         return f"[{', '.join(value)}]" if value and not is_dataclass(value[0]) else ""
     return "" if value is None or is_dataclass(value) else str(value)
@@ -133,11 +148,13 @@ def shown(value: Any) -> str:
         ("cluster", Cluster, set()),
         ("sources", Source, set()),
         ("state", StateSettings, set()),
-        ("rules", Selector, {"line"}),
+        ("a folder", Folder, set()),
+        ("selectors", Selector, {"line"}),
+        ("check", Allowance, {"where"}),
         ("type: mail", MailChannel, {"name"}),
         ("type: slack", SlackChannel, {"name"}),
         ("type: apprise", AppriseChannel, {"name"}),
-        ("top level", Settings, {"file", "cluster", "state", "sources", "folders", "selectors", "channels"}),
+        ("top level", Settings, {"file", "cluster", "state", "sources", "folders", "selectors", "allow", "channels"}),
     ],
 )
 def test_every_setting_stands_on_the_page_with_its_default(heading: str, noun: type, elsewhere: set[str]) -> None:
@@ -145,12 +162,19 @@ def test_every_setting_stands_on_the_page_with_its_default(heading: str, noun: t
     for field in fields(noun):
         if field.name not in elsewhere:
             assert written(field) in table, field.name
-            if field.default is not MISSING and noun is not Selector:  # its tables have no column of defaults
+            if field.default is not MISSING and noun not in (
+                Selector,
+                Allowance,
+            ):  # their tables have no column of defaults
                 assert table[written(field)] == shown(field.default), field.name
 
 
 def test_the_page_has_no_setting_that_there_is_not() -> None:
-    names = {written(field) for noun in (Cluster, Source, StateSettings, Selector, Settings) for field in fields(noun)}
+    names = {
+        written(field)
+        for noun in (Cluster, Source, StateSettings, Folder, Selector, Allowance, Settings)
+        for field in fields(noun)
+    }
     names |= {written(field) for noun in (MailChannel, SlackChannel, AppriseChannel) for field in fields(noun)}
     assert {name for table in tables().values() for name in table} - names == set()
 

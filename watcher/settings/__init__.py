@@ -1,6 +1,7 @@
 """watcher.yml and the environment → Settings, frozen; a wrong key or type gets file, line, key and what is allowed."""
 
 from watcher.settings.nouns import (
+    Allowance,
     AppriseChannel,
     Channel,
     Cluster,
@@ -13,11 +14,13 @@ from watcher.settings.nouns import (
     SlackChannel,
     Source,
     StateSettings,
+    StormSettings,
 )
 from watcher.settings.read import read, read_file
 from watcher.settings.section import FaultySettingsError
 
 __all__ = [
+    "Allowance",
     "AppriseChannel",
     "Channel",
     "Cluster",
@@ -31,6 +34,7 @@ __all__ = [
     "SlackChannel",
     "Source",
     "StateSettings",
+    "StormSettings",
     "read",
     "read_file",
 ]

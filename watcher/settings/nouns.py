@@ -69,8 +69,14 @@ class Source:
     overlap: timedelta = timedelta(minutes=5)
     sweep_past: timedelta = timedelta(days=7)
     sweep_ahead: timedelta = timedelta(days=1)
+    sweep_every: timedelta = timedelta(minutes=15)
+    catch_up: str = "newest"  # which part of a span that was missed is searched first: newest or oldest
     start: datetime | None = None  # first start from here instead of now - overlap
     slice: timedelta = timedelta(hours=1)  # the longest window searched at once when catching up
+    search: str = "auto"  # auto, scan (one pass over all events) or query (each rule by its own query)
+    scan_below: int = 1000  # events per rule up to which `auto` scans
+    fetch: str = "whole"  # of the events that a scan reads: whole, or needed (the fields that rules look at)
+    budget: timedelta = timedelta(minutes=5)  # of one window: waiting for a busy cluster, asking by queries
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # Sigma field → further paths
     logsources: tuple[LogSourceMapping, ...] = ()
 
@@ -81,6 +87,9 @@ class Folder:
 
     name: str
     path: Path
+    corpus: str = ""  # the label under which the catalogue counts its rules; empty: its name
+    repository: str = ""  # the address of where its rules come from
+    files: str = ""  # the address that a rule's path is put behind to read its file there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +108,15 @@ class Selector:
     group_by: tuple[str, ...] | None = None  # `("event",)`: every hit is an alert
     quiet_period: timedelta | None = None
     channels: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """Findings of `watcher check` that are accepted."""
+
+    code: tuple[str, ...]  # globs
+    because: str = ""
+    where: Selector  # of which rules; what it would set is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +156,13 @@ class AppriseChannel:
     operator: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StormSettings:
+    """When many alerts of one rule go to one channel as one message."""
+
+    limit: int = 20  # alerts of a rule that a channel is told one by one in an hour
+
+
 Channel = MailChannel | SlackChannel | AppriseChannel
 
 
@@ -151,7 +176,10 @@ class Settings:
     sources: tuple[Source, ...] = (Source(),)
     folders: tuple[Folder, ...] = ()  # none: the shipped rules
     selectors: tuple[Selector, ...] = ()  # in order, the later wins
+    allow: tuple[Allowance, ...] = ()  # findings of `watcher check`
     channels: tuple[Channel, ...] = ()
+    storm: StormSettings = StormSettings()
+    lease: timedelta = timedelta(seconds=30)  # of several sidecars: how long one may be silent until others take over
     templates: Path | None = None  # a folder whose files take the place of the shipped templates of the same name
     discover_url: str | None = None  # Kibana or Dashboards, e.g. `https://kibana.example/app/discover`
     placeholders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # values for `expand`: name → values

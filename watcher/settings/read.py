@@ -9,7 +9,8 @@ from watcher.errors import SettingsError
 from watcher.model import Place
 from watcher.read.document import MapNode, ScalarNode, Value, read_documents
 from watcher.settings.channels import channels
-from watcher.settings.nouns import Cluster, LogSourceMapping, Settings, Source, StateSettings
+from watcher.settings.checks import allowances
+from watcher.settings.nouns import Cluster, LogSourceMapping, Settings, Source, StateSettings, StormSettings
 from watcher.settings.rules import folders, selectors
 from watcher.settings.section import FaultySettingsError, Reading, Section, about, filled
 from watcher.settings.values import (
@@ -27,6 +28,7 @@ from watcher.settings.values import (
     span,
     truth,
     web_address,
+    whole,
 )
 
 ENVIRONMENT = {
@@ -98,6 +100,7 @@ def _settings(root: Section, environ: Mapping[str, str], file: Path | None) -> S
     cluster = root.inner("cluster")
     _add_environment(cluster, environ)
     rules = root.inner("rules")
+    check = root.inner("check")
     entries = tuple(root.named("channels"))
     rule_folders = folders(rules)
     made = Settings(
@@ -109,12 +112,16 @@ def _settings(root: Section, environ: Mapping[str, str], file: Path | None) -> S
         selectors=tuple(
             selectors(rules, [folder.name for folder in rule_folders], [entry.key_text for entry in entries])
         ),
+        allow=tuple(allowances(check)),
         channels=tuple(channels(entries, root.reading)),
+        storm=_storm(root.inner("storm")),
+        lease=root.take("lease", span, _SETTINGS.lease),
         templates=root.take("templates", root.reading.directory, _SETTINGS.templates),
         discover_url=root.take("discover_url", web_address, _SETTINGS.discover_url),
         placeholders=dict(_lists(root, "placeholders")),
     )
     rules.close()
+    check.close()
     root.close()
     _unique_sources(made, root)
     return made
@@ -174,6 +181,12 @@ def _state(section: Section) -> StateSettings:
     return made
 
 
+def _storm(section: Section) -> StormSettings:
+    made = StormSettings(limit=section.take("limit", whole, _SETTINGS.storm.limit))
+    section.close()
+    return made
+
+
 # --------------------------------------------------------------------------- sources
 
 
@@ -188,8 +201,14 @@ def _source(section: Section) -> Source:
         overlap=section.take("overlap", duration, _SOURCE.overlap),
         sweep_past=sweep.take("past", duration, _SOURCE.sweep_past),
         sweep_ahead=sweep.take("ahead", duration, _SOURCE.sweep_ahead),
+        sweep_every=sweep.take("every", span, _SOURCE.sweep_every),
+        catch_up=section.take("catch_up", choice("newest", "oldest"), _SOURCE.catch_up),
         start=section.take("start", moment, _SOURCE.start),
         slice=section.take("slice", span, _SOURCE.slice),
+        search=section.take("search", choice("auto", "scan", "query"), _SOURCE.search),
+        scan_below=section.take("scan_below", whole, _SOURCE.scan_below),
+        fetch=section.take("fetch", choice("whole", "needed"), _SOURCE.fetch),
+        budget=section.take("budget", span, _SOURCE.budget),
         fields=dict(_lists(section, "fields")),
         logsources=tuple(_logsource(one) for one in section.sections("logsources")),
     )

@@ -10,7 +10,7 @@ from watcher.model import Level
 from watcher.read.document import MapNode, Value
 from watcher.settings.nouns import Folder, Selector
 from watcher.settings.section import Reading, Section
-from watcher.settings.values import Reader, choice, invalid, is_name, line, listed, name, some, span, truth
+from watcher.settings.values import Reader, choice, invalid, is_name, line, listed, name, some, span, truth, web_address
 
 STATUSES = ("stable", "test", "experimental", "deprecated", "unsupported")
 """The words that Sigma has for a rule's status."""
@@ -37,7 +37,13 @@ def _folder(reading: Reading) -> Reader[Folder]:
         section = Section(node, "rules.folders", reading)
         path = section.need("path", reading.path, Path())
         # what goes wrong with the path is noted already, and the name stands in
-        made = Folder(name=section.take("name", name, "") or _name_of(path, node), path=path)
+        made = Folder(
+            name=section.take("name", name, "") or _name_of(path, node),
+            path=path,
+            corpus=section.take("corpus", line, ""),
+            repository=section.take("repository", web_address, ""),
+            files=section.take("files", web_address, ""),
+        )
         section.close()
         return made
 

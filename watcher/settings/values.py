@@ -98,6 +98,14 @@ def port(node: Value) -> int:
     raise wrong(node, "the number of a port", "give a number from 1 to 65535")
 
 
+def whole(node: Value) -> int:
+    """Read a whole number, none below zero."""
+    written = text(node)
+    if not (written.isascii() and written.isdigit() and len(written) < 10):
+        raise wrong(node, "a whole number")
+    return int(written)
+
+
 def choice(*allowed: str) -> Reader[str]:
     """Read one of a few words."""
 

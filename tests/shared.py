@@ -1,0 +1,93 @@
+"""The truth table beside the project, and the pairs of rule and event that the predicates find."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import json
+import tarfile
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from watcher.match.many import RuleSet, Watched
+from watcher.match.predicate import Predicate
+from watcher.model import Event, Rule
+from watcher.read.contents import read_contents
+from watcher.read.rule import Origin
+from watcher.taxonomy.logsources import scope
+
+Place = tuple[str, int]  # file and number of an event
+Pair = tuple[str, Place]  # with the path of a rule that matches it
+
+# In capitals, so refused by the reader that made the table; both conditions are `selection OR …`.
+NOT_IN_THE_TABLE = {"mdecrevoisier/windows-services/win-os-service permissions modified (service).yaml"}
+
+
+@cache
+def rules(folder: Path) -> tuple[Rule, ...]:
+    """Read the rules of the table that are run."""
+    run: list[Rule] = []
+    with tarfile.open(folder / "rules.tar.gz") as archive:
+        for member in archive.getmembers():
+            found = archive.extractfile(member) if member.isfile() else None
+            if found is not None:
+                read = read_contents(found.read().decode(), file=member.name, origin=Origin(path=member.name))
+                run.extend(rule for rule in read.rules if rule.aggregation is None)
+    return tuple(run)
+
+
+def events(folder: Path, name: str) -> Iterator[tuple[Place, Event]]:
+    """Read one set of events."""
+    with gzip.open(folder / f"events-{name}.ndjson.gz") as lines:
+        for line in lines:
+            event = json.loads(line)
+            yield (event["labels"]["file"], int(event["labels"]["n"])), event
+
+
+def expected(folder: Path) -> dict[str, set[Place]]:
+    """Give the events that each rule of the table must match."""
+    with gzip.open(folder / "truth.json.gz") as file:
+        table = json.load(file)
+    return {path: {(hit[0], hit[2]) for hit in row["hits"]} for path, row in table.items() if row["evaluated"]}
+
+
+def as_modules(folder: Path) -> Callable[[Event], Event]:
+    """Give the function that makes the shape `modules` of a raw event."""
+    spec = importlib.util.spec_from_file_location("to_winlogbeat", folder / "to_winlogbeat.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    made: Callable[[Event], Event] = module.apply_modules
+    return made
+
+
+def unchanged(event: Event) -> Event:
+    """Leave an event as it is."""
+    return event
+
+
+def judged(folder: Path, names: tuple[str, ...], shape: Callable[[Event], Event]) -> tuple[int, set[Pair], set[Pair]]:
+    """Match every rule on every event: the number of pairs wanted, those that are missing, those beside them."""
+    ruleset = RuleSet([Watched(rule, Predicate(rule.node, scope(rule.logsource))) for rule in rules(folder)])
+    table = expected(folder)
+    seen: set[Place] = set()
+    found: set[Pair] = set()
+    for name in names:
+        for place, event in events(folder, name):
+            seen.add(place)
+            found.update((rule.path, place) for rule in ruleset.matching(shape(event)))
+    wanted = {(path, place) for path, places in table.items() for place in places & seen}
+    return len(wanted), wanted - found, {pair for pair in found - wanted if pair[0] not in NOT_IN_THE_TABLE}
+
+
+def template(folder: Path, *, plain: bool) -> dict[str, Any]:
+    """Give settings and mappings of the shared index template; plain: without what the small engine lacks."""
+    text = (folder / "template-os.json").read_text(encoding="utf-8")
+    if plain:
+        for missing, known in (("wildcard", "keyword"), ("match_only_text", "text"), ("scaled_float", "float")):
+            text = text.replace(f'"{missing}"', f'"{known}"')
+    made: dict[str, Any] = json.loads(text)["template"]
+    return {"settings": made["settings"]["index"], "mappings": made["mappings"]}
