@@ -29,7 +29,7 @@ from watcher.decide.ledger import Ledger
 from watcher.decide.notes import Notes
 from watcher.decide.outbox import Outbox
 from watcher.errors import ClusterError, Incomplete, Overloaded, Unreachable
-from watcher.model import Finding, Place, Rule, Window
+from watcher.model import Place, Rule, Window
 from watcher.notify.channels import notifier
 from watcher.notify.links import Links
 from watcher.notify.operators import Operators
@@ -304,9 +304,3 @@ def operators(settings: Settings) -> Operators:
     """Wire the channels that are told of watcher's own troubles."""
     told = tuple(known for known in notifiers(settings).values() if known[0].operator)
     return Operators(told, Renderer(settings.templates), SystemClock())
-
-
-def every_finding(rules: Rules) -> tuple[Finding, ...]:
-    """Give the findings of the files and of the rules, in the order of the files."""
-    found = (*rules.findings, *(finding for rule in rules.rules for finding in rule.findings))
-    return tuple(sorted(found, key=lambda finding: (finding.place, finding.code)))

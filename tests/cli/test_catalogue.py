@@ -22,9 +22,7 @@ def test_the_shipped_rules_become_a_site(tmp_path: Path) -> None:
     told = json.loads((site / "catalogue.json").read_text(encoding="utf-8"))
     assert done.stdout.startswith(f"{len(told['rules'])} rules: ")
     assert f"open {site}/index.html" in done.stdout
-    assert [
-        one["title"] for one in told["rules"] if any(test["expected"] != test["got"] for test in one["tests"])
-    ] == []
+    assert [one["title"] for one in told["rules"] if not all(test["passed"] for test in one["tests"])] == []
     again = call("catalogue", str(site), "--settings", str(settings(tmp_path)))
     assert " files, 0 of them written, 0 removed" in again.stdout
 

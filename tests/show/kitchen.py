@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 from watcher.read.folder import read_folder, read_folders
+from watcher.review import review
 from watcher.settings import Folder, Source
 from watcher.show.catalogue.assumed import assumed
 from watcher.show.catalogue.attack import shipped_table
 from watcher.show.catalogue.book import Catalogue, Live
-from watcher.show.catalogue.entry import Asked, entries
+from watcher.show.catalogue.entry import Asked, entries, unplaced
 from watcher.translate.plan import paths_of
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -30,10 +32,11 @@ def kitchen(*, corpus: str = "", live: Live | None = None) -> Catalogue:
     rules = read_folders(read_folder(one.name, one.path) for one in folders)
     source = Source()
     asked = (Asked(source=source, facts=assumed(source, paths_of(rules.rules, source))),)
+    said = review(rules, source, today=date(2026, 11, 25), matrix=shipped_table())
     return Catalogue(
-        entries=entries(rules.rules, folders, asked),
+        entries=entries(rules.rules, folders, asked, (), said),
         attack=shipped_table(),
-        findings=rules.findings,
+        findings=unplaced(rules.rules, (), said),
         live=live,
         assumed=live is None,
         folders=folders,

@@ -85,8 +85,9 @@ def test_a_rules_page_says_everything_in_its_order(site: dict[str, str]) -> None
         "CommandLine match fill corpus 2 (blue 1, green 1) pour corpus 1 (blue 1) boil corpus 2 (blue 2)",
         "NewProcessName ends_with \\kettle.exe corpus 2 (blue 2)",
         "Query as the cluster gets it For indices as Winlogbeat 8 itself maps them",
-        "Test cases passed Filled and boiled must hit failed Only filled must hit, but: miss",
-        "Findings warning line 17 `CommandLine|contains` stands 2 times",
+        "Test cases passed Filled and boiled must hit failed Only filled must hit, but the rule does not",
+        "Findings",
+        "warning line 17 `CommandLine|contains` stands 2 times",
         "Related rules The Stove Is Lit names this rule: similar",
         "False positives Guests",
         "References https://kettle.example/manual javascript:alert(1)",
@@ -171,9 +172,9 @@ def test_the_whole_catalogue_is_one_json(site: dict[str, str]) -> None:
         "by_corpus": {"blue": 2},
     } in kettle["indicators"]
     assert kettle["queries"][0]["query"]["bool"]
-    assert [one["got"] for one in kettle["tests"]][:2] == ["hit", "miss"]
+    assert [(one["expected"], one["passed"]) for one in kettle["tests"]][:2] == [("hit", True), ("hit", False)]
     assert kettle["file"] == "https://git.example/blue/f/kettle.yml"
-    assert [one["file"] for one in told["findings"]] == ["green/broken.yml"]
+    assert [one["file"] for one in told["findings"]] == ["blue/kettle.test.ndjson", "green/broken.yml"]
     assert (told["live_days"], told["mapping_assumed"]) == (None, True)
 
 

@@ -10,14 +10,17 @@ import typer
 from watcher import wiring
 from watcher.cli.frame import EXIT_FINDINGS, SettingsFile
 from watcher.cli.frame import out as terminal
+from watcher.clock import SystemClock
 from watcher.errors import InputError
 from watcher.model import Place
+from watcher.prove.suite import files_of_tests
 from watcher.read.folder import Rules
+from watcher.review import review
 from watcher.settings import Folder, Settings
 from watcher.show.catalogue.assumed import assumed
 from watcher.show.catalogue.attack import read_table, shipped_table, write_table
 from watcher.show.catalogue.book import Catalogue
-from watcher.show.catalogue.entry import Asked, entries
+from watcher.show.catalogue.entry import Asked, entries, unplaced
 from watcher.show.catalogue.live import Gathered, gather
 from watcher.show.catalogue.pages import files
 from watcher.show.catalogue.site import Written, write_site
@@ -52,10 +55,13 @@ def catalogue(  # noqa: PLR0913 - what can be asked for stands in its signature
     table = read_table(attack_file) if attack_file else shipped_table()
     gathered = _live(settings, rules, days) if live else _assumed(settings, rules)
     folders = (*wiring.folders(settings), *(Folder(name=path.resolve().name, path=path) for path in paths or ()))
+    stray = files_of_tests(folder.path for folder in folders)
+    found = review(rules, settings.sources[0], today=SystemClock().now().date(), matrix=table, stray=stray)
+    said = (*found, *gathered.findings)
     made = Catalogue(
-        entries=entries(rules.rules, folders, gathered.asked, gathered.findings),
+        entries=entries(rules.rules, folders, gathered.asked, settings.allow, said),
         attack=table,
-        findings=rules.findings,
+        findings=unplaced(rules.rules, settings.allow, said),
         live=gathered.live,
         assumed=gathered.live is None,
         folders=folders,

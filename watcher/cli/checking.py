@@ -21,11 +21,12 @@ from watcher.cluster.privileges import missing
 from watcher.errors import Forbidden, SettingsError
 from watcher.lint import allow, cost
 from watcher.lint.allow import Judged
-from watcher.lint.look import look, unique
+from watcher.lint.look import unique
 from watcher.model import Finding, Severity, Window
 from watcher.pipeline import planned, watch
-from watcher.prove.suite import files_of_tests, rules_beside, suites_of
+from watcher.prove.suite import files_of_tests, rules_beside
 from watcher.read.folder import Rules
+from watcher.review import review
 from watcher.search import live as sampled
 from watcher.settings import Settings, Source
 from watcher.show.catalogue.attack import shipped_table
@@ -97,15 +98,8 @@ def _judged(
 ) -> tuple[Judged, ...]:
     """Bring together what reading, lints, tests and cluster say, and what of it is allowed."""
     stray = files_of_tests(paths or [folder.path for folder in wiring.folders(settings)])
-    findings = unique(
-        (
-            *wiring.every_finding(rules),
-            *look(rules.rules, settings.sources[0], today=_today(), matrix=shipped_table()),
-            *suites_of(rules.rules, stray).findings,
-            *of_cluster,
-        )
-    )
-    ordered = sorted(findings, key=lambda finding: (finding.place, finding.code))
+    found = review(rules, settings.sources[0], today=_today(), matrix=shipped_table(), stray=stray)
+    ordered = sorted(unique((*found, *of_cluster)), key=lambda finding: (finding.place, finding.code))
     judged = allow.judge(ordered, rules.rules, settings.allow)
     if paths:  # other rules may need what these do not
         return judged

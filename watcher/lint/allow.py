@@ -27,7 +27,7 @@ class Judged:
 
 def judge(findings: Iterable[Finding], rules: Sequence[Rule], allowances: Sequence[Allowance]) -> tuple[Judged, ...]:
     """Tell which findings are allowed."""
-    at = _Places(rules)
+    at = Places(rules)
     return tuple(_judged(finding, at.rule(finding.place), allowances) for finding in findings)
 
 
@@ -67,7 +67,7 @@ def _allows(allowance: Allowance, finding: Finding, rule: Rule | None) -> bool:
     return not where.path or any(fnmatchcase(finding.place.file, f"*{path}") for path in where.path)
 
 
-class _Places:
+class Places:
     """Finds the rule that a place belongs to."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:

@@ -75,7 +75,10 @@ def _rule(catalogue: Catalogue, entry: Entry, places: Places) -> dict[str, Any]:
             {"source": plan.source, "query": plan.query, "exact": plan.exact, "parts": list(plan.parts)}
             for plan in entry.plans
         ],
-        "tests": [{"name": one.name, "expected": one.expected, "got": one.got} for one in entry.outcomes],
+        "tests": [
+            {"name": one.case.name, "expected": "hit" if one.case.hit else "miss", "passed": one.passed}
+            for one in entry.outcomes
+        ],
         "findings": [_finding(catalogue, one) for one in entry.findings],
         "related": [{"id": one.id, "type": one.type} for one in rule.related],
         "falsepositives": list(rule.falsepositives),

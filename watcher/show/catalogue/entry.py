@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from urllib.parse import quote
 
+from watcher.lint.allow import Places, judge
+from watcher.lint.look import unique
 from watcher.model import Finding, Plan, Rule
 from watcher.ports import IndexFacts
-from watcher.settings import Folder, Source
-from watcher.show.cases import Outcome, outcomes
+from watcher.prove.outcome import Outcome, in_memory
+from watcher.prove.suite import Suite, suites_of
+from watcher.settings import Allowance, Folder, Source
 from watcher.show.catalogue.indicators import Indicator, indicators
 from watcher.show.catalogue.sight import Sighting, sightings, unknown
 from watcher.show.catalogue.text import web
-from watcher.translate.plan import Translator, predicate, translate
+from watcher.translate.plan import Translator, translate
 
 _PLAIN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,79}")
 _SHORT = 8  # characters of a digest by which the site's data call a rule
@@ -44,8 +47,8 @@ class Entry:
     unknown: tuple[str, ...]  # parts of its log source that no table knows
     plans: tuple[Plan, ...]  # one a source
     sources: tuple[Source, ...]  # in the same order
-    outcomes: tuple[Outcome, ...]  # of the test events beside it
-    findings: tuple[Finding, ...]  # of reading and of translating, in the order of the lines
+    outcomes: tuple[Outcome, ...]  # of the tests beside it
+    findings: tuple[Finding, ...]  # that are not allowed, in the order of the lines
 
     @property
     def page(self) -> str:
@@ -60,30 +63,50 @@ class Entry:
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
-        """The test events that the rule does not do right by."""
+        """The tests that the rule does not pass."""
         return tuple(one for one in self.outcomes if not one.passed)
 
 
 def entries(
-    rules: Sequence[Rule], folders: Sequence[Folder], asked: Sequence[Asked], said: Sequence[Finding] = ()
+    rules: Sequence[Rule],
+    folders: Sequence[Folder],
+    asked: Sequence[Asked],
+    allowances: Sequence[Allowance],
+    said: Sequence[Finding],
 ) -> tuple[Entry, ...]:
-    """Make the entries of many rules, ordered by title; `said` are findings about them from elsewhere."""
+    """Make the entries of many rules, ordered by title; `said` is what was found odd about them."""
     by_name = {folder.name: folder for folder in folders}
-    by_place: dict[str, list[Finding]] = {}
-    for finding in said:
-        by_place.setdefault(finding.place.file, []).append(finding)
+    by_rule = _by_rule(rules, said)
     translators = tuple(Translator(one.source, one.facts) for one in asked)
-    made = (
-        _entry(rule, by_name.get(rule.folder), translators, by_place.get(rule.place.file, ()))
-        for rule in sorted(rules, key=lambda rule: (rule.title.casefold(), rule.id))
-    )
+    made: list[Entry] = []
+    for suite in sorted(suites_of(rules).suites, key=lambda suite: (suite.rule.title.casefold(), suite.rule.id)):
+        rule = suite.rule
+        plans = tuple(translate(rule, translator) for translator in translators)
+        found = unique((*(one for plan in plans for one in plan.findings), *by_rule.get(rule.id, ())))
+        kept = [one.finding for one in judge(found, (rule,), allowances) if not one.allowed]
+        made.append(_entry(suite, by_name.get(rule.folder), [one.source for one in translators], plans, kept))
     return tuple(_told_apart(made))
 
 
-def _entry(rule: Rule, folder: Folder | None, translators: Sequence[Translator], said: Sequence[Finding]) -> Entry:
-    plans = tuple(translate(rule, translator) for translator in translators)
-    first = translators[0].source
-    found = (*rule.findings, *(one for plan in plans for one in plan.findings), *said)
+def _by_rule(rules: Sequence[Rule], said: Sequence[Finding]) -> Mapping[str, Sequence[Finding]]:
+    places = Places(rules)
+    found: dict[str, list[Finding]] = {}
+    for finding in said:
+        if (rule := places.rule(finding.place)) is not None:
+            found.setdefault(rule.id, []).append(finding)
+    return found
+
+
+def unplaced(rules: Sequence[Rule], allowances: Sequence[Allowance], said: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Give the findings of files that hold no rule, less those that are allowed."""
+    judged = judge(said, rules, allowances)
+    return tuple(one.finding for one in judged if one.rule is None and not one.allowed)
+
+
+def _entry(
+    suite: Suite, folder: Folder | None, sources: Sequence[Source], plans: tuple[Plan, ...], said: Sequence[Finding]
+) -> Entry:
+    rule, first = suite.rule, sources[0]
     name = rule.id if _PLAIN_ID.fullmatch(rule.id) else sha256(rule.id.encode("utf-8", "replace")).hexdigest()[:32]
     repository = web(folder.repository) if folder and folder.repository else None
     files = web(folder.files) if folder and folder.files else None
@@ -98,9 +121,9 @@ def _entry(rule: Rule, folder: Folder | None, translators: Sequence[Translator],
         sightings=sightings(rule, first.logsources),
         unknown=unknown(rule, first.logsources),
         plans=plans,
-        sources=tuple(one.source for one in translators),
-        outcomes=outcomes(rule, predicate(rule, first)),
-        findings=tuple(sorted(dict.fromkeys(found), key=lambda one: (one.place, one.code))),
+        sources=tuple(sources),
+        outcomes=in_memory(suite, first),
+        findings=tuple(sorted(said, key=lambda one: (one.place, one.code))),
     )
 
 
@@ -109,7 +132,7 @@ def _key(digest: str) -> str:
     return f"r{digest[:_SHORT]}"
 
 
-def _told_apart(made: Iterator[Entry]) -> Iterator[Entry]:
+def _told_apart(made: Iterable[Entry]) -> Iterator[Entry]:
     """Lengthen the names that two rules would share."""
     keys: set[str] = set()
     names: set[str] = set()
