@@ -7,12 +7,13 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bench import corpus, elastalert, filled, page
-from bench.sidecar import Sidecar, Told
+from bench import backfill, corpus, elastalert, filled, matching, page
+from bench.findings import Cell, Findings, Series, Spent, Told
+from bench.sidecar import Sidecar
 from watcher.cluster.connect import connect
 from watcher.cluster.local import OPENSEARCH, Runtime, default_cache, start
 from watcher.settings import Cluster
@@ -38,44 +39,11 @@ class Stage:
         told = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
         return (int(told[11]) + int(told[12])) / _TICKS
 
-
-@dataclass(slots=True)
-class Series:
-    """Repetitions of one measurement."""
-
-    wall: list[float] = field(default_factory=list)
-    cluster: list[float] = field(default_factory=list)
-    own: list[float] = field(default_factory=list)
-    last: Told = field(default_factory=dict)
-
-    def add(self, told: Told, cluster: float) -> None:
-        """Add a repetition."""
-        self.wall.append(told["wall"])
-        self.cluster.append(cluster)
-        self.own.append(told["own"])
-        self.last = told
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One point of the grid."""
-
-    rules: int
-    window: timedelta
-    index: str
-    events: int  # in the index
-
-
-@dataclass(slots=True, kw_only=True)
-class Findings:
-    """All that was measured."""
-
-    compiled: dict[int, float] = field(default_factory=dict)  # rules → seconds
-    grid: dict[tuple[Cell, str], Series] = field(default_factory=dict)
-    alone: dict[str, Series] = field(default_factory=dict)  # at 1,000 rules: what other ways cost
-    elastalert: list[elastalert.Run] = field(default_factory=list)
-    day: dict[str, Series] = field(default_factory=dict)
-    load: tuple[float, float] = (0.0, 0.0)  # of the machine, before and after
+    def spent(self) -> Spent:
+        """Tell what was spent so far; between two calls lies what a measurement cost."""
+        lines = Path("/proc/net/dev").read_text(encoding="ascii").splitlines()
+        loopback = next(line.split(":")[1].split() for line in lines if line.strip().startswith("lo:"))
+        return Spent(cluster=self.cpu(), bytes=int(loopback[0]))
 
 
 def measure(data: Path, target: Path, *, everything: bool) -> int:
@@ -114,13 +82,24 @@ def run(stage: Stage, *, everything: bool) -> Findings:
         for cell in grid(stage, tuple(sidecars), everything=everything):
             _compare(stage, sidecars[cell.rules], cell, found)
         _beside(stage, sidecars[1000], found)
-        everyone = sidecars[max(sidecars)]
-        for mode in ("pages", "zero", "scan"):
-            print(f"a day, {mode}", flush=True)
-            found.day[mode] = _repeat(stage, [everyone], mode, 1)
+        first = sidecars[max(sidecars)]
         with Sidecar(stage.url, stage.data, 0) as second:
-            print("a day, two sidecars", flush=True)
-            found.day["two"] = _repeat(stage, [everyone, second], "scan", 1)
+            for name, shared_by, mode in (
+                ("zero", [first], "zero"),
+                ("two zero", [first, second], "zero"),
+                ("scan", [first], "scan"),
+                ("two", [first, second], "scan"),
+            ):
+                print(f"a day, {name}", flush=True)
+                found.day[name] = _day(stage, shared_by, mode)
+    for workers in (1, 2):
+        print(f"a day, backfill, {workers} workers", flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder)
+            corpus.read_rules(stage.data, place / "rules")
+            found.backfill.append(backfill.day(stage.url, place, index=_million(stage), workers=workers, cpu=stage.cpu))
+    print("matching alone", flush=True)
+    found.matching = matching.measure(stage.data)
     with tempfile.TemporaryDirectory() as folder:
         found.elastalert = elastalert.compare(stage.url, stage.data, Path(folder), index=_million(stage), cpu=stage.cpu)
     found.load = (before, os.getloadavg()[1])
@@ -134,24 +113,26 @@ def grid(stage: Stage, rules: Sequence[int], *, everything: bool) -> Iterator[Ce
             yield Cell(rules=count, window=MINUTES, index=index, events=events)
             if everything or count != 1000:
                 yield Cell(rules=count, window=HOUR, index=index, events=events)
+        if events != 1_000_000:  # as many events as 5 minutes hold of a million a day
+            yield Cell(rules=max(rules), window=MINUTES * 1_000_000 / events, index=index, events=events)
 
 
 def _compare(stage: Stage, sidecar: Sidecar, cell: Cell, found: Findings) -> None:
     """Measure a scan and its floors in turn, so that what else the machine does befalls all alike."""
-    modes = ("pages", "zero", "scan", "needed") if cell.window == MINUTES else ("zero", "scan")
+    modes = ("zero", "scan") if cell.window == HOUR else ("pages", "zero", "scan", "needed")
     print(f"{cell.rules} rules, {cell.window}, {cell.events:,} events", flush=True)
     for mode in modes:
         _once(stage, sidecar, cell.index, (NOON, NOON + cell.window), mode)  # warm
     for _ in range(REPEATS):
         for mode in modes:
-            told, cluster = _once(stage, sidecar, cell.index, (NOON, NOON + cell.window), mode)
-            found.grid.setdefault((cell, mode), Series()).add(told, cluster)
+            told, spent = _once(stage, sidecar, cell.index, (NOON, NOON + cell.window), mode)
+            found.grid.setdefault((cell, mode), Series()).add(told, spent)
 
 
-def _once(stage: Stage, sidecar: Sidecar, index: str, span: tuple[datetime, datetime], mode: str) -> tuple[Told, float]:
-    began = stage.cpu()
+def _once(stage: Stage, sidecar: Sidecar, index: str, span: tuple[datetime, datetime], mode: str) -> tuple[Told, Spent]:
+    began = stage.spent()
     told = sidecar.ask(index=index, start=span[0].isoformat(), end=span[1].isoformat(), mode=mode)
-    return told, stage.cpu() - began
+    return told, stage.spent() - began
 
 
 def _beside(stage: Stage, sidecar: Sidecar, found: Findings) -> None:
@@ -165,22 +146,25 @@ def _million(stage: Stage) -> str:
     return next(index for index, events in stage.sizes.items() if events == 1_000_000)
 
 
-def _repeat(stage: Stage, sidecars: Sequence[Sidecar], mode: str, repeats: int) -> Series:
-    """Search the day in windows of an hour, dealt out to the sidecars in halves."""
-    series = Series()
+def _day(stage: Stage, sidecars: Sequence[Sidecar], mode: str) -> Series:
+    """Search the day in windows of an hour, dealt out to the sidecars in equal parts."""
+    began, clock = stage.spent(), time.perf_counter()
     share = timedelta(days=1) / len(sidecars)
-    for _ in range(repeats):
-        cluster, began = stage.cpu(), time.perf_counter()
-        for number, sidecar in enumerate(sidecars):
-            start = filled.DAY + number * share
-            sidecar.send(
-                index=_million(stage),
-                start=start.isoformat(),
-                end=(start + share).isoformat(),
-                mode=mode,
-                step=HOUR.total_seconds(),
-            )
-        told = [sidecar.receive() for sidecar in sidecars]
-        series.add({**told[0], "wall": time.perf_counter() - began}, stage.cpu() - cluster)
-        series.own[-1] = sum(one["own"] for one in told)
+    for number, sidecar in enumerate(sidecars):
+        start = filled.DAY + number * share
+        sidecar.send(
+            index=_million(stage),
+            start=start.isoformat(),
+            end=(start + share).isoformat(),
+            mode=mode,
+            step=HOUR.total_seconds(),
+        )
+    told = [sidecar.receive() for sidecar in sidecars]
+    whole = {
+        **{key: sum(one[key] for one in told) for key in ("own", "hits")},
+        "memory": max(one["memory"] for one in told),
+        "wall": time.perf_counter() - clock,
+    }
+    series = Series()
+    series.add(whole, stage.spent() - began)
     return series

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from bench import corpus
+from bench.findings import Told
 from watcher.cluster.connect import connect
 from watcher.match.many import RuleSet, Watched
 from watcher.model import Plan, Rule, Window
@@ -28,8 +29,6 @@ from watcher.settings import Cluster, Source
 from watcher.translate.book import PlanBook
 from watcher.translate.lens import Lens
 from watcher.translate.plan import predicate
-
-Told = Mapping[str, Any]
 
 
 class Sidecar:

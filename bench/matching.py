@@ -1,0 +1,73 @@
+"""How many shared events one core holds against all shared rules in a second, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from bench import corpus
+from watcher.match.many import RuleSet, Watched
+from watcher.settings import Source
+from watcher.translate.plan import predicate
+
+REPEATS = 7
+_EVERY = 6  # so that each set of events has its share
+_DECODE = msgspec.json.Decoder()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """Events a second of CPU, by repetition."""
+
+    what: str
+    rules: int
+    events: int
+    hits: int
+    rates: tuple[float, ...]
+
+
+def measure(data: Path) -> list[Rate]:
+    """Measure in a process that does nothing else."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.matching", str(data)], check=True, stdout=subprocess.PIPE, text=True
+    )
+    return [Rate(**{**told, "rates": tuple(told["rates"])}) for told in json.loads(done.stdout.splitlines()[-1])]
+
+
+def _rates(data: Path) -> Iterator[Rate]:
+    with tempfile.TemporaryDirectory() as folder:
+        rules = corpus.runnable(corpus.read_rules(data, Path(folder)))
+    source = Source()
+    matcher = RuleSet([Watched(one, predicate(one, source)) for one in rules], source.fields)
+    texts = [msgspec.json.encode(event) for event in islice(corpus.events(data, corpus.ALL), 0, None, _EVERY)]
+    _decoded(matcher, texts)  # warm
+    alone, whole = [], []
+    for _ in range(REPEATS):
+        events = [_DECODE.decode(text) for text in texts]
+        began = time.process_time()
+        hits = sum(len(matcher.matching(event)) for event in events)
+        alone.append(len(texts) / (time.process_time() - began))
+        del events
+        began = time.process_time()
+        _decoded(matcher, texts)
+        whole.append(len(texts) / (time.process_time() - began))
+    for what, rates in (("matching alone", alone), ("reading its JSON, and matching", whole)):
+        yield Rate(what=what, rules=len(rules), events=len(texts), hits=hits, rates=tuple(rates))
+
+
+def _decoded(matcher: RuleSet, texts: Sequence[bytes]) -> None:
+    for text in texts:
+        matcher.matching(_DECODE.decode(text))
+
+
+if __name__ == "__main__":
+    print(json.dumps([asdict(rate) for rate in _rates(Path(sys.argv[1]))]))
