@@ -147,10 +147,16 @@ OTHER = rule(id="another")
 
 
 def open_alerts(
-    state: MemoryState, hosts: int, *, of: Rule | None = None, first: int = 0, at: timedelta = timedelta(0)
+    state: MemoryState,
+    hosts: int,
+    *,
+    of: Rule | None = None,
+    first: int = 0,
+    at: timedelta = timedelta(0),
+    to: tuple[str, ...] = ("mail",),
 ) -> None:
-    """Open an alert a host, each owing a mail."""
-    planned = plan(channels=("mail",), rule=of or rule())
+    """Open an alert a host, each owing a mail, or what else is asked for."""
+    planned = plan(channels=to, rule=of or rule())
     grouped = [group(planned, found(number, host=f"H{number:05}")) for number in range(first, first + hosts)]
     Ledger(state).record(alerts(planned, grouped, origin="live"), [one.hit for one in grouped], now=NOW + at)
 
@@ -178,6 +184,15 @@ def test_of_a_storm_twenty_are_told_by_themselves_and_the_rest_in_one_message_wi
     assert {one["state"] for one in entries} == {"sent"}
     assert Counter("told_in" in one for one in entries) == {True: 1_503, False: 20}
     assert deliver(state, mail, after=timedelta(days=9)) == Delivered()
+
+
+def test_of_a_storm_every_channel_is_told_the_same() -> None:
+    state, mail, slack = MemoryState(), Told("mail"), Told("slack")
+    open_alerts(state, 2_600, to=("mail", "slack"))
+    assert deliver(state, mail, slack, after=SETTLED) == Delivered(sent=42)
+    for channel in (mail, slack):
+        assert len(channel.taken) == 21
+        assert "2,580" in str(channel.taken[-1])
 
 
 def test_a_storm_that_is_still_opening_is_waited_for_but_not_for_ever() -> None:

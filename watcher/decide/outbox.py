@@ -21,7 +21,6 @@ CLAIM = timedelta(minutes=2)  # how long a message may be on its way before some
 _CANDIDATES = 200
 _PAGE = 500
 _MOST_IN_ONE = 100_000  # alerts that one message tells; what is beyond goes into the next
-_MOST_PAGES = 4
 _GALE_CLAIM = timedelta(minutes=10)
 _MOST_KEYS = 50
 _OWED = ("watcher.owed", "watcher.alert.key", "@timestamp", "rule.id", "event.created")
@@ -86,19 +85,16 @@ class Outbox:
         """Count the alerts of a rule that a channel was told of one by one since a time, up to `most`."""
         query = _filtered(
             {"term": {"rule.id": rule}},
-            {"term": {"watcher.owed.channel": channel}},
-            {"range": {"watcher.owed.sent": {"gte": iso(since)}}},
+            {"term": {"watcher.owed.told_alone": channel}},
+            {"range": {"watcher.owed.sent": {"gte": iso(since)}}},  # to this channel, or to another
         )
         newest = ({"watcher.owed.sent": "desc"}, {"watcher.alert.id": "asc"})
-        counted, after = 0, ()
-        for _ in range(_MOST_PAGES):
-            sought = Sought(index=self._alerts, query=query, size=_PAGE, sort=newest, after=after, only=_OWED)
-            page = self.state.search(sought)
+        counted = 0
+        for page in self._pages(query, newest):
             counted += sum(_was_told(stored, channel, since) for stored in page)
-            if counted >= most or len(page) < _PAGE:
-                return min(counted, most)
-            after = page[-1].sort
-        return most  # that many were told in storms: this one goes on
+            if counted >= most:
+                break
+        return min(counted, most)
 
     def opened(self, rule: str, *, now: datetime) -> tuple[datetime, datetime] | None:
         """Tell when the first and the last alert of a rule that are owed and due were opened."""
@@ -139,7 +135,7 @@ class Outbox:
 
     def strike(self, debt: Debt, *, now: datetime) -> None:
         """Write that the channel took the message."""
-        self._settle((debt.stored,), debt.channel, _sent(now))
+        self._settle((debt.stored,), debt.channel, {**_sent(now), "told_alone": debt.channel})
 
     def postpone(self, debt: Debt, error: str, *, until: datetime) -> None:
         """Write that the channel did not take it, and when to try again."""
@@ -160,7 +156,7 @@ class Outbox:
         claimed: list[Stored] = []
         keys: dict[str, None] = {}
         name, attempts, times = unfinished, 0, []
-        for page in self._pages(rule, channel, now):
+        for page in self._due_pages(rule, channel, now):
             wanted = [stored for stored in page if not unfinished or _told_in(stored, channel) == unfinished]
             if not wanted:
                 continue
@@ -205,18 +201,22 @@ class Outbox:
 
     # ---- inside
 
-    def _pages(self, rule: str, channel: str, now: datetime) -> Iterator[list[Stored]]:
+    def _due_pages(self, rule: str, channel: str, now: datetime) -> Iterator[list[Stored]]:
         """Give what is due of a rule to a channel, page by page."""
         query = _filtered(
             {"term": {"rule.id": rule}},
             {"term": {"watcher.owed.channel": channel}},
             {"range": {"watcher.owed.due": {"lte": iso(now)}}},
         )
+        for page in self._pages(query, _OLDEST):
+            yield [one for one in page if _due_to(one, channel, now)]
+
+    def _pages(self, query: Query, sort: Sequence[Mapping[str, str]]) -> Iterator[Sequence[Stored]]:
         after: Sequence[Any] = ()
         while True:
-            sought = Sought(index=self._alerts, query=query, size=_PAGE, sort=_OLDEST, after=after, only=_OWED)
+            sought = Sought(index=self._alerts, query=query, size=_PAGE, sort=sort, after=after, only=_OWED)
             page = self.state.search(sought)
-            yield [one for one in page if (mine := _owed_to(one, channel)) is not None and _is_due(mine, now)]
+            yield page
             if len(page) < _PAGE:
                 return
             after = page[-1].sort
@@ -297,7 +297,7 @@ def _told_in(stored: Stored, channel: str) -> str:
 def _was_told(stored: Stored, channel: str, since: datetime) -> bool:
     mine = _owed_to(stored, channel)
     sent = instant(str(mine.get("sent") or "")) if mine else None
-    return sent is not None and sent >= since and not _told_in(stored, channel)
+    return sent is not None and sent >= since and mine is not None and "told_alone" in mine
 
 
 def _debts(stored: Stored, now: datetime) -> Iterator[Debt]:

@@ -48,7 +48,7 @@ def _watcher(**own: Any) -> dict[str, Any]:
 
 def _alerts() -> dict[str, Any]:
     alert = _keywords("id", "state", "key", "origin", "by")["properties"] | {"slot": _DATE, "changed": _DATE}
-    owed = _keywords("channel", "state", "holder", "told_in")["properties"] | {
+    owed = _keywords("channel", "state", "told_alone", "told_in")["properties"] | {
         "attempts": {"type": "integer"},
         "error": _KEYWORD,
         "due": _DATE,
