@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 from datetime import timedelta
@@ -245,6 +246,8 @@ def test_events_of_the_queue_are_caught_up_in_slices(open_house: House) -> None:
         }
     ]
     done = open_house.once()
-    assert done.stderr.count("event=window.searched") >= 6
+    windows = re.search(r"event=run\.done windows=(\d+)", done.stderr)
+    assert windows is not None, done.stderr
+    assert int(windows[1]) >= 6
     assert len(open_house.documents("hits")) == 2
     until(lambda: len(open_house.slack.requests) >= 1, what="a message")

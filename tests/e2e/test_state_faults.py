@@ -34,7 +34,8 @@ def close(house: House) -> None:
 
 
 def reopen(house: House) -> None:
-    house.ask("POST", f"/{house.prefix}-*/_open?expand_wildcards=all&wait_for_active_shards=1")
+    for index in house.ask("GET", f"/{house.prefix}-*/_settings?expand_wildcards=all"):
+        house.ask("POST", f"/{index}/_open?wait_for_active_shards=1")
 
 
 @pytest.mark.parametrize(("harm", "heal"), [(block, unblock), (close, reopen)], ids=["blocked", "closed"])
