@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -63,9 +63,9 @@ class MortalWire:
         body: Body = None,
         patience: timedelta | None = None,
     ) -> Answer:
-        self.fate.edge("asking")
+        self.fate.edge(f"asking {path}")
         answer = self.wire.request(method, path, params=params, body=body, patience=patience)
-        self.fate.edge("answered")
+        self.fate.edge(f"answered {path}")
         return answer
 
     def close(self) -> None:
@@ -125,13 +125,23 @@ def run(work: Callable[[Fate], None], order: Mapping[str, Any]) -> Mapping[str, 
     with os.fdopen(reading) as lines:  # read to its end: a full pipe would hold the child up
         steps = lines.read().splitlines()
     _, status, used = os.wait4(child, 0)
-    unstruck = next((step for step in reversed(steps) if step.startswith("sending ") or step == "answered"), "")
     return {
         "steps": len(steps),
         "memory": used.ru_maxrss // 1024,  # MB
         "status": os.waitstatus_to_exitcode(status),
-        "unstruck": unstruck.removeprefix("sending ") if unstruck != "answered" else "",
+        "unstruck": unstruck(steps),
     }
+
+
+def unstruck(steps: Sequence[str]) -> str:
+    """Name the message that was given to its channel, perhaps, and not struck off, perhaps; empty where none was."""
+    key = ""
+    for step in steps:
+        if step.startswith("sending "):
+            key = step.removeprefix("sending ")
+        elif step == "answered /_bulk":  # all that is written goes this way
+            key = ""
+    return key
 
 
 def main() -> None:

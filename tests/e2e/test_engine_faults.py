@@ -189,7 +189,8 @@ def test_an_index_deleted_between_two_pages_takes_only_its_own_events_with_it(
         assert len(house.live()["holes"]) == 1
         told_once_after(house, runs, [host for host in ("here", "there") if host in told(house).alerts])
     assert house.live()["holes"] == []
-    assert sum(told(house).hits[f"here-{number}"] for number in range(600)) == 600
+    hits = told(house).hits
+    assert sum(hits[f"here-{number}"] for number in range(600)) == 600
 
 
 # --------------------------------------------------------------------------- the engine's own

@@ -11,7 +11,7 @@ from house import IIS, Case, House, cases
 from watcher.notify.render import delivery_key
 
 ATTACK = next(case for case in cases(IIS) if case.expect == "hit" and "(raw)" in case.name)
-RARE = {"quiet_period": "10000d"}
+RARE = {"quiet_period": "365d"}
 """So long a quiet period that a host has one alert, whenever its events are."""
 
 
