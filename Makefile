@@ -33,7 +33,7 @@ browser: ## Chromium from Debian's packages, for the tests of the catalogue's pa
 	  || echo "Chromium is absent and was not installed: the tests of the catalogue's pages are skipped"
 
 test: check browser ## check and all tests, on real engines
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n 2 --dist worksteal --durations=15 -m "not slow"
 
 test-all: check browser ## the same with the slow matrices
 	$(BIN)/pytest
