@@ -24,7 +24,7 @@ rules:
   folders:
     - {{name: shared, path: {rules}}}
   select:
-    - enabled: true
+    - set: {{enabled: true}}
 state: {{prefix: {prefix}}}
 """
 
