@@ -223,7 +223,7 @@ def test_on_the_java_from_pypi_opensearch_works_and_does_not_outlive_a_killed_pa
         process.send_signal(signal.SIGKILL)
         process.wait()
         for _ in range(100):
-            if not alive(pid):
+            if not (alive(pid) or alive(guard)):
                 break
             SystemClock().sleep(0.1)
         assert (alive(pid), alive(guard)) == (False, False)

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from watcher.match import factors, many
-from watcher.match.event import EventView, loosely
+from watcher.match.event import EventView
 from watcher.match.many import RuleSet, Watched
 from watcher.match.predicate import Predicate
-from watcher.match.value import fold
+from watcher.match.value import fold, loosely
 from watcher.model import Regex, Rule
 from watcher.taxonomy.logsources import scope
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from watcher.match.value import fold
+from watcher.match.value import fold, loosely
 from watcher.model import Event
 from watcher.taxonomy.build import Built, Listed
 from watcher.taxonomy.fields import DATA, Reading, moved, reading
@@ -93,23 +93,6 @@ def _spread_other(value: Any, path: str, into: dict[str, Values]) -> None:
         texts = tuple(_texts(value))
         if texts:
             into[path] = into.get(path, _NOTHING) + texts
-
-
-_ALIKE = (("\u03c2", "\u03c3"), ("\u017f", "s"), ("\u0131", "i"), ("\u0307", ""))  # what `lower` leaves apart
-
-
-def loosely(text: str) -> str:
-    """Fold the case of a text in which clues are looked for: whatever compares alike in any way becomes the same.
-
-    It goes letter by letter, so a part of a text stays a part of it. With the flag `i` Python's expressions let `k`,
-    `s` and `i` be letters outside ASCII too: they are made one here.
-    """
-    lowered = text.lower()
-    if not text.isascii():
-        for one, other in _ALIKE:
-            if one in lowered:
-                lowered = lowered.replace(one, other)
-    return lowered
 
 
 def _objects(value: Any) -> Iterator[Mapping[str, Any]]:

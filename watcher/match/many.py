@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from ahocorasick_rs import AhoCorasick
 
 from watcher.match.clues import Clue, Rarity, canonical, clues, codes, rarity
-from watcher.match.event import EventView, loosely
+from watcher.match.event import EventView
 from watcher.match.predicate import OnView, Predicate
+from watcher.match.value import loosely
 from watcher.model import Event, Node, Rule
 from watcher.taxonomy.build import Built, Listed
 

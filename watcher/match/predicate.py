@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from watcher.match.event import Asked, EventView
-from watcher.match.value import OnText, fold, on_cidr, on_compare, on_number, on_regex, on_text, on_time
+from watcher.match.value import OnText, fold, on_cidr, on_compare, on_number, on_regex, on_text, on_texts, on_time
 from watcher.model import (
     All,
     AnyOf,
@@ -144,7 +144,7 @@ def _on_field(test: Test | tuple[Text, ...], asked: Asked) -> OnView:
 
 
 def _texts(tests: tuple[Text, ...], asked: Asked) -> OnView:
-    checks = tuple(on_text(test) for test in tests)
+    checks = on_texts(tests)
 
     def holds(view: EventView) -> bool:
         for value in view.folded(asked):

@@ -7,10 +7,12 @@ ASCII letter out of another (the Kelvin sign is no `k`): so a search engine that
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from ipaddress import IPv6Address, ip_address
+from operator import methodcaller
 
+from watcher.match import factors
 from watcher.match.instant import part_of
 from watcher.model import DASHES, Cidr, Compare, Number, Regex, Text, TimePart, Wildcard
 
@@ -39,13 +41,30 @@ def fold(text: str) -> str:
     return text.lower() if text.isascii() else text.translate(_FOLD)
 
 
+_ALIKE = (("\u03c2", "\u03c3"), ("\u017f", "s"), ("\u0131", "i"), ("\u0307", ""))  # what `lower` leaves apart
+
+
+def loosely(text: str) -> str:
+    """Fold the case of a text in which clues are looked for: whatever compares alike in any way becomes the same.
+
+    It goes letter by letter, so a part of a text stays a part of it. With the flag `i` Python's expressions let `k`,
+    `s` and `i` be letters outside ASCII too: they are made one here.
+    """
+    lowered = text.lower()
+    if not text.isascii():
+        for one, other in _ALIKE:
+            if one in lowered:
+                lowered = lowered.replace(one, other)
+    return lowered
+
+
 @cache
 def on_text(test: Text) -> OnText:
     """Make the function that tells whether a value is what the text means.
 
     The value must be folded already where the text is not `cased`.
     """
-    parts = tuple(part if isinstance(part, Wildcard) or test.cased else fold(part) for part in test.parts)
+    parts = _folded(test)
     match parts:
         case (str(literal),):
             return literal.__eq__
@@ -57,6 +76,34 @@ def on_text(test: Text) -> OnText:
             return lambda value: literal in value
     pattern = re.compile("".join(_as_regex(part) for part in parts), re.DOTALL)
     return lambda value: pattern.fullmatch(value) is not None
+
+
+def _folded(test: Text) -> tuple[str | Wildcard, ...]:
+    return tuple(part if isinstance(part, Wildcard) or test.cased else fold(part) for part in test.parts)
+
+
+def on_texts(tests: Iterable[Text]) -> tuple[OnText, ...]:
+    """Make functions, one of which takes a folded value that any of the texts means; texts alike share a function."""
+    wholes, starts, ends = set[str](), list[str](), list[str]()
+    others = list[OnText]()
+    for test in tests:
+        match _folded(test):
+            case (str(literal),):
+                wholes.add(literal)
+            case (Wildcard.ANY, str(literal)):
+                ends.append(literal)
+            case (str(literal), Wildcard.ANY):
+                starts.append(literal)
+            case _:
+                others.append(on_text(test))
+    made = list[OnText]()
+    if wholes:
+        made.append(frozenset(wholes).__contains__)
+    if starts:
+        made.append(methodcaller("startswith", tuple(starts)))
+    if ends:
+        made.append(methodcaller("endswith", tuple(ends)))
+    return (*made, *others)
 
 
 def _as_regex(part: str | Wildcard) -> str:
@@ -81,12 +128,32 @@ def on_number(test: Number) -> OnText:
 
 
 def on_regex(test: Regex) -> OnText:
-    """Make the function that searches a value by a regular expression, unanchored."""
+    """Make the function that searches a value by a regular expression, unanchored.
+
+    A value that lacks what the expression cannot do without is not searched: repetitions may take long to find nothing.
+    """
     flags = re.NOFLAG
     for letter in test.flags:
         flags |= _FLAGS[letter]
     search = re.compile(test.pattern, flags).search
-    return lambda value: search(value) is not None
+    needed = factors.choices(test)
+    if not needed:
+        return lambda value: search(value) is not None
+    if "i" in test.flags:
+        alike = tuple(frozenset(map(loosely, choice)) for choice in needed)
+        return lambda value: _has_all(alike, loosely(value)) and search(value) is not None
+    return lambda value: _has_all(needed, value) and search(value) is not None
+
+
+def _has_all(needed: tuple[factors.Choice, ...], value: str) -> bool:
+    """Tell whether some text of each choice stands in a value."""
+    for choice in needed:
+        for text in choice:
+            if text in value:
+                break
+        else:
+            return False
+    return True
 
 
 def on_cidr(test: Cidr) -> OnText:
