@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import secrets
@@ -34,10 +35,10 @@ from watcher.notify.channels import notifier
 from watcher.notify.links import Links
 from watcher.notify.operators import Operators
 from watcher.notify.render import Renderer
-from watcher.pipeline import Brake, Delivery, Detector, Stopping, watch
+from watcher.pipeline import Brake, Delivery, Detector, Stopping, Watched, watch
 from watcher.ports import Clock, Notifier
-from watcher.read.folder import RuleFolder, Rules, read_folder, read_folders
-from watcher.schedule import DELIVERY, Sidecar, Ticker, live_work, past_work
+from watcher.read.folder import Marks, RuleFolder, Rules, marks, read_folder, read_folders
+from watcher.schedule import DELIVERY, Renewal, Sidecar, Ticker, live_work, past_work
 from watcher.settings import Channel, Folder, Settings, Source, read, read_file
 from watcher.shipped import shipped
 from watcher.translate.select import choose
@@ -249,13 +250,42 @@ def sidecar(settings: Settings, connected: Connected, rules: Rules, stop: thread
         for source in settings.sources
     )
     brake = Brake(limit=settings.storm.limit)
+    settle()
     return Sidecar(
         tickers=tickers,
         delivery=delivery(settings, connected, brake, stopping(DELIVERY)),
         leases=leases,
+        renewal=renewal(settings, rules, tickers),
         operators=operators(settings),
         stop=stop,
     )
+
+
+def renewal(settings: Settings, rules: Rules, tickers: Sequence[Ticker]) -> Renewal:
+    """Wire the rule files to the tickers; rules that stay are not prepared again."""
+
+    def seen() -> Marks:
+        return {file: mark for folder in folders(settings) for file, mark in marks(folder.path).items()}
+
+    def take(now: Rules) -> None:
+        enabled, _ = watched(settings, now)
+        for ticker in tickers:
+            known = {one.rule.id: one for one in ticker.detector.rules}
+            ticker.renew([_again(rule, known.get(rule.id), settings, ticker.source) for rule in enabled])
+        settle()
+
+    return Renewal(rules, marks=seen, read=lambda: load_rules(settings), take=take)
+
+
+def _again(rule: Rule, known: Watched | None, settings: Settings, source: Source) -> Watched:
+    return known if known is not None and known.rule == rule else watch(rule, choose(rule, settings), source)
+
+
+def settle() -> None:
+    """Take what is held now for lasting: thousands of rules are not looked through for garbage in every search."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 # --------------------------------------------------------------------------- backfill
@@ -292,6 +322,7 @@ def _begin_slicing(slicing: Slicing, ending: Ending) -> None:
     if slicing.silent:
         made.rules = [replace(one, chosen=replace(one.chosen, channels=())) for one in made.rules]
     made.origin = "backfill"
+    settle()
     parent = os.getppid()
     _SLICERS.append(Slicer(made, SystemClock(), stopping=lambda: ending.is_set() or os.getppid() != parent))
 

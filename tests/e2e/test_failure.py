@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from house import IIS, Case, House, call, cases, until
+from house import IIS, IIS_TITLE, Case, House, call, cases, until
 from proxy import Proxy
 from servers import SmtpServer, free_port
 
@@ -23,6 +23,36 @@ def proxied(open_house: House) -> Iterator[tuple[House, Proxy]]:
     with Proxy(target=open_house.running.url) as proxy:
         open_house.url = proxy.url
         yield open_house, proxy
+
+
+# --------------------------------------------------------------------------- rules
+
+
+def test_rules_that_change_under_way_are_taken_over_and_no_tick_is_lost(open_house: House) -> None:
+    house = open_house
+    rule = IIS.read_text(encoding="utf-8").replace("status:", "id: 0f5e2e0a-2f0d-4a2e-9a0c-2f6d8f3f4b11\nstatus:")
+    file = house.rule(rule.replace("- install", "- somethingelse").replace("- add", "- nothing"))
+    house.feed([ATTACK], ago=timedelta(seconds=30))
+    with house.loop() as loop:
+        loop.until_said("window.searched")
+        assert house.documents("alerts") == []
+        file.write_text("title: half a ru", encoding="utf-8")
+        loop.until_said("rule.kept")
+        assert "rule.fault" in loop.said()
+        file.write_text(rule, encoding="utf-8")
+        loop.until_said("rules.changed added=0 changed=1 removed=0")
+        loop.until_said("alert.opened")  # it began when the rule was first watched
+        house.rule(BROKEN, "broken.yml")
+        own = house.rule(rule.replace("0f5e2e0a", "1f5e2e0a").replace("title: ", "title: Second "), "second.yml")
+        loop.until_said("rules.changed added=1 changed=0 removed=0")
+        house.feed([AGAIN], ago=timedelta(seconds=0))
+        until(lambda: len(house.documents("alerts")) == 2, what="the second rule's alert", shown=loop.said)
+        own.unlink()
+        loop.until_said("removed=1")
+        assert loop.stop(signal.SIGTERM) == 0
+    titles = [alert.document["rule"]["name"] for alert in house.documents("alerts")]
+    assert sorted(titles) == sorted([IIS_TITLE, f"Second {IIS_TITLE}"])
+    assert "work.failed" not in loop.said()
 
 
 # --------------------------------------------------------------------------- the cluster

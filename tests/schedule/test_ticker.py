@@ -54,6 +54,11 @@ class World:
         detector = Detector(source=self.source, events=self.events, ledger=Ledger(self.state), rules=watched)
         self.ticker = Ticker(detector, Coverage(Notes(self.state)), self.clock)
 
+    def renew(self, *rules: Rule) -> None:
+        """Let rules change under way."""
+        self.rules = rules
+        self.ticker.renew([watch(one, choose(one, Settings()), self.source) for one in rules])
+
     @property
     def covered(self) -> Covered:
         """Read the coverage."""
@@ -222,6 +227,54 @@ def test_the_past_of_a_rule_that_nobody_watched_yet_is_not_searched_by_it() -> N
     (swept,) = world.ticker.sweep()
     assert swept.by_rule == {rule().id: 1, OTHER.id: 0}
     assert len(world.kept("hits")) == 1
+
+
+def test_a_rule_that_is_added_under_way_begins_at_the_live_edge() -> None:
+    world = World()
+    world.events.feed(made(1, NOW - MINUTE))
+    world.ticker.tick()
+    world.renew(*world.rules, OTHER)
+    world.events.time += MINUTE
+    world.events.feed(made(2, NOW - MINUTE, CommandLine="notepad"), made(3, NOW + MINUTE / 2, CommandLine="notepad"))
+    detected = world.ticker.tick()
+    assert detected is not None
+    assert (detected.hits, detected.by_rule) == (1, {world.rules[0].id: 1, OTHER.id: 1})
+    assert world.ticker.coverage.since(world.source.name)[OTHER.id] == NOW
+
+
+def test_a_rule_that_is_written_anew_under_way_keeps_when_it_began_and_tells_nothing_again() -> None:
+    world = World()
+    world.events.feed(made(1, NOW - MINUTE))
+    world.ticker.tick()
+    (old,) = world.rules
+    new = rule(RULE.replace("contains: shell", "contains: [shell, notepad]"))
+    assert (new.id, new.hash != old.hash) == (old.id, True)
+    world.renew(new)
+    world.events.feed(made(2, NOW - 2 * MINUTE, CommandLine="notepad"))
+    world.events.time += MINUTE
+    detected = world.ticker.tick()
+    assert detected is not None
+    assert (detected.hits, detected.by_rule) == (1, {new.id: 2})
+
+
+def test_a_rule_that_is_removed_under_way_finds_nothing_more() -> None:
+    world = World(rules=(rule(), OTHER))
+    world.ticker.tick()
+    world.renew(OTHER)
+    world.events.feed(made(1, NOW + MINUTE / 2))
+    world.events.time += MINUTE
+    detected = world.ticker.tick()
+    assert detected is not None
+    assert detected.hits == 0
+    assert set(world.ticker.coverage.since(world.source.name)) == {OTHER.id}
+
+
+def test_a_search_that_is_under_way_ends_by_the_rules_that_it_began_with() -> None:
+    world = World()
+    world.events.feed(made(1, NOW - MINUTE))
+    detector = world.ticker.detector
+    world.renew(OTHER)
+    assert detector.detect(Window(start=NOW - 5 * MINUTE, end=NOW)).hits == 1
 
 
 def test_a_removed_rule_closes_its_holes_without_a_search() -> None:

@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import InitVar, dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -134,10 +134,22 @@ class Detector:
     _predicates: Mapping[str, Predicate] = field(init=False)
     _searcher: Searcher = field(init=False)
 
-    def __post_init__(self) -> None:
-        self._book = PlanBook(self.source, tuple(one.rule for one in self.rules))
+    before: InitVar[Detector | None] = None
+
+    def __post_init__(self, before: Detector | None) -> None:
+        rules = tuple(one.rule for one in self.rules)
+        watching = [Watching(one.rule, one.predicate) for one in self.rules]
         self._predicates = {one.rule.id: one.predicate for one in self.rules}
-        self._searcher = Searcher(self.source, [Watching(one.rule, one.predicate) for one in self.rules])
+        if before is None:
+            self._book, self._searcher = PlanBook(self.source, rules), Searcher(self.source, watching)
+        else:
+            self._book, self._searcher = before._book.renewed(rules), before._searcher.renewed(watching)  # noqa: SLF001
+
+    def renewed(self, rules: Sequence[Watched]) -> Detector:
+        """Give the detector of other rules; this one goes on with those that it has, for whoever is using it."""
+        return Detector(
+            source=self.source, events=self.events, ledger=self.ledger, rules=rules, origin=self.origin, before=self
+        )
 
     def detect(self, window: Window, asked: Asked = _EVERYTHING) -> Detected:
         """Search a window, record hits, open alerts.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from watcher.model import Finding, Place, Rule, Severity
@@ -14,6 +14,9 @@ from watcher.read.filters import Filter, apply_filters
 from watcher.read.rule import Origin
 
 _SUFFIXES = (".yml", ".yaml")
+
+Marks = Mapping[str, tuple[int, ...]]
+"""Files by their paths, and what differs where one was written anew: times, size, inode."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,7 @@ class RuleFolder:
     rules: tuple[Rule, ...] = ()
     filters: tuple[Filter, ...] = ()
     findings: tuple[Finding, ...] = ()  # of files that gave no rule; a rule's own findings are with the rule
+    files: Marks = field(default_factory=dict)  # as they were just before they were read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,7 @@ class Rules:
 
     rules: tuple[Rule, ...] = ()
     findings: tuple[Finding, ...] = ()
+    files: Marks = field(default_factory=dict)
 
 
 def read_file(text: str, *, file: str, origin: Origin) -> tuple[tuple[Rule, ...], tuple[Finding, ...]]:
@@ -47,6 +52,7 @@ def read_folder(name: str, path: Path, *, placeholders: Mapping[str, tuple[str, 
     A file that cannot be read becomes a finding and never stops the rest.
     """
     files, findings = _rule_files(path)
+    marked = {str(file): _mark(file) for file in files}
     read = [_read(file, _origin(name, path, file, placeholders or {})) for file in files]
     if not files and not findings:
         findings = (_no_rules(name, path),)
@@ -56,7 +62,21 @@ def read_folder(name: str, path: Path, *, placeholders: Mapping[str, tuple[str, 
         rules=tuple(rule for one in read for rule in one.rules),
         filters=tuple(found for one in read for found in one.filters),
         findings=(*findings, *(finding for one in read for finding in one.findings)),
+        files=marked,
     )
+
+
+def marks(path: Path) -> Marks:
+    """Mark every rule file below a folder, without reading any."""
+    return {str(file): _mark(file) for file in _rule_files(path)[0]}
+
+
+def _mark(file: Path) -> tuple[int, ...]:
+    try:
+        found = file.stat()
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
 
 
 def _rule_files(path: Path) -> tuple[tuple[Path, ...], tuple[Finding, ...]]:
@@ -123,7 +143,11 @@ def read_folders(folders: Iterable[RuleFolder]) -> Rules:
     kept = [same[0] for same in by_id.values() if len(same) == 1]
     rules, said = apply_filters(kept, [one for folder in everything for one in folder.filters])
     found = (finding for folder in everything for finding in folder.findings)
-    return Rules(rules=rules, findings=(*found, *(_twice(same) for same in by_id.values() if len(same) > 1), *said))
+    return Rules(
+        rules=rules,
+        findings=(*found, *(_twice(same) for same in by_id.values() if len(same) > 1), *said),
+        files={file: mark for folder in everything for file, mark in folder.files.items()},
+    )
 
 
 def _twice(same: list[Rule]) -> Finding:

@@ -20,6 +20,7 @@ from watcher.errors import ClusterError
 from watcher.notify.operators import Operators
 from watcher.pipeline import Delivered, Delivery, Detected, Stopped
 from watcher.ports import Clock
+from watcher.schedule.renewal import Renewal
 from watcher.schedule.ticker import Ticker
 
 log = structlog.get_logger(__name__)
@@ -29,6 +30,7 @@ DELIVERY = "delivery"
 
 _DELIVER_EVERY = timedelta(seconds=5)
 _PAST_EVERY = timedelta(seconds=10)
+_RULES_EVERY = timedelta(seconds=5)
 _PATIENCE = 3  # failures in a row until operators are told
 
 
@@ -49,6 +51,7 @@ class Sidecar:
     tickers: tuple[Ticker, ...]
     delivery: Delivery
     leases: Leases | None = None  # None: nobody else is there
+    renewal: Renewal | None = None  # None: the rules stay as they are
     operators: Operators = field(default_factory=Operators)
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Clock = field(default_factory=SystemClock)
@@ -75,7 +78,7 @@ class Sidecar:
 
     def run(self) -> None:
         """Work on schedule; returns when `stop` is set and what is in hand is finished or left repeatable."""
-        threads = 2 * len(self.tickers) + 2  # one for each job: none waits for another, least of all the leases
+        threads = 2 * len(self.tickers) + 3  # one for each job: none waits for another, least of all the leases
         scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(threads)},
@@ -95,6 +98,8 @@ class Sidecar:
             live, past = live_work(name), past_work(name)
             every(ticker.source.every, Patient(f"source {name}", ticker.tick, self.operators, mine=self._mine(live)))
             every(_PAST_EVERY, Patient(f"past of {name}", _past(ticker), self.operators, mine=self._mine(past)))
+        if self.renewal is not None:
+            every(_RULES_EVERY, Patient("rules", self.renewal.look, self.operators))
         deliver = self.delivery.deliver
         every(_DELIVER_EVERY, Patient(DELIVERY, deliver, self.operators, mine=self._mine(DELIVERY)))
         scheduler.start()

@@ -13,7 +13,7 @@ from watcher.decide.coverage import Coverage, Covered, Gap
 from watcher.decide.span import SLICE, Hole, ceiling, floor, joined, last_piece, pieces, runs, without
 from watcher.errors import ClusterError, Incomplete, Overloaded, Refused
 from watcher.model import Window
-from watcher.pipeline import Asked, Detected, Detector, Stopped, Stopping
+from watcher.pipeline import Asked, Detected, Detector, Stopped, Stopping, Watched
 from watcher.ports import Ask, Clock
 from watcher.schedule.due import Due, live
 from watcher.settings import Source
@@ -33,12 +33,16 @@ class Ticker:
     clock: Clock = field(default_factory=SystemClock)
     stopping: Stopping = lambda: False  # for the live edge; asked before every side effect
     stopping_past: Stopping = lambda: False  # for holes and sweeps
-    _since: Mapping[str, datetime] | None = None  # rule → since when it is watched
+    _since: tuple[Detector, Mapping[str, datetime]] | None = None  # of whose rules each is watched since when
 
     @property
     def source(self) -> Source:
         """The source."""
         return self.detector.source
+
+    def renew(self, rules: Sequence[Watched]) -> None:
+        """Watch by other rules from the next search on; one that is under way ends by those that it began with."""
+        self.detector = self.detector.renewed(rules)
 
     # ---- the live edge
 
@@ -48,25 +52,27 @@ class Ticker:
         What was not searched whole becomes a hole. Raises a ClusterError where the cluster or the state does not
         answer: coverage stands still, the next tick begins there. Raises Stopped where it is asked to end.
         """
-        now = self.detector.events.now()
+        detector = self.detector
+        now = detector.events.now()
         covered = self.coverage.read(self.source.name)
         due = live(self.source, covered, now)
         if due is None:
             return None
-        since = self._watched(covered, due, now)
+        since = self._watched(detector, covered, due, now)
         try:
-            detected = self.detector.detect(due.window, Asked(since=since, stopping=self.stopping))
+            detected = detector.detect(due.window, Asked(since=since, stopping=self.stopping))
         except (Incomplete, Overloaded, Refused) as fault:
             self._advance(due, (_hole(due.window, fault, now),), None, now)
             raise
         holes = [_hole(due.window, one.error, now, one.plan.rule.id) for one in detected.failed]
-        self._advance(due, holes, detected, now)
+        self._advance(due, holes, (detector, detected), now)
         self._say(detected)
         return detected
 
-    def _watched(self, covered: Covered | None, due: Due, now: datetime) -> Mapping[str, datetime]:
-        """Tell since when each rule is watched; noted once, and again where the state was lost."""
-        if self._since is None or covered is None:
+    def _watched(self, detector: Detector, covered: Covered | None, due: Due, now: datetime) -> Mapping[str, datetime]:
+        """Tell since when each rule is watched; noted once, and again where rules changed or the state was lost."""
+        known = self._known(detector)
+        if known is None or covered is None:
             if covered is None:
                 say = log.info if self._since is None else log.error
                 say("coverage.begins", source=self.source.name, since=due.since.isoformat())
@@ -74,21 +80,26 @@ class Ticker:
                 edge = due.since
             else:  # version 1 did not note its rules: they were watched all the same
                 edge = covered.until if self.coverage.since(self.source.name) else covered.since
-            rules = (one.rule for one in self.detector.rules)
-            self._since = self.coverage.watched(self.source.name, rules, edge, now=now)
-        return self._since
+            rules = (one.rule for one in detector.rules)
+            known = self.coverage.watched(self.source.name, rules, edge, now=now)
+            self._since = detector, known
+        return known
 
-    def _advance(self, due: Due, holes: Sequence[Hole], detected: Detected | None, now: datetime) -> None:
+    def _known(self, detector: Detector) -> Mapping[str, datetime] | None:
+        return self._since[1] if self._since is not None and self._since[0] is detector else None
+
+    def _advance(self, due: Due, holes: Sequence[Hole], done: tuple[Detector, Detected] | None, now: datetime) -> None:
         """Write the new live edge, and what lies behind it unsearched."""
+        rules, detected = ((), None) if done is None else (done[0].rules, done[1])
         if detected is not None:
             self.coverage.count(self.source.name, due.window, detected.counts, now=now)
-        whole = len(holes) == len(self.detector.rules) > 0
+        whole = len(holes) == len(rules) > 0
         if whole:
             holes = [replace(holes[0], rules=())]
         if due.skipped is not None:
             holes = [*holes, Hole(window=due.skipped, reason="not searched yet", due=now)]
         missed = {name for hole in holes for name in hole.rules}
-        searched = None if not missed else [one.rule.id for one in self.detector.rules if one.rule.id not in missed]
+        searched = None if not missed else [one.rule.id for one in rules if one.rule.id not in missed]
 
         def change(covered: Covered | None) -> Covered:
             known = covered or Covered(since=floor(due.since), until=due.window.end)
@@ -151,13 +162,14 @@ class Ticker:
         )
 
     def _fill(self, hole: Hole, now: datetime) -> Iterator[Detected]:
-        known = {one.rule.id for one in self.detector.rules}
+        detector = self.detector
+        known = {one.rule.id for one in detector.rules}
         if hole.rules and known.isdisjoint(hole.rules):  # rules that are gone have no holes
             self._change(lambda covered: replace(covered, holes=without(covered.holes, hole.window, hole.rules)), now)
             return
         rules = frozenset(hole.rules) if hole.rules else None
         try:
-            detected = self.detector.detect(hole.window, self._asked(hole.window.end, rules))
+            detected = detector.detect(hole.window, self._asked(detector, hole.window.end, rules))
         except (Incomplete, Overloaded, Refused) as fault:
             self._failed(hole, [hole.again(str(fault), now=now)], now)
             log.warning("hole.failed", source=self.source.name, window=str(hole.window), error=str(fault))
@@ -170,10 +182,12 @@ class Ticker:
         log.info("hole.closed", source=self.source.name, window=str(hole.window), hits=detected.hits)
         yield detected
 
-    def _asked(self, end: datetime, rules: frozenset[str] | None = None) -> Asked:
+    def _asked(self, detector: Detector, end: datetime, rules: frozenset[str] | None = None) -> Asked:
         """Say how a span of the past is searched: by rules that are new here and not watched yet, not at all."""
-        known = self._since if self._since is not None else self.coverage.since(self.source.name)
-        since = {one.rule.id: known.get(one.rule.id, end) for one in self.detector.rules}
+        known = self._known(detector)
+        if known is None:
+            known = self.coverage.since(self.source.name)
+        since = {one.rule.id: known.get(one.rule.id, end) for one in detector.rules}
         return Asked(rules=rules, since=since, stopping=self.stopping_past)
 
     def _failed(self, hole: Hole, left: Sequence[Hole], now: datetime) -> None:
@@ -264,9 +278,10 @@ class Ticker:
     def _again(self, window: Window) -> Iterator[Detected]:
         if self.stopping_past():
             raise Stopped
-        now = self.detector.events.now()
+        detector = self.detector
+        now = detector.events.now()
         try:
-            detected = self.detector.detect(window, self._asked(window.end))
+            detected = detector.detect(window, self._asked(detector, window.end))
         except (Incomplete, Overloaded, Refused) as fault:
             log.warning("sweep.failed", source=self.source.name, window=str(window), error=str(fault))
             return  # its count stays as it was: the next sweep finds it again

@@ -51,9 +51,11 @@ class Searcher:
         self._rules = RuleSet(rules, source.fields)
         self._narrow: _Narrow | None = None
 
-    def renew(self, rules: Sequence[Watched]) -> None:
-        """Take other rules from now on; those that stay are not compiled again."""
-        self._rules = self._rules.renewed(rules)
+    def renewed(self, rules: Sequence[Watched]) -> Searcher:
+        """Give the searcher of other rules; those that stay are not compiled again, and its pace is kept."""
+        made = Searcher(self._source, (), clock=self._clock)
+        made._paces, made._rules = self._paces, self._rules.renewed(rules)
+        return made
 
     def search(self, sight: Sight, plans: Sequence[Plan]) -> Iterator[Outcome]:
         """Give the pages of some plans, all of which are of the rules that this was made of.

@@ -27,6 +27,15 @@ class PlanBook:
         self._paths = tuple(tuple(sorted(rule_paths(rule, source))) for rule in self.rules)
         self._plans: list[tuple[_Basis, Plan] | None] = [None] * len(self.rules)
 
+    def renewed(self, rules: Sequence[Rule]) -> PlanBook:
+        """Give the book of other rules; the plans of those that stay are taken over."""
+        known = {rule.id: (rule, kept) for rule, kept in zip(self.rules, self._plans, strict=True)}
+        book = PlanBook(self.source, rules)
+        for number, rule in enumerate(book.rules):
+            old, kept = known.get(rule.id, (None, None))
+            book._plans[number] = kept if old == rule else None
+        return book
+
     def plans(self, facts: IndexFacts) -> tuple[Plan, ...]:
         """Give a plan for each rule, in order, without what selectors set."""
         translator = self.on(facts)
