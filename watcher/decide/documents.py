@@ -95,6 +95,8 @@ def _about(rule: Rule) -> dict[str, Any]:
             "rule": {"path": rule.path, "hash": rule.hash, "level": str(rule.level), "folder": rule.folder},
         },
     }
+    if dated := rule.modified or rule.date:  # Sigma has no other version
+        document["rule"]["version"] = str(dated)
     if rule.techniques or rule.tactics:
         document["threat"] = {
             "framework": "MITRE ATT&CK",

@@ -27,7 +27,7 @@ def _common() -> dict[str, Any]:
     parent = _keywords("executable", "command_line")
     return {
         "@timestamp": _DATE,
-        "rule": _keywords("id", "name", "description", "author", "reference"),
+        "rule": _keywords("id", "name", "description", "author", "reference", "version"),
         "threat": _object(
             {"framework": _KEYWORD, "tactic": _keywords("name", "id"), "technique": _keywords("id", "name")}
         ),
