@@ -26,10 +26,13 @@ def _stands(_index: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What a page of hits came to."""
+    """What some hits came to."""
 
-    hits: int  # new ones
-    alerts: tuple[str, ...]  # ids of those that were opened
+    hits: int = 0  # new ones
+    alerts: tuple[str, ...] = ()  # ids of those that were opened
+
+    def __add__(self, other: Recorded) -> Recorded:
+        return Recorded(hits=self.hits + other.hits, alerts=self.alerts + other.alerts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The order of the verbs: search, confirm, decide, record; then notify, and strike off.
 
-A page of hits is recorded before the next is read, a window counts when all of its pages were, and a message is
-struck off after its channel took it: so a crash anywhere leaves work that is done again, and nothing that is lost.
+Hits are recorded some hundred at a time, a window counts when all of them are, and a message is struck off after its
+channel took it: so a crash anywhere leaves work that is done again, and nothing that is lost.
 """
 
 from watcher.pipeline.deliver import Brake, Delivered, Delivery

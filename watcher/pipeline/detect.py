@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 Stopping = Callable[[], bool]
 
+_TOGETHER = 500  # hits that are recorded at once
+
 
 class Stopped(Exception):  # noqa: N818 - reads as the state it names
     """The sidecar is asked to end; what is in hand stays repeatable."""
@@ -113,6 +115,24 @@ class _Seen:
     facts: IndexFacts
     sight: Sight
     plans: Sequence[Plan]
+
+
+@dataclass(slots=True)
+class _Held:
+    """What rules hit, until it is recorded together: each record costs round trips."""
+
+    found: dict[str, tuple[Plan, list[Grouped]]] = field(default_factory=dict)  # by rule id
+    count: int = 0
+
+    def add(self, plan: Plan, grouped: Sequence[Grouped]) -> None:
+        """Hold what a rule hit."""
+        self.found.setdefault(plan.rule.id, (plan, []))[1].extend(grouped)
+        self.count += len(grouped)
+
+    def take(self) -> Sequence[tuple[Plan, Sequence[Grouped]]]:
+        """Give what is held, and hold it no more."""
+        found, self.found, self.count = self.found, {}, 0
+        return tuple(found.values())
 
 
 def watch(rule: Rule, chosen: Chosen, source: Source) -> Watched:
@@ -198,36 +218,45 @@ class Detector:
 
     def _search(self, sight: Sight, plans: Sequence[Plan], detected: Detected, asked: Asked) -> Detected:
         by_rule: Counter[str] = Counter()
-        for outcome in self._searcher.search(sight, plans):
-            if asked.stopping():
-                raise Stopped
-            match outcome:
-                case Noted(plan=plan, finding=finding):
-                    log.warning("rule.noted", rule=plan.rule.title, code=finding.code, finding=finding.message)
-                case Failed(plan=plan, error=error):
-                    log.warning("rule.failed", rule=plan.rule.title, error=str(error))
-                    detected = detected.failing(outcome)
-                case Matched(plan=plan):
-                    grouped, broken = self._grouped(outcome, sight.lens, asked.since.get(plan.rule.id))
-                    by_rule[plan.rule.id] += len(grouped)
-                    recorded = self._record(plan, grouped, asked)
-                    detected = replace(
-                        detected,
-                        hits=detected.hits + recorded.hits,
-                        alerts=detected.alerts + len(recorded.alerts),
-                        refused=(*detected.refused, *broken),
-                    )
-        return replace(detected, by_rule=dict(by_rule))
+        held = _Held()
+        recorded = Recorded()
+        try:
+            for outcome in self._searcher.search(sight, plans):
+                if asked.stopping():
+                    raise Stopped
+                match outcome:
+                    case Noted(plan=plan, finding=finding):
+                        log.warning("rule.noted", rule=plan.rule.title, code=finding.code, finding=finding.message)
+                    case Failed(plan=plan, error=error):
+                        log.warning("rule.failed", rule=plan.rule.title, error=str(error))
+                        detected = detected.failing(outcome)
+                    case Matched(plan=plan):
+                        grouped, broken = self._grouped(outcome, sight.lens, asked.since.get(plan.rule.id))
+                        by_rule[plan.rule.id] += len(grouped)
+                        held.add(plan, grouped)
+                        detected = replace(detected, refused=(*detected.refused, *broken))
+                if held.count >= _TOGETHER:
+                    recorded += self._record(held.take(), asked)
+        except ClusterError:
+            self._record(held.take(), asked)  # what was found is told, whatever becomes of the rest
+            raise
+        recorded += self._record(held.take(), asked)
+        return replace(detected, by_rule=dict(by_rule), hits=recorded.hits, alerts=len(recorded.alerts))
 
-    def _record(self, plan: Plan, grouped: Sequence[Grouped], asked: Asked) -> Recorded:
-        unknown = {hit.id for hit in self.ledger.unknown([one.hit for one in grouped])}
-        new = [one for one in grouped if one.hit.id in unknown]
-        if not new:
-            return Recorded(hits=0, alerts=())
-        opened = alerts(plan, new, origin=self.origin)
+    def _record(self, found: Sequence[tuple[Plan, Sequence[Grouped]]], asked: Asked) -> Recorded:
+        """Record what several rules hit, with as few requests as for one."""
+        hits = [one.hit for _, grouped in found for one in grouped]
+        if not hits:
+            return Recorded()
+        unknown = {hit.id for hit in self.ledger.unknown(hits)}
+        new = [(plan, [one for one in grouped if one.hit.id in unknown]) for plan, grouped in found]
+        opened = [alert for plan, grouped in new if grouped for alert in alerts(plan, grouped, origin=self.origin)]
+        if not opened:
+            return Recorded()
         if asked.stopping():
             raise Stopped
-        recorded = self.ledger.record(opened, [one.hit for one in new], now=self.events.now())
+        made = [one.hit for _, grouped in new for one in grouped]
+        recorded = self.ledger.record(opened, made, now=self.events.now())
         told = frozenset(recorded.alerts)
         for alert in opened:
             if alert.id in told:
