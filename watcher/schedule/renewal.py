@@ -32,9 +32,10 @@ class Renewal:
             self._waiting = marks
         else:
             self._waiting = None
-            before, self.rules = self.rules, kept(self.rules, self.read())
+            now = kept(self.rules, self.read())
+            self.take(now)  # first: where it fails, the next looks try again
+            before, self.rules = self.rules, now
             self._say(before)
-            self.take(self.rules)
 
     def _say(self, before: Rules) -> None:
         for finding in self.rules.findings:
