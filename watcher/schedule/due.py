@@ -28,7 +28,7 @@ def live(source: Source, covered: Covered | None, now: datetime) -> Due | None:
     window is the newest part of the span alone.
     """
     end = now - source.delay
-    newest = floor(end - source.overlap)
+    newest = floor(end - max(source.overlap, timedelta.resolution))  # before the end, where that lies on the grid too
     if covered is None:
         if source.start is not None and source.start >= end:
             return None
