@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fakes import RULE
+from structlog.testing import capture_logs
 
 from watcher.read.folder import Rules, marks, read_folder, read_folders
 from watcher.schedule import Renewal
@@ -90,3 +91,11 @@ def test_a_rule_whose_id_another_file_takes_is_watched_as_it_was(shelf: Shelf) -
     assert shelf.looks() == [[titles(RULE)]]
     (shelf.path / "b.yml").unlink()
     assert shelf.looks() == [[titles(RULE)]]
+
+
+def test_what_is_wrong_is_said_before_what_is_done_about_it(shelf: Shelf) -> None:
+    shelf.write("a.yml", RULE.replace("condition: ", "condition: nowhere and "))
+    with capture_logs() as said:
+        shelf.looks()
+    assert [line["event"] for line in said] == ["rule.fault", "rule.kept", "rules.changed"]
+    assert {line["place"].split(":")[0] for line in said[:2]} == {str(shelf.path / "a.yml")}

@@ -20,6 +20,7 @@ from watcher.errors import ClusterError, Forbidden, SettingsError
 from watcher.model import Severity
 from watcher.pipeline import Stopped
 from watcher.read.folder import Rules
+from watcher.schedule import say_faults
 from watcher.settings import Settings
 
 log = structlog.get_logger("watcher")
@@ -79,9 +80,7 @@ def _leave() -> None:
 
 
 def _say_rules(settings: Settings, rules: Rules) -> None:
-    for finding in rules.findings:
-        say = log.error if finding.severity is Severity.ERROR else log.warning
-        say("rule.fault", place=str(finding.place), message=finding.message, fix=finding.fix, code=finding.code)
+    say_faults(rules.findings)
     enabled, others = wiring.watched(settings, rules)
     log.info("rules.read", watched=len(enabled), not_watched=len(others))
     if not enabled:
