@@ -79,6 +79,7 @@ def run(stage: Stage, *, everything: bool) -> Findings:
             sidecar = running.enter_context(Sidecar(stage.url, stage.data, asked))
             sidecars[sidecar.ready["rules"]] = sidecar
             found.compiled[sidecar.ready["rules"]] = sidecar.ready["compiled"]
+        _warm(stage, sidecars[1000])
         for cell in grid(stage, tuple(sidecars), everything=everything):
             _compare(stage, sidecars[cell.rules], cell, found)
         _beside(stage, sidecars[1000], found)
@@ -104,6 +105,14 @@ def run(stage: Stage, *, everything: bool) -> Findings:
         found.elastalert = elastalert.compare(stage.url, stage.data, Path(folder), index=_million(stage), cpu=stage.cpu)
     found.load = (before, os.getloadavg()[1])
     return found
+
+
+def _warm(stage: Stage, sidecar: Sidecar) -> None:
+    """Let the engine compile the code of both kinds of scans, which it does while it works, on the cores measured."""
+    print("warming the engine up", flush=True)
+    for index in stage.sizes:
+        for mode in ("scan", "needed"):
+            _once(stage, sidecar, index, (NOON - 3 * HOUR, NOON), mode)
 
 
 def grid(stage: Stage, rules: Sequence[int], *, everything: bool) -> Iterator[Cell]:

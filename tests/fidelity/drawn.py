@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from watcher.match.event import values_at
+from watcher.match.document import values_at
 from watcher.model import (
     All,
     AnyOf,

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from made_events import CLASSIC, POWERSHELL, SECURITY, SYSMON, event, moved
 
-from watcher.match.event import EventView, values_at
+from watcher.match.document import values_at
+from watcher.match.event import EventView
 
 
 @pytest.mark.parametrize(

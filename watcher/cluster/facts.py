@@ -11,6 +11,7 @@ from watcher.cluster.faults import accepted
 from watcher.cluster.unindexed import hiding
 from watcher.cluster.wire import LINE, Wire, chunks, part
 from watcher.ports import FieldType, IndexFacts, Server
+from watcher.taxonomy.fields import parents
 
 LENIENT = {"ignore_unavailable": "true", "allow_no_indices": "true"}
 
@@ -65,12 +66,6 @@ def read_facts(wire: Wire, server: Server, pattern: str, paths: Sequence[str]) -
         sourceless=tuple(index for index in can.indices if not indices.besides[index].whole),
         max_clauses=_max_clauses(wire, facts.max_clauses),
     )
-
-
-def parents(path: str) -> tuple[str, ...]:
-    """Name the objects that a dotted path lies in, the outermost first."""
-    parts = path.split(".")
-    return tuple(".".join(parts[:count]) for count in range(1, len(parts)))
 
 
 # --------------------------------------------------------------------------- capabilities

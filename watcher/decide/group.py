@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
-from watcher.match.event import values_at
+from watcher.match.document import values_at
 from watcher.match.instant import instant
 from watcher.model import Alert, Event, Found, Hit, Plan
 

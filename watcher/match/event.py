@@ -5,102 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from watcher.match.document import NO_VALUES, WHOLE, Outline, Values, leaves, objects, walk
 from watcher.match.value import fold, loosely
 from watcher.model import Event
 from watcher.taxonomy.build import Built, Listed
 from watcher.taxonomy.fields import DATA, Reading, moved, reading
 from watcher.taxonomy.logsources import Where
 
-Values = tuple[str, ...]
 Asked = tuple[str, bool]
 """A Sigma field, and whether Security 4688 is read as process creation."""
-_NOTHING: Values = ()
 _DATA_MAPS = ("winlog.event_data", "winlog.user_data")
-
-
-def values_at(event: Event, path: str) -> Values:
-    """Give every value at a path, as texts.
-
-    The path's names may stand nested, dotted, or mixed; arrays, and arrays of objects, are flattened.
-    Empty texts and nulls are no values.
-    """
-    return tuple(text for value in _walk(event, path.split(".")) for text in _texts(value))
-
-
-def _walk(node: Any, names: list[str]) -> Iterator[Any]:
-    if isinstance(node, list):
-        for one in node:
-            yield from _walk(one, names)
-        return
-    if not isinstance(node, Mapping):
-        return
-    for count in range(1, len(names) + 1):
-        key = names[0] if count == 1 else ".".join(names[:count])
-        if key in node:
-            if count == len(names):
-                yield node[key]
-            else:
-                yield from _walk(node[key], names[count:])
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        if value:
-            yield value
-    elif isinstance(value, bool):
-        yield "true" if value else "false"
-    elif isinstance(value, int):
-        yield str(value)
-    elif isinstance(value, float):
-        yield str(int(value)) if value.is_integer() else repr(value)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _texts(one)
-
-
-def _leaves(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for one in value.values():
-            yield from _leaves(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _leaves(one)
-    else:
-        yield from _texts(value)
-
-
-def _spread(node: Mapping[str, Any], before: str, into: dict[str, Values]) -> None:
-    """Put every value of a document under its path, whether its names stand nested, dotted or mixed."""
-    for name, value in node.items():
-        path = before + name
-        kind = type(value)
-        if kind is str:
-            if value:
-                into[path] = (*into[path], value) if path in into else (value,)
-        elif kind is dict:
-            _spread(value, path + ".", into)
-        elif value is not None:
-            _spread_other(value, path, into)
-
-
-def _spread_other(value: Any, path: str, into: dict[str, Values]) -> None:
-    if isinstance(value, list):
-        for one in value:
-            _spread_other(one, path, into)
-    elif isinstance(value, Mapping):
-        _spread(value, path + ".", into)
-    else:
-        texts = tuple(_texts(value))
-        if texts:
-            into[path] = into.get(path, _NOTHING) + texts
-
-
-def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
-    if isinstance(value, Mapping):
-        yield value
-    elif isinstance(value, list):
-        for one in value:
-            yield from _objects(one)
 
 
 def _is_unnamed(name: str) -> bool:
@@ -116,21 +30,23 @@ class EventView:
 
     __slots__ = ("_everything", "_fields", "_folded", "_readings", "_spread", "channel", "code", "event", "extra")
 
-    def __init__(self, event: Event, extra: Mapping[str, tuple[str, ...]] | None = None) -> None:
+    def __init__(
+        self, event: Event, extra: Mapping[str, tuple[str, ...]] | None = None, outline: Outline = WHOLE
+    ) -> None:
+        """Look at an event; fields whose paths lie without the outline have no values."""
         self.event = event
         self.extra = extra or {}  # the field mappings of settings
-        self._spread: dict[str, Values] = {}
+        self._spread = outline.values(event)
         self._fields: dict[Asked, Values] = {}
         self._folded: dict[Asked, Values] = {}
         self._everything: Values | None = None
-        _spread(event, "", self._spread)
         self.channel = (self.at("winlog.channel") or ("",))[0]
         self.code = (self.at("event.code") or self.at("winlog.event_id") or ("",))[0]
         self._readings = (self._tables(process_audit=False), self._tables(process_audit=True))
 
     def at(self, path: str) -> Values:
         """Give every value at a path of the document."""
-        return self._spread.get(path, _NOTHING)
+        return self._spread.get(path, NO_VALUES)
 
     def text(self) -> str:
         """Give all values of the document as one text, their case folded loosely."""
@@ -211,7 +127,7 @@ class EventView:
         return Where(channel=self.channel or None, codes=(self.code,) if self.code else (), process_audit=process_audit)
 
     def _at_all(self, paths: tuple[str, ...]) -> Values:
-        found = _NOTHING
+        found = NO_VALUES
         for path in paths:
             more = self._spread.get(path)
             if more:
@@ -223,28 +139,28 @@ class EventView:
             made = self._made(built)
             if made:
                 return made
-        return _NOTHING
+        return NO_VALUES
 
     def _made(self, built: Built | Listed) -> Values:
         if isinstance(built, Listed):
-            return built.make(tuple(one for node in _walk(self.event, built.at.split(".")) for one in _objects(node)))
+            return built.make(tuple(one for node in walk(self.event, built.at.split(".")) for one in objects(node)))
         spread = self._spread
         parts = {path: spread[path] for path in built.paths if path in spread}
-        return built.make(parts) if parts else _NOTHING
+        return built.make(parts) if parts else NO_VALUES
 
     def _data(self, *, unnamed: bool) -> Iterator[str]:
         there = set()
         for name, value in self._named_data():
             there.add(name)
             if not unnamed or _is_unnamed(name):
-                yield from _leaves(value)
+                yield from leaves(value)
         for name in moved(self._where(process_audit=False)):
             if name not in there and (not unnamed or _is_unnamed(name)):
                 yield from self.values(name)
 
     def _named_data(self) -> Iterator[tuple[str, Any]]:
         for path in _DATA_MAPS:
-            for node in _walk(self.event, path.split(".")):
+            for node in walk(self.event, path.split(".")):
                 if isinstance(node, Mapping):
                     yield from node.items()
         for key, value in self.event.items():  # dotted spelling at the top

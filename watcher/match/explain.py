@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from watcher.match.event import EventView, Values
+from watcher.match.document import Values
+from watcher.match.event import EventView
 from watcher.match.predicate import part
 from watcher.model import All, AnyOf, Item, Node, Not, Regex, Rule, Test, Text, Wildcard
 from watcher.taxonomy.logsources import Scope, Where

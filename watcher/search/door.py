@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from watcher.clock import SystemClock
 from watcher.errors import ClusterError, Refused, TooSlow
+from watcher.match.document import Outline
 from watcher.match.many import RuleSet, Watched
 from watcher.model import Finding, Plan, Query, Severity
 from watcher.ports import Clock, Page, Snapshot
@@ -31,7 +32,7 @@ class Sight:
     lens: Lens
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Narrow:
     """What a pass reads, as long as rules and mapping stay as they are."""
 
@@ -39,6 +40,7 @@ class _Narrow:
     rules: frozenset[str]
     query: Query
     only: tuple[str, ...] | None
+    outline: Outline
 
 
 class Searcher:
@@ -108,6 +110,7 @@ class Searcher:
             plans={plan.rule.id: plan for plan in plans},
             query=narrow.query,
             only=narrow.only,
+            outline=narrow.outline,
             computed=computed_fields(sight.translator),
             seconds=self._clock.monotonic,
         )
@@ -117,8 +120,14 @@ class Searcher:
         known = self._narrow
         if known is None or known.translator is not translator or known.rules != names:
             rules = [plan.rule for plan in plans]
-            needed = watched_fields(rules, translator) if self._source.fetch == "needed" else None
-            known = self._narrow = _Narrow(translator, names, watched_events(rules, translator), needed)
+            fields = watched_fields(rules, translator)
+            known = self._narrow = _Narrow(
+                translator=translator,
+                rules=names,
+                query=watched_events(rules, translator),
+                only=fields if self._source.fetch == "needed" else None,
+                outline=Outline(fields),
+            )
         return known
 
     def _by_query(self, sight: Sight, plans: Sequence[Plan], until: float) -> Iterator[Outcome]:

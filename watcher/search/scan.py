@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from watcher.errors import ClusterError, Incomplete
+from watcher.match.document import Outline
 from watcher.match.many import RuleSet
 from watcher.model import Finding, Found, Plan, Query, Severity
 from watcher.ports import Ask, Page, Snapshot
@@ -37,7 +38,8 @@ class Pass:
     rules: RuleSet
     plans: Mapping[str, Plan]  # by rule id; rules without a plan are not asked for
     query: Query  # at least the events that any rule may match
-    only: tuple[str, ...] | None  # the paths that the rules look at; None: events are read whole
+    only: tuple[str, ...] | None  # the paths that are read; None: events are read whole
+    outline: Outline  # the paths that the rules look at
     computed: tuple[str, ...] = ()
     seconds: Callable[[], float]  # a clock that never goes back
 
@@ -58,8 +60,14 @@ class Pass:
         read = 0
         for page in self.pages(first):
             read += len(page.found)
+            began = self.seconds()
             for found in page.found:
-                yield from held.take(found)
+                held.take(found)
+                ended = self.seconds()
+                if ended - began > _SLOW:
+                    yield from held.slow(found)
+                    ended = self.seconds()
+                began = ended
             if held.full:
                 yield from held.out()
         yield from held.out()
@@ -110,25 +118,22 @@ class _Held:
         """Tell whether it is time to hand on."""
         return self.count >= _KEPT
 
-    def take(self, found: Found) -> Iterator[Noted]:
+    def take(self, found: Found) -> None:
         """Hold an event against the rules, and keep it where any matches."""
-        began = self.job.seconds()
         matched = self._matched(found)
         if matched:
             self.count += 1
             for name in matched:
                 self.found.setdefault(name, []).append(found)
-        if self.job.seconds() - began > _SLOW:
-            yield from self._slow(found)
 
     def _matched(self, found: Found) -> Sequence[str]:
         job = self.job
         try:
-            matching = job.rules.matching_view(job.lens.view(found))
+            matching = job.rules.matching_view(job.lens.view(found, job.outline))
         except Exception:  # attackers write events: each rule is asked alone, and who confirms tells what is broken
             log.exception("event.odd", index=found.index, id=found.id)
             return [name for name in job.plans if self._may_match(name, found)]
-        return [rule.id for rule in matching if rule.id in job.plans]
+        return [rule.id for rule in matching if rule.id in job.plans] if matching else ()
 
     def _may_match(self, name: str, found: Found) -> bool:
         try:
@@ -136,7 +141,7 @@ class _Held:
         except Exception:  # noqa: BLE001 - in doubt for it: who confirms meets the same, and tells it
             return True
 
-    def _slow(self, found: Found) -> Iterator[Noted]:
+    def slow(self, found: Found) -> Iterator[Noted]:
         """Name the rule that takes most of the time that an event takes."""
         took: dict[str, float] = {}
         for name in self.job.plans:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from watcher.match.clues import codes, has_keywords
 from watcher.model import Item, LogSource, Number, Query, Rule, Text
 from watcher.settings import Source
-from watcher.taxonomy.fields import DATA, moved
+from watcher.taxonomy.fields import DATA, moved, parents
 from watcher.taxonomy.logsources import Scope, scope
 from watcher.translate.bounds import EVERYTHING, Bounds, all_of, any_of, clauses
 from watcher.translate.plan import Translator, field_paths, rule_fields
@@ -72,8 +72,7 @@ def _data(where: Scope) -> Iterator[str]:
 def _outermost(paths: set[str]) -> Iterator[str]:
     """Leave out what lies within another path."""
     for path in paths:
-        parts = path.split(".")
-        if not any(".".join(parts[:count]) in paths for count in range(1, len(parts))):
+        if paths.isdisjoint(parents(path)):
             yield path
 
 

@@ -111,6 +111,12 @@ def is_path(field: str) -> bool:
     return "." in field or field.startswith("@")
 
 
+def parents(path: str) -> tuple[str, ...]:
+    """Name the objects that a dotted path lies in, the outermost first."""
+    parts = path.split(".")
+    return tuple(".".join(parts[:count]) for count in range(1, len(parts)))
+
+
 def _parts_of(name: str, where: Where) -> Iterator[Built | Listed]:
     for row in MOVED.get(name, ()):
         if row.speaks_of(where):

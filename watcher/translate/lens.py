@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from watcher.match.event import EventView, values_at
+from watcher.match.document import WHOLE, Outline, values_at
+from watcher.match.event import EventView
 from watcher.model import Event, Found
 from watcher.ports import FieldType, IndexFacts
 from watcher.settings import Source
@@ -48,11 +49,11 @@ class Lens:
             if one.path is not None:
                 self._added.setdefault(index, _Added()).aliases[path] = one.path
 
-    def view(self, found: Found) -> EventView:
+    def view(self, found: Found, outline: Outline = WHOLE) -> EventView:
         """Look at an event with the field mappings of settings and what its index adds."""
         added = self._added.get(found.index)
         event = found.event if added is None else added.to(found.event)
-        return EventView({**event, **_listed(found)} if found.computed else event, self._fields)
+        return EventView({**event, **_listed(found)} if found.computed else event, self._fields, outline)
 
 
 def _listed(found: Found) -> Event:

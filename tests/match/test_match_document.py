@@ -1,0 +1,39 @@
+"""What of a document is looked at: nothing that is wanted is left out, however it is spelt, and nothing else counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watcher.match import document as module
+from watcher.match.document import WHOLE, Outline
+
+NAMES = st.sampled_from(["a", "b", "c", "a.b", "b.c", "a.b.c", "ab"])
+LEAVES = st.one_of(st.none(), st.booleans(), st.integers(0, 9), st.sampled_from(["", "x", "y"]))
+NODES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4))
+DOCUMENTS = st.dictionaries(NAMES, NODES, max_size=4)
+
+
+@given(st.lists(DOCUMENTS, min_size=1, max_size=4), st.sets(NAMES, max_size=3))
+def test_what_is_wanted_is_read_as_from_the_whole_document(documents: list[dict[str, Any]], paths: set[str]) -> None:
+    outline = Outline(paths)
+    for document in documents:
+        whole, part = WHOLE.values(document), outline.values(document)
+        for path, values in whole.items():
+            if any(path == wanted or path.startswith(wanted + ".") for wanted in paths):
+                assert part.get(path) == values
+        assert part.items() <= whole.items()
+        unwanted = [path for path in part if not any(f"{path}.".startswith(f"{one}.") for one in paths)]
+        assert all(any(one.startswith(f"{path}.") for one in paths) for path in unwanted)
+
+
+def test_names_without_end_are_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_PLACES", 10)
+    outline = Outline(["kept"])
+    for number in range(100):
+        made_up = {f"n{number}": {"deeper": "x"}, "x" * 1_000: "x", "kept": {f"n{number}": str(number)}}
+        assert outline.values(made_up) == {f"kept.n{number}": (str(number),)}
+    assert outline._known <= 10
