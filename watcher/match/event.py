@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from watcher.match.document import NO_VALUES, WHOLE, Outline, Values, leaves, objects, walk
 from watcher.match.value import fold, loosely
@@ -15,6 +15,13 @@ from watcher.taxonomy.logsources import Where
 Asked = tuple[str, bool]
 """A Sigma field, and whether Security 4688 is read as process creation."""
 _DATA_MAPS = ("winlog.event_data", "winlog.user_data")
+
+
+class Remade(NamedTuple):
+    """How a field's values are put together in events that hold none of them."""
+
+    direct: tuple[str, ...]  # where they stand in events that do
+    built: Built | Listed
 
 
 def _is_unnamed(name: str) -> bool:
@@ -78,22 +85,28 @@ class EventView:
             found = self._folded[asked] = tuple(map(fold, self.asked(asked)))
         return found
 
-    def built(self, asked: Asked) -> tuple[Built | Listed, ...]:
-        """Give what may put values of a field (empty: of any) together so that they stand nowhere in the event's text.
+    def built(self, asked: Asked) -> tuple[Remade, ...]:
+        """Tell how values of a field (empty: of any) may be put together that stand nowhere in the event's text.
 
         The answer is the same for all events of this channel and code.
         """
         if asked[0] not in ("", "Data", "EventData"):
             return self._put_together(asked)
         parts = moved(self._where(process_audit=False))
-        return tuple(dict.fromkeys(built for name in parts for built in self._put_together((name, False))))
+        return tuple(dict.fromkeys(one for name in parts for one in self._put_together((name, False))))
 
-    def _put_together(self, asked: Asked) -> tuple[Built | Listed, ...]:
-        return tuple(built for built in self._reading(asked).built if isinstance(built, Listed) or not built.cut)
+    def _put_together(self, asked: Asked) -> tuple[Remade, ...]:
+        there = self._reading(asked)
+        built = (one for one in there.built if isinstance(one, Listed) or not one.cut)
+        return tuple(Remade(there.direct, one) for one in built)
 
-    def made_of(self, built: Built | Listed) -> Values:
-        """Give what is put together in this event, whether or not a field's values stand there as they are too."""
-        return self._made(built)
+    def remade(self, one: Remade) -> Values:
+        """Give what is put together in this event, unless the field's values stand there as they are."""
+        spread = self._spread
+        for path in one.direct:
+            if path in spread:
+                return NO_VALUES
+        return self._made(one.built)
 
     def _tables(self, *, process_audit: bool) -> dict[str, Reading]:
         kind = (self.channel, self.code, process_audit)

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from ahocorasick_rs import AhoCorasick
 
 from watcher.match.clues import Clue, Rarity, canonical, clues, codes, rarity
-from watcher.match.event import EventView
+from watcher.match.event import EventView, Remade
 from watcher.match.predicate import OnView, Predicate
 from watcher.match.value import loosely
 from watcher.model import Event, Node, Rule
-from watcher.taxonomy.build import Built, Listed
 
 _MOST_KINDS = 1024
 
@@ -94,7 +93,7 @@ class _Kind:
     def __init__(self, known: Sequence[_Known], view: EventView, *, plain: bool) -> None:
         self._rules: list[tuple[Rule, tuple[OnView, ...]]] = []
         self._open: list[int] = []  # the rules that give no clue
-        self._built: dict[Built | Listed, None] = {}  # what puts values together that stand nowhere in the event
+        built: dict[Remade, None] = {}  # what puts values together that stand nowhere in the event
         told: dict[str, list[int]] = {}
         for one in known:
             branches = one.watched.predicate.branches(view)
@@ -108,7 +107,8 @@ class _Kind:
             for field, text in one.clue.pieces:
                 told.setdefault(loosely(text), []).append(number)
                 for audit in {audit for audit, _ in branches}:
-                    self._built.update(dict.fromkeys(view.built((field, audit))))
+                    built.update(dict.fromkeys(view.built((field, audit))))
+        self._built = tuple(built)
         self._told = tuple(tuple(dict.fromkeys(numbers)) for numbers in told.values())
         self._automaton = AhoCorasick(list(told)) if told else None
 
@@ -130,7 +130,7 @@ class _Kind:
             return self._open
         text = view.text()
         if self._built:
-            made = [value for built in self._built for value in view.made_of(built)]
+            made = [value for built in self._built for value in view.remade(built)]
             if made:
                 text = "\0".join((text, *map(loosely, made)))
         seen = self._automaton.find_matches_as_indexes(text, overlapping=True)

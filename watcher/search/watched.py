@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from watcher.match.clues import codes, has_keywords
 from watcher.model import Item, LogSource, Number, Query, Rule, Text
 from watcher.settings import Source
-from watcher.taxonomy.fields import DATA, moved, parents
+from watcher.taxonomy.fields import DATA, movable, parents
 from watcher.taxonomy.logsources import Scope, scope
 from watcher.translate.bounds import EVERYTHING, Bounds, all_of, any_of, clauses
 from watcher.translate.plan import Translator, field_paths, rule_fields
@@ -65,7 +65,7 @@ def _data(where: Scope) -> Iterator[str]:
     """Give the event's data whole, and wherever modules move parts of it."""
     yield from (data.removesuffix(".") for data in DATA)
     for one in where.wheres:
-        for name in moved(one):
+        for name in movable(one):
             yield from field_paths(name, Scope(wheres=(one,)), _BARE)
 
 

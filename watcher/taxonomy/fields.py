@@ -134,6 +134,11 @@ def moved(where: Where) -> tuple[str, ...]:
     )
 
 
+def movable(where: Where) -> tuple[str, ...]:
+    """Give the names that Windows gives to what the modules move out of the data of some event of that kind."""
+    return tuple(name for name, rows in MOVED.items() if any(row.speaks_of(where) for row in rows))
+
+
 def _fallback(field: str) -> tuple[str, ...]:
     """Give the System field of that name, and the data fields whose names differ by spaces alone."""
     names = {field.replace(" ", ""), _WORD_EDGE.sub(" ", field), _SPACED.get(field, field)} - {field}

@@ -1,0 +1,76 @@
+"""What rules look at: nothing that a predicate reads is left out, wherever Winlogbeat's modules put it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from fakes import rule
+
+from watcher.match.document import Outline
+from watcher.match.event import EventView
+from watcher.model import Rule
+from watcher.ports import IndexFacts, Server
+from watcher.search.watched import watched_fields
+from watcher.settings import Source
+from watcher.taxonomy.logsources import POWERSHELL_CLASSIC
+from watcher.taxonomy.moved import MOVED, Moved
+from watcher.translate.plan import Translator
+
+FACTS = IndexFacts(pattern="*", server=Server(engine="opensearch", version="3.6.0"), fields={})
+TRANSLATOR = Translator(source=Source(), facts=FACTS)
+SERVICES = {
+    "Microsoft-Windows-Sysmon/Operational": "sysmon",
+    "Security": "security",
+    "Microsoft-Windows-PowerShell/Operational": "powershell",
+    POWERSHELL_CLASSIC: "powershell-classic",
+}
+
+
+def seeking(detection: str, logsource: str) -> Rule:
+    """Make a rule that seeks something in a log source."""
+    return rule(
+        "title: Seeks\nstatus: test\nlogsource: {product: windows" + logsource + "}\n"
+        f"detection: {{sel: {detection}, condition: sel}}\n"
+    )
+
+
+def events() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Make an event of every kind whose values modules move, each value telling where it stands."""
+    for row in (row for rows in MOVED.values() for row in rows):
+        for channel in row.channels:
+            for code in (*row.codes[:2], *row.codes[-1:]) or ("1",):
+                yield channel, {"winlog.channel": channel, "event.code": code, **{path: path for path in paths(row)}}
+
+
+def paths(row: Moved) -> tuple[str, ...]:
+    return (*row.direct, *(row.built.paths if row.built else ()))
+
+
+@pytest.mark.parametrize(
+    ("detection", "read"),
+    [
+        ("[x]", EventView.everything),
+        ("{EventData|contains: x}", lambda view: view.values("EventData")),
+        ("{Data|contains: x}", lambda view: view.values("Data")),
+    ],
+)
+def test_what_searches_all_values_sees_those_that_modules_moved(
+    detection: str, read: Callable[[EventView], tuple[str, ...]]
+) -> None:
+    seen = 0
+    for channel, event in events():
+        whole = read(EventView(event))
+        for logsource in ("", *([f", service: {SERVICES[channel]}"] if channel in SERVICES else [])):
+            looked = Outline(watched_fields([seeking(detection, logsource)], TRANSLATOR))
+            assert read(EventView(event, None, looked)) == whole, (event, logsource)
+            seen += len(whole)
+    assert seen > 20
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_a_field_is_seen_wherever_modules_moved_it(name: str) -> None:
+    for _, event in events():
+        looked = Outline(watched_fields([seeking(f"{{{name}: x}}", "")], TRANSLATOR))
+        assert EventView(event, None, looked).values(name) == EventView(event).values(name)
