@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from fakes import NOW, MemoryState, found, plan, rule
@@ -11,7 +11,7 @@ from fakes import NOW, MemoryState, found, plan, rule
 from watcher.decide.group import alerts, group
 from watcher.decide.ledger import Ledger
 from watcher.decide.outbox import CLAIM, Debt, Outbox
-from watcher.ports import Amend, Stored
+from watcher.ports import Amend, Sought, Stored
 
 
 def owing(*channels: str, hosts: int = 1, state: MemoryState | None = None) -> tuple[MemoryState, Outbox]:
@@ -179,6 +179,28 @@ def test_another_channel_of_the_same_alerts_is_left_alone() -> None:
     outbox.strike_all(gale, now=NOW)
     assert [(one["channel"], one["state"]) for one in entries(state)][:2] == [("mail", "sent"), ("slack", "owed")]
     assert {debt.channel for debt in debts(outbox)} == {"slack"}
+
+
+@dataclass
+class Lagging(MemoryState):
+    """A state whose searches see what was written before the last refresh, as engines' do."""
+
+    seen: dict[tuple[str, str], Stored] = field(default_factory=dict)
+
+    def refresh(self, index: str) -> None:  # noqa: ARG002 - the door's names
+        self.seen = {**self.documents}
+
+    def search(self, sought: Sought) -> Sequence[Stored]:
+        return MemoryState(self.seen).search(sought)
+
+
+def test_a_channel_gathers_all_at_once_right_after_another_one() -> None:
+    _, outbox = owing(hosts=40, state=Lagging())
+    for channel in ("mail", "slack"):
+        gale = outbox.gather(rule().id, channel, now=NOW)
+        assert gale is not None
+        assert len(gale.claimed) == 40
+        outbox.strike_all(gale, now=NOW)
 
 
 def test_only_what_was_told_one_by_one_counts_against_the_limit() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from answering import Answering
@@ -14,6 +15,7 @@ from house import House, Loop, until
 from told import attack, each_host_once, told
 
 from watcher.clock import SystemClock
+from watcher.decide.lease import rightful
 from watcher.errors import ClusterError
 
 LEASE = 3.0  # seconds
@@ -31,14 +33,19 @@ def shared(open_house: House) -> Iterator[tuple[House, Answering]]:
         yield open_house, proxy
 
 
-def holders(house: House) -> dict[str, str]:
-    """Tell who holds which work."""
-    names = ["lease-delivery", "lease-live-windows", "lease-past-windows"]
+def bodies(house: House, *names: str) -> dict[str, Mapping[str, Any]]:
+    """Read notes of the state, those that are there."""
     try:
         found = house.admin.state().get([(f"{house.prefix}-state", name) for name in names])
     except ClusterError:  # the index comes into being at this moment
         return {}
-    return {one.id: str(one.document["body"]["holder"]) for one in found if one is not None}
+    return {one.id: one.document["body"] for one in found if one is not None}
+
+
+def holders(house: House) -> dict[str, str]:
+    """Tell who holds which work."""
+    found = bodies(house, "lease-delivery", "lease-live-windows", "lease-past-windows")
+    return {name: str(body["holder"]) for name, body in found.items()}
 
 
 def process_of(holder: str) -> int:
@@ -51,6 +58,18 @@ def all_held(house: House, loops: list[Loop]) -> bool:
     held = holders(house)
     alive = {loop.process.pid for loop in loops if loop.process.poll() is None}
     return len(held) == 3 and all(one and process_of(one) in alive for one in held.values())
+
+
+def dealt_out(house: House, loops: list[Loop]) -> bool:
+    """Tell whether every work is where it stays as long as nobody comes or goes."""
+    listed = bodies(house, "members").get("members", {}).get("names", ())
+    held = holders(house)
+    pids = {loop.process.pid for loop in loops}
+    return (
+        len(held) == 3
+        and {process_of(name) for name in listed} == pids
+        and all(holder == rightful(name.removeprefix("lease-"), listed) for name, holder in held.items())
+    )
 
 
 def feed_until_told(house: House, hosts: list[str], host: str) -> float:
@@ -108,7 +127,7 @@ def test_one_that_is_paused_and_wakes_up_late_does_no_harm(shared: tuple[House, 
     hosts: list[str] = []
     with house.loop() as first, house.loop() as second:
         loops = [first, second]
-        until(lambda: all_held(house, loops), what="a holder of every work", shown=lambda: str(holders(house)))
+        until(lambda: dealt_out(house, loops), what="a fair share for both", shown=lambda: str(holders(house)))
         paused = process_of(holders(house)["lease-delivery"])
         feed_until_told(house, hosts, "before")
         os.kill(paused, signal.SIGSTOP)
@@ -155,8 +174,7 @@ def test_two_sidecars_search_no_more_than_one_and_a_new_one_moves_only_its_share
         before = holders(house)
         with house.loop() as second:
             second.until_said("sidecar.started")
-            until(lambda: all_held(house, [first, second]), what="a holder of every work")
-            clock.sleep(LEASE)
+            until(lambda: dealt_out(house, [first, second]), what="a fair share for both")
             after = holders(house)
             both, every_both = searches(8)
             moved = {work for work in after if after[work] != before[work]}

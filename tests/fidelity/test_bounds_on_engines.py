@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -39,13 +39,13 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """An engine with an index of every kind."""
+    """An engine with an index of every kind; Hypothesis prints it for every case, so it says little of itself."""
 
-    admin: Indices
-    connection: Connection
-    worlds: tuple[worlds.World, ...]
-    stages: list[Stage]
-    refused: set[str]  # what the engine said of documents that it did not take
+    admin: Indices = field(repr=False)
+    connection: Connection = field(repr=False)
+    worlds: tuple[worlds.World, ...] = field(repr=False)
+    stages: list[Stage] = field(repr=False)
+    refused: set[str] = field(repr=False)  # what the engine said of documents that it did not take
 
     def prepare(self) -> None:
         """Map every path that the events of these tests may hold, and read the mapping."""

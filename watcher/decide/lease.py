@@ -71,7 +71,7 @@ class Leases:
         alive = [name for name in members if name == self.me or self._moves(_member(name), beats[name], read)]
         # every lease is watched from the start: whoever inherits one has timed its silence already
         silent = {work for work in self.works if not self._moves(_lease(work), leases[work], read)}
-        mine = {work for work in self.works if _rightful(work, alive) == self.me}
+        mine = {work for work in self.works if rightful(work, alive) == self.me}
         self._renew(leases, beats[self.me], mine, sent)
         for work in sorted(mine):
             if not self.holds(work) and (work in silent or not _is_held(leases[work])):
@@ -182,6 +182,11 @@ def holders(notes: Notes, works: Sequence[str]) -> dict[str, str]:
     return {work: str((body or {}).get("holder") or "") for work, body in zip(works, found, strict=True)}
 
 
+def rightful(work: str, alive: Iterable[str]) -> str:
+    """Tell who of the living ought to do a work (rendezvous hashing)."""
+    return max(alive, key=lambda name: blake2b(f"{work}\0{name}".encode(), digest_size=16).digest())
+
+
 def _is_held(stored: Stored | None) -> bool:
     return stored is not None and bool(stored.document["body"].get("holder"))
 
@@ -192,8 +197,3 @@ def _lease(work: str) -> Name:
 
 def _member(name: str) -> Name:
     return Name(kind="member", source=name)
-
-
-def _rightful(work: str, alive: Iterable[str]) -> str:
-    """Tell who of the living ought to do a work (rendezvous hashing)."""
-    return max(alive, key=lambda name: blake2b(f"{work}\0{name}".encode(), digest_size=16).digest())

@@ -152,6 +152,7 @@ class Outbox:
 
         What an earlier message left half done is gathered alone, so that it is told again under the same key.
         """
+        self.state.refresh(self._alerts)  # what was struck off for another channel just now would read as a conflict
         unfinished = self._unfinished(rule, channel, now)
         claimed: list[Stored] = []
         keys: dict[str, None] = {}
