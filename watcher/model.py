@@ -327,7 +327,7 @@ class Plan:
     source: str  # the source's name in settings
     query: Query  # an upper bound: at least the events that the rule means
     exact: bool  # the query returns just the events that the rule means
-    parts: tuple[Query, ...] = ()  # what is asked in its place where it has more clauses than the engine allows
+    parts: tuple[Query, ...] = ()  # what is asked in its place where it is too large for one search
     fields: tuple[FieldUse, ...] = ()
     group_by: tuple[str, ...] | None = ("host.name",)  # None: every hit is an alert
     quiet_period: timedelta = timedelta(hours=1)

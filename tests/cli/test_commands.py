@@ -134,7 +134,8 @@ def test_explain_tells_which_way_windows_are_searched(house: House) -> None:
     told = house.call("explain", "--plan")
     assert told.returncode == 0, told.stderr
     assert (
-        "scan: 0 events of the window are fewer than 7,000 (1,000 for each of 7 rules, by `scan_below`)" in told.stdout
+        "scan: 0 events of the window are fewer than 7,000 (1,000 for each of 7 queries, by `scan_below`)"
+        in told.stdout
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -312,6 +313,17 @@ def test_a_rule_of_more_clauses_than_the_engine_allows_is_searched_in_parts(trap
     found = trap.find({"F|contains": values, "G": "X"})
     assert found.confirmed == {"a/0", "a/1"}
     assert found.plan.parts or trap.connection.events().facts("x-*", ()).max_clauses > 4_000
+
+
+def test_a_rule_whose_patterns_cost_more_than_its_events_is_asked_by_its_fields(trap: Trap) -> None:
+    """As the hashes of thousands of drivers: a node of little memory dies of building automata of them all."""
+    trap.make({"F": KEYWORD, "G": KEYWORD})
+    hashes = [sha256(str(number).encode()).hexdigest() for number in range(2_000)]
+    trap.fill({"F": f"MD5=0,SHA256={hashes[1_999].upper()}"}, {"F": "SHA256=0"}, {"G": "x"})
+    found = trap.find({"F|contains": [f"SHA256={one}" for one in hashes]})
+    assert (found.returned, found.confirmed) == ({"a/0", "a/1"}, {"a/0"})
+    assert not found.plan.parts
+    assert trap.hits({"F|contains": [f"SHA256={one}" for one in hashes]}, "not selection") == {"a/1", "a/2"}
 
 
 def test_patterns_on_a_wildcard_field_count_as_the_clauses_they_become(trap: Trap, engine: Running) -> None:

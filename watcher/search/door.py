@@ -79,7 +79,7 @@ class Searcher:
         except Refused as error:
             yield from (Failed(plan=plan, error=error) for plan in plans)
             return
-        if choose(self._source, events=first.total or 0, rules=len(plans)).way is Way.SCAN:
+        if choose(self._source, events=first.total or 0, queries=_queries(plans)).way is Way.SCAN:
             yield from job.outcomes(first)
         else:
             yield from self._by_query(query, plans, until)
@@ -87,7 +87,7 @@ class Searcher:
     def choice(self, sight: Sight, plans: Sequence[Plan]) -> tuple[Choice, Query]:
         """Tell which way a window would be searched, and what a pass would ask for."""
         job, first = self.begin(sight, plans)
-        return choose(self._source, events=first.total or 0, rules=len(plans)), job.query
+        return choose(self._source, events=first.total or 0, queries=_queries(plans)), job.query
 
     def begin(self, sight: Sight, plans: Sequence[Plan]) -> tuple[Pass, Page]:
         """Make a pass over a window, and ask for its first page.
@@ -152,6 +152,11 @@ class Searcher:
             yield from job.outcomes(first)
         except ClusterError as error:
             yield from (Failed(plan=plan, error=error) for plan in plans)
+
+
+def _queries(plans: Sequence[Plan]) -> int:
+    """Count what would be asked of the cluster for some plans."""
+    return sum(len(plan.parts) or 1 for plan in plans)
 
 
 def _unfit(plan: Plan, error: ClusterError) -> Finding:

@@ -23,15 +23,18 @@ class Choice:
     because: str
 
 
-def choose(source: Source, *, events: int, rules: int) -> Choice:
-    """Scan where the window's events are fewer than so many for each rule, unless settings say otherwise."""
+def choose(source: Source, *, events: int, queries: int) -> Choice:
+    """Scan where the window's events are fewer than so many for each query, unless settings say otherwise.
+
+    A rule takes one query, or several where one would be too large.
+    """
     if source.search != "auto":
         return Choice(way=Way(source.search), because=f"settings say `search: {source.search}`")
-    limit = source.scan_below * rules
+    limit = source.scan_below * queries
     way = Way.SCAN if events < limit else Way.QUERY
     compared = "fewer than" if way is Way.SCAN else "not fewer than"
     return Choice(
         way=way,
         because=f"{events:,} events of the window are {compared} {limit:,} "
-        f"({source.scan_below:,} for each of {rules:,} rules, by `scan_below`)",
+        f"({source.scan_below:,} for each of {queries:,} queries, by `scan_below`)",
     )

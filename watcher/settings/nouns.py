@@ -74,7 +74,7 @@ class Source:
     start: datetime | None = None  # first start from here instead of now - overlap
     slice: timedelta = timedelta(hours=1)  # the longest window searched at once when catching up
     search: str = "auto"  # auto, scan (one pass over all events) or query (each rule by its own query)
-    scan_below: int = 1000  # events per rule up to which `auto` scans
+    scan_below: int = 1000  # events per query of a rule up to which `auto` scans
     fetch: str = "whole"  # of the events that a scan reads: whole, or needed (the fields that rules look at)
     budget: timedelta = timedelta(minutes=5)  # of one window: waiting for a busy cluster, asking by queries
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # Sigma field → further paths

@@ -6,7 +6,7 @@ is the form that returns surely-matching events alone. Every clause therefore ca
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from watcher.model import Query
 _SHORT = 8  # clauses that are compared each with each; the same object twice is left out of any list
 
 _BY_GRAMS = ("term", "terms", "prefix", "wildcard", "regexp")
+_PATTERNS = frozenset({"wildcard", "regexp"})
 
 EVERYTHING: Query = {"match_all": {}}
 NOTHING: Query = {"match_none": {}}
@@ -125,12 +126,26 @@ def clauses(query: Any, grams: frozenset[str] = frozenset()) -> int:
     `grams` are the paths mapped as `wildcard`: OpenSearch keeps their values as runs of three letters, and makes a
     clause of each run that a pattern holds.
     """
+    return sum(_runs(leaf, grams) if grams else 1 for leaf in leaves(query))
+
+
+def letters(query: Any) -> int:
+    """Count the letters of a query's patterns: of each pattern the engine makes an automaton that is as long."""
+    return sum(
+        len(told["value"]) for leaf in leaves(query) for kind in leaf.keys() & _PATTERNS for told in leaf[kind].values()
+    )
+
+
+def leaves(query: Any) -> Iterator[Mapping[str, Any]]:
+    """Give the clauses of a query, or of a list of them, that hold no others."""
     if isinstance(query, list):
-        return sum(clauses(one, grams) for one in query)
-    inner = query.get("bool")
-    if inner is None:
-        return _runs(query, grams) if grams else 1
-    return sum(clauses(inner[part], grams) for part in ("filter", "must", "should", "must_not") if part in inner)
+        for one in query:
+            yield from leaves(one)
+    elif (inner := query.get("bool")) is None:
+        yield query
+    else:
+        for part in ("filter", "must", "should", "must_not"):
+            yield from leaves(inner.get(part, []))
 
 
 def _runs(leaf: Mapping[str, Any], grams: frozenset[str]) -> int:

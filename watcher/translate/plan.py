@@ -11,9 +11,9 @@ from watcher.model import FieldUse, Finding, Plan, Query, Rule, Severity
 from watcher.ports import IndexFacts
 from watcher.settings import Source
 from watcher.taxonomy.logsources import Scope, scope
-from watcher.translate.bounds import EVERYTHING, Bounds, both
+from watcher.translate.bounds import EVERYTHING, Bounds, both, letters
 from watcher.translate.routes import field_paths
-from watcher.translate.split import Parts, split
+from watcher.translate.split import MOST_LETTERS, Parts, Size, split
 from watcher.translate.typed import CODES
 from watcher.translate.walk import CHANNEL, Ground, Walk, rule_fields
 
@@ -22,6 +22,7 @@ __all__ = ["Translator", "field_paths", "paths_of", "predicate", "rule_fields", 
 _SUBFIELDS = ("keyword", "text")
 _CLAUSE_SHARE = 0.8  # of the engine's limit; the rest is for the window and what the engine makes of a clause
 _MOST_PARTS = 32  # searches of one rule; a rule that needs more is narrowed more coarsely
+_MOST_LETTERS = 4 * MOST_LETTERS  # of all its patterns: to build more automata costs more than to read a million events
 _COARSER = (None, 500, 100, 20, 1)  # the most values of one item before its field alone is asked for
 
 
@@ -52,12 +53,12 @@ class Translator:
         return scope(rule.logsource, self.source.logsources)
 
     def parts(self, rule: Rule) -> tuple[Bounds, Parts]:
-        """Build the bounds of a rule, and the queries within the engine's limit that return its upper bound."""
-        limit = int(self.facts.max_clauses * _CLAUSE_SHARE)
+        """Build the bounds of a rule, and the queries that return its upper bound, none too large for the engine."""
+        largest = Size(int(self.facts.max_clauses * _CLAUSE_SHARE), MOST_LETTERS)
         for most in _COARSER:
             bounds = self._bounds(rule, most)
-            parts = split(bounds.upper, limit, self.ground.grams)
-            if len(parts.queries) <= _MOST_PARTS:
+            parts = split(bounds.upper, largest, self.ground.grams)
+            if len(parts.queries) <= _MOST_PARTS and letters(bounds.upper) <= _MOST_LETTERS:
                 break
         return bounds, parts
 

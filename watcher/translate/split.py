@@ -1,4 +1,4 @@
-"""One query with too many clauses → several that return the same together."""
+"""One query that asks too much of the engine at once → several that return the same together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,37 @@ from dataclasses import dataclass
 from typing import Any
 
 from watcher.model import Query
-from watcher.translate.bounds import EVERYTHING, all_of, any_of, clauses, none_of
+from watcher.translate.bounds import EVERYTHING, all_of, any_of, clauses, letters, none_of
+
+MOST_LETTERS = 16_000
+"""Of the patterns of one query: the engine builds an automaton of each, anew for every shard that it searches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a query takes of an engine."""
+
+    clauses: int
+    letters: int  # of patterns
+
+    @classmethod
+    def of(cls, query: Any, grams: frozenset[str] = frozenset()) -> Size:
+        """Measure a query; `grams` are the paths mapped as `wildcard`."""
+        return cls(clauses(query, grams), letters(query))
+
+    def __add__(self, other: Size) -> Size:
+        return Size(self.clauses + other.clauses, self.letters + other.letters)
+
+    def __sub__(self, other: Size) -> Size:
+        return Size(self.clauses - other.clauses, self.letters - other.letters)
+
+    def fits(self, room: Size) -> bool:
+        """Tell whether it finds room."""
+        return self.clauses <= room.clauses and self.letters <= room.letters
+
+    def share(self, whole: Size) -> float:
+        """Tell how much of the whole it takes."""
+        return max(self.clauses / max(whole.clauses, 1), self.letters / max(whole.letters, 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,73 +48,74 @@ class Parts:
     same: bool = True  # and nothing more
 
 
-def split(query: Query, limit: int, grams: frozenset[str] = frozenset()) -> Parts:
-    """Split a query so that no part has more clauses than the limit; `grams` are the paths mapped as `wildcard`.
+def split(query: Query, most: Size, grams: frozenset[str] = frozenset()) -> Parts:
+    """Split a query so that no part is larger than the most; `grams` are the paths mapped as `wildcard`.
 
     Where no split helps, a condition is left out: the parts then return more, never less.
     """
-    if limit < 1:
+    if most.clauses < 1:
         return Parts(queries=(EVERYTHING,), same=False)
-    if clauses(query, grams) <= limit:
+    if Size.of(query, grams).fits(most):
         return Parts(queries=(query,))
     inner: dict[str, Any] = dict(query.get("bool", {}))
     if "should" in inner and len(inner) <= 2:
-        return _any(inner["should"], limit, grams)
+        return _any(inner["should"], most, grams)
     if set(inner) == {"filter"}:
-        return _all(inner["filter"], limit, grams)
+        return _all(inner["filter"], most, grams)
     if set(inner) == {"must_not"}:
-        return _none(inner["must_not"], limit, grams)
+        return _none(inner["must_not"], most, grams)
     return Parts(queries=(EVERYTHING,), same=False)
 
 
-def _any(branches: Sequence[Query], limit: int, grams: frozenset[str]) -> Parts:
+def _any(branches: Sequence[Query], most: Size, grams: frozenset[str]) -> Parts:
     """Deal the branches out."""
     queries: list[Query] = []
     hand: list[Query] = []
-    room, same = limit, True
+    room, same = most, True
     for branch in branches:
-        parts = split(branch, limit, grams)
+        parts = split(branch, most, grams)
         same = same and parts.same
         for part in parts.queries:
-            size = clauses(part, grams)
-            if size > room:
+            size = Size.of(part, grams)
+            if not size.fits(room):
                 queries.append(any_of(hand))
-                hand, room = [], limit
+                hand, room = [], most
             hand.append(part)
             room -= size
     queries.append(any_of(hand))
     return Parts(queries=tuple(queries), same=same)
 
 
-def _all(branches: Sequence[Query], limit: int, grams: frozenset[str]) -> Parts:
+def _all(branches: Sequence[Query], most: Size, grams: frozenset[str]) -> Parts:
     """Split the longest branch, and ask the others with each of its parts; leave out what finds no room beside."""
-    sizes = {id(branch): clauses(branch, grams) for branch in branches}
-    longest = max(branches, key=lambda branch: sizes[id(branch)])
-    others = sorted((branch for branch in branches if branch is not longest), key=lambda branch: sizes[id(branch)])
+    sizes = {id(branch): Size.of(branch, grams) for branch in branches}
+    shares = {id(branch): sizes[id(branch)].share(most) for branch in branches}
+    longest = max(branches, key=lambda branch: shares[id(branch)])
+    others = sorted((branch for branch in branches if branch is not longest), key=lambda branch: shares[id(branch)])
     kept: list[Query] = []
-    room = limit // 2
+    beside = Size(0, 0)
+    half = Size(most.clauses // 2, most.letters // 2)
     for other in others:
-        size = sizes[id(other)]
-        if size <= room:
+        if (beside + sizes[id(other)]).fits(half):
             kept.append(other)
-            room -= size
-    parts = split(longest, limit - sum(sizes[id(branch)] for branch in kept), grams)
+            beside += sizes[id(other)]
+    parts = split(longest, most - beside, grams)
     return Parts(
         queries=tuple(all_of((*kept, part)) for part in parts.queries),
         same=parts.same and len(kept) == len(others),
     )
 
 
-def _none(branches: Sequence[Query], limit: int, grams: frozenset[str]) -> Parts:
+def _none(branches: Sequence[Query], most: Size, grams: frozenset[str]) -> Parts:
     """Leave conditions out of what is negated, or negate each of what must not hold together."""
     inner = any_of(branches).get("bool", {})
     if set(inner) == {"filter"}:  # not all of them: one of them not
-        return _any([none_of(branch) for branch in inner["filter"]], limit, grams)
+        return _any([none_of(branch) for branch in inner["filter"]], most, grams)
     kept: list[Query] = []
-    room = limit
+    room = most
     for branch in inner.get("should", ()):
-        size = clauses(branch, grams)
-        if size <= room:
+        size = Size.of(branch, grams)
+        if size.fits(room):
             kept.append(branch)
             room -= size
     return Parts(queries=(none_of(any_of(kept)),), same=False)

@@ -71,7 +71,7 @@ class Query:
     source: str
     index: str
     exact: bool
-    parts: tuple[str, ...]  # several where one would hold too many clauses
+    parts: tuple[str, ...]  # several where one would be too large
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
