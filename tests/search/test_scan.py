@@ -143,6 +143,12 @@ def test_more_events_than_settings_allow_for_each_rule_are_asked_rule_by_rule() 
     assert "CommandLine" in str(events.asked[-1].query)
 
 
+def test_a_rule_of_several_queries_counts_as_so_many() -> None:
+    events = Asked(many(11))
+    search(events, [ruled(1, "shell" * 2_500)], scan_below=10)
+    assert not any("CommandLine" in str(ask.query) for ask in events.asked)
+
+
 @pytest.mark.parametrize(("way", "asked"), [("scan", False), ("query", True)])
 def test_settings_force_a_way(way: str, *, asked: bool) -> None:
     events = Asked(many(3))
