@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bench import backfill, corpus, elastalert, filled, matching, page
+from bench import backfill, corpus, elastalert, filled, matching, page, sweeping
 from bench.findings import Cell, Findings, Series, Spent, Told
 from bench.sidecar import Sidecar
 from watcher.cluster.connect import connect
@@ -82,6 +82,8 @@ def run(stage: Stage, *, everything: bool) -> Findings:
         _warm(stage, sidecars[1000])
         for cell in grid(stage, tuple(sidecars), everything=everything):
             _compare(stage, sidecars[cell.rules], cell, found)
+        print("a sweep", flush=True)
+        found.sweep = sweeping.week(stage.url, _million(stage), repeats=REPEATS, spent=stage.spent)
         _beside(stage, sidecars[1000], found)
         first = sidecars[max(sidecars)]
         with Sidecar(stage.url, stage.data, 0) as second:

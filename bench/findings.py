@@ -63,6 +63,7 @@ class Findings:
     compiled: dict[int, float] = field(default_factory=dict)  # rules → seconds
     grid: dict[tuple[Cell, str], Series] = field(default_factory=dict)
     alone: dict[str, Series] = field(default_factory=dict)  # at 1,000 rules: what other ways cost
+    sweep: Series = field(default_factory=Series)  # over a week in which nothing came late
     elastalert: list[Run] = field(default_factory=list)
     day: dict[str, Series] = field(default_factory=dict)
     backfill: list[Filled] = field(default_factory=list)

@@ -241,6 +241,13 @@ class ListedEvents:
         self.windows.append(window)
         yield self
 
+    def count(self, pattern: str, windows: Sequence[Window], *, time_field: str) -> Sequence[int]:
+        counted = []
+        for window in windows:
+            with self.open(pattern, window, time_field=time_field) as opened:
+                counted.append(sum(opened.counts(timedelta(minutes=5)).values()))
+        return counted
+
     def volumes(self, pattern: str, window: Window, *, time_field: str) -> Sequence[Volume]:  # noqa: ARG002 - the door's names
         return self.counted
 

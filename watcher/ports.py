@@ -120,6 +120,13 @@ class Events(Protocol):
         """Open a snapshot, closed again on leaving; raises a ClusterError where it cannot."""
         ...
 
+    def count(self, pattern: str, windows: Sequence[Window], *, time_field: str) -> Sequence[int]:
+        """Count the events of each of some windows, in one request.
+
+        Raises Incomplete where a shard did not answer, and any other ClusterError where nothing did.
+        """
+        ...
+
     def volumes(self, pattern: str, window: Window, *, time_field: str) -> Sequence[Volume]:
         """Count the events of each channel, and of each event id in it, in one search."""
         ...

@@ -93,6 +93,16 @@ def test_a_channel_that_is_text_alone_is_refused_with_what_is_wanted(lent: Indic
         connection.events().volumes("winlogbeat-text", DAY, time_field="@timestamp")
 
 
+def test_windows_are_counted_together_and_may_overlap(lent: Indices, connection: Connection) -> None:
+    lent.make("winlogbeat-spans", BY_KEYWORD)
+    lent.fill("winlogbeat-spans", EVENTS)
+    ever = Window(start=datetime(1970, 1, 1, tzinfo=UTC), end=DAY.end + timedelta(days=365 * 100))
+    later = Window(start=DAY.end, end=ever.end)
+    events = connection.events()
+    assert events.count("winlogbeat-spans", (ever, DAY, later), time_field="@timestamp") == [5, 4, 1]
+    assert events.count("winlogbeat-nowhere-*", (ever, DAY), time_field="@timestamp") == [0, 0]
+
+
 def test_no_index_and_no_event_give_nothing(lent: Indices, connection: Connection) -> None:
     assert counted(connection, "winlogbeat-nowhere-*") == set()
     lent.make("winlogbeat-void", BY_KEYWORD)

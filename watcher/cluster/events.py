@@ -11,7 +11,7 @@ from watcher.cluster.facts import LENIENT, read_facts
 from watcher.cluster.faults import fault
 from watcher.cluster.snapshot import View, opened
 from watcher.cluster.version import Version, read_version
-from watcher.cluster.volumes import read_volumes
+from watcher.cluster.volumes import read_counts, read_volumes
 from watcher.cluster.wire import Answer, Dialect, Wire
 from watcher.errors import Forbidden
 from watcher.model import Window
@@ -64,6 +64,10 @@ class ClusterEvents:
         """Open a snapshot, closed again on leaving."""
         view = View(pattern=pattern, window=window, time_field=time_field)
         return opened(self.wire, self.dialect, view, self.timeout)
+
+    def count(self, pattern: str, windows: Sequence[Window], *, time_field: str) -> Sequence[int]:
+        """Count the events of each of some windows, in one request."""
+        return read_counts(self.wire, pattern, windows, time_field)
 
     def volumes(self, pattern: str, window: Window, *, time_field: str) -> Sequence[Volume]:
         """Count the events of each channel, and of each event id in it, in one search."""

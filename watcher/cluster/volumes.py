@@ -1,4 +1,4 @@
-"""How many events of each kind a window holds, counted by the engine in one search."""
+"""How many events a window holds, and how many of each kind, counted by the engine in one request."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from watcher.cluster.facts import LENIENT, read_facts
 from watcher.cluster.faults import accepted
 from watcher.cluster.snapshot import FORMAT, stamp
-from watcher.cluster.wire import Wire, part
+from watcher.cluster.wire import Answer, Wire, part
 from watcher.errors import Incomplete, Refused
-from watcher.model import Window
+from watcher.model import Query, Window
 from watcher.ports import IndexFacts, Server, Volume
 
 _CHANNEL = ("winlog.channel", "winlog.channel.keyword")
@@ -20,6 +20,17 @@ _COUNTABLE = frozenset({"keyword", "constant_keyword", "wildcard", "long", "inte
 _CHANNELS = 500
 _CODES = 2_000
 _EXACT = 1_000  # hosts up to which their number is all but exact
+
+
+def read_counts(wire: Wire, pattern: str, windows: Sequence[Window], time_field: str) -> Sequence[int]:
+    """Count the events of windows, none where the pattern has no indices."""
+    lines: list[Mapping[str, Any]] = []
+    for window in windows:
+        lines += [{}, {"size": 0, "track_total_hits": True, "query": _span(window, time_field)}]
+    doing = f"counting the events of `{pattern}`"
+    answer = accepted(wire.request("POST", f"/{part(pattern)}/_msearch", params=LENIENT, body=lines), doing)
+    found = [accepted(Answer(status=one.get("status", 200), body=one), doing).body for one in answer.body["responses"]]
+    return [_whole(one, doing)["hits"]["total"]["value"] for one in found]
 
 
 def read_volumes(wire: Wire, server: Server, pattern: str, window: Window, time_field: str) -> Sequence[Volume]:
@@ -33,14 +44,21 @@ def read_volumes(wire: Wire, server: Server, pattern: str, window: Window, time_
         "terms": {"field": _countable(facts, _CHANNEL), "size": _CHANNELS},
         "aggs": {"codes": codes, "hosts": hosts},
     }
-    span = {"gte": stamp(window.start), "lt": stamp(window.end), "format": FORMAT}
-    body = {"size": 0, "query": {"range": {time_field: span}}, "aggs": {"channels": channels}}
+    body = {"size": 0, "query": _span(window, time_field), "aggs": {"channels": channels}}
     doing = f"counting the events of `{pattern}`"
     params = {**LENIENT, "allow_partial_search_results": "false"}
     told = accepted(wire.request("POST", f"/{part(pattern)}/_search", params=params, body=body), doing).body
+    return tuple(_volumes(_whole(told, doing).get("aggregations") or {"channels": {"buckets": []}}))
+
+
+def _span(window: Window, time_field: str) -> Query:
+    return {"range": {time_field: {"gte": stamp(window.start), "lt": stamp(window.end), "format": FORMAT}}}
+
+
+def _whole(told: Mapping[str, Any], doing: str) -> Mapping[str, Any]:
     if told["timed_out"] or told["_shards"]["failed"]:
         raise Incomplete(f"{doing}: not every shard answered; try again")
-    return tuple(_volumes(told.get("aggregations") or {"channels": {"buckets": []}}))
+    return told
 
 
 def _volumes(told: Mapping[str, Any]) -> Iterator[Volume]:

@@ -14,7 +14,7 @@ from watcher.decide.span import SLICE, Hole, ceiling, floor, joined, last_piece,
 from watcher.errors import ClusterError, Incomplete, Overloaded, Refused
 from watcher.model import Window
 from watcher.pipeline import Asked, Detected, Detector, Stopped, Stopping, Watched
-from watcher.ports import Ask, Clock
+from watcher.ports import Clock
 from watcher.schedule.due import Due, live
 from watcher.settings import Source
 
@@ -226,12 +226,10 @@ class Ticker:
         counts = self._counts(span)
         grown = self._grown(covered, span, counts, now)
         done = [one for run in runs(grown) for piece in pieces(run, self.source.slice) for one in self._again(piece)]
-        older, ahead = self._beyond(covered, now)
-        before = floor(now - self.source.sweep_past)
-        newly = self._count_before(before)
+        older, counted, ahead = self._beyond(covered, now)
         self._change(
             lambda one: replace(
-                one, swept=now, older=one.older + older, counted=(before, newly), ahead=ahead, gaps=_recent(one, now)
+                one, swept=now, older=one.older + older, counted=counted, ahead=ahead, gaps=_recent(one, now)
             ),
             now,
         )
@@ -291,24 +289,14 @@ class Ticker:
         self.coverage.count(self.source.name, window, detected.counts, now=now)
         yield detected
 
-    def _beyond(self, covered: Covered, now: datetime) -> tuple[int, int]:
-        """Count what came too late for this sweep, and what is dated further ahead than it looks."""
-        older = 0
-        if covered.counted is not None:
-            before, was = covered.counted
-            older = max(0, self._count_before(before) - was)
+    def _beyond(self, covered: Covered, now: datetime) -> tuple[int, tuple[datetime, int], int]:
+        """Count what came too late for this sweep, what lies before it, and what is dated further ahead."""
+        before = floor(now - self.source.sweep_past)
+        then, was = covered.counted or (before, None)
         ahead = ceiling(now + self.source.sweep_ahead)
-        return older, self._count(Window(start=ahead, end=ahead + _FAR))
-
-    def _count_before(self, moment: datetime) -> int:
-        return self._count(Window(start=_EVER, end=moment))
-
-    def _count(self, window: Window) -> int:
-        with self.detector.events.open(self.source.index, window, time_field=self.source.time_field) as snapshot:
-            (answer,) = snapshot.search([Ask(query={"match_all": {}}, size=0)])
-        if isinstance(answer, ClusterError):
-            raise answer
-        return answer.total or 0
+        spans = Window(start=_EVER, end=then), Window(start=_EVER, end=before), Window(start=ahead, end=ahead + _FAR)
+        grown, there, further = self.detector.events.count(self.source.index, spans, time_field=self.source.time_field)
+        return 0 if was is None else max(0, grown - was), (before, there), further
 
 
 def _hole(window: Window, fault: ClusterError, now: datetime, *rules: str) -> Hole:

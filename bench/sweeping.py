@@ -1,0 +1,67 @@
+"""A sweep over a week in which nothing came late, beside the tick that it must not outweigh."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+
+from bench import filled
+from bench.findings import Series, Spent
+from watcher.cluster.connect import connect
+from watcher.cluster.events import ClusterEvents
+from watcher.decide.coverage import Coverage, Covered
+from watcher.decide.install import Installation
+from watcher.decide.ledger import Ledger
+from watcher.decide.notes import Notes
+from watcher.decide.span import SLICE
+from watcher.model import Window
+from watcher.pipeline import Detector
+from watcher.ports import Events
+from watcher.schedule.ticker import Ticker
+from watcher.settings import Cluster, Source
+
+_PREFIX = "bench-sweep"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Later(ClusterEvents):
+    """The events of the day, looked at a week later."""
+
+    def now(self) -> datetime:
+        return filled.DAY + timedelta(days=7)
+
+
+def week(url: str, index: str, *, repeats: int, spent: Callable[[], Spent]) -> Series:
+    """Sweep the week that begins with the day again and again; raises RuntimeError where a sweep finds anything."""
+    connection = connect(Cluster(hosts=(url,), timeout=timedelta(minutes=5)))
+    state = connection.state()
+    Installation(state=state, prefix=_PREFIX).install()
+    source = Source(index=index, sweep_every=timedelta(0))
+    events = _later(connection.events())
+    coverage = Coverage(Notes(state, _PREFIX))
+    ticker = Ticker(Detector(source=source, events=events, ledger=Ledger(state, _PREFIX), rules=()), coverage)
+    now = events.now()
+    span = Window(start=filled.DAY, end=now)
+    with events.open(index, span, time_field=source.time_field) as snapshot:
+        coverage.count(source.name, span, snapshot.counts(SLICE), now=now)
+    coverage.change(source.name, lambda _: Covered(since=filled.DAY, until=now), now=now)
+    series = Series()
+    ticker.sweep()  # warm
+    for _ in range(repeats):
+        before, began, own = spent(), time.perf_counter(), time.process_time()
+        if ticker.sweep():
+            raise RuntimeError("a sweep over what did not change searched something")
+        wall, used = time.perf_counter() - began, time.process_time() - own
+        series.add({"wall": wall, "own": used, "hits": 0, "memory": 0}, spent() - before)
+    for name in state.indices(f"{_PREFIX}-*"):
+        state.drop(name)
+    connection.close()
+    return series
+
+
+def _later(events: Events) -> _Later:
+    if not isinstance(events, ClusterEvents):
+        raise TypeError(f"{type(events).__name__} reads no cluster")
+    return _Later(**{one.name: getattr(events, one.name) for one in fields(events)})
