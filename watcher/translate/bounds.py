@@ -6,7 +6,7 @@ is the form that returns surely-matching events alone. Every clause therefore ca
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,32 +120,42 @@ def _joined(queries: Iterable[Query], clause: str) -> list[Query]:
     return found
 
 
-def clauses(query: Any, grams: frozenset[str] = frozenset()) -> int:
+def clauses(query: Query, grams: frozenset[str] = frozenset()) -> int:
     """Count the leaves of a query, as the engine counts them against its limit.
 
     `grams` are the paths mapped as `wildcard`: OpenSearch keeps their values as runs of three letters, and makes a
     clause of each run that a pattern holds.
     """
-    return sum(_runs(leaf, grams) if grams else 1 for leaf in leaves(query))
+    found = leaves(query)
+    return sum(_runs(leaf, grams) for leaf in found) if grams else len(found)
 
 
-def letters(query: Any) -> int:
+def letters(query: Query) -> int:
     """Count the letters of a query's patterns: of each pattern the engine makes an automaton that is as long."""
-    return sum(
-        len(told["value"]) for leaf in leaves(query) for kind in leaf.keys() & _PATTERNS for told in leaf[kind].values()
-    )
+    found = 0
+    for leaf in leaves(query):
+        ((kind, told),) = leaf.items()
+        if kind in _PATTERNS:
+            found += sum(len(one["value"]) for one in told.values())
+    return found
 
 
-def leaves(query: Any) -> Iterator[Mapping[str, Any]]:
-    """Give the clauses of a query, or of a list of them, that hold no others."""
-    if isinstance(query, list):
-        for one in query:
-            yield from leaves(one)
-    elif (inner := query.get("bool")) is None:
-        yield query
-    else:
-        for part in ("filter", "must", "should", "must_not"):
-            yield from leaves(inner.get(part, []))
+def leaves(query: Query) -> list[Query]:
+    """Give the clauses of a query that hold no others."""
+    found: list[Query] = []
+    _gather(query, found)
+    return found
+
+
+def _gather(query: Query, found: list[Query]) -> None:
+    inner = query.get("bool")
+    if inner is None:
+        found.append(query)
+        return
+    for part in inner.values():
+        if isinstance(part, list):
+            for one in part:
+                _gather(one, found)
 
 
 def _runs(leaf: Mapping[str, Any], grams: frozenset[str]) -> int:

@@ -21,7 +21,7 @@ class Size:
     letters: int  # of patterns
 
     @classmethod
-    def of(cls, query: Any, grams: frozenset[str] = frozenset()) -> Size:
+    def of(cls, query: Query, grams: frozenset[str] = frozenset()) -> Size:
         """Measure a query; `grams` are the paths mapped as `wildcard`."""
         return cls(clauses(query, grams), letters(query))
 
