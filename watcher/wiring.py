@@ -14,7 +14,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event as Ending
 from pathlib import Path
 
@@ -323,8 +324,15 @@ def _begin_slicing(slicing: Slicing, ending: Ending) -> None:
         made.rules = [replace(one, chosen=replace(one.chosen, channels=())) for one in made.rules]
     made.origin = "backfill"
     settle()
-    parent = os.getppid()
-    _SLICERS.append(Slicer(made, SystemClock(), stopping=lambda: ending.is_set() or os.getppid() != parent))
+    threading.Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
+    _SLICERS.append(Slicer(made, SystemClock(), stopping=ending.is_set))
+
+
+def _end_with(parent: BaseProcess | None) -> None:
+    """End where the process that began this one was killed and could not tell us to; all in hand is repeatable."""
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _search_slice(window: Window) -> Searched:

@@ -8,11 +8,12 @@ from datetime import timedelta
 
 import pytest
 from fakes import NOW, FakeClock, MemoryState
+from structlog.testing import capture_logs
 
 from watcher.decide.lease import Leases, holders
 from watcher.decide.notes import Notes
 from watcher.errors import Unreachable
-from watcher.ports import Stored
+from watcher.ports import Amend, Stored
 
 WORKS = ("delivery", *(f"{kind}-{source}" for source in ("a", "b", "c", "d") for kind in ("live", "past")))
 PERIOD = timedelta(seconds=30)
@@ -181,6 +182,33 @@ def test_the_silence_of_a_holder_is_timed_from_after_it_was_read() -> None:
     clock.at = 34
     other.beat(now=NOW)
     assert set(other.held) == set(WORKS)
+
+
+@dataclass
+class ContestedState(MemoryState):
+    """A state in which somebody else writes between a reading and the writing after it."""
+
+    meanwhile: list[Callable[[], None]] = field(default_factory=list)
+
+    def amend(self, changes: Sequence[Amend]) -> Sequence[Stored | None]:
+        while self.meanwhile:
+            self.meanwhile.pop()()
+        return super().amend(changes)
+
+
+def test_a_lease_that_another_took_between_reading_and_renewing_is_lost_and_said_to_be() -> None:
+    state, clock = ContestedState(), FakeClock()
+    paused = Leases(Notes(state), clock, "m0", WORKS, PERIOD)
+    paused.beat(now=NOW)
+    stored = state.documents["watcher-state", "lease-delivery"]
+    others = {"holder": "m1", "epoch": 2, "beat": 0}
+    state.meanwhile.append(lambda: state.replace(stored, {**stored.document, "body": others}) and None)
+    clock.at = PERIOD.total_seconds() - 1
+    with capture_logs() as said:
+        paused.beat(now=NOW)
+    assert set(paused.held) == set(WORKS) - {"delivery"}
+    assert [one["work"] for one in said if one["event"] == "lease.lost"] == ["delivery"]
+    assert holders(Notes(state), WORKS)["delivery"] == "m1"
 
 
 class Away(MemoryState):

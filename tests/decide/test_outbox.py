@@ -111,6 +111,31 @@ def test_what_somebody_else_told_when_the_claim_had_run_out_stays_told() -> None
     assert [one["state"] for one in entries(state)] == ["sent"]
 
 
+def test_what_somebody_else_has_claimed_when_the_claim_had_run_out_is_not_given_to_a_third() -> None:
+    state, outbox = owing("mail")
+    (mail,) = debts(outbox)
+    slow = claimed(outbox, mail)
+    (again,) = debts(outbox, CLAIM)
+    second = claimed(outbox, again, CLAIM)
+    outbox.postpone(slow, "too slow", until=NOW)
+    assert debts(outbox, CLAIM) == []
+    outbox.give_up(slow, "never")
+    assert [one["state"] for one in entries(state)] == ["claimed"]
+    outbox.postpone(second, "451 later", until=NOW + CLAIM)
+    assert [one["error"] for one in entries(state)] == ["451 later"]
+
+
+def test_what_was_told_is_struck_off_though_somebody_else_has_claimed_it_again() -> None:
+    state, outbox = owing("mail")
+    (mail,) = debts(outbox)
+    slow = claimed(outbox, mail)
+    (again,) = debts(outbox, CLAIM)
+    second = claimed(outbox, again, CLAIM)
+    outbox.strike(slow, now=NOW)
+    outbox.postpone(second, "451 later", until=NOW)
+    assert [one["state"] for one in entries(state)] == ["sent"]
+
+
 @dataclass
 class Contested(MemoryState):
     """A state where somebody else writes just before the first change."""

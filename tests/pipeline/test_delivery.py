@@ -284,6 +284,16 @@ def test_what_a_holder_does_not_hold_any_more_is_not_sent() -> None:
     state, mail = MemoryState(), Told("mail")
     open_alerts(state, 1)
     asked = iter((False, False, False, True, True, True, True))
-    assert deliver(state, mail, stopping=lambda: next(asked, True)).sent == 0
+    assert deliver(state, mail, stopping=lambda: next(asked, True)) == Delivered(postponed=1)
     assert mail.taken == []
-    assert deliver(state, mail, after=CLAIM) == Delivered(sent=1)
+    assert deliver(state, mail) == Delivered(sent=1)  # by whoever has it now, who need not wait
+
+
+def test_a_message_for_many_that_a_holder_holds_no_more_is_told_by_the_next_at_once() -> None:
+    state, mail = MemoryState(), Told("mail")
+    open_alerts(state, 30)
+    assert deliver(state, mail) == Delivered(sent=20)
+    asked = iter((False, False, False))
+    assert deliver(state, mail, after=SETTLED, stopping=lambda: next(asked, True)) == Delivered(postponed=1)
+    assert len(mail.taken) == 20
+    assert deliver(state, mail, after=SETTLED) == Delivered(sent=1)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from fakes import EPOCH, NOW, RULE, ArrivingEvents, FakeClock, MemoryState, found, rule
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from watcher.decide.coverage import Coverage, Covered
 from watcher.decide.documents import iso
@@ -198,6 +199,41 @@ def test_a_state_that_was_deleted_begins_anew() -> None:
     world.events.time += timedelta(hours=3)
     world.ticker.tick()
     assert world.covered.since == world.events.time - 5 * MINUTE
+    assert world.ticker.coverage.since("windows") == {rule().id: world.covered.since}
+
+
+@dataclass
+class Interrupted(ArrivingEvents):
+    """Events in whose search something else happens, once."""
+
+    meanwhile: list[Callable[[], None]] = field(default_factory=list)
+
+    def counts(self, step: timedelta) -> Mapping[datetime, int]:
+        while self.meanwhile:
+            self.meanwhile.pop()()
+        return super().counts(step)
+
+
+@pytest.mark.parametrize("fails", [{}, {NOW: Incomplete("a shard is missing")}], ids=["searched", "failed"])
+def test_a_state_that_was_deleted_in_the_middle_of_a_search_begins_anew_and_says_so(
+    fails: dict[datetime, ClusterError],
+) -> None:
+    events = Interrupted()
+    world = World(events=events)
+    world.ticker.tick()
+    hole = Hole(window=Window(start=NOW - 60 * MINUTE, end=NOW - 30 * MINUTE), reason="one", due=NOW + MINUTE)
+    edge = replace(world.covered, holes=(hole,))
+    world.ticker.coverage.change("windows", lambda _: edge, now=NOW)
+    world.events.time += MINUTE
+    events.meanwhile.append(world.state.documents.clear)
+    events.fails = dict(fails)
+    with pytest.raises(Stopped):
+        world.ticker.tick()
+    assert world.ticker.coverage.read("windows") is None  # what lost its holes is not taken for whole
+    events.fails.clear()
+    with capture_logs() as said:
+        world.ticker.tick()
+    assert [one["log_level"] for one in said if one["event"] == "coverage.begins"] == ["error"]
     assert world.ticker.coverage.since("windows") == {rule().id: world.covered.since}
 
 

@@ -149,8 +149,9 @@ class Leases:
         if member is not None:
             changes.append(Amend(stored=member, part={"body": {"beat": self._beats}}))
         for work, made in zip(ours, self.notes.state.amend(changes), strict=False):
-            if made is None:
-                self._until.pop(work, None)
+            if made is None:  # another took it since it was read above
+                if self._until.pop(work, None) is not None:
+                    log.warning("lease.lost", work=work)
             elif work in mine:
                 self._until[work] = sent + self.period.total_seconds()
                 self._seen[_lease(work).id] = _Seen(made.seq_no, sent)

@@ -243,10 +243,10 @@ class Outbox:
         left = list(claimed)
         while left:
             made = self._amend(left, channel, values)
-            again = [(before.index, before.id) for before, after in zip(left, made, strict=True) if after is None]
-            there = self.state.get(again) if again else ()
-            # what somebody else told meanwhile, when our claim had run out, stays told
-            left = [one for one in there if one is not None and not _is_sent(one, channel)]
+            before = {(one.index, one.id): one for one, after in zip(left, made, strict=True) if after is None}
+            there = self.state.get(list(before)) if before else ()
+            again = [(before[one.index, one.id], one) for one in there if one is not None]
+            left = [now for was, now in again if not _is_taken(was, now, channel, values["state"])]
 
 
 def _filtered(*filters: Query) -> Query:
@@ -285,9 +285,17 @@ def _due_to(stored: Stored, channel: str, now: datetime) -> bool:
     return mine is not None and _is_due(mine, now)
 
 
-def _is_sent(stored: Stored, channel: str) -> bool:
-    mine = _owed_to(stored, channel)
-    return mine is None or mine["state"] == "sent"
+def _is_taken(was: Stored, now: Stored, channel: str, state: str) -> bool:
+    """Tell whether somebody else told it meanwhile, or is about to, when our claim had run out.
+
+    What we told ourselves is struck off all the same: whoever is about to tell it too has no need to try again.
+    """
+    mine = _owed_to(now, channel)
+    return (
+        mine is None
+        or mine["state"] == "sent"
+        or (state != "sent" and int(mine["attempts"]) != _attempts(was, channel))
+    )
 
 
 def _told_in(stored: Stored, channel: str) -> str:

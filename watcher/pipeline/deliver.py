@@ -21,6 +21,7 @@ from watcher.settings import Channel
 
 log = structlog.get_logger(__name__)
 
+_LEFT = "it was time to end"
 _NOBODY = 99  # attempts: a channel that settings lack is asked about once an hour
 
 
@@ -56,6 +57,10 @@ class _Unsendable(Exception):  # noqa: N818 - reads as the state it names
     def __init__(self, error: str, *, permanent: bool) -> None:
         self.permanent = permanent
         super().__init__(error)
+
+
+class _Ended(Exception):  # noqa: N818 - reads as the state it names
+    """It was time to end before the message was handed over: whoever goes on is not to wait for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +133,9 @@ class Delivery:
             return Delivered()
         try:
             self._send(known, lambda: context(restore(claimed.stored), links=self.links))
+        except _Ended:
+            self.outbox.postpone(claimed, _LEFT, until=self.now())
+            return Delivered(postponed=1)
         except _Unsendable as fault:
             _say(fault, claimed.channel, claimed.attempts, alert=claimed.stored.id)
             if fault.permanent:
@@ -151,6 +159,9 @@ class Delivery:
             return Delivered(postponed=1)
         try:
             self._send(known, lambda: _about(gale))
+        except _Ended:
+            self.outbox.postpone_all(gale, _LEFT, until=self.now())
+            return Delivered(postponed=1)
         except _Unsendable as fault:
             _say(fault, channel, gale.attempts, alerts=len(gale.claimed), told_in=gale.id)
             if fault.permanent:
@@ -163,7 +174,7 @@ class Delivery:
         return Delivered(sent=1)
 
     def _send(self, known: tuple[Channel, Notifier], telling: Callable[[], Telling]) -> None:
-        """Render and hand over; raises Unsendable, whatever went wrong."""
+        """Render and hand over; raises _Unsendable, whatever went wrong, and _Ended where it is asked to end."""
         channel, notifier = known
         try:
             notification = self.renderer.render(telling(), channel)
@@ -173,7 +184,7 @@ class Delivery:
             log.exception("message.broken", channel=channel.name)
             raise _Unsendable(f"the message cannot be made: {type(fault).__name__}: {fault}", permanent=False) from None
         if self.stopping():
-            raise _Unsendable("it was time to end", permanent=False)
+            raise _Ended
         try:
             notifier.send(notification)
         except DeliveryError as fault:

@@ -50,7 +50,8 @@ class Ticker:
         """Search the window that is due at the live edge; None where none is.
 
         What was not searched whole becomes a hole. Raises a ClusterError where the cluster or the state does not
-        answer: coverage stands still, the next tick begins there. Raises Stopped where it is asked to end.
+        answer: coverage stands still, the next tick begins there. Raises Stopped where it is asked to end, and where
+        the state was deleted meanwhile: the next tick begins anew, and says so.
         """
         detector = self.detector
         now = detector.events.now()
@@ -62,10 +63,10 @@ class Ticker:
         try:
             detected = detector.detect(due.window, Asked(since=since, stopping=self.stopping))
         except (Incomplete, Overloaded, Refused) as fault:
-            self._advance(due, (_hole(due.window, fault, now),), None, now)
+            self._advance(due, covered, (_hole(due.window, fault, now),), None, now)
             raise
         holes = [_hole(due.window, one.error, now, one.plan.rule.id) for one in detected.failed]
-        self._advance(due, holes, (detector, detected), now)
+        self._advance(due, covered, holes, (detector, detected), now)
         self._say(detected)
         return detected
 
@@ -88,8 +89,18 @@ class Ticker:
     def _known(self, detector: Detector) -> Mapping[str, datetime] | None:
         return self._since[1] if self._since is not None and self._since[0] is detector else None
 
-    def _advance(self, due: Due, holes: Sequence[Hole], done: tuple[Detector, Detected] | None, now: datetime) -> None:
-        """Write the new live edge, and what lies behind it unsearched."""
+    def _advance(
+        self,
+        due: Due,
+        before: Covered | None,
+        holes: Sequence[Hole],
+        done: tuple[Detector, Detected] | None,
+        now: datetime,
+    ) -> None:
+        """Write the new live edge, and what lies behind it unsearched; not where coverage was there before and is gone.
+
+        Written all the same, it would look whole: nobody would be told that holes went with it.
+        """
         rules, detected = ((), None) if done is None else (done[0].rules, done[1])
         if detected is not None:
             self.coverage.count(self.source.name, due.window, detected.counts, now=now)
@@ -102,6 +113,8 @@ class Ticker:
         searched = None if not missed else [one.rule.id for one in rules if one.rule.id not in missed]
 
         def change(covered: Covered | None) -> Covered:
+            if covered is None and before is not None:
+                raise Stopped
             known = covered or Covered(since=floor(due.since), until=due.window.end)
             left = known.holes if detected is None or whole else without(known.holes, due.window, searched)
             return replace(
