@@ -7,6 +7,11 @@ from pathlib import Path
 
 import engines
 import pytest
+from hypothesis import HealthCheck, settings
+
+# how long an example takes says something of the machine, not of the property
+settings.register_profile("watcher", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("watcher")
 
 
 @pytest.fixture(scope="session")

@@ -183,6 +183,9 @@ class MemoryState:
     def indices(self, pattern: str) -> Sequence[str]:
         return sorted({index for index, _ in self.documents if fnmatchcase(index, pattern)})
 
+    def strict(self, pattern: str) -> Sequence[str]:
+        return self.indices(pattern)
+
     def put_mapping(self, index: str, mapping: Mapping[str, Any]) -> None:
         self.log.append(f"map {index} {sorted(mapping)}")
 

@@ -268,10 +268,10 @@ class Loop:
         """Wait for words in the log."""
         until(lambda: words in self.said(), what=f"`{words}`", shown=self.said)
 
-    def stop(self, number: int) -> int:
-        """Send a signal and wait ten seconds for the end; give the exit code."""
+    def stop(self, number: int, seconds: float = 30) -> int:
+        """Send a signal and wait for the end; give the exit code."""
         self.process.send_signal(number)
-        return self.process.wait(timeout=10)
+        return self.process.wait(timeout=seconds)
 
 
 def until(holds: Callable[[], bool], *, what: str, shown: Callable[[], str] = str, seconds: float = 40) -> None:
@@ -296,7 +296,7 @@ def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=300,
         check=False,
         env=environ(**environment),
         stdin=subprocess.DEVNULL,

@@ -238,6 +238,10 @@ class State(Protocol):
         """Name the indices of a pattern, sorted."""
         ...
 
+    def strict(self, pattern: str) -> Sequence[str]:
+        """Name the indices of a pattern that take no field but those of their mapping, sorted."""
+        ...
+
     def put_mapping(self, index: str, mapping: Mapping[str, Any]) -> None:
         """Add fields to an index that is there."""
         ...

@@ -229,7 +229,6 @@ def test_on_the_java_from_pypi_opensearch_works_and_does_not_outlive_a_killed_pa
         assert (alive(pid), alive(guard)) == (False, False)
 
     base = Path(folder).parents[1]
-    assert Path(folder).exists()
     with locked(base, quiet):
         begin(base, "sweeper").delete()
     assert not Path(folder).exists()
@@ -283,11 +282,15 @@ from watcher.clock import SystemClock
 from watcher.cluster.local.cache import locked, put
 base = Path(sys.argv[1])
 def build(part):
-    SystemClock().sleep(0.3)
+    while not (base / "waits").exists():
+        SystemClock().sleep(0.05)
     print("built", flush=True)
     (part / "x").write_text("whole")
     return part / "x"
-with locked(base, lambda stage, fraction: print(stage, flush=True)):
+def say(stage, fraction):
+    (base / "waits").touch()
+    print(stage, flush=True)
+with locked(base, say):
     print(put(base / "engines" / "x", build).read_text(), flush=True)
 """
 

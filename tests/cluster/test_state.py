@@ -316,3 +316,23 @@ def test_a_document_too_large_for_the_way_is_refused_alone() -> None:
     with serving({**table, "/_bulk": Reply(status=413)}, otherwise) as fake, connected(fake.cluster) as opened:
         created = opened.state().create([draft("x", "a"), draft("x", "b")])
     assert [(one.id, one.new, one.error is None) for one in created] == [("a", False, False), ("b", False, False)]
+
+
+@pytest.mark.parametrize("change", ["amend", "replace"])
+def test_an_index_that_the_engine_makes_for_a_change_of_what_is_gone_is_told_from_one_of_a_template(
+    state: State, lent: Indices, change: str
+) -> None:
+    lent.make("watcher-gone", STRICT)
+    state.create([draft("gone", "a", n=1)])
+    stored = read(state, "gone", "a")
+    assert state.strict("watcher-gone*") == ["watcher-gone"]
+    lent.ask("DELETE", "/watcher-gone")
+    assert state.strict("watcher-gone*") == []
+    if change == "amend":
+        assert state.amend([Amend(stored=stored, part={"n": 2})]) == [None]
+    else:
+        assert not state.replace(stored, {"n": 3})
+    assert state.indices("watcher-gone") == ["watcher-gone"]
+    assert state.strict("watcher-gone") == []
+    lent.ask("PUT", "/watcher-gone/_mapping", STRICT)
+    assert state.strict("watcher-gone") == ["watcher-gone"]

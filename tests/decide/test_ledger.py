@@ -186,8 +186,8 @@ def test_indices_of_an_older_version_get_the_fields_of_this_one() -> None:
     installed = Installation(state=state).install()
     assert installed.updated == (f"watcher-alerts-{MONTH}", f"watcher-hits-{MONTH}")
     assert [line for line in state.log if line.startswith("map")] == [
-        f"map watcher-alerts-{MONTH} ['properties']",
-        f"map watcher-hits-{MONTH} ['properties']",
+        f"map watcher-alerts-{MONTH} ['dynamic', 'properties']",
+        f"map watcher-hits-{MONTH} ['dynamic', 'properties']",
     ]
 
 

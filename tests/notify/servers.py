@@ -71,7 +71,9 @@ class SmtpServer:
         if self.login:
             options |= {"authenticator": self._authenticate, "auth_require_tls": self.tls == "starttls"}
         wrapped = self.context if self.tls == "tls" else None
-        self._controller = Controller(self, hostname=LOCALHOST, port=self.port, ssl_context=wrapped, **options)
+        self._controller = Controller(
+            self, hostname=LOCALHOST, port=self.port, ssl_context=wrapped, ready_timeout=60, **options
+        )
         self._controller.start()
         return self
 

@@ -50,7 +50,7 @@ def _mail(
         password=Secret(login[1]) if login else None,
         sender="Watcher <watcher@corp.example>",
         to=to,
-        timeout=timedelta(seconds=5),
+        timeout=timedelta(seconds=30),
     )
     return Mail(channel, FixedClock())
 

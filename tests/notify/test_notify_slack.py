@@ -22,8 +22,8 @@ NOTE = Notification(
 )
 
 
-def _slack(url: str) -> Slack:
-    return Slack(SlackChannel(name="chat", webhook_url=Secret(url), timeout=timedelta(seconds=1)))
+def _slack(url: str, timeout: timedelta = timedelta(seconds=30)) -> Slack:
+    return Slack(SlackChannel(name="chat", webhook_url=Secret(url), timeout=timeout))
 
 
 def test_the_message_arrives_whole() -> None:
@@ -80,7 +80,7 @@ def test_nobody_listens() -> None:
 def test_a_server_that_says_nothing_is_given_up() -> None:
     """A server that accepts and keeps silent costs the timeout, not more."""
     with create_server((LOCALHOST, 0)) as silent, pytest.raises(DeliveryError, match="timed out") as caught:
-        _slack(f"http://{LOCALHOST}:{silent.getsockname()[1]}{PATH}").send(NOTE)
+        _slack(f"http://{LOCALHOST}:{silent.getsockname()[1]}{PATH}", timedelta(seconds=1)).send(NOTE)
     assert not caught.value.permanent
 
 

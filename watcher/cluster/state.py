@@ -128,6 +128,13 @@ class ClusterState:
         answer = self.wire.request("GET", f"/{part(pattern)}/_settings/index.uuid", params=LENIENT)
         return sorted(accepted(answer, f"listing `{pattern}`").body)
 
+    def strict(self, pattern: str) -> Sequence[str]:
+        """Name the indices of a pattern that take no field but those of their mapping, sorted."""
+        params = {**LENIENT, "filter_path": "*.mappings.dynamic"}
+        answer = self.wire.request("GET", f"/{part(pattern)}/_mapping", params=params)
+        told = accepted(answer, f"reading the mapping of `{pattern}`").body
+        return sorted(index for index, one in told.items() if one["mappings"]["dynamic"] == "strict")
+
     def put_mapping(self, index: str, mapping: Mapping[str, Any]) -> None:
         """Add fields to an index that is there."""
         answer = self.wire.request("PUT", f"/{part(index)}/_mapping", body=mapping)

@@ -69,11 +69,12 @@ class Installation:
         return Installed(templates=missing, updated=tuple(updated), lifecycle=lifecycle is not None)
 
     def stands(self, index: str) -> None:
-        """Make sure that an index of the state is there, or that its template would map it.
+        """Make sure that an index of the state is there as its template makes it, or that the template would make it.
 
         Raises Overloaded where neither is: an index that the engine made up itself would take anything in its own way.
+        It does so for a mere change of a document whose index was deleted; `install` gives such an index its mapping.
         """
-        if self.state.indices(index):
+        if self.state.strict(index):
             return
         name = next(one for one in templates(self.prefix) if index.startswith(one))
         try:
@@ -81,7 +82,7 @@ class Installation:
         except Forbidden:
             return  # who may not look at templates goes by what was installed at the start
         if version is None:
-            raise Overloaded(f"`{index}` cannot be created: its index template `{name}` is gone; call `watcher setup`")
+            raise Overloaded(f"`{index}` cannot be used: its index template `{name}` is gone; call `watcher setup`")
 
     def clear(self, *, now: datetime) -> tuple[str, ...]:
         """Delete the indices of months that are older than the retention; gives their names.
@@ -112,8 +113,8 @@ class Installation:
         return settings
 
     def _update(self, template: Mapping[str, Any]) -> list[str]:
-        """Add the fields of this version to indices that an older one made."""
-        mapping = {"properties": template["template"]["mappings"]["properties"]}
+        """Add the fields of this version to indices that an older one made, or the engine without a template."""
+        mapping = template["template"]["mappings"]
         found = [index for pattern in template["index_patterns"] for index in self.state.indices(pattern)]
         for index in found:
             self.state.put_mapping(index, mapping)
