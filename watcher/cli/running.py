@@ -139,7 +139,7 @@ def _prepare(settings: Settings, connected: wiring.Connected) -> None:
             f"the index templates of `{settings.state.prefix}-*` are not installed, and this user may not: {fault}",
             fix="let an administrator call `watcher setup`",
         ) from fault
-    if installed.templates:
+    if installed.templates or installed.updated:
         log.info("state.templates", installed=list(installed.templates), updated=list(installed.updated))
 
 
@@ -169,6 +169,8 @@ def setup(
     said = [
         f"installed: {', '.join(installed.templates)}" if installed.templates else "everything is installed already"
     ]
+    if installed.updated:
+        said.append(f"given the fields of this version: {', '.join(installed.updated)}")
     if installed.templates and not installed.lifecycle:
         said.append("the cluster deletes nothing by age: call `watcher setup --retention` from time to time")
     if retention:

@@ -58,8 +58,9 @@ class Installation:
         """
         missing = self.missing()
         if not missing:
+            mended = [index for one in templates(self.prefix).values() for index in self._mend(one)]
             self._note()
-            return Installed(templates=())
+            return Installed(templates=(), updated=tuple(mended))
         lifecycle = self._lifecycle()
         wanted = templates(self.prefix, lifecycle or {})
         for name in missing:
@@ -72,17 +73,19 @@ class Installation:
         """Make sure that an index of the state is there as its template makes it, or that the template would make it.
 
         Raises Overloaded where neither is: an index that the engine made up itself would take anything in its own way.
-        It does so for a mere change of a document whose index was deleted; `install` gives such an index its mapping.
+        It makes one up even for a change of a document whose index is gone; `install` gives such an index its mapping.
         """
         if self.state.strict(index):
             return
+        if self.state.indices(index):
+            raise Overloaded(f"`{index}` was made without its index template; call `watcher setup`")
         name = next(one for one in templates(self.prefix) if index.startswith(one))
         try:
             version = self.state.template_version(name)
         except Forbidden:
             return  # who may not look at templates goes by what was installed at the start
         if version is None:
-            raise Overloaded(f"`{index}` cannot be used: its index template `{name}` is gone; call `watcher setup`")
+            raise Overloaded(f"`{index}` cannot be created: its index template `{name}` is gone; call `watcher setup`")
 
     def clear(self, *, now: datetime) -> tuple[str, ...]:
         """Delete the indices of months that are older than the retention; gives their names.
@@ -114,11 +117,21 @@ class Installation:
 
     def _update(self, template: Mapping[str, Any]) -> list[str]:
         """Add the fields of this version to indices that an older one made, or the engine without a template."""
-        mapping = template["template"]["mappings"]
-        found = [index for pattern in template["index_patterns"] for index in self.state.indices(pattern)]
-        for index in found:
-            self.state.put_mapping(index, mapping)
-        return found
+        return self._map(template, [index for pattern in _patterns(template) for index in self.state.indices(pattern)])
+
+    def _mend(self, template: Mapping[str, Any]) -> list[str]:
+        """Give indices that the engine made without a template their mapping."""
+        loose = [
+            index
+            for pattern in _patterns(template)
+            for index in sorted({*self.state.indices(pattern)} - {*self.state.strict(pattern)})
+        ]
+        return self._map(template, loose)
+
+    def _map(self, template: Mapping[str, Any], indices: list[str]) -> list[str]:
+        for index in indices:
+            self.state.put_mapping(index, template["template"]["mappings"])
+        return indices
 
     def _noted(self) -> Stored | None:
         return self.state.get([(f"{self.prefix}-state", _INSTALLED)])[0]
@@ -130,6 +143,11 @@ class Installation:
             self.state.create([Draft(index=f"{self.prefix}-state", id=_INSTALLED, document=note)])
         elif noted.document["version"] < VERSION:
             self.state.replace(noted, note)
+
+
+def _patterns(template: Mapping[str, Any]) -> list[str]:
+    patterns: list[str] = template["index_patterns"]
+    return patterns
 
 
 def _month(text: str) -> datetime | None:
