@@ -118,6 +118,7 @@ class MemoryState:
 
     documents: dict[tuple[str, str], Stored] = field(default_factory=dict)
     refused: tuple[str, ...] = ()  # parts of documents that this engine refuses
+    loose: set[str] = field(default_factory=set)  # indices that the engine made without a template
     log: list[str] = field(default_factory=list)
 
     def create(self, drafts: Sequence[Draft]) -> Sequence[Created]:
@@ -184,10 +185,11 @@ class MemoryState:
         return sorted({index for index, _ in self.documents if fnmatchcase(index, pattern)})
 
     def strict(self, pattern: str) -> Sequence[str]:
-        return self.indices(pattern)
+        return [index for index in self.indices(pattern) if index not in self.loose]
 
     def put_mapping(self, index: str, mapping: Mapping[str, Any]) -> None:
         self.log.append(f"map {index} {sorted(mapping)}")
+        self.loose.discard(index)
 
     def drop(self, index: str) -> None:
         self.documents = {key: one for key, one in self.documents.items() if key[0] != index}

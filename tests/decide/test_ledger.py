@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from fakes import NOW, MemoryState, event, found, plan, rule
+from structlog.testing import capture_logs
 
 from watcher.decide.documents import LONGEST, alert_document, hit_document
 from watcher.decide.group import alerts, group
@@ -17,7 +18,7 @@ from watcher.decide.ledger import Ledger
 from watcher.decide.outbox import Outbox
 from watcher.decide.restore import restore
 from watcher.decide.templates import VERSION, templates
-from watcher.errors import Forbidden, Refused
+from watcher.errors import Forbidden, Overloaded, Refused
 from watcher.model import Alert, Found, Hit
 from watcher.ports import Draft, Stored
 
@@ -189,6 +190,60 @@ def test_indices_of_an_older_version_get_the_fields_of_this_one() -> None:
         f"map watcher-alerts-{MONTH} ['dynamic', 'properties']",
         f"map watcher-hits-{MONTH} ['dynamic', 'properties']",
     ]
+
+
+LOOSE = f"watcher-hits-{MONTH}"
+
+
+def loose(state: MemoryState) -> Installation:
+    """Let everything be installed, and one index made by the engine itself."""
+    Ledger(state).record(*page(found()), now=NOW)
+    Installation(state=state).install()
+    state.loose = {LOOSE}
+    state.log.clear()
+    return Installation(state=state)
+
+
+def test_nothing_is_written_to_an_index_without_its_template_until_setup_mended_it() -> None:
+    installation = loose(MemoryState())
+    with pytest.raises(Overloaded, match=f"`{LOOSE}` was made without its index template; call `watcher setup`"):
+        installation.stands(LOOSE)
+    installation.stands(f"watcher-alerts-{MONTH}")
+    assert installation.install().updated == (LOOSE,)
+    installation.stands(LOOSE)
+
+
+def test_an_index_that_cannot_be_mended_keeps_nothing_else_from_being_done() -> None:
+    class Stubborn(MemoryState):
+        def put_mapping(self, index: str, mapping: Mapping[str, Any]) -> None:
+            if index == LOOSE:
+                raise Refused("mapper [rule.id] cannot be changed from type [text] to [keyword]")
+            super().put_mapping(index, mapping)
+
+    state = Stubborn()
+    installation = loose(state)
+    state.loose.add(f"watcher-alerts-{MONTH}")
+    with capture_logs() as said:
+        assert installation.install().updated == (f"watcher-alerts-{MONTH}",)
+    assert [one["index"] for one in said if one["event"] == "state.mapping"] == [LOOSE]
+
+
+def test_who_may_not_look_at_mappings_goes_by_what_is_there() -> None:
+    class Veiled(MemoryState):
+        def strict(self, pattern: str) -> Sequence[str]:
+            raise Forbidden(f"you may not look at `{pattern}`")
+
+    installation = loose(Veiled())
+    installation.stands(LOOSE)
+    assert installation.install().updated == ()
+
+
+def test_an_index_of_somebody_else_is_left_as_it_is() -> None:
+    state = MemoryState()
+    installation = loose(state)
+    state.create([Draft(index="watcher-alerts-archive", id="a", document={})])
+    state.loose = {"watcher-alerts-archive"}
+    assert installation.install().updated == ()
 
 
 def test_policies_keep_each_month_until_its_last_document_is_as_old_as_the_retention() -> None:

@@ -112,10 +112,19 @@ def test_the_workers_of_a_killed_backfill_end_with_it(house: House) -> None:
     feed_days(house)
     command = [COMMAND, "backfill", "--from", start(house), "--workers", "2", "--settings", house.settings()]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ()) as one:
-        until(lambda: len(workers(one.pid)) == 2, what="two workers")
-        begun = workers(one.pid)
+        begun: set[int] = set()
+        until(lambda: begun.update(workers(one.pid)) or len(begun) == 2, what="two workers")
         one.send_signal(signal.SIGKILL)
-    until(lambda: not any(Path(f"/proc/{pid}/stat").exists() for pid in begun), what="the end of both")
+    until(lambda: not any(map(alive, begun)), what="the end of both")
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process runs; one that merely was not reaped yet does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
 
 
 def workers(parent: int) -> list[int]:

@@ -227,7 +227,7 @@ def test_a_state_that_was_deleted_in_the_middle_of_a_search_begins_anew_and_says
     world.events.time += MINUTE
     events.meanwhile.append(world.state.documents.clear)
     events.fails = dict(fails)
-    with pytest.raises(Stopped):
+    with pytest.raises(Incomplete, match="was deleted"):
         world.ticker.tick()
     assert world.ticker.coverage.read("windows") is None  # what lost its holes is not taken for whole
     events.fails.clear()

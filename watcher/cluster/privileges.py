@@ -59,6 +59,8 @@ def _tried(connection: Connection, pattern: str, own: str) -> Iterator[str]:
         ("GET", f"/{names}/_settings/index.mode"),
         ("GET", f"/{mine}/_search?size=0"),
         ("POST", f"/{mine}/_refresh"),
+        ("GET", f"/{mine}/_settings/index.uuid"),
+        ("GET", f"/{mine}/_mapping"),
         ("GET", "/_index_template/watcher-*"),
     )
     for method, path in calls:

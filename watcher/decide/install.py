@@ -10,12 +10,13 @@ from typing import Any
 import structlog
 
 from watcher.decide.templates import VERSION, templates
-from watcher.errors import Forbidden, Overloaded
+from watcher.errors import Forbidden, Overloaded, Refused
 from watcher.ports import Draft, State, Stored
 
 log = structlog.get_logger(__name__)
 
 _INSTALLED = "templates"  # the id of the note that says which version of the templates is installed
+_ADVICE = "call `watcher setup`; where that says that it cannot help, delete or reindex it"
 _LAST_HIT = timedelta(days=31)  # an index of a month may get its last document when it is that old
 
 
@@ -58,14 +59,14 @@ class Installation:
         """
         missing = self.missing()
         if not missing:
-            mended = [index for one in templates(self.prefix).values() for index in self._mend(one)]
+            mended = self._mend()
             self._note()
             return Installed(templates=(), updated=tuple(mended))
         lifecycle = self._lifecycle()
         wanted = templates(self.prefix, lifecycle or {})
         for name in missing:
             self.state.put_template(name, wanted[name])
-        updated = [index for name in missing for index in self._update(wanted[name])]
+        updated = [index for name in missing for index in self._map(wanted[name], self._indices(wanted[name]))]
         self._note()
         return Installed(templates=missing, updated=tuple(updated), lifecycle=lifecycle is not None)
 
@@ -75,10 +76,10 @@ class Installation:
         Raises Overloaded where neither is: an index that the engine made up itself would take anything in its own way.
         It makes one up even for a change of a document whose index is gone; `install` gives such an index its mapping.
         """
-        if self.state.strict(index):
+        if self._is_strict(index):
             return
         if self.state.indices(index):
-            raise Overloaded(f"`{index}` was made without its index template; call `watcher setup`")
+            raise Overloaded(f"`{index}` was made without its index template; {_ADVICE}")
         name = next(one for one in templates(self.prefix) if index.startswith(one))
         try:
             version = self.state.template_version(name)
@@ -115,23 +116,43 @@ class Installation:
             return None
         return settings
 
-    def _update(self, template: Mapping[str, Any]) -> list[str]:
-        """Add the fields of this version to indices that an older one made, or the engine without a template."""
-        return self._map(template, [index for pattern in _patterns(template) for index in self.state.indices(pattern)])
+    def _is_strict(self, index: str) -> bool:
+        try:
+            return bool(self.state.strict(index))
+        except Forbidden:  # who may not look at mappings goes by what is there
+            return bool(self.state.indices(index))
 
-    def _mend(self, template: Mapping[str, Any]) -> list[str]:
+    def _mend(self) -> list[str]:
         """Give indices that the engine made without a template their mapping."""
-        loose = [
-            index
-            for pattern in _patterns(template)
-            for index in sorted({*self.state.indices(pattern)} - {*self.state.strict(pattern)})
-        ]
-        return self._map(template, loose)
+        try:
+            return [index for one in templates(self.prefix).values() for index in self._map(one, self._loose(one))]
+        except Forbidden as fault:
+            log.info("state.mapping", error=str(fault), advice="nothing can be said of indices without a template")
+            return []
+
+    def _indices(self, template: Mapping[str, Any]) -> list[str]:
+        return [index for pattern in template["index_patterns"] for index in self.state.indices(pattern)]
+
+    def _loose(self, template: Mapping[str, Any]) -> list[str]:
+        """Name the indices of a template that take fields of any name, but for those that are not watcher's own."""
+        strict = {index for pattern in template["index_patterns"] for index in self.state.strict(pattern)}
+        return [index for index in self._indices(template) if index not in strict and self._is_own(index)]
+
+    def _is_own(self, index: str) -> bool:
+        kinds = (f"{self.prefix}-{kind}-" for kind in ("alerts", "hits"))
+        return index == f"{self.prefix}-state" or any(_month(index.removeprefix(kind)) for kind in kinds)
 
     def _map(self, template: Mapping[str, Any], indices: list[str]) -> list[str]:
+        """Give indices the mapping of their template, as many as can take it; gives those."""
+        made = []
         for index in indices:
-            self.state.put_mapping(index, template["template"]["mappings"])
-        return indices
+            try:
+                self.state.put_mapping(index, template["template"]["mappings"])
+            except Refused as fault:
+                log.warning("state.mapping", index=index, error=str(fault), advice=_ADVICE)
+            else:
+                made.append(index)
+        return made
 
     def _noted(self) -> Stored | None:
         return self.state.get([(f"{self.prefix}-state", _INSTALLED)])[0]
@@ -143,11 +164,6 @@ class Installation:
             self.state.create([Draft(index=f"{self.prefix}-state", id=_INSTALLED, document=note)])
         elif noted.document["version"] < VERSION:
             self.state.replace(noted, note)
-
-
-def _patterns(template: Mapping[str, Any]) -> list[str]:
-    patterns: list[str] = template["index_patterns"]
-    return patterns
 
 
 def _month(text: str) -> datetime | None:

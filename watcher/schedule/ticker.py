@@ -50,8 +50,8 @@ class Ticker:
         """Search the window that is due at the live edge; None where none is.
 
         What was not searched whole becomes a hole. Raises a ClusterError where the cluster or the state does not
-        answer: coverage stands still, the next tick begins there. Raises Stopped where it is asked to end, and where
-        the state was deleted meanwhile: the next tick begins anew, and says so.
+        answer: coverage stands still, the next tick begins there; an Incomplete where the state was deleted meanwhile:
+        the next tick begins anew, and says so. Raises Stopped where it is asked to end.
         """
         detector = self.detector
         now = detector.events.now()
@@ -114,7 +114,7 @@ class Ticker:
 
         def change(covered: Covered | None) -> Covered:
             if covered is None and before is not None:
-                raise Stopped
+                raise Incomplete(f"the coverage of `{self.source.name}` was deleted; the next tick begins anew")
             known = covered or Covered(since=floor(due.since), until=due.window.end)
             left = known.holes if detected is None or whole else without(known.holes, due.window, searched)
             return replace(
