@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from engines import ADMIN, RUNTIME, Running, certificates, quiet
+from processes import alive
 
 from watcher.clock import SystemClock
 from watcher.cluster.local import ELASTICSEARCH, OPENSEARCH, Runtime, Tls, User, default_cache, start
@@ -53,15 +54,6 @@ def connect(cluster: Cluster) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(address, timeout=60)
     context = ssl.create_default_context(cafile=cluster.ca_certs)
     return http.client.HTTPSConnection(address, timeout=60, context=context)
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; one that merely was not reaped yet does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state not in "ZX"
 
 
 # --------------------------------------------------------------------------- the nodes of the session

@@ -101,22 +101,24 @@ def test_two_channels_of_one_alert_are_settled_side_by_side() -> None:
     assert [one["state"] for one in entries(state)] == ["sent", "failed"]
 
 
-def test_what_somebody_else_told_when_the_claim_had_run_out_stays_told() -> None:
+def claimed_twice() -> tuple[MemoryState, Outbox, Debt, Debt]:
+    """Let a claim run out, and somebody else claim the same."""
     state, outbox = owing("mail")
     (mail,) = debts(outbox)
     slow = claimed(outbox, mail)
     (again,) = debts(outbox, CLAIM)
-    outbox.strike(claimed(outbox, again, CLAIM), now=NOW)
+    return state, outbox, slow, claimed(outbox, again, CLAIM)
+
+
+def test_what_somebody_else_told_when_the_claim_had_run_out_stays_told() -> None:
+    state, outbox, slow, second = claimed_twice()
+    outbox.strike(second, now=NOW)
     outbox.postpone(slow, "too slow", until=NOW)
     assert [one["state"] for one in entries(state)] == ["sent"]
 
 
 def test_what_somebody_else_has_claimed_when_the_claim_had_run_out_is_not_given_to_a_third() -> None:
-    state, outbox = owing("mail")
-    (mail,) = debts(outbox)
-    slow = claimed(outbox, mail)
-    (again,) = debts(outbox, CLAIM)
-    second = claimed(outbox, again, CLAIM)
+    state, outbox, slow, second = claimed_twice()
     outbox.postpone(slow, "too slow", until=NOW)
     assert debts(outbox, CLAIM) == []
     outbox.give_up(slow, "never")
@@ -126,11 +128,7 @@ def test_what_somebody_else_has_claimed_when_the_claim_had_run_out_is_not_given_
 
 
 def test_what_was_told_is_struck_off_though_somebody_else_has_claimed_it_again() -> None:
-    state, outbox = owing("mail")
-    (mail,) = debts(outbox)
-    slow = claimed(outbox, mail)
-    (again,) = debts(outbox, CLAIM)
-    second = claimed(outbox, again, CLAIM)
+    state, outbox, slow, second = claimed_twice()
     outbox.strike(slow, now=NOW)
     outbox.postpone(second, "451 later", until=NOW)
     assert [one["state"] for one in entries(state)] == ["sent"]

@@ -110,7 +110,7 @@ def test_a_cluster_that_takes_connections_and_says_nothing_does_not_hold_up_the_
     with house.loop() as loop:
         loop.until_said("window.searched")
         proxy.silent = True
-        assert loop.stop(signal.SIGTERM, seconds=20) == 0  # it leaves after 8; a supervisor waits 10
+        assert loop.stop(signal.SIGTERM, seconds=10) == 0  # as long as a supervisor waits
         assert "sidecar.left" in loop.said()
 
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from house import COMMAND, IIS, Case, House, cases, environ, until
+from processes import alive
 
 ATTACK, *_ = [case for case in cases(IIS) if case.expect == "hit" and "(raw)" in case.name]
 DAYS = 6
@@ -116,15 +117,6 @@ def test_the_workers_of_a_killed_backfill_end_with_it(house: House) -> None:
         until(lambda: begun.update(workers(one.pid)) or len(begun) == 2, what="two workers")
         one.send_signal(signal.SIGKILL)
     until(lambda: not any(map(alive, begun)), what="the end of both")
-
-
-def alive(pid: int) -> bool:
-    """Tell whether a process runs; one that merely was not reaped yet does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state not in "ZX"
 
 
 def workers(parent: int) -> list[int]:

@@ -60,7 +60,7 @@ def _tried(connection: Connection, pattern: str, own: str) -> Iterator[str]:
         ("GET", f"/{mine}/_search?size=0"),
         ("POST", f"/{mine}/_refresh"),
         ("GET", f"/{mine}/_settings/index.uuid"),
-        ("GET", f"/{mine}/_mapping"),
+        ("GET", f"/{mine}/_mapping?filter_path=*.mappings.dynamic"),
         ("GET", "/_index_template/watcher-*"),
     )
     for method, path in calls:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -66,7 +66,8 @@ class Installation:
         wanted = templates(self.prefix, lifecycle or {})
         for name in missing:
             self.state.put_template(name, wanted[name])
-        updated = [index for name in missing for index in self._map(wanted[name], self._indices(wanted[name]))]
+        patterns = [(name, pattern) for name in missing for pattern in wanted[name]["index_patterns"]]
+        updated = [index for name, pattern in patterns for index in self._map(name, self.state.indices(pattern))]
         self._note()
         return Installed(templates=missing, updated=tuple(updated), lifecycle=lifecycle is not None)
 
@@ -80,7 +81,7 @@ class Installation:
             return
         if self.state.indices(index):
             raise Overloaded(f"`{index}` was made without its index template; {_ADVICE}")
-        name = next(one for one in templates(self.prefix) if index.startswith(one))
+        name = self._template(index)
         try:
             version = self.state.template_version(name)
         except Forbidden:
@@ -96,7 +97,7 @@ class Installation:
         gone = []
         for kind in ("alerts", "hits"):
             for index in self.state.indices(f"{self.prefix}-{kind}-*"):
-                began = _month(index.removeprefix(f"{self.prefix}-{kind}-"))
+                began = self._began(index)
                 if began is not None and began + self.retention + _LAST_HIT < now:
                     self.state.drop(index)
                     gone.append(index)
@@ -123,31 +124,32 @@ class Installation:
             return bool(self.state.indices(index))
 
     def _mend(self) -> list[str]:
-        """Give indices that the engine made without a template their mapping."""
+        """Give indices that the engine made without a template their mapping, but for those that are not watcher's."""
+        every = f"{self.prefix}-*"
         try:
-            return [index for one in templates(self.prefix).values() for index in self._map(one, self._loose(one))]
+            loose = sorted({*self.state.indices(every)} - {*self.state.strict(every)})
+            return [made for index in filter(self._is_own, loose) for made in self._map(self._template(index), [index])]
         except Forbidden as fault:
             log.info("state.mapping", error=str(fault), advice="nothing can be said of indices without a template")
             return []
 
-    def _indices(self, template: Mapping[str, Any]) -> list[str]:
-        return [index for pattern in template["index_patterns"] for index in self.state.indices(pattern)]
-
-    def _loose(self, template: Mapping[str, Any]) -> list[str]:
-        """Name the indices of a template that take fields of any name, but for those that are not watcher's own."""
-        strict = {index for pattern in template["index_patterns"] for index in self.state.strict(pattern)}
-        return [index for index in self._indices(template) if index not in strict and self._is_own(index)]
+    def _template(self, index: str) -> str:
+        return next(name for name in templates(self.prefix) if index.startswith(name))
 
     def _is_own(self, index: str) -> bool:
-        kinds = (f"{self.prefix}-{kind}-" for kind in ("alerts", "hits"))
-        return index == f"{self.prefix}-state" or any(_month(index.removeprefix(kind)) for kind in kinds)
+        return index == f"{self.prefix}-state" or self._began(index) is not None
 
-    def _map(self, template: Mapping[str, Any], indices: list[str]) -> list[str]:
+    def _began(self, index: str) -> datetime | None:
+        """Tell when the month of an index of alerts or hits began; None for any other index."""
+        return _month(index.removeprefix(f"{self.prefix}-alerts-").removeprefix(f"{self.prefix}-hits-"))
+
+    def _map(self, template: str, indices: Sequence[str]) -> list[str]:
         """Give indices the mapping of their template, as many as can take it; gives those."""
+        mapping = templates(self.prefix)[template]["template"]["mappings"]
         made = []
         for index in indices:
             try:
-                self.state.put_mapping(index, template["template"]["mappings"])
+                self.state.put_mapping(index, mapping)
             except Refused as fault:
                 log.warning("state.mapping", index=index, error=str(fault), advice=_ADVICE)
             else:

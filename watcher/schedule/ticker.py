@@ -97,10 +97,7 @@ class Ticker:
         done: tuple[Detector, Detected] | None,
         now: datetime,
     ) -> None:
-        """Write the new live edge, and what lies behind it unsearched; not where coverage was there before and is gone.
-
-        Written all the same, it would look whole: nobody would be told that holes went with it.
-        """
+        """Write the new live edge, and what lies behind it unsearched."""
         rules, detected = ((), None) if done is None else (done[0].rules, done[1])
         if detected is not None:
             self.coverage.count(self.source.name, due.window, detected.counts, now=now)
@@ -112,10 +109,7 @@ class Ticker:
         missed = {name for hole in holes for name in hole.rules}
         searched = None if not missed else [one.rule.id for one in rules if one.rule.id not in missed]
 
-        def change(covered: Covered | None) -> Covered:
-            if covered is None and before is not None:
-                raise Incomplete(f"the coverage of `{self.source.name}` was deleted; the next tick begins anew")
-            known = covered or Covered(since=floor(due.since), until=due.window.end)
+        def change(known: Covered) -> Covered:
             left = known.holes if detected is None or whole else without(known.holes, due.window, searched)
             return replace(
                 known,
@@ -124,7 +118,11 @@ class Ticker:
                 indices=known.indices if detected is None else detected.indices,
             )
 
-        self.coverage.change(self.source.name, change, now=now)
+        if before is None:
+            begun = Covered(since=floor(due.since), until=due.window.end)
+            self.coverage.change(self.source.name, lambda covered: change(covered or begun), now=now)
+        else:
+            self._change(change, now)
 
     def _say(self, detected: Detected) -> None:
         source = self.source
@@ -213,9 +211,11 @@ class Ticker:
         self._change(change, now)
 
     def _change(self, change: Callable[[Covered], Covered], now: datetime) -> None:
+        """Change coverage; not where it was deleted: written anew, nobody would be told that holes went with it."""
+
         def made(covered: Covered | None) -> Covered:
             if covered is None:
-                raise Stopped  # the state was deleted meanwhile: the next tick begins anew
+                raise Incomplete(f"the coverage of `{self.source.name}` was deleted; the next tick begins anew")
             return change(covered)
 
         self.coverage.change(self.source.name, made, now=now)
