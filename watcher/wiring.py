@@ -47,6 +47,7 @@ from watcher.translate.select import choose
 _PLACES = ("watcher.yml", "/etc/watcher/watcher.yml")
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 60.0
+_BETWEEN = 20_000  # new objects between two looks for garbage: a page of events makes as many, and none is garbage
 
 
 def load_settings(path: Path | None) -> Settings:
@@ -287,6 +288,7 @@ def settle() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_BETWEEN)
 
 
 # --------------------------------------------------------------------------- backfill

@@ -138,6 +138,20 @@ def test_a_text_that_stands_nowhere_in_the_event_is_found_where_it_is_put_togeth
     assert RuleSet([watched(one)]).matching(made) == (one,)
 
 
+def test_half_a_surrogate_pair_hides_nothing() -> None:
+    rules = RuleSet([watched(detecting("CommandLine|contains: shell"))])
+    assert rules.matching(event(CommandLine="powershell \ud83d"))
+    assert not rules.matching(event(CommandLine="power \ud83d"))
+
+
+@pytest.mark.parametrize("most", [0, 800])
+def test_clues_are_found_as_a_table_and_without_one(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(many, "_MOST_IN_TABLE", most)
+    rules = RuleSet([watched(detecting("CommandLine|contains: ströme"))])
+    assert rules.matching(event(CommandLine="VIELE STRÖME"))
+    assert not rules.matching(event(CommandLine="viele strome"))
+
+
 def test_made_up_channels_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(many, "_MOST_KINDS", 3)
     rules = RuleSet([watched(rule())])

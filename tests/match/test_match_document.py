@@ -37,3 +37,9 @@ def test_names_without_end_are_not_remembered_without_end(monkeypatch: pytest.Mo
         made_up = {f"n{number}": {"deeper": "x"}, "x" * 1_000: "x", "kept": {f"n{number}": str(number)}}
         assert outline.values(made_up) == {f"kept.n{number}": (str(number),)}
     assert outline._known <= 10
+
+
+def test_an_array_of_very_many_values_takes_no_longer_than_as_many_values_take() -> None:
+    found = WHOLE.values({"a": [str(number) for number in range(200_000)]})
+    assert len(found["a"]) == 200_000
+    assert found.text().count("\0") == 199_999

@@ -76,6 +76,46 @@ def objects(value: Any) -> Iterator[Mapping[str, Any]]:
             yield from objects(one)
 
 
+class Spread(Mapping[str, Values]):
+    """Every value of a document that is looked at, as texts under its path."""
+
+    __slots__ = ("first", "further")
+
+    def __init__(self) -> None:
+        self.first: dict[str, str] = {}  # nearly all paths have one value only
+        self.further: dict[str, list[str]] = {}
+
+    def add(self, path: str, value: str) -> None:
+        """Put one value more to a path."""
+        if path in self.first:
+            self.further.setdefault(path, []).append(value)
+        else:
+            self.first[path] = value
+
+    def at(self, path: str) -> Values:
+        """Give the values at a path."""
+        first = self.first.get(path)
+        if first is None:
+            return NO_VALUES
+        return (first, *self.further[path]) if path in self.further else (first,)
+
+    def text(self) -> str:
+        """Give all values as one text, NUL between them."""
+        text = "\0".join(self.first.values())
+        return "\0".join((text, *(one for values in self.further.values() for one in values))) if self.further else text
+
+    def __getitem__(self, path: str) -> Values:
+        if path not in self.first:
+            raise KeyError(path)
+        return self.at(path)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.first)
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """What is known of one path of documents."""
@@ -101,13 +141,14 @@ class Outline:
         self._places: dict[str, _Place] = {}
         self._known = 0
 
-    def values(self, document: Event) -> dict[str, Values]:
+    def values(self, document: Event) -> Spread:
         """Give every value that is looked at under its path."""
-        found: dict[str, Values] = {}
+        found = Spread()
         self._spread(document, "", self._places, found)
         return found
 
-    def _spread(self, node: Mapping[str, Any], before: str, places: dict[str, _Place], into: dict[str, Values]) -> None:
+    def _spread(self, node: Mapping[str, Any], before: str, places: dict[str, _Place], into: Spread) -> None:
+        first = into.first
         for name, value in node.items():
             place = places.get(name) or self._learnt(before, name, places)
             if place.below is None:
@@ -116,22 +157,24 @@ class Outline:
             if kind is str:
                 if value:
                     path = place.path
-                    into[path] = (*into[path], value) if path in into else (value,)
+                    if path in first:
+                        into.add(path, value)
+                    else:
+                        first[path] = value
             elif kind is dict:
                 self._spread(value, place.before, place.below, into)
             elif value is not None:
                 self._spread_other(value, place, into)
 
-    def _spread_other(self, value: Any, place: _Place, into: dict[str, Values]) -> None:
+    def _spread_other(self, value: Any, place: _Place, into: Spread) -> None:
         if isinstance(value, list):
             for one in value:
                 self._spread_other(one, place, into)
         elif isinstance(value, Mapping):
             self._spread(value, place.before, place.below or {}, into)
         else:
-            found = tuple(texts(value))
-            if found:
-                into[place.path] = into.get(place.path, NO_VALUES) + found
+            for text in texts(value):
+                into.add(place.path, text)
 
     def _learnt(self, before: str, name: str, places: dict[str, _Place]) -> _Place:
         path = before + name

@@ -47,17 +47,17 @@ class EventView:
         self._fields: dict[Asked, Values] = {}
         self._folded: dict[Asked, Values] = {}
         self._everything: Values | None = None
-        self.channel = (self.at("winlog.channel") or ("",))[0]
-        self.code = (self.at("event.code") or self.at("winlog.event_id") or ("",))[0]
+        self.channel = self._spread.first.get("winlog.channel", "")
+        self.code = self._spread.first.get("event.code") or self._spread.first.get("winlog.event_id", "")
         self._readings = (self._tables(process_audit=False), self._tables(process_audit=True))
 
     def at(self, path: str) -> Values:
         """Give every value at a path of the document."""
-        return self._spread.get(path, NO_VALUES)
+        return self._spread.at(path)
 
     def text(self) -> str:
         """Give all values of the document as one text, their case folded loosely."""
-        return loosely("\0".join(["\0".join(values) for values in self._spread.values()]))
+        return loosely(self._spread.text())
 
     def is_of(self, where: Where) -> bool:
         """Tell whether the event is of that channel and those codes."""
@@ -102,9 +102,8 @@ class EventView:
 
     def remade(self, one: Remade) -> Values:
         """Give what is put together in this event, unless the field's values stand there as they are."""
-        spread = self._spread
         for path in one.direct:
-            if path in spread:
+            if path in self._spread.first:
                 return NO_VALUES
         return self._made(one.built)
 
@@ -140,11 +139,13 @@ class EventView:
         return Where(channel=self.channel or None, codes=(self.code,) if self.code else (), process_audit=process_audit)
 
     def _at_all(self, paths: tuple[str, ...]) -> Values:
+        first = self._spread.first
         found = NO_VALUES
         for path in paths:
-            more = self._spread.get(path)
-            if more:
-                found = found + more if found else more
+            if path in first:
+                more = self._spread.at(path)
+                if more != found:  # the same, most often, is the same again
+                    found += more
         return found if len(found) < 2 else tuple(dict.fromkeys(found))
 
     def _built(self, there: Reading) -> Values:
@@ -157,8 +158,7 @@ class EventView:
     def _made(self, built: Built | Listed) -> Values:
         if isinstance(built, Listed):
             return built.make(tuple(one for node in walk(self.event, built.at.split(".")) for one in objects(node)))
-        spread = self._spread
-        parts = {path: spread[path] for path in built.paths if path in spread}
+        parts = {path: self._spread.at(path) for path in built.paths if path in self._spread.first}
         return built.make(parts) if parts else NO_VALUES
 
     def _data(self, *, unnamed: bool) -> Iterator[str]:

@@ -21,7 +21,7 @@ from watcher.translate.lens import Lens
 
 log = structlog.get_logger(__name__)
 
-FIRST_PAGE = 1_000  # documents
+FIRST_PAGE = 500  # documents
 MOST = 5_000  # documents of a page
 _FEWEST = 100
 _LENGTH = 8_000_000  # bytes that a page should come to
