@@ -65,8 +65,9 @@ def measure(data: Path, target: Path, *, everything: bool) -> int:
     return 0
 
 
-def _say(stage: str, _part: float | None) -> None:
-    print(stage, flush=True)
+def _say(stage: str, part: float | None) -> None:
+    if not part:
+        print(stage, flush=True)
 
 
 def run(stage: Stage, *, everything: bool) -> Findings:

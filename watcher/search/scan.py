@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 FIRST_PAGE = 500  # documents
 MOST = 5_000  # documents of a page
 _FEWEST = 100
-_LENGTH = 8_000_000  # bytes that a page should come to
+_LENGTH = 6_000_000  # bytes that a page should come to
 _KEPT = 500  # documents with hits that are kept before they are handed on
 _SLOW = 0.5  # seconds that one event may take before the rule that it takes them is named
 
