@@ -23,8 +23,8 @@ _WAYS = {
 }
 _EQUAL = timedelta(minutes=5) * 1_000_000  # a window of so many events of a day, times the events of the day
 _ABOUT = (
-    "Written by `make bench`; `make bench-all` adds 3 million events and the rest of the grid. One OpenSearch of its own on the same machine; a day of events drawn from the "
-    "shared ones, evenly spread; a tick opens a snapshot, reads the facts of the mapping, searches. Median of *n* "
+    "Written by `make bench`; `make bench-all` adds 3 million events and the rest of the grid. One OpenSearch of its "
+    "own on the same machine; a day of events drawn from the shared ones, evenly spread; a tick opens a snapshot, reads the facts of the mapping, searches. Median of *n* "
     "repetitions that took turns (least to most). *Cluster* is user and system time of the engine's process, *own* "
     "that of the sidecar, a process of its own; *MB* is what crossed the loopback."
 )
@@ -175,8 +175,8 @@ def _aims(found: Findings) -> Iterator[str]:
         aim = f"backfill of the day, {one.workers} at work, within twice the floor of one process"
         yield f"| {aim} | {one.wall / floor:.2f} times |"
     ticks = max(series.last["memory"] for series in found.grid.values())
-    backfill = max(one.memory for one in found.backfill)
-    yield f"| resident memory of a process under 400 MB | ticks {ticks / 1e6:.0f} MB, backfill {backfill / 1e6:.0f} MB |"
+    slices = max(one.memory for one in found.backfill)
+    yield f"| resident memory of a process under 400 MB | ticks {ticks / 1e6:.0f} MB, backfill {slices / 1e6:.0f} MB |"
     rate = statistics.median(found.matching[0].rates)
     yield f"| matching alone at least 15,000 events a second and core | {rate:,.0f} |"
 
