@@ -192,6 +192,30 @@ def test_indices_of_an_older_version_get_the_fields_of_this_one() -> None:
     ]
 
 
+def test_an_installation_that_is_killed_is_finished_by_the_next_one() -> None:
+    class Dying(MemoryState):
+        def put_template(self, name: str, template: Mapping[str, Any]) -> None:
+            raise KeyboardInterrupt
+
+    dying = Dying()
+    Ledger(dying).record(*page(found()), now=NOW)
+    with pytest.raises(KeyboardInterrupt):
+        Installation(state=dying).install()
+    state = MemoryState(documents=dying.documents)
+    assert Installation(state=state).install().updated == (f"watcher-alerts-{MONTH}", f"watcher-hits-{MONTH}")
+
+
+def test_an_index_that_the_old_template_made_while_the_new_one_came_gets_its_fields_too() -> None:
+    class Busy(MemoryState):
+        def put_template(self, name: str, template: Mapping[str, Any]) -> None:
+            self.create([Draft(index="watcher-hits-2026.12", id="h", document={})])
+            super().put_template(name, template)
+
+    state = Busy()
+    Ledger(state).record(*page(found()), now=NOW)
+    assert "watcher-hits-2026.12" in Installation(state=state).install().updated
+
+
 LOOSE = f"watcher-hits-{MONTH}"
 
 
@@ -244,6 +268,8 @@ def test_an_index_of_somebody_else_is_left_as_it_is() -> None:
     state.create([Draft(index="watcher-alerts-archive", id="a", document={})])
     state.loose = {"watcher-alerts-archive"}
     assert installation.install().updated == ()
+    state.put_template("watcher-alerts", {"version": VERSION - 1})
+    assert installation.install().updated == (f"watcher-alerts-{MONTH}",)
 
 
 def test_policies_keep_each_month_until_its_last_document_is_as_old_as_the_retention() -> None:

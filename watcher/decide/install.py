@@ -64,10 +64,7 @@ class Installation:
             return Installed(templates=(), updated=tuple(mended))
         lifecycle = self._lifecycle()
         wanted = templates(self.prefix, lifecycle or {})
-        for name in missing:
-            self.state.put_template(name, wanted[name])
-        patterns = [(name, pattern) for name in missing for pattern in wanted[name]["index_patterns"]]
-        updated = [index for name, pattern in patterns for index in self._map(name, self.state.indices(pattern))]
+        updated = [index for name in missing for index in self._renew(name, wanted[name])]
         self._note()
         return Installed(templates=missing, updated=tuple(updated), lifecycle=lifecycle is not None)
 
@@ -132,6 +129,21 @@ class Installation:
         except Forbidden as fault:
             log.info("state.mapping", error=str(fault), advice="nothing can be said of indices without a template")
             return []
+
+    def _renew(self, name: str, template: Mapping[str, Any]) -> list[str]:
+        """Put a template in place, and give the indices of its older versions their new fields; gives those.
+
+        The template comes after the indices, so that whoever is killed in between begins with both anew. An index that
+        the old template makes in the meantime comes after it.
+        """
+        before = self._own(template)
+        updated = self._map(name, before)
+        self.state.put_template(name, template)
+        return updated + self._map(name, [index for index in self._own(template) if index not in before])
+
+    def _own(self, template: Mapping[str, Any]) -> list[str]:
+        indices = (index for pattern in template["index_patterns"] for index in self.state.indices(pattern))
+        return list(filter(self._is_own, indices))
 
     def _template(self, index: str) -> str:
         return next(name for name in templates(self.prefix) if index.startswith(name))
