@@ -194,7 +194,7 @@ def test_indices_of_an_older_version_get_the_fields_of_this_one() -> None:
 
 def test_an_installation_that_is_killed_is_finished_by_the_next_one() -> None:
     class Dying(MemoryState):
-        def put_template(self, name: str, template: Mapping[str, Any]) -> None:
+        def put_template(self, name: str, template: Mapping[str, Any]) -> None:  # noqa: ARG002 - the door's names
             raise KeyboardInterrupt
 
     dying = Dying()

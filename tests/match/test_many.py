@@ -161,6 +161,17 @@ def test_made_up_channels_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) ->
     assert rules.matching(event(CommandLine="a shell")) != ()
 
 
+def test_what_finds_clues_is_made_once_for_all_kinds_of_events_that_share_them() -> None:
+    one = watched(detecting("CommandLine|contains: shell"))
+    first = RuleSet([one])
+    second = first.renewed([one])
+    made = event(CommandLine="a shell")
+    sysmon = {"event": {"code": "1"}, "winlog": {**made["winlog"], "channel": "Microsoft-Windows-Sysmon/Operational"}}
+    assert first.matching(made) and first.matching(sysmon) and second.matching(made)
+    assert len(first._kinds) == 2
+    assert len({id(kind._finder) for rules in (first, second) for kind in rules._kinds.values()}) == 1
+
+
 def test_rules_that_stay_are_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
     first = RuleSet([watched(detecting("CommandLine: a", id="1")), watched(detecting("CommandLine: b", id="2"))])
     looked: list[object] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
@@ -59,6 +60,7 @@ class RuleSet:
         self._known = tuple(_Known(one, *self._by_text[one.rule.id, one.rule.hash]) for one in watched)
         self._predicates = {one.rule.id: one.predicate for one in watched}
         self._kinds: dict[tuple[str, str, bool], _Kind] = {}
+        self._finders: _Finders = WeakValueDictionary() if before is None else before._finders  # noqa: SLF001
 
     def renewed(self, watched: Sequence[Watched]) -> RuleSet:
         """Give a set of other rules, without a second look at those that stay."""
@@ -80,7 +82,7 @@ class RuleSet:
         if kind is None:
             if len(self._kinds) >= _MOST_KINDS:  # whoever writes events may make up channels and codes without end
                 self._kinds.clear()
-            kind = self._kinds[key] = _Kind(self._known, view, plain=plain)
+            kind = self._kinds[key] = _Kind(self._known, view, self._finders, plain=plain)
         return kind.matching(view)
 
 
@@ -91,7 +93,7 @@ def _about(node: Node, rare: Rarity) -> _About:
 class _Kind:
     """The rules that may match events of one channel and code, behind a search for their clues."""
 
-    def __init__(self, known: Sequence[_Known], view: EventView, *, plain: bool) -> None:
+    def __init__(self, known: Sequence[_Known], view: EventView, finders: _Finders, *, plain: bool) -> None:
         self._rules: list[tuple[Rule, tuple[OnView, ...]]] = []
         self._open: list[int] = []  # the rules that give no clue
         built: dict[Remade, None] = {}  # what puts values together that stand nowhere in the event
@@ -111,7 +113,8 @@ class _Kind:
                     built.update(dict.fromkeys(view.built((field, audit))))
         self._built = tuple(built)
         self._told = tuple(tuple(dict.fromkeys(numbers)) for numbers in told.values())
-        self._automaton = _automaton(tuple(told)) if told else None
+        texts = tuple(told)
+        self._finder = finders.get(texts) or finders.setdefault(texts, _Finder(texts))
 
     def matching(self, view: EventView) -> tuple[Rule, ...]:
         candidates = self._candidates(view)
@@ -127,29 +130,42 @@ class _Kind:
         return tuple(found)
 
     def _candidates(self, view: EventView) -> Iterable[int]:
-        if self._automaton is None:
+        if not self._told:
             return self._open
         text = view.text()
         if self._built:
             made = [value for built in self._built for value in view.remade(built)]
             if made:
                 text = "\0".join((text, *map(loosely, made)))
-        seen = self._automaton.find_matches_as_indexes(_encoded(text), overlapping=True)
+        seen = self._finder.seen_in(text)
         if not seen:
             return self._open
         told = self._told
         found = set(self._open)
-        for number in {number for number, _, _ in seen}:
+        for number in seen:
             found.update(told[number])
         return found
 
 
-def _automaton(texts: Sequence[str]) -> BytesAhoCorasick:
-    table = len(texts) <= _MOST_IN_TABLE
-    return BytesAhoCorasick(
-        [_encoded(text) for text in texts],
-        implementation=Implementation.DFA if table else Implementation.ContiguousNFA,
-    )
+class _Finder:
+    """Finds which of some texts stand in another; many kinds of events are searched for the same ones."""
+
+    __slots__ = ("__weakref__", "_automaton")
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._automaton = BytesAhoCorasick(
+            [_encoded(text) for text in texts],
+            implementation=Implementation.DFA if len(texts) <= _MOST_IN_TABLE else Implementation.ContiguousNFA,
+        )
+
+    def seen_in(self, text: str) -> set[int]:
+        """Give the numbers of the texts that it holds."""
+        seen = self._automaton.find_matches_as_indexes(_encoded(text), overlapping=True)
+        return {number for number, _, _ in seen}
+
+
+_Finders = WeakValueDictionary[tuple[str, ...], _Finder]
+"""The finders that some kind of events still needs, by their texts."""
 
 
 def _encoded(text: str) -> bytes:
