@@ -162,12 +162,12 @@ def test_made_up_channels_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_what_finds_clues_is_made_once_for_all_kinds_of_events_that_share_them() -> None:
-    one = watched(detecting("CommandLine|contains: shell"))
-    first = RuleSet([one])
-    second = first.renewed([one])
+    watched_one = watched(detecting("CommandLine|contains: shell"))
+    first = RuleSet([watched_one])
+    second = first.renewed([watched_one])
     made = event(CommandLine="a shell")
     sysmon = {"event": {"code": "1"}, "winlog": {**made["winlog"], "channel": "Microsoft-Windows-Sysmon/Operational"}}
-    assert first.matching(made) and first.matching(sysmon) and second.matching(made)
+    assert all(rules.matching(one) for rules in (first, second) for one in (made, sysmon))
     assert len(first._kinds) == 2
     assert len({id(kind._finder) for rules in (first, second) for kind in rules._kinds.values()}) == 1
 
