@@ -84,7 +84,7 @@ def _span(window: timedelta) -> str:
 
 
 def _median(values: Sequence[float]) -> str:
-    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+    return f"{statistics.median(values):.3f} ({min(values):.3f} to {max(values):.3f})"
 
 
 def _at_thousand(found: Findings) -> Iterator[tuple[str, Series]]:
