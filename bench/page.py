@@ -25,9 +25,9 @@ _EQUAL = timedelta(minutes=5) * 1_000_000  # a window of so many events of a day
 _ABOUT = (
     "Written by `make bench`; `make bench-all` adds 3 million events and the rest of the grid. One OpenSearch of its "
     "own on the same machine; a day of events drawn from the shared ones, evenly spread; a tick opens a snapshot, "
-    "reads the facts of the mapping, searches. Median of *n* repetitions that took turns (least to most). *Cluster* is "
-    "user and system time of the engine's process, *own* that of the sidecar, a process of its own; *MB* is what "
-    "crossed the loopback."
+    "reads the facts of the mapping, searches. Median of *n* repetitions that took turns, each over another part of "
+    "the day (least to most). *Cluster* is user and system time of the engine's process, *own* that of the sidecar, a "
+    "process of its own; *MB* is what crossed the loopback."
 )
 
 
