@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bench import filled
-from watcher.cluster.connect import connect
+from watcher.cluster.connections import connect
 from watcher.settings import Cluster
 
 _SETTINGS = """\

@@ -12,10 +12,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from watcher.cluster.connect import Connection
+from watcher.cluster.connections import Connection
 from watcher.model import Event, Rule
-from watcher.ports import Draft
-from watcher.read.folder import Rules, read_folder, read_folders
+from watcher.ports import NewDocument
+from watcher.sigma.rule_folders import LoadedRules, read_folder, read_folders
 
 SMALL = ("mdecrevoisier", "sbousseaden", "sigmahq-regression")
 ALL = (*SMALL, "otrf")
@@ -51,14 +51,14 @@ def read_truth(data: Path) -> Truth:
     )
 
 
-def read_rules(data: Path, folder: Path) -> Rules:
+def read_rules(data: Path, folder: Path) -> LoadedRules:
     """Unpack and read the shared rules."""
     with tarfile.open(data / "rules.tar.gz") as archive:
         archive.extractall(folder, filter="data")
     return read_folders([read_folder("shared", folder)])
 
 
-def runnable(rules: Rules) -> tuple[Rule, ...]:
+def runnable(rules: LoadedRules) -> tuple[Rule, ...]:
     """Give the rules that speak of single events."""
     return tuple(rule for rule in rules.rules if rule.aggregation is None)
 
@@ -127,7 +127,7 @@ def load(connection: Connection, documents: Iterator[Event]) -> Loaded:
     refused: dict[Pair, str] = {}
     files: set[str] = set()
     count = 0
-    batch: list[Draft] = []
+    batch: list[NewDocument] = []
 
     def send() -> None:
         for draft, made in zip(batch, state.create(batch), strict=True):
@@ -139,11 +139,11 @@ def load(connection: Connection, documents: Iterator[Event]) -> Loaded:
         file, number = pair_of(event)
         files.add(file)
         count += 1
-        batch.append(Draft(index=INDEX, id=f"{count}-{number}", document=event))
+        batch.append(NewDocument(index=INDEX, id=f"{count}-{number}", document=event))
         if len(batch) == _BULK:
             send()
     send()
     state.refresh(INDEX)
     # as an index is that is no longer written to
-    connection.wire.request("POST", f"/{INDEX}/_forcemerge", params={"max_num_segments": "1"}, patience=_MERGE)
+    connection.transport.request("POST", f"/{INDEX}/_forcemerge", params={"max_num_segments": "1"}, patience=_MERGE)
     return Loaded(files=frozenset(files), count=count, refused=refused)

@@ -14,8 +14,8 @@ from pathlib import Path
 from bench import backfill, corpus, elastalert, filled, matching, page, sweeping
 from bench.findings import Cell, Findings, Series, Spent, Told
 from bench.sidecar import Sidecar
-from watcher.cluster.connect import connect
-from watcher.cluster.local import OPENSEARCH, Runtime, default_cache, start
+from watcher.cluster.connections import connect
+from watcher.local_engine import OPENSEARCH, Runtime, default_cache, start
 from watcher.settings import Cluster
 
 REPEATS = 7
@@ -102,9 +102,11 @@ def run(stage: Stage, *, everything: bool) -> Findings:
     for workers in (1, 2):
         print(f"a day, backfill, {workers} workers", flush=True)
         with tempfile.TemporaryDirectory() as folder:
-            place = Path(folder)
-            corpus.read_rules(stage.data, place / "rules")
-            found.backfill.append(backfill.day(stage.url, place, index=_million(stage), workers=workers, cpu=stage.cpu))
+            location = Path(folder)
+            corpus.read_rules(stage.data, location / "rules")
+            found.backfill.append(
+                backfill.day(stage.url, location, index=_million(stage), workers=workers, cpu=stage.cpu)
+            )
     print("matching alone", flush=True)
     found.matching = matching.measure(stage.data)
     with tempfile.TemporaryDirectory() as folder:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from bench import filled
 from watcher.clock import SystemClock
-from watcher.cluster.local import default_cache
+from watcher.local_engine import default_cache
 
 RULES = 1_000
 PATIENCE = 300.0  # seconds that its defaults are watched
@@ -139,8 +139,10 @@ class _There:
     def run(self, title: str, more: str, patience: float) -> Run:
         """Run it until all rules ran, or patience ends."""
         print(f"ElastAlert2, {title}", flush=True)
-        place, config = urlsplit(self.url), self.folder / "config.yaml"
-        config.write_text(_CONFIG.format(rules=self.folder / "rules", host=place.hostname, port=place.port, more=more))
+        location, config = urlsplit(self.url), self.folder / "config.yaml"
+        config.write_text(
+            _CONFIG.format(rules=self.folder / "rules", host=location.hostname, port=location.port, more=more)
+        )
         self._command("elastalert-create-index", "--config", str(config), "--recreate", "True", "--old-index", "")
         log, began = self.folder / "log", self.cpu()
         with log.open("wb") as into:

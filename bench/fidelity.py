@@ -21,18 +21,18 @@ from bench import corpus
 from bench.corpus import Loaded, Pair, Truth
 from bench.fidelity_page import Measured, Row, Sheet, table
 from watcher.clock import SystemClock
-from watcher.cluster.connect import Connection, connect
-from watcher.cluster.local import ELASTICSEARCH, OPENSEARCH, default_cache, start
+from watcher.cluster.connections import Connection, connect
 from watcher.errors import Refused
-from watcher.model import Plan, Rule, Window
-from watcher.ports import IndexFacts, Snapshot
-from watcher.read.folder import Rules
-from watcher.search.outcome import Failed, Matched
-from watcher.search.query import search
+from watcher.local_engine import ELASTICSEARCH, OPENSEARCH, default_cache, start
+from watcher.model import QueryPlan, Rule, Window
+from watcher.ports import IndexMapping, Snapshot
+from watcher.search.outcomes import FailedSearch, MatchedPage
+from watcher.search.query_strategy import search_by_query
 from watcher.settings import Cluster, Source
-from watcher.translate.book import PlanBook
-from watcher.translate.lens import Lens
-from watcher.translate.plan import predicate
+from watcher.sigma.rule_folders import LoadedRules
+from watcher.translate.mapped_events import EventReader
+from watcher.translate.plan import rule_predicate
+from watcher.translate.plan_cache import PlanCache
 
 _ENGINES = {"opensearch": OPENSEARCH, "elasticsearch": ELASTICSEARCH}
 _SETS = {"small": corpus.SMALL, "all": corpus.ALL}
@@ -103,7 +103,7 @@ def measure(data: Path, cells: Sequence[Cell], page: Path) -> int:
     return 0 if sound else 1
 
 
-def _measured(one: Cell, data: Path, rules: Rules) -> Measured:
+def _measured(one: Cell, data: Path, rules: LoadedRules) -> Measured:
     with start(_ENGINES[one.engine], cache=default_cache(os.environ), progress=lambda _stage, _part: None) as node:
         connection = connect(Cluster(hosts=(node.url,), timeout=_PATIENT))
         try:
@@ -129,43 +129,45 @@ def _ask(connection: Connection, rules: Sequence[Rule]) -> _Answer:
     """Search and confirm every rule over everything, as a sidecar does it with a window."""
     clock = SystemClock()
     events = connection.events()
-    book = PlanBook(_SOURCE, tuple(rules))
+    book = PlanCache(_SOURCE, tuple(rules))
     found: dict[str, set[Pair]] = {rule.path: set() for rule in rules}
     returned: Counter[str] = Counter()
     failed: dict[str, str] = {}
     widened: list[str] = []
     began = clock.monotonic()
     with events.open("winlogbeat-*", _EVER, time_field=_SOURCE.time_field) as snapshot:
-        facts = events.facts("winlogbeat-*", book.paths)
-        lens = Lens(_SOURCE, facts)
-        holds = {rule.id: predicate(rule, _SOURCE) for rule in rules}
-        for outcome in _searched(snapshot, book, facts, widened):
+        mapping = events.mapping("winlogbeat-*", book.paths)
+        event_reader = EventReader(_SOURCE, mapping)
+        holds = {rule.id: rule_predicate(rule, _SOURCE) for rule in rules}
+        for outcome in _searched(snapshot, book, mapping, widened):
             rule = outcome.plan.rule
-            if isinstance(outcome, Failed):
+            if isinstance(outcome, FailedSearch):
                 failed[rule.path] = str(outcome.error)
                 continue
             returned[rule.path] += len(outcome.found)
-            confirmed = (one for one in outcome.found if holds[rule.id](lens.view(one)))
+            confirmed = (one for one in outcome.found if holds[rule.id](event_reader.view(one)))
             found[rule.path].update(corpus.pair_of(one.event) for one in confirmed)
     seconds = clock.monotonic() - began
     return _Answer(found=found, returned=returned, failed=failed, widened=widened, seconds=seconds)
 
 
-def _searched(snapshot: Snapshot, book: PlanBook, facts: IndexFacts, widened: list[str]) -> Iterator[Matched | Failed]:
+def _searched(
+    snapshot: Snapshot, book: PlanCache, mapping: IndexMapping, widened: list[str]
+) -> Iterator[MatchedPage | FailedSearch]:
     """Search every rule by its query, and by its log source alone where the engine refuses that; note which."""
-    unfit: list[Plan] = []
-    for outcome in search(snapshot, book.plans(facts)):
-        if isinstance(outcome, Failed) and isinstance(outcome.error, Refused):
+    unfit: list[QueryPlan] = []
+    for outcome in search_by_query(snapshot, book.plans(mapping)):
+        if isinstance(outcome, FailedSearch) and isinstance(outcome.error, Refused):
             unfit.append(outcome.plan)
         else:
             yield outcome
     widened.extend(plan.rule.path for plan in unfit)
-    translator = book.on(facts)
+    translator = book.on(mapping)
     wide = [replace(plan, query=translator.scope(plan.rule), parts=(), exact=False) for plan in unfit]
-    yield from search(snapshot, wide)
+    yield from search_by_query(snapshot, wide)
 
 
-def _rows(truth: Truth, rules: Rules, loaded: Loaded, answer: _Answer) -> Iterator[Row]:
+def _rows(truth: Truth, rules: LoadedRules, loaded: Loaded, answer: _Answer) -> Iterator[Row]:
     for name in ("sigmahq", "mdecrevoisier"):
         judged = {path: pairs for path, pairs in truth.pairs.items() if path.startswith(f"{name}/")}
         refused = {path: frozenset(pair for pair in pairs if pair in loaded.refused) for path, pairs in judged.items()}
@@ -203,10 +205,10 @@ def _cause(error: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r'"[^"]*"|\'[^\']*\'|\[[^\]]*\]|\d+', "…", error))[:160]
 
 
-def _not_run(rules: Rules) -> list[tuple[str, str]]:
+def _not_run(rules: LoadedRules) -> list[tuple[str, str]]:
     """List every rule that is not run, and why."""
     listed = [(rule.path, f"it counts: `{rule.aggregation}`") for rule in rules.rules if rule.aggregation]
     listed.extend(
-        (Path(finding.place.file).name, finding.message) for finding in rules.findings if finding.severity == "error"
+        (Path(finding.location.file).name, finding.message) for finding in rules.findings if finding.severity == "error"
     )
     return sorted(listed)

@@ -47,11 +47,11 @@ def fill(url: str, index: str, events: Sequence[bytes], count: int) -> None:
 
 def _bulks(events: Sequence[bytes], count: int) -> Iterator[bytes]:
     lines: list[bytes] = []
-    gap = timedelta(days=1) / count
+    lost_index = timedelta(days=1) / count
     for number in range(count):
-        turn, place = divmod(number, len(events))
-        event = _varied(msgspec.json.decode(events[place]), turn, number)
-        event["@timestamp"] = f"{DAY + number * gap:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
+        turn, location = divmod(number, len(events))
+        event = _varied(msgspec.json.decode(events[location]), turn, number)
+        event["@timestamp"] = f"{DAY + number * lost_index:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
         lines += [b'{"create":{}}', msgspec.json.encode(event)]
         if len(lines) >= 2 * _BATCH or number == count - 1:
             yield b"\n".join(lines) + b"\n"

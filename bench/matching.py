@@ -15,9 +15,9 @@ from pathlib import Path
 import msgspec
 
 from bench import corpus
-from watcher.match.many import RuleSet, Watched
+from watcher.match.ruleset import CompiledRule, Ruleset
 from watcher.settings import Source
-from watcher.translate.plan import predicate
+from watcher.translate.plan import rule_predicate
 
 REPEATS = 7
 _EVERY = 6  # so that each set of events has its share
@@ -47,7 +47,7 @@ def _rates(data: Path) -> Iterator[Rate]:
     with tempfile.TemporaryDirectory() as folder:
         rules = corpus.runnable(corpus.read_rules(data, Path(folder)))
     source = Source()
-    matcher = RuleSet([Watched(one, predicate(one, source)) for one in rules], source.fields)
+    matcher = Ruleset([CompiledRule(one, rule_predicate(one, source)) for one in rules], source.fields)
     texts = [msgspec.json.encode(event) for event in islice(corpus.events(data, corpus.ALL), 0, None, _EVERY)]
     _decoded(matcher, texts)  # warm
     alone, whole = [], []
@@ -64,7 +64,7 @@ def _rates(data: Path) -> Iterator[Rate]:
         yield Rate(what=what, rules=len(rules), events=len(texts), hits=hits, rates=tuple(rates))
 
 
-def _decoded(matcher: RuleSet, texts: Sequence[bytes]) -> None:
+def _decoded(matcher: Ruleset, texts: Sequence[bytes]) -> None:
     for text in texts:
         matcher.matching(_DECODE.decode(text))
 

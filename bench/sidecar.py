@@ -19,16 +19,16 @@ from typing import Any, Self
 
 from bench import corpus
 from bench.findings import Told
-from watcher.cluster.connect import connect
-from watcher.match.many import RuleSet, Watched
-from watcher.model import Plan, Rule, Window
-from watcher.search.door import Searcher, Sight
-from watcher.search.outcome import Failed, Matched
+from watcher.app import freeze_heap
+from watcher.cluster.connections import connect
+from watcher.match.ruleset import CompiledRule, Ruleset
+from watcher.model import QueryPlan, Rule, Window
+from watcher.search.outcomes import FailedSearch, MatchedPage
+from watcher.search.searcher import SearchContext, Searcher
 from watcher.settings import Cluster, Source
-from watcher.translate.book import PlanBook
-from watcher.translate.lens import Lens
-from watcher.translate.plan import predicate
-from watcher.wiring import settle
+from watcher.translate.mapped_events import EventReader
+from watcher.translate.plan import rule_predicate
+from watcher.translate.plan_cache import PlanCache
 
 
 class Sidecar:
@@ -86,8 +86,8 @@ class _Searches:
         self.connection = connect(Cluster(hosts=(url,), timeout=timedelta(minutes=5)))
         self.events = self.connection.events()
         self.source = Source(budget=timedelta(hours=2))
-        self.watched = [Watched(one, predicate(one, self.source)) for one in rules]
-        self.book = PlanBook(self.source, tuple(rules))
+        self.watched = [CompiledRule(one, rule_predicate(one, self.source)) for one in rules]
+        self.book = PlanCache(self.source, tuple(rules))
         began = time.perf_counter()
         self.searchers = {
             way: Searcher(replace(self.source, search=way, fetch=fetch), self.watched)
@@ -95,16 +95,18 @@ class _Searches:
         }
         self.needed = Searcher(replace(self.source, search="scan", fetch="needed"), self.watched)
         self.compiled = (time.perf_counter() - began) / 3
-        settle()
-        self.bare = [Plan(rule=one, source="bench", query={}, exact=False) for one in rules]
+        freeze_heap()
+        self.bare = [QueryPlan(rule=one, source="bench", query={}, exact=False) for one in rules]
 
     def run(self, index: str, window: Window, mode: str) -> Told:
         """Search one window as a tick does: a snapshot, the facts of the mapping, the search."""
         began, own = time.perf_counter(), time.process_time()
         with self.events.open(index, window, time_field="@timestamp") as snapshot:
-            facts = self.events.facts(index, self.book.paths)
-            sight = Sight(snapshot=snapshot, translator=self.book.on(facts), lens=Lens(self.source, facts))
-            read, length, hits = self._run(sight, mode)
+            mapping = self.events.mapping(index, self.book.paths)
+            context = SearchContext(
+                snapshot=snapshot, translator=self.book.on(mapping), event_reader=EventReader(self.source, mapping)
+            )
+            read, length, hits = self._run(context, mode)
         return {
             "wall": time.perf_counter() - began,
             "own": time.process_time() - own,
@@ -114,21 +116,21 @@ class _Searches:
             "memory": _most(),
         }
 
-    def _run(self, sight: Sight, mode: str) -> tuple[int, int, int]:
+    def _run(self, context: SearchContext, mode: str) -> tuple[int, int, int]:
         if mode in ("pages", "zero"):
-            job, first = self.searchers["scan"].begin(sight, self.bare)
+            job, first = self.searchers["scan"].begin(context, self.bare)
             if mode == "zero":
-                job = replace(job, rules=RuleSet([]), plans={})
+                job = replace(job, rules=Ruleset([]), plans={})
                 return first.total or 0, 0, len(list(job.outcomes(first)))
             pages = [(len(page.found), page.length) for page in job.pages(first)]
             return sum(read for read, _ in pages), sum(length for _, length in pages), 0
         searcher = self.needed if mode == "needed" else self.searchers[mode]
-        plans = self.book.plans(sight.translator.facts) if mode == "query" else self.bare
+        plans = self.book.plans(context.translator.mapping) if mode == "query" else self.bare
         hits = 0
-        for outcome in searcher.search(sight, plans):
-            if isinstance(outcome, Failed):
+        for outcome in searcher.search(context, plans):
+            if isinstance(outcome, FailedSearch):
                 raise outcome.error
-            if isinstance(outcome, Matched):
+            if isinstance(outcome, MatchedPage):
                 hits += len(outcome.found)
         return 0, 0, hits
 

@@ -9,24 +9,24 @@ from datetime import datetime, timedelta
 
 from bench import filled
 from bench.findings import Series, Spent
-from watcher.cluster.connect import connect
-from watcher.cluster.events import ClusterEvents
-from watcher.decide.coverage import Coverage, Covered
-from watcher.decide.install import Installation
-from watcher.decide.ledger import Ledger
-from watcher.decide.notes import Notes
-from watcher.decide.span import SLICE
+from watcher.alerts.alert_store import AlertStore
+from watcher.checkpoints.checkpoints import Checkpoint, Checkpoints
+from watcher.checkpoints.gaps import SLICE
+from watcher.cluster.connections import connect
+from watcher.cluster.event_cluster import EventCluster
 from watcher.model import Window
 from watcher.pipeline import Detector
-from watcher.ports import Events
+from watcher.ports import EventSource
 from watcher.schedule.ticker import Ticker
 from watcher.settings import Cluster, Source
+from watcher.state.installation import Installation
+from watcher.state.state_documents import StateDocuments
 
 _PREFIX = "bench-sweep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Later(ClusterEvents):
+class _Later(EventCluster):
     """The events of the day, looked at a week later."""
 
     def now(self) -> datetime:
@@ -40,13 +40,13 @@ def week(url: str, index: str, *, repeats: int, spent: Callable[[], Spent]) -> S
     Installation(state=state, prefix=_PREFIX).install()
     source = Source(index=index, sweep_every=timedelta(0))
     events = _later(connection.events())
-    coverage = Coverage(Notes(state, _PREFIX))
-    ticker = Ticker(Detector(source=source, events=events, ledger=Ledger(state, _PREFIX), rules=()), coverage)
+    coverage = Checkpoints(StateDocuments(state, _PREFIX))
+    ticker = Ticker(Detector(source=source, events=events, alert_store=AlertStore(state, _PREFIX), rules=()), coverage)
     now = events.now()
     span = Window(start=filled.DAY, end=now)
     with events.open(index, span, time_field=source.time_field) as snapshot:
         coverage.count(source.name, span, snapshot.counts(SLICE), now=now)
-    coverage.change(source.name, lambda _: Covered(since=filled.DAY, until=now), now=now)
+    coverage.change(source.name, lambda _: Checkpoint(since=filled.DAY, until=now), now=now)
     series = Series()
     ticker.sweep()  # warm
     for _ in range(repeats):
@@ -61,7 +61,7 @@ def week(url: str, index: str, *, repeats: int, spent: Callable[[], Spent]) -> S
     return series
 
 
-def _later(events: Events) -> _Later:
-    if not isinstance(events, ClusterEvents):
+def _later(events: EventSource) -> _Later:
+    if not isinstance(events, EventCluster):
         raise TypeError(f"{type(events).__name__} reads no cluster")
     return _Later(**{one.name: getattr(events, one.name) for one in fields(events)})

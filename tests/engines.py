@@ -10,7 +10,7 @@ from pathlib import Path
 
 import trustme
 
-from watcher.cluster.local import ELASTICSEARCH, OPENSEARCH, Node, Runtime, Security, Tls, User, default_cache, start
+from watcher.local_engine import ELASTICSEARCH, OPENSEARCH, Node, Runtime, Security, Tls, User, default_cache, start
 from watcher.settings import Cluster, Secret
 
 # The least that watcher's own requests need; tests/cluster/test_local.py makes each of them.

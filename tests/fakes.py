@@ -10,13 +10,25 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
-from watcher.decide.group import time_of
+from watcher.alerts.grouping import event_time
 from watcher.errors import ClusterError
-from watcher.match.instant import instant
-from watcher.model import Found, Notification, Plan, Query, Rule, Window
-from watcher.ports import Amend, Ask, Created, Draft, FieldType, IndexFacts, Page, Server, Sought, Stored, Volume
-from watcher.read.folder import read_file
-from watcher.read.rule import Origin
+from watcher.model import EventDocument, Notification, Query, QueryPlan, Rule, Window
+from watcher.ports import (
+    CreateResult,
+    EventVolume,
+    FieldType,
+    IndexMapping,
+    NewDocument,
+    Page,
+    PartialUpdate,
+    SearchRequest,
+    Server,
+    StateQuery,
+    StoredDocument,
+)
+from watcher.sigma.rule_folders import read_file
+from watcher.sigma.rule_reader import RuleOrigin
+from watcher.timestamps import parse_timestamp
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -37,14 +49,14 @@ detection:
 
 def rule(text: str = RULE, **changes: Any) -> Rule:
     """Read a rule."""
-    rules, findings = read_file(text, file="rule.yml", origin=Origin(folder="own", path="rule.yml"))
+    rules, findings = read_file(text, file="rule.yml", origin=RuleOrigin(folder="own", path="rule.yml"))
     assert rules, findings
     return replace(rules[0], **changes)
 
 
-def plan(**changes: Any) -> Plan:
+def plan(**changes: Any) -> QueryPlan:
     """Make a plan of the rule."""
-    made = Plan(rule=rule(), source="windows", query={"match_all": {}}, exact=True, channels=("mail", "slack"))
+    made = QueryPlan(rule=rule(), source="windows", query={"match_all": {}}, exact=True, channels=("mail", "slack"))
     return replace(made, **changes)
 
 
@@ -55,9 +67,9 @@ def event(time: str = "2026-11-23T11:59:30.000Z", host: str | None = "WEB01", **
     return made if host is None else {**made, "host": {"name": host}}
 
 
-def found(number: int = 1, **changes: Any) -> Found:
+def found(number: int = 1, **changes: Any) -> EventDocument:
     """Make a document that a search returned."""
-    return Found(index="winlogbeat-1", id=f"e{number}", event=event(**changes))
+    return EventDocument(index="winlogbeat-1", id=f"e{number}", event=event(**changes))
 
 
 def leaves(document: Any, path: str) -> list[Any]:
@@ -116,30 +128,32 @@ def _comes_after(values: Sequence[Any], cursor: Sequence[Any], ways: Sequence[st
 class MemoryState:
     """The State door in memory; `log` tells what was asked for, in order."""
 
-    documents: dict[tuple[str, str], Stored] = field(default_factory=dict)
+    documents: dict[tuple[str, str], StoredDocument] = field(default_factory=dict)
     refused: tuple[str, ...] = ()  # parts of documents that this engine refuses
     loose: set[str] = field(default_factory=set)  # indices that the engine made without a template
     log: list[str] = field(default_factory=list)
 
-    def create(self, drafts: Sequence[Draft]) -> Sequence[Created]:
+    def create(self, drafts: Sequence[NewDocument]) -> Sequence[CreateResult]:
         self.log.extend(f"create {draft.index}" for draft in drafts)
         return [self._create(draft) for draft in drafts]
 
-    def _create(self, draft: Draft) -> Created:
+    def _create(self, draft: NewDocument) -> CreateResult:
         if (draft.index, draft.id) in self.documents:
-            return Created(id=draft.id, new=False)
+            return CreateResult(id=draft.id, new=False)
         if bad := next((part for part in self.refused if part in str(draft.document)), None):
-            return Created(id=draft.id, new=False, error=f"no `{bad}` here")
+            return CreateResult(id=draft.id, new=False, error=f"no `{bad}` here")
         self._put(draft.index, draft.id, draft.document, 0)
-        return Created(id=draft.id, new=True)
+        return CreateResult(id=draft.id, new=True)
 
     def _put(self, index: str, name: str, document: Mapping[str, Any], seq_no: int) -> None:
-        self.documents[index, name] = Stored(index=index, id=name, document=document, seq_no=seq_no, primary_term=1)
+        self.documents[index, name] = StoredDocument(
+            index=index, id=name, document=document, seq_no=seq_no, primary_term=1
+        )
 
-    def get(self, keys: Sequence[tuple[str, str]]) -> Sequence[Stored | None]:
+    def get(self, keys: Sequence[tuple[str, str]]) -> Sequence[StoredDocument | None]:
         return [self.documents.get(key) for key in keys]
 
-    def replace(self, stored: Stored, document: Mapping[str, Any]) -> bool:
+    def replace(self, stored: StoredDocument, document: Mapping[str, Any]) -> bool:
         self.log.append(f"replace {stored.index}")
         now = self.documents[stored.index, stored.id]
         if now.seq_no != stored.seq_no:
@@ -147,8 +161,8 @@ class MemoryState:
         self._put(stored.index, stored.id, document, now.seq_no + 1)
         return True
 
-    def amend(self, changes: Sequence[Amend]) -> Sequence[Stored | None]:
-        made: list[Stored | None] = []
+    def update(self, changes: Sequence[PartialUpdate]) -> Sequence[StoredDocument | None]:
+        made: list[StoredDocument | None] = []
         for change in changes:
             stored = change.stored
             self.log.append(f"amend {stored.index}")
@@ -160,26 +174,26 @@ class MemoryState:
             made.append(replace(self.documents[stored.index, stored.id], document=change.part))
         return made
 
-    def search(self, sought: Sought) -> Sequence[Stored]:
+    def search(self, state_query: StateQuery) -> Sequence[StoredDocument]:
         """Find documents by the few clauses that watcher asks its state with."""
         found = [
             one
             for one in self.documents.values()
-            if fnmatchcase(one.index, sought.index) and matches(one.document, sought.query)
+            if fnmatchcase(one.index, state_query.index) and matches(one.document, state_query.query)
         ]
-        orders = [(path, way) for order in sought.sort for path, way in order.items()]
+        orders = [(path, way) for order in state_query.sort for path, way in order.items()]
         found = [
             replace(one, sort=tuple("".join(map(str, leaves(one.document, path)[:1])) for path, _ in orders))
             for one in found
         ]
-        if sought.after:
-            found = [one for one in found if _comes_after(one.sort, sought.after, [way for _, way in orders])]
+        if state_query.after:
+            found = [one for one in found if _comes_after(one.sort, state_query.after, [way for _, way in orders])]
         for number, (_, way) in reversed(list(enumerate(orders))):
             found.sort(key=lambda one: one.sort[number], reverse=way == "desc")
-        return found[: sought.size]
+        return found[: state_query.size]
 
     def count(self, index: str, query: Query) -> int:
-        return len(self.search(Sought(index=index, query=query, size=10**9)))
+        return len(self.search(StateQuery(index=index, query=query, size=10**9)))
 
     def indices(self, pattern: str) -> Sequence[str]:
         return sorted({index for index, _ in self.documents if fnmatchcase(index, pattern)})
@@ -224,12 +238,12 @@ def _at(document: Mapping[str, Any], path: str) -> str:
 class ListedEvents:
     """The Events door over a list of documents: every query returns them all."""
 
-    documents: Sequence[Found] = ()
+    documents: Sequence[EventDocument] = ()
     answers: list[Page | ClusterError] = field(default_factory=list)  # instead, one after another
     indices: tuple[str, ...] = ("winlogbeat-1",)
     time: datetime = NOW
     windows: list[Window] = field(default_factory=list)  # that were opened
-    counted: tuple[Volume, ...] = ()
+    counted: tuple[EventVolume, ...] = ()
 
     def server(self) -> Server:
         return Server(engine="opensearch", version="3.6.0")
@@ -237,9 +251,9 @@ class ListedEvents:
     def now(self) -> datetime:
         return self.time
 
-    def facts(self, pattern: str, paths: Sequence[str]) -> IndexFacts:
+    def mapping(self, pattern: str, paths: Sequence[str]) -> IndexMapping:
         fields = {path: (FieldType(type="keyword"),) for path in paths}
-        return IndexFacts(pattern=pattern, server=self.server(), indices=self.indices, fields=fields)
+        return IndexMapping(pattern=pattern, server=self.server(), indices=self.indices, fields=fields)
 
     @contextmanager
     def open(self, pattern: str, window: Window, *, time_field: str) -> Iterator[ListedEvents]:  # noqa: ARG002 - the door's names
@@ -253,22 +267,22 @@ class ListedEvents:
                 counted.append(sum(opened.counts(timedelta(minutes=5)).values()))
         return counted
 
-    def volumes(self, pattern: str, window: Window, *, time_field: str) -> Sequence[Volume]:  # noqa: ARG002 - the door's names
+    def volumes(self, pattern: str, window: Window, *, time_field: str) -> Sequence[EventVolume]:  # noqa: ARG002 - the door's names
         return self.counted
 
-    def search(self, asks: Sequence[Ask]) -> Sequence[Page | ClusterError]:
-        return [self.answers.pop(0) if self.answers else self._page(ask) for ask in asks]
+    def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
+        return [self.answers.pop(0) if self.answers else self._page(ask) for ask in requests]
 
     def counts(self, step: timedelta) -> Mapping[datetime, int]:
         window = self.windows[-1]
         counted: Counter[datetime] = Counter()
         for one in self.documents:
-            moment = instant(str(one.event.get("@timestamp")))
+            moment = parse_timestamp(str(one.event.get("@timestamp")))
             if moment is not None and window.start <= moment < window.end:
                 counted[EPOCH + (moment - EPOCH) // step * step] += 1
         return counted
 
-    def _page(self, ask: Ask) -> Page:
+    def _page(self, ask: SearchRequest) -> Page:
         start = ask.after[0] if ask.after else 0
         part = tuple(self.documents[start : start + ask.size])
         after = (start + len(part),) if len(part) == ask.size else None
@@ -295,18 +309,18 @@ class FakeClock:
 class ArrivingEvents(ListedEvents):
     """The Events door over documents that become searchable one after the other, each at its own moment."""
 
-    arriving: list[tuple[datetime, Found]] = field(default_factory=list)  # when it can be searched, and what
+    arriving: list[tuple[datetime, EventDocument]] = field(default_factory=list)  # when it can be searched, and what
     fails: dict[datetime, ClusterError] = field(default_factory=dict)  # a moment: windows that hold it fail so
     _field: str = "@timestamp"
 
-    def feed(self, *documents: Found, at: datetime | None = None) -> None:
+    def feed(self, *documents: EventDocument, at: datetime | None = None) -> None:
         self.arriving.extend((at or self.time, one) for one in documents)
 
     @contextmanager
     def open(self, pattern: str, window: Window, *, time_field: str) -> Iterator[ListedEvents]:
         seen = [one for at, one in self.arriving if at <= self.time]
         self._field = time_field
-        self.documents = [one for one in seen if window.start <= time_of(one.event, time_field) < window.end]
+        self.documents = [one for one in seen if window.start <= event_time(one.event, time_field) < window.end]
         with super().open(pattern, window, time_field=time_field) as opened:
             yield opened
 
@@ -315,7 +329,7 @@ class ArrivingEvents(ListedEvents):
         for moment, fault in self.fails.items():
             if window.start <= moment < window.end:
                 raise fault
-        moments = (time_of(one.event, self._field) for one in self.documents)
+        moments = (event_time(one.event, self._field) for one in self.documents)
         return Counter(EPOCH + (moment - EPOCH) // step * step for moment in moments)
 
 

@@ -17,9 +17,9 @@ from typing import Any
 from engines import Running
 
 from watcher.clock import SystemClock
-from watcher.cluster.connect import Connection, connect
-from watcher.demo import moved
-from watcher.ports import Draft, Sought, Stored
+from watcher.cluster.connections import Connection, connect
+from watcher.demo import shift_event
+from watcher.ports import NewDocument, StateQuery, StoredDocument
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE / "notify"))
@@ -104,22 +104,22 @@ class House:
         """Index events as if they happened a little while ago, one soon after the other."""
         start = self.admin.events().now() - ago
         drafts = [
-            Draft(
+            NewDocument(
                 index=index or self.index,
                 id=one.id,
-                document=moved(one.event, start + timedelta(milliseconds=100 * number)),
+                document=shift_event(one.event, start + timedelta(milliseconds=100 * number)),
             )
             for number, one in enumerate(events)
         ]
         assert [made.error for made in self.admin.state().create(drafts) if not made.new] == []
         self.admin.state().refresh(index or self.index)
 
-    def documents(self, kind: str) -> Sequence[Stored]:
+    def documents(self, kind: str) -> Sequence[StoredDocument]:
         """Read the state's `alerts` or `hits`, oldest first."""
         pattern = f"{self.prefix}-{kind}-*"
         self.admin.state().refresh(pattern)
         return self.admin.state().search(
-            Sought(index=pattern, query={"match_all": {}}, size=1000, sort=[{"@timestamp": "asc"}])
+            StateQuery(index=pattern, query={"match_all": {}}, size=1000, sort=[{"@timestamp": "asc"}])
         )
 
     def owed(self) -> dict[str, Mapping[str, Any]]:
@@ -142,14 +142,14 @@ class House:
                 replaced.append(self.admin.state().replace(alert, {**alert.document, "watcher": {**own, "owed": owed}}))
         return all(replaced)
 
-    def hasten_holes(self) -> None:
+    def hasten_gaps(self) -> None:
         """Make every hole due now, and every sweep, as if time had passed."""
         keys = [(f"{self.prefix}-state", f"live-{name}") for name in self.sources]
         for note in self.admin.state().get(keys):
             assert note is not None
             body = note.document["body"]
-            holes = [{**one, "due": body["since"]} for one in body["holes"]]
-            document = {**note.document, "body": {**body, "holes": holes, "swept": None}}
+            gaps = [{**one, "due": body["since"]} for one in body["holes"]]
+            document = {**note.document, "body": {**body, "holes": gaps, "swept": None}}
             assert self.admin.state().replace(note, document)
 
     def live(self) -> Mapping[str, Any]:
@@ -172,18 +172,20 @@ class House:
 
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Ask the engine as an administrator."""
-        answer = self.admin.wire.request(method, path, body=body)
+        answer = self.admin.transport.request(method, path, body=body)
         assert answer.status < 300, answer
         return answer.body
 
     def clear(self) -> None:
         """Delete what this house made."""
         for pattern in (f"winlogbeat-{self.name}-*", f"{self.prefix}-*"):
-            answer = self.admin.wire.request("GET", f"/_cat/indices/{pattern}", params={"h": "index", "format": "json"})
+            answer = self.admin.transport.request(
+                "GET", f"/_cat/indices/{pattern}", params={"h": "index", "format": "json"}
+            )
             for one in answer.body if answer.status == 200 else ():
-                self.admin.wire.request("DELETE", f"/{one['index']}")
-            self.admin.wire.request("DELETE", f"/_index_template/{pattern}")
-        self.admin.wire.request("DELETE", f"/_index_template/winlogbeat-{self.name}")
+                self.admin.transport.request("DELETE", f"/{one['index']}")
+            self.admin.transport.request("DELETE", f"/_index_template/{pattern}")
+        self.admin.transport.request("DELETE", f"/_index_template/winlogbeat-{self.name}")
 
     # ---- watcher
 

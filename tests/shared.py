@@ -11,12 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from watcher.match.many import RuleSet, Watched
 from watcher.match.predicate import Predicate
+from watcher.match.ruleset import CompiledRule, Ruleset
 from watcher.model import Event, Rule
-from watcher.read.contents import read_contents
-from watcher.read.rule import Origin
-from watcher.taxonomy.logsources import scope
+from watcher.sigma.rule_file import read_contents
+from watcher.sigma.rule_reader import RuleOrigin
+from watcher.taxonomy.logsources import events_of
 
 Place = tuple[str, int]  # file and number of an event
 Pair = tuple[str, Place]  # with the path of a rule that matches it
@@ -33,7 +33,7 @@ def rules(folder: Path) -> tuple[Rule, ...]:
         for member in archive.getmembers():
             found = archive.extractfile(member) if member.isfile() else None
             if found is not None:
-                read = read_contents(found.read().decode(), file=member.name, origin=Origin(path=member.name))
+                read = read_contents(found.read().decode(), file=member.name, origin=RuleOrigin(path=member.name))
                 run.extend(rule for rule in read.rules if rule.aggregation is None)
     return tuple(run)
 
@@ -71,15 +71,15 @@ def unchanged(event: Event) -> Event:
 
 def judged(folder: Path, names: tuple[str, ...], shape: Callable[[Event], Event]) -> tuple[int, set[Pair], set[Pair]]:
     """Match every rule on every event: the number of pairs wanted, those that are missing, those beside them."""
-    ruleset = RuleSet([Watched(rule, Predicate(rule.node, scope(rule.logsource))) for rule in rules(folder)])
+    ruleset = Ruleset([CompiledRule(rule, Predicate(rule.node, events_of(rule.logsource))) for rule in rules(folder)])
     table = expected(folder)
     seen: set[Place] = set()
     found: set[Pair] = set()
     for name in names:
-        for place, event in events(folder, name):
-            seen.add(place)
-            found.update((rule.path, place) for rule in ruleset.matching(shape(event)))
-    wanted = {(path, place) for path, places in table.items() for place in places & seen}
+        for location, event in events(folder, name):
+            seen.add(location)
+            found.update((rule.path, location) for rule in ruleset.matching(shape(event)))
+    wanted = {(path, location) for path, locations in table.items() for location in locations & seen}
     return len(wanted), wanted - found, {pair for pair in found - wanted if pair[0] not in NOT_IN_THE_TABLE}
 
 

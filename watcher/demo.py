@@ -24,18 +24,18 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from watcher import wiring
-from watcher.cluster.connect import Connection
-from watcher.cluster.local import OPENSEARCH, Runtime, default_cache, start
-from watcher.cluster.local.winlogbeat import TEMPLATE
-from watcher.decide.documents import iso
+from watcher import app as wiring
+from watcher.cluster.connections import Connection
 from watcher.errors import WatcherError
-from watcher.ports import Draft, Stored
+from watcher.local_engine import OPENSEARCH, Runtime, default_cache, start
+from watcher.local_engine.winlogbeat import TEMPLATE
+from watcher.ports import NewDocument, StoredDocument
+from watcher.present.message_panels import mail_panel, slack_panel
+from watcher.present.progress_bars import Stages, stages
+from watcher.present.terminal import alerts_table
 from watcher.settings import Channel, Cluster, MailChannel, Secret, Settings, SlackChannel, Source
 from watcher.shipped import shipped
-from watcher.show.messages import mail_panel, slack_panel
-from watcher.show.progress import Stages, stages
-from watcher.show.terminal import alerts_table
+from watcher.timestamps import format_timestamp
 
 _INDEX = "winlogbeat-8.19.0-demo"
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d\.\d{3}Z?")  # as Windows and Sysmon write it
@@ -110,9 +110,9 @@ def show(*, keep: bool) -> None:
             channels=_channels(smtp, http),
             discover_url="https://dashboards.corp.example/app/discover",
         )
-        connected = until_shown.enter_context(closing(wiring.reach(settings)))
-        events = _feed(connected.events, say)
-        alerts = _run(connected, settings, say)
+        connections = until_shown.enter_context(closing(wiring.connect_clusters(settings)))
+        events = _feed(connections.events, say)
+        alerts = _run(connections, settings, say)
         say.done()
         _show_all(console, events, alerts, mailbox.mails, taken)
         if keep:
@@ -157,36 +157,36 @@ def _feed(connection: Connection, say: Stages) -> int:
     return len(drafts)
 
 
-def _draft(line: Mapping[str, Any], number: int, now: datetime) -> Draft:
-    event = moved(line["event"], now + timedelta(milliseconds=line["offset_ms"]))
-    return Draft(index=_INDEX, id=sha256(f"demo {number}".encode()).hexdigest()[:20], document=event)
+def _draft(line: Mapping[str, Any], number: int, now: datetime) -> NewDocument:
+    event = shift_event(line["event"], now + timedelta(milliseconds=line["offset_ms"]))
+    return NewDocument(index=_INDEX, id=sha256(f"demo {number}".encode()).hexdigest()[:20], document=event)
 
 
-def moved(event: Mapping[str, Any], time: datetime) -> dict[str, Any]:
+def shift_event(event: Mapping[str, Any], time: datetime) -> dict[str, Any]:
     """Give an event as if it had happened at another time: every time that it tells moves with it."""
     by = time - datetime.fromisoformat(event["@timestamp"])
 
     def move(found: re.Match[str]) -> str:
-        written = iso(datetime.fromisoformat(found[0]).replace(tzinfo=UTC) + by)
+        written = format_timestamp(datetime.fromisoformat(found[0]).replace(tzinfo=UTC) + by)
         return written if found[1] == "T" else written.replace("T", " ").removesuffix("Z")
 
     made: dict[str, Any] = json.loads(_TIME.sub(move, json.dumps(event)))
     return made
 
 
-def _run(connected: wiring.Connected, settings: Settings, say: Stages) -> tuple[Stored, ...]:
+def _run(connections: wiring.Connections, settings: Settings, say: Stages) -> tuple[StoredDocument, ...]:
     """Do what `watcher run --once` does."""
     rules = wiring.load_rules(settings)
     say(f"searching with {len(rules.rules)} rules", None)
-    wiring.installation(settings, connected).install()
-    wiring.alone(settings, connected, rules, lambda: False).once()
-    return wiring.ledger(settings, connected).alerts(size=100)
+    wiring.installation(settings, connections).install()
+    wiring.one_shot_sidecar(settings, connections, rules, lambda: False).once()
+    return wiring.alert_store(settings, connections).alerts(size=100)
 
 
 def _show_all(
     console: Console,
     events: int,
-    alerts: tuple[Stored, ...],
+    alerts: tuple[StoredDocument, ...],
     mails: list[EmailMessage],
     taken: list[dict[str, Any]],
 ) -> None:

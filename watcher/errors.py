@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from watcher.model import Place
+    from watcher.model import Location
 
 
 class WatcherError(Exception):
@@ -29,15 +29,15 @@ class WatcherError(Exception):
 class InputError(WatcherError):
     """A file that a person wrote cannot be used as it stands."""
 
-    def __init__(self, message: str, *, place: Place | None = None, fix: str = "", code: str = "invalid") -> None:
+    def __init__(self, message: str, *, location: Location | None = None, fix: str = "", code: str = "invalid") -> None:
         self.message = message
-        self.place = place
+        self.location = location
         self.fix = fix
         self.code = code
         super().__init__(message)
 
     def __str__(self) -> str:
-        where = f"{self.place}: " if self.place else ""
+        where = f"{self.location}: " if self.location else ""
         advice = f"; {self.fix}" if self.fix else ""
         return f"{where}{self.message}{advice}"
 

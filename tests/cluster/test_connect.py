@@ -14,11 +14,11 @@ import pytest
 import trustme
 from engines import Running
 from fake_server import Reply, serving
-from indices import connected
+from indices import connections
 
-from watcher.cluster.connect import ELASTICSEARCH, OLDER_OPENSEARCH, OPENSEARCH, connect
+from watcher.cluster.connections import ELASTICSEARCH, OLDER_OPENSEARCH, OPENSEARCH, connect
 from watcher.errors import Forbidden, Refused, SettingsError, Unreachable
-from watcher.ports import Draft, Server
+from watcher.ports import NewDocument, Server
 from watcher.settings import Cluster, Secret
 
 TOO_OLD = "watcher works with Elasticsearch 8.x and 9.x, OpenSearch 2.11+ and 3.x"
@@ -38,7 +38,7 @@ Answers = tuple[Mapping[str, Reply], Reply]
     ],
 )
 def test_tells_what_answers(answers: Answers, server: Server, dialect: object) -> None:
-    with serving(*answers) as fake, connected(fake.cluster) as connection:
+    with serving(*answers) as fake, connections(fake.cluster) as connection:
         assert connection.server == server
         assert connection.events().server() == server
         assert connection.dialect == dialect
@@ -72,19 +72,19 @@ def test_refuses_what_is_neither_engine() -> None:
 def test_believes_the_nodes_of_an_opensearch_that_poses_as_elasticsearch_7() -> None:
     table, otherwise = fake_server.opensearch("2.19.0")
     posing = Reply(body={"version": {"distribution": "opensearch", "number": "7.10.2"}})
-    with serving({**table, "/": posing}, otherwise) as fake, connected(fake.cluster) as connection:
+    with serving({**table, "/": posing}, otherwise) as fake, connections(fake.cluster) as connection:
         assert connection.server.version == "2.19.0"
 
 
 def test_connects_as_a_user_who_may_not_monitor() -> None:
-    with serving(*fake_server.forbidding("8.19.0")) as fake, connected(fake.cluster) as connection:
+    with serving(*fake_server.forbidding("8.19.0")) as fake, connections(fake.cluster) as connection:
         assert connection.server == Server(engine="elasticsearch", version="8.x")
 
 
 def test_shows_an_api_key_with_every_request_and_speaks_to_version_9() -> None:
     key = base64.b64encode(b"id:secret-key").decode()
     with serving(*fake_server.elasticsearch("9.0.0")) as fake:
-        with connected(replace(fake.cluster, api_key=Secret(key))) as connection:
+        with connections(replace(fake.cluster, api_key=Secret(key))) as connection:
             assert connection.events().now() == datetime(2026, 1, 1, tzinfo=UTC)
         assert {seen["authorization"] for seen in fake.seen} == {f"ApiKey {key}"}
         assert fake.seen[-1]["accept"] == "application/vnd.elasticsearch+json; compatible-with=8"
@@ -95,7 +95,7 @@ def test_shows_an_api_key_with_every_request_and_speaks_to_version_9() -> None:
 def test_shows_user_and_password_whatever_letters_they_have(answers: Answers) -> None:
     with serving(*answers) as fake:
         known = replace(fake.cluster, username="wächter", password=Secret("пароль"))
-        with connected(known) as connection:
+        with connections(known) as connection:
             connection.events().now()
         expected = base64.b64encode("wächter:пароль".encode()).decode()
         assert {seen["authorization"] for seen in fake.seen} == {f"Basic {expected}"}
@@ -105,7 +105,7 @@ def test_shows_user_and_password_whatever_letters_they_have(answers: Answers) ->
 def test_goes_to_the_next_host_where_one_is_down(answers: Answers) -> None:
     with serving(*answers) as fake:
         several = replace(fake.cluster, hosts=("http://127.0.0.1:9", *fake.cluster.hosts))
-        with connected(several) as connection:
+        with connections(several) as connection:
             events = connection.events()
             assert {events.now() for _ in range(4)} == {datetime(2026, 1, 1, tzinfo=UTC)}
 
@@ -115,7 +115,7 @@ def test_keeps_a_path_of_the_address() -> None:
     behind = {f"/es{path}": reply for path, reply in table.items()}
     with serving(behind, otherwise) as fake:
         (host,) = fake.cluster.hosts
-        with connected(replace(fake.cluster, hosts=(f"{host}/es/",))) as connection:
+        with connections(replace(fake.cluster, hosts=(f"{host}/es/",))) as connection:
             assert connection.server.version == "8.19.0"
 
 
@@ -165,7 +165,7 @@ def test_names_the_setting_of_a_file_that_is_absent(tmp_path: Path) -> None:
 
 
 def test_connects_over_tls_with_the_authority(elasticsearch: Running) -> None:
-    with connected(elasticsearch.cluster()) as connection:
+    with connections(elasticsearch.cluster()) as connection:
         assert connection.server.engine == "elasticsearch"
         assert abs(connection.events().now() - datetime.fromtimestamp(0, tz=UTC)) > timedelta(days=20_000)
 
@@ -181,17 +181,17 @@ def test_connects_with_the_fingerprint_of_the_authority_as_elasticsearch_prints_
     tls.load_cert_chain(chain)
     printed = fingerprint(authority.cert_pem.bytes().decode())
     with serving(*fake_server.elasticsearch("9.0.0"), tls=tls) as fake:
-        with connected(replace(fake.cluster, ca_fingerprint=printed)) as connection:
+        with connections(replace(fake.cluster, ca_fingerprint=printed)) as connection:
             assert connection.events().now() == datetime(2026, 1, 1, tzinfo=UTC)
         with pytest.raises(Unreachable, match="`ca_fingerprint` differs"):
             connect(replace(fake.cluster, ca_fingerprint=fingerprint(trustme.CA().cert_pem.bytes().decode())))
     own = fingerprint(issued.cert_chain_pems[0].bytes().decode())
     with serving(*fake_server.opensearch("3.6.0"), tls=tls) as fake:
-        with connected(replace(fake.cluster, ca_fingerprint=own)) as connection:
+        with connections(replace(fake.cluster, ca_fingerprint=own)) as connection:
             assert connection.events().now() == datetime(2026, 1, 1, tzinfo=UTC)
         with (
             pytest.raises(Unreachable, match="`ca_fingerprint` differs"),
-            connected(replace(fake.cluster, ca_fingerprint=printed)) as connection,
+            connections(replace(fake.cluster, ca_fingerprint=printed)) as connection,
         ):
             connection.events().now()
 
@@ -208,7 +208,7 @@ def test_says_that_a_fingerprint_is_none() -> None:
 def test_connects_without_a_warning_where_certificates_are_not_verified(
     elasticsearch: Running, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with connected(replace(elasticsearch.cluster(), ca_certs=None, verify_certs=False)) as connection:
+    with connections(replace(elasticsearch.cluster(), ca_certs=None, verify_certs=False)) as connection:
         assert connection.server.engine == "elasticsearch"
     assert capfd.readouterr() == ("", "")
 
@@ -236,8 +236,8 @@ def test_says_that_the_server_speaks_plain_http() -> None:
 def test_tells_a_wrong_password_from_a_missing_privilege(elasticsearch: Running) -> None:
     with pytest.raises(Forbidden, match="does not accept the credentials"):
         connect(replace(elasticsearch.cluster(), password=Secret("wrong")))
-    with connected(elasticsearch.cluster()) as connection, pytest.raises(Forbidden) as lacking:
-        connection.state().create([Draft(index="elsewhere", id="1", document={})])
+    with connections(elasticsearch.cluster()) as connection, pytest.raises(Forbidden) as lacking:
+        connection.state().create([NewDocument(index="elsewhere", id="1", document={})])
     assert "the user lacks the index privilege" in str(lacking.value)
     assert "`create_index`" in str(lacking.value)
     assert "on `elsewhere`" in str(lacking.value)

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from engines import Running
-from indices import TIME, Indices, connected, indices
+from indices import TIME, Indices, connections, indices
 
-from watcher.cluster.connect import Connection
+from watcher.cluster.connections import Connection
 from watcher.errors import Refused
 from watcher.model import Window
-from watcher.ports import Volume
+from watcher.ports import EventVolume
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = Window(start=START, end=START + timedelta(days=1))
@@ -37,7 +37,7 @@ def lent(engine: Running) -> Iterator[Indices]:
 @pytest.fixture
 def connection(engine: Running) -> Iterator[Connection]:
     """As the least privileged user that watcher runs as."""
-    with connected(engine.cluster()) as opened:
+    with connections(engine.cluster()) as opened:
         yield opened
 
 
@@ -57,7 +57,7 @@ EVENTS = [
 
 def counted(connection: Connection, pattern: str) -> set[tuple[str, str, int, int]]:
     found = connection.events().volumes(pattern, DAY, time_field="@timestamp")
-    assert all(isinstance(one, Volume) for one in found)
+    assert all(isinstance(one, EventVolume) for one in found)
     return {(one.channel, one.code, one.events, one.hosts) for one in found}
 
 

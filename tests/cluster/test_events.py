@@ -9,14 +9,14 @@ import fake_server
 import pytest
 from engines import Running
 from fake_server import Reply, serving
-from indices import TIME, Indices, connected, indices
+from indices import TIME, Indices, connections, indices
 
 from watcher.clock import SystemClock
 from watcher.cluster import privileges
-from watcher.cluster.connect import Connection
+from watcher.cluster.connections import Connection
 from watcher.errors import ClusterError, Forbidden, Incomplete, Refused
-from watcher.model import Found, Window
-from watcher.ports import Ask, Events, FieldType, Page, Snapshot
+from watcher.model import EventDocument, Window
+from watcher.ports import EventSource, FieldType, Page, SearchRequest, Snapshot
 from watcher.settings import Secret
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -33,12 +33,12 @@ def lent(engine: Running) -> Iterator[Indices]:
 @pytest.fixture
 def connection(engine: Running) -> Iterator[Connection]:
     """As the least privileged user that watcher runs as."""
-    with connected(engine.cluster()) as opened:
+    with connections(engine.cluster()) as opened:
         yield opened
 
 
 @pytest.fixture
-def events(connection: Connection) -> Events:
+def events(connection: Connection) -> EventSource:
     return connection.events()
 
 
@@ -50,21 +50,21 @@ def page(outcome: Page | ClusterError) -> Page:
 def pages(snapshot: Snapshot, size: int) -> Iterator[Page]:
     after: tuple[Any, ...] | None = None
     while True:
-        (outcome,) = snapshot.search([Ask(query=EVERYTHING, size=size, after=after)])
+        (outcome,) = snapshot.search([SearchRequest(query=EVERYTHING, size=size, after=after)])
         yield page(outcome)
         after = page(outcome).after
         if after is None:
             return
 
 
-def everything(snapshot: Snapshot, size: int) -> list[Found]:
+def everything(snapshot: Snapshot, size: int) -> list[EventDocument]:
     return [found for one in pages(snapshot, size) for found in one.found]
 
 
 # --------------------------------------------------------------------------- time and server
 
 
-def test_tells_the_cluster_s_time(events: Events) -> None:
+def test_tells_the_cluster_s_time(events: EventSource) -> None:
     before = SystemClock().now()
     told = events.now()
     assert before - timedelta(seconds=1) <= told <= SystemClock().now() + timedelta(seconds=1)
@@ -75,13 +75,13 @@ def test_tells_the_time_of_a_search_to_a_user_who_may_not_monitor() -> None:
     told = {"aggregations": {"now": {"buckets": [{"from": 1767225600500.0, "doc_count": 0}]}}}
     with (
         serving({**table, "/_search": Reply(body=told)}, otherwise) as fake,
-        connected(fake.cluster) as opened,
+        connections(fake.cluster) as opened,
     ):
         assert opened.events().now() == datetime(2026, 1, 1, 0, 0, 0, 500_000, tzinfo=UTC)
 
 
 def test_names_the_privilege_where_the_time_cannot_be_had() -> None:
-    with serving(*fake_server.forbidding("8.19.0")) as fake, connected(fake.cluster) as opened:
+    with serving(*fake_server.forbidding("8.19.0")) as fake, connections(fake.cluster) as opened:
         with pytest.raises(Forbidden) as lacking:
             opened.events().now()
         assert "the user lacks the cluster privilege `monitor`" in str(lacking.value)
@@ -102,7 +102,7 @@ def test_the_bound_of_a_range_is_a_real_engine_s_time(engine: Running, lent: Ind
 # --------------------------------------------------------------------------- pages
 
 
-def test_pages_through_25_000_events_of_one_millisecond(events: Events, lent: Indices) -> None:
+def test_pages_through_25_000_events_of_one_millisecond(events: EventSource, lent: Indices) -> None:
     lent.make("winlogbeat-same", {"properties": TIME}, number_of_shards=3)
     lent.fill("winlogbeat-same", [{"@timestamp": "2026-03-01T12:00:00.123Z", "n": n} for n in range(25_000)])
     with events.open("winlogbeat-same*", HOUR, time_field="@timestamp") as snapshot:
@@ -114,7 +114,7 @@ def test_pages_through_25_000_events_of_one_millisecond(events: Events, lent: In
     assert len(ids) == 25_000
 
 
-def test_loses_nothing_where_many_indices_have_events_of_one_millisecond(events: Events, lent: Indices) -> None:
+def test_loses_nothing_where_many_indices_have_events_of_one_millisecond(events: EventSource, lent: Indices) -> None:
     """OpenSearch gives shard 0 of every index the same tie-breakers."""
     for name, shards in (("a", 1), ("b", 1), ("c", 2)):
         lent.make(f"winlogbeat-tie-{name}", {"properties": TIME}, number_of_shards=shards)
@@ -125,7 +125,7 @@ def test_loses_nothing_where_many_indices_have_events_of_one_millisecond(events:
     assert len({(one.index, one.id) for one in found}) == 60
 
 
-def test_pages_through_milliseconds_and_nanoseconds_together(events: Events, lent: Indices) -> None:
+def test_pages_through_milliseconds_and_nanoseconds_together(events: EventSource, lent: Indices) -> None:
     lent.make("winlogbeat-unit-ms", {"properties": TIME})
     lent.make("winlogbeat-unit-ns", {"properties": {"@timestamp": {"type": "date_nanos"}}})
     lent.make("winlogbeat-unit-none", {"properties": {"other": {"type": "keyword"}}})
@@ -138,7 +138,7 @@ def test_pages_through_milliseconds_and_nanoseconds_together(events: Events, len
     assert seconds == sorted(seconds)
 
 
-def test_a_window_holds_its_start_and_not_its_end(events: Events, lent: Indices) -> None:
+def test_a_window_holds_its_start_and_not_its_end(events: EventSource, lent: Indices) -> None:
     edges = ("11:59:59.999", "12:00:00.000", "12:59:59.999", "13:00:00.000")
     lent.make("winlogbeat-edge-ms", {"properties": TIME})
     lent.make("winlogbeat-edge-ns", {"properties": {"@timestamp": {"type": "date_nanos"}}})
@@ -153,7 +153,7 @@ def test_a_window_holds_its_start_and_not_its_end(events: Events, lent: Indices)
             assert len(everything(snapshot, 10)) == count
 
 
-def test_a_snapshot_does_not_see_what_came_after_it(events: Events, lent: Indices) -> None:
+def test_a_snapshot_does_not_see_what_came_after_it(events: EventSource, lent: Indices) -> None:
     lent.make("winlogbeat-still", {"properties": TIME})
     lent.fill("winlogbeat-still", [{"@timestamp": "2026-03-01T12:00:00Z"}])
     with events.open("winlogbeat-still", HOUR, time_field="@timestamp") as snapshot:
@@ -161,23 +161,28 @@ def test_a_snapshot_does_not_see_what_came_after_it(events: Events, lent: Indice
         assert [found.id for found in everything(snapshot, 10)] == ["0"]
 
 
-def test_a_pattern_without_indices_is_searched_in_full(events: Events) -> None:
+def test_a_pattern_without_indices_is_searched_in_full(events: EventSource) -> None:
     for pattern in ("winlogbeat-nothing-*", "winlogbeat-nothing"):
         with events.open(pattern, HOUR, time_field="@timestamp") as snapshot:
-            asks = [Ask(query=EVERYTHING, size=10), Ask(query=EVERYTHING, size=10, after=(0, 0))]
-            assert [page(outcome).total for outcome in snapshot.search(asks)] == [0, None]
-            assert all(page(outcome).found == () for outcome in snapshot.search(asks))
+            requests = [
+                SearchRequest(query=EVERYTHING, size=10),
+                SearchRequest(query=EVERYTHING, size=10, after=(0, 0)),
+            ]
+            assert [page(outcome).total for outcome in snapshot.search(requests)] == [0, None]
+            assert all(page(outcome).found == () for outcome in snapshot.search(requests))
 
 
 # --------------------------------------------------------------------------- what goes wrong
 
 
-def test_one_query_that_cannot_be_read_does_not_fail_its_batch(events: Events, lent: Indices) -> None:
+def test_one_query_that_cannot_be_read_does_not_fail_its_batch(events: EventSource, lent: Indices) -> None:
     lent.make("winlogbeat-batch", {"properties": {**TIME, "number": {"type": "long"}}})
     lent.fill("winlogbeat-batch", [{"@timestamp": "2026-03-01T12:00:00Z", "number": 1}])
     queries = ({"term": {"number": 1}}, {"unknown": {}}, EVERYTHING, {"term": {"number": "x"}}, {"term": {"number": 2}})
     with events.open("winlogbeat-batch", HOUR, time_field="@timestamp") as snapshot:
-        first, unreadable, second, mistyped, none = snapshot.search([Ask(query=query, size=10) for query in queries])
+        first, unreadable, second, mistyped, none = snapshot.search(
+            [SearchRequest(query=query, size=10) for query in queries]
+        )
         assert snapshot.search([]) == []
     assert [page(outcome).total for outcome in (first, second, none)] == [1, 1, 0]
     assert isinstance(unreadable, Refused)
@@ -186,51 +191,55 @@ def test_one_query_that_cannot_be_read_does_not_fail_its_batch(events: Events, l
     assert "index `winlogbeat-batch`: failed to create query" in str(mistyped)
 
 
-def test_a_query_that_only_one_index_refuses_is_refused_with_its_name(events: Events, lent: Indices) -> None:
+def test_a_query_that_only_one_index_refuses_is_refused_with_its_name(events: EventSource, lent: Indices) -> None:
     lent.make("winlogbeat-type-a", {"properties": {**TIME, "n": {"type": "keyword"}}})
     lent.make("winlogbeat-type-b", {"properties": {**TIME, "n": {"type": "long"}}})
     for name in ("a", "b"):
         lent.fill(f"winlogbeat-type-{name}", [{"@timestamp": "2026-03-01T12:00:00Z", "n": "7"}])
     with events.open("winlogbeat-type-*", HOUR, time_field="@timestamp") as snapshot:
-        (outcome,) = snapshot.search([Ask(query={"term": {"n": "seven"}}, size=10)])
+        (outcome,) = snapshot.search([SearchRequest(query={"term": {"n": "seven"}}, size=10)])
     assert isinstance(outcome, Refused)
     assert "index `winlogbeat-type-b`" in str(outcome)
 
 
-def test_too_many_clauses_are_refused(events: Events, lent: Indices) -> None:
+def test_too_many_clauses_are_refused(events: EventSource, lent: Indices) -> None:
     lent.make("winlogbeat-clauses", {"properties": {**TIME, "n": {"type": "keyword"}}})
-    most = events.facts("winlogbeat-clauses", ["n"]).max_clauses
+    most = events.mapping("winlogbeat-clauses", ["n"]).max_clauses
     many: dict[str, Any] = {"bool": {"should": [{"prefix": {"n": f"{n}"}} for n in range(most + 1)]}}
     few: dict[str, Any] = {"bool": {"should": [{"prefix": {"n": f"{n}"}} for n in range(most - 20)]}}
     with events.open("winlogbeat-clauses", HOUR, time_field="@timestamp") as snapshot:
-        allowed, outcome = snapshot.search([Ask(query=few, size=1), Ask(query=many, size=1)])
+        allowed, outcome = snapshot.search([SearchRequest(query=few, size=1), SearchRequest(query=many, size=1)])
     assert page(allowed).total == 0
     assert isinstance(outcome, Refused | Page), outcome  # Elasticsearch may allow more than it says
 
 
-def test_a_snapshot_lost_between_pages_is_incomplete(connection: Connection, events: Events, lent: Indices) -> None:
+def test_a_snapshot_lost_between_pages_is_incomplete(
+    connection: Connection, events: EventSource, lent: Indices
+) -> None:
     lent.make("winlogbeat-lost", {"properties": TIME})
     lent.fill("winlogbeat-lost", [{"@timestamp": "2026-03-01T12:00:00Z"} for _ in range(20)])
     with events.open("winlogbeat-lost", HOUR, time_field="@timestamp") as snapshot:
-        (first,) = snapshot.search([Ask(query=EVERYTHING, size=10)])
+        (first,) = snapshot.search([SearchRequest(query=EVERYTHING, size=10)])
         dialect = connection.dialect
         name: str = snapshot.ids[-1]  # type: ignore[attr-defined] # how the engine calls it: not for callers
         key = {dialect.snapshot_key: name if dialect.snapshot_key == "id" else [name]}
         lent.ask("DELETE", dialect.close_path, key)
         after = page(first).after
         assert after is not None
-        outcomes = snapshot.search([Ask(query=EVERYTHING, size=10, after=after), Ask(query=EVERYTHING, size=1)])
+        outcomes = snapshot.search(
+            [SearchRequest(query=EVERYTHING, size=10, after=after), SearchRequest(query=EVERYTHING, size=1)]
+        )
     assert [type(outcome) for outcome in outcomes] == [Incomplete, Incomplete]
 
 
-def test_an_index_deleted_under_a_snapshot_is_incomplete(events: Events, lent: Indices) -> None:
+def test_an_index_deleted_under_a_snapshot_is_incomplete(events: EventSource, lent: Indices) -> None:
     for name in ("kept", "gone"):
         lent.make(f"winlogbeat-del-{name}", {"properties": TIME})
         lent.fill(f"winlogbeat-del-{name}", [{"@timestamp": "2026-03-01T12:00:00Z"}])
     with events.open("winlogbeat-del-*", HOUR, time_field="@timestamp") as snapshot:
         assert len(everything(snapshot, 10)) == 2
         lent.ask("DELETE", "/winlogbeat-del-gone")
-        (outcome,) = snapshot.search([Ask(query=EVERYTHING, size=10)])
+        (outcome,) = snapshot.search([SearchRequest(query=EVERYTHING, size=10)])
     assert isinstance(outcome, Incomplete)
 
 
@@ -251,10 +260,10 @@ def test_a_search_that_runs_out_of_time_is_incomplete() -> None:
     }
     with (
         serving(replies, otherwise) as fake,
-        connected(fake.cluster) as opened,
+        connections(fake.cluster) as opened,
         opened.events().open("winlogbeat-*", HOUR, time_field="@timestamp") as snapshot,
     ):
-        late, partial = snapshot.search([Ask(query=EVERYTHING, size=10)] * 2)
+        late, partial = snapshot.search([SearchRequest(query=EVERYTHING, size=10)] * 2)
     assert isinstance(late, Incomplete)
     assert "ran out of time" in str(late)
     assert isinstance(partial, Incomplete)
@@ -265,7 +274,7 @@ def test_a_search_that_runs_out_of_time_is_incomplete() -> None:
 # --------------------------------------------------------------------------- facts
 
 
-def test_tells_every_way_a_field_is_mapped(events: Events, lent: Indices) -> None:
+def test_tells_every_way_a_field_is_mapped(events: EventSource, lent: Indices) -> None:
     lent.make(
         "winlogbeat-map-a",
         {
@@ -291,10 +300,10 @@ def test_tells_every_way_a_field_is_mapped(events: Events, lent: Indices) -> Non
         },
     )
     asked = ["cmd", "cmd.text", "also", "hidden", "list.name", "message", "plain", "plain.keyword", "none", "no.ne"]
-    facts = events.facts("winlogbeat-map-*", asked)
+    mapping = events.mapping("winlogbeat-map-*", asked)
     a, b, c = "winlogbeat-map-a", "winlogbeat-map-b", "winlogbeat-map-c"
-    assert facts.indices == (a, b, c)
-    assert facts.fields == {
+    assert mapping.indices == (a, b, c)
+    assert mapping.fields == {
         "cmd": (
             FieldType(type="keyword", indices=(a,), ignore_above=100),
             FieldType(type="keyword", indices=(c,)),
@@ -308,21 +317,21 @@ def test_tells_every_way_a_field_is_mapped(events: Events, lent: Indices) -> Non
         "plain": (FieldType(type="text", indices=(c,)),),
         "plain.keyword": (FieldType(type="keyword", indices=(c,), ignore_above=256),),
     }
-    assert facts.unindexed == ()
-    assert facts.closed == ()
-    assert facts.max_clauses >= 1024
-    assert facts.server == events.server()
-    assert facts.pattern == "winlogbeat-map-*"
+    assert mapping.unindexed == ()
+    assert mapping.closed == ()
+    assert mapping.max_clauses >= 1024
+    assert mapping.server == events.server()
+    assert mapping.pattern == "winlogbeat-map-*"
 
 
-def test_a_field_mapped_alike_everywhere_is_of_all_indices(events: Events, lent: Indices) -> None:
+def test_a_field_mapped_alike_everywhere_is_of_all_indices(events: EventSource, lent: Indices) -> None:
     for name in ("a", "b"):
         lent.make(f"winlogbeat-all-{name}", {"properties": {**TIME, "cmd": {"type": "keyword", "ignore_above": 9}}})
-    facts = events.facts("winlogbeat-all-*", ["cmd"])
-    assert facts.fields == {"cmd": (FieldType(type="keyword", ignore_above=9),)}
+    mapping = events.mapping("winlogbeat-all-*", ["cmd"])
+    assert mapping.fields == {"cmd": (FieldType(type="keyword", ignore_above=9),)}
 
 
-def test_names_the_indices_that_hide_what_they_do_not_map(events: Events, lent: Indices) -> None:
+def test_names_the_indices_that_hide_what_they_do_not_map(events: EventSource, lent: Indices) -> None:
     known = {"known": {"type": "keyword"}}
     inner = {"o": {"dynamic": "false", "properties": {"k": {"type": "keyword"}}}}
     shapes: dict[str, dict[str, Any]] = {
@@ -335,9 +344,9 @@ def test_names_the_indices_that_hide_what_they_do_not_map(events: Events, lent: 
     for name, mappings in shapes.items():
         lent.make(f"winlogbeat-hide-{name}", mappings)
     pattern = "winlogbeat-hide-*"
-    assert events.facts(pattern, ["known"]).unindexed == ()
-    assert events.facts(pattern, ["other"]).unindexed == ("winlogbeat-hide-silent",)
-    assert events.facts(pattern, ["known", "o.x"]).unindexed == tuple(
+    assert events.mapping(pattern, ["known"]).unindexed == ()
+    assert events.mapping(pattern, ["other"]).unindexed == ("winlogbeat-hide-silent",)
+    assert events.mapping(pattern, ["known", "o.x"]).unindexed == tuple(
         f"winlogbeat-hide-{name}" for name in ("off", "part", "silent")
     )
 
@@ -348,56 +357,56 @@ def test_names_an_index_whose_mapping_is_full(elasticsearch: Running) -> None:
         "index.mapping.total_fields.limit": 100,
         "index.mapping.total_fields.ignore_dynamic_beyond_limit": True,
     }
-    with indices(elasticsearch.admin()) as lent, connected(elasticsearch.cluster()) as opened:
+    with indices(elasticsearch.admin()) as lent, connections(elasticsearch.cluster()) as opened:
         lent.make("winlogbeat-full-a", {"properties": {**TIME, **properties}}, **settings)
         lent.make("winlogbeat-full-b", {"properties": TIME}, **settings)
-        assert opened.events().facts("winlogbeat-full-*", ["other"]).unindexed == ("winlogbeat-full-a",)
+        assert opened.events().mapping("winlogbeat-full-*", ["other"]).unindexed == ("winlogbeat-full-a",)
 
 
 def test_a_path_in_an_object_kept_as_one_field_has_its_type(opensearch: Running) -> None:
-    with indices(opensearch.admin()) as lent, connected(opensearch.cluster()) as opened:
+    with indices(opensearch.admin()) as lent, connections(opensearch.cluster()) as opened:
         lent.make("winlogbeat-flat", {"properties": {**TIME, "o": {"type": "flat_object"}}})
-        facts = opened.events().facts("winlogbeat-flat", ["o.x", "z"])
-    assert facts.fields == {"o.x": (FieldType(type="flat_object"),)}
-    assert facts.unindexed == ()
+        mapping = opened.events().mapping("winlogbeat-flat", ["o.x", "z"])
+    assert mapping.fields == {"o.x": (FieldType(type="flat_object"),)}
+    assert mapping.unindexed == ()
 
 
 def test_tells_the_value_of_a_constant_keyword_and_the_limit_of_a_wildcard(opensearch: Running) -> None:
     properties = {"c": {"type": "constant_keyword", "value": "security"}, "w": {"type": "wildcard", "ignore_above": 50}}
-    with indices(opensearch.admin()) as lent, connected(opensearch.cluster()) as opened:
+    with indices(opensearch.admin()) as lent, connections(opensearch.cluster()) as opened:
         lent.make("winlogbeat-kinds", {"properties": {**TIME, **properties}})
-        fields = opened.events().facts("winlogbeat-kinds", ["c", "w"]).fields
+        fields = opened.events().mapping("winlogbeat-kinds", ["c", "w"]).fields
     assert fields == {
         "c": (FieldType(type="constant_keyword", value="security"),),
         "w": (FieldType(type="wildcard", ignore_above=50),),
     }
 
 
-def test_names_closed_indices_also_behind_an_alias(events: Events, lent: Indices) -> None:
+def test_names_closed_indices_also_behind_an_alias(events: EventSource, lent: Indices) -> None:
     for name in ("open", "closed"):
         lent.make(f"winlogbeat-state-{name}", {"properties": TIME})
         lent.ask("PUT", f"/winlogbeat-state-{name}/_alias/winlogbeat-alias")
     lent.ask("POST", "/winlogbeat-state-closed/_close")
     for pattern in ("winlogbeat-state-*", "winlogbeat-alias"):
-        facts = events.facts(pattern, ["@timestamp"])
-        assert facts.indices == ("winlogbeat-state-open",)
-        assert facts.closed == ("winlogbeat-state-closed",)
+        mapping = events.mapping(pattern, ["@timestamp"])
+        assert mapping.indices == ("winlogbeat-state-open",)
+        assert mapping.closed == ("winlogbeat-state-closed",)
     with events.open("winlogbeat-state-*", HOUR, time_field="@timestamp") as snapshot:
         assert everything(snapshot, 10) == []
 
 
-def test_a_pattern_without_indices_has_no_fields(events: Events) -> None:
+def test_a_pattern_without_indices_has_no_fields(events: EventSource) -> None:
     for pattern in ("winlogbeat-nothing-*", "winlogbeat-nothing"):
-        facts = events.facts(pattern, ["cmd"])
-        assert (facts.indices, facts.fields, facts.unindexed, facts.closed) == ((), {}, (), ())
+        mapping = events.mapping(pattern, ["cmd"])
+        assert (mapping.indices, mapping.fields, mapping.unindexed, mapping.closed) == ((), {}, (), ())
 
 
-def test_reads_many_long_paths(events: Events, lent: Indices) -> None:
+def test_reads_many_long_paths(events: EventSource, lent: Indices) -> None:
     lent.make("winlogbeat-many", {"properties": {**TIME, "f1999": {"type": "keyword"}}})
     paths = [f"winlog.event_data.A_rather_long_name_of_a_field_{n}" for n in range(1_000)]
-    facts = events.facts("winlogbeat-many", [*paths, "f1999"])
-    assert facts.fields == {"f1999": (FieldType(type="keyword"),)}
-    assert facts.indices == ("winlogbeat-many",)
+    mapping = events.mapping("winlogbeat-many", [*paths, "f1999"])
+    assert mapping.fields == {"f1999": (FieldType(type="keyword"),)}
+    assert mapping.indices == ("winlogbeat-many",)
 
 
 # --------------------------------------------------------------------------- privileges
@@ -414,7 +423,7 @@ def test_says_that_no_index_matches(connection: Connection) -> None:
 
 
 def test_names_every_privilege_that_is_missing(elasticsearch: Running) -> None:
-    with connected(elasticsearch.cluster()) as opened:
+    with connections(elasticsearch.cluster()) as opened:
         assert privileges.missing(opened, "other-*,winlogbeat-*,-winlogbeat-old", "watcher") == (
             "the user lacks the index privilege `read` on `other-*`; add it to its role",
             "the user lacks the index privilege `view_index_metadata` on `other-*`; add it to its role",
@@ -425,7 +434,7 @@ def test_names_the_permission_that_the_calls_of_an_opensearch_lack() -> None:
     table, _ = fake_server.opensearch("3.6.0")
     reason = "no permissions for [indices:data/read/search] and User [name=w, backend_roles=[]]"
     refusal = Reply(status=403, body={"error": {"type": "security_exception", "reason": reason}})
-    with serving(table, refusal) as fake, connected(replace(fake.cluster, api_key=Secret("k"))) as opened:
+    with serving(table, refusal) as fake, connections(replace(fake.cluster, api_key=Secret("k"))) as opened:
         (first, *_) = privileges.missing(opened, "winlogbeat-*", "watcher")
     assert first == (
         "trying what watcher needs: the user lacks the permission `indices:data/read/search`; add it to its role"
@@ -435,38 +444,38 @@ def test_names_the_permission_that_the_calls_of_an_opensearch_lack() -> None:
 # --------------------------------------------------------------------------- facts that are read once
 
 
-def listening(events: Events, asked: list[str]) -> Events:
+def listening(events: EventSource, asked: list[str]) -> EventSource:
     """Keep the paths that a door asks for."""
 
     class Listening:
-        def __init__(self, wire: Any) -> None:
-            self.wire = wire
+        def __init__(self, transport: Any) -> None:
+            self.transport = transport
 
         def request(self, method: str, path: str, **more: Any) -> Any:
             asked.append(path)
-            return self.wire.request(method, path, **more)
+            return self.transport.request(method, path, **more)
 
         def close(self) -> None:
-            self.wire.close()
+            self.transport.close()
 
-    return replace(events, wire=Listening(events.wire))  # type: ignore[type-var]
+    return replace(events, transport=Listening(events.transport))  # type: ignore[type-var]
 
 
-def test_facts_are_read_again_only_when_something_has_changed(events: Events, lent: Indices) -> None:
+def test_facts_are_read_again_only_when_something_has_changed(events: EventSource, lent: Indices) -> None:
     lent.make("winlogbeat-kept-1", {"properties": TIME})
     asked: list[str] = []
     door = listening(events, asked)
-    first = door.facts("winlogbeat-kept-*", ["a", "b"])
+    first = door.mapping("winlogbeat-kept-*", ["a", "b"])
     read = len(asked)
-    assert door.facts("winlogbeat-kept-*", ["a", "b"]) is first
+    assert door.mapping("winlogbeat-kept-*", ["a", "b"]) is first
     assert len(asked) == read + 1
     lent.fill("winlogbeat-kept-1", [{"a": "x"}])  # maps a field
-    second = door.facts("winlogbeat-kept-*", ["a", "b"])
+    second = door.mapping("winlogbeat-kept-*", ["a", "b"])
     assert "a" in second.fields
     lent.make("winlogbeat-kept-2", {"properties": TIME})  # a further index
-    assert door.facts("winlogbeat-kept-*", ["a", "b"]).indices == ("winlogbeat-kept-1", "winlogbeat-kept-2")
+    assert door.mapping("winlogbeat-kept-*", ["a", "b"]).indices == ("winlogbeat-kept-1", "winlogbeat-kept-2")
     lent.ask("POST", "/winlogbeat-kept-2/_close")
-    assert door.facts("winlogbeat-kept-*", ["a", "b"]).closed == ("winlogbeat-kept-2",)
+    assert door.mapping("winlogbeat-kept-*", ["a", "b"]).closed == ("winlogbeat-kept-2",)
 
 
 # --------------------------------------------------------------------------- counts
@@ -474,7 +483,7 @@ def test_facts_are_read_again_only_when_something_has_changed(events: Events, le
 STEP = timedelta(minutes=5)
 
 
-def test_counts_events_by_steps_on_the_grid_and_leaves_empty_ones_out(events: Events, lent: Indices) -> None:
+def test_counts_events_by_steps_on_the_grid_and_leaves_empty_ones_out(events: EventSource, lent: Indices) -> None:
     lent.make("winlogbeat-steps-ms", {"properties": TIME})
     lent.make("winlogbeat-steps-ns", {"properties": {"@timestamp": {"type": "date_nanos"}}})
     edges = ("11:59:59.999", "12:00:00.000", "12:04:59.999", "12:05:00.000", "12:59:59.999", "13:00:00.000")
@@ -487,7 +496,7 @@ def test_counts_events_by_steps_on_the_grid_and_leaves_empty_ones_out(events: Ev
         assert snapshot.counts(STEP) == {START: 2, START + STEP: 2}  # named by the slice, counted within the window
 
 
-def test_counts_years_of_events_before_and_after_1970(events: Events, lent: Indices) -> None:
+def test_counts_years_of_events_before_and_after_1970(events: EventSource, lent: Indices) -> None:
     lent.make("winlogbeat-old", {"properties": TIME})
     lent.fill("winlogbeat-old", [{"@timestamp": "1969-12-31T23:59:59Z"}, {"@timestamp": "1970-01-01T00:00:00Z"}])
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
@@ -496,21 +505,21 @@ def test_counts_years_of_events_before_and_after_1970(events: Events, lent: Indi
         assert snapshot.counts(STEP) == {epoch - STEP: 1, epoch: 1}
 
 
-def test_counts_what_was_there_when_it_was_opened(events: Events, lent: Indices) -> None:
+def test_counts_what_was_there_when_it_was_opened(events: EventSource, lent: Indices) -> None:
     lent.make("winlogbeat-still", {"properties": TIME})
     lent.fill("winlogbeat-still", [{"@timestamp": "2026-03-01T12:00:00Z"}])
     with events.open("winlogbeat-still", HOUR, time_field="@timestamp") as snapshot:
         lent.ask("POST", "/winlogbeat-still/_doc?refresh=true", {"@timestamp": "2026-03-01T12:00:01Z"})
         assert snapshot.counts(STEP) == {START: 1}
-        assert page(snapshot.search([Ask(query=EVERYTHING, size=0)])[0]).total == 1
+        assert page(snapshot.search([SearchRequest(query=EVERYTHING, size=0)])[0]).total == 1
 
 
-def test_counts_nothing_where_no_index_is(events: Events) -> None:
+def test_counts_nothing_where_no_index_is(events: EventSource) -> None:
     with events.open("winlogbeat-nowhere-*", HOUR, time_field="@timestamp") as snapshot:
         assert snapshot.counts(STEP) == {}
 
 
-def test_a_count_that_misses_an_index_is_no_count(events: Events, lent: Indices) -> None:
+def test_a_count_that_misses_an_index_is_no_count(events: EventSource, lent: Indices) -> None:
     lent.make("winlogbeat-lost-1", {"properties": TIME})
     lent.make("winlogbeat-lost-2", {"properties": TIME})
     with events.open("winlogbeat-lost-*", HOUR, time_field="@timestamp") as snapshot:

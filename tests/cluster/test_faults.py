@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import urllib3.exceptions
 
-from watcher.cluster.faults import accepted, fault, privilege, reason, unreachable
-from watcher.cluster.wire import Answer
+from watcher.cluster.cluster_faults import accept, cluster_error, privilege, reason, unreachable
+from watcher.cluster.transport import Answer
 from watcher.errors import ClusterError, Forbidden, Incomplete, Overloaded, Refused, Unreachable
 
 
@@ -70,7 +70,7 @@ TABLE: list[tuple[int, Any, type[ClusterError]]] = [
 
 @pytest.mark.parametrize(("status", "body", "kind"), TABLE)
 def test_tells_who_must_act(status: int, body: Any, kind: type[ClusterError]) -> None:
-    met = fault(Answer(status=status, body=body), "searching `winlogbeat-*`")
+    met = cluster_error(Answer(status=status, body=body), "searching `winlogbeat-*`")
     assert type(met) is kind
     assert str(met).startswith("searching `winlogbeat-*`: ")
     assert not str(met).endswith(".")
@@ -78,14 +78,14 @@ def test_tells_who_must_act(status: int, body: Any, kind: type[ClusterError]) ->
 
 @pytest.mark.parametrize("status", range(300, 600))
 def test_every_status_has_a_meaning(status: int) -> None:
-    assert isinstance(fault(Answer(status=status), "asking"), ClusterError)
+    assert isinstance(cluster_error(Answer(status=status), "asking"), ClusterError)
 
 
 def test_passes_a_success_on_and_raises_the_rest() -> None:
     answer = Answer(status=201, body={})
-    assert accepted(answer, "writing") is answer
+    assert accept(answer, "writing") is answer
     with pytest.raises(Overloaded):
-        accepted(Answer(status=503), "writing")
+        accept(Answer(status=503), "writing")
 
 
 @pytest.mark.parametrize(

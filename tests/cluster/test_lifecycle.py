@@ -10,7 +10,7 @@ from typing import Any
 import fake_server
 import pytest
 from fake_server import Fake, Reply, serving
-from indices import connected
+from indices import connections
 
 from watcher.errors import Forbidden, Overloaded
 
@@ -24,7 +24,7 @@ ABSENT = Reply(status=400, body={"error": "no handler found for uri [/_ilm/polic
 
 def keep(fake: Fake) -> Mapping[str, Any] | None:
     """Ask for the policy of the hits."""
-    with connected(fake.cluster) as opened:
+    with connections(fake.cluster) as opened:
         fake.seen.clear()
         return opened.state().keep_for("watcher-hits", "watcher-hits-*", AGE)
 

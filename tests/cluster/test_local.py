@@ -20,13 +20,13 @@ from engines import ADMIN, RUNTIME, Running, certificates, quiet
 from processes import alive
 
 from watcher.clock import SystemClock
-from watcher.cluster.local import ELASTICSEARCH, OPENSEARCH, Runtime, Tls, User, default_cache, start
-from watcher.cluster.local.account import Account, give
-from watcher.cluster.local.cache import _verify, archive, locked, put
-from watcher.cluster.local.config import jvm_options
-from watcher.cluster.local.java import Java, find, look
-from watcher.cluster.local.run import begin
 from watcher.errors import ClusterError, WatcherError
+from watcher.local_engine import ELASTICSEARCH, OPENSEARCH, Runtime, Tls, User, default_cache, start
+from watcher.local_engine.account import Account, give
+from watcher.local_engine.cache import _verify, archive, locked, put
+from watcher.local_engine.config import jvm_options
+from watcher.local_engine.java import Java, find, look
+from watcher.local_engine.run import begin
 from watcher.settings import Cluster
 
 # --------------------------------------------------------------------------- asking
@@ -177,7 +177,7 @@ def test_the_node_proves_itself_to_its_own_ca_only(elasticsearch: Running, tmp_p
 PARENT = """
 import json, os, sys
 from pathlib import Path
-from watcher.cluster.local import OPENSEARCH, Runtime, default_cache, start
+from watcher.local_engine import OPENSEARCH, Runtime, default_cache, start
 stages = []
 runtime = Runtime(homes=(), options="-Xms512m -Xmx512m -XX:TieredStopAtLevel=1")
 node = start(OPENSEARCH, cache=default_cache(os.environ), progress=lambda *step: stages.append(step), runtime=runtime)
@@ -271,7 +271,7 @@ FILLER = """
 import sys
 from pathlib import Path
 from watcher.clock import SystemClock
-from watcher.cluster.local.cache import locked, put
+from watcher.local_engine.cache import locked, put
 base = Path(sys.argv[1])
 def build(part):
     while not (base / "waits").exists():

@@ -9,11 +9,11 @@ import fake_server
 import pytest
 from engines import Running
 from fake_server import Reply, serving
-from indices import Indices, connected, indices
+from indices import Indices, connections, indices
 
-from watcher.cluster.state import LARGEST, MOST, _runs
+from watcher.cluster.state_cluster import LARGEST, MOST, _runs
 from watcher.errors import Overloaded, Refused
-from watcher.ports import Amend, Created, Draft, Sought, State, Stored
+from watcher.ports import CreateResult, NewDocument, PartialUpdate, State, StateQuery, StoredDocument
 
 STRICT = {"dynamic": "strict", "properties": {"n": {"type": "long"}, "text": {"type": "keyword", "doc_values": False}}}
 
@@ -27,19 +27,19 @@ def lent(engine: Running) -> Iterator[Indices]:
 @pytest.fixture
 def state(engine: Running) -> Iterator[State]:
     """As the least privileged user that watcher runs as."""
-    with connected(engine.cluster()) as opened:
+    with connections(engine.cluster()) as opened:
         yield opened.state()
 
 
-def draft(name: str, key: str, **document: Any) -> Draft:
-    return Draft(index=f"watcher-{name}", id=key, document=document)
+def draft(name: str, key: str, **document: Any) -> NewDocument:
+    return NewDocument(index=f"watcher-{name}", id=key, document=document)
 
 
-def everything(index: str) -> Sought:
-    return Sought(index=index, query={"match_all": {}}, size=10)
+def everything(index: str) -> StateQuery:
+    return StateQuery(index=index, query={"match_all": {}}, size=10)
 
 
-def read(state: State, name: str, key: str) -> Stored:
+def read(state: State, name: str, key: str) -> StoredDocument:
     (stored,) = state.get([(f"watcher-{name}", key)])
     assert stored is not None
     return stored
@@ -47,9 +47,9 @@ def read(state: State, name: str, key: str) -> Stored:
 
 def test_creates_once_and_says_the_second_time_that_it_was_there(state: State, lent: Indices) -> None:
     lent.make("watcher-once", STRICT)
-    assert state.create([draft("once", "a", n=1)]) == [Created(id="a", new=True)]
+    assert state.create([draft("once", "a", n=1)]) == [CreateResult(id="a", new=True)]
     again = state.create([draft("once", "a", n=2), draft("once", "b", n=3), draft("once", "b", n=4)])
-    assert again == [Created(id="a", new=False), Created(id="b", new=True), Created(id="b", new=False)]
+    assert again == [CreateResult(id="a", new=False), CreateResult(id="b", new=True), CreateResult(id="b", new=False)]
     assert read(state, "once", "a").document == {"n": 1}
     assert read(state, "once", "b").document == {"n": 3}
 
@@ -72,7 +72,11 @@ def test_one_refused_document_does_not_fail_the_others(
 ) -> None:
     lent.make("watcher-refused", STRICT)
     first, refused, last = state.create(
-        [draft("refused", "a", n=1), Draft(index="watcher-refused", id="b", document=document), draft("refused", "c")]
+        [
+            draft("refused", "a", n=1),
+            NewDocument(index="watcher-refused", id="b", document=document),
+            draft("refused", "c"),
+        ]
     )
     assert (first.new, refused.new, last.new) == (True, False, True)
     assert refused.error is not None
@@ -83,7 +87,7 @@ def test_one_refused_document_does_not_fail_the_others(
 def test_creates_more_than_one_request_holds(state: State, lent: Indices) -> None:
     lent.make("watcher-many", {"properties": {"text": {"type": "keyword", "index": False, "doc_values": False}}})
     drafts = [draft("many", str(n), text=str(n) * 5_000) for n in range(1_200)]
-    assert state.create(drafts) == [Created(id=str(n), new=True) for n in range(1_200)]
+    assert state.create(drafts) == [CreateResult(id=str(n), new=True) for n in range(1_200)]
     assert [stored.id for stored in state.get([(d.index, d.id) for d in drafts]) if stored] == [d.id for d in drafts]
 
 
@@ -104,7 +108,7 @@ def test_keeps_text_of_any_shape(state: State, lent: Indices) -> None:
         "emoji": "\U0001f600",
         "esc": "\x1b[2J",
     }
-    assert state.create([draft("shape", "a", **odd)]) == [Created(id="a", new=True)]
+    assert state.create([draft("shape", "a", **odd)]) == [CreateResult(id="a", new=True)]
     assert read(state, "shape", "a").document == odd
 
 
@@ -136,7 +140,7 @@ def test_searches_sorted_and_finds_nothing_where_no_index_is(state: State, lent:
     state.create([draft("sorted", str(n), n=n) for n in (2, 3, 1)])
     state.refresh("watcher-sorted*")
     found = state.search(
-        Sought(index="watcher-sorted*", query={"range": {"n": {"gte": 2}}}, size=10, sort=[{"n": "desc"}])
+        StateQuery(index="watcher-sorted*", query={"range": {"n": {"gte": 2}}}, size=10, sort=[{"n": "desc"}])
     )
     assert [stored.document["n"] for stored in found] == [3, 2]
     for absent in ("watcher-nowhere-*", "watcher-nowhere"):
@@ -150,19 +154,19 @@ def test_pages_by_sort_values_and_reads_only_what_is_asked_for(state: State, len
     drafts = [draft(f"paged-{n % 2 + 1}", str(n), n=n, text="same") for n in range(25)]
     state.create(drafts)
     state.refresh("watcher-paged-*")
-    sought = Sought(
+    state_query = StateQuery(
         index="watcher-paged-*",
         query={"term": {"text": "same"}},
         size=10,
         sort=[{"text": "asc"}, {"n": "asc"}],
         only=["n"],
     )
-    found: list[Stored] = []
-    while page := state.search(replace(sought, after=found[-1].sort if found else ())):
+    found: list[StoredDocument] = []
+    while page := state.search(replace(state_query, after=found[-1].sort if found else ())):
         found += page
     assert [one.document for one in found] == [{"n": n} for n in range(25)]
     # what a search found can be changed under its condition
-    (made,) = state.amend([Amend(stored=found[3], part={"n": 33})])
+    (made,) = state.update([PartialUpdate(stored=found[3], part={"n": 33})])
     assert made is not None
     assert read(state, "paged-2", "3").document == {"n": 33, "text": "same"}
 
@@ -190,14 +194,14 @@ def test_amends_a_part_merging_objects_and_replacing_lists(state: State, lent: I
     state.create([draft("amended", "a", owed=owed, own={"state": "open", "by": "nobody"})])
     struck = [{"channel": "mail", "state": "sent"}, owed[1]]
     part = {"owed": struck, "own": {"state": "closed"}}
-    (made,) = state.amend([Amend(stored=read(state, "amended", "a"), part=part)])
+    (made,) = state.update([PartialUpdate(stored=read(state, "amended", "a"), part=part)])
     assert made is not None
     assert made.document == part
     fresh = read(state, "amended", "a")
     assert fresh.document == {"owed": struck, "own": {"state": "closed", "by": "nobody"}}
     # what it gave is enough for the next change
     assert made.seq_no == fresh.seq_no
-    assert state.amend([Amend(stored=made, part={"own": {"by": "me"}})]) != [None]
+    assert state.update([PartialUpdate(stored=made, part={"own": {"by": "me"}})]) != [None]
 
 
 def test_amends_each_on_its_own_and_only_what_nobody_else_wrote(state: State, lent: Indices) -> None:
@@ -206,10 +210,10 @@ def test_amends_each_on_its_own_and_only_what_nobody_else_wrote(state: State, le
     first, second, third = (read(state, "amend", key) for key in ("a", "b", "c"))
     assert state.replace(second, {"n": 2})
     gone = replace(third, id="never-there")
-    made = state.amend([Amend(stored=one, part={"n": 9}) for one in (first, second, gone, third)])
+    made = state.update([PartialUpdate(stored=one, part={"n": 9}) for one in (first, second, gone, third)])
     assert [one is not None for one in made] == [True, False, False, True]
     assert [read(state, "amend", key).document["n"] for key in ("a", "b", "c")] == [9, 2, 9]
-    assert state.amend([]) == []
+    assert state.update([]) == []
 
 
 def test_amends_more_than_one_request_holds(state: State, lent: Indices) -> None:
@@ -217,7 +221,7 @@ def test_amends_more_than_one_request_holds(state: State, lent: Indices) -> None
     drafts = [draft("amends", str(n), n=0) for n in range(MOST + 1)]
     state.create(drafts)
     stored = [one for one in state.get([(d.index, d.id) for d in drafts]) if one is not None]
-    made = state.amend([Amend(stored=one, part={"n": 1}) for one in stored])
+    made = state.update([PartialUpdate(stored=one, part={"n": 1}) for one in stored])
     assert [one.id for one in made if one] == [d.id for d in drafts]
 
 
@@ -225,7 +229,7 @@ def test_a_part_that_the_mapping_does_not_take_is_an_error(state: State, lent: I
     lent.make("watcher-misfit", STRICT)
     state.create([draft("misfit", "a", n=1)])
     with pytest.raises(Refused, match="watcher-misfit"):
-        state.amend([Amend(stored=read(state, "misfit", "a"), part={"unknown": 1})])
+        state.update([PartialUpdate(stored=read(state, "misfit", "a"), part={"unknown": 1})])
 
 
 def test_a_change_of_a_blocked_index_is_a_fault_that_passes(state: State, lent: Indices) -> None:
@@ -233,26 +237,26 @@ def test_a_change_of_a_blocked_index_is_a_fault_that_passes(state: State, lent: 
     state.create([draft("stuck", "a", n=1)])
     lent.ask("PUT", "/watcher-stuck/_settings", {"index.blocks.read_only_allow_delete": True})
     with pytest.raises(Overloaded, match="writing is blocked until an operator lifts it"):
-        state.amend([Amend(stored=read(state, "stuck", "a"), part={"n": 2})])
+        state.update([PartialUpdate(stored=read(state, "stuck", "a"), part={"n": 2})])
     lent.ask("PUT", "/watcher-stuck/_settings", {"index.blocks.read_only_allow_delete": None})
 
 
 def test_names_its_indices_adds_fields_to_one_and_drops_another(engine: Running, lent: Indices) -> None:
     lent.make("watcher-old-2026.01", STRICT)
     lent.make("watcher-old-2026.02", STRICT)
-    with connected(engine.admin()) as opened:
+    with connections(engine.admin()) as opened:
         admin = opened.state()
         assert admin.indices("watcher-old-*") == ["watcher-old-2026.01", "watcher-old-2026.02"]
         assert admin.indices("watcher-nowhere-*") == []
         admin.put_mapping("watcher-old-2026.01", {"properties": {"new": {"type": "keyword"}}})
-        assert admin.create([Draft(index="watcher-old-2026.01", id="a", document={"n": 1, "new": "x"})])[0].new
+        assert admin.create([NewDocument(index="watcher-old-2026.01", id="a", document={"n": 1, "new": "x"})])[0].new
         admin.drop("watcher-old-2026.02")
         admin.drop("watcher-old-2026.02")  # it may be gone already
         assert admin.indices("watcher-old-*") == ["watcher-old-2026.01"]
 
 
 def test_an_engine_without_a_lifecycle_service_says_so(engine: Running) -> None:
-    with connected(engine.admin()) as opened:
+    with connections(engine.admin()) as opened:
         assert opened.state().keep_for("watcher-hits", "watcher-hits-*", timedelta(days=396)) is None
 
 
@@ -278,7 +282,7 @@ def test_a_blocked_index_is_a_fault_that_passes_and_nothing_is_lost(state: State
     with pytest.raises(Overloaded, match="writing is blocked until an operator lifts it"):
         state.create([draft("blocked", "a", n=1)])
     lent.ask("PUT", "/watcher-blocked/_settings", {"index.blocks.read_only_allow_delete": None})
-    assert state.create([draft("blocked", "a", n=1)]) == [Created(id="a", new=True)]
+    assert state.create([draft("blocked", "a", n=1)]) == [CreateResult(id="a", new=True)]
 
 
 def test_a_closed_index_is_not_the_document_s_fault(state: State, lent: Indices) -> None:
@@ -306,7 +310,7 @@ def test_a_fault_of_one_document_that_may_pass_is_raised(status: int, error: Map
     table, otherwise = fake_server.elasticsearch("8.19.0")
     with (
         serving({**table, "/_bulk": Reply(body={"errors": True, "items": items})}, otherwise) as fake,
-        connected(fake.cluster) as opened,
+        connections(fake.cluster) as opened,
         pytest.raises(Overloaded),
     ):
         opened.state().create([draft("x", "a"), draft("x", "b")])
@@ -314,7 +318,7 @@ def test_a_fault_of_one_document_that_may_pass_is_raised(status: int, error: Map
 
 def test_a_document_too_large_for_the_way_is_refused_alone() -> None:
     table, otherwise = fake_server.elasticsearch("8.19.0")
-    with serving({**table, "/_bulk": Reply(status=413)}, otherwise) as fake, connected(fake.cluster) as opened:
+    with serving({**table, "/_bulk": Reply(status=413)}, otherwise) as fake, connections(fake.cluster) as opened:
         created = opened.state().create([draft("x", "a"), draft("x", "b")])
     assert [(one.id, one.new, one.error is None) for one in created] == [("a", False, False), ("b", False, False)]
 
@@ -330,7 +334,7 @@ def test_an_index_that_the_engine_makes_for_a_change_of_what_is_gone_is_told_fro
     lent.ask("DELETE", "/watcher-gone")
     assert state.strict("watcher-gone*") == []
     if change == "amend":
-        assert state.amend([Amend(stored=stored, part={"n": 2})]) == [None]
+        assert state.update([PartialUpdate(stored=stored, part={"n": 2})]) == [None]
     else:
         assert not state.replace(stored, {"n": 3})
     assert state.indices("watcher-gone") == ["watcher-gone"]

@@ -6,25 +6,23 @@ from datetime import timedelta
 
 from fakes import NOW, MemoryState, rule
 
-from watcher.decide.coverage import Coverage, Covered, Gap, failed
-from watcher.decide.notes import Notes
-from watcher.decide.span import SLICE, Hole, floor
+from watcher.checkpoints.checkpoints import Checkpoint, Checkpoints, LostIndices, with_gap
+from watcher.checkpoints.gaps import SLICE, Gap, slice_floor
 from watcher.model import Window
-from watcher.ports import Stored
+from watcher.ports import StoredDocument
+from watcher.state.state_documents import StateDocuments
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
-WHOLE = Covered(
+WHOLE = Checkpoint(
     since=NOW - DAY,
     until=NOW + timedelta(microseconds=123_456),
-    holes=(
-        Hole(
-            window=Window(start=NOW - DAY, end=NOW - 2 * MINUTE), reason="away", rules=("a", "b"), attempts=3, due=NOW
-        ),
-        Hole(window=Window(start=NOW - MINUTE, end=NOW), reason="not searched yet", due=NOW),
+    gaps=(
+        Gap(window=Window(start=NOW - DAY, end=NOW - 2 * MINUTE), reason="away", rules=("a", "b"), attempts=3, due=NOW),
+        Gap(window=Window(start=NOW - MINUTE, end=NOW), reason="not searched yet", due=NOW),
     ),
     indices=("winlogbeat-1", "winlogbeat-2"),
-    gaps=(Gap(indices=("winlogbeat-0",), events=7, noticed=NOW),),
+    lost_indices=(LostIndices(indices=("winlogbeat-0",), events=7, noticed=NOW),),
     swept=NOW,
     older=3,
     counted=(NOW - 7 * DAY, 12),
@@ -32,10 +30,10 @@ WHOLE = Covered(
 )
 
 
-def kept() -> tuple[MemoryState, Coverage]:
+def kept() -> tuple[MemoryState, Checkpoints]:
     """Give an empty state and its coverage."""
     state = MemoryState()
-    return state, Coverage(Notes(state))
+    return state, Checkpoints(StateDocuments(state))
 
 
 def test_what_is_written_is_read_again_as_it_was() -> None:
@@ -48,7 +46,7 @@ def test_what_is_written_is_read_again_as_it_was() -> None:
 
 def test_the_least_that_can_be_known_is_read_again_as_it_was() -> None:
     _, coverage = kept()
-    least = Covered(since=NOW, until=NOW)
+    least = Checkpoint(since=NOW, until=NOW)
     coverage.change("windows", lambda _: least, now=NOW)
     assert coverage.read("windows") == least
 
@@ -58,28 +56,30 @@ class Contested(MemoryState):
 
     others = 1
 
-    def replace(self, stored: Stored, document: object) -> bool:
+    def replace(self, stored: StoredDocument, document: object) -> bool:
         if self.others:
             self.others = 0
-            Coverage(Notes(self)).change("windows", lambda known: failed(known or WHOLE, WHOLE.holes[0]), now=NOW)
+            Checkpoints(StateDocuments(self)).change(
+                "windows", lambda known: with_gap(known or WHOLE, WHOLE.gaps[0]), now=NOW
+            )
         return super().replace(stored, document)  # type: ignore[arg-type] # as the door has it
 
 
 def test_what_somebody_else_wrote_meanwhile_is_not_lost() -> None:
-    coverage = Coverage(Notes(Contested()))
-    coverage.change("windows", lambda _: Covered(since=NOW - DAY, until=NOW), now=NOW)
-    one = Hole(window=Window(start=NOW - MINUTE, end=NOW), reason="mine", due=NOW)
-    coverage.change("windows", lambda known: failed(known or WHOLE, one), now=NOW)
+    coverage = Checkpoints(StateDocuments(Contested()))
+    coverage.change("windows", lambda _: Checkpoint(since=NOW - DAY, until=NOW), now=NOW)
+    one = Gap(window=Window(start=NOW - MINUTE, end=NOW), reason="mine", due=NOW)
+    coverage.change("windows", lambda known: with_gap(known or WHOLE, one), now=NOW)
     read = coverage.read("windows")
     assert read is not None
-    assert {hole.reason for hole in read.holes} == {"away", "mine"}
+    assert {gap.reason for gap in read.gaps} == {"away", "mine"}
 
 
 def test_a_slice_is_covered_where_it_lies_before_the_edge_and_in_no_hole() -> None:
-    edge = floor(NOW)
-    gap = Hole(window=Window(start=edge - 4 * SLICE, end=edge - 3 * SLICE), reason="", rules=("a",), due=NOW)
-    covered = Covered(since=edge - 5 * SLICE, until=edge - MINUTE, holes=(gap,))
-    assert [covered.covers(edge - number * SLICE) for number in (6, 5, 4, 3, 2, 1, 0)] == [
+    edge = slice_floor(NOW)
+    lost_index = Gap(window=Window(start=edge - 4 * SLICE, end=edge - 3 * SLICE), reason="", rules=("a",), due=NOW)
+    checkpoint = Checkpoint(since=edge - 5 * SLICE, until=edge - MINUTE, gaps=(lost_index,))
+    assert [checkpoint.covers(edge - number * SLICE) for number in (6, 5, 4, 3, 2, 1, 0)] == [
         False,  # before it began
         True,
         False,  # the hole

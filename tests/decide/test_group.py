@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from fakes import event, found, plan, rule
 
-from watcher.decide.documents import month
-from watcher.decide.group import alerts, digest, group, slot_of, time_of
-from watcher.model import Found
+from watcher.alerts.alert_documents import monthly_index
+from watcher.alerts.grouping import alerts_of_hits, event_time, group, slot_start
+from watcher.digests import digest
+from watcher.model import EventDocument
 
 AT = datetime(2026, 11, 23, 11, 59, 30, tzinfo=UTC)
 
@@ -65,7 +66,7 @@ def test_a_hit_is_the_same_whatever_index_holds_it() -> None:
         (found(1, User="somebody"), True, True),
     ],
 )
-def test_what_makes_a_hit_and_an_alert_another(changed: Found, *, same_hit: bool, same_alert: bool) -> None:
+def test_what_makes_a_hit_and_an_alert_another(changed: EventDocument, *, same_hit: bool, same_alert: bool) -> None:
     one, other = group(plan(), found()), group(plan(), changed)
     assert (one.hit.id == other.hit.id) is same_hit
     assert (one.alert == other.alert) is same_alert
@@ -85,8 +86,8 @@ def test_text_and_settings_of_a_rule_change_no_hit() -> None:
 
 
 def test_several_values_are_one_key_in_any_order() -> None:
-    one = Found(index="i", id="1", event={**event(), "host": {"name": ["b", "a"]}})
-    other = Found(index="i", id="1", event={**event(), "host.name": ["a", "b"], "host": {}})
+    one = EventDocument(index="i", id="1", event={**event(), "host": {"name": ["b", "a"]}})
+    other = EventDocument(index="i", id="1", event={**event(), "host.name": ["a", "b"], "host": {}})
     assert group(plan(), one).alert == group(plan(), other).alert
 
 
@@ -101,7 +102,7 @@ def test_every_event_is_an_alert_where_that_is_wanted() -> None:
 
 def test_an_event_without_time_is_refused() -> None:
     with pytest.raises(ValueError, match="the event has no `@timestamp`"):
-        time_of({"message": "x"})
+        event_time({"message": "x"})
 
 
 # --------------------------------------------------------------------------- slots
@@ -110,27 +111,27 @@ HOUR = timedelta(hours=1)
 
 
 def test_a_slot_begins_at_its_edge_and_ends_before_the_next() -> None:
-    edge = slot_of(AT, HOUR, "0123456789abcdef")
+    edge = slot_start(AT, HOUR, "0123456789abcdef")
     assert edge <= AT < edge + HOUR
-    assert slot_of(edge, HOUR, "0123456789abcdef") == edge
-    assert slot_of(edge + HOUR - timedelta(milliseconds=1), HOUR, "0123456789abcdef") == edge
-    assert slot_of(edge + HOUR, HOUR, "0123456789abcdef") == edge + HOUR
-    assert slot_of(edge - timedelta(milliseconds=1), HOUR, "0123456789abcdef") == edge - HOUR
+    assert slot_start(edge, HOUR, "0123456789abcdef") == edge
+    assert slot_start(edge + HOUR - timedelta(milliseconds=1), HOUR, "0123456789abcdef") == edge
+    assert slot_start(edge + HOUR, HOUR, "0123456789abcdef") == edge + HOUR
+    assert slot_start(edge - timedelta(milliseconds=1), HOUR, "0123456789abcdef") == edge - HOUR
 
 
 def test_edges_of_different_alerts_lie_apart() -> None:
-    edges = {slot_of(AT, HOUR, digest(str(number))) for number in range(100)}
+    edges = {slot_start(AT, HOUR, digest(str(number))) for number in range(100)}
     assert len(edges) == 100
 
 
 def test_times_before_1970_have_slots_too() -> None:
     early = datetime(1969, 12, 31, 23, 59, tzinfo=UTC)
-    assert slot_of(early, HOUR, "0" * 12) == datetime(1969, 12, 31, 23, tzinfo=UTC)
+    assert slot_start(early, HOUR, "0" * 12) == datetime(1969, 12, 31, 23, tzinfo=UTC)
 
 
 def test_a_month_is_that_of_utc() -> None:
     late = datetime.fromisoformat("2026-12-01T00:30:00+01:00")
-    assert month("watcher", "hits", late) == "watcher-hits-2026.11"
+    assert monthly_index("watcher", "hits", late) == "watcher-hits-2026.11"
 
 
 # --------------------------------------------------------------------------- alerts of a page
@@ -139,6 +140,6 @@ def test_a_month_is_that_of_utc() -> None:
 def test_an_alert_begins_with_its_earliest_hit_whatever_the_order() -> None:
     late, early = found(1, time="2026-11-23T11:59:31.000Z"), found(2, time="2026-11-23T11:59:29.000Z")
     for order in ((late, early), (early, late)):
-        (alert,) = alerts(plan(), [group(plan(), one) for one in order], origin="live")
+        (alert,) = alerts_of_hits(plan(), [group(plan(), one) for one in order], origin="live")
         assert alert.first.event_id == "e2"
         assert (alert.channels, alert.origin, alert.key) == (("mail", "slack"), "live", (("host.name", "WEB01"),))

@@ -10,10 +10,10 @@ import pytest
 from fakes import NOW, FakeClock, MemoryState
 from structlog.testing import capture_logs
 
-from watcher.decide.lease import Leases, holders
-from watcher.decide.notes import Notes
 from watcher.errors import Unreachable
-from watcher.ports import Amend, Stored
+from watcher.ports import PartialUpdate, StoredDocument
+from watcher.state.leases import Leases, lease_holders
+from watcher.state.state_documents import StateDocuments
 
 WORKS = ("delivery", *(f"{kind}-{source}" for source in ("a", "b", "c", "d") for kind in ("live", "past")))
 PERIOD = timedelta(seconds=30)
@@ -34,7 +34,7 @@ class Crowd:
         """Let one more begin."""
         number = len(self.leases)
         self.clocks.append(FakeClock(at=1_000.0 * number))
-        self.leases.append(Leases(Notes(self.state), self.clocks[-1], f"m{number}", WORKS, PERIOD))
+        self.leases.append(Leases(StateDocuments(self.state), self.clocks[-1], f"m{number}", WORKS, PERIOD))
         self.leases[-1].beat(now=NOW)
         return self.leases[-1]
 
@@ -118,7 +118,7 @@ def test_who_leaves_gives_everything_away_at_once() -> None:
     assert made.leases[0].held == ()
     made.pass_time(2 * BEAT)
     assert set(made.leases[1].held) == set(WORKS)
-    assert set(holders(Notes(made.state), WORKS).values()) == {"m1"}
+    assert set(lease_holders(StateDocuments(made.state), WORKS).values()) == {"m1"}
 
 
 def test_a_paused_one_that_wakes_up_late_holds_nothing_any_more_and_takes_nothing_back_by_force() -> None:
@@ -143,7 +143,7 @@ class SlowState(MemoryState):
         default_factory=list
     )  # what others do during the next reading of leases
 
-    def get(self, keys: Sequence[tuple[str, str]]) -> Sequence[Stored | None]:
+    def get(self, keys: Sequence[tuple[str, str]]) -> Sequence[StoredDocument | None]:
         if self.clock is not None and keys[0][1].startswith("lease"):
             clock, self.clock = self.clock, None
             clock.at += 4
@@ -154,7 +154,7 @@ class SlowState(MemoryState):
 
 def test_a_holder_counts_from_before_its_renewal_was_sent() -> None:
     state, clock = SlowState(), FakeClock()
-    one = Leases(Notes(state), clock, "m0", WORKS, PERIOD)
+    one = Leases(StateDocuments(state), clock, "m0", WORKS, PERIOD)
     one.beat(now=NOW)
     state.clock = clock
     one.beat(now=NOW)
@@ -168,9 +168,9 @@ def test_a_holder_counts_from_before_its_renewal_was_sent() -> None:
 def test_the_silence_of_a_holder_is_timed_from_after_it_was_read() -> None:
     """What another wrote while a slow reading was under way is not taken for older than it is."""
     state, clock = SlowState(), FakeClock()
-    holder = Leases(Notes(state), clock, "m0", WORKS, PERIOD)
+    holder = Leases(StateDocuments(state), clock, "m0", WORKS, PERIOD)
     holder.beat(now=NOW)
-    other = Leases(Notes(state), clock, "m1", WORKS, PERIOD)
+    other = Leases(StateDocuments(state), clock, "m1", WORKS, PERIOD)
     state.clock, state.meanwhile = clock, [lambda: holder.beat(now=NOW)]
     other.beat(now=NOW)
     kept = set(holder.held)
@@ -190,15 +190,15 @@ class ContestedState(MemoryState):
 
     meanwhile: list[Callable[[], None]] = field(default_factory=list)
 
-    def amend(self, changes: Sequence[Amend]) -> Sequence[Stored | None]:
+    def update(self, changes: Sequence[PartialUpdate]) -> Sequence[StoredDocument | None]:
         while self.meanwhile:
             self.meanwhile.pop()()
-        return super().amend(changes)
+        return super().update(changes)
 
 
 def test_a_lease_that_another_took_between_reading_and_renewing_is_lost_and_said_to_be() -> None:
     state, clock = ContestedState(), FakeClock()
-    paused = Leases(Notes(state), clock, "m0", WORKS, PERIOD)
+    paused = Leases(StateDocuments(state), clock, "m0", WORKS, PERIOD)
     paused.beat(now=NOW)
     stored = state.documents["watcher-state", "lease-delivery"]
     others = {"holder": "m1", "epoch": 2, "beat": 0}
@@ -208,7 +208,7 @@ def test_a_lease_that_another_took_between_reading_and_renewing_is_lost_and_said
         paused.beat(now=NOW)
     assert set(paused.held) == set(WORKS) - {"delivery"}
     assert [one["work"] for one in said if one["event"] == "lease.lost"] == ["delivery"]
-    assert holders(Notes(state), WORKS)["delivery"] == "m1"
+    assert lease_holders(StateDocuments(state), WORKS)["delivery"] == "m1"
 
 
 class Away(MemoryState):
@@ -216,7 +216,7 @@ class Away(MemoryState):
 
     there = True
 
-    def get(self, keys: Sequence[tuple[str, str]]) -> Sequence[Stored | None]:
+    def get(self, keys: Sequence[tuple[str, str]]) -> Sequence[StoredDocument | None]:
         if not self.there:
             raise Unreachable("the state is away")
         return super().get(keys)
@@ -224,7 +224,7 @@ class Away(MemoryState):
 
 def test_where_the_state_is_away_a_lease_lasts_to_its_end_and_comes_back_with_the_state() -> None:
     state, clock = Away(), FakeClock()
-    one = Leases(Notes(state), clock, "m0", WORKS, PERIOD)
+    one = Leases(StateDocuments(state), clock, "m0", WORKS, PERIOD)
     one.beat(now=NOW)
     state.there = False
     clock.at += BEAT

@@ -11,32 +11,32 @@ import pytest
 from fakes import NOW, MemoryState, event, found, plan, rule
 from structlog.testing import capture_logs
 
-from watcher.decide.documents import LONGEST, alert_document, hit_document
-from watcher.decide.group import alerts, group
-from watcher.decide.install import Installation
-from watcher.decide.ledger import Ledger
-from watcher.decide.outbox import Outbox
-from watcher.decide.restore import restore
-from watcher.decide.templates import VERSION, templates
+from watcher.alerts.alert_documents import alert_document, hit_document
+from watcher.alerts.alert_store import AlertStore
+from watcher.alerts.grouping import alerts_of_hits, group
+from watcher.delivery.outbox import Outbox
+from watcher.delivery.restored_alert import restore_alert
 from watcher.errors import Forbidden, Overloaded, Refused
-from watcher.model import Alert, Found, Hit
-from watcher.ports import Draft, Stored
+from watcher.model import Alert, EventDocument, Hit
+from watcher.ports import NewDocument, StoredDocument
+from watcher.state.index_templates import MAX_KEYWORD, VERSION, templates
+from watcher.state.installation import Installation
 
 MONTH = "2026.11"
 
 
-def page(*documents: Found) -> tuple[tuple[Alert, ...], list[Hit]]:
+def page(*documents: EventDocument) -> tuple[tuple[Alert, ...], list[Hit]]:
     """Decide on a page of documents."""
     grouped = [group(plan(), one) for one in documents]
-    return alerts(plan(), grouped, origin="live"), [one.hit for one in grouped]
+    return alerts_of_hits(plan(), grouped, origin="live"), [one.hit for one in grouped]
 
 
-def opened() -> tuple[MemoryState, Ledger]:
+def opened() -> tuple[MemoryState, AlertStore]:
     """Give a state with one alert that owes a mail and a Slack message."""
     state = MemoryState()
-    ledger = Ledger(state)
-    ledger.record(*page(found()), now=NOW)
-    return state, ledger
+    alert_store = AlertStore(state)
+    alert_store.record(*page(found()), now=NOW)
+    return state, alert_store
 
 
 # --------------------------------------------------------------------------- order and identity
@@ -44,15 +44,15 @@ def opened() -> tuple[MemoryState, Ledger]:
 
 def test_alerts_are_written_before_their_hits() -> None:
     state = MemoryState()
-    recorded = Ledger(state).record(*page(found(1), found(2)), now=NOW)
+    recorded = AlertStore(state).record(*page(found(1), found(2)), now=NOW)
     assert state.log == [f"create watcher-alerts-{MONTH}", *[f"create watcher-hits-{MONTH}"] * 2]
     assert (recorded.hits, len(recorded.alerts)) == (2, 1)
 
 
 def test_writing_the_same_page_again_opens_nothing_and_changes_nothing() -> None:
-    state, ledger = opened()
+    state, alert_store = opened()
     before = dict(state.documents)
-    recorded = ledger.record(*page(found()), now=NOW + timedelta(hours=1))
+    recorded = alert_store.record(*page(found()), now=NOW + timedelta(hours=1))
     assert (recorded.hits, recorded.alerts) == (0, ())
     assert state.documents == before
 
@@ -60,34 +60,34 @@ def test_writing_the_same_page_again_opens_nothing_and_changes_nothing() -> None
 def test_a_crash_between_alert_and_hits_is_made_good_by_writing_again() -> None:
     state = MemoryState()
     made, hits = page(found())
-    Ledger(state).record(made, [], now=NOW)
-    assert Ledger(state).unknown(hits) == tuple(hits)
-    recorded = Ledger(state).record(made, hits, now=NOW)
+    AlertStore(state).record(made, [], now=NOW)
+    assert AlertStore(state).unknown(hits) == tuple(hits)
+    recorded = AlertStore(state).record(made, hits, now=NOW)
     assert (recorded.hits, recorded.alerts) == (1, ())
-    assert Ledger(state).unknown(hits) == ()
+    assert AlertStore(state).unknown(hits) == ()
 
 
 def test_hits_lie_in_the_month_of_the_event_and_alerts_in_that_of_the_slot() -> None:
     state = MemoryState()
-    Ledger(state, "own").record(*page(found(time="2026-12-01T00:00:00.000Z")), now=NOW)
+    AlertStore(state, "own").record(*page(found(time="2026-12-01T00:00:00.000Z")), now=NOW)
     assert {index for index, _ in state.documents} == {"own-alerts-2026.11", "own-hits-2026.12"}
 
 
 def test_a_document_that_the_engine_refuses_is_kept_as_text() -> None:
     state = MemoryState(refused=("'host': {'name': 'EVIL'}",))
-    recorded = Ledger(state).record(*page(found(host="EVIL")), now=NOW)
+    recorded = AlertStore(state).record(*page(found(host="EVIL")), now=NOW)
     assert (recorded.hits, len(recorded.alerts)) == (1, 1)
     for stored in state.documents.values():
         assert "host" not in stored.document
         assert '"host": {"name": "EVIL"}' in stored.document["event"]["original"]
     (alert,) = [stored for (index, _), stored in state.documents.items() if "alerts" in index]
-    assert restore(alert).first.event == event(host="EVIL")
+    assert restore_alert(alert).first.event == event(host="EVIL")
     assert [one["channel"] for one in alert.document["watcher"]["owed"]] == ["mail", "slack"]
 
 
 def test_a_state_that_refuses_even_the_text_is_an_error() -> None:
     with pytest.raises(Refused, match="refuses a document even as text"):
-        Ledger(MemoryState(refused=("watcher",))).record(*page(found()), now=NOW)
+        AlertStore(MemoryState(refused=("watcher",))).record(*page(found()), now=NOW)
 
 
 # --------------------------------------------------------------------------- what a backfill opened
@@ -97,40 +97,40 @@ def of(origin: str, *channels: str, number: int = 1) -> tuple[tuple[Alert, ...],
     """Decide on a document as live or backfill does."""
     planned = plan(channels=channels)
     grouped = [group(planned, found(number))]
-    return alerts(planned, grouped, origin=origin), [one.hit for one in grouped]
+    return alerts_of_hits(planned, grouped, origin=origin), [one.hit for one in grouped]
 
 
 def test_an_alert_that_a_backfill_opened_silently_starts_to_owe_on_a_live_hit_once() -> None:
     state = MemoryState()
-    ledger, outbox = Ledger(state), Outbox(state)
-    ledger.record(*of("backfill"), now=NOW)
-    assert outbox.debts(now=NOW) == ()
+    alert_store, outbox = AlertStore(state), Outbox(state)
+    alert_store.record(*of("backfill"), now=NOW)
+    assert outbox.deliveries(now=NOW) == ()
     # another backfill adds nothing
-    ledger.record(*of("backfill", "mail", number=2), now=NOW)
-    assert outbox.debts(now=NOW) == ()
-    ledger.record(*of("live", "mail", number=3), now=NOW)
-    (debt,) = outbox.debts(now=NOW)
-    claimed = outbox.claim(debt, now=NOW)
+    alert_store.record(*of("backfill", "mail", number=2), now=NOW)
+    assert outbox.deliveries(now=NOW) == ()
+    alert_store.record(*of("live", "mail", number=3), now=NOW)
+    (delivery,) = outbox.deliveries(now=NOW)
+    claimed = outbox.claim(delivery, now=NOW)
     assert claimed is not None
-    outbox.strike(claimed, now=NOW)
-    ledger.record(*of("live", "mail", number=4), now=NOW)
-    assert outbox.debts(now=NOW + timedelta(days=9)) == ()
+    outbox.mark_sent(claimed, now=NOW)
+    alert_store.record(*of("live", "mail", number=4), now=NOW)
+    assert outbox.deliveries(now=NOW + timedelta(days=9)) == ()
     (alert,) = [one.document for (index, _), one in state.documents.items() if "alerts" in index]
     assert alert["watcher"]["alert"]["origin"] == "live"
 
 
 def test_an_alert_that_was_opened_live_without_channels_owes_nobody_later() -> None:
     state = MemoryState()
-    Ledger(state).record(*of("live"), now=NOW)
-    Ledger(state).record(*of("live", "mail", number=2), now=NOW)
-    assert Outbox(state).debts(now=NOW) == ()
+    AlertStore(state).record(*of("live"), now=NOW)
+    AlertStore(state).record(*of("live", "mail", number=2), now=NOW)
+    assert Outbox(state).deliveries(now=NOW) == ()
 
 
 def test_what_a_backfill_tells_itself_is_not_told_again_by_a_live_hit() -> None:
     state = MemoryState()
-    Ledger(state).record(*of("backfill", "mail"), now=NOW)
-    Ledger(state).record(*of("live", "mail", "slack", number=2), now=NOW)
-    assert [debt.channel for debt in Outbox(state).debts(now=NOW)] == ["mail"]
+    AlertStore(state).record(*of("backfill", "mail"), now=NOW)
+    AlertStore(state).record(*of("live", "mail", "slack", number=2), now=NOW)
+    assert [delivery.channel for delivery in Outbox(state).deliveries(now=NOW)] == ["mail"]
 
 
 # --------------------------------------------------------------------------- documents
@@ -149,14 +149,14 @@ def test_a_long_text_is_cut_where_it_is_indexed_and_whole_where_it_is_kept() -> 
     line = "shell " * 10_000
     (_, (hit,)) = page(found(CommandLine=line))
     document = hit_document(hit, store="whole")
-    assert document["process"]["command_line"] == line[:LONGEST]
+    assert document["process"]["command_line"] == line[:MAX_KEYWORD]
     assert line in document["event"]["original"]
 
 
 def test_an_alert_can_be_told_from_its_document_alone() -> None:
     ((alert,), _) = page(found())
-    stored = Stored(index="i", id=alert.id, document=alert_document(alert, now=NOW), seq_no=0, primary_term=1)
-    again = restore(stored)
+    stored = StoredDocument(index="i", id=alert.id, document=alert_document(alert, now=NOW), seq_no=0, primary_term=1)
+    again = restore_alert(stored)
     assert (again.id, again.key, again.slot, again.channels) == (alert.id, alert.key, alert.slot, alert.channels)
     assert (again.rule.title, again.rule.id, again.rule.tags) == (alert.rule.title, alert.rule.id, alert.rule.tags)
     assert (again.first.event, again.first.event_id) == (alert.first.event, alert.first.event_id)
@@ -164,9 +164,9 @@ def test_an_alert_can_be_told_from_its_document_alone() -> None:
 
 def test_an_alert_whose_rule_had_no_id_of_its_own_is_told_with_the_id_that_it_was_opened_with() -> None:
     nameless = plan(rule=rule(rule().text.replace(f"id: {rule().id}\n", ""), id="second-of-its-file"))
-    (alert,) = alerts(nameless, [group(nameless, found())], origin="live")
-    stored = Stored(index="i", id=alert.id, document=alert_document(alert, now=NOW), seq_no=0, primary_term=1)
-    assert restore(stored).rule.id == "second-of-its-file"
+    (alert,) = alerts_of_hits(nameless, [group(nameless, found())], origin="live")
+    stored = StoredDocument(index="i", id=alert.id, document=alert_document(alert, now=NOW), seq_no=0, primary_term=1)
+    assert restore_alert(stored).rule.id == "second-of-its-file"
 
 
 # --------------------------------------------------------------------------- templates
@@ -183,7 +183,7 @@ def test_templates_are_installed_where_they_are_missing_or_older() -> None:
 
 def test_indices_of_an_older_version_get_the_fields_of_this_one() -> None:
     state = MemoryState()
-    Ledger(state).record(*page(found()), now=NOW)
+    AlertStore(state).record(*page(found()), now=NOW)
     installed = Installation(state=state).install()
     assert installed.updated == (f"watcher-alerts-{MONTH}", f"watcher-hits-{MONTH}")
     assert [line for line in state.log if line.startswith("map")] == [
@@ -198,7 +198,7 @@ def test_an_installation_that_is_killed_is_finished_by_the_next_one() -> None:
             raise KeyboardInterrupt
 
     dying = Dying()
-    Ledger(dying).record(*page(found()), now=NOW)
+    AlertStore(dying).record(*page(found()), now=NOW)
     with pytest.raises(KeyboardInterrupt):
         Installation(state=dying).install()
     state = MemoryState(documents=dying.documents)
@@ -208,11 +208,11 @@ def test_an_installation_that_is_killed_is_finished_by_the_next_one() -> None:
 def test_an_index_that_the_old_template_made_while_the_new_one_came_gets_its_fields_too() -> None:
     class Busy(MemoryState):
         def put_template(self, name: str, template: Mapping[str, Any]) -> None:
-            self.create([Draft(index="watcher-hits-2026.12", id="h", document={})])
+            self.create([NewDocument(index="watcher-hits-2026.12", id="h", document={})])
             super().put_template(name, template)
 
     state = Busy()
-    Ledger(state).record(*page(found()), now=NOW)
+    AlertStore(state).record(*page(found()), now=NOW)
     assert "watcher-hits-2026.12" in Installation(state=state).install().updated
 
 
@@ -221,7 +221,7 @@ LOOSE = f"watcher-hits-{MONTH}"
 
 def loose(state: MemoryState) -> Installation:
     """Let everything be installed, and one index made by the engine itself."""
-    Ledger(state).record(*page(found()), now=NOW)
+    AlertStore(state).record(*page(found()), now=NOW)
     Installation(state=state).install()
     state.loose = {LOOSE}
     state.log.clear()
@@ -231,10 +231,10 @@ def loose(state: MemoryState) -> Installation:
 def test_nothing_is_written_to_an_index_without_its_template_until_setup_mended_it() -> None:
     installation = loose(MemoryState())
     with pytest.raises(Overloaded, match=f"`{LOOSE}` was made without its index template; call `watcher setup`"):
-        installation.stands(LOOSE)
-    installation.stands(f"watcher-alerts-{MONTH}")
+        installation.ensure_index(LOOSE)
+    installation.ensure_index(f"watcher-alerts-{MONTH}")
     assert installation.install().updated == (LOOSE,)
-    installation.stands(LOOSE)
+    installation.ensure_index(LOOSE)
 
 
 def test_an_index_that_cannot_be_mended_keeps_nothing_else_from_being_done() -> None:
@@ -258,14 +258,14 @@ def test_who_may_not_look_at_mappings_goes_by_what_is_there() -> None:
             raise Forbidden(f"you may not look at `{pattern}`")
 
     installation = loose(Veiled())
-    installation.stands(LOOSE)
+    installation.ensure_index(LOOSE)
     assert installation.install().updated == ()
 
 
 def test_an_index_of_somebody_else_is_left_as_it_is() -> None:
     state = MemoryState()
     installation = loose(state)
-    state.create([Draft(index="watcher-alerts-archive", id="a", document={})])
+    state.create([NewDocument(index="watcher-alerts-archive", id="a", document={})])
     state.loose = {"watcher-alerts-archive"}
     assert installation.install().updated == ()
     state.put_template("watcher-alerts", {"version": VERSION - 1})
@@ -303,9 +303,12 @@ def test_new_indices_name_their_policy_where_the_cluster_has_the_service() -> No
 @pytest.mark.parametrize(("days", "gone"), [(395, False), (396, False), (397, True)])
 def test_a_month_is_cleared_when_it_began_longer_ago_than_retention_and_a_month(days: int, *, gone: bool) -> None:
     state, installation = MemoryState(), None
-    Ledger(state).record(*page(found()), now=NOW)
+    AlertStore(state).record(*page(found()), now=NOW)
     state.create(
-        [Draft(index="watcher-hits-odd", id="x", document={}), Draft(index="watcher-state", id="x", document={})]
+        [
+            NewDocument(index="watcher-hits-odd", id="x", document={}),
+            NewDocument(index="watcher-state", id="x", document={}),
+        ]
     )
     installation = Installation(state=state)
     cleared = installation.clear(now=datetime(2026, 11, 1, tzinfo=UTC) + timedelta(days=days))

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.decide.span import (
+from watcher.checkpoints.gaps import (
     SLICE,
-    Hole,
-    ceiling,
-    floor,
-    joined,
+    Gap,
+    adjacent_slices,
     last_piece,
+    merge_gaps,
     pieces,
-    runs,
+    slice_ceiling,
+    slice_floor,
     slices,
-    without,
+    without_span,
 )
 from watcher.model import Window
 
@@ -42,21 +42,21 @@ def minutes(one: Window) -> Span:
     return (one.start - ZERO) / timedelta(minutes=1), (one.end - ZERO) / timedelta(minutes=1)
 
 
-def hole(start: float, end: float, *rules: str, attempts: int = 0, due: float = 0) -> Hole:
+def gap(start: float, end: float, *rules: str, attempts: int = 0, due: float = 0) -> Gap:
     """Give a hole by its minutes."""
-    return Hole(window=window((start, end)), reason="away", rules=rules, attempts=attempts, due=at(due))
+    return Gap(window=window((start, end)), reason="away", rules=rules, attempts=attempts, due=at(due))
 
 
-def shown(holes: tuple[Hole, ...]) -> list[tuple[float, float, str]]:
+def shown(gaps: tuple[Gap, ...]) -> list[tuple[float, float, str]]:
     """Write holes shortly."""
-    return [(*minutes(one.window), ",".join(one.rules)) for one in holes]
+    return [(*minutes(one.window), ",".join(one.rules)) for one in gaps]
 
 
 @pytest.mark.parametrize(
     ("moment", "low", "high"), [(0, 0, 0), (0.1, 0, 5), (4.9, 0, 5), (5, 5, 5), (-0.1, -5, 0), (-5, -5, -5)]
 )
 def test_the_grid(moment: float, low: float, high: float) -> None:
-    assert (floor(at(moment)), ceiling(at(moment))) == (at(low), at(high))
+    assert (slice_floor(at(moment)), slice_ceiling(at(moment))) == (at(low), at(high))
 
 
 def test_a_window_touches_the_slices_of_its_ends_but_not_one_that_begins_there() -> None:
@@ -85,21 +85,25 @@ def test_pieces(span: Span, longest: float, expected: list[Span]) -> None:
 def test_the_last_piece_lies_on_the_grid_and_a_piece_after_the_other_leaves_nothing() -> None:
     left, cut = window((3, 17)), []
     while True:
-        piece = last_piece(left, timedelta(minutes=5))
-        cut.append(minutes(piece))
-        if piece.start == left.start:
+        literal = last_piece(left, timedelta(minutes=5))
+        cut.append(minutes(literal))
+        if literal.start == left.start:
             break
-        left = Window(start=left.start, end=piece.start)
+        left = Window(start=left.start, end=literal.start)
     assert cut == [(15, 17), (10, 15), (5, 10), (3, 5)]
 
 
 def test_runs_join_what_lies_side_by_side() -> None:
-    assert [minutes(one) for one in runs([at(20), at(5), at(0), at(10), at(30)])] == [(0, 15), (20, 25), (30, 35)]
-    assert list(runs([])) == []
+    assert [minutes(one) for one in adjacent_slices([at(20), at(5), at(0), at(10), at(30)])] == [
+        (0, 15),
+        (20, 25),
+        (30, 35),
+    ]
+    assert list(adjacent_slices([])) == []
 
 
 def test_each_attempt_that_fails_doubles_the_wait_up_to_sixteen_minutes() -> None:
-    one, waits = hole(0, 5), []
+    one, waits = gap(0, 5), []
     for _ in range(8):
         one = one.again("still away", now=at(0))
         waits.append((one.due - at(0)).total_seconds())
@@ -108,50 +112,50 @@ def test_each_attempt_that_fails_doubles_the_wait_up_to_sixteen_minutes() -> Non
 
 JOINED = [
     # they overlap
-    ([hole(0, 10), hole(5, 15)], [(0, 15, "")]),
+    ([gap(0, 10), gap(5, 15)], [(0, 15, "")]),
     # one lies in the other
-    ([hole(0, 20), hole(5, 10)], [(0, 20, "")]),
+    ([gap(0, 20), gap(5, 10)], [(0, 20, "")]),
     # they touch and failed as often
-    ([hole(0, 5), hole(5, 10)], [(0, 10, "")]),
+    ([gap(0, 5), gap(5, 10)], [(0, 10, "")]),
     # they touch, but one failed more often: it must not keep the other waiting
-    ([hole(0, 5, attempts=1), hole(5, 10)], [(0, 5, ""), (5, 10, "")]),
+    ([gap(0, 5, attempts=1), gap(5, 10)], [(0, 5, ""), (5, 10, "")]),
     # they lie apart
-    ([hole(0, 5), hole(6, 10)], [(0, 5, ""), (6, 10, "")]),
+    ([gap(0, 5), gap(6, 10)], [(0, 5, ""), (6, 10, "")]),
     # they are other rules'
-    ([hole(0, 5, "a"), hole(0, 5, "b"), hole(0, 5)], [(0, 5, ""), (0, 5, "a"), (0, 5, "b")]),
+    ([gap(0, 5, "a"), gap(0, 5, "b"), gap(0, 5)], [(0, 5, ""), (0, 5, "a"), (0, 5, "b")]),
 ]
 
 
-@pytest.mark.parametrize(("holes", "expected"), JOINED)
-def test_joining(holes: list[Hole], expected: list[tuple[float, float, str]]) -> None:
-    assert shown(joined(holes)) == expected
-    assert joined(joined(holes)) == joined(holes)
+@pytest.mark.parametrize(("gaps", "expected"), JOINED)
+def test_joining(gaps: list[Gap], expected: list[tuple[float, float, str]]) -> None:
+    assert shown(merge_gaps(gaps)) == expected
+    assert merge_gaps(merge_gaps(gaps)) == merge_gaps(gaps)
 
 
 def test_what_overlaps_waits_as_long_as_the_more_patient() -> None:
-    (one,) = joined([hole(0, 10, attempts=3, due=7), hole(5, 15, attempts=1, due=2)])
+    (one,) = merge_gaps([gap(0, 10, attempts=3, due=7), gap(5, 15, attempts=1, due=2)])
     assert (one.attempts, one.due) == (3, at(7))
 
 
 WITHOUT = [
     # the whole, the middle, an edge, nothing of it
-    ([hole(0, 10)], (0, 10), None, []),
-    ([hole(0, 30)], (10, 20), None, [(0, 10, ""), (20, 30, "")]),
-    ([hole(0, 30)], (0, 20), None, [(20, 30, "")]),
-    ([hole(0, 30)], (30, 40), None, [(0, 30, "")]),
+    ([gap(0, 10)], (0, 10), None, []),
+    ([gap(0, 30)], (10, 20), None, [(0, 10, ""), (20, 30, "")]),
+    ([gap(0, 30)], (0, 20), None, [(20, 30, "")]),
+    ([gap(0, 30)], (30, 40), None, [(0, 30, "")]),
     # searched by some rules: the others miss it still, and who all are is not known here
-    ([hole(0, 10, "a", "b")], (0, 10), ["a"], [(0, 10, "b")]),
-    ([hole(0, 20, "a", "b")], (0, 10), ["a"], [(0, 10, "b"), (10, 20, "a,b")]),
-    ([hole(0, 10)], (0, 10), ["a"], [(0, 10, "")]),
-    ([hole(0, 10, "a")], (0, 10), ["b"], [(0, 10, "a")]),
+    ([gap(0, 10, "a", "b")], (0, 10), ["a"], [(0, 10, "b")]),
+    ([gap(0, 20, "a", "b")], (0, 10), ["a"], [(0, 10, "b"), (10, 20, "a,b")]),
+    ([gap(0, 10)], (0, 10), ["a"], [(0, 10, "")]),
+    ([gap(0, 10, "a")], (0, 10), ["b"], [(0, 10, "a")]),
 ]
 
 
-@pytest.mark.parametrize(("holes", "searched", "rules", "expected"), WITHOUT)
+@pytest.mark.parametrize(("gaps", "searched", "rules", "expected"), WITHOUT)
 def test_taking_out(
-    holes: list[Hole], searched: Span, rules: list[str] | None, expected: list[tuple[float, float, str]]
+    gaps: list[Gap], searched: Span, rules: list[str] | None, expected: list[tuple[float, float, str]]
 ) -> None:
-    assert shown(without(holes, window(searched), rules)) == expected
+    assert shown(without_span(gaps, window(searched), rules)) == expected
 
 
 # --------------------------------------------------------------------------- no time is lost
@@ -160,31 +164,31 @@ RULES = ("a", "b", "c")
 edges = st.tuples(st.integers(0, 40), st.integers(1, 20)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 subsets = st.sets(st.sampled_from(RULES)).map(lambda found: tuple(sorted(found)))
 made_holes = st.lists(
-    st.builds(lambda span, rules, attempts: hole(*span, *rules, attempts=attempts), edges, subsets, st.integers(0, 3)),
+    st.builds(lambda span, rules, attempts: gap(*span, *rules, attempts=attempts), edges, subsets, st.integers(0, 3)),
     max_size=8,
 )
 
 
-def missed(holes: tuple[Hole, ...] | list[Hole]) -> set[tuple[int, str]]:
+def missed(gaps: tuple[Gap, ...] | list[Gap]) -> set[tuple[int, str]]:
     """Name every minute that a rule misses."""
     return {
         (minute, rule)
-        for one in holes
+        for one in gaps
         for minute in range(*map(int, minutes(one.window)))
         for rule in (one.rules or RULES)
     }
 
 
 @given(made_holes)
-def test_joining_loses_no_time_and_adds_none(holes: list[Hole]) -> None:
-    assert missed(joined(holes)) == missed(holes)
+def test_joining_loses_no_time_and_adds_none(gaps: list[Gap]) -> None:
+    assert missed(merge_gaps(gaps)) == missed(gaps)
 
 
 @given(made_holes, edges, st.none() | subsets)
 def test_what_was_searched_and_what_is_left_is_all_that_was_missed(
-    holes: list[Hole], searched: Span, rules: tuple[str, ...] | None
+    gaps: list[Gap], searched: Span, rules: tuple[str, ...] | None
 ) -> None:
-    before, after = missed(holes), missed(without(holes, window(searched), rules))
+    before, after = missed(gaps), missed(without_span(gaps, window(searched), rules))
     done = {(minute, rule) for minute in range(*map(int, searched)) for rule in (RULES if rules is None else rules)}
     assert after <= before
     assert before - done <= after

@@ -17,15 +17,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from watcher import wiring
-from watcher.cli.frame import set_up_log
+from watcher import app as wiring
+from watcher.cli.common import set_up_log
 from watcher.clock import SystemClock
-from watcher.cluster.wire import Answer, Body, Wire
+from watcher.cluster.transport import Answer, RequestBody, Transport
 from watcher.errors import ClusterError
 from watcher.model import Notification
 from watcher.ports import Notifier
-from watcher.read.folder import Rules
 from watcher.settings import Settings
+from watcher.sigma.rule_folders import LoadedRules
 
 NEVER = 10**9
 
@@ -51,7 +51,7 @@ class Fate:
 class MortalWire:
     """A wire to an engine on which the process may die, before a request or after it was answered."""
 
-    wire: Wire
+    transport: Transport
     fate: Fate
 
     def request(
@@ -60,16 +60,16 @@ class MortalWire:
         path: str,
         *,
         params: Mapping[str, str] | None = None,
-        body: Body = None,
+        body: RequestBody = None,
         patience: timedelta | None = None,
     ) -> Answer:
         self.fate.edge(f"asking {path}")
-        answer = self.wire.request(method, path, params=params, body=body, patience=patience)
+        answer = self.transport.request(method, path, params=params, body=body, patience=patience)
         self.fate.edge(f"answered {path}")
         return answer
 
     def close(self) -> None:
-        self.wire.close()
+        self.transport.close()
 
 
 @dataclass(frozen=True)
@@ -91,13 +91,13 @@ class MortalNotifier:
         self.fate.edge("sent")
 
 
-def live(settings: Settings, rules: Rules, fate: Fate) -> None:
+def live(settings: Settings, rules: LoadedRules, fate: Fate) -> None:
     """Do what `watcher run --once` does."""
-    connected = wiring.reach(settings)
-    connection = replace(connected.events, wire=MortalWire(connected.events.wire, fate))
-    mortal = wiring.Connected(events=connection, state=connection)
+    connections = wiring.connect_clusters(settings)
+    connection = replace(connections.events, transport=MortalWire(connections.events.transport, fate))
+    mortal = wiring.Connections(events=connection, state=connection)
     wiring.installation(settings, mortal).install()
-    sidecar = wiring.alone(settings, mortal, rules, lambda: False)
+    sidecar = wiring.one_shot_sidecar(settings, mortal, rules, lambda: False)
     channels = {
         name: (channel, MortalNotifier(notifier, fate))
         for name, (channel, notifier) in sidecar.delivery.channels.items()

@@ -12,10 +12,10 @@ import pytest
 from house import IIS, IIS_TITLE, call, cases
 from rich.console import Console, RenderableType
 
-from watcher.demo import moved
+from watcher.demo import shift_event
+from watcher.present.message_panels import mail_panel, slack_panel
+from watcher.present.progress_bars import stages
 from watcher.shipped import shipped
-from watcher.show.messages import mail_panel, slack_panel
-from watcher.show.progress import stages
 
 LONG = "C:\\Windows\\System32\\inetsrv\\appcmd.exe install module /name:MyNativeModule /image:c:\\some\\where\\my.dll"
 
@@ -42,7 +42,7 @@ def test_the_demo_shows_alerts_the_mail_and_the_slack_message_and_exits_with_0()
 def test_every_time_of_a_demo_event_is_moved_with_it() -> None:
     at = datetime(2031, 5, 6, 7, 8, 9, 123_000, tzinfo=UTC)
     for line in shipped("demo/events.ndjson").read_text(encoding="utf-8").splitlines():
-        event = moved(json.loads(line)["event"], at)
+        event = shift_event(json.loads(line)["event"], at)
         assert event["@timestamp"] == "2031-05-06T07:08:09.123Z"
         days = set(re.findall(r"\d{4}-\d\d-\d\d(?=[T ]\d\d:)", json.dumps(event)))
         assert days == {"2031-05-06"}
@@ -53,7 +53,9 @@ def test_every_time_of_a_demo_event_is_moved_with_it() -> None:
 
 def test_moving_changes_nothing_but_times() -> None:
     event = cases(IIS)[0].event
-    again = moved(moved(event, datetime(2031, 5, 6, tzinfo=UTC)), datetime.fromisoformat(event["@timestamp"]))
+    again = shift_event(
+        shift_event(event, datetime(2031, 5, 6, tzinfo=UTC)), datetime.fromisoformat(event["@timestamp"])
+    )
     assert again == event
 
 

@@ -58,7 +58,7 @@ def always(kind: str, reply: Reply) -> Answers:
     return lambda call, _engine: reply if call.kind == kind else None
 
 
-@pytest.mark.parametrize("names", [1, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("names", [1, pytest.param(4, fingerprints=pytest.mark.slow)])
 def test_whatever_is_answered_with_not_now_is_asked_again_and_told_once(
     stood_before: tuple[House, Answering], names: int
 ) -> None:
@@ -135,7 +135,7 @@ def test_an_answer_that_is_not_whole_leaves_a_hole_and_is_asked_for_again(
             assert hosts[-1] not in told(house).hosts.values()
             assert len(house.live()["holes"]) == 1
             proxy.calm()
-            house.hasten_holes()  # the next window may begin a slice later
+            house.hasten_gaps()  # the next window may begin a slice later
             told_once_after(house, runs, hosts)
             assert house.live()["holes"] == []
 
@@ -155,7 +155,7 @@ def test_hours_behind_with_a_failing_first_query_everything_is_found(stood_befor
         assert not house.live()["holes"][0]["end"] > now.isoformat()
         proxy.calm()
         for _ in range(8):
-            house.hasten_holes()
+            house.hasten_gaps()
             runs.run()
         told_once_after(house, runs, hosts)
     assert house.live()["holes"] == []
@@ -189,7 +189,7 @@ def test_an_index_deleted_between_two_pages_takes_only_its_own_events_with_it(
     with mortals(house) as runs:
         runs.run()
         assert len(house.live()["holes"]) == 1
-        house.hasten_holes()
+        house.hasten_gaps()
         told_once_after(house, runs, [host for host in ("here", "there") if host in told(house).alerts])
     assert house.live()["holes"] == []
     hits = told(house).hits
@@ -204,15 +204,15 @@ def test_a_red_index_leaves_a_hole_that_closes_when_it_is_back(house: House) -> 
     house.template()
     red = house.index.replace("2026.11", "2026.10")
     nowhere = {"index.routing.allocation.require._name": "nowhere", "index.number_of_replicas": 0}
-    answer = house.admin.wire.request("PUT", f"/{red}", params={"timeout": "1s"}, body={"settings": nowhere})
+    answer = house.admin.transport.request("PUT", f"/{red}", params={"timeout": "1s"}, body={"settings": nowhere})
     assert answer.status == 200
     house.feed([attack("a", "a")])
     with mortals(house) as runs:
         runs.run()
         assert told(house).hosts == {}
         house.ask("PUT", f"/{red}/_settings", {"index.routing.allocation.require._name": None})
-        house.admin.wire.request("GET", f"/_cluster/health/{red}", params={"wait_for_status": "yellow"})
-        house.hasten_holes()
+        house.admin.transport.request("GET", f"/_cluster/health/{red}", params={"wait_for_status": "yellow"})
+        house.hasten_gaps()
         told_once_after(house, runs, ["a"])
     assert house.live()["holes"] == []
 

@@ -136,7 +136,7 @@ def test_the_mail_tells_everything_in_text_and_html(told: House) -> None:
     assert mail.recipients == ("soc@corp.example",)
     assert mail.message["Subject"] == f"[HIGH] {IIS_TITLE} on WEB01.corp.example"
     assert mail.message.get_content_type() == "multipart/alternative"
-    facts = (
+    mapping = (
         IIS_TITLE,
         "high",
         "WEB01.corp.example",
@@ -153,8 +153,8 @@ def test_the_mail_tells_everything_in_text_and_html(told: House) -> None:
         alert.id,
     )
     text, html = mail.part("text/plain"), mail.part("text/html")
-    assert [fact for fact in facts if fact not in text] == []
-    assert [fact for fact in facts if fact.lower() not in html.lower()] == []
+    assert [fact for fact in mapping if fact not in text] == []
+    assert [fact for fact in mapping if fact.lower() not in html.lower()] == []
     assert html.lstrip().lower().startswith("<!doctype html>")
 
 

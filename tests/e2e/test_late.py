@@ -25,7 +25,7 @@ def test_events_within_the_overlap_before_it_and_dated_ahead_are_told_once(house
     with mortals(house) as runs:
         for _ in range(2):
             runs.run()
-            house.hasten_holes()
+            house.hasten_gaps()
         late = {
             "overlap": timedelta(seconds=30),
             "sweep": timedelta(hours=2),
@@ -35,7 +35,7 @@ def test_events_within_the_overlap_before_it_and_dated_ahead_are_told_once(house
         for host, ago in late.items():
             house.feed([attack(host, host)], ago=ago)
         for _ in range(3):
-            house.hasten_holes()
+            house.hasten_gaps()
             runs.run()
     found = told(house)
     assert found.lost([*late], [*late]) == []
@@ -81,9 +81,9 @@ def test_live_ticks_at_random_times_open_what_one_search_over_everything_opens(o
                 house.feed([attack(f"{number}-{hit}", f"host-{number % 3}")], ago=ago)
             runs.run()
             if chance.random() < 0.5:
-                house.hasten_holes()
+                house.hasten_gaps()
         for _ in range(8):
-            house.hasten_holes()
+            house.hasten_gaps()
             runs.run()
         live = opened(house)
         for kind in ("alerts", "hits", "state"):

@@ -15,8 +15,8 @@ from house import House, Loop, until
 from told import attack, each_host_once, told
 
 from watcher.clock import SystemClock
-from watcher.decide.lease import rightful
 from watcher.errors import ClusterError
+from watcher.state.leases import rightful_holder
 
 LEASE = 3.0  # seconds
 SEARCHES = ("_msearch", "_field_caps")
@@ -68,7 +68,7 @@ def dealt_out(house: House, loops: list[Loop]) -> bool:
     return (
         len(held) == 3
         and {process_of(name) for name in listed} == pids
-        and all(holder == rightful(name.removeprefix("lease-"), listed) for name, holder in held.items())
+        and all(holder == rightful_holder(name.removeprefix("lease-"), listed) for name, holder in held.items())
     )
 
 

@@ -137,7 +137,7 @@ def test_a_preview_counts_and_writes_nothing(house: House) -> None:
     assert seen["hits"] == 18
     assert sorted(count for count in seen["days"].values() if count) == [3] * DAYS
     assert sum(seen["hosts"].values()) == 18
-    answer = house.admin.wire.request("GET", f"/_cat/indices/{house.prefix}-*", params={"format": "json"})
+    answer = house.admin.transport.request("GET", f"/_cat/indices/{house.prefix}-*", params={"format": "json"})
     assert answer.status != 200 or answer.body == []
     shown = house.call("preview", str(IIS), "--days", str(DAYS + 2))
     assert "18 hits in 8 days" in shown.stdout

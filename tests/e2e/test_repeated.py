@@ -21,7 +21,7 @@ def test_process_after_process_over_the_same_window_tell_one_alert_once(house: H
     # ten on the one, fewer on the other: the ledger is the same, a process costs a second and more
     for number in range(10 if house.admin.server.engine == "opensearch" else 4):
         if number % 3 == 2:  # some begin as on the first day
-            house.admin.wire.request("DELETE", f"/{house.prefix}-state")
+            house.admin.transport.request("DELETE", f"/{house.prefix}-state")
         house.once()
         assert messages(house) == (1, 1, 1)
     assert len(house.documents("hits")) == 1

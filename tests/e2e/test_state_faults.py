@@ -14,7 +14,7 @@ from house import House, until
 from mortals import mortals
 from told import attack, each_host_once, told
 
-from watcher.decide.templates import VERSION, templates
+from watcher.state.index_templates import VERSION, templates
 
 Break = Callable[[House], None]
 

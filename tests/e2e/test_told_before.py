@@ -8,7 +8,7 @@ from house import IIS, House
 from mortals import mortals
 from told import attack, each_host_once, told
 
-from watcher.ports import Draft, Sought
+from watcher.ports import NewDocument, StateQuery
 
 
 def test_a_slot_across_a_month_s_edge_opens_one_alert(house: House) -> None:
@@ -23,7 +23,7 @@ def test_a_slot_across_a_month_s_edge_opens_one_alert(house: House) -> None:
     with mortals(house) as runs:
         for _ in range(3):
             runs.run()
-            house.hasten_holes()
+            house.hasten_gaps()
         assert house.live()["holes"] == []
     found = told(house)
     assert found.lost(["one"], ["before", "after"]) == []
@@ -64,10 +64,10 @@ def test_events_under_another_index_s_name_tell_nothing_again(house: House) -> N
     house.feed([attack("a", "one"), attack("b", "two")])
     house.once()
     state = house.admin.state()
-    kept = state.search(Sought(index=house.index, query={"match_all": {}}, size=10))
+    kept = state.search(StateQuery(index=house.index, query={"match_all": {}}, size=10))
     other = f"{house.index}-shrunk"
     assert all(
-        made.new for made in state.create([Draft(index=other, id=one.id, document=one.document) for one in kept])
+        made.new for made in state.create([NewDocument(index=other, id=one.id, document=one.document) for one in kept])
     )
     state.refresh(other)
     house.once()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from house import IIS, Case, House, cases
 
-from watcher.notify.render import delivery_key
+from watcher.notify.renderer import delivery_key
 
 ATTACK = next(case for case in cases(IIS) if case.expect == "hit" and "(raw)" in case.name)
 RARE = {"quiet_period": "365d"}

@@ -10,31 +10,31 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from watcher.match.document import values_at
+from watcher.match.flat_event import values_at
 from watcher.model import (
-    All,
-    AnyOf,
-    Cidr,
-    Compare,
-    Empty,
-    Exists,
-    FieldRef,
-    Item,
+    And,
+    ConditionNode,
+    DetectionItem,
+    Location,
     LogSource,
-    Node,
     Not,
-    Number,
-    Place,
-    Regex,
+    Or,
     Rule,
-    Test,
-    Text,
-    TimePart,
+    SigmaCidr,
+    SigmaCompare,
+    SigmaExists,
+    SigmaFieldReference,
+    SigmaNull,
+    SigmaNumber,
+    SigmaRegex,
+    SigmaString,
+    SigmaTimestampPart,
+    SigmaValue,
     Wildcard,
 )
 from watcher.settings import LogSourceMapping, Source
-from watcher.taxonomy.fields import DATA, reading
-from watcher.taxonomy.logsources import POWERSHELL, POWERSHELL_CLASSIC, SECURITY, SYSMON, Where
+from watcher.taxonomy.fields import DATA, field_locations
+from watcher.taxonomy.logsources import POWERSHELL, POWERSHELL_CLASSIC, SECURITY, SYSMON, EventClass
 
 SOURCE = Source(
     fields={"Mine": ("own.value", "own.alias")},
@@ -147,7 +147,7 @@ def put(document: dict[str, Any], path: str, value: Any, spelling: int) -> None:
 
 def moved_to(field: str, channel: str, code: str) -> str | None:
     """Give the path that a module moves a field's value to."""
-    there = reading(field, Where(channel=channel or None, codes=(code,) if code else ()))
+    there = field_locations(field, EventClass(channel=channel or None, codes=(code,) if code else ()))
     return next((path for path in there.direct if not path.startswith(DATA)), None)
 
 
@@ -221,32 +221,36 @@ def patterns(matter: Matter) -> st.SearchStrategy[tuple[str | Wildcard, ...]]:
     ).map(_joined)
 
 
-def tests(matter: Matter) -> st.SearchStrategy[Test]:
+def tests(matter: Matter) -> st.SearchStrategy[SigmaValue]:
     """Draw a test of any kind; half of them are texts, as in real rules."""
     parts = patterns(matter)
-    text = st.builds(Text, parts, st.sampled_from([False, False, True]))
-    other: list[st.SearchStrategy[Test]] = [
-        st.builds(Number, numbers),
-        st.just(Empty()),
-        st.builds(Exists, st.booleans()),
-        st.builds(Regex, st.one_of(regexes, matter.word().map(re.escape)), st.sampled_from(["", "", "i", "m", "s"])),
-        st.builds(Cidr, st.sampled_from(["10.0.0.0/8", "0.0.0.0/0", "::/0", "::1/128"]).map(ip_network)),
-        st.builds(Compare, st.sampled_from(["lt", "lte", "gt", "gte"]), st.one_of(numbers, st.just(1e30))),
+    text = st.builds(SigmaString, parts, st.sampled_from([False, False, True]))
+    other: list[st.SearchStrategy[SigmaValue]] = [
+        st.builds(SigmaNumber, numbers),
+        st.just(SigmaNull()),
+        st.builds(SigmaExists, st.booleans()),
         st.builds(
-            FieldRef, st.sampled_from(matter.fields), st.sampled_from(["equals", "contains", "startswith", "endswith"])
+            SigmaRegex, st.one_of(regexes, matter.word().map(re.escape)), st.sampled_from(["", "", "i", "m", "s"])
         ),
-        st.builds(TimePart, st.sampled_from(["hour", "year"]), st.sampled_from([12, 2026])),
+        st.builds(SigmaCidr, st.sampled_from(["10.0.0.0/8", "0.0.0.0/0", "::/0", "::1/128"]).map(ip_network)),
+        st.builds(SigmaCompare, st.sampled_from(["lt", "lte", "gt", "gte"]), st.one_of(numbers, st.just(1e30))),
+        st.builds(
+            SigmaFieldReference,
+            st.sampled_from(matter.fields),
+            st.sampled_from(["equals", "contains", "startswith", "endswith"]),
+        ),
+        st.builds(SigmaTimestampPart, st.sampled_from(["hour", "year"]), st.sampled_from([12, 2026])),
     ]
     return st.one_of(text, st.one_of(other))
 
 
-def _item(field: str | None, asked: Sequence[Test], every: bool) -> Item:  # noqa: FBT001 - as hypothesis hands it over
+def _item(field: str | None, asked: Sequence[SigmaValue], every: bool) -> DetectionItem:  # noqa: FBT001 - as hypothesis hands it over
     if field is None:
-        asked = [test for test in asked if isinstance(test, Text | Number)] or [Text(("a",))]
-    return Item(field=field, tests=tuple(asked), every=every)
+        asked = [test for test in asked if isinstance(test, SigmaString | SigmaNumber)] or [SigmaString(("a",))]
+    return DetectionItem(field=field, values=tuple(asked), match_all=every)
 
 
-def nodes(matter: Matter) -> st.SearchStrategy[Node]:
+def nodes(matter: Matter) -> st.SearchStrategy[ConditionNode]:
     """Draw a condition tree."""
     fields = st.sampled_from((*matter.fields, *matter.fields, None))
     item = st.builds(_item, fields, st.lists(tests(matter), min_size=1, max_size=2), st.booleans())
@@ -254,14 +258,14 @@ def nodes(matter: Matter) -> st.SearchStrategy[Node]:
         st.one_of(item, item, st.builds(Not, item)),
         lambda inner: st.one_of(
             st.builds(Not, inner),
-            st.builds(lambda of: All(tuple(of)), st.lists(inner, min_size=2, max_size=3)),
-            st.builds(lambda of: AnyOf(tuple(of)), st.lists(inner, min_size=2, max_size=3)),
+            st.builds(lambda of: And(tuple(of)), st.lists(inner, min_size=2, max_size=3)),
+            st.builds(lambda of: Or(tuple(of)), st.lists(inner, min_size=2, max_size=3)),
         ),
         max_leaves=4,
     )
 
 
-def rule(node: Node, source: LogSource, name: str = "drawn") -> Rule:
+def rule(node: ConditionNode, source: LogSource, name: str = "drawn") -> Rule:
     """Make a rule of a condition tree."""
     return Rule(
         id=name,
@@ -270,7 +274,7 @@ def rule(node: Node, source: LogSource, name: str = "drawn") -> Rule:
         selections=(),
         conditions=(),
         node=node,
-        place=Place(file=name, line=1),
+        location=Location(file=name, line=1),
         text="",
         hash=name,
     )

@@ -13,17 +13,18 @@ import worlds
 from drawn import FIELDS, LOG_SOURCES, SOURCE, Drawn, cases, put, rule
 from engines import Running
 from hypothesis import HealthCheck, Phase, given, settings
-from indices import Indices, connected, indices
+from indices import Indices, connections, indices
 
-from watcher.cluster.connect import Connection
+from watcher.cluster.connections import Connection
 from watcher.match.predicate import Predicate
-from watcher.model import All, Exists, Found, Item, Query, Rule
-from watcher.translate.lens import Lens
-from watcher.translate.plan import Translator, paths_of, predicate
-from watcher.translate.routes import UNNAMED
+from watcher.model import And, DetectionItem, EventDocument, Query, Rule, SigmaExists
+from watcher.translate.field_resolver import UNNAMED
+from watcher.translate.mapped_events import EventReader
+from watcher.translate.plan import Translator, paths_of, rule_predicate
 
 EVERY_FIELD = tuple(
-    rule(All(tuple(Item(field=name, tests=(Exists(True),)) for name in FIELDS)), source) for source in LOG_SOURCES
+    rule(And(tuple(DetectionItem(field=name, values=(SigmaExists(True),)) for name in FIELDS)), source)
+    for source in LOG_SOURCES
 )
 PATHS = paths_of(EVERY_FIELD, SOURCE)
 
@@ -34,7 +35,7 @@ class Stage:
 
     world: worlds.World
     translator: Translator
-    lens: Lens
+    event_reader: EventReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +60,20 @@ class Bench:
         filled = self.fill("first", [whole] * 10)
         assert {name: len(found) for name, found in filled.items()} == dict.fromkeys(filled, 10), self.refused
         for world in self.worlds:
-            facts = self.connection.events().facts(world.pattern, PATHS)
-            self.stages.append(Stage(world, Translator(SOURCE, facts), Lens(SOURCE, facts)))
+            mapping = self.connection.events().mapping(world.pattern, PATHS)
+            self.stages.append(Stage(world, Translator(SOURCE, mapping), EventReader(SOURCE, mapping)))
 
-    def fill(self, batch: str, events: Sequence[Mapping[str, Any]]) -> dict[str, list[Found]]:
+    def fill(self, batch: str, events: Sequence[Mapping[str, Any]]) -> dict[str, list[EventDocument]]:
         """Write the events into every world; what an engine refuses is no part of that world."""
         lines: list[Mapping[str, Any]] = []
-        written: list[tuple[str, Found]] = []
+        written: list[tuple[str, EventDocument]] = []
         for world in self.worlds:
             for number, event in enumerate(events):
                 index = world.indices[number % len(world.indices)]
                 lines += [{"create": {"_index": index, "_id": f"{batch}-{number}"}}, {**event, "batch": batch}]
-                written.append((world.name, Found(index=index, id=f"{batch}-{number}", event=event)))
-        answer = self.admin.wire.request("POST", "/_bulk", params={"refresh": "true"}, body=lines)
-        found: dict[str, list[Found]] = {world.name: [] for world in self.worlds}
+                written.append((world.name, EventDocument(index=index, id=f"{batch}-{number}", event=event)))
+        answer = self.admin.transport.request("POST", "/_bulk", params={"refresh": "true"}, body=lines)
+        found: dict[str, list[EventDocument]] = {world.name: [] for world in self.worlds}
         for (name, one), told in zip(written, answer.body["items"], strict=True):
             if told["create"]["status"] == 201:
                 found[name].append(one)
@@ -86,7 +87,7 @@ class Bench:
         for pattern, query in asked:
             only = {"bool": {"filter": [{"term": {"batch": batch}}, query]}}
             lines += [{"index": pattern}, {"query": only, "size": 1000, "_source": False}]
-        answer = self.connection.wire.request("POST", "/_msearch", body=lines)
+        answer = self.connection.transport.request("POST", "/_msearch", body=lines)
         found = []
         for (_, query), told in zip(asked, answer.body["responses"], strict=True):
             assert "error" not in told, (query, told)
@@ -98,7 +99,7 @@ class Bench:
 @pytest.fixture(scope="module")
 def bench(engine: Running) -> Iterator[Bench]:
     has = worlds.EVERYWHERE if engine.ca else (*worlds.EVERYWHERE, *worlds.OPENSEARCH)
-    with indices(engine.admin()) as admin, connected(engine.cluster()) as connection:
+    with indices(engine.admin()) as admin, connections(engine.cluster()) as connection:
         for world in has:
             for index, mapping in zip(world.indices, world.mappings, strict=True):
                 admin.make(index, mapping, **world.settings)
@@ -107,7 +108,7 @@ def bench(engine: Running) -> Iterator[Bench]:
         yield made
 
 
-def told(world: worlds.World, rule: Rule, query: Query, found: Found) -> str:
+def told(world: worlds.World, rule: Rule, query: Query, found: EventDocument) -> str:
     """Tell everything about a disagreement."""
     dumped = json.dumps({"event": found.event, "query": query}, ensure_ascii=False, default=str)
     return f"{world.name} ({found.index}): {rule.logsource}: {rule.node}\n{dumped}"
@@ -119,9 +120,9 @@ def hold_together(bench: Bench, case: Drawn) -> None:
     written = bench.fill(batch, case.events)
     asked: list[tuple[str, Query]] = []
     seen: list[tuple[worlds.World, Rule, set[str]]] = []
-    compiled: list[tuple[Rule, Predicate]] = [(one, predicate(one, SOURCE)) for one in case.rules]
+    compiled: list[tuple[Rule, Predicate]] = [(one, rule_predicate(one, SOURCE)) for one in case.rules]
     for stage in bench.stages:
-        views = {one.id: stage.lens.view(one) for one in written[stage.world.name]}
+        views = {one.id: stage.event_reader.view(one) for one in written[stage.world.name]}
         for one, holds in compiled:
             bounds = stage.translator.bounds(one)
             seen.append((stage.world, one, {number for number, view in views.items() if holds(view)}))

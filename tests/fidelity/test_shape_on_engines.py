@@ -6,16 +6,16 @@ from pathlib import Path
 
 import yaml
 from engines import Running
-from indices import TIME, connected, indices
+from indices import TIME, connections, indices
 from test_traps_on_engines import DAY, SOURCE
 
 from watcher.model import Finding, Rule
-from watcher.read.contents import read_contents
-from watcher.read.rule import Origin
-from watcher.search.live import look
+from watcher.search.live_findings import live_findings
+from watcher.sigma.rule_file import read_contents
+from watcher.sigma.rule_reader import RuleOrigin
 from watcher.taxonomy.logsources import SECURITY, SYSMON
 from watcher.taxonomy.losses import LOSSES
-from watcher.translate.book import PlanBook
+from watcher.translate.plan_cache import PlanCache
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "modules-shape.md"
 INDEX = "winlogbeat-shape"
@@ -27,7 +27,7 @@ def rule(title: str, logsource: dict[str, str], **selection: str) -> Rule:
         "logsource": {"product": "windows", **logsource},
         "detection": {"selection": selection, "condition": "selection"},
     }
-    (made,) = read_contents(yaml.safe_dump(body), file=f"{title}.yml", origin=Origin(path=title)).rules
+    (made,) = read_contents(yaml.safe_dump(body), file=f"{title}.yml", origin=RuleOrigin(path=title)).rules
     return made
 
 
@@ -41,13 +41,13 @@ RULES = (
 
 def looked(engine: Running, *events: dict[str, object]) -> dict[str, Finding]:
     """Look at a cluster with these events; give the findings about fields by code and field."""
-    with indices(engine.admin()) as lent, connected(engine.cluster()) as connection:
+    with indices(engine.admin()) as lent, connections(engine.cluster()) as connection:
         lent.make(INDEX, {"properties": TIME})
         lent.fill(INDEX, [{"@timestamp": "2026-03-01T12:00:00Z", **event} for event in events])
-        book = PlanBook(SOURCE, RULES)
+        book = PlanCache(SOURCE, RULES)
         door = connection.events()
         with door.open(INDEX, DAY, time_field="@timestamp") as snapshot:
-            found = look(snapshot, RULES, book.on(door.facts(INDEX, book.paths)))
+            found = live_findings(snapshot, RULES, book.on(door.mapping(INDEX, book.paths)))
     return {f"{one.code} {one.message.split('`')[1]}": one for one in found if one.code.endswith("-field")}
 
 

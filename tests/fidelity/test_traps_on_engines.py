@@ -11,19 +11,19 @@ from typing import Any
 import pytest
 import yaml
 from engines import Running
-from indices import TIME, Indices, connected, indices
+from indices import TIME, Indices, connections, indices
 
-from watcher.cluster.connect import Connection
-from watcher.model import Plan, Rule, Window
-from watcher.read.contents import read_contents
-from watcher.read.rule import Origin
-from watcher.search.outcome import Failed
-from watcher.search.query import search
+from watcher.cluster.connections import Connection
+from watcher.model import QueryPlan, Rule, Window
+from watcher.search.outcomes import FailedSearch
+from watcher.search.query_strategy import search_by_query
 from watcher.settings import Source
+from watcher.sigma.rule_file import read_contents
+from watcher.sigma.rule_reader import RuleOrigin
 from watcher.taxonomy.logsources import SYSMON
-from watcher.translate.book import PlanBook
-from watcher.translate.lens import Lens
-from watcher.translate.plan import predicate
+from watcher.translate.mapped_events import EventReader
+from watcher.translate.plan import rule_predicate
+from watcher.translate.plan_cache import PlanCache
 
 SOURCE = Source(name="traps")
 DAY = Window(start=datetime(2026, 3, 1, tzinfo=UTC), end=datetime(2026, 3, 2, tzinfo=UTC))
@@ -35,7 +35,7 @@ HEAD = {"channel": KEYWORD, "event_id": KEYWORD}
 class Found:
     """What came of one rule."""
 
-    plan: Plan
+    plan: QueryPlan
     returned: frozenset[str]  # `index/id` of what the query returned
     confirmed: frozenset[str]
 
@@ -66,20 +66,20 @@ class Trap:
     def find(self, selection: Any, condition: str = "selection", **logsource: str) -> Found:
         """Search by a rule, confirm, and tell what was found."""
         rule = made(selection, condition, logsource or {"product": "windows", "category": "process_creation"})
-        book = PlanBook(SOURCE, (rule,))
-        holds = predicate(rule, SOURCE)
+        book = PlanCache(SOURCE, (rule,))
+        holds = rule_predicate(rule, SOURCE)
         events, pattern = self.connection.events(), f"winlogbeat-{self.name}-*"
         returned, confirmed = set(), set()
         with events.open(pattern, DAY, time_field="@timestamp") as snapshot:
-            facts = events.facts(pattern, book.paths)
-            lens = Lens(SOURCE, facts)
-            (plan,) = book.plans(facts)
-            for outcome in search(snapshot, [plan]):
-                assert not isinstance(outcome, Failed), outcome
+            mapping = events.mapping(pattern, book.paths)
+            event_reader = EventReader(SOURCE, mapping)
+            (plan,) = book.plans(mapping)
+            for outcome in search_by_query(snapshot, [plan]):
+                assert not isinstance(outcome, FailedSearch), outcome
                 for one in outcome.found:
                     named = f"{one.index.rsplit('-', 1)[1]}/{one.id}"
                     returned.add(named)
-                    if holds(lens.view(one)):
+                    if holds(event_reader.view(one)):
                         confirmed.add(named)
         return Found(plan=plan, returned=frozenset(returned), confirmed=frozenset(confirmed))
 
@@ -95,14 +95,14 @@ def made(selection: Any, condition: str, logsource: Mapping[str, str]) -> Rule:
         "logsource": dict(logsource),
         "detection": {"selection": selection, "condition": condition},
     }
-    (rule,) = read_contents(yaml.safe_dump(body, allow_unicode=True), file="trap.yml", origin=Origin()).rules
+    (rule,) = read_contents(yaml.safe_dump(body, allow_unicode=True), file="trap.yml", origin=RuleOrigin()).rules
     return rule
 
 
 @pytest.fixture
 def trap(engine: Running, request: pytest.FixtureRequest) -> Iterator[Trap]:
     name = "".join(letter for letter in request.node.originalname.removeprefix("test_") if letter.isalpha())[:40]
-    with indices(engine.admin()) as lent, connected(engine.cluster()) as connection:
+    with indices(engine.admin()) as lent, connections(engine.cluster()) as connection:
         yield Trap(lent=lent, connection=connection, name=name)
 
 
@@ -239,8 +239,8 @@ def test_a_closed_index_is_named_and_hides_nothing_of_the_others(trap: Trap) -> 
         trap.fill({"F": "mimikatz"}, index=name)
     trap.lent.ask("POST", f"/winlogbeat-{trap.name}-closed/_close")
     assert trap.hits({"F": "mimikatz"}) == {"open/0"}
-    facts = trap.connection.events().facts(f"winlogbeat-{trap.name}-*", ["winlog.event_data.F"])
-    assert facts.closed == (f"winlogbeat-{trap.name}-closed",)
+    mapping = trap.connection.events().mapping(f"winlogbeat-{trap.name}-*", ["winlog.event_data.F"])
+    assert mapping.closed == (f"winlogbeat-{trap.name}-closed",)
 
 
 def test_events_of_one_millisecond_on_several_shards_are_all_found(trap: Trap) -> None:
@@ -312,7 +312,7 @@ def test_a_rule_of_more_clauses_than_the_engine_allows_is_searched_in_parts(trap
     values = [f"value {number} " for number in range(4_000)]
     found = trap.find({"F|contains": values, "G": "X"})
     assert found.confirmed == {"a/0", "a/1"}
-    assert found.plan.parts or trap.connection.events().facts("x-*", ()).max_clauses > 4_000
+    assert found.plan.parts or trap.connection.events().mapping("x-*", ()).max_clauses > 4_000
 
 
 def test_a_rule_whose_patterns_cost_more_than_its_events_is_asked_by_its_fields(trap: Trap) -> None:

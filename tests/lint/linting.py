@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 
-from watcher.lint.cost import Cost, cost
-from watcher.lint.look import look
-from watcher.model import Finding, Plan, Rule
-from watcher.ports import FieldType, IndexFacts, Server
-from watcher.read.contents import read_contents
-from watcher.read.rule import Origin
+from watcher.lint.query_cost import QueryCost, query_cost
+from watcher.lint.run_lints import lint_rules
+from watcher.model import Finding, QueryPlan, Rule
+from watcher.ports import FieldType, IndexMapping, Server
 from watcher.settings import Source
-from watcher.translate.plan import Translator, translate
+from watcher.sigma.rule_file import read_contents
+from watcher.sigma.rule_reader import RuleOrigin
+from watcher.translate.plan import Translator, translate_rule
 
 TODAY = date(2026, 11, 25)
 FILE = "rules/proc_creation_win_a_shell_starts.yml"
@@ -45,7 +45,7 @@ level: high
 
 def rules_of(text: str, *, file: str = FILE) -> tuple[Rule, ...]:
     """Read the rules of a text; it must not be faulty."""
-    read = read_contents(text, file=file, origin=Origin(folder="own", path=file))
+    read = read_contents(text, file=file, origin=RuleOrigin(folder="own", path=file))
     assert [str(one) for one in read.findings] == []
     return read.rules
 
@@ -53,7 +53,7 @@ def rules_of(text: str, *, file: str = FILE) -> tuple[Rule, ...]:
 def said_of(text: str, *, file: str = FILE, today: date = TODAY) -> tuple[Finding, ...]:
     """Say what reading and lints say of a text."""
     rules = rules_of(text, file=file)
-    return (*(one for rule in rules for one in rule.findings), *look(rules, Source(), today=today))
+    return (*(one for rule in rules for one in rule.findings), *lint_rules(rules, Source(), today=today))
 
 
 def file_of(text: str) -> str:
@@ -72,14 +72,14 @@ def changed(old: str, new: str) -> str:
 COMMAND_LINE = "process.command_line"
 
 
-def planned_on(selection: str, types: dict[str, str]) -> tuple[Plan, Cost]:
+def planned_on(selection: str, types: dict[str, str]) -> tuple[QueryPlan, QueryCost]:
     """Plan a rule of one selection for indices that map some fields, and judge what its query costs."""
     text = f"title: T\nlogsource: {{product: windows, category: process_creation}}\ndetection:\n  s: {{{selection}}}\n"
-    (rule,) = read_contents(f"{text}  condition: s\n", file="r.yml", origin=Origin()).rules
+    (rule,) = read_contents(f"{text}  condition: s\n", file="r.yml", origin=RuleOrigin()).rules
     fields = {path: (FieldType(type=kind),) for path, kind in types.items()}
     fields |= {path: (FieldType(type="keyword"),) for path in ("winlog.channel", "event.code")}
     server = Server(engine="opensearch", version="3.6.0")
-    facts = IndexFacts(pattern="winlogbeat-*", server=server, indices=("winlogbeat-1",), fields=fields)
-    translator = Translator(Source(), facts)
-    plan = translate(rule, translator)
-    return plan, cost(plan, translator.scope(rule), facts)
+    mapping = IndexMapping(pattern="winlogbeat-*", server=server, indices=("winlogbeat-1",), fields=fields)
+    translator = Translator(Source(), mapping)
+    plan = translate_rule(rule, translator)
+    return plan, query_cost(plan, translator.scope(rule), mapping)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from linting import CLEAN, changed, rules_of, said_of
 
-from watcher.lint.allow import judge, unused
-from watcher.model import Finding, Place, Severity
+from watcher.lint.allowances import apply_allowances, unused_allowances
+from watcher.model import Finding, Location, Severity
 from watcher.settings import Allowance, Selector, Settings
 
 ODD = changed("A Shell Starts", "A Shell starts.")  # title-case and title-end
@@ -15,7 +15,7 @@ ODD = changed("A Shell Starts", "A Shell starts.")  # title-case and title-end
 
 def allowed(allowance: Allowance) -> dict[str, str]:
     """Give code → why it is allowed, of the odd rule."""
-    return {one.finding.code: one.allowed for one in judge(said_of(ODD), rules_of(ODD), (allowance,))}
+    return {one.finding.code: one.allowed for one in apply_allowances(said_of(ODD), rules_of(ODD), (allowance,))}
 
 
 def test_a_code_is_allowed_by_name_or_by_a_glob() -> None:
@@ -42,7 +42,7 @@ def test_an_allowance_speaks_of_the_rules_that_its_criteria_name() -> None:
 
 def test_a_rule_allows_for_itself() -> None:
     text = ODD.replace("level: high\n", "level: high\ncustom: {watcher: {allow: [title-end]}}\n")
-    judged = judge(said_of(text), rules_of(text), ())
+    judged = apply_allowances(said_of(text), rules_of(text), ())
     assert {one.finding.code: one.allowed for one in judged} == {
         "title-case": "",
         "title-end": "the rule allows it itself",
@@ -53,7 +53,9 @@ def test_a_finding_belongs_to_the_rule_that_it_stands_in() -> None:
     second = ODD.replace("7f6f2c52", "8f6f2c52").replace("level: high", "level: low")
     text = f"{ODD}---\n{second}"
     only_low = Allowance(code=("title-end",), where=Selector(line=1, level=("low",)))
-    judged = [one for one in judge(said_of(text), rules_of(text), (only_low,)) if one.finding.code == "title-end"]
+    judged = [
+        one for one in apply_allowances(said_of(text), rules_of(text), (only_low,)) if one.finding.code == "title-end"
+    ]
     assert [(str(one.rule.level) if one.rule else "", bool(one.allowed)) for one in judged] == [
         ("high", False),
         ("low", True),
@@ -61,14 +63,16 @@ def test_a_finding_belongs_to_the_rule_that_it_stands_in() -> None:
 
 
 def test_a_file_without_a_rule_is_allowed_by_its_path_alone() -> None:
-    broken = Finding(code="yaml-tab", severity=Severity.ERROR, place=Place(file="rules/a/b.yml", line=1), message="x")
+    broken = Finding(
+        code="yaml-tab", severity=Severity.ERROR, location=Location(file="rules/a/b.yml", line=1), message="x"
+    )
     for where, fits in (
         (Selector(line=1), True),
         (Selector(line=1, path=("a/*.yml",)), True),
         (Selector(line=1, path=("c/*.yml",)), False),
         (Selector(line=1, folder=("own",)), False),
     ):
-        (judged,) = judge([broken], (), (Allowance(code=("yaml-*",), where=where),))
+        (judged,) = apply_allowances([broken], (), (Allowance(code=("yaml-*",), where=where),))
         assert bool(judged.allowed) is fits
 
 
@@ -76,8 +80,8 @@ def test_an_allowance_that_allows_nothing_is_told_with_its_line() -> None:
     used = Allowance(code=("title-*",), where=Selector(line=4))
     idle = Allowance(code=("duplicate-key",), where=Selector(line=7))
     settings = replace(Settings(), allow=(used, idle))
-    (said,) = unused(judge(said_of(ODD), rules_of(ODD), settings.allow), settings)
-    assert (said.code, said.place.line, said.message) == (
+    (said,) = unused_allowances(apply_allowances(said_of(ODD), rules_of(ODD), settings.allow), settings)
+    assert (said.code, said.location.line, said.message) == (
         "unused-allowance",
         7,
         "no finding is allowed by this: `duplicate-key`",
@@ -85,4 +89,4 @@ def test_an_allowance_that_allows_nothing_is_told_with_its_line() -> None:
 
 
 def test_the_clean_rule_needs_no_allowance() -> None:
-    assert judge(said_of(CLEAN), rules_of(CLEAN), ()) == ()
+    assert apply_allowances(said_of(CLEAN), rules_of(CLEAN), ()) == ()

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from sigma.plugins import InstalledSigmaPlugins
 
-from watcher.lint.codes import CODES, TOPICS
+from watcher.lint.finding_codes import CODES, TOPICS
 
 ROOT = Path(__file__).resolve().parents[2]
-SAYING = {"found", "say", "_say", "_warning"}  # functions whose argument is a code
+SAYING = {"make_finding", "say", "_say", "_warning"}  # functions whose argument is a code
 
 
 def said(tree: ast.AST) -> Iterator[str]:
@@ -32,7 +32,7 @@ def said(tree: ast.AST) -> Iterator[str]:
 
 
 def spoken() -> set[str]:
-    folders = ("read", "lint", "search", "translate", "prove", "show")
+    folders = ("sigma", "yaml_nodes", "lint", "search", "translate", "ruletests", "catalogue", "present")
     files = [file for folder in folders for file in (ROOT / "watcher" / folder).rglob("*.py")]
     codes = {code for file in files for code in said(ast.parse(file.read_text(encoding="utf-8")))}
     # syntax.py has a table with a default, and a class that names them by keyword

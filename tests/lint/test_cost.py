@@ -5,21 +5,23 @@ from __future__ import annotations
 import pytest
 from linting import COMMAND_LINE, planned_on
 
-from watcher.lint.cost import Grade, lint
+from watcher.lint.query_cost import CostGrade, lint
 
 
 @pytest.mark.parametrize(
     ("selection", "kind", "grade", "walks"),
     [
-        ("CommandLine: abc", "keyword", Grade.LOW, 0),
-        ("CommandLine|startswith: abc", "keyword", Grade.LOW, 0),
-        ("CommandLine|contains: abc", "keyword", Grade.MEDIUM, 1),
-        ("CommandLine|endswith: [abc, def]", "keyword", Grade.MEDIUM, 2),
-        ("CommandLine|contains: abc", "wildcard", Grade.LOW, 0),
-        (f"CommandLine|contains: [{', '.join(f'a{number}b' for number in range(25))}]", "keyword", Grade.HIGH, 25),
+        ("CommandLine: abc", "keyword", CostGrade.LOW, 0),
+        ("CommandLine|startswith: abc", "keyword", CostGrade.LOW, 0),
+        ("CommandLine|contains: abc", "keyword", CostGrade.MEDIUM, 1),
+        ("CommandLine|endswith: [abc, def]", "keyword", CostGrade.MEDIUM, 2),
+        ("CommandLine|contains: abc", "wildcard", CostGrade.LOW, 0),
+        (f"CommandLine|contains: [{', '.join(f'a{number}b' for number in range(25))}]", "keyword", CostGrade.HIGH, 25),
     ],
 )
-def test_the_grade_goes_by_patterns_that_walk_all_values(selection: str, kind: str, grade: Grade, walks: int) -> None:
+def test_the_grade_goes_by_patterns_that_walk_all_values(
+    selection: str, kind: str, grade: CostGrade, walks: int
+) -> None:
     _, cost = planned_on(selection, {COMMAND_LINE: kind})
     assert (cost.grade, cost.walks, cost.broad) == (grade, walks, False)
     if walks:

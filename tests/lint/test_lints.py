@@ -7,8 +7,8 @@ from datetime import date
 import pytest
 from linting import CLEAN, changed, file_of, rules_of, said_of
 
-from watcher.lint.codes import CODES
-from watcher.lint.look import look
+from watcher.lint.finding_codes import CODES
+from watcher.lint.run_lints import lint_rules
 from watcher.settings import LogSourceMapping, Source
 
 IMAGE = r"        Image|endswith: '\powershell.exe'"
@@ -155,7 +155,7 @@ def test_nothing_is_said_of_the_clean_rule() -> None:
 )
 def test_a_lint_finds_what_it_is_for_and_nothing_else_is_said(code: str, text: str, line: int) -> None:
     found = said_of(text, file=file_of(text))
-    assert [(one.code, one.place.line) for one in found] == [(code, line)], [str(one) for one in found]
+    assert [(one.code, one.location.line) for one in found] == [(code, line)], [str(one) for one in found]
     assert found[0].severity is CODES[code].severity
     assert not found[0].message.endswith(".")
 
@@ -202,24 +202,24 @@ def test_a_files_name_is_compared_with_the_habit_of_sigma(name: str, codes: list
 
 
 def test_a_rule_of_a_special_folder_bears_its_tag() -> None:
-    place = "rules-threat-hunting/windows/proc_creation_win_x.yml"
-    assert [one.code for one in said_of(CLEAN, file=place)] == ["tag-detection"]
+    location = "rules-threat-hunting/windows/proc_creation_win_x.yml"
+    assert [one.code for one in said_of(CLEAN, file=location)] == ["tag-detection"]
     tagged = changed(TAGS, f"{TAGS}    - detection.threat-hunting\n")
-    assert said_of(tagged, file=place) == ()
+    assert said_of(tagged, file=location) == ()
 
 
 def test_settings_make_log_sources_and_fields_known() -> None:
     rules = rules_of(changed("category: process_creation", "category: vpn").replace("CommandLine", "CompanyUser"))
     mapping = LogSourceMapping(product="windows", category="vpn", channels=("Company-VPN/Operational",))
     source = Source(logsources=(mapping,), fields={"CompanyUser": ("company.user",)})
-    assert look(rules, source, today=date(2026, 11, 25)) == ()
+    assert lint_rules(rules, source, today=date(2026, 11, 25)) == ()
 
 
 def test_rules_together_are_compared() -> None:
     other = CLEAN.replace("7f6f2c52", "8f6f2c52")
     rules = (*rules_of(CLEAN), *rules_of(other, file="more/proc_creation_win_a_shell_starts.yml"))
-    found = look(rules, Source(), today=date(2026, 11, 25))
-    assert [(one.code, one.place.file) for one in found] == [
+    found = lint_rules(rules, Source(), today=date(2026, 11, 25))
+    assert [(one.code, one.location.file) for one in found] == [
         (code, "more/proc_creation_win_a_shell_starts.yml")
         for code in ("duplicate-title", "duplicate-file", "same-logic")
     ]
@@ -228,7 +228,7 @@ def test_rules_together_are_compared() -> None:
 def test_rules_that_differ_in_logic_alone_are_not_the_same() -> None:
     other = CLEAN.replace("7f6f2c52", "8f6f2c52").replace("A Shell Starts", "Another Shell").replace("'encoded'", "enc")
     rules = (*rules_of(CLEAN), *rules_of(other, file="rules/proc_creation_win_b.yml"))
-    assert look(rules, Source(), today=date(2026, 11, 25)) == ()
+    assert lint_rules(rules, Source(), today=date(2026, 11, 25)) == ()
 
 
 def test_places_are_right_in_the_second_document_of_a_file() -> None:
@@ -239,7 +239,7 @@ def test_places_are_right_in_the_second_document_of_a_file() -> None:
     text = f"# first\n{CLEAN}---\n# second\n{second}"
     found = [one for one in said_of(text) if one.code == "program-without-backslash"]
     (line,) = [number for number, one in enumerate(text.split("\n"), start=1) if "'powershell.exe'" in one]
-    assert [(one.place.line, one.place.column) for one in found] == [(line, 25)]
+    assert [(one.location.line, one.location.column) for one in found] == [(line, 25)]
 
 
 def test_a_lint_survives_every_kind_of_odd_value() -> None:
@@ -257,4 +257,4 @@ related: [x]
 date: never
 """
     rules = rules_of(odd)
-    assert look(rules, Source(), today=date(2026, 11, 25))
+    assert lint_rules(rules, Source(), today=date(2026, 11, 25))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from linting import TODAY, changed, rules_of
 
-from watcher.lint.look import look
+from watcher.lint.run_lints import lint_rules
 from watcher.settings import Source
 
 TAGS = "    - attack.execution\n    - attack.t1059.001\n"
@@ -47,5 +47,5 @@ class Small:
 )
 def test_techniques_and_tactics_are_looked_up(tags: tuple[str, ...], said: list[tuple[str, str]]) -> None:
     rules = rules_of(changed(TAGS, "".join(f"    - attack.{tag}\n" for tag in tags)))
-    found = look(rules, Source(), today=TODAY, matrix=Small())
+    found = lint_rules(rules, Source(), today=TODAY, matrix=Small())
     assert [(one.code, one.message) for one in found] == said

@@ -15,11 +15,11 @@ from sigma.plugins import InstalledSigmaPlugins
 from sigma.rule import SigmaRule
 from test_pysigma import files
 
-from watcher.lint.codes import CODES
-from watcher.lint.look import look
-from watcher.read.contents import read_contents
-from watcher.read.rule import Origin
+from watcher.lint.finding_codes import CODES
+from watcher.lint.run_lints import lint_rules
 from watcher.settings import Source
+from watcher.sigma.rule_file import read_contents
+from watcher.sigma.rule_reader import RuleOrigin
 
 # These look up tables that they download.
 ONLINE = {
@@ -41,8 +41,10 @@ def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def some(folder: Path) -> dict[str, str]:
     """Give the rules of one author whole, and every tenth of the others."""
-    chosen = [one for number, one in enumerate(sorted(files(folder))) if one[0].startswith("mde") or number % 10 == 0]
-    return dict(chosen)
+    effective = [
+        one for number, one in enumerate(sorted(files(folder))) if one[0].startswith("mde") or number % 10 == 0
+    ]
+    return dict(effective)
 
 
 def by_pysigma(texts: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -78,12 +80,17 @@ def test_what_the_validators_say_of_a_rule_that_we_read_we_say_too(shared_data: 
     texts = some(shared_data)
     assert len(texts) > 350
     read = [
-        rule for path, text in texts.items() for rule in read_contents(text, file=path, origin=Origin(path=path)).rules
+        rule
+        for path, text in texts.items()
+        for rule in read_contents(text, file=path, origin=RuleOrigin(path=path)).rules
     ]
     ours = defaultdict(set)
-    for finding in (*(one for rule in read for one in rule.findings), *look(read, Source(), today=date(2026, 11, 25))):
+    for finding in (
+        *(one for rule in read for one in rule.findings),
+        *lint_rules(read, Source(), today=date(2026, 11, 25)),
+    ):
         for name in CODES[finding.code].like:
-            ours[finding.place.file].add(name)
+            ours[finding.location.file].add(name)
     theirs = {(name, path) for name, path in by_pysigma(texts) if path in {rule.path for rule in read}}
     assert len(theirs) > 1000
     assert {one for one in theirs if one[0] not in ours[one[1]]} - OTHERWISE == set()

@@ -9,37 +9,37 @@ from pathlib import Path
 import pytest
 from shared import as_modules, events, rules, unchanged
 
-from watcher.match.event import EventView
-from watcher.match.explain import Explanation, Step, explain
-from watcher.match.many import RuleSet, Watched
+from watcher.match.descriptions import describe_value
+from watcher.match.event_explanation import Explanation, ExplanationStep, explain
+from watcher.match.event_view import EventView
 from watcher.match.predicate import Predicate
-from watcher.match.words import words
-from watcher.model import DASHES, All, AnyOf, Event, Item, Not, Rule
-from watcher.read.contents import read_contents
-from watcher.read.folder import read_folder
-from watcher.read.rule import Origin
-from watcher.taxonomy.logsources import scope
+from watcher.match.ruleset import CompiledRule, Ruleset
+from watcher.model import DASHES, And, DetectionItem, Event, Not, Or, Rule
+from watcher.sigma.rule_file import read_contents
+from watcher.sigma.rule_folders import read_folder
+from watcher.sigma.rule_reader import RuleOrigin
+from watcher.taxonomy.logsources import events_of
 
 SHIPPED = Path(__file__).resolve().parents[2] / "rules"
 
 
 def told(rule: Rule, event: Event) -> Explanation:
-    return explain(rule, scope(rule.logsource), EventView(event))
+    return explain(rule, events_of(rule.logsource), EventView(event))
 
 
-def check(step: Step) -> None:
+def check(step: ExplanationStep) -> None:
     """Hold a node against its parts."""
     for one in step.of:
         check(one)
     held = [one.holds for one in step.of]
     match step.node:
-        case All():
+        case And():
             assert step.holds is all(held)
-        case AnyOf():
+        case Or():
             assert step.holds is any(held)
         case Not():
             assert step.holds is not held[0]
-        case Item(every=every):
+        case DetectionItem(match_all=every):
             tried = [one.holds for one in step.tried]
             assert step.holds is ((all(tried) and bool(tried)) if every else any(tried))
 
@@ -55,7 +55,7 @@ def agree(rule: Rule, predicate: Predicate, event: Event) -> bool:
 def test_the_shipped_rules_are_explained_as_they_match() -> None:
     count = 0
     for rule in read_folder("shipped", SHIPPED).rules:
-        predicate = Predicate(rule.node, scope(rule.logsource))
+        predicate = Predicate(rule.node, events_of(rule.logsource))
         for file in SHIPPED.rglob("*.test.ndjson"):
             for line in file.read_text(encoding="utf-8").splitlines():
                 count += agree(rule, predicate, json.loads(line)["event"])
@@ -67,8 +67,8 @@ def test_real_rules_explain_real_events_as_they_match_them(shared_data: Path, sh
     """Every rule meets the events that it matches and some that it does not."""
     turned = as_modules(shared_data) if shape == "modules" else unchanged
     every = rules(shared_data)
-    predicates = {rule.path: Predicate(rule.node, scope(rule.logsource)) for rule in every}
-    ruleset = RuleSet([Watched(rule, predicates[rule.path]) for rule in every])
+    predicates = {rule.path: Predicate(rule.node, events_of(rule.logsource)) for rule in every}
+    ruleset = Ruleset([CompiledRule(rule, predicates[rule.path]) for rule in every])
     hits = misses = 0
     for number, event in enumerate(sample(shared_data)):
         seen = turned(event)
@@ -93,7 +93,7 @@ def sample(folder: Path) -> Iterator[Event]:
 
 def rule(detection: str) -> Rule:
     text = f"title: T\nlogsource: {{product: windows, category: process_creation}}\ndetection:\n{detection}"
-    (read,) = read_contents(text, file="r.yml", origin=Origin()).rules
+    (read,) = read_contents(text, file="r.yml", origin=RuleOrigin()).rules
     return read
 
 
@@ -110,7 +110,7 @@ def test_selections_are_named_and_values_are_told() -> None:
     selection, negated = looked.step.of
     assert explanation.holds
     assert (selection.selection, selection.values) == ("sel", ("C:\\b.exe",))
-    assert [(words(one.test), one.holds) for one in selection.tried] == [
+    assert [(describe_value(one.test), one.holds) for one in selection.tried] == [
         ("ends with `\\a.exe`", False),
         ("ends with `\\b.exe`", True),
     ]
@@ -175,11 +175,11 @@ def test_what_nearly_held_is_told(asked: str, value: str, hint: str) -> None:
 )
 def test_every_kind_of_test_has_words(written: str, said: str) -> None:
     read = rule(f"  sel: {{{written}}}\n  condition: sel\n")
-    assert isinstance(read.node, Item)
-    assert [words(test) for test in read.node.tests] == [said]
+    assert isinstance(read.node, DetectionItem)
+    assert [describe_value(test) for test in read.node.values] == [said]
 
 
 def test_a_keyword_is_told_as_it_is_searched() -> None:
     read = rule("  sel: [abc]\n  condition: sel\n")
-    assert isinstance(read.node, Item)
-    assert words(read.node.tests[0], keyword=True) == "contains `abc`"
+    assert isinstance(read.node, DetectionItem)
+    assert describe_value(read.node.values[0], keyword=True) == "contains `abc`"

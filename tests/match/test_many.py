@@ -12,18 +12,19 @@ from fakes import rule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from watcher.match import factors, many
-from watcher.match.event import EventView
-from watcher.match.many import RuleSet, Watched
+from watcher.match import regex_literals as factors
+from watcher.match import ruleset as many
+from watcher.match.event_view import EventView
+from watcher.match.matchers import fold, fold_loosely
 from watcher.match.predicate import Predicate
-from watcher.match.value import fold, loosely
-from watcher.model import Regex, Rule
-from watcher.taxonomy.logsources import scope
+from watcher.match.ruleset import CompiledRule, Ruleset
+from watcher.model import Rule, SigmaRegex
+from watcher.taxonomy.logsources import events_of
 
 
-def watched(one: Rule) -> Watched:
+def watched(one: Rule) -> CompiledRule:
     """Compile a rule."""
-    return Watched(one, Predicate(one.node, scope(one.logsource)))
+    return CompiledRule(one, Predicate(one.node, events_of(one.logsource)))
 
 
 def detecting(text: str, **changes: Any) -> Rule:
@@ -42,7 +43,7 @@ def event(**data: str) -> dict[str, Any]:
 def test_whatever_folds_alike_is_alike_in_the_text_that_clues_are_looked_for_in() -> None:
     for code in range(sys.maxunicode + 1):
         one = chr(code)
-        assert loosely(one) == loosely(fold(one)), hex(code)
+        assert fold_loosely(one) == fold_loosely(fold(one)), hex(code)
 
 
 @pytest.mark.parametrize("letter", "kKsSiI")
@@ -50,13 +51,13 @@ def test_a_letter_that_python_takes_for_an_ascii_one_is_made_that(letter: str) -
     alike = re.compile(letter, re.IGNORECASE)
     for code in range(sys.maxunicode + 1):
         if alike.fullmatch(chr(code)):
-            assert loosely(chr(code)) == letter.lower(), hex(code)
+            assert fold_loosely(chr(code)) == letter.lower(), hex(code)
 
 
 @given(st.text(), st.text(), st.text())
 def test_a_part_of_a_text_stays_a_part_of_it(before: str, text: str, after: str) -> None:
-    assert loosely(text) in loosely(before + text + after)
-    assert loosely(fold(text)) in loosely(before + text + after)
+    assert fold_loosely(text) in fold_loosely(before + text + after)
+    assert fold_loosely(fold(text)) in fold_loosely(before + text + after)
 
 
 # --------------------------------------------------------------------------- regular expressions
@@ -79,7 +80,7 @@ def test_a_part_of_a_text_stays_a_part_of_it(before: str, text: str, after: str)
     ],
 )
 def test_what_a_regular_expression_cannot_do_without(pattern: str, flags: str, expected: list[set[str]]) -> None:
-    assert [set(choice) for choice in factors.choices(Regex(pattern, flags))] == expected
+    assert [set(choice) for choice in factors.literal_choices(SigmaRegex(pattern, flags))] == expected
 
 
 PIECES = st.sampled_from(["ab", "c", ".", "[xy]", "d?", "(?:k|st)", "(?:e|f.)+", "i*", "^", r"\w", "Z{2}", "(g)"])
@@ -89,8 +90,8 @@ PIECES = st.sampled_from(["ab", "c", ".", "[xy]", "d?", "(?:k|st)", "(?:e|f.)+",
 @given(st.lists(PIECES, min_size=1, max_size=5).map("".join), st.sampled_from(["", "i"]), st.data())
 def test_every_value_that_it_finds_holds_one_text_of_each_choice(pattern: str, flags: str, data: st.DataObject) -> None:
     value = data.draw(st.from_regex(re.compile(pattern, re.IGNORECASE if flags else re.NOFLAG)))
-    for choice in factors.choices(Regex(pattern, flags)):
-        assert any(loosely(text) in loosely(value) for text in choice), (pattern, value)
+    for choice in factors.literal_choices(SigmaRegex(pattern, flags)):
+        assert any(fold_loosely(text) in fold_loosely(value) for text in choice), (pattern, value)
 
 
 # --------------------------------------------------------------------------- rules
@@ -115,7 +116,7 @@ def test_every_value_that_it_finds_holds_one_text_of_each_choice(pattern: str, f
 )
 def test_a_rule_is_found_behind_its_clues(selection: str, data: dict[str, str]) -> None:
     one = detecting(selection if ":" in selection else f"- {selection}")
-    assert one.id in [found.id for found in RuleSet([watched(one)]).matching(event(**data))]
+    assert one.id in [found.id for found in Ruleset([watched(one)]).matching(event(**data))]
 
 
 @pytest.mark.parametrize("code", ["4688", "04688", "+4688"])
@@ -124,8 +125,8 @@ def test_an_event_code_is_found_behind_its_clues_as_the_rule_alone_finds_it(code
     text = detecting(f"EventID: {asked}").text.replace("category: process_creation", "service: security")
     one = rule(text)
     made = {"event": {"code": code}, "winlog": {"channel": "Security"}}
-    alone = Predicate(one.node, scope(one.logsource)).matches(made)
-    assert bool(RuleSet([watched(one)]).matching(made)) is alone
+    alone = Predicate(one.node, events_of(one.logsource)).matches(made)
+    assert bool(Ruleset([watched(one)]).matching(made)) is alone
 
 
 def test_a_text_that_stands_nowhere_in_the_event_is_found_where_it_is_put_together() -> None:
@@ -135,26 +136,26 @@ def test_a_text_that_stands_nowhere_in_the_event_is_found_where_it_is_put_togeth
         "winlog": {"channel": "Microsoft-Windows-Sysmon/Operational"},
         "user": {"domain": "ACME", "name": "bob"},
     }
-    assert RuleSet([watched(one)]).matching(made) == (one,)
+    assert Ruleset([watched(one)]).matching(made) == (one,)
 
 
 def test_half_a_surrogate_pair_hides_nothing() -> None:
-    rules = RuleSet([watched(detecting("CommandLine|contains: shell"))])
+    rules = Ruleset([watched(detecting("CommandLine|contains: shell"))])
     assert rules.matching(event(CommandLine="powershell \ud83d"))
     assert not rules.matching(event(CommandLine="power \ud83d"))
 
 
 @pytest.mark.parametrize("most", [0, 800])
 def test_clues_are_found_as_a_table_and_without_one(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(many, "_MOST_IN_TABLE", most)
-    rules = RuleSet([watched(detecting("CommandLine|contains: ströme"))])
+    monkeypatch.setattr(many, "_MAX_TABLE", most)
+    rules = Ruleset([watched(detecting("CommandLine|contains: ströme"))])
     assert rules.matching(event(CommandLine="VIELE STRÖME"))
     assert not rules.matching(event(CommandLine="viele strome"))
 
 
 def test_made_up_channels_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(many, "_MOST_KINDS", 3)
-    rules = RuleSet([watched(rule())])
+    monkeypatch.setattr(many, "_MAX_KINDS", 3)
+    rules = Ruleset([watched(rule())])
     for number in range(10):
         rules.matching({"winlog": {"channel": f"made-up-{number}"}, "event": {"code": "1"}})
     assert len(rules._kinds) <= 3
@@ -163,8 +164,8 @@ def test_made_up_channels_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_what_finds_clues_is_made_once_for_all_kinds_of_events_that_share_them() -> None:
     watched_one = watched(detecting("CommandLine|contains: shell"))
-    first = RuleSet([watched_one])
-    second = first.renewed([watched_one])
+    first = Ruleset([watched_one])
+    second = first.with_rules([watched_one])
     made = event(CommandLine="a shell")
     sysmon = {"event": {"code": "1"}, "winlog": {**made["winlog"], "channel": "Microsoft-Windows-Sysmon/Operational"}}
     assert all(rules.matching(one) for rules in (first, second) for one in (made, sysmon))
@@ -173,12 +174,12 @@ def test_what_finds_clues_is_made_once_for_all_kinds_of_events_that_share_them()
 
 
 def test_rules_that_stay_are_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = RuleSet([watched(detecting("CommandLine: a", id="1")), watched(detecting("CommandLine: b", id="2"))])
+    first = Ruleset([watched(detecting("CommandLine: a", id="1")), watched(detecting("CommandLine: b", id="2"))])
     looked: list[object] = []
     about = many._about
     monkeypatch.setattr(many, "_about", lambda node, rare: looked.append(node) or about(node, rare))
     changed = detecting("CommandLine: c", id="2")
-    second = first.renewed([watched(detecting("CommandLine: a", id="1")), watched(changed)])
+    second = first.with_rules([watched(detecting("CommandLine: a", id="1")), watched(changed)])
     assert looked == [changed.node]
     assert [one.id for one in second.matching(event(CommandLine="c"))] == ["2"]
     assert [one.id for one in second.matching(event(CommandLine="b"))] == []
@@ -186,4 +187,4 @@ def test_rules_that_stay_are_not_looked_at_again(monkeypatch: pytest.MonkeyPatch
 
 def test_a_rule_can_be_asked_alone() -> None:
     one = replace(rule(), id="alone")
-    assert RuleSet([watched(one)]).holds("alone", EventView(event(CommandLine="a shell")))
+    assert Ruleset([watched(one)]).holds("alone", EventView(event(CommandLine="a shell")))

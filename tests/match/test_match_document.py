@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.match import document as module
-from watcher.match.document import WHOLE, Outline
+from watcher.match import flat_event as module
+from watcher.match.flat_event import ALL_FIELDS, FieldFilter
 
 NAMES = st.sampled_from(["a", "b", "c", "a.b", "b.c", "a.b.c", "ab"])
 LEAVES = st.one_of(st.none(), st.booleans(), st.integers(0, 9), st.sampled_from(["", "x", "y"]))
@@ -19,9 +19,9 @@ DOCUMENTS = st.dictionaries(NAMES, NODES, max_size=4)
 
 @given(st.lists(DOCUMENTS, min_size=1, max_size=4), st.sets(NAMES, max_size=3))
 def test_what_is_wanted_is_read_as_from_the_whole_document(documents: list[dict[str, Any]], paths: set[str]) -> None:
-    outline = Outline(paths)
+    field_filter = FieldFilter(paths)
     for document in documents:
-        whole, part = WHOLE.values(document), outline.values(document)
+        whole, part = ALL_FIELDS.values(document), field_filter.values(document)
         for path, values in whole.items():
             if any(path == wanted or path.startswith(wanted + ".") for wanted in paths):
                 assert part.get(path) == values
@@ -31,15 +31,15 @@ def test_what_is_wanted_is_read_as_from_the_whole_document(documents: list[dict[
 
 
 def test_names_without_end_are_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST_PLACES", 10)
-    outline = Outline(["kept"])
+    monkeypatch.setattr(module, "_MAX_PATHS", 10)
+    field_filter = FieldFilter(["kept"])
     for number in range(100):
         made_up = {f"n{number}": {"deeper": "x"}, "x" * 1_000: "x", "kept": {f"n{number}": str(number)}}
-        assert outline.values(made_up) == {f"kept.n{number}": (str(number),)}
-    assert outline._known <= 10
+        assert field_filter.values(made_up) == {f"kept.n{number}": (str(number),)}
+    assert field_filter._known <= 10
 
 
 def test_an_array_of_very_many_values_takes_no_longer_than_as_many_values_take() -> None:
-    found = WHOLE.values({"a": [str(number) for number in range(200_000)]})
+    found = ALL_FIELDS.values({"a": [str(number) for number in range(200_000)]})
     assert len(found["a"]) == 200_000
     assert found.text().count("\0") == 199_999

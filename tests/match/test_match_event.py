@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from made_events import CLASSIC, POWERSHELL, SECURITY, SYSMON, event, moved
 
-from watcher.match.document import values_at
-from watcher.match.event import EventView
+from watcher.match.event_view import EventView
+from watcher.match.flat_event import values_at
 
 
 @pytest.mark.parametrize(

@@ -9,20 +9,20 @@ import pytest
 import yaml
 from made_events import CLASSIC, POWERSHELL, SECURITY, SYSMON, event, moved
 
-from watcher.match.event import EventView
-from watcher.match.many import RuleSet, Watched
+from watcher.match.event_view import EventView
 from watcher.match.predicate import Predicate
+from watcher.match.ruleset import CompiledRule, Ruleset
 from watcher.model import Event, Rule
-from watcher.read.contents import read_contents
-from watcher.read.rule import Origin
 from watcher.settings import LogSourceMapping
-from watcher.taxonomy.logsources import scope
+from watcher.sigma.rule_file import read_contents
+from watcher.sigma.rule_reader import RuleOrigin
+from watcher.taxonomy.logsources import events_of
 
 
 def rule(detection: Any, logsource: dict[str, Any] | None = None, placeholders: Any = None) -> Rule:
     text = detection if isinstance(detection, str) else yaml.safe_dump({"detection": detection})
     head = yaml.safe_dump({"title": "t", "level": "high", "logsource": logsource or {"product": "windows"}})
-    found = read_contents(head + text, file="rule.yml", origin=Origin(placeholders=placeholders or {}))
+    found = read_contents(head + text, file="rule.yml", origin=RuleOrigin(placeholders=placeholders or {}))
     assert [str(finding) for finding in found.findings] == []
     return found.rules[0]
 
@@ -30,9 +30,9 @@ def rule(detection: Any, logsource: dict[str, Any] | None = None, placeholders: 
 def holds(selection: Any, document: Event, condition: str = "selection") -> bool:
     """Tell whether a rule matches, asked alone and among many."""
     made = rule({"selection": selection, "condition": condition})
-    predicate = Predicate(made.node, scope(made.logsource))
+    predicate = Predicate(made.node, events_of(made.logsource))
     alone = predicate.matches(document)
-    assert RuleSet([Watched(made, predicate)]).matching(document) == ((made,) if alone else ())
+    assert Ruleset([CompiledRule(made, predicate)]).matching(document) == ((made,) if alone else ())
     return alone
 
 
@@ -129,7 +129,7 @@ def test_a_map_is_and_a_list_of_maps_or() -> None:
 
 def test_duplicate_keys_must_all_hold() -> None:
     text = "detection:\n  selection:\n    A|contains: [x, y]\n    A|contains: z\n  condition: selection\n"
-    predicate = Predicate(rule(text).node, scope(rule(text).logsource))
+    predicate = Predicate(rule(text).node, events_of(rule(text).logsource))
     assert predicate.matches(event(A="y z"))
     assert not predicate.matches(event(A="y"))
     assert not predicate.matches(event(A="z"))
@@ -248,8 +248,8 @@ def test_the_rules_channel_is_the_data_field_and_the_log_sources_the_system_fiel
     made = rule(
         {"selection": {"Channel": "Security"}, "condition": "selection"}, {"product": "windows", "service": "system"}
     )
-    assert Predicate(made.node, scope(made.logsource)).matches(cleared)
-    assert not Predicate(made.node, scope(made.logsource)).matches(event("Security", "104", Channel="Security"))
+    assert Predicate(made.node, events_of(made.logsource)).matches(cleared)
+    assert not Predicate(made.node, events_of(made.logsource)).matches(event("Security", "104", Channel="Security"))
 
 
 @pytest.mark.parametrize(
@@ -270,12 +270,12 @@ def test_the_rules_channel_is_the_data_field_and_the_log_sources_the_system_fiel
 )
 def test_a_rule_looks_at_the_events_of_its_log_source(logsource: dict[str, Any], document: Event, inside: bool) -> None:  # noqa: FBT001 - a column of the table
     made = rule({"selection": {"Image": "x"}, "condition": "selection"}, {"product": "windows", **logsource})
-    assert Predicate(made.node, scope(made.logsource)).matches(document) is inside
+    assert Predicate(made.node, events_of(made.logsource)).matches(document) is inside
 
 
 def test_a_log_source_of_settings_is_looked_at_instead() -> None:
     made = rule({"selection": {"A": "x"}, "condition": "selection"}, {"product": "windows", "service": "mine"})
-    own = scope(made.logsource, (LogSourceMapping(service="mine", channels=("My/Channel",), event_codes=("7",)),))
+    own = events_of(made.logsource, (LogSourceMapping(service="mine", channels=("My/Channel",), event_codes=("7",)),))
     assert Predicate(made.node, own).matches(event("My/Channel", "7", A="x"))
     assert not Predicate(made.node, own).matches(event("My/Channel", "8", A="x"))
 

@@ -6,14 +6,22 @@ from ipaddress import ip_network
 
 import pytest
 
-from watcher.match.instant import instant, part_of
-from watcher.match.value import fold, on_cidr, on_compare, on_number, on_regex, on_text, on_time
-from watcher.model import Cidr, Compare, Number, Regex, Text, TimePart, Wildcard
-from watcher.read.text import any_dash, parse_text
+from watcher.match.matchers import (
+    cidr_matcher,
+    comparison_matcher,
+    fold,
+    number_matcher,
+    regex_matcher,
+    string_matcher,
+    timestamp_matcher,
+)
+from watcher.model import SigmaCidr, SigmaCompare, SigmaNumber, SigmaRegex, SigmaString, SigmaTimestampPart, Wildcard
+from watcher.sigma.sigma_strings import any_dash, parse_sigma_string
+from watcher.timestamps import parse_timestamp, timestamp_part
 
 
 def matches(written: str, value: str) -> bool:
-    return on_text(parse_text(written))(fold(value))
+    return string_matcher(parse_sigma_string(written))(fold(value))
 
 
 @pytest.mark.parametrize(
@@ -48,20 +56,20 @@ def test_a_text_is_compared_with_the_whole_value(written: str, value: str, expec
 
 
 def test_a_cased_text_compares_every_letter() -> None:
-    cased = Text((Wildcard.ANY, "IEX"), cased=True)
-    assert on_text(cased)("x IEX")
-    assert not on_text(cased)("x iex")
+    cased = SigmaString((Wildcard.ANY, "IEX"), cased=True)
+    assert string_matcher(cased)("x IEX")
+    assert not string_matcher(cased)("x iex")
 
 
 @pytest.mark.parametrize("dash", ["-", "/", "\N{EN DASH}", "\N{EM DASH}", "\N{HORIZONTAL BAR}"])
 def test_windash_means_every_character_that_windows_takes_for_a_dash(dash: str) -> None:
-    test = on_text(any_dash(parse_text("* -urlcache*")))
+    test = string_matcher(any_dash(parse_sigma_string("* -urlcache*")))
     assert test(f"certutil {dash}urlcache")
 
 
 def test_windash_means_no_other_character() -> None:
-    assert not on_text(any_dash(parse_text("-a")))("_a")
-    assert not on_text(any_dash(parse_text("-a")))("\N{HYPHEN}a")
+    assert not string_matcher(any_dash(parse_sigma_string("-a")))("_a")
+    assert not string_matcher(any_dash(parse_sigma_string("-a")))("\N{HYPHEN}a")
 
 
 @pytest.mark.parametrize(
@@ -88,7 +96,7 @@ def test_windash_means_no_other_character() -> None:
     ],
 )
 def test_a_number_equals_its_text_and_the_same_whole_number(number: float, value: str, expected: bool) -> None:  # noqa: FBT001 - a column of the table
-    assert on_number(Number(number))(value) is expected
+    assert number_matcher(SigmaNumber(number))(value) is expected
 
 
 @pytest.mark.parametrize(
@@ -105,7 +113,7 @@ def test_a_number_equals_its_text_and_the_same_whole_number(number: float, value
     ],
 )
 def test_an_expression_is_searched_with_its_flags(pattern: str, flags: str, value: str, expected: bool) -> None:  # noqa: FBT001 - a column of the table
-    assert on_regex(Regex(pattern, flags))(value) is expected
+    assert regex_matcher(SigmaRegex(pattern, flags))(value) is expected
 
 
 @pytest.mark.parametrize(
@@ -123,7 +131,7 @@ def test_an_expression_is_searched_with_its_flags(pattern: str, flags: str, valu
     ],
 )
 def test_an_address_lies_in_a_network(network: str, value: str, expected: bool) -> None:  # noqa: FBT001 - a column of the table
-    assert on_cidr(Cidr(ip_network(network)))(value) is expected
+    assert cidr_matcher(SigmaCidr(ip_network(network)))(value) is expected
 
 
 @pytest.mark.parametrize(
@@ -143,7 +151,7 @@ def test_an_address_lies_in_a_network(network: str, value: str, expected: bool) 
     ],
 )
 def test_a_number_is_compared_as_a_number(operator: str, bound: int, value: str, expected: bool) -> None:  # noqa: FBT001 - a column of the table
-    assert on_compare(Compare(operator, bound))(value) is expected
+    assert comparison_matcher(SigmaCompare(operator, bound))(value) is expected
 
 
 @pytest.mark.parametrize(
@@ -159,7 +167,7 @@ def test_a_number_is_compared_as_a_number(operator: str, bound: int, value: str,
     ],
 )
 def test_a_time_is_read_in_the_forms_that_events_have(written: str, expected: str | None) -> None:
-    found = instant(written)
+    found = parse_timestamp(written)
     assert (found.isoformat() if found else None) == expected
 
 
@@ -169,11 +177,11 @@ def test_a_time_is_read_in_the_forms_that_events_have(written: str, expected: st
 )
 def test_a_time_has_its_parts(part: str, expected: int) -> None:
     written = "2026-11-23T14:05:06Z"
-    assert part_of(written, part) == expected
-    assert on_time(TimePart(part, expected))(written)
-    assert not on_time(TimePart(part, expected + 1))(written)
-    assert on_time(TimePart(part, expected + 1, "lt"))(written)
-    assert on_time(TimePart(part, expected, "lte"))(written)
-    assert on_time(TimePart(part, expected - 1, "gt"))(written)
-    assert on_time(TimePart(part, expected, "gte"))(written)
-    assert not on_time(TimePart(part, expected))("no time")
+    assert timestamp_part(written, part) == expected
+    assert timestamp_matcher(SigmaTimestampPart(part, expected))(written)
+    assert not timestamp_matcher(SigmaTimestampPart(part, expected + 1))(written)
+    assert timestamp_matcher(SigmaTimestampPart(part, expected + 1, "lt"))(written)
+    assert timestamp_matcher(SigmaTimestampPart(part, expected, "lte"))(written)
+    assert timestamp_matcher(SigmaTimestampPart(part, expected - 1, "gt"))(written)
+    assert timestamp_matcher(SigmaTimestampPart(part, expected, "gte"))(written)
+    assert not timestamp_matcher(SigmaTimestampPart(part, expected))("no time")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shared import as_modules, events
 
-from watcher.match.event import EventView
+from watcher.match.event_view import EventView
 
 SETS = ("mdecrevoisier", "sbousseaden", "sigmahq-regression")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "modules-shape.md"

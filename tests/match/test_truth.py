@@ -17,26 +17,26 @@ def test_every_rule_of_the_table_is_run(shared_data: Path) -> None:
 
 
 def test_the_small_sets_match_as_the_table_says(shared_data: Path) -> None:
-    wanted, missing, besides = judged(shared_data, SMALL, unchanged)
+    wanted, missing, source_extras = judged(shared_data, SMALL, unchanged)
     assert wanted == 3367
-    assert (missing, besides) == (set(), set())
+    assert (missing, source_extras) == (set(), set())
 
 
 def test_the_small_sets_match_as_the_table_says_in_shape_modules(shared_data: Path) -> None:
-    wanted, missing, besides = judged(shared_data, SMALL, as_modules(shared_data))
+    wanted, missing, source_extras = judged(shared_data, SMALL, as_modules(shared_data))
     assert wanted == 3367
-    assert (missing, besides) == (set(), set())
+    assert (missing, source_extras) == (set(), set())
 
 
 @pytest.mark.slow
 def test_the_big_set_matches_as_the_table_says(shared_data: Path) -> None:
-    wanted, missing, besides = judged(shared_data, ("otrf",), unchanged)
+    wanted, missing, source_extras = judged(shared_data, ("otrf",), unchanged)
     assert wanted == 4922
-    assert (missing, besides) == (set(), set())
+    assert (missing, source_extras) == (set(), set())
 
 
 @pytest.mark.slow
 def test_the_big_set_matches_as_the_table_says_in_shape_modules(shared_data: Path) -> None:
-    wanted, missing, besides = judged(shared_data, ("otrf",), as_modules(shared_data))
+    wanted, missing, source_extras = judged(shared_data, ("otrf",), as_modules(shared_data))
     assert wanted == 4922
-    assert (missing, besides) == (set(), set())
+    assert (missing, source_extras) == (set(), set())

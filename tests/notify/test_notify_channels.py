@@ -5,24 +5,24 @@ from datetime import timedelta
 import pytest
 from attack import FixedClock
 
-from watcher.notify.channels import next_attempt, notifier
-from watcher.notify.mail import Mail
-from watcher.notify.services import Services
-from watcher.notify.slack import Slack
+from watcher.notify.apprise import AppriseNotifier
+from watcher.notify.channel_registry import build_notifier, retry_delay
+from watcher.notify.mail import MailNotifier
+from watcher.notify.slack import SlackNotifier
 from watcher.settings import AppriseChannel, Channel, MailChannel, Secret, SlackChannel
 
 
 @pytest.mark.parametrize(
     ("channel", "kind"),
     [
-        (MailChannel(name="one", host="localhost"), Mail),
-        (SlackChannel(name="one", webhook_url=Secret("https://hooks.example/x")), Slack),
-        (AppriseChannel(name="one", url=Secret("json://localhost")), Services),
+        (MailChannel(name="one", host="localhost"), MailNotifier),
+        (SlackChannel(name="one", webhook_url=Secret("https://hooks.example/x")), SlackNotifier),
+        (AppriseChannel(name="one", url=Secret("json://localhost")), AppriseNotifier),
     ],
 )
 def test_every_kind_of_channel_has_its_notifier(channel: Channel, kind: type) -> None:
     """Settings of a channel become the channel, under its name, without connecting."""
-    built = notifier(channel, FixedClock())
+    built = build_notifier(channel, FixedClock())
     assert type(built) is kind
     assert built.name == "one"
 
@@ -45,4 +45,4 @@ def test_every_kind_of_channel_has_its_notifier(channel: Channel, kind: type) ->
 )
 def test_the_wait_doubles_up_to_an_hour(attempts: int, seconds: int) -> None:
     """The first failure is followed by half a minute, each further one by twice as long, at most an hour."""
-    assert next_attempt(attempts) == timedelta(seconds=seconds)
+    assert retry_delay(attempts) == timedelta(seconds=seconds)

@@ -8,8 +8,8 @@ import pytest
 from attack import NOW, alert
 
 from watcher.model import Window
-from watcher.notify.context import context, storm
-from watcher.notify.links import Link, Links, discover_link, reference, tactic, technique
+from watcher.notify.links import Links, MessageLink, discover_link, reference_link, tactic_link, technique_link
+from watcher.notify.message_context import alert_context, digest_context
 
 NONE = Links()
 
@@ -72,7 +72,7 @@ MIXED = {
 @pytest.mark.parametrize("event", [SYSMON_RAW, SECURITY_RAW, MODULES, DOTTED, MIXED])
 def test_both_shapes_and_every_spelling_tell_the_same(event: dict[str, Any]) -> None:
     """Who, where and what are found in raw and in module events, spelled nested, dotted or mixed."""
-    told = context(alert(event), links=NONE)
+    told = alert_context(alert(event), links=NONE)
     assert told.process == "C:\\Windows\\System32\\cmd.exe"
     assert told.command_line == "cmd /c whoami"
     assert told.parent_process == "C:\\inetpub\\w3wp.exe"
@@ -82,20 +82,20 @@ def test_both_shapes_and_every_spelling_tell_the_same(event: dict[str, Any]) -> 
 
 def test_codes_and_channels_are_texts() -> None:
     """An event code that is a number is text."""
-    told = context(alert(SECURITY_RAW), links=NONE)
+    told = alert_context(alert(SECURITY_RAW), links=NONE)
     assert (told.log_channel, told.event_code) == ("Security", "4688")
-    assert context(alert(SYSMON_RAW), links=NONE).event_code == "1"
+    assert alert_context(alert(SYSMON_RAW), links=NONE).event_code == "1"
 
 
 def test_details_leave_out_what_is_told_and_what_is_empty() -> None:
     """Details are the provider's other data; `-` is how Windows writes nothing."""
-    assert context(alert(SYSMON_RAW), links=NONE).details == (("IntegrityLevel", "High"),)
+    assert alert_context(alert(SYSMON_RAW), links=NONE).details == (("IntegrityLevel", "High"),)
 
 
 def test_details_are_bounded() -> None:
     """An event with hundreds of fields shows thirty and counts the rest."""
     event = {"winlog": {"event_data": {f"Field{number}": number for number in range(400)}}}
-    details = context(alert(event), links=NONE).details
+    details = alert_context(alert(event), links=NONE).details
     assert len(details) == 31
     assert details[-1] == ("…", "370 more values in the event")
 
@@ -111,7 +111,7 @@ def test_details_are_bounded() -> None:
 )
 def test_an_event_of_any_shape_is_told(event: dict[str, Any]) -> None:
     """No shape of event keeps an alert from being told."""
-    told = context(alert(event), links=NONE)
+    told = alert_context(alert(event), links=NONE)
     assert told.host == ""
     assert told.rule.level == "high"
 
@@ -121,38 +121,38 @@ def test_nesting_without_end_is_cut() -> None:
     deep: Any = "end"
     for _ in range(500):
         deep = {"a": deep}
-    assert set(context(alert({"winlog": deep}), links=NONE).event.values()) == {"{…}"}
+    assert set(alert_context(alert({"winlog": deep}), links=NONE).event.values()) == {"{…}"}
 
 
 def test_values_are_bounded() -> None:
     """A command line of 40,000 characters is cut to 4,000, and says so."""
-    told = context(alert({"process": {"command_line": "x" * 40_000}}), links=NONE)
+    told = alert_context(alert({"process": {"command_line": "x" * 40_000}}), links=NONE)
     assert len(told.command_line) <= 4_000
     assert told.command_line.endswith(" more characters)")
 
 
 def test_time_is_utc() -> None:
     """Times are told in UTC, for machines and for people."""
-    told = context(alert({}), links=NONE)
+    told = alert_context(alert({}), links=NONE)
     assert told.time == "2026-03-07T09:05:02.649Z"
     assert told.time_readable == "Sat 7 Mar 2026, 09:05:02 UTC"
 
 
 def test_a_missing_group_value_is_empty() -> None:
     """A group-by field that the event lacks is an empty text."""
-    assert context(alert({}), links=NONE).key == (("host.name", "SRV-01"), ("user.name", ""))
+    assert alert_context(alert({}), links=NONE).key == (("host.name", "SRV-01"), ("user.name", ""))
 
 
 def test_attack_links() -> None:
     """Techniques and tactics link to their pages; what is none links nowhere."""
-    assert technique("T1505.004") == Link("T1505.004", "https://attack.mitre.org/techniques/T1505/004/")
-    assert technique("T1059") == Link("T1059", "https://attack.mitre.org/techniques/T1059/")
-    assert technique("T1059/../../x") == Link("T1059/../../x")
-    assert tactic("persistence") == Link("persistence", "https://attack.mitre.org/tactics/TA0003/")
-    assert tactic("stealth") == Link("stealth", "https://attack.mitre.org/tactics/TA0005/")
-    assert tactic("defense-impairment").url == "https://attack.mitre.org/tactics/TA0112/"
-    assert tactic("ta0003").url == "https://attack.mitre.org/tactics/TA0003/"
-    assert tactic("g0007") == Link("g0007")
+    assert technique_link("T1505.004") == MessageLink("T1505.004", "https://attack.mitre.org/techniques/T1505/004/")
+    assert technique_link("T1059") == MessageLink("T1059", "https://attack.mitre.org/techniques/T1059/")
+    assert technique_link("T1059/../../x") == MessageLink("T1059/../../x")
+    assert tactic_link("persistence") == MessageLink("persistence", "https://attack.mitre.org/tactics/TA0003/")
+    assert tactic_link("stealth") == MessageLink("stealth", "https://attack.mitre.org/tactics/TA0005/")
+    assert tactic_link("defense-impairment").url == "https://attack.mitre.org/tactics/TA0112/"
+    assert tactic_link("ta0003").url == "https://attack.mitre.org/tactics/TA0003/"
+    assert tactic_link("g0007") == MessageLink("g0007")
 
 
 @pytest.mark.parametrize(
@@ -170,18 +170,20 @@ def test_attack_links() -> None:
 )
 def test_only_web_addresses_become_links(text: str) -> None:
     """A reference that is no web address is text."""
-    assert reference(text).url == ""
+    assert reference_link(text).url == ""
 
 
 def test_web_addresses_become_links() -> None:
     """A reference that is a web address is a link."""
-    assert reference("https://a.example/x?y=1") == Link("https://a.example/x?y=1", "https://a.example/x?y=1")
+    assert reference_link("https://a.example/x?y=1") == MessageLink(
+        "https://a.example/x?y=1", "https://a.example/x?y=1"
+    )
 
 
 def test_without_base_url_there_is_no_link() -> None:
     """Without `discover_url` nothing is linked."""
     assert discover_link(None, alert({}).first) is None
-    assert context(alert({}), links=NONE).discover == ""
+    assert alert_context(alert({}), links=NONE).discover == ""
 
 
 @pytest.mark.parametrize("base", ["https://k.example/app/discover", "https://k.example/app/discover/#/old?state"])
@@ -208,6 +210,6 @@ def test_discover_link_of_dashboards_keeps_the_query_apart() -> None:
 def test_storm_tells_each_key_once() -> None:
     """A digest counts the alerts, and names what they are about once and in order."""
     window = Window(start=NOW, end=datetime(2026, 3, 7, 12, tzinfo=timezone(timedelta(hours=1))))
-    told = storm(alert({}).rule, digest="d1", count=1234, window=window, keys=("B", "A", "B"))
+    told = digest_context(alert({}).rule, digest="d1", count=1234, window=window, keys=("B", "A", "B"))
     assert (told.count, told.keys, told.until) == (1234, ("B", "A"), "2026-03-07T11:00:00.000Z")
     assert NOW.tzinfo is UTC

@@ -9,9 +9,17 @@ from jinja2 import nodes
 from jinja2.meta import find_undeclared_variables
 
 from watcher.model import Window
-from watcher.notify.context import AboutRule, Context, Notice, Storm, context, helps, storm
 from watcher.notify.links import Links
-from watcher.notify.render import Renderer
+from watcher.notify.message_context import (
+    AlertContext,
+    DigestContext,
+    OperatorNotice,
+    RuleContext,
+    alert_context,
+    digest_context,
+    field_help,
+)
+from watcher.notify.renderer import Renderer
 from watcher.shipped import shipped
 
 PAGE = Path(__file__).parents[2] / "docs" / "templates.md"
@@ -19,14 +27,17 @@ SHIPPED = sorted(path.name for path in shipped("templates").glob("*.j2"))
 
 
 @pytest.mark.parametrize(
-    ("heading", "of"), [("Alerts", Context), ("Rules", AboutRule), ("Storms", Storm), ("Notices", Notice)]
+    ("heading", "of"),
+    [("Alerts", AlertContext), ("Rules", RuleContext), ("Storms", DigestContext), ("Notices", OperatorNotice)],
 )
-def test_the_page_lists_what_templates_may_use(heading: str, of: type[Context | AboutRule | Storm | Notice]) -> None:
+def test_the_page_lists_what_templates_may_use(
+    heading: str, of: type[AlertContext | RuleContext | DigestContext | OperatorNotice]
+) -> None:
     """The page's tables are the help texts of the code, word for word, and nothing more."""
     section = PAGE.read_text(encoding="utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| `")]
-    prefix = "rule." if of is AboutRule else ""
-    assert rows == [f"| `{prefix}{name}` | {text} |" for name, text in helps(of).items()]
+    prefix = "rule." if of is RuleContext else ""
+    assert rows == [f"| `{prefix}{name}` | {text} |" for name, text in field_help(of).items()]
 
 
 def test_the_page_lists_every_shipped_template() -> None:
@@ -39,24 +50,24 @@ def test_what_is_passed_is_what_is_promised() -> None:
     """Every promised value is there, in its promised type: texts are never None."""
     window = Window(start=NOW, end=NOW.replace(hour=10))
     for told in (
-        context(alert(EVENT), links=Links()),
-        context(alert({}), links=Links()),
-        storm(alert({}).rule, digest="d", count=2, window=window, keys=()),
+        alert_context(alert(EVENT), links=Links()),
+        alert_context(alert({}), links=Links()),
+        digest_context(alert({}).rule, digest="d", count=2, window=window, keys=()),
     ):
         for promised in fields(told):
             value = getattr(told, promised.name)
-            kind = {"str": str, "int": int, "AboutRule": AboutRule}.get(str(promised.type))
+            kind = {"str": str, "int": int, "AboutRule": RuleContext}.get(str(promised.type))
             assert value is not None
             assert kind is None or isinstance(value, kind), promised.name
-        assert all(value is not None for value in (getattr(told.rule, each.name) for each in fields(AboutRule)))
+        assert all(value is not None for value in (getattr(told.rule, each.name) for each in fields(RuleContext)))
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_templates_use_only_what_is_promised(name: str) -> None:
     """No shipped template names a value that is not documented."""
     tree = Renderer()._environment.parse((shipped("templates") / name).read_text(encoding="utf-8"))
-    of = {"storm": Storm, "notice": Notice}.get(name.split(".", maxsplit=1)[0], Context)
+    of = {"storm": DigestContext, "notice": OperatorNotice}.get(name.split(".", maxsplit=1)[0], AlertContext)
     rule = {node.attr for node in tree.find_all(nodes.Getattr) if getattr(node.node, "name", "") == "rule"}
-    assert rule <= {each.name for each in fields(AboutRule)}
+    assert rule <= {each.name for each in fields(RuleContext)}
     layout = {"sans", "mono", "wrap", "ink", "fact", "code", "heading", "linked"}  # set by layout.html.j2
     assert find_undeclared_variables(tree) <= {each.name for each in fields(of)} | layout

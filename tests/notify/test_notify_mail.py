@@ -16,11 +16,11 @@ from structlog.testing import capture_logs
 
 from watcher.errors import DeliveryError
 from watcher.model import Notification
-from watcher.notify.context import context
+from watcher.notify.escaping import bounded_text, single_line
 from watcher.notify.links import Links
-from watcher.notify.mail import Mail
-from watcher.notify.render import Renderer
-from watcher.notify.text import oneline, shown
+from watcher.notify.mail import MailNotifier
+from watcher.notify.message_context import alert_context
+from watcher.notify.renderer import Renderer
 from watcher.settings import MailChannel, Secret
 
 NOTE = Notification(
@@ -39,7 +39,7 @@ def _mail(
     ca_certs: Path | None = None,
     login: tuple[str, str] | None = None,
     to: tuple[str, ...] = ("a@example.com", "b@example.com"),
-) -> Mail:
+) -> MailNotifier:
     channel = MailChannel(
         name="soc",
         host="localhost" if tls != "none" else LOCALHOST,
@@ -52,7 +52,7 @@ def _mail(
         to=to,
         timeout=timedelta(seconds=30),
     )
-    return Mail(channel, FixedClock())
+    return MailNotifier(channel, FixedClock())
 
 
 @pytest.fixture(scope="module")
@@ -97,14 +97,14 @@ def test_every_attempt_has_the_same_message_id(server: SmtpServer) -> None:
 
 def test_event_text_stays_text_through_a_real_server(server: SmtpServer) -> None:
     """Nothing in an event becomes a header, a recipient, or is lost on the way."""
-    notification = Renderer().render(context(alert(EVENT), links=Links()), MailChannel(name="soc", host="x"))
+    notification = Renderer().render(alert_context(alert(EVENT), links=Links()), MailChannel(name="soc", host="x"))
     _mail(server).send(notification)
     got = _last(server)
     assert got.recipients == ("a@example.com", "b@example.com")
     assert "Bcc" not in got.message
     assert got.message["Subject"] == notification.subject
     for text in EVIL.values():
-        assert all(line in got.part("text/plain") for line in shown(text).splitlines())
+        assert all(line in got.part("text/plain") for line in bounded_text(text).splitlines())
     assert got.part("text/html").strip() == notification.bodies["text/html"].strip()
     assert max(len(line) for line in got.raw.splitlines()) <= 998
     assert got.raw.isascii()
@@ -117,7 +117,7 @@ def test_any_subject_arrives_as_one_header(server: SmtpServer, text: str) -> Non
     note = Notification(alert="a1", channel="soc", key="k1", subject=text, bodies={"text/plain": "x"})
     _mail(server).send(note)
     got = _last(server).message
-    assert str(got["Subject"]).split() == oneline(text).split()
+    assert str(got["Subject"]).split() == single_line(text).split()
     assert len(got.keys()) == 10
 
 
@@ -213,7 +213,9 @@ def test_refusals_of_sender_and_mail(sender_reply: str, data_reply: str, permane
 def test_nobody_listens() -> None:
     """A refused connection may be tried again; the error names channel, host and port."""
     port = free_port()
-    mail = Mail(MailChannel(name="soc", host=LOCALHOST, port=port, tls="none", to=("a@example.com",)), FixedClock())
+    mail = MailNotifier(
+        MailChannel(name="soc", host=LOCALHOST, port=port, tls="none", to=("a@example.com",)), FixedClock()
+    )
     with pytest.raises(DeliveryError, match=f"channel `soc`: {LOCALHOST}:{port}: ConnectionRefused") as caught:
         mail.send(NOTE)
     assert not caught.value.permanent
@@ -231,7 +233,7 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
             timeout=timedelta(milliseconds=200),
         )
         with pytest.raises(DeliveryError, match="timed out") as caught:
-            Mail(channel, FixedClock()).send(NOTE)
+            MailNotifier(channel, FixedClock()).send(NOTE)
     assert not caught.value.permanent
 
 
@@ -239,14 +241,14 @@ def test_a_line_break_in_an_address_is_refused() -> None:
     """An address with a line break in settings is no way to add headers."""
     channel = MailChannel(name="soc", host=LOCALHOST, sender="a@b.example\r\nBcc: x@y.example", to=("a@example.com",))
     with pytest.raises(DeliveryError, match="an address is not usable") as caught:
-        Mail(channel, FixedClock()).send(NOTE)
+        MailNotifier(channel, FixedClock()).send(NOTE)
     assert caught.value.permanent
 
 
 def test_nobody_to_write_to() -> None:
     """A channel without recipients says so before it connects."""
     with pytest.raises(DeliveryError, match="`to` names nobody") as caught:
-        Mail(MailChannel(name="soc", host=LOCALHOST), FixedClock()).send(NOTE)
+        MailNotifier(MailChannel(name="soc", host=LOCALHOST), FixedClock()).send(NOTE)
     assert caught.value.permanent
 
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from watcher.errors import InputError
 from watcher.model import Level, Window
-from watcher.notify.context import context, storm
+from watcher.notify.escaping import bounded_text
 from watcher.notify.links import Links
-from watcher.notify.render import Renderer, delivery_key
+from watcher.notify.message_context import alert_context, digest_context
+from watcher.notify.renderer import Renderer, delivery_key
 from watcher.notify.sample import sample
-from watcher.notify.text import shown
 from watcher.settings import AppriseChannel, MailChannel, Secret, SlackChannel
 
 MAIL = MailChannel(name="soc", host="localhost")
@@ -66,7 +66,7 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
 
 def test_mail_names_everything_a_reader_needs() -> None:
     """Both parts of the mail name rule, level, host, user, process, command line, time, ATT&CK and where to go on."""
-    told = context(alert(NORMAL), links=LINKS)
+    told = alert_context(alert(NORMAL), links=LINKS)
     mail = Renderer().render(told, MAIL)
     assert mail.subject == "[HIGH] Shell Started by <Web> Server & *Friends* on SRV-01"
     assert set(mail.bodies) == {"text/plain", "text/html"}
@@ -98,13 +98,13 @@ def test_mail_names_everything_a_reader_needs() -> None:
 @pytest.mark.parametrize("level", list(Level))
 def test_every_level_has_its_badge(level: Level) -> None:
     """The level stands in the mail as a word, not as a colour alone."""
-    page = _html(Renderer().render(context(alert(NORMAL, level=level), links=LINKS), MAIL).bodies["text/html"])
+    page = _html(Renderer().render(alert_context(alert(NORMAL, level=level), links=LINKS), MAIL).bodies["text/html"])
     assert level.upper() in page.texts
 
 
 def test_html_loads_nothing_and_runs_nothing() -> None:
     """The mail has no script, no image, no form and nothing that a mail program would fetch."""
-    body = Renderer().render(context(alert(EVENT), links=LINKS), MAIL).bodies["text/html"]
+    body = Renderer().render(alert_context(alert(EVENT), links=LINKS), MAIL).bodies["text/html"]
     page = _html(body)
     allowed = {"html", "head", "meta", "title", "style", "body", "div", "table", "tr", "td", "h1", "h2"}
     allowed |= {"a", "ul", "li", "strong", "span", "br"}
@@ -118,10 +118,10 @@ def test_html_loads_nothing_and_runs_nothing() -> None:
 
 def test_event_text_is_data_in_html() -> None:
     """What an attacker wrote is read by people and by no parser."""
-    page = _html(Renderer().render(context(alert(EVENT), links=LINKS), MAIL).bodies["text/html"])
+    page = _html(Renderer().render(alert_context(alert(EVENT), links=LINKS), MAIL).bodies["text/html"])
     seen = "".join(page.texts)
     for text in EVIL.values():
-        assert shown(text) in seen
+        assert bounded_text(text) in seen
     assert BIDI not in seen
     assert "\x1b" not in seen
     assert "49" not in EVIL["template"]
@@ -131,7 +131,7 @@ def test_event_text_is_data_in_html() -> None:
 def test_event_text_cannot_forge_lines_of_the_text_part() -> None:
     """Further lines of an event's text are indented, so they never look like ours."""
     event = {"host": {"name": "x\nRule            Harmless\n-- \nAlert"}, "process": {"command_line": "a\nLevel  low"}}
-    body = Renderer().render(context(alert(event), links=LINKS), MAIL).bodies["text/plain"]
+    body = Renderer().render(alert_context(alert(event), links=LINKS), MAIL).bodies["text/plain"]
     ours = [line for line in body.splitlines() if re.match(r"(Rule|Level|Alert|-- )", line)]
     assert [line.split()[0] for line in ours] == ["Rule", "Level", "--", "Alert", "Rule", "Rule", "Rule", "Rule"]
     assert "Rule            Harmless" not in body.splitlines()
@@ -139,14 +139,14 @@ def test_event_text_cannot_forge_lines_of_the_text_part() -> None:
 
 def test_subject_is_one_line() -> None:
     """A host name with line breaks adds no header."""
-    subject = Renderer().render(context(alert(EVENT), links=LINKS), MAIL).subject
+    subject = Renderer().render(alert_context(alert(EVENT), links=LINKS), MAIL).subject
     assert subject.endswith("on x Bcc: evil@example.com body")
     assert subject.isprintable()
 
 
 def test_slack_keeps_to_its_limits_and_reads_no_markup_in_events() -> None:
     """Event text stands only where Slack reads no markup, within Slack's lengths."""
-    message = json.loads(Renderer().render(context(alert(EVENT), links=LINKS), SLACK).bodies["application/json"])
+    message = json.loads(Renderer().render(alert_context(alert(EVENT), links=LINKS), SLACK).bodies["application/json"])
     assert 4 <= len(message["blocks"]) <= 50
     assert message["blocks"][0]["type"] == "header"
     kinds = {block["type"] for block in message["blocks"]}
@@ -163,9 +163,11 @@ def test_slack_keeps_to_its_limits_and_reads_no_markup_in_events() -> None:
 
 def test_slack_shows_event_text_verbatim() -> None:
     """In the code block the command line stands as it was written."""
-    message = json.loads(Renderer().render(context(alert(EVENT), links=LINKS), SLACK).bodies["application/json"])
+    message = json.loads(Renderer().render(alert_context(alert(EVENT), links=LINKS), SLACK).bodies["application/json"])
     blocks = [found for found in _objects(message) if found.get("type") == "rich_text_preformatted"]
-    assert blocks[0]["elements"] == [{"type": "text", "text": shown(EVENT["winlog"]["event_data"]["CommandLine"])}]
+    assert blocks[0]["elements"] == [
+        {"type": "text", "text": bounded_text(EVENT["winlog"]["event_data"]["CommandLine"])}
+    ]
     cut = blocks[1]["elements"][0]["text"]
     assert len(cut) <= 1_000
     assert cut.endswith("more characters)")
@@ -173,18 +175,20 @@ def test_slack_shows_event_text_verbatim() -> None:
 
 def test_slack_has_a_button_and_the_alerts_id() -> None:
     """The message leads to Discover and shows the alert's id."""
-    told = context(alert(NORMAL), links=LINKS)
+    told = alert_context(alert(NORMAL), links=LINKS)
     message = json.loads(Renderer().render(told, SLACK).bodies["application/json"])
     (button,) = (found for found in _objects(message) if found.get("type") == "button")
     assert button["url"] == told.discover
     assert f"alert {told.alert_id}" in [found.get("text") for found in _objects(message["blocks"][-1])]
-    without = json.loads(Renderer().render(context(alert(NORMAL), links=Links()), SLACK).bodies["application/json"])
+    without = json.loads(
+        Renderer().render(alert_context(alert(NORMAL), links=Links()), SLACK).bodies["application/json"]
+    )
     assert not [found for found in _objects(without) if found.get("type") == "button"]
 
 
 def test_plain_text_calls_nobody() -> None:
     """Text for chat services has no mention left in it."""
-    body = Renderer().render(context(alert(EVENT), links=LINKS), SERVICE).bodies["text/plain"]
+    body = Renderer().render(alert_context(alert(EVENT), links=LINKS), SERVICE).bodies["text/plain"]
     assert "@everyone" not in body
     assert "<!channel>" not in body
     assert "<script>alert(1)</script>" in body
@@ -194,7 +198,7 @@ def test_plain_text_calls_nobody() -> None:
 @pytest.mark.parametrize("channel", [MAIL, SLACK, SERVICE])
 def test_the_test_message_says_that_it_is_one(channel: MailChannel | SlackChannel | AppriseChannel) -> None:
     """A test message says so in its subject and in every body."""
-    message = Renderer().render(context(sample(NOW), links=LINKS), channel)
+    message = Renderer().render(alert_context(sample(NOW), links=LINKS), channel)
     assert message.subject.startswith("[TEST]")
     for body in message.bodies.values():
         assert "test" in body.lower()
@@ -204,7 +208,7 @@ def test_the_test_message_says_that_it_is_one(channel: MailChannel | SlackChanne
 def test_a_storm_is_told_in_one_message(channel: MailChannel | SlackChannel | AppriseChannel) -> None:
     """A digest names the rule, how many alerts there are, and what they are about."""
     window = Window(start=NOW, end=NOW.replace(hour=10))
-    told = storm(alert({}).rule, digest="d1", count=1234, window=window, keys=("SRV-01", "<!channel>"))
+    told = digest_context(alert({}).rule, digest="d1", count=1234, window=window, keys=("SRV-01", "<!channel>"))
     message = Renderer().render(told, channel)
     assert message.alert == "d1"
     assert message.subject.startswith("[HIGH] 1,234 further alerts: Shell Started")
@@ -215,7 +219,7 @@ def test_a_storm_is_told_in_one_message(channel: MailChannel | SlackChannel | Ap
 
 def test_the_key_is_the_same_for_every_attempt_and_another_for_every_channel() -> None:
     """Rendering twice gives one key; channels and alerts have their own."""
-    told = context(alert(NORMAL), links=LINKS)
+    told = alert_context(alert(NORMAL), links=LINKS)
     first, again = (Renderer().render(told, MAIL) for _ in range(2))
     assert first == again
     assert len({first.key, Renderer().render(told, SLACK).key, delivery_key("other", "soc")}) == 3
@@ -224,7 +228,7 @@ def test_the_key_is_the_same_for_every_attempt_and_another_for_every_channel() -
 def test_a_users_template_takes_the_place_of_ours(tmp_path: Path) -> None:
     """A file of the same name in the user's folder is used, the others stay."""
     (tmp_path / "mail.subject.txt.j2").write_text("mine: {{ rule.title }}\nsecond line {{ event['host.name'] }}")
-    mail = Renderer(tmp_path).render(context(alert(NORMAL), links=LINKS), MAIL)
+    mail = Renderer(tmp_path).render(alert_context(alert(NORMAL), links=LINKS), MAIL)
     assert mail.subject == "mine: Shell Started by <Web> Server & *Friends* second line SRV-01"
     assert "<!DOCTYPE html>" in mail.bodies["text/html"]
 
@@ -244,13 +248,13 @@ def test_a_fault_in_a_template_names_file_and_line(tmp_path: Path, template: str
     """Whoever wrote the template learns where it is wrong; other channels are rendered as ever."""
     file = tmp_path / "mail.txt.j2"
     file.write_text(template)
-    told = context(alert(NORMAL), links=LINKS)
+    told = alert_context(alert(NORMAL), links=LINKS)
     with pytest.raises(InputError) as caught:
         Renderer(tmp_path).render(told, MAIL)
     assert sentence in str(caught.value)
     if line is not None:
-        assert caught.value.place is not None
-        assert (caught.value.place.file, caught.value.place.line) == (str(file), line)
+        assert caught.value.location is not None
+        assert (caught.value.location.file, caught.value.location.line) == (str(file), line)
     assert Renderer(tmp_path).render(told, SLACK).bodies
 
 
@@ -259,9 +263,9 @@ def test_a_slack_template_that_is_no_json_is_a_fault(tmp_path: Path) -> None:
     file = tmp_path / "slack.json.j2"
     file.write_text('{"text": "{{ host }}"\n}}')
     with pytest.raises(InputError, match=r"not JSON: .*tojson") as caught:
-        Renderer(tmp_path).render(context(alert(NORMAL), links=LINKS), SLACK)
-    assert caught.value.place is not None
-    assert caught.value.place.file == str(file)
+        Renderer(tmp_path).render(alert_context(alert(NORMAL), links=LINKS), SLACK)
+    assert caught.value.location is not None
+    assert caught.value.location.file == str(file)
 
 
 def test_a_folder_of_templates_must_be_there(tmp_path: Path) -> None:
@@ -287,7 +291,7 @@ _RENDERER = Renderer()
 )
 def test_no_event_keeps_any_channel_from_being_rendered(event: dict[str, Any]) -> None:
     """Whatever an event holds, every channel gets its message, and it can be encoded."""
-    told = context(alert(event), links=LINKS)
+    told = alert_context(alert(event), links=LINKS)
     for channel in (MAIL, SLACK, SERVICE):
         message = _RENDERER.render(told, channel)
         assert message.subject.isprintable()

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from watcher.errors import DeliveryError
 from watcher.model import Notification
-from watcher.notify.channels import notifier
+from watcher.notify.channel_registry import build_notifier
 from watcher.settings import AppriseChannel, Channel, MailChannel, Secret, SlackChannel
 
 # Apprise loads a module that Python 3.13 no longer has
@@ -78,7 +78,7 @@ MAKERS: list[Callable[[int], Channel]] = [
 
 def _failure(channel: Channel) -> str:
     """Everything that a failed attempt leaves: the error with its causes, what it printed, the reprs."""
-    built = notifier(channel, FixedClock())
+    built = build_notifier(channel, FixedClock())
     with pytest.raises(DeliveryError) as caught:
         built.send(NOTE)
     return "".join([*traceback.format_exception(caught.value), repr(caught.value), repr(built), repr(channel)])
@@ -120,7 +120,7 @@ def test_no_secret_where_it_is_taken(
 ) -> None:
     """A message that goes through leaves no secret in any log."""
     with HttpReceiver() as receiver:
-        notifier(make(receiver.port), FixedClock()).send(NOTE)
+        build_notifier(make(receiver.port), FixedClock()).send(NOTE)
     output = capfd.readouterr()
     assert len(receiver.requests) == 1
     assert SECRET not in everything.text + output.out + output.err

@@ -8,11 +8,11 @@ from servers import LOCALHOST, HttpReceiver, free_port
 
 from watcher.errors import DeliveryError
 from watcher.model import Notification
-from watcher.notify.context import context
+from watcher.notify.apprise import AppriseNotifier
+from watcher.notify.escaping import bounded_text
 from watcher.notify.links import Links
-from watcher.notify.render import Renderer
-from watcher.notify.services import Services
-from watcher.notify.text import shown
+from watcher.notify.message_context import alert_context
+from watcher.notify.renderer import Renderer
 from watcher.settings import AppriseChannel, Secret
 
 # Apprise loads a module that Python 3.13 no longer has
@@ -21,14 +21,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:Deprecati
 NOTE = Notification(alert="a1", channel="pager", key="k1", subject="s", bodies={"text/plain": "b"})
 
 
-def _service(url: str) -> Services:
-    return Services(AppriseChannel(name="pager", url=Secret(url)))
+def _service(url: str) -> AppriseNotifier:
+    return AppriseNotifier(AppriseChannel(name="pager", url=Secret(url)))
 
 
 def test_the_text_arrives_whole() -> None:
     """Subject and text reach the service as they were rendered; nothing in them is interpreted."""
     channel = AppriseChannel(name="pager", url=Secret("x"))
-    notification = Renderer().render(context(alert(EVENT), links=Links()), channel)
+    notification = Renderer().render(alert_context(alert(EVENT), links=Links()), channel)
     with HttpReceiver() as receiver:
         _service(f"json://{LOCALHOST}:{receiver.port}/alerts").send(notification)
     (request,) = receiver.requests
@@ -36,7 +36,7 @@ def test_the_text_arrives_whole() -> None:
     assert got["title"] == notification.subject
     assert got["message"].strip() == notification.bodies["text/plain"].strip()
     for name in ("script", "template", "ansi", "bidi", "markup"):
-        assert shown(EVIL[name]) in got["message"]
+        assert bounded_text(EVIL[name]) in got["message"]
 
 
 @pytest.mark.parametrize("status", [400, 404, 500, 503])

@@ -10,10 +10,10 @@ from servers import LOCALHOST, HttpReceiver, free_port
 
 from watcher.errors import DeliveryError
 from watcher.model import Notification
-from watcher.notify.context import context
 from watcher.notify.links import Links
-from watcher.notify.render import Renderer
-from watcher.notify.slack import Slack
+from watcher.notify.message_context import alert_context
+from watcher.notify.renderer import Renderer
+from watcher.notify.slack import SlackNotifier
 from watcher.settings import Secret, SlackChannel
 
 PATH = "/services/T000/B000/secretsecret"
@@ -22,14 +22,14 @@ NOTE = Notification(
 )
 
 
-def _slack(url: str, timeout: timedelta = timedelta(seconds=30)) -> Slack:
-    return Slack(SlackChannel(name="chat", webhook_url=Secret(url), timeout=timeout))
+def _slack(url: str, timeout: timedelta = timedelta(seconds=30)) -> SlackNotifier:
+    return SlackNotifier(SlackChannel(name="chat", webhook_url=Secret(url), timeout=timeout))
 
 
 def test_the_message_arrives_whole() -> None:
     """The blocks arrive as they were rendered, event text and all."""
     channel = SlackChannel(name="chat", webhook_url=Secret("https://hooks.example/x"))
-    notification = Renderer().render(context(alert(EVENT), links=Links()), channel)
+    notification = Renderer().render(alert_context(alert(EVENT), links=Links()), channel)
     with HttpReceiver() as slack:
         _slack(slack.url(PATH)).send(notification)
     (request,) = slack.requests

@@ -7,7 +7,15 @@ from attack import BIDI, EVIL
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.notify.text import LONGEST, cut, mrkdwn, oneline, shown, unmention, visible
+from watcher.notify.escaping import (
+    MAX_LENGTH,
+    bounded_text,
+    escape_mrkdwn,
+    neutralise_mentions,
+    single_line,
+    truncate,
+    visible_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,13 +37,13 @@ from watcher.notify.text import LONGEST, cut, mrkdwn, oneline, shown, unmention,
 )
 def test_any_value_is_shown_as_text(value: object, text: str) -> None:
     """Any JSON value is shown as text, and characters that cannot be seen as their code point."""
-    assert shown(value) == text
+    assert bounded_text(value) == text
 
 
 def test_long_text_says_how_much_is_missing() -> None:
     """What is cut is counted in characters of the original."""
-    text = shown("x" * 40_000)
-    assert len(text) <= LONGEST
+    text = bounded_text("x" * 40_000)
+    assert len(text) <= MAX_LENGTH
     kept = text.index("…")
     assert text == f"{'x' * kept}… ({40_000 - kept:,} more characters)"
 
@@ -43,35 +51,35 @@ def test_long_text_says_how_much_is_missing() -> None:
 @given(st.text(alphabet=st.characters(), max_size=600), st.integers(min_value=60, max_value=300))
 def test_shown_is_bounded_sendable_and_stable(text: str, limit: int) -> None:
     """Whatever comes in, the text stays within its limit, can be encoded, and does not change when shown again."""
-    once = shown(text, limit)
+    once = bounded_text(text, limit)
     assert len(once) <= limit
     assert once.encode().decode() == once
-    assert shown(once, limit) == once
+    assert bounded_text(once, limit) == once
 
 
 @given(st.text(alphabet=st.characters(), max_size=400))
 def test_one_line_is_one_line(text: str) -> None:
     """A subject has no line break and no control character, whatever it is made of."""
-    line = oneline(text)
+    line = single_line(text)
     assert len(line.splitlines()) <= 1
     assert len(line) <= 200
-    assert visible(line) == line
+    assert visible_text(line) == line
 
 
 def test_line_breaks_become_blanks() -> None:
     """A line break in a subject becomes a blank."""
-    assert oneline(EVIL["header"]) == "x Bcc: evil@example.com body"
+    assert single_line(EVIL["header"]) == "x Bcc: evil@example.com body"
 
 
 def test_cut_fits_exactly() -> None:
     """Text of just the limit stays whole, one more character is cut."""
-    assert cut("a" * 50, 50) == "a" * 50
-    assert cut("a" * 51, 50) == "a" * 28 + "… (23 more characters)"
+    assert truncate("a" * 50, 50) == "a" * 50
+    assert truncate("a" * 51, 50) == "a" * 28 + "… (23 more characters)"
 
 
 def test_slack_markup_is_taken_apart() -> None:
     """In Slack's markup event text opens no link, no mention, no bold and no code."""
-    text = mrkdwn(f"{EVIL['everyone']} {EVIL['markup']} a&b")
+    text = escape_mrkdwn(f"{EVIL['everyone']} {EVIL['markup']} a&b")
     assert "<" not in text
     assert "*bold*" not in text
     assert "`code`" not in text
@@ -83,7 +91,7 @@ def test_slack_markup_is_taken_apart() -> None:
 
 def test_mentions_are_broken_and_nothing_else() -> None:
     """Names that chat services would call are broken; addresses and markup stay as they are."""
-    assert unmention("@everyone @HERE <!channel> a@b.example <b>") == (
+    assert neutralise_mentions("@everyone @HERE <!channel> a@b.example <b>") == (
         "@\u200beveryone @\u200bHERE <\u200b!channel> a@b.example <b>"
     )
 
@@ -91,4 +99,4 @@ def test_mentions_are_broken_and_nothing_else() -> None:
 def test_shown_text_survives_json() -> None:
     """Shown text can be put into JSON and back."""
     for text in EVIL.values():
-        assert json.loads(json.dumps(shown(text))) == shown(text)
+        assert json.loads(json.dumps(bounded_text(text))) == bounded_text(text)

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from fakes import NOW, MemoryState, Told, found, plan, rule
 
-from watcher.decide.group import alerts, group
-from watcher.decide.ledger import Ledger
-from watcher.decide.outbox import CLAIM, Outbox
+from watcher.alerts.alert_store import AlertStore
+from watcher.alerts.grouping import alerts_of_hits, group
+from watcher.delivery.outbox import CLAIM, Outbox
 from watcher.errors import DeliveryError
 from watcher.model import Notification, Rule
 from watcher.notify.links import Links
-from watcher.notify.render import Renderer
-from watcher.pipeline import Brake, Delivered, Delivery
+from watcher.notify.renderer import Renderer
+from watcher.pipeline import Delivery, DeliveryResult, RateLimit
 from watcher.settings import MailChannel, Secret, SlackChannel
 
 MAIL = MailChannel(name="mail", host="localhost", to=("soc@corp.example",))
@@ -29,11 +29,11 @@ def owing(*, channels: tuple[str, ...] = ("mail", "slack")) -> MemoryState:
     """Give a state with one alert that owes some channels a message."""
     state, planned = MemoryState(), plan(channels=channels)
     grouped = group(planned, found())
-    Ledger(state).record(alerts(planned, [grouped], origin="live"), [grouped.hit], now=NOW)
+    AlertStore(state).record(alerts_of_hits(planned, [grouped], origin="live"), [grouped.hit], now=NOW)
     return state
 
 
-def deliver(state: MemoryState, *told: Told, after: timedelta = timedelta(0), **changes: Any) -> Delivered:
+def deliver(state: MemoryState, *told: Told, after: timedelta = timedelta(0), **changes: Any) -> DeliveryResult:
     """Do one round some time after now."""
     channels = {"mail": MAIL, "slack": SLACK}
     return Delivery(
@@ -54,8 +54,8 @@ def states(state: MemoryState) -> list[tuple[str, str]]:
 
 def test_every_channel_is_told_once() -> None:
     state, mail, slack = owing(), Told("mail"), Told("slack")
-    assert deliver(state, mail, slack) == Delivered(sent=2)
-    assert deliver(state, mail, slack, after=timedelta(days=9)) == Delivered()
+    assert deliver(state, mail, slack) == DeliveryResult(sent=2)
+    assert deliver(state, mail, slack, after=timedelta(days=9)) == DeliveryResult()
     assert (len(mail.taken), len(slack.taken)) == (1, 1)
     assert states(state) == [("sent", ""), ("sent", "")]
 
@@ -72,10 +72,10 @@ def test_every_channel_is_told_once() -> None:
 )
 def test_a_channel_in_trouble_hides_no_other_and_is_tried_again(fault: Exception, error: str) -> None:
     state, mail, slack = owing(), Told("mail", faults=[fault]), Told("slack")
-    assert deliver(state, mail, slack) == Delivered(sent=1, postponed=1)
+    assert deliver(state, mail, slack) == DeliveryResult(sent=1, postponed=1)
     assert states(state) == [("owed", error), ("sent", "")]
-    assert deliver(state, mail, slack, after=timedelta(seconds=29)) == Delivered()
-    assert deliver(state, mail, slack, after=timedelta(seconds=30)) == Delivered(sent=1)
+    assert deliver(state, mail, slack, after=timedelta(seconds=29)) == DeliveryResult()
+    assert deliver(state, mail, slack, after=timedelta(seconds=30)) == DeliveryResult(sent=1)
     assert (len(mail.taken), len(slack.taken)) == (1, 1)
 
 
@@ -84,10 +84,10 @@ def test_waits_grow_from_attempt_to_attempt() -> None:
     mail = Told("mail", faults=[later, later, later])
     at = timedelta(0)
     for wait in (30, 60, 120):
-        assert deliver(state, mail, after=at) == Delivered(postponed=1)
-        assert deliver(state, mail, after=at + timedelta(seconds=wait - 1)) == Delivered()
+        assert deliver(state, mail, after=at) == DeliveryResult(postponed=1)
+        assert deliver(state, mail, after=at + timedelta(seconds=wait - 1)) == DeliveryResult()
         at += timedelta(seconds=wait)
-    assert deliver(state, mail, after=at) == Delivered(sent=1)
+    assert deliver(state, mail, after=at) == DeliveryResult(sent=1)
 
 
 def test_every_attempt_bears_the_same_key() -> None:
@@ -103,30 +103,30 @@ def test_every_attempt_bears_the_same_key() -> None:
 def test_what_a_channel_refuses_for_good_is_given_up_and_hides_no_other() -> None:
     state, slack = owing(), Told("slack")
     mail = Told("mail", faults=[DeliveryError("550 no such user", permanent=True)])
-    assert deliver(state, mail, slack) == Delivered(sent=1, failed=1)
+    assert deliver(state, mail, slack) == DeliveryResult(sent=1, failed=1)
     assert states(state) == [("failed", "550 no such user"), ("sent", "")]
-    assert deliver(state, mail, slack, after=timedelta(days=9)) == Delivered()
+    assert deliver(state, mail, slack, after=timedelta(days=9)) == DeliveryResult()
 
 
 def test_a_channel_that_settings_no_longer_have_stays_owed_and_is_told_when_it_is_back() -> None:
     state, mail, slack = owing(), Told("mail"), Told("slack")
-    assert deliver(state, slack) == Delivered(sent=1, postponed=1)
+    assert deliver(state, slack) == DeliveryResult(sent=1, postponed=1)
     assert states(state)[0] == ("owed", "no channel is called `mail` in settings")
-    assert deliver(state, mail, slack, after=timedelta(hours=1)) == Delivered(sent=1)
+    assert deliver(state, mail, slack, after=timedelta(hours=1)) == DeliveryResult(sent=1)
 
 
 def test_what_somebody_else_claimed_is_left_to_them_until_their_time_is_over() -> None:
     state, mail = owing(channels=("mail",)), Told("mail")
     outbox = Outbox(state)
-    (debt,) = outbox.debts(now=NOW)
-    assert outbox.claim(debt, now=NOW)
-    assert deliver(state, mail) == Delivered()
-    assert deliver(state, mail, after=CLAIM) == Delivered(sent=1)
+    (delivery,) = outbox.deliveries(now=NOW)
+    assert outbox.claim(delivery, now=NOW)
+    assert deliver(state, mail) == DeliveryResult()
+    assert deliver(state, mail, after=CLAIM) == DeliveryResult(sent=1)
 
 
 def test_an_alert_without_channels_is_kept_and_told_to_nobody() -> None:
     state, mail = owing(channels=()), Told("mail")
-    assert deliver(state, mail) == Delivered()
+    assert deliver(state, mail) == DeliveryResult()
     assert mail.taken == []
 
 
@@ -137,7 +137,7 @@ def test_an_alert_that_cannot_be_rendered_silences_no_other() -> None:
     own = {**broken.document["watcher"], "rule": None}  # whatever it is that nobody thought of
     state.documents[index, name] = replace(broken, document={**broken.document, "watcher": own})
     mail = Told("mail")
-    assert deliver(state, mail) == Delivered(sent=1, postponed=1)
+    assert deliver(state, mail) == DeliveryResult(sent=1, postponed=1)
 
 
 # --------------------------------------------------------------------------- the storm brake
@@ -158,7 +158,9 @@ def open_alerts(
     """Open an alert a host, each owing a mail, or what else is asked for."""
     planned = plan(channels=to, rule=of or rule())
     grouped = [group(planned, found(number, host=f"H{number:05}")) for number in range(first, first + hosts)]
-    Ledger(state).record(alerts(planned, grouped, origin="live"), [one.hit for one in grouped], now=NOW + at)
+    AlertStore(state).record(
+        alerts_of_hits(planned, grouped, origin="live"), [one.hit for one in grouped], now=NOW + at
+    )
 
 
 def owed(state: MemoryState) -> list[Mapping[str, Any]]:
@@ -170,7 +172,7 @@ def owed(state: MemoryState) -> list[Mapping[str, Any]]:
 def test_up_to_the_limit_every_alert_is_told_by_itself() -> None:
     state, mail = MemoryState(), Told("mail")
     open_alerts(state, 20)
-    assert deliver(state, mail) == Delivered(sent=20)
+    assert deliver(state, mail) == DeliveryResult(sent=20)
     assert len({one.alert for one in mail.taken}) == 20
     assert not any("told_in" in one for one in owed(state))
 
@@ -178,18 +180,18 @@ def test_up_to_the_limit_every_alert_is_told_by_itself() -> None:
 def test_of_a_storm_twenty_are_told_by_themselves_and_the_rest_in_one_message_with_their_exact_count() -> None:
     state, mail = MemoryState(), Told("mail")
     open_alerts(state, 1_523)
-    assert deliver(state, mail, after=SETTLED) == Delivered(sent=21)
+    assert deliver(state, mail, after=SETTLED) == DeliveryResult(sent=21)
     assert "1,503" in mail.taken[-1].subject + mail.taken[-1].bodies["text/plain"]
     entries = owed(state)
     assert {one["state"] for one in entries} == {"sent"}
     assert Counter("told_in" in one for one in entries) == {True: 1_503, False: 20}
-    assert deliver(state, mail, after=timedelta(days=9)) == Delivered()
+    assert deliver(state, mail, after=timedelta(days=9)) == DeliveryResult()
 
 
 def test_of_a_storm_every_channel_is_told_the_same() -> None:
     state, mail, slack = MemoryState(), Told("mail"), Told("slack")
     open_alerts(state, 2_600, to=("mail", "slack"))
-    assert deliver(state, mail, slack, after=SETTLED) == Delivered(sent=42)
+    assert deliver(state, mail, slack, after=SETTLED) == DeliveryResult(sent=42)
     for channel in (mail, slack):
         assert len(channel.taken) == 21
         assert "2,580" in str(channel.taken[-1])
@@ -198,12 +200,12 @@ def test_of_a_storm_every_channel_is_told_the_same() -> None:
 def test_a_storm_that_is_still_opening_is_waited_for_but_not_for_ever() -> None:
     state, mail = MemoryState(), Told("mail")
     open_alerts(state, 30)
-    assert deliver(state, mail, after=SETTLED / 2) == Delivered(sent=20)
+    assert deliver(state, mail, after=SETTLED / 2) == DeliveryResult(sent=20)
     open_alerts(state, 5, first=100, at=SETTLED)
-    assert deliver(state, mail, after=SETTLED) == Delivered()
+    assert deliver(state, mail, after=SETTLED) == DeliveryResult()
     open_alerts(state, 5, first=200, at=timedelta(minutes=9, seconds=30))
-    assert deliver(state, mail, after=timedelta(minutes=9, seconds=31)) == Delivered()
-    assert deliver(state, mail, after=timedelta(minutes=10)) == Delivered(sent=1)
+    assert deliver(state, mail, after=timedelta(minutes=9, seconds=31)) == DeliveryResult()
+    assert deliver(state, mail, after=timedelta(minutes=10)) == DeliveryResult(sent=1)
     assert Counter("told_in" in one for one in owed(state)) == {True: 20, False: 20}
 
 
@@ -220,30 +222,32 @@ def test_a_storm_that_goes_on_is_told_in_one_message_more_and_none_by_itself() -
     open_alerts(state, 30)
     deliver(state, mail, after=SETTLED)
     open_alerts(state, 30, first=100, at=2 * SETTLED)
-    assert deliver(state, mail, after=3 * SETTLED) == Delivered(sent=1)
+    assert deliver(state, mail, after=3 * SETTLED) == DeliveryResult(sent=1)
     # when it has been quiet for an hour, alerts are told by themselves again
     open_alerts(state, 3, first=200, at=timedelta(hours=2))
-    assert deliver(state, mail, after=timedelta(hours=2)) == Delivered(sent=3)
+    assert deliver(state, mail, after=timedelta(hours=2)) == DeliveryResult(sent=3)
 
 
 @pytest.mark.parametrize(
     ("fault", "outcome", "left"),
     [
-        (DeliveryError("451 later", permanent=False), Delivered(sent=20, postponed=1), "owed"),
-        (ZeroDivisionError("secret"), Delivered(sent=20, postponed=1), "owed"),
-        (DeliveryError("550 never", permanent=True), Delivered(sent=20, failed=1), "failed"),
+        (DeliveryError("451 later", permanent=False), DeliveryResult(sent=20, postponed=1), "owed"),
+        (ZeroDivisionError("secret"), DeliveryResult(sent=20, postponed=1), "owed"),
+        (DeliveryError("550 never", permanent=True), DeliveryResult(sent=20, failed=1), "failed"),
     ],
 )
-def test_a_channel_that_does_not_take_the_message_for_many(fault: Exception, outcome: Delivered, left: str) -> None:
+def test_a_channel_that_does_not_take_the_message_for_many(
+    fault: Exception, outcome: DeliveryResult, left: str
+) -> None:
     state = MemoryState()
     open_alerts(state, 30)
     mail = Told("mail")
     deliver(state, mail)
     mail.faults = [fault]
-    assert deliver(state, mail, after=SETTLED) + Delivered(sent=20) == outcome
+    assert deliver(state, mail, after=SETTLED) + DeliveryResult(sent=20) == outcome
     assert Counter(one["state"] for one in owed(state)) == {left: 10, "sent": 20}
     again = deliver(state, mail, after=timedelta(minutes=5))
-    assert again == (Delivered() if left == "failed" else Delivered(sent=1))
+    assert again == (DeliveryResult() if left == "failed" else DeliveryResult(sent=1))
 
 
 def test_a_message_for_many_that_was_not_struck_off_is_told_again_under_the_same_key() -> None:
@@ -259,8 +263,8 @@ def test_a_message_for_many_that_was_not_struck_off_is_told_again_under_the_same
     killed = Killed("mail")
     with pytest.raises(KeyboardInterrupt):
         deliver(state, killed, after=SETTLED)
-    assert deliver(state, mail, after=2 * SETTLED) == Delivered()  # its claim still holds
-    assert deliver(state, mail, after=timedelta(minutes=11)) == Delivered(sent=1)
+    assert deliver(state, mail, after=2 * SETTLED) == DeliveryResult()  # its claim still holds
+    assert deliver(state, mail, after=timedelta(minutes=11)) == DeliveryResult(sent=1)
     assert killed.taken[0].key == mail.taken[-1].key
     assert killed.taken[0].subject == mail.taken[-1].subject
 
@@ -270,30 +274,30 @@ def test_a_storm_to_a_channel_that_settings_lack_stays_owed_and_is_told_when_it_
     open_alerts(state, 30)
     assert deliver(state, after=SETTLED).sent == 0
     assert {one["state"] for one in owed(state)} == {"owed"}
-    assert deliver(state, mail, after=timedelta(hours=2)) == Delivered(sent=21)
+    assert deliver(state, mail, after=timedelta(hours=2)) == DeliveryResult(sent=21)
     assert {one["state"] for one in owed(state)} == {"sent"}
 
 
 def test_one_round_alone_waits_for_no_storm() -> None:
     state, mail = MemoryState(), Told("mail")
     open_alerts(state, 25)
-    assert deliver(state, mail, brake=Brake(settle=timedelta(0))) == Delivered(sent=21)
+    assert deliver(state, mail, rate_limit=RateLimit(settle=timedelta(0))) == DeliveryResult(sent=21)
 
 
 def test_what_a_holder_does_not_hold_any_more_is_not_sent() -> None:
     state, mail = MemoryState(), Told("mail")
     open_alerts(state, 1)
     asked = iter((False, False, False, True, True, True, True))
-    assert deliver(state, mail, stopping=lambda: next(asked, True)) == Delivered(postponed=1)
+    assert deliver(state, mail, stopping=lambda: next(asked, True)) == DeliveryResult(postponed=1)
     assert mail.taken == []
-    assert deliver(state, mail) == Delivered(sent=1)  # by whoever has it now, who need not wait
+    assert deliver(state, mail) == DeliveryResult(sent=1)  # by whoever has it now, who need not wait
 
 
 def test_a_message_for_many_that_a_holder_holds_no_more_is_told_by_the_next_at_once() -> None:
     state, mail = MemoryState(), Told("mail")
     open_alerts(state, 30)
-    assert deliver(state, mail) == Delivered(sent=20)
+    assert deliver(state, mail) == DeliveryResult(sent=20)
     asked = iter((False, False, False))
-    assert deliver(state, mail, after=SETTLED, stopping=lambda: next(asked, True)) == Delivered(postponed=1)
+    assert deliver(state, mail, after=SETTLED, stopping=lambda: next(asked, True)) == DeliveryResult(postponed=1)
     assert len(mail.taken) == 20
-    assert deliver(state, mail, after=SETTLED) == Delivered(sent=1)
+    assert deliver(state, mail, after=SETTLED) == DeliveryResult(sent=1)

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from fakes import NOW, RULE, ListedEvents, MemoryState, found, rule
 
-from watcher.decide.group import time_of
-from watcher.decide.ledger import Ledger
+from watcher.alerts.alert_store import AlertStore
+from watcher.alerts.grouping import event_time
 from watcher.errors import Refused, Unreachable
-from watcher.model import Found, Rule, Window
-from watcher.pipeline import Asked, Detector, Stopped, watch
+from watcher.model import EventDocument, Rule, Window
+from watcher.pipeline import DetectionScope, Detector, Stopped, prepare_rule
 from watcher.ports import Page
 from watcher.settings import Settings, Source
-from watcher.translate.select import choose
+from watcher.settings.effective import rule_settings
 
 WINDOW = Window(start=NOW - timedelta(minutes=5), end=NOW)
 OTHER = rule(RULE.replace("7f6f2c52", "8f6f2c52").replace("contains: shell", "contains: notepad"))
@@ -24,8 +24,8 @@ OTHER = rule(RULE.replace("7f6f2c52", "8f6f2c52").replace("contains: shell", "co
 def detector(events: ListedEvents, state: MemoryState, *rules: Rule, **changes: Any) -> Detector:
     """Watch some rules."""
     source = Source()
-    watched = [watch(one, choose(one, Settings()), source) for one in rules or (rule(),)]
-    return Detector(source=source, events=events, ledger=Ledger(state), rules=watched, **changes)
+    watched = [prepare_rule(one, rule_settings(one, Settings()), source) for one in rules or (rule(),)]
+    return Detector(source=source, events=events, alert_store=AlertStore(state), rules=watched, **changes)
 
 
 def test_what_the_query_returns_too_much_is_not_told() -> None:
@@ -52,7 +52,7 @@ def test_the_same_window_again_records_nothing() -> None:
 
 
 def test_an_event_that_cannot_be_read_is_told_and_hides_neither_others_nor_the_window() -> None:
-    timeless = Found(index="winlogbeat-1", id="odd", event={**found().event, "@timestamp": "no time"})
+    timeless = EventDocument(index="winlogbeat-1", id="odd", event={**found().event, "@timestamp": "no time"})
     state = MemoryState()
     detected = detector(ListedEvents([timeless, found(2)]), state).detect(WINDOW)
     assert (detected.hits, detected.whole) == (1, True)
@@ -70,17 +70,19 @@ def test_nothing_is_written_once_it_is_time_to_end() -> None:
     asked = iter((False, False, False))
     state = MemoryState()
     with pytest.raises(Stopped):
-        detector(ListedEvents([found()]), state).detect(WINDOW, Asked(stopping=lambda: next(asked, True)))
+        detector(ListedEvents([found()]), state).detect(WINDOW, DetectionScope(stopping=lambda: next(asked, True)))
     assert state.documents == {}
 
 
 def test_only_the_rules_that_are_asked_for_search_and_none_finds_what_was_before_it_began() -> None:
     events = ListedEvents([found(1, CommandLine="notepad in a shell")])
-    detected = detector(events, MemoryState(), rule(), OTHER).detect(WINDOW, Asked(rules=frozenset({OTHER.id})))
+    detected = detector(events, MemoryState(), rule(), OTHER).detect(
+        WINDOW, DetectionScope(rules=frozenset({OTHER.id}))
+    )
     assert (detected.hits, set(detected.by_rule)) == (1, {OTHER.id})
-    at = time_of(found().event)
+    at = event_time(found().event)
     for since, hits in ((at, 1), (at + timedelta(milliseconds=1), 0)):
-        assert detector(events, MemoryState()).detect(WINDOW, Asked(since={rule().id: since})).hits == hits
+        assert detector(events, MemoryState()).detect(WINDOW, DetectionScope(since={rule().id: since})).hits == hits
 
 
 def test_the_events_of_a_window_are_counted_by_slices() -> None:
@@ -98,7 +100,7 @@ def test_what_is_refused_in_every_way_is_said_and_holds_up_nothing() -> None:
 def test_nothing_is_asked_once_it_is_time_to_end() -> None:
     events = ListedEvents([found()])
     with pytest.raises(Stopped):
-        detector(events, MemoryState()).detect(WINDOW, Asked(stopping=lambda: True))
+        detector(events, MemoryState()).detect(WINDOW, DetectionScope(stopping=lambda: True))
 
 
 def test_a_state_that_is_away_ends_the_window_and_keeps_it_to_be_searched() -> None:

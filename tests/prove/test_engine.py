@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from engines import Running
 
-from watcher.cluster.connect import Connection, connect
-from watcher.cluster.local.winlogbeat import TEMPLATE
+from watcher.cluster.connections import Connection, connect
 from watcher.errors import InputError
-from watcher.ports import Ask, Page
-from watcher.prove import engine as proving
-from watcher.prove.engine import on_engine
-from watcher.prove.suite import Suites, suites_of
-from watcher.read.folder import read_folder
+from watcher.local_engine.winlogbeat import TEMPLATE
+from watcher.ports import Page, SearchRequest
+from watcher.ruletests import cluster_run as proving
+from watcher.ruletests.cluster_run import run_on_cluster
+from watcher.ruletests.suites import RuleTestSuites, suites_of_rules
 from watcher.settings import Source
+from watcher.sigma.rule_folders import read_folder
 
 SHIPPED = Path(__file__).resolve().parents[2] / "rules"
 
@@ -27,25 +27,25 @@ SHIPPED = Path(__file__).resolve().parents[2] / "rules"
 def cluster(engine: Running) -> Iterator[Connection]:
     """Give an engine whose index of tests is empty."""
     with closing(connect(engine.admin())) as connection:
-        connection.wire.request("DELETE", f"/{proving.INDEX}")
+        connection.transport.request("DELETE", f"/{proving.INDEX}")
         connection.state().put_template("winlogbeat-tests", TEMPLATE)
         yield connection
-        connection.wire.request("DELETE", f"/{proving.INDEX}")
+        connection.transport.request("DELETE", f"/{proving.INDEX}")
 
 
-def suites(folder: Path, selection: str, tests: str) -> Suites:
+def suites(folder: Path, selection: str, tests: str) -> RuleTestSuites:
     rule = (
         "title: T\nlogsource: {product: windows, category: process_creation}\n"
         f"detection: {{s: {{{selection}}}, condition: s}}\n"
     )
     (folder / "x.yml").write_text(rule, encoding="utf-8")
     (folder / "x.test.yml").write_text(tests, encoding="utf-8")
-    return suites_of(read_folder("own", folder).rules)
+    return suites_of_rules(read_folder("own", folder).rules)
 
 
 def test_the_tests_of_the_shipped_rules_pass(cluster: Connection) -> None:
-    found = suites_of(read_folder("shipped", SHIPPED).rules)
-    outcomes = on_engine(found.suites, Source(), events=cluster.events(), state=cluster.state())
+    found = suites_of_rules(read_folder("shipped", SHIPPED).rules)
+    outcomes = run_on_cluster(found.suites, Source(), events=cluster.events(), state=cluster.state())
     assert [(one.rule.title, one.case.name, one.why) for one in outcomes if not one.passed] == []
     assert len(outcomes) == sum(len(suite.cases) for suite in found.suites) >= 150
 
@@ -53,7 +53,7 @@ def test_the_tests_of_the_shipped_rules_pass(cluster: Connection) -> None:
 def test_a_test_that_fails_in_memory_fails_here_too(cluster: Connection, tmp_path: Path) -> None:
     tests = "hit: [{name: a, data: {Image: x}}, {name: b, data: {Image: y}}]\nmiss: [{name: c, data: {Image: x}}]"
     found = suites(tmp_path, "Image: x", tests)
-    outcomes = on_engine(found.suites, Source(), events=cluster.events(), state=cluster.state())
+    outcomes = run_on_cluster(found.suites, Source(), events=cluster.events(), state=cluster.state())
     assert {one.case.name: one.passed for one in outcomes} == {"a": True, "b": False, "c": False}
 
 
@@ -62,7 +62,7 @@ def test_an_event_that_the_engine_refuses_fails_its_test_alone(cluster: Connecti
     whole = f'{{"@timestamp": "2026-01-01T00:00:00Z", event: {{code: "1"}}, winlog: {winlog}}}'
     tests = f"hit: [{{name: a, event: {whole % 'x'}}}, {{name: b, event: {whole % '{deep: er}'}}}]"
     found = suites(tmp_path, "Image: x", tests)
-    good, refused = on_engine(found.suites, Source(), events=cluster.events(), state=cluster.state())
+    good, refused = run_on_cluster(found.suites, Source(), events=cluster.events(), state=cluster.state())
     assert good.passed
     assert refused.why.startswith("the engine refused the event: ")
 
@@ -71,8 +71,8 @@ def test_an_event_that_the_engine_refuses_fails_its_test_alone(cluster: Connecti
 class Forgetful:
     """A snapshot that finds nothing."""
 
-    def search(self, asks: list[Ask]) -> list[Page]:
-        return [Page(found=(), total=0, after=None) for _ in asks]
+    def search(self, requests: list[SearchRequest]) -> list[Page]:
+        return [Page(found=(), total=0, after=None) for _ in requests]
 
 
 def test_a_query_that_loses_an_event_fails_the_test(
@@ -82,7 +82,7 @@ def test_a_query_that_loses_an_event_fails_the_test(
     searched = proving.search
     monkeypatch.setattr(proving, "search", lambda _, plans: searched(Forgetful(), plans))
     found = suites(tmp_path, "Image: x", "hit: [{data: {Image: x}}]\nmiss: [{data: {Image: y}}]")
-    lost, fine = on_engine(found.suites, Source(), events=cluster.events(), state=cluster.state())
+    lost, fine = run_on_cluster(found.suites, Source(), events=cluster.events(), state=cluster.state())
     assert not lost.passed
     assert lost.why.startswith("the rule matches the event, but its query does not return it")
     assert fine.passed
@@ -91,7 +91,7 @@ def test_a_query_that_loses_an_event_fails_the_test(
 def test_a_time_field_of_settings_that_the_events_lack_does_not_matter(cluster: Connection, tmp_path: Path) -> None:
     found = suites(tmp_path, "Image: x", "hit: [{data: {Image: x}}]")
     source = replace(Source(), time_field="event.ingested")
-    (outcome,) = on_engine(found.suites, source, events=cluster.events(), state=cluster.state())
+    (outcome,) = run_on_cluster(found.suites, source, events=cluster.events(), state=cluster.state())
     assert outcome.passed
 
 
@@ -99,4 +99,4 @@ def test_no_test_at_all_is_said(cluster: Connection, tmp_path: Path) -> None:
     found = suites(tmp_path, "Image: x", "hit: [{data: {Image: x}}]")
     bare = [replace(suite, cases=()) for suite in found.suites]
     with pytest.raises(InputError, match="there is no test to run"):
-        on_engine(bare, Source(), events=cluster.events(), state=cluster.state())
+        run_on_cluster(bare, Source(), events=cluster.events(), state=cluster.state())

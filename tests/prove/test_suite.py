@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from watcher.prove.outcome import Outcome, coverage, in_memory, total
-from watcher.prove.suite import Suites, event_of, files_of_tests, suites_of
-from watcher.read.cases import Case
-from watcher.read.folder import read_folder
+from watcher.present.junit import junit
+from watcher.ruletests.results import RuleTestResult, coverage_of_tests, in_memory, total
+from watcher.ruletests.suites import RuleTestSuites, event_of, files_of_tests, suites_of_rules
 from watcher.settings import LogSourceMapping, Source
-from watcher.show.junit import junit
-from watcher.taxonomy.logsources import scope
+from watcher.sigma.rule_folders import read_folder
+from watcher.sigma.test_files import RuleTest
+from watcher.taxonomy.logsources import events_of
 
 RULE = r"""title: A Shell Starts
 id: 7f6f2c52-3b5b-4d0a-9c1e-0d2f8a5b6c77
@@ -29,13 +29,13 @@ detection:
 SHELL = r"{Image: C:\cmd.exe, CommandLine: a shell}"
 
 
-def suites(folder: Path, tests: str, rule: str = RULE) -> Suites:
+def suites(folder: Path, tests: str, rule: str = RULE) -> RuleTestSuites:
     (folder / "x.yml").write_text(rule, encoding="utf-8")
     (folder / "x.test.yml").write_text(tests, encoding="utf-8")
-    return suites_of(read_folder("own", folder).rules, files_of_tests([folder]))
+    return suites_of_rules(read_folder("own", folder).rules, files_of_tests([folder]))
 
 
-def outcomes(folder: Path, tests: str) -> tuple[Outcome, ...]:
+def outcomes(folder: Path, tests: str) -> tuple[RuleTestResult, ...]:
     found = suites(folder, tests)
     assert [str(one) for one in found.findings] == []
     return tuple(one for suite in found.suites for one in in_memory(suite, Source()))
@@ -73,7 +73,7 @@ def test_a_sketch_is_an_event_of_the_rules_log_source(
     keys = "".join(f"{key}: {value}, " for key, value in given.items())
     (suite,) = suites(tmp_path, f"hit: [{{{keys}data: {{A: 1}}}}]\n").suites
     (case,) = suite.cases
-    event = event_of(case, scope(suite.rule.logsource))
+    event = event_of(case, events_of(suite.rule.logsource))
     assert (event["winlog"]["channel"], event["event"]["code"], event["winlog"]["event_id"]) == (channel, code, code)
     assert event["winlog"]["event_data"] == {"A": "1"}
 
@@ -81,7 +81,7 @@ def test_a_sketch_is_an_event_of_the_rules_log_source(
 def test_a_sketch_of_a_service_needs_no_code(tmp_path: Path) -> None:
     rule = RULE.replace("category: process_creation", "service: security")
     (suite,) = suites(tmp_path, "hit: [{data: {A: 1}}]\n", rule).suites
-    event = event_of(suite.cases[0], scope(suite.rule.logsource))
+    event = event_of(suite.cases[0], events_of(suite.rule.logsource))
     assert (event["winlog"]["channel"], event["event"]) == ("Security", {})
 
 
@@ -129,17 +129,17 @@ def test_tests_without_a_rule_are_told(tmp_path: Path) -> None:
 # --------------------------------------------------------------------------- what was tried
 
 
-def covered(folder: Path, tests: str) -> dict[str, tuple[list[int], int, int]]:
+def checkpoint(folder: Path, tests: str) -> dict[str, tuple[list[int], int, int]]:
     """Give predicate → how many events matched each value, and in how many it held or failed."""
     made = outcomes(folder, tests)
-    counted = coverage(made[0].rule, made)
+    counted = coverage_of_tests(made[0].rule, made)
     return {f"{one.selection}.{one.item.field}": (one.matched, one.held, one.failed) for one in counted.tallies}
 
 
 def test_every_value_counts_the_events_that_match_it(tmp_path: Path) -> None:
     misses = "miss: [{name: b, data: {Image: C:\\cmd.exe, User: admin}}, {name: c, data: {CommandLine: a shell}}]\n"
     tests = f"hit: [{{name: a, data: {SHELL}}}]\n{misses}"
-    assert covered(tmp_path, tests) == {
+    assert checkpoint(tmp_path, tests) == {
         "selection.Image": ([2, 0], 2, 1),
         "selection.CommandLine": ([2], 2, 1),
         "filter_admin.User": ([1], 1, 2),
@@ -148,7 +148,7 @@ def test_every_value_counts_the_events_that_match_it(tmp_path: Path) -> None:
 
 def test_an_event_outside_the_log_source_tries_nothing(tmp_path: Path) -> None:
     tests = f"miss: [{{channel: System, data: {SHELL}}}]"
-    assert covered(tmp_path, tests) == {
+    assert checkpoint(tmp_path, tests) == {
         "selection.Image": ([0, 0], 0, 0),
         "selection.CommandLine": ([0], 0, 0),
         "filter_admin.User": ([0], 0, 0),
@@ -157,7 +157,7 @@ def test_an_event_outside_the_log_source_tries_nothing(tmp_path: Path) -> None:
 
 def test_what_is_untried_and_what_decides_nothing_is_told(tmp_path: Path) -> None:
     made = outcomes(tmp_path, f"hit: [{{data: {SHELL}}}]")
-    counted = coverage(made[0].rule, made)
+    counted = coverage_of_tests(made[0].rule, made)
     assert (counted.tried, counted.values, total([counted, counted])) == (2, 4, (4, 8))
     assert [(one.item.field, len(one.untried)) for one in counted.tallies] == [
         ("Image", 1),
@@ -187,5 +187,5 @@ def test_junit_tells_every_test_and_why_it_failed(tmp_path: Path) -> None:
 
 def test_a_whole_document_is_left_as_it_is(tmp_path: Path) -> None:
     (suite,) = suites(tmp_path, "hit: [{event: {a: 1}}]\n").suites
-    case: Case = suite.cases[0]
-    assert event_of(case, scope(suite.rule.logsource)) is case.event
+    case: RuleTest = suite.cases[0]
+    assert event_of(case, events_of(suite.rule.logsource)) is case.event

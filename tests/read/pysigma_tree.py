@@ -10,21 +10,21 @@ from sigma import conditions, types
 
 from watcher.model import (
     DASHES,
-    All,
-    AnyOf,
-    Cidr,
-    Compare,
-    Empty,
-    Exists,
-    FieldRef,
-    Item,
-    Node,
+    And,
+    ConditionNode,
+    DetectionItem,
     Not,
-    Number,
-    Regex,
-    Test,
-    Text,
-    TimePart,
+    Or,
+    SigmaCidr,
+    SigmaCompare,
+    SigmaExists,
+    SigmaFieldReference,
+    SigmaNull,
+    SigmaNumber,
+    SigmaRegex,
+    SigmaString,
+    SigmaTimestampPart,
+    SigmaValue,
     Wildcard,
 )
 
@@ -42,38 +42,38 @@ def joined(operator: str, branches: Iterable[Plain]) -> Plain:
 # --------------------------------------------------------------------------- ours
 
 
-def ours(node: Node) -> Plain:
+def ours(node: ConditionNode) -> Plain:
     """Give the plain form of our tree."""
     match node:
-        case All(of=branches):
+        case And(of=branches):
             return joined("and", map(ours, branches))
-        case AnyOf(of=branches):
+        case Or(of=branches):
             return joined("or", map(ours, branches))
         case Not(of=branch):
             return ("not", ours(branch))
-        case Item(field=name, tests=tests, every=every):
+        case DetectionItem(field=name, values=tests, match_all=every):
             return joined("and" if every else "or", (_test(name, test) for test in tests))
 
 
-def _test(name: str | None, test: Test) -> Plain:
+def _test(name: str | None, test: SigmaValue) -> Plain:
     match test:
-        case Text(parts=parts, cased=cased):
+        case SigmaString(parts=parts, cased=cased):
             return joined("or", ((name, "cased" if cased else "text", text) for text in _without_dashes(parts)))
-        case Number(value=value):
+        case SigmaNumber(value=value):
             return (name, "number", value)
-        case Empty():
+        case SigmaNull():
             return (name, "empty", "")
-        case Exists(expected=expected):
+        case SigmaExists(expected=expected):
             return (name, "exists", expected)
-        case Regex(pattern=pattern, flags=flags):
+        case SigmaRegex(pattern=pattern, flags=flags):
             return (name, "re", pattern, flags)
-        case Cidr(network=network):
+        case SigmaCidr(network=network):
             return (name, "cidr", str(network))
-        case Compare(operator=operator, bound=bound):
+        case SigmaCompare(operator=operator, bound=bound):
             return (name, operator, bound)
-        case FieldRef(field=other, how=how):
+        case SigmaFieldReference(field=other, how=how):
             return (name, "fieldref", other, how)
-        case TimePart(part=part, value=value):
+        case SigmaTimestampPart(part=part, value=value):
             return (name, part, value)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from watcher.model import Finding, Rule
-from watcher.read.contents import RuleFile, read_contents
-from watcher.read.rule import Origin
+from watcher.sigma.rule_file import RuleFile, read_contents
+from watcher.sigma.rule_reader import RuleOrigin
 
 HEAD = """\
 title: A title
@@ -24,7 +24,7 @@ ID = "6f3e2987-db24-4c78-a860-b4f4095a7095"
 
 def contents(text: str, *, path: str = "rule.yml", placeholders: dict[str, tuple[str, ...]] | None = None) -> RuleFile:
     """Read a file's text."""
-    return read_contents(text, file=path, origin=Origin(folder="mine", path=path, placeholders=placeholders or {}))
+    return read_contents(text, file=path, origin=RuleOrigin(folder="mine", path=path, placeholders=placeholders or {}))
 
 
 def rule(text: str, placeholders: dict[str, tuple[str, ...]] | None = None) -> Rule:

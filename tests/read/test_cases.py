@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from watcher.read.cases import Case, case_files, is_case_file, read_cases, rule_file
-from watcher.read.folder import read_folder
+from watcher.sigma.rule_folders import read_folder
+from watcher.sigma.test_files import RuleTest, case_files, is_case_file, read_cases, rule_file
 
 
-def read(folder: Path, text: str, name: str = "x.test.yml") -> tuple[tuple[Case, ...], list[str]]:
+def read(folder: Path, text: str, name: str = "x.test.yml") -> tuple[tuple[RuleTest, ...], list[str]]:
     path = folder / name
     path.write_text(text, encoding="utf-8")
     found = read_cases(path)
@@ -37,7 +37,7 @@ miss:
     )
     assert faults == []
     first, second, third = cases
-    assert (first.name, first.hit, first.sketch, first.place.line) == ("a shell", True, True, 2)
+    assert (first.name, first.hit, first.sketch, first.location.line) == ("a shell", True, True, 2)
     assert first.event["winlog"]["event_data"] == {
         "Image": "C:\\cmd.exe",
         "ProcessId": "0x1410",
@@ -70,7 +70,7 @@ def test_lines_say_what_they_expect(tmp_path: Path) -> None:
     text = '{"expect": "hit", "name": "a", "event": {"x": 1}}\n\n{"expect": "miss", "name": "b", "data": {"A": 5}}\n'
     cases, faults = read(tmp_path, text, "x.test.ndjson")
     assert faults == []
-    assert [(one.name, one.hit, one.place.line) for one in cases] == [("a", True, 1), ("b", False, 3)]
+    assert [(one.name, one.hit, one.location.line) for one in cases] == [("a", True, 1), ("b", False, 3)]
     assert (cases[0].event, cases[1].event["winlog"]["event_data"]) == ({"x": 1}, {"A": "5"})
 
 

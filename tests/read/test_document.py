@@ -10,8 +10,16 @@ import pytest
 import yaml
 
 from watcher.errors import InputError, RuleError, SettingsError
-from watcher.model import Place
-from watcher.read.document import Document, ListNode, MapNode, ScalarNode, plain, read_documents, read_sources
+from watcher.model import Location
+from watcher.yaml_nodes.nodes import (
+    ListNode,
+    MapNode,
+    ScalarNode,
+    YamlDocument,
+    read_documents,
+    read_sources,
+    to_python,
+)
 
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "rules.tar.gz"
 
@@ -35,7 +43,7 @@ def fault(text: str) -> str:
     return f"{raised.value} [{raised.value.code}]"
 
 
-def sources(text: str) -> tuple[Document, ...]:
+def sources(text: str) -> tuple[YamlDocument, ...]:
     return read_sources(text, file="rule.yml")
 
 
@@ -45,18 +53,18 @@ def sources(text: str) -> tuple[Document, ...]:
 def test_a_key_that_stands_twice_keeps_both_values_with_their_places() -> None:
     found = one("filter:\n  Image: a\n  User: x\n  Image: b\n").get("filter")
     assert isinstance(found, MapNode)
-    assert [plain(value) for value in found.all("Image")] == ["a", "b"]
+    assert [to_python(value) for value in found.all("Image")] == ["a", "b"]
     ((first, second),) = found.duplicates()
-    assert str(first.key_place) == "rule.yml:2:3"
-    assert second.key_place == Place(file="rule.yml", line=4, column=3)
-    assert second.value.place == Place(file="rule.yml", line=4, column=10)
+    assert str(first.key_location) == "rule.yml:2:3"
+    assert second.key_location == Location(file="rule.yml", line=4, column=3)
+    assert second.value.location == Location(file="rule.yml", line=4, column=10)
 
 
 def test_get_gives_the_last_of_equal_keys_as_plain_python_does() -> None:
     found = one("a: 1\na: 2\n")
     last = found.get("a")
     assert last is not None
-    assert plain(last) == plain(found)["a"] == 2
+    assert to_python(last) == to_python(found)["a"] == 2
 
 
 def test_a_missing_key_is_none_and_no_duplicate() -> None:
@@ -122,20 +130,20 @@ def test_quotes_blocks_and_a_tag_make_a_string(written: str) -> None:
 
 
 def test_an_alias_gives_what_its_anchor_holds() -> None:
-    assert plain(one("a: &list [1, 2]\nb: *list\n")) == {"a": [1, 2], "b": [1, 2]}
+    assert to_python(one("a: &list [1, 2]\nb: *list\n")) == {"a": [1, 2], "b": [1, 2]}
 
 
 def test_a_merge_brings_keys_that_the_map_does_not_have_itself() -> None:
     text = "base: &base {a: 1, b: 2}\nown:\n  a: 3\n  <<: *base\n"
     own = one(text).get("own")
     assert isinstance(own, MapNode)
-    assert plain(own) == {"a": 3, "b": 2} == yaml.safe_load(text)["own"]
+    assert to_python(own) == {"a": 3, "b": 2} == yaml.safe_load(text)["own"]
     assert own.duplicates() == ()
 
 
 def test_of_several_merged_maps_the_first_wins() -> None:
     text = "x: &x {a: 1}\ny: &y {a: 2, b: 2}\nown:\n  <<: [*x, *y]\n"
-    assert plain(one(text)) == yaml.safe_load(text)
+    assert to_python(one(text)) == yaml.safe_load(text)
 
 
 def test_aliases_of_aliases_are_refused_before_they_fill_the_memory() -> None:
@@ -155,7 +163,7 @@ def test_each_document_comes_with_its_own_source() -> None:
     first, second = sources("# licence\r\na: 1\r\n---\r\n# about b\r\nb: 2\r\n")
     assert (first.line, first.text) == (1, "# licence\r\na: 1\r\n")
     assert (second.line, second.text) == (4, "# about b\r\nb: 2\r\n")
-    assert second.value.place.line == 5
+    assert second.value.location.line == 5
 
 
 def test_a_value_beside_the_document_mark_is_part_of_the_source() -> None:
@@ -164,14 +172,14 @@ def test_a_value_beside_the_document_mark_is_part_of_the_source() -> None:
 
 def test_an_empty_document_is_none_and_a_file_of_comments_has_none() -> None:
     empty, full = read_documents("---\n---\na: 1\n", file="rule.yml")
-    assert plain(empty) is None
-    assert plain(full) == {"a": 1}
+    assert to_python(empty) is None
+    assert to_python(full) == {"a": 1}
     assert read_documents("# nothing\n", file="rule.yml") == ()
     assert read_documents("", file="rule.yml") == ()
 
 
 def test_a_byte_order_mark_is_dropped_at_every_document() -> None:
-    assert [plain(node) for node in read_documents("\ufeffa: 1\n\ufeff---\nb: 2\n", file="rule.yml")] == [
+    assert [to_python(node) for node in read_documents("\ufeffa: 1\n\ufeff---\nb: 2\n", file="rule.yml")] == [
         {"a": 1},
         {"b": 2},
     ]
@@ -180,7 +188,7 @@ def test_a_byte_order_mark_is_dropped_at_every_document() -> None:
 def test_a_list_may_be_the_document() -> None:
     (node,) = read_documents("- 1\n- 2\n", file="rule.yml")
     assert isinstance(node, ListNode)
-    assert plain(node) == [1, 2]
+    assert to_python(node) == [1, 2]
 
 
 # --------------------------------------------------------------------------- tabs
@@ -198,14 +206,14 @@ def test_a_list_may_be_the_document() -> None:
 )
 def test_a_tab_that_can_mean_one_thing_only_is_read_and_reported(text: str, value: object) -> None:
     (document,) = sources(text)
-    assert plain(document.value) == value
+    assert to_python(document.value) == value
     assert [finding.code for finding in document.findings] == ["yaml-tab"]
     assert document.text == text
 
 
 def test_a_tab_inside_a_value_is_part_of_the_value() -> None:
     (document,) = sources("a: 'x\ty'\nb: |\n  x\ty\n")
-    assert plain(document.value) == {"a": "x\ty", "b": "x\ty\n"}
+    assert to_python(document.value) == {"a": "x\ty", "b": "x\ty\n"}
     assert document.findings == ()
 
 
@@ -346,7 +354,7 @@ def test_a_fault_says_where_it_is_and_what_to_do(text: str, sentence: str) -> No
 def test_the_caller_chooses_the_class_of_the_fault() -> None:
     with pytest.raises(SettingsError) as raised:
         read_documents("a: %", file="watcher.yml", fault=SettingsError)
-    assert raised.value.place == Place(file="watcher.yml", line=1, column=4)
+    assert raised.value.location == Location(file="watcher.yml", line=1, column=4)
 
 
 # --------------------------------------------------------------------------- the second opinion
@@ -368,7 +376,7 @@ def test_real_rules_read_as_pyyaml_reads_them() -> None:
                 expected = list(yaml.load_all(text, yaml.CSafeLoader))
             except yaml.YAMLError:
                 continue
-            assert [plain(document.value) for document in documents] == expected, member.name
+            assert [to_python(document.value) for document in documents] == expected, member.name
             compared += 1
     assert compared > 2000
     assert [Path(name).name for name in repaired] == ["win-os-dump file transfered over SMB share.yaml"]

@@ -11,15 +11,15 @@ import pytest
 from evtx_file import Element, data, event, write
 
 from watcher.errors import InputError
+from watcher.event_files.event_reader import FileEvent, event_files, read_events
+from watcher.event_files.evtx import evtx_document
 from watcher.model import Event
-from watcher.read.eventlog import document
-from watcher.read.events import Logged, event_files, read_events
 
 GUID = "365ABB72-7ACC-5CC4-0000-0010B2470300"
 
 
 def read(path: Path) -> list[Event]:
-    found = [one for one in read_events(path) if isinstance(one, Logged)]
+    found = [one for one in read_events(path) if isinstance(one, FileEvent)]
     assert [one.number for one in found] == list(range(1, len(found) + 1))
     return [one.event for one in found]
 
@@ -87,7 +87,7 @@ def test_the_keywords_tell_an_audits_outcome(tmp_path: Path, keywords: str, outc
 
 def test_a_document_is_made_of_typed_values_too() -> None:
     system = {"EventID": {"#text": 4688, "#attributes": {"Qualifiers": 0}}, "Channel": "Security", "Level": 2}
-    made = document(
+    made = evtx_document(
         {"System": system, "EventData": {"ProcessId": 16, "Flag": True, "List": ["a", 2], "Text": "a\r\nb"}}
     )
     assert made["winlog"]["event_id"] == made["event"]["code"] == "4688"
@@ -110,7 +110,7 @@ def test_a_damaged_record_is_told_and_the_others_are_read(tmp_path: Path) -> Non
     path.write_bytes(bytes(content))
     (fault,) = faults(path)
     assert fault.startswith(f"{path}:2:1: the event log cannot be read here: ")
-    found = [one for one in read_events(path) if isinstance(one, Logged)]
+    found = [one for one in read_events(path) if isinstance(one, FileEvent)]
     assert [(one.number, one.event["winlog"]["event_data"]["A"]) for one in found] == [
         (1, "1"),
         (3, "3"),

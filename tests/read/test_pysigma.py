@@ -16,8 +16,8 @@ from pysigma_tree import Plain, joined, ours, theirs
 from sigma.exceptions import SigmaError
 from sigma.rule import SigmaRule
 
-from watcher.read.contents import read_contents
-from watcher.read.rule import Origin
+from watcher.sigma.rule_file import read_contents
+from watcher.sigma.rule_reader import RuleOrigin
 
 # --------------------------------------------------------------------------- real rules
 
@@ -32,7 +32,7 @@ def files(folder: Path) -> Iterator[tuple[str, str]]:
 
 def compared(path: str, text: str) -> str:
     """Compare one file; gives `same` or why it was not compared."""
-    read = read_contents(text, file=path, origin=Origin(path=path))
+    read = read_contents(text, file=path, origin=RuleOrigin(path=path))
     if any(finding.code == "duplicate-key" for rule in read.rules for finding in rule.findings):
         return "duplicate keys"
     if len(read.rules) != 1 or read.rules[0].aggregation is not None:
@@ -81,7 +81,7 @@ def document(selection: Any, condition: str = "selection") -> dict[str, Any]:
 
 
 def agree(made: dict[str, Any]) -> None:
-    read = read_contents(yaml.safe_dump(made, allow_unicode=True), file="rule.yml", origin=Origin())
+    read = read_contents(yaml.safe_dump(made, allow_unicode=True), file="rule.yml", origin=RuleOrigin())
     assert [str(finding) for finding in read.findings] == []
     assert ours(read.rules[0].node) == parsed(made)
 
@@ -232,7 +232,7 @@ def test_any_string_has_the_wildcards_that_pysigma_gives_it(value: str, modifier
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 def test_the_form_of_a_file_changes_nothing(text: str, newline: str) -> None:
     body = yaml.safe_dump(document({"F|contains": ["a", "b"]}))
-    read = read_contents(text.format(body).replace("\n", newline), file="rule.yml", origin=Origin())
+    read = read_contents(text.format(body).replace("\n", newline), file="rule.yml", origin=RuleOrigin())
     assert ours(read.rules[0].node) == parsed(yaml.safe_load(body))
 
 
@@ -252,7 +252,7 @@ def test_the_form_of_a_file_changes_nothing(text: str, newline: str) -> None:
 def test_anchors_merges_and_blocks_are_read_as_pysigma_reads_them(body: str) -> None:
     lines = "\n".join(f"  {line}" for line in body.split("\n"))
     text = f"title: t\nlogsource: {{product: windows}}\ndetection:\n{lines}\n  condition: selection\n"
-    read = read_contents(text, file="rule.yml", origin=Origin())
+    read = read_contents(text, file="rule.yml", origin=RuleOrigin())
     assert ours(read.rules[0].node) == parsed(yaml.safe_load(text))
 
 

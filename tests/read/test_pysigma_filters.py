@@ -9,9 +9,9 @@ import yaml
 from pysigma_tree import joined, ours, theirs
 from sigma.collection import SigmaCollection
 
-from watcher.read.contents import read_contents
-from watcher.read.filters import apply_filters
-from watcher.read.rule import Origin
+from watcher.sigma.filters import apply_filters
+from watcher.sigma.rule_file import read_contents
+from watcher.sigma.rule_reader import RuleOrigin
 
 ID = "6f3e2987-db24-4c78-a860-b4f4095a7095"
 CREATION = {"product": "windows", "category": "process_creation"}
@@ -52,6 +52,6 @@ def test_a_filtered_rule_has_the_tree_that_pysigma_gives_it(filters: list[dict[s
     text = yaml.safe_dump_all([RULE, *filters])
     collection = SigmaCollection.from_dicts(list(yaml.safe_load_all(text)))
     wanted = joined("or", [theirs(one.parsed) for one in collection.rules[0].detection.parsed_condition])
-    read = read_contents(text, file="rule.yml", origin=Origin())
+    read = read_contents(text, file="rule.yml", origin=RuleOrigin())
     (rule,), _ = apply_filters(read.rules, read.filters)
     assert ours(rule.node) == wanted

@@ -54,7 +54,7 @@ def test_a_global_document_is_laid_over_every_rule_behind_it() -> None:
         "product windows; service security",
         "product windows; category process_creation",
     ]
-    assert [rule.place.line for rule in found.rules] == [9, 16]
+    assert [rule.location.line for rule in found.rules] == [9, 16]
     assert [str(one) for one in found.rules[0].findings] == [
         (
             "rule.yml:9:1: warning: the rule is put together from several documents by `action`, which Sigma no longer "

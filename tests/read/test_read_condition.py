@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from watcher.model import All, AnyOf, Item, Node, Not
-from watcher.read.condition import ConditionError, bare_patterns, other_cases, parse_condition, split_aggregation
+from watcher.model import And, ConditionNode, DetectionItem, Not, Or
+from watcher.sigma.condition import ConditionError, bare_patterns, other_cases, parse_condition, split_aggregation
 
 NAMES = ("a", "b", "c", "filter_main_x", "filter_main_y", "filter_opt", "_hidden", "_other", "note-pad", "not_a", "1st")
-SELECTIONS: dict[str, Node] = {name: Item(field=name, tests=()) for name in NAMES}
+SELECTIONS: dict[str, ConditionNode] = {name: DetectionItem(field=name, values=()) for name in NAMES}
 A, B, C = (SELECTIONS[name] for name in "abc")
 MAIN = (SELECTIONS["filter_main_x"], SELECTIONS["filter_main_y"])
 SHOWN = tuple(node for name, node in SELECTIONS.items() if not name.startswith("_"))
@@ -25,46 +25,46 @@ HIDDEN = tuple(node for name, node in SELECTIONS.items() if name.startswith("_")
         ("1st", SELECTIONS["1st"]),  # a digit at the start
         ("_hidden", SELECTIONS["_hidden"]),
         # precedence
-        ("a and b or c", AnyOf((All((A, B)), C))),
-        ("a or b and c", AnyOf((A, All((B, C))))),
-        ("not a and b", All((Not(A), B))),
-        ("not a or not b", AnyOf((Not(A), Not(B)))),
-        ("a and b and c", All((A, B, C))),
-        ("a or b or c", AnyOf((A, B, C))),
+        ("a and b or c", Or((And((A, B)), C))),
+        ("a or b and c", Or((A, And((B, C))))),
+        ("not a and b", And((Not(A), B))),
+        ("not a or not b", Or((Not(A), Not(B)))),
+        ("a and b and c", And((A, B, C))),
+        ("a or b or c", Or((A, B, C))),
         # brackets
-        ("(a or b) and c", All((AnyOf((A, B)), C))),
-        ("not (a or b)", Not(AnyOf((A, B)))),
+        ("(a or b) and c", And((Or((A, B)), C))),
+        ("not (a or b)", Not(Or((A, B)))),
         ("((a))", A),
-        ("(a)and(b)", All((A, B))),
+        ("(a)and(b)", And((A, B))),
         ("not not a", Not(Not(A))),
         # words in any case
-        ("a AND NOT b", All((A, Not(B)))),
-        ("a Or b", AnyOf((A, B))),
-        ("ALL OF filter_main_*", All(MAIN)),
-        ("1 Of filter_main_*", AnyOf(MAIN)),
-        ("all of THEM", All(SHOWN)),
+        ("a AND NOT b", And((A, Not(B)))),
+        ("a Or b", Or((A, B))),
+        ("ALL OF filter_main_*", And(MAIN)),
+        ("1 Of filter_main_*", Or(MAIN)),
+        ("all of THEM", And(SHOWN)),
         # quantifiers
-        ("1 of filter_main_*", AnyOf(MAIN)),
-        ("any of filter_main_*", AnyOf(MAIN)),
-        ("all of filter_main_*", All(MAIN)),
+        ("1 of filter_main_*", Or(MAIN)),
+        ("any of filter_main_*", Or(MAIN)),
+        ("all of filter_main_*", And(MAIN)),
         ("1 of filter_o*", SELECTIONS["filter_opt"]),  # one alone stands for itself
-        ("all of filter_main_?", All(MAIN)),
+        ("all of filter_main_?", And(MAIN)),
         ("1 of a", A),  # a name is a pattern too
         ("1 of *_x", MAIN[0]),
-        ("a and not 1 of filter_main_*", All((A, Not(AnyOf(MAIN))))),
+        ("a and not 1 of filter_main_*", And((A, Not(Or(MAIN))))),
         # names with an underscore before them are left out unless the pattern has one
-        ("1 of them", AnyOf(SHOWN)),
-        ("1 of *", AnyOf(SHOWN)),
-        ("all of _*", All(HIDDEN)),
+        ("1 of them", Or(SHOWN)),
+        ("1 of *", Or(SHOWN)),
+        ("all of _*", And(HIDDEN)),
         # a pattern without a quantifier
-        ("a and filter_main_*", All((A, AnyOf(MAIN)))),
+        ("a and filter_main_*", And((A, Or(MAIN)))),
         # names in another case, where one is meant
-        ("Filter_Main_X or A", AnyOf((MAIN[0], A))),
+        ("Filter_Main_X or A", Or((MAIN[0], A))),
         # white space
-        ("  a\n  and\tb ", All((A, B))),
+        ("  a\n  and\tb ", And((A, B))),
     ],
 )
-def test_a_condition_means_what_sigma_says(condition: str, expected: Node) -> None:
+def test_a_condition_means_what_sigma_says(condition: str, expected: ConditionNode) -> None:
     assert parse_condition(condition, SELECTIONS) == expected
 
 
@@ -125,7 +125,7 @@ def test_patterns_without_a_quantifier_are_told() -> None:
 
 
 def test_a_name_in_another_case_is_told_and_read_only_where_it_is_clear() -> None:
-    there: dict[str, Node] = {"selection": A, "One": B, "one": C, "NOT": A}
+    there: dict[str, ConditionNode] = {"selection": A, "One": B, "one": C, "NOT": A}
     assert other_cases("Selection and not ONE and selection", there) == (("Selection", "selection"),)
     with pytest.raises(ConditionError, match="`ONE` is not defined"):
         parse_condition("ONE", there)

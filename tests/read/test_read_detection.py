@@ -5,25 +5,25 @@ from __future__ import annotations
 import pytest
 from reading import HEAD, detection, fault, rule, said
 
-from watcher.model import All, AnyOf, Empty, Item, Node, Not, Number, Text, Wildcard
+from watcher.model import And, ConditionNode, DetectionItem, Not, Or, SigmaNull, SigmaNumber, SigmaString, Wildcard
 
 ANY = Wildcard.ANY
 
 
-def plain(node: Node) -> object:
+def plain(node: ConditionNode) -> object:
     """Give a tree without places and written values."""
     match node:
-        case All(of=branches):
+        case And(of=branches):
             return ("all", *map(plain, branches))
-        case AnyOf(of=branches):
+        case Or(of=branches):
             return ("any", *map(plain, branches))
         case Not(of=branch):
             return ("not", plain(branch))
-        case Item(field=name, tests=tests, every=every):
+        case DetectionItem(field=name, values=tests, match_all=every):
             return (name, "every" if every else "some", *tests)
 
 
-A, B = Text(("a",)), Text(("b",))
+A, B = SigmaString(("a",)), SigmaString(("b",))
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,9 @@ A, B = Text(("a",)), Text(("b",))
         ("F|neq: a", ("not", ("F", "some", A))),
         ("F|neq|all: [a, b]", ("not", ("F", "every", A, B))),
         ("4688: a", ("4688", "some", A)),  # a field that looks like a number
-        ("F: [a, 5, null]", ("F", "some", A, Number(5), Empty())),  # values of any kind
-        ("F |contains : a", ("F", "some", Text((ANY, "a", ANY)))),  # white space around names
-        ("F|CONTAINS: a", ("F", "some", Text((ANY, "a", ANY)))),  # modifiers in any case
+        ("F: [a, 5, null]", ("F", "some", A, SigmaNumber(5), SigmaNull())),  # values of any kind
+        ("F |contains : a", ("F", "some", SigmaString((ANY, "a", ANY)))),  # white space around names
+        ("F|CONTAINS: a", ("F", "some", SigmaString((ANY, "a", ANY)))),  # modifiers in any case
         ("Some Name: a", ("Some Name", "some", A)),  # a field with a space
     ],
 )
@@ -59,8 +59,8 @@ def test_a_key_that_stands_twice_must_hold_twice_and_is_told() -> None:
     found = detection("F|contains: [a, b]\nF|contains: a")
     assert plain(found.node) == (
         "all",
-        ("F", "some", Text((ANY, "a", ANY)), Text((ANY, "b", ANY))),
-        ("F", "some", Text((ANY, "a", ANY))),
+        ("F", "some", SigmaString((ANY, "a", ANY)), SigmaString((ANY, "b", ANY))),
+        ("F", "some", SigmaString((ANY, "a", ANY))),
     )
     assert said(found) == [
         (
@@ -82,13 +82,13 @@ def test_a_selection_that_stands_twice_must_hold_twice() -> None:
 
 def test_values_of_several_forms_under_all_keep_any_within_every() -> None:
     found = detection("F|base64offset|contains|all: [foobar, barfoo]")
-    assert isinstance(found.node, All)
-    assert [len(branch.tests) for branch in found.node.of if isinstance(branch, Item)] == [3, 3]
+    assert isinstance(found.node, And)
+    assert [len(branch.values) for branch in found.node.of if isinstance(branch, DetectionItem)] == [3, 3]
 
 
 def test_an_empty_list_is_read_as_null_and_told() -> None:
     found = detection("F: []\nG: a")
-    assert plain(found.node) == ("all", ("F", "some", Empty()), ("G", "some", A))
+    assert plain(found.node) == ("all", ("F", "some", SigmaNull()), ("G", "some", A))
     assert said(found) == [
         (
             "rule.yml:8:5: warning: `F` has an empty list, which is read as `null`: the field is absent or empty; "
@@ -113,7 +113,7 @@ def test_an_empty_keyword_is_left_out_and_told() -> None:
 )
 def test_a_number_that_yaml_reads_otherwise_than_it_looks_is_told(written: str, number: str) -> None:
     found = detection(f"F: {written}")
-    assert plain(found.node) == ("F", "some", Number(int(number)))
+    assert plain(found.node) == ("F", "some", SigmaNumber(int(number)))
     assert said(found) == [
         (
             f"rule.yml:8:8: warning: YAML reads `{written}` of `F` as the number {number}; "
@@ -123,7 +123,7 @@ def test_a_number_that_yaml_reads_otherwise_than_it_looks_is_told(written: str, 
 
 
 def test_a_number_in_quotes_is_text() -> None:
-    assert plain(detection("F: '0x10'").node) == ("F", "some", Text(("0x10",)))
+    assert plain(detection("F: '0x10'").node) == ("F", "some", SigmaString(("0x10",)))
 
 
 @pytest.mark.parametrize(

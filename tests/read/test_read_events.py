@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from watcher.errors import InputError
+from watcher.event_files.event_reader import FileEvent, read_events
 from watcher.model import Event
-from watcher.read.events import Logged, read_events
 
 ONE: dict[str, Any] = {"event": {"code": "1"}, "winlog": {"channel": "System"}}
 TWO: dict[str, Any] = {"event": {"code": "2"}}
@@ -19,7 +19,9 @@ TWO: dict[str, Any] = {"event": {"code": "2"}}
 
 def read(path: Path) -> list[tuple[int, Event | str]]:
     return [
-        (one.number, one.event) if isinstance(one, Logged) else (one.place.line if one.place else 0, one.message)
+        (one.number, one.event)
+        if isinstance(one, FileEvent)
+        else (one.location.line if one.location else 0, one.message)
         for one in read_events(path)
     ]
 

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from watcher.read.expression import python_form
-from watcher.read.modifiers import ModifierError, expand
+from watcher.sigma.modifiers import ModifierError, expand
+from watcher.sigma.regex_dialect import to_python_regex
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ from watcher.read.modifiers import ModifierError, expand
     ],
 )
 def test_an_expression_means_in_python_what_its_author_meant(written: str, found: str, not_found: str) -> None:
-    search = re.compile(python_form(written)).search
+    search = re.compile(to_python_regex(written)).search
     assert search(found)
     assert not search(not_found)
 

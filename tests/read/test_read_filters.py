@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from reading import HEAD, ID, TAIL, codes, contents, fault
 
-from watcher.model import All, Not, Rule
-from watcher.read.filters import apply_filters
-from watcher.read.folder import Rules, read_folder, read_folders
+from watcher.model import And, Not, Rule
+from watcher.sigma.filters import apply_filters
+from watcher.sigma.rule_folders import LoadedRules, read_folder, read_folders
 
 OTHER = "df0841c0-9846-4e9f-ad8a-7df91571771b"
 RULE = HEAD + TAIL
@@ -22,24 +22,24 @@ def tuning(rules: str = f"[{ID}]", logsource: str = "{product: windows}", condit
     )
 
 
-def applied(*texts: str) -> Rules:
+def applied(*texts: str) -> LoadedRules:
     read = [contents(text, path=f"{number}.yml") for number, text in enumerate(texts)]
     assert [str(one) for found in read for one in found.findings] == []
     rules, said = apply_filters(
         [rule for found in read for rule in found.rules], [one for found in read for one in found.filters]
     )
-    return Rules(rules=rules, findings=said)
+    return LoadedRules(rules=rules, findings=said)
 
 
 def is_narrowed(rule: Rule) -> bool:
-    return isinstance(rule.node, All) and isinstance(rule.node.of[-1], Not)
+    return isinstance(rule.node, And) and isinstance(rule.node.of[-1], Not)
 
 
 def test_a_filter_joins_its_condition_to_the_rule_that_it_names() -> None:
     plain = contents(RULE).rules[0]
     found = applied(RULE, tuning())
     (rule,) = found.rules
-    assert isinstance(rule.node, All)
+    assert isinstance(rule.node, And)
     assert rule.node.of[0] == contents(RULE, path="0.yml").rules[0].node
     assert isinstance(rule.node.of[1], Not)
     assert rule.hash != plain.hash

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from reading import HEAD, ID, TAIL, codes, contents
 
-from watcher.read.folder import RuleFolder, read_folder, read_folders
+from watcher.sigma.rule_folders import RuleFolder, read_folder, read_folders
 
 OTHER = "df0841c0-9846-4e9f-ad8a-7df91571771b"
 RULE = HEAD + TAIL
@@ -112,7 +112,7 @@ def test_every_document_of_a_file_is_a_rule_with_its_own_text_and_id() -> None:
     found = contents(f"{nameless}---\n{nameless}")
     assert [rule.text for rule in found.rules] == [nameless, nameless]
     assert len({rule.id for rule in found.rules}) == 2
-    assert [rule.place.line for rule in found.rules] == [1, 10]
+    assert [rule.location.line for rule in found.rules] == [1, 10]
 
 
 def test_a_fault_in_one_document_leaves_the_other() -> None:

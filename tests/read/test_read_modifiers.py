@@ -8,25 +8,25 @@ from typing import Any
 import pytest
 
 from watcher.model import (
-    Cidr,
-    Compare,
-    Empty,
-    Exists,
-    FieldRef,
-    Number,
-    Regex,
-    Test,
-    Text,
-    TimePart,
+    SigmaCidr,
+    SigmaCompare,
+    SigmaExists,
+    SigmaFieldReference,
+    SigmaNull,
+    SigmaNumber,
+    SigmaRegex,
+    SigmaString,
+    SigmaTimestampPart,
+    SigmaValue,
     Wildcard,
 )
-from watcher.read.modifiers import ALLOWED, ModifierError, expand
+from watcher.sigma.modifiers import ALLOWED, ModifierError, expand
 
 ANY, ONE, DASH = Wildcard.ANY, Wildcard.ONE, Wildcard.DASH
 PLACEHOLDERS = {"admins": ("adm_*", "root"), "dc": (r"\\dc1",), "net": ("10.0.0.0/8",), "word": ("a.b", "c")}
 
 
-def expanded(value: Any, *modifiers: str) -> tuple[Test, ...]:
+def expanded(value: Any, *modifiers: str) -> tuple[SigmaValue, ...]:
     written = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     return expand(value, written, modifiers, PLACEHOLDERS)
 
@@ -35,122 +35,126 @@ def expanded(value: Any, *modifiers: str) -> tuple[Test, ...]:
     ("value", "modifiers", "expected"),
     [
         # values without modifiers
-        ("a*", "", Text(("a", ANY))),
-        (5, "", Number(5)),
-        (5.5, "", Number(5.5)),
-        (True, "", Text(("true",))),
-        (None, "", Empty()),
-        ("", "", Empty()),
-        (float("inf"), "", Text(("inf",))),  # no number to compare with
+        ("a*", "", SigmaString(("a", ANY))),
+        (5, "", SigmaNumber(5)),
+        (5.5, "", SigmaNumber(5.5)),
+        (True, "", SigmaString(("true",))),
+        (None, "", SigmaNull()),
+        ("", "", SigmaNull()),
+        (float("inf"), "", SigmaString(("inf",))),  # no number to compare with
         # where in the value
-        ("a", "contains", Text((ANY, "a", ANY))),
-        ("*a", "contains", Text((ANY, "a", ANY))),
-        ("", "contains", Text((ANY,))),  # any value
-        ("a", "startswith", Text(("a", ANY))),
-        ("a", "endswith", Text((ANY, "a"))),
-        (44, "startswith", Text(("44", ANY))),  # a number's digits
-        ("a?b", "endswith", Text((ANY, "a", ONE, "b"))),
+        ("a", "contains", SigmaString((ANY, "a", ANY))),
+        ("*a", "contains", SigmaString((ANY, "a", ANY))),
+        ("", "contains", SigmaString((ANY,))),  # any value
+        ("a", "startswith", SigmaString(("a", ANY))),
+        ("a", "endswith", SigmaString((ANY, "a"))),
+        (44, "startswith", SigmaString(("44", ANY))),  # a number's digits
+        ("a?b", "endswith", SigmaString((ANY, "a", ONE, "b"))),
         # case
-        ("Ab", "cased", Text(("Ab",), cased=True)),
-        ("Ab", "contains cased", Text((ANY, "Ab", ANY), cased=True)),
-        ("Ab", "cased contains", Text((ANY, "Ab", ANY), cased=True)),
+        ("Ab", "cased", SigmaString(("Ab",), cased=True)),
+        ("Ab", "contains cased", SigmaString((ANY, "Ab", ANY), cased=True)),
+        ("Ab", "cased contains", SigmaString((ANY, "Ab", ANY), cased=True)),
         # dashes
-        ("-a", "windash", Text((DASH, "a"))),
-        (" /a", "windash contains", Text((ANY, " ", DASH, "a", ANY))),
+        ("-a", "windash", SigmaString((DASH, "a"))),
+        (" /a", "windash contains", SigmaString((ANY, " ", DASH, "a", ANY))),
         # regular expressions
-        ("a.*", "re", Regex("a.*")),
-        ("a", "re i", Regex("a", "i")),
-        ("a", "re i m s", Regex("a", "ims")),
-        ("a", "re s m i i", Regex("a", "ims")),  # in any order, each once
-        ("a", "re ignorecase multiline dotall", Regex("a", "ims")),
-        (r"\\x\d", "re", Regex(r"\\x\d")),  # backslashes are the expression's own
-        ("a", "re contains", Regex("a")),  # searched anywhere as it is
-        (5, "re", Regex("5")),
+        ("a.*", "re", SigmaRegex("a.*")),
+        ("a", "re i", SigmaRegex("a", "i")),
+        ("a", "re i m s", SigmaRegex("a", "ims")),
+        ("a", "re s m i i", SigmaRegex("a", "ims")),  # in any order, each once
+        ("a", "re ignorecase multiline dotall", SigmaRegex("a", "ims")),
+        (r"\\x\d", "re", SigmaRegex(r"\\x\d")),  # backslashes are the expression's own
+        ("a", "re contains", SigmaRegex("a")),  # searched anywhere as it is
+        (5, "re", SigmaRegex("5")),
         # encodings
-        ("foobar", "base64", Text(("Zm9vYmFy",))),
-        ("ping", "wide base64", Text(("cABpAG4AZwA=",))),
-        ("ping", "utf16le base64", Text(("cABpAG4AZwA=",))),
-        ("ping", "utf16be base64", Text(("AHAAaQBuAGc=",))),
-        ("ping", "utf16 base64", Text(("//5wAGkAbgBnAA==",))),  # with a byte-order mark
-        ("é", "base64", Text(("w6k=",))),  # UTF-8 without another encoding
-        ("ab", "wide", Text(("a\0b\0",))),
+        ("foobar", "base64", SigmaString(("Zm9vYmFy",))),
+        ("ping", "wide base64", SigmaString(("cABpAG4AZwA=",))),
+        ("ping", "utf16le base64", SigmaString(("cABpAG4AZwA=",))),
+        ("ping", "utf16be base64", SigmaString(("AHAAaQBuAGc=",))),
+        ("ping", "utf16 base64", SigmaString(("//5wAGkAbgBnAA==",))),  # with a byte-order mark
+        ("é", "base64", SigmaString(("w6k=",))),  # UTF-8 without another encoding
+        ("ab", "wide", SigmaString(("a\0b\0",))),
         # addresses and numbers
-        ("10.0.0.0/8", "cidr", Cidr(ip_network("10.0.0.0/8"))),
-        ("10.1.2.3/8", "cidr", Cidr(ip_network("10.0.0.0/8"))),  # host bits are forgiven
-        ("::1", "cidr", Cidr(ip_network("::1/128"))),
-        (5, "lt", Compare("lt", 5)),
-        (5.5, "lte", Compare("lte", 5.5)),
-        ("0x10", "gt", Compare("gt", 16)),
-        ("7", "gte", Compare("gte", 7)),
+        ("10.0.0.0/8", "cidr", SigmaCidr(ip_network("10.0.0.0/8"))),
+        ("10.1.2.3/8", "cidr", SigmaCidr(ip_network("10.0.0.0/8"))),  # host bits are forgiven
+        ("::1", "cidr", SigmaCidr(ip_network("::1/128"))),
+        (5, "lt", SigmaCompare("lt", 5)),
+        (5.5, "lte", SigmaCompare("lte", 5.5)),
+        ("0x10", "gt", SigmaCompare("gt", 16)),
+        ("7", "gte", SigmaCompare("gte", 7)),
         # the field itself
-        (True, "exists", Exists(expected=True)),
-        ("no", "exists", Exists(expected=False)),
-        (0, "exists", Exists(expected=False)),
+        (True, "exists", SigmaExists(expected=True)),
+        ("no", "exists", SigmaExists(expected=False)),
+        (0, "exists", SigmaExists(expected=False)),
         # another field
-        ("Other", "fieldref", FieldRef("Other")),
-        ("Other", "fieldref startswith", FieldRef("Other", "startswith")),
-        ("Other", "startswith fieldref", FieldRef("Other", "startswith")),
-        ("Other", "endswith fieldref", FieldRef("Other", "endswith")),
-        ("Other", "fieldref contains", FieldRef("Other", "contains")),
-        ("Other", "contains fieldref", FieldRef("Other", "contains")),
-        ("Other", "fieldref startswith endswith", FieldRef("Other", "contains")),
-        ("Other", "fieldref cased", FieldRef("Other", cased=True)),
+        ("Other", "fieldref", SigmaFieldReference("Other")),
+        ("Other", "fieldref startswith", SigmaFieldReference("Other", "startswith")),
+        ("Other", "startswith fieldref", SigmaFieldReference("Other", "startswith")),
+        ("Other", "endswith fieldref", SigmaFieldReference("Other", "endswith")),
+        ("Other", "fieldref contains", SigmaFieldReference("Other", "contains")),
+        ("Other", "contains fieldref", SigmaFieldReference("Other", "contains")),
+        ("Other", "fieldref startswith endswith", SigmaFieldReference("Other", "contains")),
+        ("Other", "fieldref cased", SigmaFieldReference("Other", cased=True)),
         # parts of a time
-        (3, "minute", TimePart("minute", 3)),
-        (4, "hour", TimePart("hour", 4)),
-        (5, "day", TimePart("day", 5)),
-        (6, "week", TimePart("week", 6)),
-        (7, "month", TimePart("month", 7)),
-        (2026, "year", TimePart("year", 2026)),
-        (8, "gte hour", TimePart("hour", 8, "gte")),
-        (8, "hour lt", TimePart("hour", 8, "lt")),
+        (3, "minute", SigmaTimestampPart("minute", 3)),
+        (4, "hour", SigmaTimestampPart("hour", 4)),
+        (5, "day", SigmaTimestampPart("day", 5)),
+        (6, "week", SigmaTimestampPart("week", 6)),
+        (7, "month", SigmaTimestampPart("month", 7)),
+        (2026, "year", SigmaTimestampPart("year", 2026)),
+        (8, "gte hour", SigmaTimestampPart("hour", 8, "gte")),
+        (8, "hour lt", SigmaTimestampPart("hour", 8, "lt")),
         # those that speak of the whole list change no test
-        ("a", "all", Text(("a",))),
-        ("a", "contains neq", Text((ANY, "a", ANY))),
+        ("a", "all", SigmaString(("a",))),
+        ("a", "contains neq", SigmaString((ANY, "a", ANY))),
     ],
 )
-def test_a_value_and_its_modifiers_make_one_test(value: Any, modifiers: str, expected: Test) -> None:
+def test_a_value_and_its_modifiers_make_one_test(value: Any, modifiers: str, expected: SigmaValue) -> None:
     assert expanded(value, *modifiers.split()) == (expected,)
 
 
 def test_base64offset_makes_three_tests_that_each_may_hold() -> None:
     assert expanded("foobar", "base64offset", "contains") == (
-        Text((ANY, "Zm9vYmFy", ANY)),
-        Text((ANY, "Zvb2Jhc", ANY)),
-        Text((ANY, "mb29iYX", ANY)),
+        SigmaString((ANY, "Zm9vYmFy", ANY)),
+        SigmaString((ANY, "Zvb2Jhc", ANY)),
+        SigmaString((ANY, "mb29iYX", ANY)),
     )
 
 
 def test_a_chain_of_encodings_is_followed_from_left_to_right() -> None:
     assert expanded("ping", "wide", "base64offset", "contains") == (
-        Text((ANY, "cABpAG4AZw", ANY)),
-        Text((ANY, "AAaQBuAGcA", ANY)),
-        Text((ANY, "wAGkAbgBnA", ANY)),
+        SigmaString((ANY, "cABpAG4AZw", ANY)),
+        SigmaString((ANY, "AAaQBuAGcA", ANY)),
+        SigmaString((ANY, "wAGkAbgBnA", ANY)),
     )
 
 
 @pytest.mark.parametrize(
     ("value", "modifiers", "expected"),
     [
-        ("%admins%", "expand", (Text(("adm_", ANY)), Text(("root",)))),  # values are strings of a rule
-        ("%admins%", "contains expand", (Text((ANY, "adm_", ANY, ANY)), Text((ANY, "root", ANY)))),
-        ("%admins%", "expand contains", (Text((ANY, "adm_", ANY)), Text((ANY, "root", ANY)))),
-        (r"C:\Users\%admins%", "expand", (Text(("C:\\Users\\adm_", ANY)), Text(("C:\\Users\\root",)))),
-        ("%dc%-%word%", "expand", (Text((r"\dc1-a.b",)), Text((r"\dc1-c",)))),  # every choice of values
-        ("50% of 100%", "expand", (Text(("50% of 100%",)),)),  # no placeholder
-        ("-x %word%", "windash expand", (Text((DASH, "x a.b")), Text((DASH, "x c")))),  # the dash stays open
-        ("^%word%$", "re expand", (Regex("^a.b$"), Regex("^c$"))),
-        ("%net%", "expand cidr", (Cidr(ip_network("10.0.0.0/8")),)),
-        ("%word%", "", (Text(("%word%",)),)),  # without `expand` a percent sign is one
+        ("%admins%", "expand", (SigmaString(("adm_", ANY)), SigmaString(("root",)))),  # values are strings of a rule
+        ("%admins%", "contains expand", (SigmaString((ANY, "adm_", ANY, ANY)), SigmaString((ANY, "root", ANY)))),
+        ("%admins%", "expand contains", (SigmaString((ANY, "adm_", ANY)), SigmaString((ANY, "root", ANY)))),
+        (r"C:\Users\%admins%", "expand", (SigmaString(("C:\\Users\\adm_", ANY)), SigmaString(("C:\\Users\\root",)))),
+        ("%dc%-%word%", "expand", (SigmaString((r"\dc1-a.b",)), SigmaString((r"\dc1-c",)))),  # every choice of values
+        ("50% of 100%", "expand", (SigmaString(("50% of 100%",)),)),  # no placeholder
+        (
+            "-x %word%",
+            "windash expand",
+            (SigmaString((DASH, "x a.b")), SigmaString((DASH, "x c"))),
+        ),  # the dash stays open
+        ("^%word%$", "re expand", (SigmaRegex("^a.b$"), SigmaRegex("^c$"))),
+        ("%net%", "expand cidr", (SigmaCidr(ip_network("10.0.0.0/8")),)),
+        ("%word%", "", (SigmaString(("%word%",)),)),  # without `expand` a percent sign is one
     ],
 )
-def test_placeholders_take_the_values_of_settings(value: str, modifiers: str, expected: tuple[Test, ...]) -> None:
+def test_placeholders_take_the_values_of_settings(value: str, modifiers: str, expected: tuple[SigmaValue, ...]) -> None:
     assert expanded(value, *modifiers.split()) == expected
 
 
 def test_a_backslash_before_a_placeholder_escapes_nothing_of_its_value() -> None:
     found = expand(r"C:\%any%", r"C:\%any%", ("expand",), {"any": ("*x",)})
-    assert found == (Text(("C:\\", ANY, "x")),)
+    assert found == (SigmaString(("C:\\", ANY, "x")),)
 
 
 NAMES = ", ".join(ALLOWED)

@@ -10,7 +10,7 @@ import pytest
 from reading import HEAD, ID, TAIL, codes, contents, fault, rule, said
 
 from watcher.model import Level, LogSource, Related
-from watcher.read.folder import read_folder
+from watcher.sigma.rule_folders import read_folder
 
 WHOLE = """\
 title: A title
@@ -74,7 +74,7 @@ def test_every_part_that_the_author_wrote_is_kept() -> None:
     assert found.conditions == ("selection and not filter",)
     assert (found.fields, found.falsepositives) == (("Image", "User"), ("none",))
     assert found.custom == {"quiet_period": "5m"}
-    assert (found.folder, found.path, str(found.place)) == ("mine", "rule.yml", "rule.yml:1:1")
+    assert (found.folder, found.path, str(found.location)) == ("mine", "rule.yml", "rule.yml:1:1")
     assert found.text == WHOLE
 
 
@@ -263,9 +263,9 @@ def test_an_oddity_is_told_and_the_rule_is_read(text: str, finding: str) -> None
     ],
 )
 def test_what_has_no_meaning_is_refused_with_its_place(text: str, finding: str) -> None:
-    place, _, rest = fault(text).partition(": error: ")
+    location, _, rest = fault(text).partition(": error: ")
     assert rest == finding
-    assert place.startswith("rule.yml:")
+    assert location.startswith("rule.yml:")
 
 
 def test_a_rule_without_id_gets_one_from_its_path_and_is_told_what_to_paste() -> None:
@@ -319,7 +319,7 @@ def test_several_log_sources_are_kept() -> None:
 def test_placeholders_come_from_settings() -> None:
     text = HEAD + TAIL.replace("F: a", "F|expand: '%names%'")
     assert "%names%" in fault(text)
-    assert rule(text, {"names": ("x",)}).node.tests[0].parts == ("x",)  # type: ignore[union-attr]  # an Item of one Text
+    assert rule(text, {"names": ("x",)}).node.values[0].parts == ("x",)  # type: ignore[union-attr]  # an Item of one Text
 
 
 def test_the_shipped_rule_tells_its_duplicate_key() -> None:

@@ -6,8 +6,16 @@ from base64 import b64encode
 
 import pytest
 
-from watcher.model import Text, Wildcard
-from watcher.read.text import any_dash, base64, base64_offsets, literal, open_end, open_start, parse_text
+from watcher.model import SigmaString, Wildcard
+from watcher.sigma.sigma_strings import (
+    any_dash,
+    base64,
+    base64_offsets,
+    literal,
+    open_end,
+    open_start,
+    parse_sigma_string,
+)
 
 ANY, ONE, DASH = Wildcard.ANY, Wildcard.ONE, Wildcard.DASH
 
@@ -34,22 +42,22 @@ ANY, ONE, DASH = Wildcard.ANY, Wildcard.ONE, Wildcard.DASH
     ],
 )
 def test_a_string_is_parted_into_literals_and_wildcards(written: str, parts: tuple[object, ...]) -> None:
-    assert parse_text(written).parts == parts
+    assert parse_sigma_string(written).parts == parts
 
 
 @pytest.mark.parametrize("written", ["a*b?c", r"\*\?", r"C:\Windows\*", r"\\\\x", "*", "x\\"])
 def test_a_text_written_out_reads_back_as_itself(written: str) -> None:
-    text = parse_text(written)
-    assert parse_text(str(text)) == text
+    text = parse_sigma_string(written)
+    assert parse_sigma_string(str(text)) == text
 
 
 def test_opening_an_end_adds_one_wildcard_and_never_a_second() -> None:
-    assert open_start(parse_text("a")).parts == (ANY, "a")
-    assert open_start(parse_text("*a")).parts == (ANY, "a")
-    assert open_end(parse_text("a")).parts == ("a", ANY)
-    assert open_end(parse_text("a*")).parts == ("a", ANY)
-    assert open_end(parse_text(r"a\*")).parts == ("a*", ANY)  # an escaped one is no wildcard
-    assert open_end(Text(("A",), cased=True)) == Text(("A", ANY), cased=True)
+    assert open_start(parse_sigma_string("a")).parts == (ANY, "a")
+    assert open_start(parse_sigma_string("*a")).parts == (ANY, "a")
+    assert open_end(parse_sigma_string("a")).parts == ("a", ANY)
+    assert open_end(parse_sigma_string("a*")).parts == ("a", ANY)
+    assert open_end(parse_sigma_string(r"a\*")).parts == ("a*", ANY)  # an escaped one is no wildcard
+    assert open_end(SigmaString(("A",), cased=True)) == SigmaString(("A", ANY), cased=True)
 
 
 @pytest.mark.parametrize(
@@ -66,17 +74,17 @@ def test_opening_an_end_adds_one_wildcard_and_never_a_second() -> None:
     ],
 )
 def test_windash_opens_the_dashes_that_start_a_word(written: str, parts: tuple[object, ...]) -> None:
-    assert any_dash(parse_text(written)).parts == parts
+    assert any_dash(parse_sigma_string(written)).parts == parts
 
 
 def test_a_text_without_wildcards_is_a_literal() -> None:
-    assert literal(parse_text("a")) == "a"
-    assert literal(parse_text("")) == ""
-    assert literal(parse_text("a*")) is None
+    assert literal(parse_sigma_string("a")) == "a"
+    assert literal(parse_sigma_string("")) == ""
+    assert literal(parse_sigma_string("a*")) is None
 
 
 def test_base64_is_the_common_one() -> None:
-    assert base64(b"foobar") == Text(("Zm9vYmFy",))
+    assert base64(b"foobar") == SigmaString(("Zm9vYmFy",))
 
 
 @pytest.mark.parametrize("length", [3, 4, 5, 6, 7])

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from watcher.match.predicate import Predicate
-from watcher.model import All, Item, Rule, Severity
-from watcher.read.folder import read_folder
-from watcher.taxonomy.logsources import scope
+from watcher.model import And, DetectionItem, Rule, Severity
+from watcher.sigma.rule_folders import read_folder
+from watcher.taxonomy.logsources import events_of
 
 FOLDER = Path(__file__).parents[2] / "rules"
 PATHS = sorted(FOLDER.rglob("*.yml"))
@@ -40,7 +40,7 @@ def test_there_are_rules_and_each_has_its_tests() -> None:
 def test_a_shipped_rule_is_read_without_error_and_looks_at_known_events(path: Path) -> None:
     rule = read(path)
     assert [str(one) for one in rule.findings if one.severity is Severity.ERROR] == []
-    assert scope(rule.logsource).unknown == ()
+    assert events_of(rule.logsource).unknown == ()
 
 
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)
@@ -52,7 +52,7 @@ def test_a_shipped_rule_agrees_with_every_event_beside_it(path: Path) -> None:
     assert counts["hit"] + counts["miss"] == len(tests)
     assert len({test["name"] for test in tests}) == len(tests)
     rule = read(path)
-    predicate = Predicate(rule.node, scope(rule.logsource))
+    predicate = Predicate(rule.node, events_of(rule.logsource))
     outcome = {test["name"]: "hit" if predicate.matches(test["event"]) else "miss" for test in tests}
     assert outcome == {test["name"]: test["expect"] for test in tests}
 
@@ -66,10 +66,10 @@ def test_only_the_first_rule_has_findings() -> None:
 
 def test_both_entries_of_the_duplicate_key_must_hold() -> None:
     rule = read(FOLDER / "windows" / "process_creation" / "webserver_iis_module_installed_command.yml")
-    assert isinstance(rule.node, All)
-    entries = [item for item in rule.node.of if isinstance(item, Item) and item.field == "CommandLine"]
-    assert [item.written for item in entries] == [("install", "add"), ("module",)]
-    predicate = Predicate(rule.node, scope(rule.logsource))
+    assert isinstance(rule.node, And)
+    entries = [item for item in rule.node.of if isinstance(item, DetectionItem) and item.field == "CommandLine"]
+    assert [item.source_values for item in entries] == [("install", "add"), ("module",)]
+    predicate = Predicate(rule.node, events_of(rule.logsource))
     outcome = {
         command: predicate.matches(
             {

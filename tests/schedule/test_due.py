@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.decide.coverage import Covered
-from watcher.decide.span import floor
-from watcher.schedule.due import live
+from watcher.checkpoints.checkpoints import Checkpoint
+from watcher.checkpoints.gaps import slice_floor
+from watcher.schedule.live_window import due_window
 from watcher.settings import Source
 
 ZERO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -22,10 +22,10 @@ def at(minutes: float) -> datetime:
     return ZERO + timedelta(minutes=minutes)
 
 
-def due(covered: tuple[float, float] | None, now: float, source: Source = SOURCE) -> tuple[float, ...] | None:
+def due(checkpoint: tuple[float, float] | None, now: float, source: Source = SOURCE) -> tuple[float, ...] | None:
     """Tell what is due, in minutes: window, and what is skipped before it."""
-    known = None if covered is None else Covered(since=at(covered[0]), until=at(covered[1]))
-    made = live(source, known, at(now))
+    known = None if checkpoint is None else Checkpoint(since=at(checkpoint[0]), until=at(checkpoint[1]))
+    made = due_window(source, known, at(now))
     if made is None:
         return None
     spans = (made.window,) if made.skipped is None else (made.window, made.skipped)
@@ -56,15 +56,15 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("covered", "now", "expected"), CASES)
-def test_what_is_due(covered: tuple[float, float] | None, now: float, expected: tuple[float, ...] | None) -> None:
-    assert due(covered, now) == expected
+@pytest.mark.parametrize(("checkpoint", "now", "expected"), CASES)
+def test_what_is_due(checkpoint: tuple[float, float] | None, now: float, expected: tuple[float, ...] | None) -> None:
+    assert due(checkpoint, now) == expected
 
 
 def test_a_first_start_begins_where_settings_say_on_the_grid() -> None:
     source = Source(delay=timedelta(0), start=at(33), slice=timedelta(hours=1))
     assert due(None, 40, source) == (30, 40)
-    made = live(source, None, at(40))
+    made = due_window(source, None, at(40))
     assert made is not None
     assert made.since == at(33)  # what lies before is not the rules'
     assert due(None, 300, source) == (295, 300, 30, 295)
@@ -109,16 +109,16 @@ def test_whatever_the_times_no_moment_between_the_edge_and_now_is_left_out(
     source = Source(
         delay=timedelta(seconds=30 * late), overlap=timedelta(minutes=overlap), slice=timedelta(minutes=longest)
     )
-    covered = Covered(since=floor(ZERO + since), until=ZERO + since + searched)
-    now = covered.until + passed
-    made = live(source, covered, now)
+    checkpoint = Checkpoint(since=slice_floor(ZERO + since), until=ZERO + since + searched)
+    now = checkpoint.until + passed
+    made = due_window(source, checkpoint, now)
     if made is None:
-        assert now - source.delay <= max(floor(covered.until - source.overlap), covered.since)
+        assert now - source.delay <= max(slice_floor(checkpoint.until - source.overlap), checkpoint.since)
         return
     assert made.window.end == now - source.delay
     begins = made.skipped.start if made.skipped else made.window.start
     assert made.skipped is None or made.skipped.end == made.window.start
-    assert begins <= covered.until
-    assert begins >= covered.since
-    assert floor(made.window.start) == made.window.start
+    assert begins <= checkpoint.until
+    assert begins >= checkpoint.since
+    assert slice_floor(made.window.start) == made.window.start
     assert made.window.length <= max(source.slice, source.overlap + timedelta(minutes=5)) + timedelta(minutes=5)

@@ -9,8 +9,8 @@ import pytest
 from fakes import RULE
 from structlog.testing import capture_logs
 
-from watcher.read.folder import Rules, marks, read_folder, read_folders
-from watcher.schedule import Renewal
+from watcher.schedule import RuleReloader
+from watcher.sigma.rule_folders import LoadedRules, fingerprints, read_folder, read_folders
 
 OTHER = RULE.replace("7f6f2c52", "8f6f2c52").replace("title: ", "title: Other ")
 
@@ -20,13 +20,15 @@ class Shelf:
     """A folder of rules that is looked at."""
 
     path: Path
-    taken: list[Rules] = field(default_factory=list)
+    taken: list[LoadedRules] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.write("a.yml", RULE)
-        self.renewal = Renewal(self.read(), marks=lambda: marks(self.path), read=self.read, take=self.taken.append)
+        self.reloader = RuleReloader(
+            self.read(), fingerprints=lambda: fingerprints(self.path), read=self.read, take=self.taken.append
+        )
 
-    def read(self) -> Rules:
+    def read(self) -> LoadedRules:
         return read_folders([read_folder("own", self.path)])
 
     def write(self, name: str, text: str) -> None:
@@ -35,8 +37,8 @@ class Shelf:
     def looks(self) -> list[list[str]]:
         """Look twice, and give the titles of the rules that were taken each time."""
         self.taken.clear()
-        self.renewal.look()
-        self.renewal.look()
+        self.reloader.look()
+        self.reloader.look()
         return [sorted(rule.title for rule in rules.rules) for rules in self.taken]
 
 
@@ -55,11 +57,11 @@ def test_files_that_stay_are_not_read_again(shelf: Shelf) -> None:
 
 def test_a_file_that_is_added_is_read_when_nobody_writes_any_more(shelf: Shelf) -> None:
     shelf.write("b.yml", OTHER[:20])
-    shelf.renewal.look()
+    shelf.reloader.look()
     shelf.write("b.yml", OTHER)
-    shelf.renewal.look()
+    shelf.reloader.look()
     assert shelf.taken == []
-    shelf.renewal.look()
+    shelf.reloader.look()
     assert [len(rules.rules) for rules in shelf.taken] == [2]
     assert shelf.looks() == []
 
@@ -73,7 +75,7 @@ def test_a_file_that_is_renamed_keeps_its_rule(shelf: Shelf) -> None:
     (shelf.path / "a.yml").rename(shelf.path / "b.yml")
     assert shelf.looks() == [[titles(RULE)]]
     (rule,) = shelf.taken[0].rules
-    assert rule.place.file.endswith("b.yml")
+    assert rule.location.file.endswith("b.yml")
 
 
 def test_a_rule_whose_file_becomes_faulty_is_watched_as_it_was(shelf: Shelf) -> None:
@@ -98,4 +100,4 @@ def test_what_is_wrong_is_said_before_what_is_done_about_it(shelf: Shelf) -> Non
     with capture_logs() as said:
         shelf.looks()
     assert [line["event"] for line in said] == ["rule.fault", "rule.kept", "rules.changed"]
-    assert {line["place"].split(":")[0] for line in said[:2]} == {str(shelf.path / "a.yml")}
+    assert {line["location"].split(":")[0] for line in said[:2]} == {str(shelf.path / "a.yml")}

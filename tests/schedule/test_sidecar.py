@@ -10,21 +10,21 @@ from datetime import timedelta
 import pytest
 from fakes import NOW, FakeClock, ListedEvents, MemoryState, Told, found, rule
 
+from watcher.alerts.alert_store import AlertStore
+from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.clock import SystemClock
-from watcher.decide.coverage import Coverage
-from watcher.decide.lease import Leases
-from watcher.decide.ledger import Ledger
-from watcher.decide.notes import Notes
-from watcher.decide.outbox import Outbox
+from watcher.delivery.outbox import Outbox
 from watcher.errors import DeliveryError, Unreachable
 from watcher.notify.links import Links
 from watcher.notify.operators import Operators
-from watcher.notify.render import Renderer
-from watcher.pipeline import Delivery, Detector, Stopped, watch
-from watcher.schedule import DELIVERY, Sidecar, Ticker, live_work, past_work
-from watcher.schedule.sidecar import Patient
+from watcher.notify.renderer import Renderer
+from watcher.pipeline import Delivery, Detector, Stopped, prepare_rule
+from watcher.schedule import DELIVERY, Sidecar, Ticker, live_lease, past_lease
+from watcher.schedule.sidecar import BackoffJob
 from watcher.settings import MailChannel, Settings, Source
-from watcher.translate.select import choose
+from watcher.settings.effective import rule_settings
+from watcher.state.leases import Leases
+from watcher.state.state_documents import StateDocuments
 
 SOURCE = Source(delay=timedelta(0))
 MAIL = MailChannel(name="mail", host="localhost", to=("soc@corp.example",), operator=True)
@@ -32,9 +32,9 @@ MAIL = MailChannel(name="mail", host="localhost", to=("soc@corp.example",), oper
 
 def ticker(events: ListedEvents, state: MemoryState) -> Ticker:
     """Watch one rule on fakes."""
-    watched = watch(rule(), choose(rule(), Settings()), SOURCE)
-    detector = Detector(source=SOURCE, events=events, ledger=Ledger(state), rules=(watched,))
-    return Ticker(detector, Coverage(Notes(state)))
+    watched = prepare_rule(rule(), rule_settings(rule(), Settings()), SOURCE)
+    detector = Detector(source=SOURCE, events=events, alert_store=AlertStore(state), rules=(watched,))
+    return Ticker(detector, Checkpoints(StateDocuments(state)))
 
 
 def delivery(state: MemoryState) -> Delivery:
@@ -45,7 +45,7 @@ def delivery(state: MemoryState) -> Delivery:
 class Down(ListedEvents):
     """A cluster that is away."""
 
-    def facts(self, pattern: str, paths: object) -> Mapping[str, object]:  # type: ignore[override] # it never answers
+    def mapping(self, pattern: str, paths: object) -> Mapping[str, object]:  # type: ignore[override] # it never answers
         raise Unreachable(f"`{pattern}` is away: {bool(paths)}")
 
 
@@ -59,8 +59,8 @@ def test_one_source_that_is_away_keeps_no_other_from_its_turn() -> None:
 
 def test_a_sidecar_works_as_soon_as_it_runs_and_gives_its_leases_away_when_it_stops() -> None:
     state, stop = MemoryState(), threading.Event()
-    works = (DELIVERY, live_work(SOURCE.name), past_work(SOURCE.name))
-    leases = Leases(Notes(state), SystemClock(), "me", works)
+    works = (DELIVERY, live_lease(SOURCE.name), past_lease(SOURCE.name))
+    leases = Leases(StateDocuments(state), SystemClock(), "me", works)
     sidecar = Sidecar(
         tickers=(ticker(ListedEvents([found()]), state),), delivery=delivery(state), leases=leases, stop=stop
     )
@@ -94,7 +94,7 @@ class Works:
             raise self.faults.pop(0)
 
 
-def tries(patient: Patient, work: Works, calls: int) -> list[int]:
+def tries(patient: BackoffJob, work: Works, calls: int) -> list[int]:
     """Tell of some calls which ones did the work."""
     made = []
     for _ in range(calls):
@@ -106,25 +106,25 @@ def tries(patient: Patient, work: Works, calls: int) -> list[int]:
 
 def test_what_fails_again_and_again_is_tried_less_often_and_goes_on_when_it_works() -> None:
     work = Works([Unreachable("away")] * 3)
-    patient = Patient("source", work)
+    patient = BackoffJob("source", work)
     assert tries(patient, work, 9) == [1, 1, 0, 1, 0, 0, 0, 1, 1]
     assert patient.failures == 0
 
 
 def test_what_fails_for_ever_is_still_tried() -> None:
     work = Works([Unreachable("away")] * 10_000)
-    patient = Patient("source", work)
+    patient = BackoffJob("source", work)
     assert sum(tries(patient, work, 2_000)) >= 2_000 / 5
 
 
 def test_leases_are_renewed_every_time() -> None:
     work = Works([Unreachable("away")] * 9)
-    assert tries(Patient("leases", work, most_skips=0), work, 10) == [1] * 10
+    assert tries(BackoffJob("leases", work, most_skips=0), work, 10) == [1] * 10
 
 
 def test_an_unexpected_error_ends_no_schedule() -> None:
     work = Works([ZeroDivisionError(), ZeroDivisionError()])
-    patient = Patient("source", work)
+    patient = BackoffJob("source", work)
     tries(patient, work, 2)
     assert patient.failures == 2
 
@@ -143,7 +143,7 @@ def test_operators_are_told_once_after_three_failures_and_once_when_it_works_aga
 ) -> None:
     mail = Told("mail")
     work = Works([fault() for _ in range(6)])
-    patient = Patient("source windows", work, told_operators(mail))
+    patient = BackoffJob("source windows", work, told_operators(mail))
     while work.calls < 2:
         patient()
     assert mail.taken == []
@@ -155,13 +155,13 @@ def test_operators_are_told_once_after_three_failures_and_once_when_it_works_aga
 def test_two_failures_are_nobody_s_business() -> None:
     mail = Told("mail")
     work = Works([Unreachable("away")] * 2)
-    tries(Patient("source", work, told_operators(mail)), work, 10)
+    tries(BackoffJob("source", work, told_operators(mail)), work, 10)
     assert mail.taken == []
 
 
 def test_to_be_asked_to_end_is_no_failure() -> None:
     work = Works([Stopped()] * 5)
-    patient = Patient("source", work)
+    patient = BackoffJob("source", work)
     assert tries(patient, work, 5) == [1] * 5
     assert patient.failures == 0
 
@@ -169,7 +169,7 @@ def test_to_be_asked_to_end_is_no_failure() -> None:
 def test_work_whose_lease_ran_out_is_neither_done_nor_taken_to_work_again() -> None:
     mail, ours = Told("mail"), [True]
     work = Works([Unreachable("away")] * 3)
-    patient = Patient("source", work, told_operators(mail), mine=lambda: ours[0])
+    patient = BackoffJob("source", work, told_operators(mail), mine=lambda: ours[0])
     tries(patient, work, 4)
     assert len(mail.taken) == 1
     ours[0] = False

@@ -13,27 +13,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from watcher.decide.coverage import Coverage, Covered
-from watcher.decide.documents import iso
-from watcher.decide.ledger import Ledger
-from watcher.decide.notes import Notes
-from watcher.decide.span import SLICE, Hole, floor
+from watcher.alerts.alert_store import AlertStore
+from watcher.checkpoints.checkpoints import Checkpoint, Checkpoints
+from watcher.checkpoints.gaps import SLICE, Gap, slice_floor
 from watcher.errors import ClusterError, Incomplete, Overloaded, Refused, Unreachable
-from watcher.model import Found, Rule, Window
-from watcher.pipeline import Detector, Stopped, watch
-from watcher.ports import Ask, Page
+from watcher.model import EventDocument, Rule, Window
+from watcher.pipeline import Detector, Stopped, prepare_rule
+from watcher.ports import Page, SearchRequest
 from watcher.schedule import Ticker
 from watcher.settings import Settings, Source
-from watcher.translate.select import choose
+from watcher.settings.effective import rule_settings
+from watcher.state.state_documents import StateDocuments
+from watcher.timestamps import format_timestamp
 
 MINUTE = timedelta(minutes=1)
 SOURCE = Source(delay=timedelta(0), overlap=timedelta(minutes=5), slice=timedelta(minutes=30), search="query")
 OTHER = rule(RULE.replace("7f6f2c52", "8f6f2c52").replace("contains: shell", "contains: notepad"))
 
 
-def made(number: int, moment: datetime, **more: Any) -> Found:
+def made(number: int, moment: datetime, **more: Any) -> EventDocument:
     """Make an event of a moment."""
-    return found(number, time=iso(moment), **more)
+    return found(number, time=format_timestamp(moment), **more)
 
 
 @dataclass
@@ -51,27 +51,27 @@ class World:
 
     def restart(self) -> None:
         """Begin a new sidecar on the same state."""
-        watched = [watch(one, choose(one, Settings()), self.source) for one in self.rules]
-        detector = Detector(source=self.source, events=self.events, ledger=Ledger(self.state), rules=watched)
-        self.ticker = Ticker(detector, Coverage(Notes(self.state)), self.clock)
+        watched = [prepare_rule(one, rule_settings(one, Settings()), self.source) for one in self.rules]
+        detector = Detector(source=self.source, events=self.events, alert_store=AlertStore(self.state), rules=watched)
+        self.ticker = Ticker(detector, Checkpoints(StateDocuments(self.state)), self.clock)
 
     def renew(self, *rules: Rule) -> None:
         """Let rules change under way."""
         self.rules = rules
-        self.ticker.renew([watch(one, choose(one, Settings()), self.source) for one in rules])
+        self.ticker.renew([prepare_rule(one, rule_settings(one, Settings()), self.source) for one in rules])
 
     @property
-    def covered(self) -> Covered:
+    def checkpoint(self) -> Checkpoint:
         """Read the coverage."""
         read = self.ticker.coverage.read(self.source.name)
         assert read is not None
         return read
 
-    def holes(self) -> list[tuple[float, float, tuple[str, ...]]]:
+    def gaps(self) -> list[tuple[float, float, tuple[str, ...]]]:
         """Write the holes in minutes before now."""
         return [
             ((one.window.start - NOW) / MINUTE, (one.window.end - NOW) / MINUTE, one.rules)
-            for one in self.covered.holes
+            for one in self.checkpoint.gaps
         ]
 
     def windows(self) -> list[tuple[float, float]]:
@@ -86,7 +86,7 @@ class World:
 
     def searched(self, since: datetime, until: datetime) -> None:
         """Let a span be covered."""
-        self.ticker.coverage.change(self.source.name, lambda _: Covered(since=since, until=until), now=NOW)
+        self.ticker.coverage.change(self.source.name, lambda _: Checkpoint(since=since, until=until), now=NOW)
         rules = (one.rule for one in self.ticker.detector.rules)
         self.ticker.coverage.watched(self.source.name, rules, since, now=NOW)
 
@@ -100,7 +100,7 @@ def test_a_whole_window_is_covered_and_its_hits_are_kept() -> None:
     detected = world.ticker.tick()
     assert detected is not None
     assert (detected.hits, detected.alerts, detected.whole) == (1, 1, True)
-    assert (world.covered.since, world.covered.until) == (NOW - 5 * MINUTE, NOW)
+    assert (world.checkpoint.since, world.checkpoint.until) == (NOW - 5 * MINUTE, NOW)
 
 
 def test_the_next_tick_searches_an_overlap_and_tells_nothing_again() -> None:
@@ -119,8 +119,8 @@ def test_the_rest_of_a_downtime_is_a_hole_and_the_present_is_searched_at_once() 
     world = World()
     world.searched(NOW - timedelta(days=20), NOW - timedelta(days=14))
     world.ticker.tick()
-    assert world.covered.until == NOW
-    assert world.holes() == [(-14 * 1440 - 5, -5, ())]
+    assert world.checkpoint.until == NOW
+    assert world.gaps() == [(-14 * 1440 - 5, -5, ())]
 
 
 @pytest.mark.parametrize("fault", [Incomplete("a shard is missing"), Overloaded("later"), Refused("no")])
@@ -129,13 +129,13 @@ def test_a_window_that_failed_is_a_hole_and_keeps_no_later_one_waiting(fault: Cl
     world.events.fails[NOW - MINUTE] = fault
     with pytest.raises(type(fault)):
         world.ticker.tick()
-    assert world.holes() == [(-5, 0, ())]
-    assert world.covered.holes[0].reason == str(fault)
-    assert world.covered.until == NOW
+    assert world.gaps() == [(-5, 0, ())]
+    assert world.checkpoint.gaps[0].reason == str(fault)
+    assert world.checkpoint.until == NOW
     world.events.fails.clear()
     world.events.time += 20 * MINUTE
     world.ticker.tick()
-    assert (world.covered.until, world.holes()) == (NOW + 20 * MINUTE, [])
+    assert (world.checkpoint.until, world.gaps()) == (NOW + 20 * MINUTE, [])
 
 
 def test_a_cluster_that_is_away_leaves_coverage_where_it_stood() -> None:
@@ -145,25 +145,25 @@ def test_a_cluster_that_is_away_leaves_coverage_where_it_stood() -> None:
     world.events.fails[NOW + MINUTE] = Unreachable("away")
     with pytest.raises(Unreachable):
         world.ticker.tick()
-    assert (world.covered.until, world.holes()) == (NOW, [])
+    assert (world.checkpoint.until, world.gaps()) == (NOW, [])
 
 
 def test_a_rule_that_failed_has_a_hole_of_its_own_and_the_others_are_covered() -> None:
     world = World(rules=(rule(), OTHER))
     world.events.answers = [Incomplete("one shard"), Page(found=(), total=0, after=None)]
     world.ticker.tick()
-    assert world.holes() == [(-5, 0, (rule().id,))]
+    assert world.gaps() == [(-5, 0, (rule().id,))]
     world.events.feed(made(1, NOW - MINUTE))
     world.events.time += MINUTE
     (filled,) = world.ticker.fill(MINUTE)
-    assert (filled.hits, world.holes()) == (1, [])
+    assert (filled.hits, world.gaps()) == (1, [])
 
 
 def test_where_every_rule_failed_it_is_one_hole() -> None:
     world = World(rules=(rule(), OTHER))
     world.events.answers = [Incomplete("one shard"), Incomplete("one shard")]
     world.ticker.tick()
-    assert world.holes() == [(-5, 0, ())]
+    assert world.gaps() == [(-5, 0, ())]
 
 
 def test_the_next_tick_closes_what_it_covers_of_a_hole() -> None:
@@ -172,14 +172,14 @@ def test_the_next_tick_closes_what_it_covers_of_a_hole() -> None:
     world.ticker.tick()
     world.events.time += MINUTE
     world.ticker.tick()
-    assert world.holes() == []
+    assert world.gaps() == []
 
 
 def test_without_indices_coverage_goes_on() -> None:
     world = World(events=ArrivingEvents(indices=()))
     detected = world.ticker.tick()
     assert detected is not None
-    assert (detected.indices, world.covered.until) == ((), NOW)
+    assert (detected.indices, world.checkpoint.until) == ((), NOW)
 
 
 def test_a_tick_that_is_to_end_leaves_coverage_where_it_was() -> None:
@@ -198,8 +198,8 @@ def test_a_state_that_was_deleted_begins_anew() -> None:
     world.state.documents.clear()
     world.events.time += timedelta(hours=3)
     world.ticker.tick()
-    assert world.covered.since == world.events.time - 5 * MINUTE
-    assert world.ticker.coverage.since("windows") == {rule().id: world.covered.since}
+    assert world.checkpoint.since == world.events.time - 5 * MINUTE
+    assert world.ticker.coverage.since("windows") == {rule().id: world.checkpoint.since}
 
 
 @dataclass
@@ -221,8 +221,8 @@ def test_a_state_that_was_deleted_in_the_middle_of_a_search_begins_anew_and_says
     events = Interrupted()
     world = World(events=events)
     world.ticker.tick()
-    hole = Hole(window=Window(start=NOW - 60 * MINUTE, end=NOW - 30 * MINUTE), reason="one", due=NOW + MINUTE)
-    edge = replace(world.covered, holes=(hole,))
+    gap = Gap(window=Window(start=NOW - 60 * MINUTE, end=NOW - 30 * MINUTE), reason="one", due=NOW + MINUTE)
+    edge = replace(world.checkpoint, gaps=(gap,))
     world.ticker.coverage.change("windows", lambda _: edge, now=NOW)
     world.events.time += MINUTE
     events.meanwhile.append(world.state.documents.clear)
@@ -234,7 +234,7 @@ def test_a_state_that_was_deleted_in_the_middle_of_a_search_begins_anew_and_says
     with capture_logs() as said:
         world.ticker.tick()
     assert [one["log_level"] for one in said if one["event"] == "coverage.begins"] == ["error"]
-    assert world.ticker.coverage.since("windows") == {rule().id: world.covered.since}
+    assert world.ticker.coverage.since("windows") == {rule().id: world.checkpoint.since}
 
 
 # --------------------------------------------------------------------------- rules
@@ -316,14 +316,14 @@ def test_a_search_that_is_under_way_ends_by_the_rules_that_it_began_with() -> No
 def test_a_removed_rule_closes_its_holes_without_a_search() -> None:
     world = World()
     world.searched(NOW - timedelta(days=1), NOW)
-    gone = Hole(window=Window(start=NOW - 60 * MINUTE, end=NOW - 50 * MINUTE), reason="", rules=("gone",), due=NOW)
+    gone = Gap(window=Window(start=NOW - 60 * MINUTE, end=NOW - 50 * MINUTE), reason="", rules=("gone",), due=NOW)
     world.ticker.coverage.change(
         "windows",
-        lambda known: Covered(since=NOW - timedelta(days=1), until=NOW, holes=(gone,)) if known else known,
+        lambda known: Checkpoint(since=NOW - timedelta(days=1), until=NOW, gaps=(gone,)) if known else known,
         now=NOW,
     )  # type: ignore[arg-type, return-value]
     assert world.ticker.fill(MINUTE) == ()
-    assert (world.holes(), world.windows()) == ([], [])
+    assert (world.gaps(), world.windows()) == ([], [])
 
 
 # --------------------------------------------------------------------------- catching up
@@ -345,7 +345,7 @@ def test_a_downtime_is_searched_in_bounded_slices_the_oldest_or_the_newest_first
     world.ticker.tick()
     world.windows()
     assert len(world.ticker.fill(MINUTE)) == 4
-    assert (world.windows(), world.holes()) == (expected, [])
+    assert (world.windows(), world.gaps()) == (expected, [])
 
 
 def test_a_slice_that_fails_again_and_again_does_not_keep_the_rest_of_its_hole_waiting() -> None:
@@ -357,15 +357,15 @@ def test_a_slice_that_fails_again_and_again_does_not_keep_the_rest_of_its_hole_w
     world.ticker.tick()
     done = world.ticker.fill(MINUTE)
     assert (len(done), len(world.kept("hits"))) == (3, 2)
-    assert world.holes() == [(-95, -65, ())]
-    assert world.covered.holes[0].attempts == 1
+    assert world.gaps() == [(-95, -65, ())]
+    assert world.checkpoint.gaps[0].attempts == 1
     world.windows()
     assert world.ticker.fill(MINUTE) == ()  # not yet due
     assert world.windows() == []
     del world.events.fails[poison]
     world.events.time += MINUTE
     assert len(world.ticker.fill(MINUTE)) == 1
-    assert world.holes() == []
+    assert world.gaps() == []
 
 
 def test_catching_up_stays_within_its_budget() -> None:
@@ -418,11 +418,11 @@ def test_what_came_too_late_for_any_sweep_is_counted() -> None:
     world.searched(NOW - timedelta(days=30), NOW)
     world.events.feed(made(1, NOW - timedelta(days=8)))
     world.ticker.sweep()
-    assert world.covered.older == 0  # it was there before
+    assert world.checkpoint.older == 0  # it was there before
     world.events.feed(made(2, NOW - timedelta(days=9)), made(3, NOW + timedelta(days=40)))
     world.events.time += world.source.sweep_every
     world.ticker.sweep()
-    assert (world.covered.older, world.covered.ahead) == (1, 1)
+    assert (world.checkpoint.older, world.checkpoint.ahead) == (1, 1)
     assert world.kept("hits") == set()
 
 
@@ -452,9 +452,9 @@ def test_an_event_that_comes_late_into_a_slice_that_one_rule_misses_is_found_by_
     world = World(rules=(rule(), OTHER))
     world.searched(NOW - timedelta(days=1), NOW)
     span = Window(start=NOW - 60 * MINUTE, end=NOW - 55 * MINUTE)
-    missed = Hole(window=span, reason="", rules=(OTHER.id,), due=NOW + timedelta(hours=1))
+    missed = Gap(window=span, reason="", rules=(OTHER.id,), due=NOW + timedelta(hours=1))
     world.ticker.coverage.change(
-        "windows", lambda _: Covered(since=NOW - timedelta(days=1), until=NOW, holes=(missed,)), now=NOW
+        "windows", lambda _: Checkpoint(since=NOW - timedelta(days=1), until=NOW, gaps=(missed,)), now=NOW
     )
     world.events.feed(made(1, NOW - 58 * MINUTE))
     world.events.time += MINUTE
@@ -465,13 +465,13 @@ def test_an_event_that_comes_late_while_one_rule_s_hole_is_filled_is_found_by_th
     world = World(rules=(rule(), OTHER))
     world.searched(NOW - timedelta(days=1), NOW)
     span = Window(start=NOW - 60 * MINUTE, end=NOW - 55 * MINUTE)
-    missed = Hole(window=span, reason="", rules=(OTHER.id,), due=NOW)
+    missed = Gap(window=span, reason="", rules=(OTHER.id,), due=NOW)
     world.ticker.coverage.change(
-        "windows", lambda _: Covered(since=NOW - timedelta(days=1), until=NOW, holes=(missed,)), now=NOW
+        "windows", lambda _: Checkpoint(since=NOW - timedelta(days=1), until=NOW, gaps=(missed,)), now=NOW
     )
     world.events.feed(made(1, NOW - 58 * MINUTE))  # after the first search, before the second
     world.ticker.fill(MINUTE)
-    assert (world.holes(), world.kept("hits")) == ([], set())
+    assert (world.gaps(), world.kept("hits")) == ([], set())
     world.ticker.sweep()
     assert len(world.kept("hits")) == 1
 
@@ -486,11 +486,11 @@ def test_a_rule_that_fails_in_a_sweep_gets_a_hole_and_the_slice_is_not_searched_
         Page(found=(made(1, NOW - 58 * MINUTE),), total=1, after=None),
     ]
     world.ticker.sweep()
-    assert world.holes() == [(-60, -55, (rule().id,))]
+    assert world.gaps() == [(-60, -55, (rule().id,))]
     world.events.time += world.source.sweep_every
     assert world.ticker.sweep() == ()
     world.ticker.fill(MINUTE)
-    assert (len(world.kept("hits")), world.holes()) == (1, [])
+    assert (len(world.kept("hits")), world.gaps()) == (1, [])
 
 
 def test_a_slice_that_lost_events_is_noted_so_that_it_is_seen_to_grow_again() -> None:
@@ -519,15 +519,19 @@ def test_an_index_that_vanished_with_its_events_is_a_named_gap() -> None:
     world.events.indices = ("winlogbeat-1",)
     world.events.time += world.source.sweep_every
     world.ticker.sweep()
-    assert [(gap.indices, gap.events) for gap in world.covered.gaps] == [(("winlogbeat-2",), 1)]
+    assert [(lost_index.indices, lost_index.events) for lost_index in world.checkpoint.lost_indices] == [
+        (("winlogbeat-2",), 1)
+    ]
 
 
 def test_time_may_be_that_of_arrival_and_alerts_are_still_those_of_the_event_s_own_time() -> None:
     source = Source(delay=timedelta(0), time_field="event.ingested")
     world, plain = World(source=source), World()
     late = made(1, NOW - timedelta(hours=2))
-    ingested = Found(
-        index=late.index, id=late.id, event={**late.event, "event": {"code": "4688", "ingested": iso(NOW - MINUTE)}}
+    ingested = EventDocument(
+        index=late.index,
+        id=late.id,
+        event={**late.event, "event": {"code": "4688", "ingested": format_timestamp(NOW - MINUTE)}},
     )
     world.events.feed(ingested)
     detected = world.ticker.tick()
@@ -555,7 +559,7 @@ minutes_of_events = st.lists(
 )
 
 
-def everything(documents: Sequence[Found], since: datetime) -> tuple[set[str], set[str]]:
+def everything(documents: Sequence[EventDocument], since: datetime) -> tuple[set[str], set[str]]:
     """Give the hits and alerts of one search over all of some events."""
     world = World()
     world.events.feed(*documents, at=EPOCH)
@@ -589,14 +593,14 @@ def test_ticks_at_random_times_over_events_of_any_lateness_open_what_one_search_
                 work()
             except ClusterError:
                 world.events.answers = []
-    assert (world.kept("hits"), world.kept("alerts")) == everything(documents, floor(NOW) - SLICE)
+    assert (world.kept("hits"), world.kept("alerts")) == everything(documents, slice_floor(NOW) - SLICE)
 
 
 def test_counting_asks_for_no_event(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     world.searched(NOW - timedelta(days=8), NOW)
-    asked: list[Ask] = []
+    asked: list[SearchRequest] = []
     plain = world.events.search
-    monkeypatch.setattr(world.events, "search", lambda asks: asked.extend(asks) or plain(asks))
+    monkeypatch.setattr(world.events, "search", lambda requests: asked.extend(requests) or plain(requests))
     world.ticker.sweep()
     assert asked == []

@@ -9,14 +9,14 @@ from typing import Any
 
 from fakes import NOW, ListedEvents, rule
 
-from watcher.match.many import Watched
-from watcher.model import Found, Rule
-from watcher.search.door import Searcher, Sight
-from watcher.search.outcome import Failed, Matched, Noted, Outcome
+from watcher.match.ruleset import CompiledRule
+from watcher.model import EventDocument, Rule
+from watcher.search.outcomes import FailedSearch, MatchedPage, SearchFinding, SearchOutcome
+from watcher.search.searcher import SearchContext, Searcher
 from watcher.settings import Source
-from watcher.translate.book import PlanBook
-from watcher.translate.lens import Lens
-from watcher.translate.plan import predicate
+from watcher.translate.mapped_events import EventReader
+from watcher.translate.plan import rule_predicate
+from watcher.translate.plan_cache import PlanCache
 
 
 @dataclass
@@ -49,33 +49,35 @@ def ruled(number: int, text: str = "shell") -> Rule:
 
 def search(
     events: ListedEvents, rules: Sequence[Rule], *, clock: Hands | None = None, **settings: Any
-) -> list[Outcome]:
+) -> list[SearchOutcome]:
     """Search everything that a list of events holds."""
     source = Source(**settings)
-    book = PlanBook(source, rules)
-    facts = events.facts(source.index, book.paths)
-    plans = book.plans(facts)
-    searcher = Searcher(source, [Watched(one, predicate(one, source)) for one in rules], clock=clock or Hands())
-    sight = Sight(snapshot=events, translator=book.on(facts), lens=Lens(source, facts))
-    return list(searcher.search(sight, plans))
+    book = PlanCache(source, rules)
+    mapping = events.mapping(source.index, book.paths)
+    plans = book.plans(mapping)
+    searcher = Searcher(
+        source, [CompiledRule(one, rule_predicate(one, source)) for one in rules], clock=clock or Hands()
+    )
+    context = SearchContext(snapshot=events, translator=book.on(mapping), event_reader=EventReader(source, mapping))
+    return list(searcher.search(context, plans))
 
 
-def pairs(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
+def pairs(outcomes: Sequence[SearchOutcome]) -> list[tuple[str, str]]:
     """Give rule and document of everything that matched."""
-    return [(one.plan.rule.id, found.id) for one in outcomes if isinstance(one, Matched) for found in one.found]
+    return [(one.plan.rule.id, found.id) for one in outcomes if isinstance(one, MatchedPage) for found in one.found]
 
 
-def failures(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
+def failures(outcomes: Sequence[SearchOutcome]) -> list[tuple[str, str]]:
     """Give rule and sentence of everything that failed."""
-    return [(one.plan.rule.id, str(one.error)) for one in outcomes if isinstance(one, Failed)]
+    return [(one.plan.rule.id, str(one.error)) for one in outcomes if isinstance(one, FailedSearch)]
 
 
-def notes(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
+def notes(outcomes: Sequence[SearchOutcome]) -> list[tuple[str, str]]:
     """Give code and rule of everything noted."""
-    return [(one.finding.code, one.plan.rule.id) for one in outcomes if isinstance(one, Noted)]
+    return [(one.finding.code, one.plan.rule.id) for one in outcomes if isinstance(one, SearchFinding)]
 
 
-def many(count: int, **data: str) -> list[Found]:
+def many(count: int, **data: str) -> list[EventDocument]:
     """Make documents with the same data."""
     from fakes import found  # noqa: PLC0415 - beside its only use
 

@@ -17,17 +17,17 @@ from typing import Any
 import pytest
 import shared
 from engines import Running
-from indices import Indices, connected, indices
+from indices import Indices, connections, indices
 from shared import NOT_IN_THE_TABLE, Place
 
-from watcher.cluster.connect import Connection
-from watcher.match.many import Watched
-from watcher.model import Event, Plan, Rule, Window
-from watcher.search.door import Matched, Searcher, Sight
+from watcher.cluster.connections import Connection
+from watcher.match.ruleset import CompiledRule
+from watcher.model import Event, QueryPlan, Rule, Window
+from watcher.search.searcher import MatchedPage, SearchContext, Searcher
 from watcher.settings import Source
-from watcher.translate.book import PlanBook
-from watcher.translate.lens import Lens
-from watcher.translate.plan import predicate
+from watcher.translate.mapped_events import EventReader
+from watcher.translate.plan import rule_predicate
+from watcher.translate.plan_cache import PlanCache
 
 SMALL = ("mdecrevoisier", "sbousseaden", "sigmahq-regression")
 EVER = Window(start=datetime(1990, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC))
@@ -45,14 +45,14 @@ class Corpus:
 
 
 @cache
-def chosen(folder: Path, part: int) -> tuple[Event, ...]:
+def effective(folder: Path, part: int) -> tuple[Event, ...]:
     """Give one event of so many, the same each time; those that some rule matches more often."""
-    hit = {place for places in shared.expected(folder).values() for place in places}
+    hit = {location for locations in shared.expected(folder).values() for location in locations}
     made = []
     for name in SMALL:
-        for place, event in shared.events(folder, name):
-            among = zlib.crc32(repr(place).encode()) % part
-            if among == 0 or (place in hit and among == 1):
+        for location, event in shared.events(folder, name):
+            among = zlib.crc32(repr(location).encode()) % part
+            if among == 0 or (location in hit and among == 1):
                 made.append(event)
     return tuple(made)
 
@@ -61,15 +61,17 @@ def chosen(folder: Path, part: int) -> tuple[Event, ...]:
 def corpus(engine: Running, folder: Path, shape: str, part: int) -> Iterator[Corpus]:
     """Lend three indices of several shards with the events dealt out to them."""
     convert = shared.as_modules(folder) if shape == "modules" else shared.unchanged
-    with indices(engine.admin()) as lent, connected(engine.cluster()) as connection:
-        events = [convert(event) for event in chosen(folder, part)]
+    with indices(engine.admin()) as lent, connections(engine.cluster()) as connection:
+        events = [convert(event) for event in effective(folder, part)]
         template = shared.template(folder, plain=engine.ca is not None)
         seen: set[Place] = set()
         for number in range(3):
             name = f"winlogbeat-same-{shape}-{number}"
             lent.make(name, template["mappings"], **{**template["settings"], "number_of_shards": number + 1})
             seen.update(put(lent, name, events[number::3]))
-        expected = {(path, place) for path, places in shared.expected(folder).items() for place in places & seen}
+        expected = {
+            (path, location) for path, locations in shared.expected(folder).items() for location in locations & seen
+        }
         yield Corpus(connection, f"winlogbeat-same-{shape}-*", expected)
 
 
@@ -80,13 +82,13 @@ def put(lent: Indices, name: str, events: list[Event]) -> Iterator[Place]:
         some = events[start : start + 1_000]
         for event in some:
             lines += [{"create": {"_index": name}}, event]
-        answer = lent.wire.request("POST", "/_bulk", params={"refresh": "true"}, body=lines)
+        answer = lent.transport.request("POST", "/_bulk", params={"refresh": "true"}, body=lines)
         for event, told in zip(some, answer.body["items"], strict=True):
             if told["create"]["status"] == 201:
-                yield place(event)
+                yield location(event)
 
 
-def place(event: Event) -> Place:
+def location(event: Event) -> Place:
     """Name an event as the table does."""
     return event["labels"]["file"], int(event["labels"]["n"])
 
@@ -94,22 +96,26 @@ def place(event: Event) -> Place:
 def found(there: Corpus, rules: Sequence[Rule], way: str, fetch: str) -> set[Pair]:
     """Search everything by some rules, and confirm it as the pipeline does."""
     source = Source(index=there.pattern, search=way, fetch=fetch, budget=timedelta(hours=1))
-    book = PlanBook(source, rules)
-    holds = {one.id: predicate(one, source) for one in rules}
-    searcher = Searcher(source, [Watched(one, holds[one.id]) for one in rules])
+    book = PlanCache(source, rules)
+    holds = {one.id: rule_predicate(one, source) for one in rules}
+    searcher = Searcher(source, [CompiledRule(one, holds[one.id]) for one in rules])
     pairs: set[Pair] = set()
     events = there.connection.events()
     with events.open(there.pattern, EVER, time_field=source.time_field) as snapshot:
-        facts = events.facts(there.pattern, book.paths)
-        lens = Lens(source, facts)
+        mapping = events.mapping(there.pattern, book.paths)
+        event_reader = EventReader(source, mapping)
         plans = (
-            book.plans(facts) if way == "query" else [Plan(rule=one, source="", query={}, exact=False) for one in rules]
+            book.plans(mapping)
+            if way == "query"
+            else [QueryPlan(rule=one, source="", query={}, exact=False) for one in rules]
         )
-        for outcome in searcher.search(Sight(snapshot=snapshot, translator=book.on(facts), lens=lens), plans):
-            assert isinstance(outcome, Matched), outcome.plan.rule.path
+        for outcome in searcher.search(
+            SearchContext(snapshot=snapshot, translator=book.on(mapping), event_reader=event_reader), plans
+        ):
+            assert isinstance(outcome, MatchedPage), outcome.plan.rule.path
             rule = outcome.plan.rule
-            confirmed = (one for one in outcome.found if holds[rule.id](lens.view(one)))
-            pairs.update((rule.path, place(one.event)) for one in confirmed)
+            confirmed = (one for one in outcome.found if holds[rule.id](event_reader.view(one)))
+            pairs.update((rule.path, location(one.event)) for one in confirmed)
     return pairs
 
 

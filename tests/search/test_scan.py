@@ -10,21 +10,21 @@ from fakes import ListedEvents, found, rule
 from looking import Hands, failures, many, notes, pairs, ruled, search
 
 from watcher.errors import ClusterError, Incomplete, Overloaded, Refused, TooSlow
-from watcher.model import Found
-from watcher.ports import Ask, Page
-from watcher.search.door import Matched
-from watcher.search.scan import FIRST_PAGE
+from watcher.model import EventDocument
+from watcher.ports import Page, SearchRequest
+from watcher.search.scan_strategy import FIRST_PAGE
+from watcher.search.searcher import MatchedPage
 
 
 @dataclass
 class Asked(ListedEvents):
     """Events that keep what they were asked."""
 
-    asked: list[Ask] = field(default_factory=list)
+    asked: list[SearchRequest] = field(default_factory=list)
 
-    def search(self, asks: Sequence[Ask]) -> Sequence[Page | ClusterError]:
-        self.asked.extend(asks)
-        return super().search(asks)
+    def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
+        self.asked.extend(requests)
+        return super().search(requests)
 
 
 def test_events_are_read_once_for_all_rules() -> None:
@@ -51,7 +51,7 @@ def test_many_pages_are_read_until_the_count_is_reached() -> None:
 
 def test_pages_of_large_events_get_smaller() -> None:
     class Large(Asked):
-        def _page(self, ask: Ask) -> Page:
+        def _page(self, ask: SearchRequest) -> Page:
             made = super()._page(ask)
             return replace(made, length=len(made.found) * 100_000)
 
@@ -62,7 +62,7 @@ def test_pages_of_large_events_get_smaller() -> None:
 
 def test_hits_come_in_parts_that_fit_into_memory() -> None:
     outcomes = search(ListedEvents(many(5_000)), [ruled(1)], search="scan")
-    assert max(len(one.found) for one in outcomes if isinstance(one, Matched)) <= 2 * FIRST_PAGE
+    assert max(len(one.found) for one in outcomes if isinstance(one, MatchedPage)) <= 2 * FIRST_PAGE
 
 
 @pytest.mark.parametrize("total", [0, 1, 3])
@@ -91,7 +91,7 @@ def test_what_is_refused_in_every_way_fails_for_good_for_every_rule() -> None:
 
 def test_an_event_that_breaks_a_predicate_is_handed_on_for_who_confirms() -> None:
     """What cannot be decided is told by who confirms; the event's other rules are not hidden."""
-    odd = Found(index="winlogbeat-1", id="odd", event={**found().event, "@timestamp": "9" * 5000})
+    odd = EventDocument(index="winlogbeat-1", id="odd", event={**found().event, "@timestamp": "9" * 5000})
     late = rule(ruled(1).text.replace("CommandLine|contains: 'shell'", "'@timestamp|hour': 5"), id="late", title="Late")
     matched = pairs(search(ListedEvents([odd, found(2)]), [ruled(1), late]))
     assert ("rule-1", "odd") in matched
@@ -129,7 +129,7 @@ def test_a_hit_that_cannot_be_read_again_makes_the_window_incomplete() -> None:
 def test_a_hit_s_namesake_in_another_index_is_no_hit() -> None:
     twin = replace(found(1, CommandLine="notepad"), index="winlogbeat-2")
     events = ListedEvents([found(1), twin])
-    (matched,) = [one for one in search(events, [ruled(1)], fetch="needed") if isinstance(one, Matched)]
+    (matched,) = [one for one in search(events, [ruled(1)], fetch="needed") if isinstance(one, MatchedPage)]
     assert [(one.index, one.id) for one in matched.found] == [("winlogbeat-1", "e1")]
 
 

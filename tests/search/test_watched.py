@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 from fakes import rule
 
-from watcher.match.document import Outline
-from watcher.match.event import EventView
+from watcher.match.event_view import EventView
+from watcher.match.flat_event import FieldFilter
 from watcher.model import Rule
-from watcher.ports import IndexFacts, Server
-from watcher.search.watched import watched_fields
+from watcher.ports import IndexMapping, Server
+from watcher.search.event_selection import needed_fields
 from watcher.settings import Source
 from watcher.taxonomy.logsources import POWERSHELL_CLASSIC
-from watcher.taxonomy.moved import MOVED, Moved
+from watcher.taxonomy.moved import MOVED, MovedFields
 from watcher.translate.plan import Translator
 
-FACTS = IndexFacts(pattern="*", server=Server(engine="opensearch", version="3.6.0"), fields={})
-TRANSLATOR = Translator(source=Source(), facts=FACTS)
+FACTS = IndexMapping(pattern="*", server=Server(engine="opensearch", version="3.6.0"), fields={})
+TRANSLATOR = Translator(source=Source(), mapping=FACTS)
 SERVICES = {
     "Microsoft-Windows-Sysmon/Operational": "sysmon",
     "Security": "security",
@@ -44,7 +44,7 @@ def events() -> Iterator[tuple[str, dict[str, Any]]]:
                 yield channel, {"winlog.channel": channel, "event.code": code, **{path: path for path in paths(row)}}
 
 
-def paths(row: Moved) -> tuple[str, ...]:
+def paths(row: MovedFields) -> tuple[str, ...]:
     return (*row.direct, *(row.built.paths if row.built else ()))
 
 
@@ -63,7 +63,7 @@ def test_what_searches_all_values_sees_those_that_modules_moved(
     for channel, event in events():
         whole = read(EventView(event))
         for logsource in ("", *([f", service: {SERVICES[channel]}"] if channel in SERVICES else [])):
-            looked = Outline(watched_fields([seeking(detection, logsource)], TRANSLATOR))
+            looked = FieldFilter(needed_fields([seeking(detection, logsource)], TRANSLATOR))
             assert read(EventView(event, None, looked)) == whole, (event, logsource)
             seen += len(whole)
     assert seen > 20
@@ -72,5 +72,5 @@ def test_what_searches_all_values_sees_those_that_modules_moved(
 @pytest.mark.parametrize("name", MOVED)
 def test_a_field_is_seen_wherever_modules_moved_it(name: str) -> None:
     for _, event in events():
-        looked = Outline(watched_fields([seeking(f"{{{name}: x}}", "")], TRANSLATOR))
+        looked = FieldFilter(needed_fields([seeking(f"{{{name}: x}}", "")], TRANSLATOR))
         assert EventView(event, None, looked).values(name) == EventView(event).values(name)

@@ -11,7 +11,7 @@ from fakes import RULE, rule
 
 from watcher.model import Level, Rule
 from watcher.settings import MailChannel, Selector, Settings
-from watcher.translate.select import choose
+from watcher.settings.effective import rule_settings
 
 MAIL = MailChannel(name="mail", host="localhost")
 
@@ -27,10 +27,10 @@ def custom(text: str) -> Rule:
 
 
 def test_the_defaults() -> None:
-    chosen = choose(rule(), settings())
-    assert (chosen.enabled, chosen.group_by, chosen.quiet_period) == (True, ("host.name",), timedelta(hours=1))
-    assert chosen.channels == ("mail",)
-    assert set(chosen.because.values()) == {"the default"}
+    effective = rule_settings(rule(), settings())
+    assert (effective.enabled, effective.group_by, effective.quiet_period) == (True, ("host.name",), timedelta(hours=1))
+    assert effective.channels == ("mail",)
+    assert set(effective.because.values()) == {"the default"}
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_the_defaults() -> None:
     ],
 )
 def test_which_rules_are_watched_where_settings_say_nothing(changes: dict[str, Any], *, enabled: bool) -> None:
-    assert choose(rule(**changes), settings()).enabled is enabled
+    assert rule_settings(rule(**changes), settings()).enabled is enabled
 
 
 @pytest.mark.parametrize(
@@ -72,30 +72,32 @@ def test_which_rules_are_watched_where_settings_say_nothing(changes: dict[str, A
 )
 def test_whom_a_selector_speaks_of(selector: Selector, *, fits: bool) -> None:
     quiet = Selector(**{name: getattr(selector, name) for name in Selector.__slots__} | {"channels": ()})
-    assert (choose(rule(), settings(quiet)).channels == ()) is fits
+    assert (rule_settings(rule(), settings(quiet)).channels == ()) is fits
 
 
 def test_the_later_selector_wins_value_by_value_and_is_named() -> None:
     first = Selector(line=7, quiet_period=timedelta(hours=2), group_by=("user.name",))
     second = Selector(line=9, quiet_period=timedelta(hours=3))
-    chosen = choose(rule(), settings(first, second))
-    assert (chosen.quiet_period, chosen.group_by) == (timedelta(hours=3), ("user.name",))
-    assert chosen.because["quiet_period"] == "watcher.yml:9"
-    assert chosen.because["group_by"] == "watcher.yml:7"
-    assert chosen.because["channels"] == "the default"
+    effective = rule_settings(rule(), settings(first, second))
+    assert (effective.quiet_period, effective.group_by) == (timedelta(hours=3), ("user.name",))
+    assert effective.because["quiet_period"] == "watcher.yml:9"
+    assert effective.because["group_by"] == "watcher.yml:7"
+    assert effective.because["channels"] == "the default"
 
 
 def test_a_selector_can_take_in_what_the_default_leaves_out() -> None:
-    assert choose(rule(level=Level.LOW), settings(Selector(line=3, enabled=True))).enabled
+    assert rule_settings(rule(level=Level.LOW), settings(Selector(line=3, enabled=True))).enabled
 
 
 def test_a_rule_may_speak_for_itself_last() -> None:
-    chosen = choose(custom("{quiet_period: 5m, group_by: event}"), settings(Selector(line=3, group_by=("user.name",))))
-    assert (chosen.quiet_period, chosen.group_by) == (timedelta(minutes=5), None)
-    assert chosen.because["group_by"] == "`custom.watcher.group_by` of the rule"
+    effective = rule_settings(
+        custom("{quiet_period: 5m, group_by: event}"), settings(Selector(line=3, group_by=("user.name",)))
+    )
+    assert (effective.quiet_period, effective.group_by) == (timedelta(minutes=5), None)
+    assert effective.because["group_by"] == "`custom.watcher.group_by` of the rule"
 
 
 def test_a_wrong_value_in_a_rule_is_ignored_and_said() -> None:
-    chosen = choose(custom("{quiet_period: soon}"), settings())
-    assert chosen.quiet_period == timedelta(hours=1)
-    assert "is ignored" in chosen.because["quiet_period"]
+    effective = rule_settings(custom("{quiet_period: soon}"), settings())
+    assert effective.quiet_period == timedelta(hours=1)
+    assert "is ignored" in effective.because["quiet_period"]

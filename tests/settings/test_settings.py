@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from watcher.errors import SettingsError
-from watcher.model import Place
+from watcher.model import Location
 from watcher.settings import (
     AppriseChannel,
     Cluster,
@@ -17,13 +17,13 @@ from watcher.settings import (
     Folder,
     LogSourceMapping,
     MailChannel,
+    RateLimitSettings,
     Secret,
     Selector,
     Settings,
     SlackChannel,
     Source,
     StateSettings,
-    StormSettings,
     read,
     read_file,
 )
@@ -186,7 +186,7 @@ discover_url: https://kibana.test/app/discover
         state=StateSettings(
             cluster=Cluster(hosts=("http://state.test",)), prefix="sigma", retention=timedelta(days=30), store="none"
         ),
-        storm=StormSettings(limit=5),
+        storm=RateLimitSettings(limit=5),
         lease=timedelta(minutes=1),
         discover_url="https://kibana.test/app/discover",
     )
@@ -317,7 +317,7 @@ def test_a_fault_is_a_settings_error_with_its_place_and_code() -> None:
         read("cluster: {hots: http://a.test}", {}, file=FILE)
     assert isinstance(raised.value, FaultySettingsError)
     (fault,) = raised.value.faults
-    assert fault.place == Place(file="watcher.yml", line=1, column=11)
+    assert fault.location == Location(file="watcher.yml", line=1, column=11)
     assert fault.code == "unknown-key"
 
 

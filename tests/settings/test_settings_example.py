@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from watcher.read.document import plain, read_documents
 from watcher.settings import (
     Allowance,
     AppriseChannel,
@@ -18,16 +17,17 @@ from watcher.settings import (
     Folder,
     LogSourceMapping,
     MailChannel,
+    RateLimitSettings,
     Secret,
     Selector,
     Settings,
     SlackChannel,
     Source,
     StateSettings,
-    StormSettings,
     read,
     read_file,
 )
+from watcher.yaml_nodes.nodes import read_documents, to_python
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "deploy" / "watcher.yml"
@@ -110,7 +110,7 @@ def test_the_example_with_everything_switched_on_is_read_whole(tmp_path: Path) -
 )
 def test_every_setting_stands_in_the_example(noun: type) -> None:
     (document,) = read_documents(example(everything_on=True), file=str(EXAMPLE))
-    keys = written_keys(plain(document))
+    keys = written_keys(to_python(document))
     # `file` and `line` are where it was read, the channels' names are keys of their own
     for field in fields(noun):
         if field.name not in {"file", "line", "where"}:  # an allowance's `where` is its criteria
@@ -135,7 +135,7 @@ def shown(value: Any) -> str:
         return f"{seconds // size}{unit}"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, StormSettings):
+    if isinstance(value, RateLimitSettings):
         return str(value.limit)
     if isinstance(value, tuple):
         return f"[{', '.join(value)}]" if value and not is_dataclass(value[0]) else ""
@@ -181,4 +181,4 @@ def test_the_page_has_no_setting_that_there_is_not() -> None:
 
 def test_the_switch_finds_every_setting_that_is_off() -> None:
     (document,) = read_documents(example(everything_on=True), file=str(EXAMPLE))
-    assert len(written_keys(plain(document))) > 55
+    assert len(written_keys(to_python(document))) > 55

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from watcher.read.folder import read_folder, read_folders
-from watcher.review import review
+from watcher.catalogue.assumed_mapping import assumed
+from watcher.catalogue.attack import shipped_table
+from watcher.catalogue.catalogue import Catalogue, LiveData
+from watcher.catalogue.entries import SourceMapping, build_entries, unplaced
 from watcher.settings import Folder, Source
-from watcher.show.catalogue.assumed import assumed
-from watcher.show.catalogue.attack import shipped_table
-from watcher.show.catalogue.book import Catalogue, Live
-from watcher.show.catalogue.entry import Asked, entries, unplaced
+from watcher.sigma.rule_folders import read_folder, read_folders
 from watcher.translate.plan import paths_of
+from watcher.usecases.check_rules import review
 
 CORPUS = Path(__file__).parent / "corpus"
 FOLDERS = (
@@ -23,7 +23,7 @@ FOLDERS = (
 )
 
 
-def kitchen(*, corpus: str = "", live: Live | None = None) -> Catalogue:
+def kitchen(*, corpus: str = "", live: LiveData | None = None) -> Catalogue:
     """Make the catalogue of the kitchen; with a label, all of its folders bear it."""
     folders = tuple(
         Folder(name=one.name, path=one.path, corpus=corpus, repository=one.repository, files=one.files)
@@ -31,10 +31,10 @@ def kitchen(*, corpus: str = "", live: Live | None = None) -> Catalogue:
     )
     rules = read_folders(read_folder(one.name, one.path) for one in folders)
     source = Source()
-    asked = (Asked(source=source, facts=assumed(source, paths_of(rules.rules, source))),)
+    asked = (SourceMapping(source=source, mapping=assumed(source, paths_of(rules.rules, source))),)
     said = review(rules, source, today=date(2026, 11, 25), matrix=shipped_table())
     return Catalogue(
-        entries=entries(rules.rules, folders, asked, (), said),
+        entries=build_entries(rules.rules, folders, asked, (), said),
         attack=shipped_table(),
         findings=unplaced(rules.rules, (), said),
         live=live,

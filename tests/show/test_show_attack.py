@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from kitchen import kitchen
 
+from watcher.catalogue.attack import NOTICE, from_stix, read_table, shipped_table, write_table
+from watcher.catalogue.catalogue import LiveData
+from watcher.catalogue.navigator_layers import layers
+from watcher.catalogue.overviews import matrix, strangers
 from watcher.errors import InputError
-from watcher.show.catalogue.attack import NOTICE, from_stix, read_table, shipped_table, write_table
-from watcher.show.catalogue.book import Live
-from watcher.show.catalogue.layers import layers
-from watcher.show.catalogue.overviews import matrix, strangers
 
 
 def test_the_shipped_table_is_whole() -> None:
@@ -101,7 +101,7 @@ def test_the_matrix_counts_each_rule_once_for_a_technique_and_its_parts() -> Non
 
 
 def test_layers_are_in_the_navigators_format_4_5() -> None:
-    live = Live(days=7, volumes=(), hits={"0b9f1c56-0a3e-4f39-9d2c-6c2b9f6d4a02": 12})
+    live = LiveData(days=7, volumes=(), hits={"0b9f1c56-0a3e-4f39-9d2c-6c2b9f6d4a02": 12})
     made = {name: json.loads(text) for name, text in layers(kitchen(live=live))}
     assert set(made) == {
         *("all.json", "level-critical.json", "level-high.json", "level-low.json"),

@@ -11,8 +11,8 @@ import pytest
 from kitchen import kitchen
 from test_show_site import CUP, KETTLE, LIVE
 
-from watcher.show.catalogue.pages import files
-from watcher.show.catalogue.site import write_site
+from watcher.catalogue.pages import files
+from watcher.catalogue.site import write_site
 
 playwright = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")

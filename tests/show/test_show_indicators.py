@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from kitchen import kitchen
 
-from watcher.show.catalogue.book import Catalogue
-from watcher.show.catalogue.indicators import Indicator, Key, indicators
+from watcher.catalogue.catalogue import Catalogue
+from watcher.catalogue.indicators import Indicator, IndicatorKey, indicators
 
 KETTLE = "The Kettle Is Filled And Boiled"
 
@@ -51,9 +51,9 @@ def test_kinds_are_told_apart(catalogue: Catalogue) -> None:
 
 
 def test_the_corpus_names_the_rules_behind_a_count(catalogue: Catalogue) -> None:
-    shared = catalogue.corpus.shared(Key("CommandLine", "match", "fill"))
+    shared = catalogue.corpus.shared(IndicatorKey("CommandLine", "match", "fill"))
     assert [catalogue.by_id[one.id].rule.title for one in shared.holders] == ["A Cup <b>Is</b> Broken", KETTLE]
-    assert catalogue.corpus.shared(Key("CommandLine", "match", "never")).count == 0
+    assert catalogue.corpus.shared(IndicatorKey("CommandLine", "match", "never")).count == 0
 
 
 def test_a_label_joins_several_folders() -> None:

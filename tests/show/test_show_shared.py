@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from watcher.catalogue.highlight import yaml_numbered
+from watcher.catalogue.stages import stages
 from watcher.model import Rule
-from watcher.read.folder import read_folder
-from watcher.show.catalogue.highlight import yaml_numbered
-from watcher.show.catalogue.stages import stages
+from watcher.sigma.rule_folders import read_folder
 
 
 @pytest.fixture(scope="module")

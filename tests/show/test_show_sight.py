@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from watcher.read.folder import read_file
-from watcher.read.rule import Origin
-from watcher.show.catalogue.sight import sightings
-from watcher.taxonomy.auditing import needed
+from watcher.catalogue.event_needs import event_needs
+from watcher.sigma.rule_folders import read_file
+from watcher.sigma.rule_reader import RuleOrigin
+from watcher.taxonomy.auditing import audit_needs
 from watcher.taxonomy.logsources import _CATEGORIES, _SERVICES, SECURITY, SYSMON
 
 RULE = """\
@@ -22,9 +22,9 @@ detection:
 
 def seen(source: str, one: str, *, two: str = "{User: x}", condition: str = "one and two") -> set[str]:
     text = RULE.format(source=source, one=one, two=two, condition=condition)
-    rules, findings = read_file(text, file="rule.yml", origin=Origin())
+    rules, findings = read_file(text, file="rule.yml", origin=RuleOrigin())
     assert rules, findings
-    return {f"{found.channel or 'any'} {found.code or 'any'}" for found in sightings(rules[0])}
+    return {f"{found.channel or 'any'} {found.code or 'any'}" for found in event_needs(rules[0])}
 
 
 def test_a_category_sees_its_codes_in_each_channel() -> None:
@@ -65,25 +65,27 @@ def test_what_is_denied_or_only_a_pattern_narrows_nothing() -> None:
     ],
 )
 def test_what_an_event_needs(channel: str, code: str, what: str) -> None:
-    found = needed(channel, code)
+    found = audit_needs(channel, code)
     assert found is not None
     assert found.what == what
 
 
 def test_what_nobody_knows_is_not_made_up() -> None:
-    assert needed(SECURITY, "99999") is None
-    assert needed("Company-VPN/Operational", "1") is None
-    assert needed(None, "4688") is None
+    assert audit_needs(SECURITY, "99999") is None
+    assert audit_needs("Company-VPN/Operational", "1") is None
+    assert audit_needs(None, "4688") is None
 
 
 def test_every_event_of_sysmon_and_powershell_that_sigma_names_is_known() -> None:
-    wheres = [where for found in _CATEGORIES.values() for where in found]
-    assert [(one.channel, code) for one in wheres for code in one.codes if needed(one.channel, code) is None] == []
+    event_classes = [where for found in _CATEGORIES.values() for where in found]
+    assert [
+        (one.channel, code) for one in event_classes for code in one.codes if audit_needs(one.channel, code) is None
+    ] == []
 
 
 def test_the_channels_of_services_without_an_answer_are_few() -> None:
     """The ones left are logs that no documentation speaks of; the list may shrink, not grow."""
-    missing = {channel for found in _SERVICES.values() for channel in found if needed(channel, None) is None}
+    missing = {channel for found in _SERVICES.values() for channel in found if audit_needs(channel, None) is None}
     assert missing <= {
         "Microsoft-ServiceBus-Client",
         "Microsoft-Windows-Kernel-EventTracing",

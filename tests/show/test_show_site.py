@@ -11,19 +11,19 @@ from urllib.parse import unquote
 import pytest
 from kitchen import kitchen
 
+from watcher.catalogue.catalogue import LiveData
+from watcher.catalogue.pages import files
+from watcher.catalogue.site import write_site
 from watcher.errors import InputError
-from watcher.ports import Volume
-from watcher.show.catalogue.book import Live
-from watcher.show.catalogue.pages import files
-from watcher.show.catalogue.site import write_site
+from watcher.ports import EventVolume
 
 KETTLE = "rules/0b9f1c56-0a3e-4f39-9d2c-6c2b9f6d4a01.html"
 CUP = "rules/0b9f1c56-0a3e-4f39-9d2c-6c2b9f6d4a03.html"
-LIVE = Live(
+LIVE = LiveData(
     days=7,
     volumes=(
-        Volume(channel="Security", code="", events=1_500, hosts=4),
-        Volume(channel="security", code="4688", events=1_234, hosts=3),
+        EventVolume(channel="Security", code="", events=1_500, hosts=4),
+        EventVolume(channel="security", code="4688", events=1_234, hosts=3),
     ),
     hits={"0b9f1c56-0a3e-4f39-9d2c-6c2b9f6d4a01": 5},
     problems=("no index may be read",),

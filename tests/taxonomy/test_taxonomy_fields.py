@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from watcher.taxonomy.fields import certain, moved, reading
-from watcher.taxonomy.logsources import POWERSHELL, POWERSHELL_CLASSIC, SECURITY, SYSMON, Where
+from watcher.taxonomy.fields import certain, field_locations, moved_fields
+from watcher.taxonomy.logsources import POWERSHELL, POWERSHELL_CLASSIC, SECURITY, SYSMON, EventClass
 
-CREATED = Where(channel=SYSMON, codes=("1",))
-AUDITED = Where(channel=SECURITY, codes=("4688",), process_audit=True)
-ANYWHERE = Where()
+CREATED = EventClass(channel=SYSMON, codes=("1",))
+AUDITED = EventClass(channel=SECURITY, codes=("4688",), process_audit=True)
+ANYWHERE = EventClass()
 
 
 @pytest.mark.parametrize(
@@ -18,10 +18,10 @@ ANYWHERE = Where()
         ("Image", CREATED, ("winlog.event_data.Image", "winlog.user_data.Image", "process.executable")),
         (
             "Image",
-            Where(channel=SYSMON.lower(), codes=("1",)),
+            EventClass(channel=SYSMON.lower(), codes=("1",)),
             ("winlog.event_data.Image", "winlog.user_data.Image", "process.executable"),
         ),
-        ("Image", Where(channel="System"), ("winlog.event_data.Image", "winlog.user_data.Image")),
+        ("Image", EventClass(channel="System"), ("winlog.event_data.Image", "winlog.user_data.Image")),
         (
             "Image",
             AUDITED,
@@ -35,8 +35,10 @@ ANYWHERE = Where()
         ),
     ],
 )
-def test_a_field_is_looked_for_where_such_events_have_it(field: str, where: Where, direct: tuple[str, ...]) -> None:
-    assert reading(field, where).direct == direct
+def test_a_field_is_looked_for_where_such_events_have_it(
+    field: str, where: EventClass, direct: tuple[str, ...]
+) -> None:
+    assert field_locations(field, where).direct == direct
 
 
 @pytest.mark.parametrize(
@@ -45,49 +47,52 @@ def test_a_field_is_looked_for_where_such_events_have_it(field: str, where: Wher
         ("Image", "winlog.event_data.Image", CREATED, True),  # its own name
         ("Image", "process.executable", CREATED, True),  # where every such event has it
         ("Image", "process.executable", ANYWHERE, False),  # another log may mean something else
-        ("OriginalFileName", "file.pe.original_file_name", Where(channel=SYSMON, codes=("1", "7")), False),
+        ("OriginalFileName", "file.pe.original_file_name", EventClass(channel=SYSMON, codes=("1", "7")), False),
         ("Image", "winlog.event_data.Image", AUDITED, False),  # the audit has another name for it
         ("Image", "winlog.event_data.NewProcessName", AUDITED, True),
         ("@timestamp", "@timestamp", ANYWHERE, True),  # a path of the document
     ],
 )
 def test_a_path_is_certain_only_where_every_event_has_the_field_there(
-    field: str, path: str, where: Where, *, sure: bool
+    field: str, path: str, where: EventClass, *, sure: bool
 ) -> None:
     assert certain(field, path, where) is sure
 
 
 def test_a_system_field_is_read_only_where_the_data_holds_none() -> None:
-    found = reading("Channel", Where(channel="System", codes=("104",)))
+    found = field_locations("Channel", EventClass(channel="System", codes=("104",)))
     assert found.direct == ("winlog.event_data.Channel", "winlog.user_data.Channel")
     assert found.fallback == ("winlog.channel",)
 
 
 def test_names_that_differ_by_spaces_are_a_fallback() -> None:
-    assert "winlog.event_data.Threat Name" in reading("ThreatName", ANYWHERE).fallback
-    assert "winlog.event_data.ThreatName" in reading("Threat Name", ANYWHERE).fallback
-    assert "winlog.event_data.Platform version" in reading("Platformversion", ANYWHERE).fallback
+    assert "winlog.event_data.Threat Name" in field_locations("ThreatName", ANYWHERE).fallback
+    assert "winlog.event_data.ThreatName" in field_locations("Threat Name", ANYWHERE).fallback
+    assert "winlog.event_data.Platform version" in field_locations("Platformversion", ANYWHERE).fallback
 
 
 def test_what_is_put_together_names_the_paths_of_its_parts() -> None:
-    (made,) = reading("Details", Where(channel=SYSMON, codes=("13",))).built
+    (made,) = field_locations("Details", EventClass(channel=SYSMON, codes=("13",))).built
     assert made.paths == ("registry.data.strings", "registry.data.type")
-    assert reading("Details", Where(channel="System")).built == ()
+    assert field_locations("Details", EventClass(channel="System")).built == ()
 
 
 @pytest.mark.parametrize("path", ["log.level", "event.code", "@timestamp", "winlog.channel", "host.name"])
 def test_no_part_is_a_path_that_every_event_has(path: str) -> None:
     """The existence of the parts narrows the search: such a path would narrow nothing."""
-    for where in (Where(channel=POWERSHELL, codes=("4103",)), Where(channel=POWERSHELL_CLASSIC, codes=("400",))):
+    for where in (
+        EventClass(channel=POWERSHELL, codes=("4103",)),
+        EventClass(channel=POWERSHELL_CLASSIC, codes=("400",)),
+    ):
         for field in ("ContextInfo", "Payload", "Data", "param3", "HostApplication"):
-            assert all(path not in built.paths for built in reading(field, where).built)
+            assert all(path not in built.paths for built in field_locations(field, where).built)
 
 
 def test_what_the_modules_moved_has_the_names_that_windows_gave_it() -> None:
-    names = moved(CREATED)
+    names = moved_fields(CREATED)
     assert {"Image", "CommandLine", "Hashes", "User", "ParentImage"} <= set(names)
     assert {"ImageLoaded", "TargetObject", "md5", "NewProcessName"}.isdisjoint(names)
-    assert moved(Where(channel="System")) == ()
+    assert moved_fields(EventClass(channel="System")) == ()
 
 
 @pytest.mark.parametrize(
@@ -104,9 +109,9 @@ def test_what_the_modules_moved_has_the_names_that_windows_gave_it() -> None:
     ],
 )
 def test_fields_of_other_products_are_looked_for_in_ecs(field: str, path: str) -> None:
-    assert path in reading(field, Where(foreign=True)).direct
-    assert not certain(field, path, Where(foreign=True))
+    assert path in field_locations(field, EventClass(non_windows=True)).direct
+    assert not certain(field, path, EventClass(non_windows=True))
 
 
 def test_events_of_a_channel_are_not_read_as_those_of_other_products() -> None:
-    assert "event.action" not in reading("eventName", CREATED).direct
+    assert "event.action" not in field_locations("eventName", CREATED).direct

@@ -12,25 +12,25 @@ from watcher.taxonomy.logsources import (
     POWERSHELL_CORE,
     SECURITY,
     SYSMON,
-    Scope,
-    Where,
-    scope,
+    EventClass,
+    LogSourceEvents,
+    events_of,
 )
 
 
-def of(product: str | None = "windows", category: str = "", service: str = "") -> Scope:
-    return scope(LogSource(product=product, category=tuple(category.split()), service=tuple(service.split())))
+def of(product: str | None = "windows", category: str = "", service: str = "") -> LogSourceEvents:
+    return events_of(LogSource(product=product, category=tuple(category.split()), service=tuple(service.split())))
 
 
-def sysmon(*codes: str) -> Where:
-    return Where(channel=SYSMON, codes=codes)
+def sysmon(*codes: str) -> EventClass:
+    return EventClass(channel=SYSMON, codes=codes)
 
 
-AUDIT = Where(channel=SECURITY, codes=("4688",), process_audit=True)
+AUDIT = EventClass(channel=SECURITY, codes=("4688",), process_audit=True)
 
 
 @pytest.mark.parametrize(
-    ("category", "wheres"),
+    ("category", "event_classes"),
     [
         ("process_creation", (sysmon("1"), AUDIT)),
         ("file_change", (sysmon("2"),)),
@@ -62,20 +62,20 @@ AUDIT = Where(channel=SECURITY, codes=("4688",), process_audit=True)
         ("sysmon_error", (sysmon("255"),)),
         (
             "ps_module",
-            (Where(channel=POWERSHELL, codes=("4103",)), Where(channel=POWERSHELL_CORE, codes=("4103",))),
+            (EventClass(channel=POWERSHELL, codes=("4103",)), EventClass(channel=POWERSHELL_CORE, codes=("4103",))),
         ),
         (
             "ps_script",
-            (Where(channel=POWERSHELL, codes=("4104",)), Where(channel=POWERSHELL_CORE, codes=("4104",))),
+            (EventClass(channel=POWERSHELL, codes=("4104",)), EventClass(channel=POWERSHELL_CORE, codes=("4104",))),
         ),
-        ("ps_classic_start", (Where(channel=POWERSHELL_CLASSIC, codes=("400",)),)),
-        ("ps_classic_provider_start", (Where(channel=POWERSHELL_CLASSIC, codes=("600",)),)),
-        ("ps_classic_script", (Where(channel=POWERSHELL_CLASSIC, codes=("800",)),)),
+        ("ps_classic_start", (EventClass(channel=POWERSHELL_CLASSIC, codes=("400",)),)),
+        ("ps_classic_provider_start", (EventClass(channel=POWERSHELL_CLASSIC, codes=("600",)),)),
+        ("ps_classic_script", (EventClass(channel=POWERSHELL_CLASSIC, codes=("800",)),)),
         ("file_creation", (sysmon("11"),)),  # another spelling
     ],
 )
-def test_a_category_names_channel_and_codes(category: str, wheres: tuple[Where, ...]) -> None:
-    assert of(category=category) == Scope(wheres=wheres, product="windows")
+def test_a_category_names_channel_and_codes(category: str, event_classes: tuple[EventClass, ...]) -> None:
+    assert of(category=category) == LogSourceEvents(event_classes=event_classes, product="windows")
 
 
 @pytest.mark.parametrize(
@@ -107,20 +107,20 @@ def test_a_category_names_channel_and_codes(category: str, wheres: tuple[Where, 
 )
 def test_a_service_names_its_channels(service: str, channels: tuple[str, ...]) -> None:
     found = of(service=service)
-    assert found.wheres == tuple(Where(channel=channel) for channel in channels)
+    assert found.event_classes == tuple(EventClass(channel=channel) for channel in channels)
     assert found.unknown == ()
 
 
 def test_a_category_within_a_service_is_narrowed_to_its_channels() -> None:
-    assert of(category="process_creation", service="sysmon").wheres == (sysmon("1"),)
-    assert of(category="process_creation", service="security").wheres == (AUDIT,)
+    assert of(category="process_creation", service="sysmon").event_classes == (sysmon("1"),)
+    assert of(category="process_creation", service="security").event_classes == (AUDIT,)
 
 
 def test_several_categories_or_services_mean_any_of_them() -> None:
-    assert of(category="file_event file_change").wheres == (sysmon("11"), sysmon("2"))
-    assert of(service="system security").wheres == (Where(channel="System"), Where(channel="Security"))
-    listed = scope(LogSource(product="windows", service=("security, system",)))
-    assert listed.wheres == (Where(channel="Security"), Where(channel="System"))
+    assert of(category="file_event file_change").event_classes == (sysmon("11"), sysmon("2"))
+    assert of(service="system security").event_classes == (EventClass(channel="System"), EventClass(channel="Security"))
+    listed = events_of(LogSource(product="windows", service=("security, system",)))
+    assert listed.event_classes == (EventClass(channel="Security"), EventClass(channel="System"))
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_what_no_table_knows_narrows_nothing_and_is_named(
     product: str | None, category: str, service: str, unknown: tuple[str, ...]
 ) -> None:
     found = of(product, category, service)
-    assert found.wheres == (Where(),)
+    assert found.event_classes == (EventClass(),)
     assert found.unknown == unknown
 
 
@@ -159,21 +159,23 @@ def test_what_no_table_knows_narrows_nothing_and_is_named(
 def test_other_products_mean_events_without_a_channel(
     product: str | None, category: str, service: str, unknown: tuple[str, ...]
 ) -> None:
-    assert of(product, category, service) == Scope(wheres=(Where(foreign=True),), unknown=unknown, product=product)
+    assert of(product, category, service) == LogSourceEvents(
+        event_classes=(EventClass(non_windows=True),), unknown=unknown, product=product
+    )
 
 
 def test_a_category_without_product_that_windows_knows_means_windows() -> None:
-    assert of(None, "process_creation").wheres == (sysmon("1"), AUDIT)
+    assert of(None, "process_creation").event_classes == (sysmon("1"), AUDIT)
 
 
 def test_a_known_part_beside_an_unknown_one_narrows() -> None:
     found = of(category="file_access", service="sysmon")
-    assert found.wheres == (Where(channel=SYSMON),)
+    assert found.event_classes == (EventClass(channel=SYSMON),)
     assert found.unknown == ("file_access",)
 
 
 def test_a_product_alone_means_every_event() -> None:
-    assert of() == Scope(wheres=(Where(),), product="windows")
+    assert of() == LogSourceEvents(event_classes=(EventClass(),), product="windows")
 
 
 def test_settings_come_before_the_table() -> None:
@@ -183,8 +185,8 @@ def test_settings_come_before_the_table() -> None:
         LogSourceMapping(service="everything"),
     )
     asked = LogSource(product="windows", category=("process_creation",))
-    assert scope(asked, own).wheres == (Where(channel="Mine", codes=("7",)),)
+    assert events_of(asked, own).event_classes == (EventClass(channel="Mine", codes=("7",)),)
     asked = LogSource(product="linux", service=("auditd",))
-    assert scope(asked, own) == Scope(wheres=(Where(channel="audit"),), product="linux")
-    assert scope(LogSource(service=("everything",)), own).wheres == (Where(),)
-    assert scope(LogSource(product="windows", category=("file_event",)), own).wheres == (sysmon("11"),)
+    assert events_of(asked, own) == LogSourceEvents(event_classes=(EventClass(channel="audit"),), product="linux")
+    assert events_of(LogSource(service=("everything",)), own).event_classes == (EventClass(),)
+    assert events_of(LogSource(product="windows", category=("file_event",)), own).event_classes == (sysmon("11"),)

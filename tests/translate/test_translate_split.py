@@ -19,7 +19,7 @@ from watcher.translate.bounds import (
     neither,
     none_of,
 )
-from watcher.translate.split import Size, split
+from watcher.translate.split import QuerySize, split_query
 
 GRAMS = frozenset({"w"})
 
@@ -61,7 +61,7 @@ def test_clauses_are_counted_as_the_engine_counts_them(query: dict[str, Any], co
 def test_a_long_list_is_dealt_out_and_nothing_of_it_is_lost(path: str) -> None:
     values = [term(number, path) for number in range(100)]
     whole = all_of([{"term": {"c": {"value": "x"}}}, any_of(values)])
-    parts = split(whole, Size(30, 500), GRAMS)
+    parts = split_query(whole, QuerySize(30, 500), GRAMS)
     assert parts.same
     assert len(parts.queries) > 1
     assert all(clauses(part, GRAMS) <= 30 for part in parts.queries)
@@ -71,7 +71,7 @@ def test_a_long_list_is_dealt_out_and_nothing_of_it_is_lost(path: str) -> None:
 
 def test_patterns_are_dealt_out_by_their_letters() -> None:
     values = [{"wildcard": {"k": {"value": f"*{number:048}*"}}} for number in range(20)]
-    parts = split(any_of([*values, term(1)]), Size(30, 500))
+    parts = split_query(any_of([*values, term(1)]), QuerySize(30, 500))
     assert parts.same
     assert [letters(part) for part in parts.queries] == [500, 500]
     assert leaves(list(parts.queries)) == leaves(any_of([*values, term(1)]))
@@ -79,20 +79,22 @@ def test_patterns_are_dealt_out_by_their_letters() -> None:
 
 def test_what_does_not_fit_beside_the_longest_is_left_out_and_the_parts_return_more() -> None:
     first, second = any_of(map(term, range(40))), any_of(map(term, range(40, 80)))
-    parts = split(all_of([first, second]), Size(30, 500))
+    parts = split_query(all_of([first, second]), QuerySize(30, 500))
     assert not parts.same
     assert all(clauses(part) <= 30 for part in parts.queries)
 
 
 def test_of_a_long_negation_some_conditions_are_left_out() -> None:
-    parts = split(none_of(any_of(map(term, range(40)))), Size(30, 500))
+    parts = split_query(none_of(any_of(map(term, range(40)))), QuerySize(30, 500))
     (only,) = parts.queries
     assert not parts.same
     assert len(only["bool"]["must_not"][0]["bool"]["should"]) == 30
 
 
 def test_a_single_pattern_that_is_too_long_narrows_nothing() -> None:
-    assert split({"wildcard": {"w": {"value": f"*{'x' * 50}*"}}}, Size(30, 500), GRAMS).queries == (EVERYTHING,)
+    assert split_query({"wildcard": {"w": {"value": f"*{'x' * 50}*"}}}, QuerySize(30, 500), GRAMS).queries == (
+        EVERYTHING,
+    )
 
 
 def test_a_negation_takes_the_lower_bound_of_what_it_negates() -> None:

@@ -6,52 +6,54 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from watcher.cluster.faults import accepted
-from watcher.cluster.wire import Answer, Wire, part
+from watcher.cluster.cluster_faults import accept
+from watcher.cluster.transport import Answer, Transport, quote_path
 
 _DAY = timedelta(days=1)
 _ABSENT = (405, 410)  # how an engine answers to a path that it does not have, beside "no handler found"
 
 
-def keep_for(wire: Wire, name: str, indices: str, age: timedelta) -> Mapping[str, Any] | None:
+def keep_for(transport: Transport, name: str, indices: str, age: timedelta) -> Mapping[str, Any] | None:
     """Install the policy `name` that deletes indices of a pattern when they are older than `age`.
 
     Gives the settings that new indices need, None where the cluster has neither service. ILM takes the policy from
     the settings of an index, so it is also set on those that are there; ISM finds new ones by the pattern itself.
     """
     days = f"{max(1, age // _DAY)}d"
-    if _ilm(wire, name, indices, days):
+    if _ilm(transport, name, indices, days):
         return {"lifecycle": {"name": name}}
-    return {} if _ism(wire, name, indices, days) else None
+    return {} if _ism(transport, name, indices, days) else None
 
 
-def _ilm(wire: Wire, name: str, indices: str, days: str) -> bool:
+def _ilm(transport: Transport, name: str, indices: str, days: str) -> bool:
     phase = {"min_age": days, "actions": {"delete": {}}}
-    answer = wire.request("PUT", f"/_ilm/policy/{part(name)}", body={"policy": {"phases": {"delete": phase}}})
+    answer = transport.request(
+        "PUT", f"/_ilm/policy/{quote_path(name)}", body={"policy": {"phases": {"delete": phase}}}
+    )
     if not _known(answer, f"installing the lifecycle policy `{name}`"):
         return False
     params = {"allow_no_indices": "true", "ignore_unavailable": "true"}
     setting = {"index": {"lifecycle": {"name": name}}}
-    accepted(
-        wire.request("PUT", f"/{part(indices)}/_settings", params=params, body=setting),
+    accept(
+        transport.request("PUT", f"/{quote_path(indices)}/_settings", params=params, body=setting),
         f"setting the lifecycle policy of `{indices}`",
     )
     return True
 
 
-def _ism(wire: Wire, name: str, indices: str, days: str) -> bool:
-    path = f"/_plugins/_ism/policies/{part(name)}"
-    there = wire.request("GET", path)
+def _ism(transport: Transport, name: str, indices: str, days: str) -> bool:
+    path = f"/_plugins/_ism/policies/{quote_path(name)}"
+    there = transport.request("GET", path)
     params = {}
     if there.status == 200:
         params = {"if_seq_no": str(there.body["_seq_no"]), "if_primary_term": str(there.body["_primary_term"])}
     elif there.status != 404:
         return False
-    answer = wire.request("PUT", path, params=params, body=_ism_policy(name, indices, days))
+    answer = transport.request("PUT", path, params=params, body=_ism_policy(name, indices, days))
     if not _known(answer, f"installing the policy `{name}`"):
         return False
     # indices that were there before the policy are not managed until somebody says so
-    attached = wire.request("POST", f"/_plugins/_ism/add/{part(indices)}", body={"policy_id": name})
+    attached = transport.request("POST", f"/_plugins/_ism/add/{quote_path(indices)}", body={"policy_id": name})
     if attached.status != 404:  # there is none yet
         _known(attached, f"setting the policy of `{indices}`")
     return True
@@ -74,5 +76,5 @@ def _known(answer: Answer, doing: str) -> bool:
     """Tell whether the cluster has the service; raises where it has and would not."""
     if answer.status in _ABSENT or "no handler found" in str(answer.body):
         return False
-    accepted(answer, doing)
+    accept(answer, doing)
     return True

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from watcher.cluster.connect import Connection
-from watcher.cluster.facts import LENIENT
-from watcher.cluster.faults import fault
-from watcher.cluster.wire import Answer, part
+from watcher.cluster.cluster_faults import cluster_error
+from watcher.cluster.connections import Connection
+from watcher.cluster.index_mappings import LENIENT
+from watcher.cluster.transport import Answer, quote_path
 from watcher.errors import Forbidden
 
 CLUSTER = ("monitor", "manage_index_templates")
@@ -31,7 +31,7 @@ def missing(connection: Connection, pattern: str, prefix: str) -> tuple[str, ...
             {"names": [own], "privileges": list(STATE)},
         ],
     }
-    answer = connection.wire.request("POST", "/_security/user/_has_privileges", body=asked)
+    answer = connection.transport.request("POST", "/_security/user/_has_privileges", body=asked)
     told = answer.body if answer.status == 200 and isinstance(answer.body, dict) else None
     lacking = tuple(_listed(told)) if told else tuple(_tried(connection, pattern, own))
     return lacking or tuple(_without_index(connection, pattern))
@@ -50,7 +50,7 @@ def _listed(told: Mapping[str, Any]) -> Iterator[str]:
 
 def _tried(connection: Connection, pattern: str, own: str) -> Iterator[str]:
     """Try calls that change nothing, where the engine keeps no list."""
-    names, mine = part(pattern), part(own)
+    names, mine = quote_path(pattern), quote_path(own)
     calls = (
         ("GET", "/_cat/health"),
         ("GET", f"/{names}/_search?size=0"),
@@ -64,17 +64,17 @@ def _tried(connection: Connection, pattern: str, own: str) -> Iterator[str]:
         ("GET", "/_index_template/watcher-*"),
     )
     for method, path in calls:
-        yield from _refused(connection.wire.request(method, path))
+        yield from _refused(connection.transport.request(method, path))
 
 
 def _refused(answer: Answer) -> Iterator[str]:
     if answer.status in {401, 403}:
-        error = fault(answer, "trying what watcher needs")
+        error = cluster_error(answer, "trying what watcher needs")
         if isinstance(error, Forbidden):
             yield str(error)
 
 
 def _without_index(connection: Connection, pattern: str) -> Iterator[str]:
-    answer = connection.wire.request("POST", f"/{part(pattern)}/_search", params={**LENIENT, "size": "0"})
+    answer = connection.transport.request("POST", f"/{quote_path(pattern)}/_search", params={**LENIENT, "size": "0"})
     if answer.status == 200 and not answer.body["_shards"]["total"]:
         yield f"no index matches `{pattern}`; check `sources`, or start Winlogbeat"

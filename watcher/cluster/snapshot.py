@@ -11,12 +11,12 @@ from typing import Any
 
 import structlog
 
-from watcher.cluster.facts import LENIENT
-from watcher.cluster.faults import accepted, fault, reason
-from watcher.cluster.wire import Answer, Dialect, Wire, part
+from watcher.cluster.cluster_faults import accept, cluster_error, reason
+from watcher.cluster.index_mappings import LENIENT
+from watcher.cluster.transport import Answer, Dialect, Transport, quote_path
 from watcher.errors import ClusterError, Incomplete, Refused, TooSlow
-from watcher.model import Found, Window
-from watcher.ports import Ask, Page, Snapshot
+from watcher.model import EventDocument, Window
+from watcher.ports import Page, SearchRequest, Snapshot
 
 KEEP_ALIVE = "2m"
 """How long the engine keeps a snapshot after the last search on it."""
@@ -32,7 +32,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class SnapshotTarget:
     """What a snapshot shows: the pattern and the window on its time field."""
 
     pattern: str
@@ -41,25 +41,27 @@ class View:
 
 
 @contextmanager
-def opened(wire: Wire, dialect: Dialect, view: View, timeout: timedelta) -> Iterator[Snapshot]:
+def open_snapshot(
+    transport: Transport, dialect: Dialect, view: SnapshotTarget, timeout: timedelta
+) -> Iterator[Snapshot]:
     """Open a snapshot and close it on leaving, whatever happened in between."""
-    first = _open(wire, dialect, view.pattern)
+    first = _open(transport, dialect, view.pattern)
     if not first:
         yield EmptySnapshot()
         return
-    snapshot = PointInTime(wire=wire, dialect=dialect, view=view, timeout=timeout, ids=[first])
+    snapshot = PointInTime(transport=transport, dialect=dialect, view=view, timeout=timeout, ids=[first])
     try:
         yield snapshot
     finally:
-        _close(wire, dialect, snapshot.ids[-1])
+        _close(transport, dialect, snapshot.ids[-1])
 
 
 class EmptySnapshot:
     """The snapshot of a pattern without indices."""
 
-    def search(self, asks: Sequence[Ask]) -> Sequence[Page | ClusterError]:
+    def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
         """Find nothing, completely."""
-        return [Page(found=(), total=0 if ask.after is None else None, after=None) for ask in asks]
+        return [Page(found=(), total=0 if ask.after is None else None, after=None) for ask in requests]
 
     def counts(self, step: timedelta) -> Mapping[datetime, int]:  # noqa: ARG002 - the door's name
         """Count nothing."""
@@ -70,35 +72,35 @@ class EmptySnapshot:
 class PointInTime:
     """A snapshot that the engine holds."""
 
-    wire: Wire
+    transport: Transport
     dialect: Dialect
-    view: View
+    view: SnapshotTarget
     timeout: timedelta  # of one search
     ids: list[str] = field(repr=False)  # the engine may rename it with every answer; the last one counts
 
-    def search(self, asks: Sequence[Ask]) -> Sequence[Page | ClusterError]:
+    def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
         """Ask for many pages in one request; a query that fails does so alone."""
-        if not asks:
+        if not requests:
             return []
         lines: list[Mapping[str, Any]] = []
-        for ask in asks:
+        for ask in requests:
             lines += [{}, self._body(ask)]
-        rounds = math.ceil(len(asks) / CONCURRENT)
+        rounds = math.ceil(len(requests) / CONCURRENT)
         params = {"max_concurrent_searches": str(CONCURRENT)}
         patience = self.timeout * (rounds + 1)  # the engine gives up first, and says so
-        answer = self.wire.request("POST", "/_msearch", params=params, body=lines, patience=patience)
+        answer = self.transport.request("POST", "/_msearch", params=params, body=lines, patience=patience)
         if 200 <= answer.status < 300:
-            length = int(answer.headers.get("content-length", "0")) if len(asks) == 1 else 0
+            length = int(answer.headers.get("content-length", "0")) if len(requests) == 1 else 0
             responses = answer.body["responses"]
-            return [self._outcome(ask, told, length) for ask, told in zip(asks, responses, strict=True)]
-        error = _lost(fault(answer, self._doing), answer)
+            return [self._outcome(ask, told, length) for ask, told in zip(requests, responses, strict=True)]
+        error = _lost(cluster_error(answer, self._doing), answer)
         if not isinstance(error, Refused):
             raise error
         # One query that cannot even be read, or too long a request, makes the engine refuse the whole batch.
-        if len(asks) == 1:
+        if len(requests) == 1:
             return [error]
-        half = len(asks) // 2
-        return [*self.search(asks[:half]), *self.search(asks[half:])]
+        half = len(requests) // 2
+        return [*self.search(requests[:half]), *self.search(requests[half:])]
 
     def counts(self, step: timedelta) -> Mapping[datetime, int]:
         """Count the window's events by steps of time."""
@@ -112,9 +114,9 @@ class PointInTime:
             "timeout": self._timeout(),
             "aggs": {"steps": {"date_histogram": histogram}},
         }
-        answer = self.wire.request("POST", "/_search", body=body, patience=self.timeout * 2)
+        answer = self.transport.request("POST", "/_search", body=body, patience=self.timeout * 2)
         if answer.status != 200:
-            raise _lost(fault(answer, self._doing), answer)
+            raise _lost(cluster_error(answer, self._doing), answer)
         told = answer.body
         if renamed := told.get("pit_id"):
             self.ids[:] = [renamed]
@@ -130,14 +132,20 @@ class PointInTime:
     def _span(self) -> Mapping[str, Any]:
         window = self.view.window
         return {
-            "range": {self.view.time_field: {"gte": stamp(window.start), "lt": stamp(window.end), "format": FORMAT}}
+            "range": {
+                self.view.time_field: {
+                    "gte": format_bound(window.start),
+                    "lt": format_bound(window.end),
+                    "format": FORMAT,
+                }
+            }
         }
 
     @property
     def _doing(self) -> str:
         return f"searching `{self.view.pattern}`"
 
-    def _body(self, ask: Ask) -> dict[str, Any]:
+    def _body(self, ask: SearchRequest) -> dict[str, Any]:
         time = self.view.time_field
         # Milliseconds, also of `date_nanos`: else indices of both kinds do not sort together, and a cursor in
         # milliseconds comes before the very event that it was taken from.
@@ -155,40 +163,40 @@ class PointInTime:
             body["fields"] = list(ask.computed)
         return body if ask.after is None else body | {"search_after": list(ask.after)}
 
-    def _outcome(self, ask: Ask, told: Mapping[str, Any], length: int) -> Page | ClusterError:
+    def _outcome(self, ask: SearchRequest, told: Mapping[str, Any], length: int) -> Page | ClusterError:
         status = told.get("status", 200)
         if "error" in told or not 200 <= status < 300:
             answer = Answer(status=status, body=told)
-            return _lost(fault(answer, self._doing), answer)
+            return _lost(cluster_error(answer, self._doing), answer)
         if renamed := told.get("pit_id"):
             self.ids[:] = [renamed]
         return _partial(told, self._doing) or _page(ask, told, length)
 
 
-def stamp(moment: datetime) -> str:
+def format_bound(moment: datetime) -> str:
     """Write a time as the engines read it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _open(wire: Wire, dialect: Dialect, pattern: str) -> str:
+def _open(transport: Transport, dialect: Dialect, pattern: str) -> str:
     """Open a point in time and give its id; an empty one where the pattern has no index."""
     params = {**LENIENT, **dialect.snapshot_params, "keep_alive": KEEP_ALIVE}
-    answer = wire.request("POST", f"/{part(pattern)}/{dialect.snapshot_path}", params=params)
-    if answer.status == 400 and _no_index(wire, pattern):
+    answer = transport.request("POST", f"/{quote_path(pattern)}/{dialect.snapshot_path}", params=params)
+    if answer.status == 400 and _no_index(transport, pattern):
         return ""  # OpenSearch stumbles over having nothing to open
     doing = f"opening a point in time on `{pattern}`"
-    return str(accepted(answer, doing).body[dialect.snapshot_key])
+    return str(accept(answer, doing).body[dialect.snapshot_key])
 
 
-def _no_index(wire: Wire, pattern: str) -> bool:
-    answer = wire.request("POST", f"/{part(pattern)}/_search", params={**LENIENT, "size": "0"})
+def _no_index(transport: Transport, pattern: str) -> bool:
+    answer = transport.request("POST", f"/{quote_path(pattern)}/_search", params={**LENIENT, "size": "0"})
     return answer.status == 200 and answer.body["_shards"]["total"] == 0
 
 
-def _close(wire: Wire, dialect: Dialect, snapshot: str) -> None:
+def _close(transport: Transport, dialect: Dialect, snapshot: str) -> None:
     body = {dialect.snapshot_key: snapshot if dialect.snapshot_key == "id" else [snapshot]}
     try:
-        answer = wire.request("DELETE", dialect.close_path, body=body)
+        answer = transport.request("DELETE", dialect.close_path, body=body)
     except ClusterError as error:
         _log.debug("snapshot.close_failed", error=str(error))
         return
@@ -208,7 +216,7 @@ def _partial(told: Mapping[str, Any], doing: str) -> ClusterError | None:
     shards, clusters = told.get("_shards", {}), told.get("_clusters", {})
     if shards.get("failed"):
         # Judged by the shards' own words: a query that one index cannot take is refused for good.
-        error = fault(Answer(status=500, body={"error": {"failures": shards.get("failures", [])}}), doing)
+        error = cluster_error(Answer(status=500, body={"error": {"failures": shards.get("failures", [])}}), doing)
         lacking = Incomplete(f"{error}; {shards['failed']} of {shards['total']} shards failed")
         return error if isinstance(error, Refused) else lacking
     if told.get("timed_out"):
@@ -219,7 +227,7 @@ def _partial(told: Mapping[str, Any], doing: str) -> ClusterError | None:
     return None
 
 
-def _page(ask: Ask, told: Mapping[str, Any], length: int) -> Page:
+def _page(ask: SearchRequest, told: Mapping[str, Any], length: int) -> Page:
     hits = told["hits"]
     listed = hits["hits"]
     full = len(listed) == ask.size
@@ -232,6 +240,6 @@ def _page(ask: Ask, told: Mapping[str, Any], length: int) -> Page:
     )
 
 
-def _found(hit: Mapping[str, Any]) -> Found:
+def _found(hit: Mapping[str, Any]) -> EventDocument:
     computed = {path: tuple(values) for path, values in hit["fields"].items()} if "fields" in hit else {}
-    return Found(index=hit["_index"], id=hit["_id"], event=hit.get("_source", {}), computed=computed)
+    return EventDocument(index=hit["_index"], id=hit["_id"], event=hit.get("_source", {}), computed=computed)

@@ -4,30 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from watcher.match.event import Asked, EventView
-from watcher.match.value import OnText, fold, on_cidr, on_compare, on_number, on_regex, on_text, on_texts, on_time
+from watcher.match.event_view import EventView, FieldRequest
+from watcher.match.matchers import (
+    Matcher,
+    cidr_matcher,
+    comparison_matcher,
+    fold,
+    number_matcher,
+    regex_matcher,
+    string_matcher,
+    string_matchers,
+    timestamp_matcher,
+)
 from watcher.model import (
-    All,
-    AnyOf,
-    Cidr,
-    Compare,
-    Empty,
+    And,
+    ConditionNode,
+    DetectionItem,
     Event,
-    Exists,
-    FieldRef,
-    Item,
-    Node,
     Not,
-    Number,
-    Regex,
-    Test,
-    Text,
-    TimePart,
+    Or,
+    SigmaCidr,
+    SigmaCompare,
+    SigmaExists,
+    SigmaFieldReference,
+    SigmaNull,
+    SigmaNumber,
+    SigmaRegex,
+    SigmaString,
+    SigmaTimestampPart,
+    SigmaValue,
     Wildcard,
 )
-from watcher.taxonomy.logsources import Scope, Where
+from watcher.taxonomy.logsources import EventClass, LogSourceEvents
 
-OnView = Callable[[EventView], bool]
+EventPredicate = Callable[[EventView], bool]
 
 
 class Predicate:
@@ -35,19 +45,21 @@ class Predicate:
 
     __slots__ = ("_branches", "scope")
 
-    def __init__(self, node: Node, scope: Scope) -> None:
+    def __init__(self, node: ConditionNode, scope: LogSourceEvents) -> None:
         self.scope = scope
         plain = _compile(node, process_audit=False)
-        audited = _compile(node, process_audit=True) if any(where.process_audit for where in scope.wheres) else plain
-        self._branches: Sequence[tuple[Where, OnView]] = tuple(
-            (where, audited if where.process_audit else plain) for where in scope.wheres
+        audited = (
+            _compile(node, process_audit=True) if any(where.process_audit for where in scope.event_classes) else plain
+        )
+        self._branches: Sequence[tuple[EventClass, EventPredicate]] = tuple(
+            (where, audited if where.process_audit else plain) for where in scope.event_classes
         )
 
     def __call__(self, view: EventView) -> bool:
         """Tell whether the rule matches the event."""
         return any(view.is_of(where) and holds(view) for where, holds in self._branches)
 
-    def branches(self, view: EventView) -> tuple[tuple[bool, OnView], ...]:
+    def branches(self, view: EventView) -> tuple[tuple[bool, EventPredicate], ...]:
         """Give what must be asked of events of this channel and code, and whether as process creation."""
         found = ((where.process_audit, holds) for where, holds in self._branches if view.is_of(where))
         return tuple(dict.fromkeys(found))
@@ -57,80 +69,80 @@ class Predicate:
         return self(EventView(event, extra))
 
 
-def part(node: Node, *, process_audit: bool) -> OnView:
+def compile_node(node: ConditionNode, *, process_audit: bool) -> EventPredicate:
     """Compile a part of a condition tree, to be asked on its own."""
     return _compile(node, process_audit=process_audit)
 
 
-def _compile(node: Node, *, process_audit: bool) -> OnView:
+def _compile(node: ConditionNode, *, process_audit: bool) -> EventPredicate:
     match node:
-        case All(of=branches):
-            return _every(tuple(_compile(branch, process_audit=process_audit) for branch in branches))
-        case AnyOf(of=branches):
-            return _some(tuple(_compile(branch, process_audit=process_audit) for branch in branches))
+        case And(of=branches):
+            return _all_hold(tuple(_compile(branch, process_audit=process_audit) for branch in branches))
+        case Or(of=branches):
+            return _any_holds(tuple(_compile(branch, process_audit=process_audit) for branch in branches))
         case Not(of=branch):
             inner = _compile(branch, process_audit=process_audit)
             return lambda view: not inner(view)
-        case Item():
-            return _item(node, process_audit=process_audit)
+        case DetectionItem():
+            return _compile_item(node, process_audit=process_audit)
 
 
-def _every(parts: tuple[OnView, ...]) -> OnView:
+def _all_hold(parts: tuple[EventPredicate, ...]) -> EventPredicate:
     if len(parts) == 1:
         return parts[0]
 
     def holds(view: EventView) -> bool:
-        for part in parts:  # noqa: SIM110 - a loop is faster than `all`, and a scan spends its time here
-            if not part(view):
+        for compile_node in parts:  # noqa: SIM110 - a loop is faster than `all`, and a scan spends its time here
+            if not compile_node(view):
                 return False
         return True
 
     return holds
 
 
-def _some(parts: tuple[OnView, ...]) -> OnView:
+def _any_holds(parts: tuple[EventPredicate, ...]) -> EventPredicate:
     if len(parts) == 1:
         return parts[0]
 
     def holds(view: EventView) -> bool:
-        for part in parts:  # noqa: SIM110 - the same
-            if part(view):
+        for compile_node in parts:  # noqa: SIM110 - the same
+            if compile_node(view):
                 return True
         return False
 
     return holds
 
 
-def _item(item: Item, *, process_audit: bool) -> OnView:
+def _compile_item(item: DetectionItem, *, process_audit: bool) -> EventPredicate:
     if item.field is None:
         return _keywords(item)
     asked = (item.field, process_audit)
     tests = tuple(_on_field(test, asked) for test in _grouped(item))
     if not tests:
         return lambda _: False
-    return _every(tests) if item.every else _some(tests)
+    return _all_hold(tests) if item.match_all else _any_holds(tests)
 
 
-def _grouped(item: Item) -> tuple[Test | tuple[Text, ...], ...]:
+def _grouped(item: DetectionItem) -> tuple[SigmaValue | tuple[SigmaString, ...], ...]:
     """Bring texts that any may match together: the values are then folded once."""
-    if item.every:
-        return item.tests
-    texts = tuple(test for test in item.tests if isinstance(test, Text) and not test.cased)
-    others = tuple(test for test in item.tests if not isinstance(test, Text) or test.cased)
+    if item.match_all:
+        return item.values
+    texts = tuple(test for test in item.values if isinstance(test, SigmaString) and not test.cased)
+    others = tuple(test for test in item.values if not isinstance(test, SigmaString) or test.cased)
     return (texts, *others) if texts else others
 
 
-def _on_field(test: Test | tuple[Text, ...], asked: Asked) -> OnView:
+def _on_field(test: SigmaValue | tuple[SigmaString, ...], asked: FieldRequest) -> EventPredicate:
     match test:
-        case Empty():
+        case SigmaNull():
             return lambda view: not view.asked(asked)
-        case Exists(expected=expected):
+        case SigmaExists(expected=expected):
             return lambda view: bool(view.asked(asked)) is expected
-        case FieldRef():
+        case SigmaFieldReference():
             return _reference(test, asked)
         case tuple():
             return _texts(test, asked)
-        case Text(cased=False):
+        case SigmaString(cased=False):
             return _texts((test,), asked)
     check = _on_value(test)
 
@@ -143,8 +155,8 @@ def _on_field(test: Test | tuple[Text, ...], asked: Asked) -> OnView:
     return holds
 
 
-def _texts(tests: tuple[Text, ...], asked: Asked) -> OnView:
-    checks = on_texts(tests)
+def _texts(tests: tuple[SigmaString, ...], asked: FieldRequest) -> EventPredicate:
+    checks = string_matchers(tests)
 
     def holds(view: EventView) -> bool:
         for value in view.folded(asked):
@@ -156,37 +168,37 @@ def _texts(tests: tuple[Text, ...], asked: Asked) -> OnView:
     return holds
 
 
-def _on_value(test: Test) -> OnText:
+def _on_value(test: SigmaValue) -> Matcher:
     match test:
-        case Text():
-            check = on_text(test)
+        case SigmaString():
+            check = string_matcher(test)
             return check if test.cased else lambda value: check(fold(value))
-        case Number():
-            return on_number(test)
-        case Regex():
-            return on_regex(test)
-        case Cidr():
-            return on_cidr(test)
-        case Compare():
-            return on_compare(test)
-        case TimePart():
-            return on_time(test)
+        case SigmaNumber():
+            return number_matcher(test)
+        case SigmaRegex():
+            return regex_matcher(test)
+        case SigmaCidr():
+            return cidr_matcher(test)
+        case SigmaCompare():
+            return comparison_matcher(test)
+        case SigmaTimestampPart():
+            return timestamp_matcher(test)
     raise TypeError(f"{type(test).__name__} is no test of a value")
 
 
-def _reference(test: FieldRef, asked: Asked) -> OnView:
+def _reference(test: SigmaFieldReference, asked: FieldRequest) -> EventPredicate:
     referred = (test.field, asked[1])
 
     def holds(view: EventView) -> bool:
         mine, other = view.asked(asked), view.asked(referred)
         if not test.cased:
             mine, other = tuple(map(fold, mine)), tuple(map(fold, other))
-        return any(_stands(one, another, test.how) for one in mine for another in other)
+        return any(_compare_fields(one, another, test.how) for one in mine for another in other)
 
     return holds
 
 
-def _stands(value: str, other: str, how: str) -> bool:
+def _compare_fields(value: str, other: str, how: str) -> bool:
     match how:
         case "contains":
             return other in value
@@ -198,21 +210,21 @@ def _stands(value: str, other: str, how: str) -> bool:
             return value == other
 
 
-def _keywords(item: Item) -> OnView:
+def _keywords(item: DetectionItem) -> EventPredicate:
     """Search a keyword anywhere in the event's data: unlike a field's value it need not be the whole of it."""
-    checks = tuple(_on_value(_anywhere(test)) for test in item.tests)
+    checks = tuple(_on_value(_anywhere(test)) for test in item.values)
 
     def holds(view: EventView) -> bool:
         values = view.everything()
         found = (any(map(check, values)) for check in checks)
-        return all(found) if item.every else any(found)
+        return all(found) if item.match_all else any(found)
 
     return holds
 
 
-def _anywhere(test: Test) -> Test:
-    if isinstance(test, Number):
-        return Text((Wildcard.ANY, str(test.value), Wildcard.ANY))
-    if not isinstance(test, Text):
+def _anywhere(test: SigmaValue) -> SigmaValue:
+    if isinstance(test, SigmaNumber):
+        return SigmaString((Wildcard.ANY, str(test.value), Wildcard.ANY))
+    if not isinstance(test, SigmaString):
         return test
-    return Text((Wildcard.ANY, *test.parts, Wildcard.ANY), test.cased)
+    return SigmaString((Wildcard.ANY, *test.parts, Wildcard.ANY), test.cased)

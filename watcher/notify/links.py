@@ -8,7 +8,7 @@ from datetime import timedelta
 from urllib.parse import quote, urlsplit
 
 from watcher.model import Hit
-from watcher.notify.text import iso, shown
+from watcher.notify.escaping import bounded_text, format_local
 
 _TECHNIQUE = re.compile(r"T\d{4}(\.\d{3})?")
 _TACTIC = re.compile(r"TA\d{4}")
@@ -37,7 +37,7 @@ _TACTICS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class MessageLink:
     """A text and where it leads; the URL is empty where it leads nowhere, or nowhere safe."""
 
     text: str
@@ -51,22 +51,24 @@ class Links:
     discover_url: str | None = None  # Kibana or Dashboards, e.g. `https://kibana.example/app/discover`
 
 
-def technique(name: str) -> Link:
+def technique_link(name: str) -> MessageLink:
     """Link a technique, e.g. `T1505.004`."""
     known = _TECHNIQUE.fullmatch(name)
-    return Link(shown(name, 40), f"https://attack.mitre.org/techniques/{name.replace('.', '/')}/" if known else "")
+    return MessageLink(
+        bounded_text(name, 40), f"https://attack.mitre.org/techniques/{name.replace('.', '/')}/" if known else ""
+    )
 
 
-def tactic(name: str) -> Link:
+def tactic_link(name: str) -> MessageLink:
     """Link a tactic by its name, e.g. `persistence`, or by its number, e.g. `ta0003`."""
     number = _TACTICS.get(name.lower(), name.upper())
     known = _TACTIC.fullmatch(number)
-    return Link(shown(name, 40), f"https://attack.mitre.org/tactics/{number}/" if known else "")
+    return MessageLink(bounded_text(name, 40), f"https://attack.mitre.org/tactics/{number}/" if known else "")
 
 
-def reference(text: str) -> Link:
+def reference_link(text: str) -> MessageLink:
     """Link a rule's reference where it is a web address, and nothing else: no `javascript:`, no `file:`."""
-    return Link(shown(text, 500), text if _is_web(text) else "")
+    return MessageLink(bounded_text(text, 500), text if _is_web(text) else "")
 
 
 def _is_web(text: str) -> bool:
@@ -86,7 +88,7 @@ def discover_link(base_url: str | None, hit: Hit) -> str | None:
     event_id = hit.event_id.replace("\\", "\\\\").replace('"', '\\"')
     wanted = f'_id: "{event_id}"'
     found = f"(language:kuery,query:{_rison(wanted)})"
-    span = f"(from:{_rison(iso(hit.time - _AROUND))},to:{_rison(iso(hit.time + _AROUND))})"
+    span = f"(from:{_rison(format_local(hit.time - _AROUND))},to:{_rison(format_local(hit.time + _AROUND))})"
     base = base_url.split("#")[0].rstrip("/")
     if "/data-explorer/" in base:  # Dashboards 2.10 and later keeps the query apart; it migrates the older form too
         return f"{base}#?_g={_quoted(f'(time:{span})')}&_q={_quoted(f'(filters:!(),query:{found})')}"

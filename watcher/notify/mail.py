@@ -15,8 +15,8 @@ import structlog
 
 from watcher.errors import DeliveryError
 from watcher.model import Notification
-from watcher.notify.reply import said
-from watcher.notify.text import oneline
+from watcher.notify.escaping import single_line
+from watcher.notify.redaction import redact_reply
 from watcher.ports import Clock
 from watcher.settings import MailChannel
 
@@ -41,7 +41,7 @@ _POLICY = _Policy(
 )
 
 
-class Mail:
+class MailNotifier:
     """Sends notifications as mail with a text and an HTML part."""
 
     def __init__(self, channel: MailChannel, clock: Clock) -> None:
@@ -62,7 +62,9 @@ class Mail:
         except (smtplib.SMTPException, OSError) as error:
             raise self._failure(error) from None  # its cause may quote the password that a server quoted
         if refused:
-            replies = {to: said(f"{code} {text!r}", self._channel.password) for to, (code, text) in refused.items()}
+            replies = {
+                to: redact_reply(f"{code} {text!r}", self._channel.password) for to, (code, text) in refused.items()
+            }
             _log.warning("mail.recipients_refused", channel=self.name, alert=notification.alert, refused=replies)
 
     def _message(self, notification: Notification) -> EmailMessage:
@@ -74,11 +76,11 @@ class Mail:
             message["To"] = ", ".join(self._channel.to)
         except ValueError as error:  # a line break: from settings, never from events
             raise DeliveryError(f"channel `{self.name}`: an address is not usable: {error}", permanent=True) from error
-        message["Subject"] = oneline(notification.subject)
+        message["Subject"] = single_line(notification.subject)
         message["Date"] = format_datetime(self._clock.now())
         domain = parseaddr(self._channel.sender)[1].partition("@")[2] or "localhost"
         message["Message-ID"] = f"<{notification.key}@{domain}>"  # one for all attempts: programs drop the double
-        message["X-Watcher-Alert"] = oneline(notification.alert)
+        message["X-Watcher-Alert"] = single_line(notification.alert)
         message["Auto-Submitted"] = "auto-generated"  # no out-of-office replies
         message.set_content(notification.bodies["text/plain"])
         if "text/html" in notification.bodies:
@@ -113,7 +115,7 @@ class Mail:
     def _failure(self, error: smtplib.SMTPException | OSError) -> DeliveryError:
         where = f"channel `{self.name}`: {self._channel.host}:{self._channel.port}"
         return DeliveryError(
-            f"{where}: {said(_sentence(error), self._channel.password)}", permanent=_is_permanent(error)
+            f"{where}: {redact_reply(_sentence(error), self._channel.password)}", permanent=_is_permanent(error)
         )
 
 

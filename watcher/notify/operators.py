@@ -9,8 +9,8 @@ from hashlib import sha256
 import structlog
 
 from watcher.errors import DeliveryError, InputError
-from watcher.notify.context import notice
-from watcher.notify.render import Renderer
+from watcher.notify.message_context import operator_notice
+from watcher.notify.renderer import Renderer
 from watcher.ports import Clock, Notifier
 from watcher.settings import Channel
 
@@ -30,7 +30,9 @@ class Operators:
         if self.renderer is None or self.clock is None:
             return
         now = self.clock.now()
-        telling = notice(subject, text, moment=now, digest=sha256(f"{now} {subject}".encode()).hexdigest()[:32])
+        telling = operator_notice(
+            subject, text, moment=now, digest=sha256(f"{now} {subject}".encode()).hexdigest()[:32]
+        )
         for channel, notifier in self.channels:
             try:
                 notifier.send(self.renderer.render(telling, channel))

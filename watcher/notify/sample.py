@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from hashlib import sha256
 
-from watcher.model import Alert, Event, Hit, Item, Level, LogSource, Place, Rule, Text
-from watcher.notify.text import iso
+from watcher.model import Alert, DetectionItem, Event, Hit, Level, Location, LogSource, Rule, SigmaString
+from watcher.notify.escaping import format_local
 
 _TEXT = """\
 title: Test Message
@@ -25,7 +25,7 @@ level: informational
 def sample(now: datetime, *, channels: tuple[str, ...] = ()) -> Alert:
     """Make up an alert, a new one for every moment; its origin is `test`."""
     rule = _rule()
-    digest = sha256(f"test {iso(now)}".encode()).hexdigest()[:32]
+    digest = sha256(f"test {format_local(now)}".encode()).hexdigest()[:32]
     hit = Hit(id=digest, rule=rule, index="winlogbeat-test", event_id="test", time=now, event=_event(now), alert=digest)
     key = (("host.name", "TEST-HOST"),)
     return Alert(id=digest, rule=rule, key=key, slot=now, origin="test", channels=channels, first=hit)
@@ -38,7 +38,7 @@ def _rule() -> Rule:
         logsource=LogSource(product="windows", category=("process_creation",)),
         selections=(),
         conditions=("selection",),
-        node=Item(field="Image", tests=(Text(("\\whoami.exe",)),)),
+        node=DetectionItem(field="Image", values=(SigmaString(("\\whoami.exe",)),)),
         status="test",
         level=Level.INFORMATIONAL,
         description="Nothing happened: somebody called `watcher notify` to see whether messages arrive here",
@@ -47,7 +47,7 @@ def _rule() -> Rule:
         tags=("attack.discovery", "attack.t1033"),
         falsepositives=("This one",),
         path="test.yml",
-        place=Place(file="test.yml", line=1),
+        location=Location(file="test.yml", line=1),
         text=_TEXT,
         hash=sha256(_TEXT.encode()).hexdigest(),
     )
@@ -55,7 +55,7 @@ def _rule() -> Rule:
 
 def _event(now: datetime) -> Event:
     return {
-        "@timestamp": iso(now),
+        "@timestamp": format_local(now),
         "host": {"name": "TEST-HOST"},
         "user": {"domain": "TEST", "name": "nobody"},
         "event": {"code": "1", "provider": "Microsoft-Windows-Sysmon"},

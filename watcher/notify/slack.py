@@ -12,7 +12,7 @@ from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from watcher.errors import DeliveryError
 from watcher.model import Notification
-from watcher.notify.reply import said
+from watcher.notify.redaction import redact_reply
 from watcher.settings import SlackChannel
 
 # Source: Slack's page on incoming webhooks: 400 `invalid_payload`, 403 `action_prohibited`, 404 `no_service` or
@@ -25,7 +25,7 @@ _CLIENT_LOG = logging.Logger(  # noqa: LOG001 - outside the tree on purpose: the
 )
 
 
-class Slack:
+class SlackNotifier:
     """Posts notifications to a Slack channel.
 
     Webhooks know no idempotency key (`client_msg_id` and `metadata` belong to the Web API), so the message shows the
@@ -46,7 +46,7 @@ class Slack:
             answer = self._client().send_dict(json.loads(notification.bodies["application/json"]))
         except (OSError, HTTPException, SlackClientError) as error:
             # without its cause, which may quote the URL
-            reason = said(f"{type(error).__name__}: {error}", self._channel.webhook_url)
+            reason = redact_reply(f"{type(error).__name__}: {error}", self._channel.webhook_url)
             raise self._failure(f"cannot be reached: {reason}", permanent=False) from None
         self._check(answer)
 
@@ -64,7 +64,7 @@ class Slack:
         return client
 
     def _check(self, answer: WebhookResponse) -> None:
-        body = said(answer.body, self._channel.webhook_url)
+        body = redact_reply(answer.body, self._channel.webhook_url)
         if answer.status_code == 200 and not body.startswith("<"):
             return
         if answer.status_code == 200:

@@ -4,19 +4,28 @@ Hits are recorded some hundred at a time, a window counts when all of them are, 
 channel took it: so a crash anywhere leaves work that is done again, and nothing that is lost.
 """
 
-from watcher.pipeline.deliver import Brake, Delivered, Delivery
-from watcher.pipeline.detect import Asked, Detected, Detector, Stopped, Stopping, Watched, planned, watch
+from watcher.pipeline.deliver import Delivery, DeliveryResult, RateLimit
+from watcher.pipeline.detect import (
+    DetectionScope,
+    Detector,
+    PreparedRule,
+    Stopped,
+    Stopping,
+    WindowResult,
+    plan_rule,
+    prepare_rule,
+)
 
 __all__ = [
-    "Asked",
-    "Brake",
-    "Delivered",
     "Delivery",
-    "Detected",
+    "DeliveryResult",
+    "DetectionScope",
     "Detector",
+    "PreparedRule",
+    "RateLimit",
     "Stopped",
     "Stopping",
-    "Watched",
-    "planned",
-    "watch",
+    "WindowResult",
+    "plan_rule",
+    "prepare_rule",
 ]

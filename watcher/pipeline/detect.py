@@ -11,27 +11,27 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from watcher.decide.group import Grouped, alerts, group, time_of
-from watcher.decide.ledger import Ledger, Recorded
-from watcher.decide.span import SLICE
+from watcher.alerts.alert_store import AlertStore, RecordResult
+from watcher.alerts.grouping import GroupedHit, alerts_of_hits, event_time, group
+from watcher.checkpoints.gaps import SLICE
 from watcher.errors import ClusterError, Refused
-from watcher.match.many import Watched as Watching
 from watcher.match.predicate import Predicate
-from watcher.model import Found, Plan, Rule, Window
-from watcher.ports import Ask, Events, IndexFacts, Page, Snapshot
-from watcher.search.door import Searcher, Sight
-from watcher.search.outcome import Failed, Matched, Noted
+from watcher.match.ruleset import CompiledRule
+from watcher.model import EventDocument, QueryPlan, Rule, Window
+from watcher.ports import EventSource, IndexMapping, Page, SearchRequest, Snapshot
+from watcher.search.outcomes import FailedSearch, MatchedPage, SearchFinding
+from watcher.search.searcher import SearchContext, Searcher
 from watcher.settings import Source
-from watcher.translate.book import PlanBook
-from watcher.translate.lens import Lens
-from watcher.translate.plan import Translator, predicate, translate
-from watcher.translate.select import Chosen
+from watcher.settings.effective import RuleSettings
+from watcher.translate.mapped_events import EventReader
+from watcher.translate.plan import Translator, rule_predicate, translate_rule
+from watcher.translate.plan_cache import PlanCache
 
 log = structlog.get_logger(__name__)
 
 Stopping = Callable[[], bool]
 
-_TOGETHER = 500  # hits that are recorded at once
+_BATCH = 500  # hits that are recorded at once
 
 
 class Stopped(Exception):  # noqa: N818 - reads as the state it names
@@ -39,11 +39,11 @@ class Stopped(Exception):  # noqa: N818 - reads as the state it names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
+class PreparedRule:
     """A rule as a source watches it."""
 
     rule: Rule
-    chosen: Chosen
+    effective: RuleSettings
     predicate: Predicate
 
 
@@ -52,7 +52,7 @@ def _never() -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class DetectionScope:
     """By which rules a window is searched, and until when."""
 
     rules: frozenset[str] | None = None  # ids; None: every rule of the source
@@ -60,11 +60,11 @@ class Asked:
     stopping: Stopping = _never  # whether to end; asked before every side effect
 
 
-_EVERYTHING = Asked()
+_EVERYTHING = DetectionScope()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Detected:
+class WindowResult:
     """What one window came to."""
 
     window: Window
@@ -73,15 +73,15 @@ class Detected:
     hits: int = 0  # recorded for the first time
     by_rule: Mapping[str, int] = field(default_factory=dict)  # hits found, recorded before or not, by the rule's id
     alerts: int = 0  # opened
-    failed: tuple[Failed, ...] = ()  # to be searched again
-    refused: tuple[Failed, ...] = ()  # the engine will not have these, whatever is tried
+    failed: tuple[FailedSearch, ...] = ()  # to be searched again
+    refused: tuple[FailedSearch, ...] = ()  # the engine will not have these, whatever is tried
 
     @property
     def whole(self) -> bool:
         """Tell whether the window was searched by every rule that can be."""
         return not self.failed
 
-    def failing(self, outcome: Failed) -> Detected:
+    def failing(self, outcome: FailedSearch) -> WindowResult:
         """Add a rule whose search failed: for now, or for good."""
         if isinstance(outcome.error, Refused):
             return replace(self, refused=(*self.refused, outcome))
@@ -95,11 +95,11 @@ class _Stoppable:
     snapshot: Snapshot
     stopping: Stopping
 
-    def search(self, asks: Sequence[Ask]) -> Sequence[Page | ClusterError]:
+    def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
         """Ask, unless it is time to end."""
         if self.stopping():
             raise Stopped
-        return self.snapshot.search(asks)
+        return self.snapshot.search(requests)
 
     def counts(self, step: timedelta) -> Mapping[datetime, int]:
         """Count, unless it is time to end."""
@@ -109,35 +109,35 @@ class _Stoppable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
+class _OpenWindow:
     """An opened window, and what is asked of it."""
 
-    facts: IndexFacts
-    sight: Sight
-    plans: Sequence[Plan]
+    mapping: IndexMapping
+    context: SearchContext
+    plans: Sequence[QueryPlan]
 
 
 @dataclass(slots=True)
-class _Held:
+class _HitBuffer:
     """What rules hit, until it is recorded together: each record costs round trips."""
 
-    found: dict[str, tuple[Plan, list[Grouped]]] = field(default_factory=dict)  # by rule id
+    found: dict[str, tuple[QueryPlan, list[GroupedHit]]] = field(default_factory=dict)  # by rule id
     count: int = 0
 
-    def add(self, plan: Plan, grouped: Sequence[Grouped]) -> None:
+    def add(self, plan: QueryPlan, grouped: Sequence[GroupedHit]) -> None:
         """Hold what a rule hit."""
         self.found.setdefault(plan.rule.id, (plan, []))[1].extend(grouped)
         self.count += len(grouped)
 
-    def take(self) -> Sequence[tuple[Plan, Sequence[Grouped]]]:
+    def take(self) -> Sequence[tuple[QueryPlan, Sequence[GroupedHit]]]:
         """Give what is held, and hold it no more."""
         found, self.found, self.count = self.found, {}, 0
         return tuple(found.values())
 
 
-def watch(rule: Rule, chosen: Chosen, source: Source) -> Watched:
+def prepare_rule(rule: Rule, effective: RuleSettings, source: Source) -> PreparedRule:
     """Prepare a rule for a source."""
-    return Watched(rule=rule, chosen=chosen, predicate=predicate(rule, source))
+    return PreparedRule(rule=rule, effective=effective, predicate=rule_predicate(rule, source))
 
 
 @dataclass(slots=True)
@@ -145,12 +145,12 @@ class Detector:
     """Searches one source for what its rules mean."""
 
     source: Source
-    events: Events
-    ledger: Ledger
-    rules: Sequence[Watched]
+    events: EventSource
+    alert_store: AlertStore
+    rules: Sequence[PreparedRule]
     origin: str = "live"
     _planning: threading.Lock = field(init=False, default_factory=threading.Lock)
-    _book: PlanBook = field(init=False)
+    _book: PlanCache = field(init=False)
     _predicates: Mapping[str, Predicate] = field(init=False)
     _searcher: Searcher = field(init=False)
 
@@ -158,31 +158,38 @@ class Detector:
 
     def __post_init__(self, before: Detector | None) -> None:
         rules = tuple(one.rule for one in self.rules)
-        watching = [Watching(one.rule, one.predicate) for one in self.rules]
+        watching = [CompiledRule(one.rule, one.predicate) for one in self.rules]
         self._predicates = {one.rule.id: one.predicate for one in self.rules}
         if before is None:
-            self._book, self._searcher = PlanBook(self.source, rules), Searcher(self.source, watching)
+            self._book, self._searcher = PlanCache(self.source, rules), Searcher(self.source, watching)
         else:
-            self._book, self._searcher = before._book.renewed(rules), before._searcher.renewed(watching)  # noqa: SLF001
+            self._book, self._searcher = before._book.with_rules(rules), before._searcher.with_rules(watching)  # noqa: SLF001
 
-    def renewed(self, rules: Sequence[Watched]) -> Detector:
+    def with_rules(self, rules: Sequence[PreparedRule]) -> Detector:
         """Give the detector of other rules; this one goes on with those that it has, for whoever is using it."""
         return Detector(
-            source=self.source, events=self.events, ledger=self.ledger, rules=rules, origin=self.origin, before=self
+            source=self.source,
+            events=self.events,
+            alert_store=self.alert_store,
+            rules=rules,
+            origin=self.origin,
+            before=self,
         )
 
-    def detect(self, window: Window, asked: Asked = _EVERYTHING) -> Detected:
+    def detect(self, window: Window, asked: DetectionScope = _EVERYTHING) -> WindowResult:
         """Search a window, record hits, open alerts.
 
         Raises a ClusterError where the cluster or the state answers nothing, Stopped where it is asked to end.
         """
         with self._seen(window, asked) as seen:
             if seen is None:
-                return Detected(window=window)
-            detected = Detected(window=window, indices=seen.facts.indices, counts=seen.sight.snapshot.counts(SLICE))
-            return self._search(seen.sight, seen.plans, detected, asked)
+                return WindowResult(window=window)
+            detected = WindowResult(
+                window=window, indices=seen.mapping.indices, counts=seen.context.snapshot.counts(SLICE)
+            )
+            return self._search(seen.context, seen.plans, detected, asked)
 
-    def look(self, window: Window, asked: Asked = _EVERYTHING) -> Iterator[Grouped]:
+    def look(self, window: Window, asked: DetectionScope = _EVERYTHING) -> Iterator[GroupedHit]:
         """Give what the rules hit in a window, and write nothing.
 
         Raises the ClusterError that kept it from being searched whole, Stopped where it is asked to end.
@@ -190,52 +197,56 @@ class Detector:
         with self._seen(window, asked) as seen:
             if seen is None:
                 return
-            for outcome in self._searcher.search(seen.sight, seen.plans):
-                if isinstance(outcome, Failed):
+            for outcome in self._searcher.search(seen.context, seen.plans):
+                if isinstance(outcome, FailedSearch):
                     raise outcome.error
-                if isinstance(outcome, Matched):
-                    yield from self._grouped(outcome, seen.sight.lens, None)[0]
+                if isinstance(outcome, MatchedPage):
+                    yield from self._grouped(outcome, seen.context.event_reader, None)[0]
 
     @contextmanager
-    def _seen(self, window: Window, asked: Asked) -> Iterator[_Seen | None]:
+    def _seen(self, window: Window, asked: DetectionScope) -> Iterator[_OpenWindow | None]:
         """Open a window, and plan what is asked of it; None where no index is there."""
         with self.events.open(self.source.index, window, time_field=self.source.time_field) as opened:
-            facts = self.events.facts(self.source.index, self._book.paths)
-            if not facts.indices:
+            mapping = self.events.mapping(self.source.index, self._book.paths)
+            if not mapping.indices:
                 yield None
                 return
             with self._planning:  # the live edge and the past are searched side by side
-                plans = self._book.plans(facts)
-                translator = self._book.on(facts)
+                plans = self._book.plans(mapping)
+                translator = self._book.on(mapping)
             settled = [
-                _settled(plan, one)
+                _with_settings(plan, one)
                 for plan, one in zip(plans, self.rules, strict=True)
                 if asked.rules is None or plan.rule.id in asked.rules
             ]
             snapshot = _Stoppable(opened, asked.stopping)
-            sight = Sight(snapshot=snapshot, translator=translator, lens=Lens(self.source, facts))
-            yield _Seen(facts=facts, sight=sight, plans=settled)
+            context = SearchContext(
+                snapshot=snapshot, translator=translator, event_reader=EventReader(self.source, mapping)
+            )
+            yield _OpenWindow(mapping=mapping, context=context, plans=settled)
 
-    def _search(self, sight: Sight, plans: Sequence[Plan], detected: Detected, asked: Asked) -> Detected:
+    def _search(
+        self, context: SearchContext, plans: Sequence[QueryPlan], detected: WindowResult, asked: DetectionScope
+    ) -> WindowResult:
         by_rule: Counter[str] = Counter()
-        held = _Held()
-        recorded = Recorded()
+        held = _HitBuffer()
+        recorded = RecordResult()
         try:
-            for outcome in self._searcher.search(sight, plans):
+            for outcome in self._searcher.search(context, plans):
                 if asked.stopping():
                     raise Stopped
                 match outcome:
-                    case Noted(plan=plan, finding=finding):
+                    case SearchFinding(plan=plan, finding=finding):
                         log.warning("rule.noted", rule=plan.rule.title, code=finding.code, finding=finding.message)
-                    case Failed(plan=plan, error=error):
+                    case FailedSearch(plan=plan, error=error):
                         log.warning("rule.failed", rule=plan.rule.title, error=str(error))
                         detected = detected.failing(outcome)
-                    case Matched(plan=plan):
-                        grouped, broken = self._grouped(outcome, sight.lens, asked.since.get(plan.rule.id))
+                    case MatchedPage(plan=plan):
+                        grouped, broken = self._grouped(outcome, context.event_reader, asked.since.get(plan.rule.id))
                         by_rule[plan.rule.id] += len(grouped)
                         held.add(plan, grouped)
                         detected = replace(detected, refused=(*detected.refused, *broken))
-                if held.count >= _TOGETHER:
+                if held.count >= _BATCH:
                     recorded += self._record(held.take(), asked)
         except ClusterError:
             self._record(held.take(), asked)  # what was found is told, whatever becomes of the rest
@@ -243,51 +254,55 @@ class Detector:
         recorded += self._record(held.take(), asked)
         return replace(detected, by_rule=dict(by_rule), hits=recorded.hits, alerts=len(recorded.alerts))
 
-    def _record(self, found: Sequence[tuple[Plan, Sequence[Grouped]]], asked: Asked) -> Recorded:
+    def _record(self, found: Sequence[tuple[QueryPlan, Sequence[GroupedHit]]], asked: DetectionScope) -> RecordResult:
         """Record what several rules hit, with as few requests as for one."""
         hits = [one.hit for _, grouped in found for one in grouped]
         if not hits:
-            return Recorded()
-        unknown = {hit.id for hit in self.ledger.unknown(hits)}
+            return RecordResult()
+        unknown = {hit.id for hit in self.alert_store.unknown(hits)}
         new = [(plan, [one for one in grouped if one.hit.id in unknown]) for plan, grouped in found]
-        opened = [alert for plan, grouped in new if grouped for alert in alerts(plan, grouped, origin=self.origin)]
+        opened = [
+            alert for plan, grouped in new if grouped for alert in alerts_of_hits(plan, grouped, origin=self.origin)
+        ]
         if not opened:
-            return Recorded()
+            return RecordResult()
         if asked.stopping():
             raise Stopped
         made = [one.hit for _, grouped in new for one in grouped]
-        recorded = self.ledger.record(opened, made, now=self.events.now())
+        recorded = self.alert_store.record(opened, made, now=self.events.now())
         told = frozenset(recorded.alerts)
         for alert in opened:
             if alert.id in told:
                 log.info("alert.opened", alert=alert.id, rule=alert.rule.title, level=str(alert.rule.level))
         return recorded
 
-    def _at(self, found: Found) -> datetime:
+    def _at(self, found: EventDocument) -> datetime:
         """Give the time by which the window selects an event."""
-        return time_of(found.event, self.source.time_field)
+        return event_time(found.event, self.source.time_field)
 
-    def _grouped(self, matched: Matched, lens: Lens, since: datetime | None) -> tuple[list[Grouped], list[Failed]]:
+    def _grouped(
+        self, matched: MatchedPage, event_reader: EventReader, since: datetime | None
+    ) -> tuple[list[GroupedHit], list[FailedSearch]]:
         """Confirm and group; an event that cannot be read is told, and hides neither other events nor other rules."""
         grouped, broken = [], []
         holds = self._predicates[matched.plan.rule.id]
         for one in matched.found:
             try:
-                if (since is None or self._at(one) >= since) and holds(lens.view(one)):
+                if (since is None or self._at(one) >= since) and holds(event_reader.view(one)):
                     grouped.append(group(matched.plan, one))
             except Exception as fault:  # attackers write events: what one of them breaks must not end the watch
                 log.exception("event.broken", rule=matched.plan.rule.title, index=one.index, id=one.id)
                 error = Refused(f"the event `{one.id}` of `{one.index}` cannot be read: {fault}")
-                broken.append(Failed(plan=matched.plan, error=error))
+                broken.append(FailedSearch(plan=matched.plan, error=error))
         return grouped, broken
 
 
-def planned(one: Watched, translator: Translator) -> Plan:
+def plan_rule(one: PreparedRule, translator: Translator) -> QueryPlan:
     """Make the plan of a rule with what its selectors set."""
-    return _settled(translate(one.rule, translator), one)
+    return _with_settings(translate_rule(one.rule, translator), one)
 
 
-def _settled(plan: Plan, one: Watched) -> Plan:
+def _with_settings(plan: QueryPlan, one: PreparedRule) -> QueryPlan:
     return replace(
-        plan, group_by=one.chosen.group_by, quiet_period=one.chosen.quiet_period, channels=one.chosen.channels
+        plan, group_by=one.effective.group_by, quiet_period=one.effective.quiet_period, channels=one.effective.channels
     )

@@ -15,13 +15,13 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from watcher.clock import SystemClock
-from watcher.decide.lease import Leases
 from watcher.errors import ClusterError
 from watcher.notify.operators import Operators
-from watcher.pipeline import Delivered, Delivery, Detected, Stopped
+from watcher.pipeline import Delivery, DeliveryResult, Stopped, WindowResult
 from watcher.ports import Clock
-from watcher.schedule.renewal import Renewal
+from watcher.schedule.rule_reloader import RuleReloader
 from watcher.schedule.ticker import Ticker
+from watcher.state.leases import Leases
 
 log = structlog.get_logger(__name__)
 
@@ -34,12 +34,12 @@ _RULES_EVERY = timedelta(seconds=5)
 _PATIENCE = 3  # failures in a row until operators are told
 
 
-def live_work(source: str) -> str:
+def live_lease(source: str) -> str:
     """Name the work of searching a source's live edge."""
     return f"live-{source}"
 
 
-def past_work(source: str) -> str:
+def past_lease(source: str) -> str:
     """Name the work of searching a source's holes and late events."""
     return f"past-{source}"
 
@@ -51,14 +51,14 @@ class Sidecar:
     tickers: tuple[Ticker, ...]
     delivery: Delivery
     leases: Leases | None = None  # None: nobody else is there
-    renewal: Renewal | None = None  # None: the rules stay as they are
+    reloader: RuleReloader | None = None  # None: the rules stay as they are
     operators: Operators = field(default_factory=Operators)
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Clock = field(default_factory=SystemClock)
 
-    def once(self) -> tuple[tuple[Detected, ...], Delivered]:
+    def once(self) -> tuple[tuple[WindowResult, ...], DeliveryResult]:
         """Do one tick of every source and one delivery; the first fault is raised when all had their turn."""
-        done: list[Detected] = []
+        done: list[WindowResult] = []
         faults: list[ClusterError] = []
         for ticker in self.tickers:
             try:
@@ -85,23 +85,23 @@ class Sidecar:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
 
-        def every(span: timedelta, patient: Patient) -> None:
+        def every(span: timedelta, patient: BackoffJob) -> None:
             first = self.clock.now()
             scheduler.add_job(patient, "interval", seconds=span.total_seconds(), id=patient.name, next_run_time=first)
 
         if self.leases is not None:
-            beat = Patient("leases", self._beat, self.operators, most_skips=0)  # whoever waits longer loses them
+            beat = BackoffJob("leases", self._beat, self.operators, most_skips=0)  # whoever waits longer loses them
             beat()
             every(self.leases.period / 3, beat)
         for ticker in self.tickers:
             name = ticker.source.name
-            live, past = live_work(name), past_work(name)
-            every(ticker.source.every, Patient(f"source {name}", ticker.tick, self.operators, mine=self._mine(live)))
-            every(_PAST_EVERY, Patient(f"past of {name}", _past(ticker), self.operators, mine=self._mine(past)))
-        if self.renewal is not None:
-            every(_RULES_EVERY, Patient("rules", self.renewal.look, self.operators))
+            live, past = live_lease(name), past_lease(name)
+            every(ticker.source.every, BackoffJob(f"source {name}", ticker.tick, self.operators, mine=self._mine(live)))
+            every(_PAST_EVERY, BackoffJob(f"past of {name}", _past(ticker), self.operators, mine=self._mine(past)))
+        if self.reloader is not None:
+            every(_RULES_EVERY, BackoffJob("rules", self.reloader.look, self.operators))
         deliver = self.delivery.deliver
-        every(_DELIVER_EVERY, Patient(DELIVERY, deliver, self.operators, mine=self._mine(DELIVERY)))
+        every(_DELIVER_EVERY, BackoffJob(DELIVERY, deliver, self.operators, mine=self._mine(DELIVERY)))
         scheduler.start()
         log.info("sidecar.started", sources=[ticker.source.name for ticker in self.tickers])
         self.stop.wait()
@@ -140,7 +140,7 @@ def _past(ticker: Ticker) -> Callable[[], object]:
 
 
 @dataclass(slots=True)
-class Patient:
+class BackoffJob:
     """Does some work; where the cluster fails it says so and skips calls, more of them each time."""
 
     name: str

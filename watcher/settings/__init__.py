@@ -1,6 +1,8 @@
 """watcher.yml and the environment → Settings, frozen; a wrong key or type gets file, line, key and what is allowed."""
 
-from watcher.settings.nouns import (
+from watcher.settings.sections import FaultySettingsError
+from watcher.settings.settings_reader import read, read_file
+from watcher.settings.settings_types import (
     Allowance,
     AppriseChannel,
     Channel,
@@ -8,16 +10,14 @@ from watcher.settings.nouns import (
     Folder,
     LogSourceMapping,
     MailChannel,
+    RateLimitSettings,
     Secret,
     Selector,
     Settings,
     SlackChannel,
     Source,
     StateSettings,
-    StormSettings,
 )
-from watcher.settings.read import read, read_file
-from watcher.settings.section import FaultySettingsError
 
 __all__ = [
     "Allowance",
@@ -28,13 +28,13 @@ __all__ = [
     "Folder",
     "LogSourceMapping",
     "MailChannel",
+    "RateLimitSettings",
     "Secret",
     "Selector",
     "Settings",
     "SlackChannel",
     "Source",
     "StateSettings",
-    "StormSettings",
     "read",
     "read_file",
 ]

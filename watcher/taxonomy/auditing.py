@@ -15,7 +15,7 @@ ANY_CODE = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Needed:
+class AuditNeed:
     """What has to be turned on, and where."""
 
     what: str  # e.g. `Process Creation, success`
@@ -24,7 +24,7 @@ class Needed:
     default: bool = False  # a Windows as it comes writes it
 
 
-def needed(channel: str | None, code: str | None) -> Needed | None:
+def audit_needs(channel: str | None, code: str | None) -> AuditNeed | None:
     """Tell what an event of a channel needs, without a code what the channel as a whole does; None: not known."""
     if channel is None:
         return None
@@ -39,7 +39,7 @@ def needed(channel: str | None, code: str | None) -> Needed | None:
 # --------------------------------------------------------------------------- Security: the advanced audit policy
 
 _SACL = "The object needs an audit entry (SACL) too."
-_SECURITY = Needed(what="The audit policy of each event", where="Audit policy")
+_SECURITY = AuditNeed(what="The audit policy of each event", where="Audit policy")
 
 # category, subcategory, outcome, codes, what else
 _AUDIT: tuple[tuple[str, str, str, str, str], ...] = (
@@ -209,14 +209,14 @@ _AUDIT: tuple[tuple[str, str, str, str, str], ...] = (
     ),
 )
 
-_SECURITY_CODES: Mapping[str, Needed] = {
+_SECURITY_CODES: Mapping[str, AuditNeed] = {
     **{
-        code: Needed(what=f"{name}, {outcome}", where=f"Audit policy: {category}", note=note)
+        code: AuditNeed(what=f"{name}, {outcome}", where=f"Audit policy: {category}", note=note)
         for category, name, outcome, codes, note in _AUDIT
         for code in codes.split()
     },
     **{
-        code: Needed(what="Nothing", note="The Security log itself writes it.", default=True)
+        code: AuditNeed(what="Nothing", note="The Security log itself writes it.", default=True)
         for code in "1100 1101 1102 1104 1105 1108".split()
     },
 }
@@ -224,7 +224,7 @@ _SECURITY_CODES: Mapping[str, Needed] = {
 # --------------------------------------------------------------------------- Sysmon: its configuration
 
 _CONFIG = "Sysmon configuration"
-_SYSMON = Needed(what="Sysmon with the element of each event", where=_CONFIG)
+_SYSMON = AuditNeed(what="Sysmon with the element of each event", where=_CONFIG)
 _ELEMENTS: Mapping[str, str] = {
     "1": "ProcessCreate",
     "2": "FileCreateTime",
@@ -249,30 +249,30 @@ _ELEMENTS: Mapping[str, str] = {
     "28": "FileBlockShredding",
     "29": "FileExecutableDetected",
 }
-_SYSMON_CODES: Mapping[str, Needed] = {
-    **{code: Needed(what=f"<{name}>", where=_CONFIG) for code, name in _ELEMENTS.items()},
-    **{code: Needed(what="Sysmon", note="Written whatever its configuration.") for code in ("4", "16", "255")},
+_SYSMON_CODES: Mapping[str, AuditNeed] = {
+    **{code: AuditNeed(what=f"<{name}>", where=_CONFIG) for code, name in _ELEMENTS.items()},
+    **{code: AuditNeed(what="Sysmon", note="Written whatever its configuration.") for code in ("4", "16", "255")},
 }
 
 # --------------------------------------------------------------------------- everything else
 
-_ON = Needed(what="Nothing", note="The log is on in a Windows as it comes.", default=True)
-_OFF = Needed(what="The log itself", where="Event Viewer or `wevtutil sl … /e:true`", note="It is off by default.")
+_ON = AuditNeed(what="Nothing", note="The log is on in a Windows as it comes.", default=True)
+_OFF = AuditNeed(what="The log itself", where="Event Viewer or `wevtutil sl … /e:true`", note="It is off by default.")
 _POLICY = "Group policy: Windows PowerShell"
-_BLOCKS = Needed(
+_BLOCKS = AuditNeed(
     what="Turn on PowerShell Script Block Logging",
     where=_POLICY,
     note="Without it only what looks suspicious is written.",
 )
-_MODULES = Needed(what="Turn on Module Logging, for the modules `*`", where=_POLICY)
+_MODULES = AuditNeed(what="Turn on Module Logging, for the modules `*`", where=_POLICY)
 _CORE = "Group policy: PowerShell Core"
 
-_CHANNELS: Mapping[str, Mapping[str, Needed]] = {
+_CHANNELS: Mapping[str, Mapping[str, AuditNeed]] = {
     POWERSHELL.lower(): {"4104": _BLOCKS, "4103": _MODULES, ANY_CODE: _ON},
     POWERSHELL_CORE.lower(): {
-        "4104": Needed(what=_BLOCKS.what, where=_CORE, note="PowerShell 7 registers its log when it is installed."),
-        "4103": Needed(what=_MODULES.what, where=_CORE, note="PowerShell 7 registers its log when it is installed."),
-        ANY_CODE: Needed(what="PowerShell 7", note="It registers its log when it is installed."),
+        "4104": AuditNeed(what=_BLOCKS.what, where=_CORE, note="PowerShell 7 registers its log when it is installed."),
+        "4103": AuditNeed(what=_MODULES.what, where=_CORE, note="PowerShell 7 registers its log when it is installed."),
+        ANY_CODE: AuditNeed(what="PowerShell 7", note="It registers its log when it is installed."),
     },
     POWERSHELL_CLASSIC.lower(): {"800": _MODULES, ANY_CODE: _ON},
     **{
@@ -321,7 +321,7 @@ _CHANNELS: Mapping[str, Mapping[str, Needed]] = {
     },
     **{
         channel.lower(): {
-            ANY_CODE: Needed(what="AppLocker rules, enforced or audited", where="Group policy: AppLocker")
+            ANY_CODE: AuditNeed(what="AppLocker rules, enforced or audited", where="Group policy: AppLocker")
         }
         for channel in (
             "Microsoft-Windows-AppLocker/EXE and DLL",
@@ -331,22 +331,24 @@ _CHANNELS: Mapping[str, Mapping[str, Needed]] = {
         )
     },
     "microsoft-windows-ntlm/operational": {
-        ANY_CODE: Needed(
+        ANY_CODE: AuditNeed(
             what="Restrict NTLM: Audit …", where="Security options", note="Each event has its own setting."
         )
     },
     "microsoft-windows-lsa/operational": {
-        ANY_CODE: Needed(what="LSA protection, at least in audit mode", where="Registry")
+        ANY_CODE: AuditNeed(what="LSA protection, at least in audit mode", where="Registry")
     },
-    "msexchange management": {ANY_CODE: Needed(what="Exchange Server", note="It writes the log by itself.")},
-    "openssh/operational": {ANY_CODE: Needed(what="OpenSSH Server", note="It writes the log by itself.")},
-    "dns server": {ANY_CODE: Needed(what="The DNS Server role", note="It writes the log by itself.")},
-    "microsoft-windows-dns-server/audit": {ANY_CODE: Needed(what="The DNS Server role", note="On by default there.")},
+    "msexchange management": {ANY_CODE: AuditNeed(what="Exchange Server", note="It writes the log by itself.")},
+    "openssh/operational": {ANY_CODE: AuditNeed(what="OpenSSH Server", note="It writes the log by itself.")},
+    "dns server": {ANY_CODE: AuditNeed(what="The DNS Server role", note="It writes the log by itself.")},
+    "microsoft-windows-dns-server/audit": {
+        ANY_CODE: AuditNeed(what="The DNS Server role", note="On by default there.")
+    },
     "microsoft-windows-dhcp-server/operational": {
-        ANY_CODE: Needed(what="The DHCP Server role", note="On by default there.")
+        ANY_CODE: AuditNeed(what="The DHCP Server role", note="On by default there.")
     },
-    "microsoft-windows-hyper-v-worker": {ANY_CODE: Needed(what="The Hyper-V role", note="On by default there.")},
+    "microsoft-windows-hyper-v-worker": {ANY_CODE: AuditNeed(what="The Hyper-V role", note="On by default there.")},
     "microsoft-windows-sense/operational": {
-        ANY_CODE: Needed(what="Defender for Endpoint", note="On by default there.")
+        ANY_CODE: AuditNeed(what="Defender for Endpoint", note="On by default there.")
     },
 }

@@ -11,7 +11,7 @@ Make = Callable[[Parts], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
+class ComputedField:
     """A value made from what a module left of it."""
 
     paths: tuple[str, ...]  # where the parts stand
@@ -20,7 +20,7 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class ComputedFromObjects:
     """A value made from a list of objects, each of which lacks some keys."""
 
     at: str  # where the list stands
@@ -184,5 +184,5 @@ def _level(parts: Parts) -> tuple[str, ...]:
     return (*names, *numbers, *parts.get("winlog.level", ()))
 
 
-LEVEL = Built(paths=("log.level", "winlog.level"), make=_level)
+LEVEL = ComputedField(paths=("log.level", "winlog.level"), make=_level)
 """The System field `Level`, which rules write as a number or as a name."""

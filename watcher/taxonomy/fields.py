@@ -15,20 +15,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from watcher.taxonomy import build, ecs, shell
-from watcher.taxonomy.build import Built, Listed
-from watcher.taxonomy.logsources import POWERSHELL_CLASSIC, Where
+from watcher.taxonomy.build import ComputedField, ComputedFromObjects
+from watcher.taxonomy.logsources import POWERSHELL_CLASSIC, EventClass
 from watcher.taxonomy.moved import MOVED
 
 DATA = ("winlog.event_data.", "winlog.user_data.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class FieldLocations:
     """Where the values of one Sigma field stand in an event of one channel and code."""
 
     direct: tuple[str, ...]  # the values of all these paths
     fallback: tuple[str, ...] = ()  # where those give nothing: the System field, or the same value by another name
-    built: tuple[Built | Listed, ...] = ()  # where those give nothing too: the first that gives something
+    built: tuple[
+        ComputedField | ComputedFromObjects, ...
+    ] = ()  # where those give nothing too: the first that gives something
 
 
 _SYSTEM: Mapping[str, tuple[str, ...]] = {
@@ -73,7 +75,7 @@ _PARAMETERS = ("param1", "param2", "param3")
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def reading(field: str, where: Where) -> Reading:
+def field_locations(field: str, where: EventClass) -> FieldLocations:
     """Tell where the values of a field may stand in some event of that kind."""
     rows = [row for row in MOVED.get(field, ()) if row.speaks_of(where)]
     direct = [f"{prefix}{field}" for prefix in DATA]
@@ -81,7 +83,7 @@ def reading(field: str, where: Where) -> Reading:
         direct.insert(0, field)
     if where.process_audit and field in _PROCESS_AUDIT:
         audited = _PROCESS_AUDIT[field]
-        inner = reading(audited, Where(channel=where.channel, codes=where.codes))
+        inner = field_locations(audited, EventClass(channel=where.channel, codes=where.codes))
         direct, rows = [*inner.direct], []
     direct.extend(path for row in rows for path in row.direct)
     if where.channel is None:  # maybe no event of Windows
@@ -93,7 +95,7 @@ def reading(field: str, where: Where) -> Reading:
         built.extend(one for name in _PARAMETERS for one in _parts_of(name, where))
     if (where.channel or POWERSHELL_CLASSIC).lower() == POWERSHELL_CLASSIC.lower() and field in shell.LINES:
         built.append(shell.line(field))
-    return Reading(direct=_unique(direct), fallback=_fallback(field), built=tuple(built))
+    return FieldLocations(direct=_unique(direct), fallback=_fallback(field), built=tuple(built))
 
 
 def same_field(field: str) -> str:
@@ -117,15 +119,15 @@ def parents(path: str) -> tuple[str, ...]:
     return tuple(".".join(parts[:count]) for count in range(1, len(parts)))
 
 
-def _parts_of(name: str, where: Where) -> Iterator[Built | Listed]:
+def _parts_of(name: str, where: EventClass) -> Iterator[ComputedField | ComputedFromObjects]:
     for row in MOVED.get(name, ()):
         if row.speaks_of(where):
             yield from () if row.built is None else (row.built,)
-            yield from (Built(paths=(path,), make=build.same(path), cut=True) for path in row.direct)
+            yield from (ComputedField(paths=(path,), make=build.same(path), cut=True) for path in row.direct)
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def moved(where: Where) -> tuple[str, ...]:
+def moved_fields(where: EventClass) -> tuple[str, ...]:
     """Give the names that Windows gives to what the modules moved out of such an event's data."""
     return tuple(
         name
@@ -134,7 +136,7 @@ def moved(where: Where) -> tuple[str, ...]:
     )
 
 
-def movable(where: Where) -> tuple[str, ...]:
+def movable_fields(where: EventClass) -> tuple[str, ...]:
     """Give the names that Windows gives to what the modules move out of the data of some event of that kind."""
     return tuple(name for name, rows in MOVED.items() if any(row.speaks_of(where) for row in rows))
 
@@ -150,12 +152,12 @@ def _unique(paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(paths))
 
 
-def certain(field: str, path: str, where: Where) -> bool:
+def certain(field: str, path: str, where: EventClass) -> bool:
     """Tell whether a path always holds a value of the field, in every event of that kind."""
     if path == field and is_path(field):
         return True
     if path.startswith(DATA) and path.removeprefix(DATA[0]).removeprefix(DATA[1]) == field:
         return not (where.process_audit and field in _PROCESS_AUDIT)
     if where.process_audit and field in _PROCESS_AUDIT:
-        return path in reading(field, where).direct
+        return path in field_locations(field, where).direct
     return any(path in row.direct and row.speaks_of_all(where) for row in MOVED.get(field, ()))

@@ -20,20 +20,20 @@ POWERSHELL_CLASSIC = "Windows PowerShell"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Where:
+class EventClass:
     """Events of one channel; without codes all of them, without channel any channel."""
 
     channel: str | None = None
     codes: tuple[str, ...] = ()
-    foreign: bool = False  # events without a channel alone: they are not Windows'
+    non_windows: bool = False  # events without a channel alone: they are not Windows'
     process_audit: bool = False  # Security 4688 seen as process creation: `Image` is `NewProcessName` …
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class LogSourceEvents:
     """The events that a log source means: any of its parts."""
 
-    wheres: tuple[Where, ...]
+    event_classes: tuple[EventClass, ...]
     unknown: tuple[str, ...] = ()  # names that no table knows; where nothing else is named, every event is looked at
     product: str | None = None
 
@@ -138,17 +138,23 @@ _SYSMON_CATEGORIES: Mapping[str, tuple[str, ...]] = {
     "sysmon_error": ("255",),
 }
 
-_CATEGORIES: Mapping[str, tuple[Where, ...]] = {
-    **{name: (Where(channel=SYSMON, codes=codes),) for name, codes in _SYSMON_CATEGORIES.items()},
+_CATEGORIES: Mapping[str, tuple[EventClass, ...]] = {
+    **{name: (EventClass(channel=SYSMON, codes=codes),) for name, codes in _SYSMON_CATEGORIES.items()},
     "process_creation": (
-        Where(channel=SYSMON, codes=("1",)),
-        Where(channel=SECURITY, codes=("4688",), process_audit=True),
+        EventClass(channel=SYSMON, codes=("1",)),
+        EventClass(channel=SECURITY, codes=("4688",), process_audit=True),
     ),
-    "ps_module": (Where(channel=POWERSHELL, codes=("4103",)), Where(channel=POWERSHELL_CORE, codes=("4103",))),
-    "ps_script": (Where(channel=POWERSHELL, codes=("4104",)), Where(channel=POWERSHELL_CORE, codes=("4104",))),
-    "ps_classic_start": (Where(channel=POWERSHELL_CLASSIC, codes=("400",)),),
-    "ps_classic_provider_start": (Where(channel=POWERSHELL_CLASSIC, codes=("600",)),),
-    "ps_classic_script": (Where(channel=POWERSHELL_CLASSIC, codes=("800",)),),
+    "ps_module": (
+        EventClass(channel=POWERSHELL, codes=("4103",)),
+        EventClass(channel=POWERSHELL_CORE, codes=("4103",)),
+    ),
+    "ps_script": (
+        EventClass(channel=POWERSHELL, codes=("4104",)),
+        EventClass(channel=POWERSHELL_CORE, codes=("4104",)),
+    ),
+    "ps_classic_start": (EventClass(channel=POWERSHELL_CLASSIC, codes=("400",)),),
+    "ps_classic_provider_start": (EventClass(channel=POWERSHELL_CLASSIC, codes=("600",)),),
+    "ps_classic_script": (EventClass(channel=POWERSHELL_CLASSIC, codes=("800",)),),
 }
 
 _SPELLINGS: Mapping[str, str] = {  # what authors write for a category that the taxonomy spells otherwise
@@ -156,11 +162,11 @@ _SPELLINGS: Mapping[str, str] = {  # what authors write for a category that the 
     "image_loaded": "image_load",
 }
 
-ANY = Where()
-FOREIGN = Where(foreign=True)
+ANY = EventClass()
+NON_WINDOWS = EventClass(non_windows=True)
 
 
-def scope(source: LogSource, extra: Sequence[LogSourceMapping] = ()) -> Scope:
+def events_of(source: LogSource, extra: Sequence[LogSourceMapping] = ()) -> LogSourceEvents:
     """Tell which events a log source means.
 
     `extra` are the log sources of settings; they come before the shipped table. Several categories, or several
@@ -168,28 +174,32 @@ def scope(source: LogSource, extra: Sequence[LogSourceMapping] = ()) -> Scope:
     """
     own = _from_settings(source, extra)
     if own:
-        return Scope(wheres=own, product=source.product)
+        return LogSourceEvents(event_classes=own, product=source.product)
     if source.product not in (None, "windows"):
-        return _foreign(source)
+        return _non_windows(source)
     categories, odd_categories = _parts(source.category)
     services, odd_services = _parts(source.service)
     unknown = odd_categories + odd_services
     if source.product is None and unknown and not (categories or services):
-        return _foreign(source) if KNOWN.intersection(unknown) else Scope(wheres=(ANY,), unknown=unknown)
-    named = [where for name in categories for where in _wheres(name)]
-    narrowed = [where for name in services for where in _wheres(name)]
+        return (
+            _non_windows(source)
+            if KNOWN.intersection(unknown)
+            else LogSourceEvents(event_classes=(ANY,), unknown=unknown)
+        )
+    named = [where for name in categories for where in _event_classes(name)]
+    narrowed = [where for name in services for where in _event_classes(name)]
     if not named and not narrowed:
-        return Scope(wheres=(ANY,), unknown=unknown, product=source.product)
+        return LogSourceEvents(event_classes=(ANY,), unknown=unknown, product=source.product)
     channels = {where.channel for where in narrowed}
     both = [where for where in named if where.channel in channels]
-    return Scope(wheres=_unique(both or named or narrowed), unknown=unknown, product=source.product)
+    return LogSourceEvents(event_classes=_unique(both or named or narrowed), unknown=unknown, product=source.product)
 
 
-def _foreign(source: LogSource) -> Scope:
+def _non_windows(source: LogSource) -> LogSourceEvents:
     """Mean the events of another product, whose fields a table of ECS may know."""
     names = tuple(name for name in (source.product, *source.category, *source.service) if name)
     unknown = () if KNOWN.intersection(names) else names
-    return Scope(wheres=(FOREIGN,), unknown=unknown, product=source.product)
+    return LogSourceEvents(event_classes=(NON_WINDOWS,), unknown=unknown, product=source.product)
 
 
 def categories_of(code: str) -> tuple[str, ...]:
@@ -206,16 +216,16 @@ def _parts(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return known, tuple(word for word in words if word and word not in known)
 
 
-def _wheres(name: str) -> tuple[Where, ...]:
-    return _CATEGORIES.get(name) or tuple(Where(channel=channel) for channel in _SERVICES[name])
+def _event_classes(name: str) -> tuple[EventClass, ...]:
+    return _CATEGORIES.get(name) or tuple(EventClass(channel=channel) for channel in _SERVICES[name])
 
 
-def _unique(wheres: Iterable[Where]) -> tuple[Where, ...]:
-    return tuple(dict.fromkeys(wheres))
+def _unique(event_classes: Iterable[EventClass]) -> tuple[EventClass, ...]:
+    return tuple(dict.fromkeys(event_classes))
 
 
-def _from_settings(source: LogSource, extra: Sequence[LogSourceMapping]) -> tuple[Where, ...]:
-    found: list[Where] = []
+def _from_settings(source: LogSource, extra: Sequence[LogSourceMapping]) -> tuple[EventClass, ...]:
+    found: list[EventClass] = []
     for mapping in extra:
         if mapping.product is not None and mapping.product != source.product:
             continue
@@ -224,5 +234,5 @@ def _from_settings(source: LogSource, extra: Sequence[LogSourceMapping]) -> tupl
         if mapping.service is not None and mapping.service not in source.service:
             continue
         channels: tuple[str | None, ...] = mapping.channels or (None,)
-        found.extend(Where(channel=channel, codes=mapping.event_codes) for channel in channels)
+        found.extend(EventClass(channel=channel, codes=mapping.event_codes) for channel in channels)
     return _unique(found)

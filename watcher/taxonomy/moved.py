@@ -9,26 +9,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from watcher.taxonomy import build, shell
-from watcher.taxonomy.build import Built, Listed, Make
-from watcher.taxonomy.logsources import POWERSHELL, POWERSHELL_CLASSIC, POWERSHELL_CORE, SECURITY, SYSMON, Where
+from watcher.taxonomy.build import ComputedField, ComputedFromObjects, Make
+from watcher.taxonomy.logsources import POWERSHELL, POWERSHELL_CLASSIC, POWERSHELL_CORE, SECURITY, SYSMON, EventClass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
+class MovedFields:
     """A row of the table: in these events the field's value stands (or its parts stand) elsewhere."""
 
     channels: tuple[str, ...]
     codes: tuple[str, ...] = ()  # empty: every code of the channels
     direct: tuple[str, ...] = ()
-    built: Built | Listed | None = None
+    built: ComputedField | ComputedFromObjects | None = None
 
-    def speaks_of(self, where: Where) -> bool:
+    def speaks_of(self, where: EventClass) -> bool:
         """Tell whether some event of that kind may have the value so."""
         if where.channel is not None and not self._has(where.channel):
             return False
         return not self.codes or not where.codes or any(code in self.codes for code in where.codes)
 
-    def speaks_of_all(self, where: Where) -> bool:
+    def speaks_of_all(self, where: EventClass) -> bool:
         """Tell whether the row holds for every event of that kind."""
         if where.channel is None or not self._has(where.channel):
             return False
@@ -38,16 +38,16 @@ class Moved:
         return channel.lower() in (name.lower() for name in self.channels)
 
 
-def _sysmon(*codes: str, path: str) -> Moved:
-    return Moved(channels=(SYSMON,), codes=codes, direct=(path,))
+def _sysmon(*codes: str, path: str) -> MovedFields:
+    return MovedFields(channels=(SYSMON,), codes=codes, direct=(path,))
 
 
-def _sysmon_built(*codes: str, paths: tuple[str, ...], make: Make) -> Moved:
-    return Moved(channels=(SYSMON,), codes=codes, built=Built(paths=paths, make=make))
+def _sysmon_built(*codes: str, paths: tuple[str, ...], make: Make) -> MovedFields:
+    return MovedFields(channels=(SYSMON,), codes=codes, built=ComputedField(paths=paths, make=make))
 
 
-def _security(*codes: str, path: str) -> Moved:
-    return Moved(channels=(SECURITY,), codes=codes, direct=(path,))
+def _security(*codes: str, path: str) -> MovedFields:
+    return MovedFields(channels=(SECURITY,), codes=codes, direct=(path,))
 
 
 def _hashes(group: str) -> tuple[str, ...]:
@@ -68,26 +68,26 @@ _SCRIPTS = (POWERSHELL, POWERSHELL_CORE)
 _ANY_SHELL = (POWERSHELL, POWERSHELL_CORE, POWERSHELL_CLASSIC)
 
 
-def _shell(path: str) -> tuple[Moved, ...]:
-    return (Moved(channels=_ANY_SHELL, direct=(path,)),)
+def _shell(path: str) -> tuple[MovedFields, ...]:
+    return (MovedFields(channels=_ANY_SHELL, direct=(path,)),)
 
 
-def _classic(*codes: str, path: str) -> Moved:
-    return Moved(channels=(POWERSHELL_CLASSIC,), codes=codes, direct=(path,))
+def _classic(*codes: str, path: str) -> MovedFields:
+    return MovedFields(channels=(POWERSHELL_CLASSIC,), codes=codes, direct=(path,))
 
 
-def _one_hash(name: str, *, last: str) -> tuple[Moved, ...]:
+def _one_hash(name: str, *, last: str) -> tuple[MovedFields, ...]:
     return (
         _sysmon_built(*_HASH_OF_PROCESS, paths=(f"process.{last}",), make=build.upper(f"process.{last}")),
         _sysmon_built(*_HASH_OF_FILE, paths=(f"file.{last}",), make=build.upper(f"file.{last}")),
-        Moved(
+        MovedFields(
             channels=(SYSMON,),
-            built=Built(paths=("winlog.event_data.Hashes",), make=build.hash_named(name), cut=True),
+            built=ComputedField(paths=("winlog.event_data.Hashes",), make=build.hash_named(name), cut=True),
         ),
     )
 
 
-MOVED: Mapping[str, tuple[Moved, ...]] = {
+MOVED: Mapping[str, tuple[MovedFields, ...]] = {
     "Image": (_sysmon(path="process.executable"),),
     "SourceImage": (_sysmon("8", "10", path="process.executable"),),
     "CommandLine": (
@@ -105,10 +105,10 @@ MOVED: Mapping[str, tuple[Moved, ...]] = {
     "ParentProcessGuid": (_sysmon("1", path="process.parent.entity_id"),),
     "ProcessId": (
         _sysmon(path="process.pid"),
-        Moved(
+        MovedFields(
             channels=(SECURITY,),
             codes=_PROCESS_MOVED,
-            built=Built(paths=("process.pid",), make=build.hexadecimal),
+            built=ComputedField(paths=("process.pid",), make=build.hexadecimal),
         ),
     ),
     "SourceProcessId": (_sysmon("8", "10", path="process.pid"),),
@@ -151,10 +151,13 @@ MOVED: Mapping[str, tuple[Moved, ...]] = {
     ),
     "User": (
         _sysmon_built(paths=("user.domain", "user.name"), make=build.domain_user),
-        Moved(channels=_SCRIPTS, built=Built(paths=("user.domain", "user.name"), make=build.domain_user)),
+        MovedFields(channels=_SCRIPTS, built=ComputedField(paths=("user.domain", "user.name"), make=build.domain_user)),
     ),
     "UserId": (
-        Moved(channels=(POWERSHELL_CLASSIC,), built=Built(paths=("user.domain", "user.name"), make=build.domain_user)),
+        MovedFields(
+            channels=(POWERSHELL_CLASSIC,),
+            built=ComputedField(paths=("user.domain", "user.name"), make=build.domain_user),
+        ),
     ),
     "Initiated": (_sysmon_built("3", paths=("network.direction",), make=build.initiated),),
     "SourceIsIpv6": (_sysmon_built("3", paths=("network.type",), make=build.is_ipv6),),
@@ -168,7 +171,9 @@ MOVED: Mapping[str, tuple[Moved, ...]] = {
     "NewProcessName": (_security("4688", path="process.executable"),),
     "ParentProcessName": (_security("4688", path="process.parent.executable"),),
     "NewProcessId": (
-        Moved(channels=(SECURITY,), codes=("4688",), built=Built(paths=("process.pid",), make=build.hexadecimal)),
+        MovedFields(
+            channels=(SECURITY,), codes=("4688",), built=ComputedField(paths=("process.pid",), make=build.hexadecimal)
+        ),
     ),
     "ProcessName": (_security(*_PROCESS_MOVED, path="process.executable"),),
     "IpAddress": (_security(*_PROCESS_MOVED, path="source.ip"),),
@@ -179,12 +184,14 @@ MOVED: Mapping[str, tuple[Moved, ...]] = {
         _security("4778", "4779", path="source.ip"),
     ),
     # PowerShell
-    "ScriptBlockText": (Moved(channels=_SCRIPTS, codes=("4104",), direct=("powershell.file.script_block_text",)),),
-    "ScriptBlockId": (
-        Moved(channels=_SCRIPTS, codes=("4104", "4105", "4106"), direct=("powershell.file.script_block_id",)),
+    "ScriptBlockText": (
+        MovedFields(channels=_SCRIPTS, codes=("4104",), direct=("powershell.file.script_block_text",)),
     ),
-    "Path": (Moved(channels=_SCRIPTS, codes=("4104",), direct=("file.path",)),),
-    "ScriptName": (Moved(channels=_ANY_SHELL, direct=("file.path",)),),
+    "ScriptBlockId": (
+        MovedFields(channels=_SCRIPTS, codes=("4104", "4105", "4106"), direct=("powershell.file.script_block_id",)),
+    ),
+    "Path": (MovedFields(channels=_SCRIPTS, codes=("4104",), direct=("file.path",)),),
+    "ScriptName": (MovedFields(channels=_ANY_SHELL, direct=("file.path",)),),
     "HostApplication": _shell("process.command_line"),
     "HostName": _shell("process.title"),
     "HostId": _shell("process.entity_id"),
@@ -200,11 +207,11 @@ MOVED: Mapping[str, tuple[Moved, ...]] = {
     "ProviderName": _shell("powershell.provider.name"),
     "PipelineId": _shell("powershell.pipeline_id"),
     "RunspaceId": _shell("powershell.runspace_id"),
-    "ShellID": (Moved(channels=_SCRIPTS, direct=("powershell.id",)),),
-    "Payload": (Moved(channels=_SCRIPTS, codes=("4103",), built=shell.INVOCATION),),
-    "ContextInfo": (Moved(channels=_SCRIPTS, codes=("4103",), built=shell.CONTEXT),),
-    "MessageNumber": (Moved(channels=_SCRIPTS, codes=("4104",), direct=("powershell.sequence",)),),
-    "MessageTotal": (Moved(channels=_SCRIPTS, codes=("4104",), direct=("powershell.total",)),),
+    "ShellID": (MovedFields(channels=_SCRIPTS, direct=("powershell.id",)),),
+    "Payload": (MovedFields(channels=_SCRIPTS, codes=("4103",), built=shell.INVOCATION),),
+    "ContextInfo": (MovedFields(channels=_SCRIPTS, codes=("4103",), built=shell.CONTEXT),),
+    "MessageNumber": (MovedFields(channels=_SCRIPTS, codes=("4104",), direct=("powershell.sequence",)),),
+    "MessageTotal": (MovedFields(channels=_SCRIPTS, codes=("4104",), direct=("powershell.total",)),),
     "param1": (
         _classic("400", "403", path="powershell.engine.new_state"),
         _classic("600", path="powershell.provider.name"),
@@ -213,11 +220,11 @@ MOVED: Mapping[str, tuple[Moved, ...]] = {
     "param2": (
         _classic("400", "403", path="powershell.engine.previous_state"),
         _classic("600", path="powershell.provider.new_state"),
-        Moved(channels=(POWERSHELL_CLASSIC,), codes=("800",), built=shell.PIPELINE_LINES),
+        MovedFields(channels=(POWERSHELL_CLASSIC,), codes=("800",), built=shell.PIPELINE_LINES),
     ),
     "param3": (
-        Moved(channels=(POWERSHELL_CLASSIC,), codes=("400", "403"), built=shell.ENGINE_LINES),
-        Moved(channels=(POWERSHELL_CLASSIC,), codes=("600",), built=shell.PROVIDER_LINES),
-        Moved(channels=(POWERSHELL_CLASSIC,), codes=("800",), built=shell.INVOCATION),
+        MovedFields(channels=(POWERSHELL_CLASSIC,), codes=("400", "403"), built=shell.ENGINE_LINES),
+        MovedFields(channels=(POWERSHELL_CLASSIC,), codes=("600",), built=shell.PROVIDER_LINES),
+        MovedFields(channels=(POWERSHELL_CLASSIC,), codes=("800",), built=shell.INVOCATION),
     ),
 }

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from watcher.taxonomy.build import Built, Listed, Make, Parts, domain_user
+from watcher.taxonomy.build import ComputedField, ComputedFromObjects, Make, Parts, domain_user
 
 _DETAILS = "powershell.command.invocation_details"
 _USER = ("user.domain", "user.name")
@@ -88,9 +88,9 @@ def _blocks(*groups: tuple[tuple[str, str], ...]) -> Make:
     return make
 
 
-def _built(*groups: tuple[tuple[str, str], ...]) -> Built:
+def _built(*groups: tuple[tuple[str, str], ...]) -> ComputedField:
     paths = (path for group in groups for _, path in group if path != "UserId")
-    return Built(
+    return ComputedField(
         paths=(*paths, *(_USER if any(("UserId", "UserId") in group for group in groups) else ())),
         make=_blocks(*groups),
     )
@@ -109,12 +109,12 @@ def _detail(found: Mapping[str, Any]) -> str:
 
 
 _SEQUENCE = (("SequenceNumber", "event.sequence"),)
-CONTEXT = Built(
+CONTEXT = ComputedField(
     paths=(*(path for _, path in _CONTEXT), "powershell.id", *_USER),
     make=_context,
 )
 """The context of a module log's event."""
-INVOCATION = Listed(
+INVOCATION = ComputedFromObjects(
     at=_DETAILS,
     paths=tuple(f"{_DETAILS}.{key}" for key in ("type", "related_command", "name", "value")),
     make=_invocation,
@@ -141,11 +141,11 @@ def _lines(text: str) -> Mapping[str, tuple[str, ...]]:
     return {name: tuple(values) for name, values in found.items()}
 
 
-def line(name: str) -> Built:
+def line(name: str) -> ComputedField:
     """Make the values behind `name=` at a line's start, as the classic log writes them."""
 
     def make(parts: Parts) -> tuple[str, ...]:
         texts = (text for path in _PARAMETERS for text in parts.get(path, ()))
         return tuple(found for text in texts for found in _lines(text).get(name, ()))
 
-    return Built(paths=_PARAMETERS, make=make, cut=True)
+    return ComputedField(paths=_PARAMETERS, make=make, cut=True)

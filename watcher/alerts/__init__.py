@@ -1,0 +1,1 @@
+"""Identity, grouping and storage of alerts."""

@@ -1,0 +1,56 @@
+"""Templates → HTML: everything is escaped, and what a terminal would act on is written out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from watcher.catalogue.page_text import visible, web
+from watcher.shipped import shipped
+
+_FOLDER = "templates/catalogue"
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(shipped(_FOLDER)),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    made.filters.update(thousands=_thousands, plural=_plural, paragraphs=_paragraphs, web=web)
+    return made
+
+
+def render(name: str, values: Mapping[str, Any]) -> str:
+    """Render one template."""
+    return _environment().get_template(f"{name}.html.j2").render(values)
+
+
+def asset(name: str) -> str:
+    """Read a file that goes into the site as it stands."""
+    return (shipped(_FOLDER) / name).read_text(encoding="utf-8")
+
+
+def _shown(value: Any) -> Any:
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _thousands(number: int) -> str:
+    return f"{number:,}"
+
+
+def _plural(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def _paragraphs(text: str) -> tuple[str, ...]:
+    """Part a text at its empty lines."""
+    return tuple(part for part in (" ".join(part.split()) for part in text.split("\n\n")) if part)

@@ -1,0 +1,1 @@
+"""What was searched: watermark, gaps and event counts."""

@@ -1,0 +1,182 @@
+"""Settings → a connection: asks who answers, refuses what is too old, and alone knows which engine is which."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from watcher.cluster import addresses as hosts
+from watcher.cluster import elasticsearch_transport as elastic
+from watcher.cluster.cluster_faults import cluster_error
+from watcher.cluster.event_cluster import EventCluster
+from watcher.cluster.opensearch_transport import OpenSearchTransport
+from watcher.cluster.state_cluster import StateCluster
+from watcher.cluster.transport import Answer, Dialect, Transport
+from watcher.errors import ClusterError, Refused, SettingsError
+from watcher.ports import EventSource, Server, State
+from watcher.settings import Cluster
+
+OLDEST = {"elasticsearch": (8, 0), "opensearch": (2, 11)}
+"""The oldest versions that watcher works with."""
+
+ELASTICSEARCH = Dialect(
+    snapshot_path="_pit",
+    snapshot_params={},  # a missing shard fails it, unless it is told otherwise
+    snapshot_key="id",
+    close_path="/_pit",
+    tie_breakers=("_shard_doc",),
+)
+
+# `_shard_doc` tells shards of one number in different indices not apart here, so the index goes before it.
+OPENSEARCH = Dialect(
+    snapshot_path="_search/point_in_time",
+    snapshot_params={"allow_partial_pit_creation": "false"},
+    snapshot_key="pit_id",
+    close_path="/_search/point_in_time",
+    tie_breakers=("_index", "_shard_doc"),
+)
+
+# Before 3.3 there is no `_shard_doc`.
+OLDER_OPENSEARCH = Dialect(
+    snapshot_path=OPENSEARCH.snapshot_path,
+    snapshot_params=OPENSEARCH.snapshot_params,
+    snapshot_key=OPENSEARCH.snapshot_key,
+    close_path=OPENSEARCH.close_path,
+    tie_breakers=("_index", "_id"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """An open way to one cluster."""
+
+    server: Server
+    cluster: Cluster
+    transport: Transport
+    dialect: Dialect
+
+    def events(self) -> EventSource:
+        """Give the door to the events."""
+        return EventCluster(
+            about=self.server, transport=self.transport, dialect=self.dialect, timeout=self.cluster.timeout
+        )
+
+    def state(self) -> State:
+        """Give the door to watcher's own state."""
+        return StateCluster(transport=self.transport)
+
+    def close(self) -> None:
+        """Let go of the open connections."""
+        self.transport.close()
+
+
+def connect(cluster: Cluster) -> Connection:
+    """Find out what answers and open the way to it.
+
+    Raises SettingsError where the settings cannot be used, Refused where the server is too old or something else,
+    Forbidden and Unreachable for what they say.
+    """
+    try:
+        server = _detect(cluster)
+        _refuse_old(server)
+        return Connection(server=server, cluster=cluster, transport=_wire(cluster, server), dialect=_dialect(server))
+    except (ValueError, OSError) as error:
+        # The clients read certificates and keys when they are made; their words name files, never contents.
+        raise SettingsError(
+            f"the certificate settings cannot be used: {error}",
+            fix="check `ca_certs`, `ca_fingerprint`, `client_cert` and `client_key`",
+        ) from None
+
+
+def _wire(cluster: Cluster, server: Server) -> Transport:
+    if server.engine == "opensearch":
+        return OpenSearchTransport(cluster)
+    return elastic.ElasticsearchTransport(cluster, media=elastic.COMPATIBLE)
+
+
+def _dialect(server: Server) -> Dialect:
+    if server.engine == "elasticsearch":
+        return ELASTICSEARCH
+    return OPENSEARCH if _numbers(server.version) >= (3, 3) else OLDER_OPENSEARCH
+
+
+def _detect(cluster: Cluster) -> Server:
+    transport = elastic.ElasticsearchTransport(cluster, media=elastic.PLAIN)
+    try:
+        root = transport.request("GET", "/")
+        nodes = transport.request("GET", "/_nodes/_local", params={"filter_path": "nodes.*.version"})
+        answers = [root, nodes]
+        if not any(map(_is_elasticsearch, answers)) and not _distribution(root):
+            # A user who may not monitor: the answers above were refusals, which bear no name.
+            answers.append(transport.request("GET", "/_security/_authenticate"))
+    finally:
+        transport.close()
+    if any(map(_is_elasticsearch, answers)):
+        return Server(engine="elasticsearch", version=_version(root, nodes) or _new_enough(cluster))
+    if _distribution(root) == "opensearch":
+        return Server(engine="opensearch", version=_version(root, nodes))
+    raise _stranger(cluster, answers)
+
+
+def _is_elasticsearch(answer: Answer) -> bool:
+    return answer.headers.get("x-elastic-product") == "Elasticsearch"
+
+
+def _distribution(root: Answer) -> str:
+    if named := re.fullmatch(r"OpenSearch/\S+ \((\w+)\)", root.headers.get("x-opensearch-version", "")):
+        return named[1]
+    return str(_about(root).get("distribution", ""))
+
+
+def _about(root: Answer) -> dict[str, Any]:
+    about = root.body.get("version") if isinstance(root.body, dict) else None
+    return about if isinstance(about, dict) else {}
+
+
+def _version(root: Answer, nodes: Answer) -> str:
+    """Read the version; the nodes know best, since OpenSearch can be set to call itself 7.10 at the door."""
+    listed = nodes.body.get("nodes") if isinstance(nodes.body, dict) else None
+    if isinstance(listed, dict) and listed:
+        return str(next(iter(listed.values())).get("version", ""))
+    if named := re.match(r"OpenSearch/(\S+)", root.headers.get("x-opensearch-version", "")):
+        return named[1]
+    return str(_about(root).get("number", ""))
+
+
+def _new_enough(cluster: Cluster) -> str:
+    """Tell what can be known of an Elasticsearch that hides its version: older ones refuse today's media type."""
+    transport = elastic.ElasticsearchTransport(cluster, media=elastic.COMPATIBLE)
+    try:
+        answer = transport.request("GET", "/_security/_authenticate")
+    finally:
+        transport.close()
+    return "8.x" if answer.status == 200 else "7.x"
+
+
+def _stranger(cluster: Cluster, answers: list[Answer]) -> ClusterError:
+    doing = f"connecting to `{hosts.address(cluster.hosts[0])}`"
+    for status in (401, 403, 429, 502, 503, 504):
+        for answer in answers:
+            if answer.status == status:
+                return cluster_error(answer, doing)
+    number = _about(answers[0]).get("number")
+    if number:  # Elasticsearch names itself in a header since 7.14
+        return _too_old("Elasticsearch", str(number))
+    return Refused(f"{doing}: neither Elasticsearch nor OpenSearch answers there; check `hosts`")
+
+
+def _refuse_old(server: Server) -> None:
+    if _numbers(server.version) < OLDEST[server.engine]:
+        raise _too_old({"elasticsearch": "Elasticsearch", "opensearch": "OpenSearch"}[server.engine], server.version)
+
+
+def _too_old(name: str, version: str) -> Refused:
+    return Refused(
+        f"the server is {name} `{version}`: watcher works with Elasticsearch 8.x and 9.x, OpenSearch 2.11+ and 3.x"
+    )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    numbers = [int(number) for number in re.findall(r"\d+", version)]
+    return (*numbers, 0, 0)[:2]

@@ -1,0 +1,104 @@
+"""The wire to Elasticsearch, on its own client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import elastic_transport
+from elasticsearch import Elasticsearch
+
+from watcher.cluster import addresses as hosts
+from watcher.cluster.cluster_faults import unreachable
+from watcher.cluster.transport import Answer, RequestBody, encode, loads, target
+from watcher.settings import Cluster
+
+COMPATIBLE = "application/vnd.elasticsearch+{kind}; compatible-with=8"
+"""What servers of 8 and 9 understand alike, and older ones refuse."""
+
+PLAIN = "application/{kind}"
+"""What every server understands: for asking who answers."""
+
+
+class ElasticsearchTransport:
+    """The way to a cluster by the Elasticsearch client's transport.
+
+    The transport is used below the client's methods: it does not insist on the product, so that it can ask who
+    answers, and it turns neither statuses into exceptions nor deprecations into warnings.
+    """
+
+    def __init__(self, cluster: Cluster, *, media: str) -> None:
+        self._media = media
+        self._addresses = hosts.addresses(cluster)
+        self._headers = hosts.headers(cluster)
+        self._timeout = cluster.timeout
+        self._transport = _transport(cluster, self._addresses)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: RequestBody = None,
+        patience: timedelta | None = None,
+    ) -> Answer:
+        """Send one request; raises Unreachable where nothing answers."""
+        data, kind = encode(body)
+        headers = {**self._headers, "accept": self._media.format(kind="json")}
+        if data is not None:
+            headers["content-type"] = self._media.format(kind=kind)
+        wait = patience or self._timeout
+        try:
+            meta, answered = self._transport.perform_request(
+                method, target(path, params), body=data, headers=headers, request_timeout=wait.total_seconds()
+            )
+        except elastic_transport.TransportError as error:
+            raise unreachable(self._addresses, error, wait) from None
+        return Answer(status=meta.status, headers={k.lower(): v for k, v in meta.headers.items()}, body=answered)
+
+    def close(self) -> None:
+        """Let go of the open connections."""
+        self._transport.close()
+
+
+class _Json(elastic_transport.JsonSerializer):
+    """Reads answers as the wire to OpenSearch does."""
+
+    def json_loads(self, data: bytes | str) -> Any:
+        """Read JSON."""
+        return loads(data)
+
+
+class _CompatibleJson(_Json):
+    """The same for the media type of Elasticsearch."""
+
+    mimetype: ClassVar[str] = "application/vnd.elasticsearch+json"
+
+
+def _transport(cluster: Cluster, addresses: tuple[hosts.Address, ...]) -> elastic_transport.Transport:
+    client = Elasticsearch(
+        [_node(cluster, address) for address in addresses],
+        serializers={one.mimetype: one for one in (_Json(), _CompatibleJson())},
+        max_retries=len(addresses),  # once more, elsewhere where there is an elsewhere: every request bears that
+        retry_on_status=(),
+        retry_on_timeout=False,
+    )
+    return client.transport
+
+
+def _node(cluster: Cluster, address: hosts.Address) -> elastic_transport.NodeConfig:
+    node = elastic_transport.NodeConfig(
+        scheme=address.scheme, host=address.host, port=address.port, path_prefix=address.prefix
+    )
+    if not address.secure:
+        return node
+    return node.replace(
+        verify_certs=cluster.verify_certs,
+        ssl_show_warn=False,
+        ca_certs=str(cluster.ca_certs) if cluster.ca_certs else None,
+        client_cert=str(cluster.client_cert) if cluster.client_cert else None,
+        client_key=str(cluster.client_key) if cluster.client_key else None,
+        ssl_assert_fingerprint=cluster.ca_fingerprint,
+    )

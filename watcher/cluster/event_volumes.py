@@ -1,0 +1,90 @@
+"""How many events a window holds, and how many of each kind, counted by the engine in one request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from watcher.cluster.cluster_faults import accept
+from watcher.cluster.index_mappings import LENIENT, read_index_mapping
+from watcher.cluster.snapshot import FORMAT, format_bound
+from watcher.cluster.transport import Answer, Transport, quote_path
+from watcher.errors import Incomplete, Refused
+from watcher.model import Query, Window
+from watcher.ports import EventVolume, IndexMapping, Server
+
+_CHANNEL = ("winlog.channel", "winlog.channel.keyword")
+_CODE = ("event.code", "event.code.keyword", "winlog.event_id", "winlog.event_id.keyword")
+_HOST = ("host.name", "host.name.keyword", "winlog.computer_name", "winlog.computer_name.keyword")
+_COUNTABLE = frozenset({"keyword", "constant_keyword", "wildcard", "long", "integer"})
+_CHANNELS = 500
+_CODES = 2_000
+_EXACT = 1_000  # hosts up to which their number is all but exact
+
+
+def read_counts(transport: Transport, pattern: str, windows: Sequence[Window], time_field: str) -> Sequence[int]:
+    """Count the events of windows, none where the pattern has no indices."""
+    lines: list[Mapping[str, Any]] = []
+    for window in windows:
+        lines += [{}, {"size": 0, "track_total_hits": True, "query": _span(window, time_field)}]
+    doing = f"counting the events of `{pattern}`"
+    answer = accept(transport.request("POST", f"/{quote_path(pattern)}/_msearch", params=LENIENT, body=lines), doing)
+    found = [accept(Answer(status=one.get("status", 200), body=one), doing).body for one in answer.body["responses"]]
+    return [_whole(one, doing)["hits"]["total"]["value"] for one in found]
+
+
+def read_volumes(
+    transport: Transport, server: Server, pattern: str, window: Window, time_field: str
+) -> Sequence[EventVolume]:
+    """Count; none where the pattern has no indices. Raises Refused where a field is mapped so that none can count."""
+    mapping = read_index_mapping(transport, server, pattern, (*_CHANNEL, *_CODE, *_HOST))
+    if not mapping.indices:
+        return ()
+    hosts = {"cardinality": {"field": _countable(mapping, _HOST), "precision_threshold": _EXACT}}
+    codes = {"terms": {"field": _countable(mapping, _CODE), "size": _CODES}, "aggs": {"hosts": hosts}}
+    channels = {
+        "terms": {"field": _countable(mapping, _CHANNEL), "size": _CHANNELS},
+        "aggs": {"codes": codes, "hosts": hosts},
+    }
+    body = {"size": 0, "query": _span(window, time_field), "aggs": {"channels": channels}}
+    doing = f"counting the events of `{pattern}`"
+    params = {**LENIENT, "allow_partial_search_results": "false"}
+    told = accept(transport.request("POST", f"/{quote_path(pattern)}/_search", params=params, body=body), doing).body
+    return tuple(_volumes(_whole(told, doing).get("aggregations") or {"channels": {"buckets": []}}))
+
+
+def _span(window: Window, time_field: str) -> Query:
+    return {
+        "range": {time_field: {"gte": format_bound(window.start), "lt": format_bound(window.end), "format": FORMAT}}
+    }
+
+
+def _whole(told: Mapping[str, Any], doing: str) -> Mapping[str, Any]:
+    if told["timed_out"] or told["_shards"]["failed"]:
+        raise Incomplete(f"{doing}: not every shard answered; try again")
+    return told
+
+
+def _volumes(told: Mapping[str, Any]) -> Iterator[EventVolume]:
+    for channel in told["channels"]["buckets"]:
+        name = str(channel["key"])
+        yield EventVolume(channel=name, code="", events=channel["doc_count"], hosts=channel["hosts"]["value"])
+        for code in channel["codes"]["buckets"]:
+            events, hosts = code["doc_count"], code["hosts"]["value"]
+            yield EventVolume(channel=name, code=str(code["key"]), events=events, hosts=hosts)
+
+
+def _countable(mapping: IndexMapping, paths: Sequence[str]) -> str:
+    """Choose the path that can be counted in the most indices, the first of equal ones."""
+    best, most = "", 0
+    for path in paths:
+        types = mapping.fields.get(path, ())
+        indices = {name for one in types for name in (one.indices or mapping.indices)}
+        if all(one.type in _COUNTABLE for one in types) and len(indices) > most:
+            best, most = path, len(indices)
+    if best:
+        return best
+    raise Refused(
+        f"the events of `{mapping.pattern}` cannot be counted: "
+        f"no keyword at {' or '.join(f'`{path}`' for path in paths)}"
+    )

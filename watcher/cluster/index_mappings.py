@@ -1,0 +1,271 @@
+"""How the paths that rules look at are mapped in the indices of a pattern."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from watcher.cluster.cluster_faults import accept
+from watcher.cluster.source_extras import SourceExtras, SourceExtrasByIndex, read_source_extras
+from watcher.cluster.transport import LINE, Transport, chunks, quote_path
+from watcher.cluster.unindexed_fields import hiding
+from watcher.ports import FieldType, IndexMapping, Server
+from watcher.taxonomy.fields import parents
+
+LENIENT = {"ignore_unavailable": "true", "allow_no_indices": "true"}
+
+_LIMITED = frozenset({"keyword", "wildcard", "flattened"})  # types that know `ignore_above`
+_LOGSDB_IGNORE_ABOVE = 8191
+_ANALYSED = frozenset({"text", "match_only_text"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Capability:
+    """What one index can do with one path."""
+
+    type: str  # the family: `wildcard` may hide behind `keyword`
+    searchable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Capabilities:
+    """What the indices can do with the paths; what an index does not map is absent."""
+
+    indices: tuple[str, ...]
+    of: Mapping[str, Mapping[str, _Capability]]  # path → index → capability
+
+    def indices_where(self, paths: Sequence[str], *types: str) -> frozenset[str]:
+        """Name the indices that map any of the paths as one of the types."""
+        return frozenset(index for path in paths for index, can in self.of.get(path, {}).items() if can.type in types)
+
+
+def read_index_mapping(transport: Transport, server: Server, pattern: str, paths: Sequence[str]) -> IndexMapping:
+    """Ask for everything that decides how a query on the paths behaves."""
+    asked = tuple(dict.fromkeys(paths))
+    above = tuple(dict.fromkeys(parent for path in asked for parent in parents(path)))
+    can = _capabilities(transport, pattern, (*asked, *above))
+    mapping = IndexMapping(
+        pattern=pattern, server=server, indices=can.indices, fields={}, closed=_closed(transport, pattern)
+    )
+    if not can.indices:
+        return mapping
+    settings = _settings(transport, pattern)
+    leaves = _leaves(transport, pattern, tuple(path for path in asked if path in can.of))
+    indices = _IndexDetails(leaves=leaves, settings=settings, source_extras=read_source_extras(transport, pattern))
+    can = _with_computed(can, asked, indices.source_extras)
+    fields = {path: _field_types(path, can, indices) for path in asked if can.of.get(path)}
+    missing = {index: tuple(path for path in asked if index not in can.of.get(path, {})) for index in can.indices}
+    flat = {
+        index: any(index in can.indices_where(parents(path), "flattened", "flat_object") for path in unmapped)
+        for index, unmapped in missing.items()
+    }
+    hidden = hiding(transport, pattern, missing, settings)
+    return replace(
+        mapping,
+        fields=fields,
+        unindexed=tuple(index for index in can.indices if index in hidden or flat[index]),
+        without_source=tuple(index for index in can.indices if not indices.source_extras[index].whole),
+        max_clauses=_max_clauses(transport, mapping.max_clauses),
+    )
+
+
+# --------------------------------------------------------------------------- capabilities
+
+
+def _capabilities(transport: Transport, pattern: str, paths: Sequence[str]) -> _Capabilities:
+    indices: set[str] = set()
+    of: dict[str, Mapping[str, _Capability]] = {}
+    # An empty list of paths is still asked, with a field that every index has, for the indices.
+    for run in chunks(paths or ("_index",), LINE - len(quote_path(pattern))):
+        params = {**LENIENT, "include_unmapped": "true", "fields": ",".join(run)}
+        answer = transport.request("GET", f"/{quote_path(pattern)}/_field_caps", params=params)
+        body = accept(answer, f"reading the fields of `{pattern}`").body
+        found = body.get("indices") or []
+        indices.update([found] if isinstance(found, str) else found)
+        for path, types in body.get("fields", {}).items():
+            of[path] = dict(_per_index(types, found))
+    return _Capabilities(indices=tuple(sorted(indices)), of=of)
+
+
+def _per_index(types: Mapping[str, Any], indices: Sequence[str]) -> Iterator[tuple[str, _Capability]]:
+    for name, told in types.items():
+        if name == "unmapped":
+            continue
+        deaf = told.get("non_searchable_indices")
+        for index in told.get("indices") or indices:
+            searchable = bool(told.get("searchable")) or (deaf is not None and index not in deaf)
+            yield index, _Capability(type=name, searchable=searchable)
+
+
+def _with_computed(can: _Capabilities, paths: Sequence[str], source_extras: SourceExtrasByIndex) -> _Capabilities:
+    """Add the computed fields of OpenSearch, which it leaves out of what it tells of fields."""
+    of = {path: dict(told) for path, told in can.of.items()}
+    for path in paths:
+        for index in can.indices:
+            if path in source_extras[index].computed:
+                of.setdefault(path, {}).setdefault(index, _Capability(type="derived", searchable=False))
+    return replace(can, of=of)
+
+
+# --------------------------------------------------------------------------- mappings
+
+
+Leaves = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""Index → path → the mapping of that one field."""
+
+
+def _leaves(transport: Transport, pattern: str, paths: Sequence[str]) -> Leaves:
+    leaves = _read_leaves(transport, pattern, paths)
+    targets = {leaf["path"] for fields in leaves.values() for leaf in fields.values() if leaf.get("type") == "alias"}
+    further = _read_leaves(transport, pattern, sorted(targets.difference(paths)))
+    return {index: {**fields, **further.get(index, {})} for index, fields in leaves.items()}
+
+
+def _read_leaves(transport: Transport, pattern: str, paths: Sequence[str]) -> dict[str, dict[str, Mapping[str, Any]]]:
+    leaves: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for run in chunks(paths, LINE - len(quote_path(pattern))):
+        answer = transport.request(
+            "GET", f"/{quote_path(pattern)}/_mapping/field/{quote_path(','.join(run))}", params=LENIENT
+        )
+        for index, about in accept(answer, f"reading the mapping of `{pattern}`").body.items():
+            for path, told in about["mappings"].items():
+                leaf = next(iter(told["mapping"].values()), None)
+                if leaf:
+                    leaves.setdefault(index, {})[path] = leaf
+    return leaves
+
+
+def _settings(transport: Transport, pattern: str) -> dict[str, Mapping[str, Any]]:
+    names = "index.mapping.*,index.mode,index.analysis.analyzer.default*,index.analysis.normalizer.*"
+    path = f"/{quote_path(pattern)}/_settings/{names}"
+    answer = transport.request("GET", path, params={**LENIENT, "flat_settings": "true"})
+    body = accept(answer, f"reading the settings of `{pattern}`").body
+    return {index: about.get("settings", {}) for index, about in body.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _IndexDetails:
+    """What the indices say of themselves."""
+
+    leaves: Leaves
+    settings: Mapping[str, Mapping[str, Any]]
+    source_extras: SourceExtrasByIndex
+
+    def field_type(self, index: str, path: str, can: _Capability) -> FieldType:
+        """Tell how one index maps a path."""
+        return _field_type(
+            path, can, self.leaves.get(index, {}), self.settings.get(index, {}), beside=self.source_extras[index]
+        )
+
+
+def _field_types(path: str, can: _Capabilities, indices: _IndexDetails) -> tuple[FieldType, ...]:
+    """Put the indices that map a path alike together, those of most indices first."""
+    nested = can.indices_where(parents(path), "nested")
+    alike: dict[FieldType, list[str]] = {}
+    for index, capability in can.of[path].items():
+        kind = indices.field_type(index, path, capability)
+        if index in nested:
+            # A plain clause never sees the documents that a nested object is kept in.
+            kind = replace(kind, searchable=False)
+        alike.setdefault(kind, []).append(index)
+    ordered = sorted(alike.items(), key=lambda item: (-len(item[1]), item[0].type))
+    return tuple(
+        replace(kind, indices=() if len(named) == len(can.indices) else tuple(sorted(named))) for kind, named in ordered
+    )
+
+
+def _field_type(
+    path: str,
+    can: _Capability,
+    leaves: Mapping[str, Mapping[str, Any]],
+    settings: Mapping[str, Any],
+    *,
+    beside: SourceExtras,
+) -> FieldType:
+    leaf = leaves.get(path, {})
+    points_to = leaf.get("path") if leaf.get("type") == "alias" else None
+    real = leaves.get(points_to, {}) if points_to else leaf
+    kind = str(real.get("type", can.type))  # runtime fields and objects are no leaves
+    value = real.get("value") if kind == "constant_keyword" else None
+    target = points_to or path
+    return FieldType(
+        type=kind,
+        searchable=can.searchable,
+        ignore_above=_ignore_above(kind, real, settings),
+        path=points_to,
+        value=None if value is None else str(value),
+        analyzer=_analyzer(kind, real, settings),
+        normalizer=_normalizer(kind, real, settings),
+        ignore_malformed=_ignore_malformed(kind, real, settings),
+        adds=real.get("null_value") is not None or not beside.copied.isdisjoint((target, *parents(target))),
+        computed=target in beside.computed,
+    )
+
+
+def _ignore_malformed(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    told = leaf.get("ignore_malformed", settings.get("index.mapping.ignore_malformed", False))
+    return kind not in (*_LIMITED, *_ANALYSED, "constant_keyword") and str(told).lower() == "true"
+
+
+def _normalizer(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
+    """Name the normalizer of a keyword; one that only lowers case is `lowercase`, whatever it is called."""
+    name = leaf.get("normalizer")
+    if kind != "keyword" or name is None:
+        return None
+    own = f"index.analysis.normalizer.{name}."
+    defined = {key.removeprefix(own): value for key, value in settings.items() if key.startswith(own)}
+    filters = defined.get("filter", ())
+    plain = set(defined) <= {"type", "filter"} and filters in ("lowercase", ["lowercase"])
+    return "lowercase" if plain else str(name) if defined or name != "lowercase" else "lowercase"
+
+
+def _analyzer(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
+    """Name the analyzer of a text where it is not, or not for searches too, the standard one."""
+    if kind not in _ANALYSED:
+        return None
+    for key in ("analyzer", "search_analyzer"):
+        if leaf.get(key, "standard") != "standard":
+            return str(leaf[key])
+    changed = next((name for name in settings if name.startswith("index.analysis.analyzer.default")), None)
+    return None if changed is None or "analyzer" in leaf else "default"
+
+
+def _ignore_above(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, Any]) -> int | None:
+    if kind not in _LIMITED:
+        return None
+    default = _LOGSDB_IGNORE_ABOVE if settings.get("index.mode") == "logsdb" else None
+    limit = leaf.get("ignore_above", settings.get("index.mapping.ignore_above", default))
+    return None if limit is None else int(limit)
+
+
+# --------------------------------------------------------------------------- the pattern as a whole
+
+
+def _closed(transport: Transport, pattern: str) -> tuple[str, ...]:
+    """Name the closed indices, also behind aliases and data streams; none where the user may not look."""
+    states, inner = _resolve(transport, pattern)
+    for run in chunks(sorted(inner.difference(states)), LINE):
+        states |= _resolve(transport, ",".join(run))[0]
+    return tuple(sorted(index for index, closed in states.items() if closed))
+
+
+def _resolve(transport: Transport, names: str) -> tuple[dict[str, bool], set[str]]:
+    answer = transport.request("GET", f"/_resolve/index/{quote_path(names)}", params={"expand_wildcards": "all"})
+    if answer.status != 200:
+        return {}, set()
+    body = answer.body
+    inner = {index for alias in body.get("aliases", ()) for index in alias["indices"]}
+    inner |= {index for stream in body.get("data_streams", ()) for index in stream["backing_indices"]}
+    return {index["name"]: "closed" in index["attributes"] for index in body.get("indices", ())}, inner
+
+
+def _max_clauses(transport: Transport, default: int) -> int:
+    params = {"include_defaults": "true", "flat_settings": "true", "filter_path": "*.*max_clause_count"}
+    answer = transport.request("GET", "/_cluster/settings", params=params)
+    if answer.status != 200:
+        return default  # who may not monitor gets along with what every engine allows
+    for level in ("transient", "persistent", "defaults"):
+        if told := answer.body.get(level):
+            return int(told["indices.query.bool.max_clause_count"])
+    return default

@@ -1,0 +1,109 @@
+"""The wire to OpenSearch, on its own client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import opensearchpy
+import urllib3
+from urllib3 import Retry
+
+from watcher.cluster import addresses as hosts
+from watcher.cluster.cluster_faults import unreachable
+from watcher.cluster.transport import Answer, RequestBody, decode, encode, target
+from watcher.settings import Cluster
+
+
+class OpenSearchTransport:
+    """The way to a cluster by the OpenSearch client's connections.
+
+    They are used below the client's methods, which tell neither status nor headers of an answer.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._addresses = hosts.addresses(cluster)
+        self._timeout = cluster.timeout
+        self._transport = _transport(cluster, self._addresses)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: RequestBody = None,
+        patience: timedelta | None = None,
+    ) -> Answer:
+        """Send one request; raises Unreachable where nothing answers."""
+        encoded = encode(body)
+        wait = patience or self._timeout
+        error: Exception = TimeoutError()
+        for _ in range(len(self._addresses) + 1):  # once more, elsewhere where there is an elsewhere
+            connection: _Connection = self._transport.get_connection()
+            try:
+                return connection.send(method, target(path, params), encoded, wait)
+            except (opensearchpy.ConnectionTimeout, opensearchpy.SSLError) as met:
+                raise unreachable(self._addresses, met, wait) from None
+            except opensearchpy.ConnectionError as met:
+                error = met
+                self._transport.mark_dead(connection)
+        raise unreachable(self._addresses, error, wait)
+
+    def close(self) -> None:
+        """Let go of the open connections."""
+        self._transport.close()
+
+
+class _Connection(opensearchpy.Urllib3HttpConnection):
+    """A connection that tells its faults once, by what it raises, and gives an answer as it came.
+
+    The client's own makes a text of every answer, and a page of events takes a third longer to read that way.
+    """
+
+    def send(self, method: str, url: str, encoded: tuple[bytes | None, str], wait: timedelta) -> Answer:
+        """Send one request; raises the client's errors where nothing answers."""
+        data, kind = encoded
+        headers = {**self.headers, **({"content-type": f"application/{kind}"} if data is not None else {})}
+        try:
+            answer = self.pool.urlopen(
+                method, self.url_prefix + url, data, retries=Retry(False), headers=headers, timeout=wait.total_seconds()
+            )
+            raw = answer.data
+        except urllib3.exceptions.SSLError as met:
+            raise opensearchpy.SSLError("N/A", str(met), met) from met
+        except urllib3.exceptions.ReadTimeoutError as met:
+            raise opensearchpy.ConnectionTimeout("TIMEOUT", str(met), met) from met
+        except urllib3.exceptions.HTTPError as met:
+            raise opensearchpy.ConnectionError("N/A", str(met), met) from met
+        named = {name.lower(): value for name, value in answer.headers.items()}
+        return Answer(status=answer.status, headers=named, body=decode(raw))
+
+
+def _transport(cluster: Cluster, addresses: tuple[hosts.Address, ...]) -> Any:
+    return opensearchpy.Transport(
+        [_node(cluster, address) for address in addresses],
+        connection_class=_Connection,
+        pool_maxsize=10,
+        headers=hosts.headers(cluster),
+        timeout=cluster.timeout.total_seconds(),
+    )
+
+
+def _node(cluster: Cluster, address: hosts.Address) -> dict[str, Any]:
+    node: dict[str, Any] = {"host": address.host, "port": address.port, "url_prefix": address.prefix}
+    if not address.secure:
+        return node
+    node |= {
+        "use_ssl": True,
+        "verify_certs": cluster.verify_certs,
+        "ssl_show_warn": False,
+        "ca_certs": str(cluster.ca_certs) if cluster.ca_certs else None,
+        "client_cert": str(cluster.client_cert) if cluster.client_cert else None,
+        "client_key": str(cluster.client_key) if cluster.client_key else None,
+    }
+    if cluster.ca_fingerprint:
+        # urllib3 compares the server's own certificate only, and must then not ask for a chain of trust.
+        node |= {"verify_certs": False, "ssl_assert_fingerprint": cluster.ca_fingerprint}
+    return node

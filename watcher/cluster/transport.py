@@ -1,0 +1,120 @@
+"""One request to an engine and its answer, and the few things in which the engines differ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Protocol
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+RequestBody = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+"""One JSON object, or the lines of a bulk or multi-search request."""
+
+LINE = 3_500
+"""How long a request's first line may be: the engines refuse more than 4,096 bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back, whatever its status."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+    body: Any = None  # JSON, or text where it is none
+
+
+class Transport(Protocol):
+    """The way to one cluster."""
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: RequestBody = None,
+        patience: timedelta | None = None,
+    ) -> Answer:
+        """Send one request; raises Unreachable where nothing answers, and nothing for an answer of any status.
+
+        `patience` is how long to wait where the setting `timeout` would be too short.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the open connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """In what the engines differ."""
+
+    snapshot_path: str  # after the pattern: opens a point in time
+    snapshot_params: Mapping[str, str]
+    snapshot_key: str  # where the answer holds its id
+    close_path: str
+    tie_breakers: tuple[str, ...]  # after the time field: unique for every document of a snapshot
+
+
+def encode(body: RequestBody) -> tuple[bytes | None, str]:
+    """Turn a body into bytes and the kind of them: `json` or `x-ndjson`."""
+    if body is None:
+        return None, "json"
+    if isinstance(body, Mapping):
+        return _dump(body), "json"
+    return b"".join(_dump(line) + b"\n" for line in body), "x-ndjson"
+
+
+def _dump(line: Mapping[str, Any]) -> bytes:
+    # ASCII only: half a surrogate pair, which events do hold, cannot be written in UTF-8 but can be escaped.
+    return json.dumps(line, separators=(",", ":")).encode("ascii")
+
+
+def decode(raw: bytes | str) -> Any:
+    """Read an answer's JSON, or give its text where it is none."""
+    try:
+        return loads(raw)
+    except ValueError:
+        return raw.decode("utf-8", "surrogatepass") if isinstance(raw, bytes) else raw
+
+
+def loads(raw: bytes | str) -> Any:
+    """Read JSON, what no other reader takes included: half a surrogate pair, which events do hold, and huge numbers.
+
+    The quick reader goes first: a scan would spend a third of its time with the one of the standard library. It keeps
+    integers of any length exact, which not all of its kind do.
+    """
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, ValueError):
+        return json.loads(raw.decode("utf-8", "surrogatepass") if isinstance(raw, bytes) else raw)
+
+
+def target(path: str, params: Mapping[str, str] | None) -> str:
+    """Join a path and its parameters."""
+    return f"{path}?{urlencode(params, safe=',*:')}" if params else path
+
+
+def quote_path(name: str) -> str:
+    """Write an index pattern, a list of names or an id as one part of a path."""
+    return quote(name, safe=",*:-")
+
+
+def chunks(names: Sequence[str], room: int) -> Iterator[tuple[str, ...]]:
+    """Split names into runs whose joined length, written in a URL, stays within the room."""
+    run: list[str] = []
+    used = 0
+    for name in names:
+        length = len(quote_path(name)) + 1
+        if run and used + length > room:
+            yield tuple(run)
+            run, used = [], 0
+        run.append(name)
+        used += length
+    if run:
+        yield tuple(run)

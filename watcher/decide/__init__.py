@@ -1,1 +1,0 @@
-"""Hits → alerts, each told once."""

@@ -1,0 +1,1 @@
+"""Deliveries owed to channels: outbox, retry and digests."""

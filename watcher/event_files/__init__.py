@@ -1,0 +1,1 @@
+"""EVTX and JSON files to events."""

@@ -1,0 +1,97 @@
+"""Text that an attacker may have written → text that only shows: no control, no markup, no end without limit."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from bisect import bisect_right
+from datetime import UTC, datetime
+from itertools import accumulate
+from typing import Any
+
+MAX_LENGTH = 4_000
+"""How many characters of one value are shown."""
+
+_HIDDEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs"})  # control, format (bidi, zero width), separators, lone surrogates
+_KEPT = frozenset("\n\t\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}")  # emoji and whole scripts need the joiners
+_SLACK_MARKUP = re.compile(r"([*_~`])")
+_MENTION = re.compile(r"@(?=everyone|here|channel|all\b)|<(?=[@!#&])", re.IGNORECASE)
+_GAP = "\N{ZERO WIDTH SPACE}"
+
+
+def visible_text(text: str) -> str:
+    """Write every character that a reader could not see as its code point, e.g. `[U+202E]`.
+
+    Once here, so that no template has to think of terminals' escapes or of text that runs backwards.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_seen(character) for character in text.replace("\r\n", "\n"))
+
+
+def _seen(character: str) -> str:
+    if character in _KEPT or unicodedata.category(character) not in _HIDDEN:
+        return character
+    return f"[U+{ord(character):04X}]"
+
+
+def truncate(text: str, limit: int = MAX_LENGTH) -> str:
+    """Shorten text to a limit, saying how many characters are missing."""
+    if len(text) <= limit:
+        return text
+    kept = max(limit - len(_missing(len(text))), 0)
+    return f"{text[:kept]}{_missing(len(text) - kept)}"[:limit]
+
+
+def bounded_text(value: Any, limit: int = MAX_LENGTH) -> str:
+    """Show any JSON value as visible text of bounded length; None is the empty string."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return _bounded(value, limit)
+    if isinstance(value, list | tuple):
+        return truncate(", ".join(bounded_text(entry, limit) for entry in value), limit)
+    return _bounded(json.dumps(value, ensure_ascii=False, default=str), limit)
+
+
+def _bounded(text: str, limit: int) -> str:
+    if len(text) <= limit and len(whole := visible_text(text)) <= limit:
+        return whole
+    # the count is of the characters as they were sent, before any became a code point
+    text = text.replace("\r\n", "\n")
+    room = limit - len(_missing(len(text)))
+    seen = [_seen(character) for character in text[: max(room, 0)]]
+    ends = list(accumulate(map(len, seen)))
+    kept = bisect_right(ends, room)
+    return "".join(seen[:kept]) + _missing(len(text) - kept)
+
+
+def _missing(count: int) -> str:
+    return f"… ({count:,} more characters)"
+
+
+def single_line(text: str, limit: int = 200) -> str:
+    """Make one line: breaks and runs of blanks become one blank, control characters become visible."""
+    return bounded_text(" ".join(text.split()), limit)
+
+
+def format_local(time: datetime) -> str:
+    """Write a time as ISO 8601 in UTC, with milliseconds."""
+    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+def escape_mrkdwn(text: str) -> str:
+    """Make text safe inside Slack's markup: `&`, `<` and `>` escaped, so no link and no mention; no bold, no code.
+
+    Slack has no escape for `*_~` and the backtick: a zero-width space on both sides keeps them from pairing. The
+    shipped template needs none of it for events, it puts them where Slack reads no markup at all.
+    """
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    lost_indices = _SLACK_MARKUP.sub(rf"{_GAP}\1{_GAP}", escaped)
+    return lost_indices.replace("@", f"@{_GAP}")
+
+
+def neutralise_mentions(text: str) -> str:
+    """Keep chat services from calling people: a zero-width space goes into `@everyone`, `<!channel>` and their like."""
+    return _MENTION.sub(lambda found: f"{found[0]}{_GAP}", text)

@@ -1,0 +1,159 @@
+"""What templates may use; `docs/templates.md` is held against the help texts here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from watcher.model import Alert, Rule, Window
+from watcher.notify import event_texts as reading
+from watcher.notify.escaping import bounded_text, format_local
+from watcher.notify.links import Links, MessageLink, discover_link, reference_link, tactic_link, technique_link
+
+
+def _help(text: str) -> Any:
+    return field(metadata={"help": text})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleContext:
+    """What templates may use of a rule."""
+
+    title: str = _help("the rule's title")
+    id: str = _help("the rule's id")
+    level: str = _help("`informational`, `low`, `medium`, `high` or `critical`")
+    status: str = _help("e.g. `stable` or `experimental`; may be empty")
+    description: str = _help("what the author says about the rule; may be empty")
+    author: str = _help("who wrote it; may be empty")
+    tags: tuple[str, ...] = _help("all tags, e.g. `attack.t1059.001`")
+    techniques: tuple[MessageLink, ...] = _help("ATT&CK techniques; `.text` is e.g. `T1505.004`, `.url` its page")
+    tactics: tuple[MessageLink, ...] = _help("ATT&CK tactics; `.text` is e.g. `persistence`, `.url` its page")
+    references: tuple[MessageLink, ...] = _help("the author's references; `.url` is empty unless it is http or https")
+    falsepositives: tuple[str, ...] = _help("what else may look like this, in the author's words")
+    path: str = _help("the rule's file, relative to its folder")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertContext:
+    """What the templates of an alert may use; a value that is missing is the empty string."""
+
+    rule: RuleContext = field(metadata={"help": "the rule that matched, see below"})
+    host: str = _help("the computer that wrote the event")
+    user: str = _help("the account, as `DOMAIN\\name`")
+    process: str = _help("the program's path")
+    command_line: str = _help("the command line")
+    parent_process: str = _help("the path of the program that started it")
+    parent_command_line: str = _help("the command line of that program")
+    time: str = _help("the event's time in UTC, ISO 8601")
+    time_readable: str = _help("the same for people, e.g. `Sat 6 Dec 2025, 21:11:02 UTC`")
+    log_channel: str = _help("the Windows channel, e.g. `Security`")
+    event_code: str = _help("the event's number, e.g. `4688`")
+    provider: str = _help("the provider that wrote the event")
+    message: str = _help("the event's rendered message, where Winlogbeat sent one")
+    details: tuple[tuple[str, str], ...] = _help("the provider's own data that is not told above, as (name, value)")
+    event: Mapping[str, str] = _help("every value of the event by its dotted path, as text; ask with `event.get(…)`")
+    index: str = _help("the index that holds the event")
+    event_id: str = _help("the event's `_id`")
+    alert_id: str = _help("the alert's id, the same in `watcher alerts`")
+    key: tuple[tuple[str, str], ...] = _help("what the alert is grouped by, as (field, value)")
+    origin: str = _help("`live`, `backfill`, or `test` for the message of `watcher notify`")
+    discover: str = _help("link to the event in Discover; empty without `discover_url` in settings")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestContext:
+    """What the `storm.*` templates may use: one message in place of many."""
+
+    rule: RuleContext = field(metadata={"help": "the rule that matched so often, see below"})
+    count: int = _help("how many further alerts there are")
+    since: str = _help("when the first of them happened, in UTC, ISO 8601")
+    until: str = _help("when the last of them happened, in UTC, ISO 8601")
+    keys: tuple[str, ...] = _help("what they are about, e.g. the hosts, each once, at most 50")
+    alert_id: str = _help("the id of this digest")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorNotice:
+    """What the `notice.*` templates may use: word of watcher itself."""
+
+    subject: str = _help("what it is about, in a line")
+    text: str = _help("what there is to say; may have several lines")
+    time: str = _help("when it was written, in UTC, ISO 8601")
+    alert_id: str = _help("the id of this notice")
+
+
+def operator_notice(subject: str, text: str, *, moment: datetime, digest: str) -> OperatorNotice:
+    """Tell of watcher itself what templates may use."""
+    lines = "\n".join(bounded_text(line) for line in text.splitlines())
+    return OperatorNotice(subject=bounded_text(subject), text=lines, time=format_local(moment), alert_id=digest)
+
+
+def field_help(of: type[RuleContext | AlertContext | DigestContext | OperatorNotice]) -> dict[str, str]:
+    """Give the help text of every field, in order."""
+    return {each.name: each.metadata["help"] for each in fields(of)}
+
+
+def alert_context(alert: Alert, *, links: Links) -> AlertContext:
+    """Tell of an alert what templates may use."""
+    hit = alert.first
+    found = reading.event_texts(hit.event)
+    return AlertContext(
+        rule=rule_context(alert.rule),
+        host=reading.first_value(found, reading.HOST),
+        user=reading.user_name(found),
+        process=reading.first_value(found, reading.PROCESS),
+        command_line=reading.first_value(found, reading.COMMAND_LINE),
+        parent_process=reading.first_value(found, reading.PARENT),
+        parent_command_line=reading.first_value(found, reading.PARENT_COMMAND_LINE),
+        time=format_local(hit.time),
+        time_readable=_readable(hit.time),
+        log_channel=reading.first_value(found, reading.CHANNEL),
+        event_code=reading.first_value(found, reading.CODE),
+        provider=reading.first_value(found, reading.PROVIDER),
+        message=reading.first_value(found, reading.MESSAGE),
+        details=reading.event_details(found),
+        event=found,
+        index=bounded_text(hit.index),
+        event_id=bounded_text(hit.event_id),
+        alert_id=alert.id,
+        key=tuple((bounded_text(name), bounded_text(value)) for name, value in alert.key),
+        origin=alert.origin,
+        discover=discover_link(links.discover_url, hit) or "",
+    )
+
+
+def digest_context(rule: Rule, *, digest: str, count: int, window: Window, keys: tuple[str, ...]) -> DigestContext:
+    """Tell of many alerts of one rule what templates may use."""
+    return DigestContext(
+        rule=rule_context(rule),
+        count=count,
+        since=format_local(window.start),
+        until=format_local(window.end),
+        keys=tuple(bounded_text(key, 200) for key in dict.fromkeys(keys))[:50],
+        alert_id=digest,
+    )
+
+
+def rule_context(rule: Rule) -> RuleContext:
+    """Tell of a rule what templates may use."""
+    return RuleContext(
+        title=bounded_text(rule.title),
+        id=bounded_text(rule.id),
+        level=rule.level.value,
+        status=bounded_text(rule.status),
+        description=bounded_text(rule.description.strip()),
+        author=bounded_text(rule.author),
+        tags=tuple(bounded_text(tag) for tag in rule.tags),
+        techniques=tuple(technique_link(name) for name in rule.techniques),
+        tactics=tuple(tactic_link(name) for name in rule.tactics),
+        references=tuple(reference_link(text) for text in rule.references),
+        falsepositives=tuple(bounded_text(text) for text in rule.falsepositives),
+        path=bounded_text(rule.path),
+    )
+
+
+def _readable(time: datetime) -> str:
+    utc = time.astimezone(UTC)
+    return f"{utc:%a} {utc.day} {utc:%b %Y, %H:%M:%S} UTC"

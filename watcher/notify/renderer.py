@@ -1,0 +1,102 @@
+"""Templates + what they tell → a notification; a fault in a template names its file and line."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from dataclasses import fields
+from hashlib import sha256
+from pathlib import Path
+
+from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from watcher.errors import InputError
+from watcher.model import Location, Notification
+from watcher.notify.escaping import escape_mrkdwn, neutralise_mentions, single_line, truncate
+from watcher.notify.message_context import AlertContext, DigestContext, OperatorNotice
+from watcher.settings import AppriseChannel, Channel, MailChannel, SlackChannel
+from watcher.shipped import shipped
+
+MessageContext = AlertContext | DigestContext | OperatorNotice
+"""What a template can be about."""
+
+_PREFIXES = {AlertContext: "", DigestContext: "storm.", OperatorNotice: "notice."}
+_SUBJECT = "mail.subject.txt.j2"
+_BODIES: dict[type[Channel], dict[str, str]] = {  # channel → media type → template
+    MailChannel: {"text/plain": "mail.txt.j2", "text/html": "mail.html.j2"},
+    SlackChannel: {"application/json": "slack.json.j2"},
+    AppriseChannel: {"text/plain": "plain.txt.j2"},
+}
+
+
+def delivery_key(alert: str, channel: str) -> str:
+    """Give the key that every attempt to tell this alert on this channel bears."""
+    return sha256(f"{alert}\0{channel}".encode()).hexdigest()[:32]
+
+
+class Renderer:
+    """Renders with the shipped templates, or the user's of the same name."""
+
+    def __init__(self, templates: Path | None = None) -> None:
+        if templates is not None and not templates.is_dir():
+            raise InputError(
+                f"`{templates}` is no folder", fix="create it, or take `templates` out of settings", code="template"
+            )
+        folders = [FileSystemLoader(folder) for folder in (templates, shipped("templates")) if folder is not None]
+        self._environment = ImmutableSandboxedEnvironment(
+            loader=ChoiceLoader(folders),
+            undefined=StrictUndefined,
+            autoescape=lambda name: bool(name) and ".html." in str(name),
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters.update(
+            cut=truncate, mrkdwn=escape_mrkdwn, oneline=single_line, unmention=neutralise_mentions
+        )
+
+    def render(self, telling: MessageContext, channel: Channel) -> Notification:
+        """Render what a channel takes; raises InputError where a template is at fault."""
+        prefix = _PREFIXES[type(telling)]
+        names = _BODIES[type(channel)]
+        return Notification(
+            alert=telling.alert_id,
+            channel=channel.name,
+            key=delivery_key(telling.alert_id, channel.name),
+            subject=single_line(self.text(prefix + _SUBJECT, telling)),
+            bodies={media: self._body(media, prefix + name, telling) for media, name in names.items()},
+        )
+
+    def text(self, name: str, telling: MessageContext) -> str:
+        """Render one template by its name."""
+        try:
+            template = self._environment.get_template(name)
+            return template.render({each.name: getattr(telling, each.name) for each in fields(telling)})
+        except Exception as error:  # a template is a program of the user's: it may raise anything
+            raise _fault(name, error) from error
+
+    def _body(self, media: str, name: str, telling: MessageContext) -> str:
+        text = self.text(name, telling)
+        if media != "application/json":
+            return text
+        try:
+            return json.dumps(json.loads(text), ensure_ascii=False)
+        except ValueError as error:
+            location = Location(file=self._file(name), line=getattr(error, "lineno", 1))
+            advice = "the line is of what it rendered, see `watcher render`; write values as `{{ value | tojson }}`"
+            raise InputError(f"not JSON: {error}", location=location, fix=advice, code="template") from error
+
+    def _file(self, name: str) -> str:
+        return self._environment.get_template(name).filename or name
+
+
+def _fault(name: str, error: Exception) -> InputError:
+    if isinstance(error, TemplateNotFound):
+        return InputError(f"no template is called `{error.name}`", fix="see docs/templates.md", code="template")
+    if isinstance(error, TemplateSyntaxError):
+        location = Location(file=error.filename or error.name or name, line=error.lineno)
+        return InputError(error.message or "syntax error", location=location, code="template")
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(".j2")]
+    found = Location(file=frames[-1].filename, line=frames[-1].lineno or 1) if frames else None
+    advice = "docs/templates.md lists what templates may use"
+    return InputError(f"{type(error).__name__}: {error}", location=found, fix=advice, code="template")

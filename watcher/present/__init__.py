@@ -1,0 +1,1 @@
+"""Tables, panels and JSON for people and programs."""

@@ -1,1 +1,0 @@
-"""Rule file → Rule, without loss."""

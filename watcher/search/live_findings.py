@@ -1,0 +1,127 @@
+"""What only the cluster knows about rules: fields that no index has, log sources that are silent, values cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from watcher.errors import ClusterError
+from watcher.match.event_view import EventView
+from watcher.model import Finding, Query, Rule, Severity
+from watcher.ports import Page, SearchRequest, Snapshot
+from watcher.search.rebuilt_fields import RebuiltFields
+from watcher.taxonomy.logsources import events_of
+from watcher.translate.bounds import NOTHING
+from watcher.translate.plan import Translator, field_paths, rule_fields
+
+SAMPLE = 50  # events of a log source that are looked at before a rule is called inert
+_TOGETHER = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _SampledSource:
+    """Some events of one log source."""
+
+    rules: tuple[Rule, ...]
+    total: int
+    views: tuple[EventView, ...]
+
+
+def live_findings(snapshot: Snapshot, rules: Sequence[Rule], translator: Translator) -> tuple[Finding, ...]:
+    """Look at the events of every log source that the rules speak of."""
+    findings: list[Finding] = []
+    shape = RebuiltFields()
+    for sampled in _samples(snapshot, rules, translator):
+        if sampled.total == 0:
+            findings.append(_silent(sampled.rules))
+        findings.extend(finding for rule in sampled.rules for finding in _about(rule, sampled, translator))
+        shape.note(sampled.rules, sampled.views, translator)
+    findings.extend(shape.findings())
+    findings.extend(_cut_off(rules, translator))
+    return tuple(findings)
+
+
+def _silent(rules: Sequence[Rule]) -> Finding:
+    first = rules[0]
+    others = f" (and {len(rules) - 1} more rules of it)" if len(rules) > 1 else ""
+    return Finding(
+        code="silent-logsource",
+        severity=Severity.INFO,
+        location=first.logsource.location or first.location,
+        message=f"no event of the log source {first.logsource} is there, so `{first.title}`{others} cannot fire",
+        fix="collect it, or disable the rules",
+    )
+
+
+def _samples(snapshot: Snapshot, rules: Sequence[Rule], translator: Translator) -> Iterator[_SampledSource]:
+    by_scope: dict[str, tuple[Query, list[Rule]]] = {}
+    for rule in rules:
+        query = translator.scope(rule)
+        by_scope.setdefault(repr(query), (query, []))[1].append(rule)
+    groups = list(by_scope.values())
+    for start in range(0, len(groups), _TOGETHER):
+        some = groups[start : start + _TOGETHER]
+        answers = snapshot.search([SearchRequest(query=query, size=SAMPLE) for query, _ in some])
+        for (_, alike), answer in zip(some, answers, strict=True):
+            if isinstance(answer, ClusterError):
+                raise answer
+            yield _sampled(alike, answer, translator.source.fields)
+
+
+def _sampled(rules: Sequence[Rule], page: Page, extra: Mapping[str, tuple[str, ...]]) -> _SampledSource:
+    views = tuple(EventView(found.event, extra) for found in page.found)
+    return _SampledSource(tuple(rules), page.total or 0, views)
+
+
+def _about(rule: Rule, sampled: _SampledSource, translator: Translator) -> Iterator[Finding]:
+    location = rule.logsource.location or rule.location
+    absent = [name for name in rule_fields(rule.node) if not _is_mapped(name, rule, translator)]
+    seen = [name for name in absent if any(view.values(name) for view in sampled.views)]
+    if seen:
+        yield Finding(
+            code="unindexed-field",
+            severity=Severity.WARNING,
+            location=location,
+            message=f"{_listed(seen)} is in the events but in no index: the rule is searched by its log source alone",
+            fix="map the field, or let the index map it dynamically",
+        )
+    elif absent and sampled.total and translator.bounds(rule).upper == NOTHING:
+        yield Finding(
+            code="inert",
+            severity=Severity.WARNING,
+            location=location,
+            message=f"the rule cannot fire as things stand: no index has {_listed(absent)}, "
+            f"nor has any of {len(sampled.views)} events of its log source",
+            fix="map the field under `fields` of the source in settings, or disable the rule",
+        )
+
+
+def _is_mapped(name: str, rule: Rule, translator: Translator) -> bool:
+    where = events_of(rule.logsource, translator.source.logsources)
+    return name == "EventData" or any(
+        translator.mapping.fields.get(path) for path in field_paths(name, where, translator.source)
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _cut_off(rules: Sequence[Rule], translator: Translator) -> Iterator[Finding]:
+    """Name the fields of which the index holds short values alone, each limit once."""
+    limits: dict[int, dict[str, Rule]] = {}
+    for rule in rules:
+        where = events_of(rule.logsource, translator.source.logsources)
+        for path in (path for name in rule_fields(rule.node) for path in field_paths(name, where, translator.source)):
+            for kind in translator.mapping.fields.get(path, ()):
+                if kind.ignore_above is not None and path.startswith("winlog.event_data."):
+                    limits.setdefault(kind.ignore_above, {}).setdefault(path, rule)
+    for limit, cut in sorted(limits.items()):
+        more = f" and {len(cut) - 5} more" if len(cut) > 5 else ""
+        yield Finding(
+            code="cut-off-values",
+            severity=Severity.INFO,
+            location=next(iter(cut.values())).location,
+            message=f"values longer than {limit:,} characters of {_listed(list(cut)[:5])}{more} are not in the index",
+            fix="they are found all the same, at the cost of reading more events; raise `ignore_above`",
+        )

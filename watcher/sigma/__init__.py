@@ -1,0 +1,1 @@
+"""Sigma rule files to rules and filters."""

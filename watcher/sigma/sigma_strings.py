@@ -1,0 +1,97 @@
+"""The strings of a rule: escapes, wildcards and encodings.
+
+Source: Sigma specification 2.1, "Escaping" and Appendix "Modifiers".
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+
+from watcher.model import SigmaString, Wildcard
+
+_SPECIAL = {"*": Wildcard.ANY, "?": Wildcard.ONE}
+_NEEDS_READING = re.compile(r"[*?]|\\\\").search
+_DASH = re.compile(r"\B[-/]\b")
+
+
+def parse_sigma_string(written: str) -> SigmaString:
+    r"""Read a string: `*` and `?` are wildcards, `\` escapes only them and itself."""
+    if _NEEDS_READING(written) is None:  # nearly every string of a rule
+        return SigmaString((written,) if written else ())
+    parts: list[str | Wildcard] = []
+    literal: list[str] = []
+    position = 0
+    while position < len(written):
+        character = written[position]
+        following = written[position + 1 : position + 2]
+        if character == "\\" and following and following in "\\*?":
+            literal.append(following)
+            position += 2
+            continue
+        if character in _SPECIAL:
+            if literal:
+                parts.append("".join(literal))
+                literal = []
+            parts.append(_SPECIAL[character])
+        else:
+            literal.append(character)
+        position += 1
+    if literal:
+        parts.append("".join(literal))
+    return SigmaString(tuple(parts))
+
+
+def open_start(text: SigmaString) -> SigmaString:
+    """Let anything stand before the text."""
+    if text.parts[:1] == (Wildcard.ANY,):
+        return text
+    return SigmaString((Wildcard.ANY, *text.parts), text.cased)
+
+
+def open_end(text: SigmaString) -> SigmaString:
+    """Let anything stand after the text."""
+    if text.parts[-1:] == (Wildcard.ANY,):
+        return text
+    return SigmaString((*text.parts, Wildcard.ANY), text.cased)
+
+
+def any_dash(text: SigmaString) -> SigmaString:
+    """Let every dash or slash that starts a word stand for all the characters that Windows takes for a dash."""
+    parts: list[str | Wildcard] = []
+    for part in text.parts:
+        if isinstance(part, Wildcard):
+            parts.append(part)
+            continue
+        start = 0
+        for found in _DASH.finditer(part):
+            if found.start() > start:
+                parts.append(part[start : found.start()])
+            parts.append(Wildcard.DASH)
+            start = found.end()
+        if start < len(part):
+            parts.append(part[start:])
+    return SigmaString(tuple(parts), text.cased)
+
+
+def literal(text: SigmaString) -> str | None:
+    """Give the text where it has no wildcard, else None."""
+    if any(isinstance(part, Wildcard) for part in text.parts):
+        return None
+    return "".join(part for part in text.parts if isinstance(part, str))
+
+
+def base64(data: bytes) -> SigmaString:
+    """Give the Base64 form of some bytes."""
+    return SigmaString((b64encode(data).decode(),))
+
+
+def base64_offsets(data: bytes) -> tuple[SigmaString, ...]:
+    """Give the three forms that some bytes take inside a longer Base64 text, without the characters that vary."""
+    forms = []
+    for offset in range(3):
+        encoded = b64encode(b" " * offset + data).decode()
+        start = (0, 2, 3)[offset]
+        end = (None, -3, -2)[(len(data) + offset) % 3]
+        forms.append(SigmaString((encoded[start:end],)))
+    return tuple(forms)

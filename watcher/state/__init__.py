@@ -1,0 +1,1 @@
+"""Documents of the state, leases, index templates and installation."""

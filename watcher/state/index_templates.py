@@ -1,0 +1,94 @@
+"""The index templates of the state: strict, versioned, and safe from whatever an event holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+MAX_KEYWORD = 8191  # characters of an indexed string; longer ones are cut, the complete event is in `event.original`
+
+VERSION = 2
+_PRIORITY = 300  # above what users commonly give their own templates
+
+_KEYWORD = {"type": "keyword", "ignore_above": MAX_KEYWORD}
+_STORED = {"type": "keyword", "index": False, "doc_values": False}  # in `_source` alone, of any length
+_DATE = {"type": "date"}
+
+
+def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {"properties": dict(properties)}
+
+
+def _keywords(*names: str) -> dict[str, Any]:
+    return _object(dict.fromkeys(names, _KEYWORD))
+
+
+def _common() -> dict[str, Any]:
+    parent = _keywords("executable", "command_line")
+    return {
+        "@timestamp": _DATE,
+        "rule": _keywords("id", "name", "description", "author", "reference", "version"),
+        "threat": _object(
+            {"framework": _KEYWORD, "tactic": _keywords("name", "id"), "technique": _keywords("id", "name")}
+        ),
+        "host": _keywords("name"),
+        "user": _keywords("name", "domain"),
+        "process": _object({"executable": _KEYWORD, "command_line": _KEYWORD, "parent": parent}),
+        "event": _object(
+            {"code": _KEYWORD, "provider": _KEYWORD, "kind": _KEYWORD, "created": _DATE, "original": _STORED}
+        ),
+        "winlog": _keywords("channel"),
+    }
+
+
+def _watcher(**own: Any) -> dict[str, Any]:
+    rule = _keywords("path", "hash", "level", "folder")["properties"] | {"source": _STORED}
+    return _object({"version": {"type": "integer"}, "rule": _object(rule), "hit": _keywords("index", "id"), **own})
+
+
+def _alerts() -> dict[str, Any]:
+    alert = _keywords("id", "state", "key", "origin", "by")["properties"] | {"slot": _DATE, "changed": _DATE}
+    owed = _keywords("channel", "state", "told_alone", "told_in")["properties"] | {
+        "attempts": {"type": "integer"},
+        "error": _KEYWORD,
+        "due": _DATE,
+        "sent": _DATE,
+    }
+    return _common() | {"watcher": _watcher(alert=_object(alert), owed=_object(owed))}
+
+
+def _hits() -> dict[str, Any]:
+    return _common() | {"watcher": _watcher(alert=_keywords("id"))}
+
+
+def _state() -> dict[str, Any]:
+    return {
+        "kind": _KEYWORD,
+        "source": _KEYWORD,
+        "changed": _DATE,
+        "version": {"type": "integer"},
+        "body": {"type": "object", "enabled": False},
+    }
+
+
+def templates(prefix: str, lifecycle: Mapping[str, Mapping[str, Any]] | None = None) -> Mapping[str, Mapping[str, Any]]:
+    """Give the index templates by name; `lifecycle` holds index settings by the template's name."""
+    managed = lifecycle or {}
+    kinds = (("alerts", "alerts-*", _alerts()), ("hits", "hits-*", _hits()), ("state", "state", _state()))
+    return {
+        f"{prefix}-{kind}": _template(f"{prefix}-{pattern}", properties, managed.get(f"{prefix}-{kind}", {}))
+        for kind, pattern, properties in kinds
+    }
+
+
+def _template(pattern: str, properties: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "index_patterns": [pattern],
+        "priority": _PRIORITY,
+        "version": VERSION,
+        "template": {
+            "settings": {"index": {"number_of_shards": 1, "auto_expand_replicas": "0-1", **settings}},
+            "mappings": {"dynamic": "strict", "properties": properties},
+        },
+        "_meta": {"made_by": "watcher"},
+    }

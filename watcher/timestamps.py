@@ -1,0 +1,50 @@
+"""Timestamps as events write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+_FRACTION = re.compile(r"(\.\d{6})\d+")
+
+
+def parse_timestamp(text: str) -> datetime | None:
+    """Read an ISO 8601 timestamp, or milliseconds since 1970; without a zone it is UTC; None where it is neither."""
+    stripped = text.strip()
+    try:
+        if stripped.lstrip("-").isdigit() and len(stripped) > 8:
+            return datetime.fromtimestamp(int(stripped) / 1000, UTC)
+        moment = datetime.fromisoformat(_FRACTION.sub(r"\1", stripped))
+    except (ValueError, OverflowError, OSError):
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def format_timestamp(moment: datetime) -> str:
+    """Write a time in UTC with milliseconds or, where it has them, microseconds."""
+    utc = moment.astimezone(UTC).replace(tzinfo=None)
+    return utc.isoformat(timespec="microseconds" if utc.microsecond % 1000 else "milliseconds") + "Z"
+
+
+def read_timestamp(value: object) -> datetime:
+    """Read a timestamp that this program wrote; raises ValueError where it is none."""
+    moment = parse_timestamp(str(value))
+    if moment is None:
+        raise ValueError(f"`{value}` in the state is not a timestamp")
+    return moment
+
+
+def timestamp_part(text: str, part: str) -> int | None:
+    """Give one part of a timestamp in UTC: `minute`, `hour`, `day` of month, ISO `week`, `month` or `year`."""
+    moment = parse_timestamp(text)
+    if moment is None:
+        return None
+    parts = {
+        "minute": moment.minute,
+        "hour": moment.hour,
+        "day": moment.day,
+        "week": moment.isocalendar().week,
+        "month": moment.month,
+        "year": moment.year,
+    }
+    return parts[part]

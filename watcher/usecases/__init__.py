@@ -1,0 +1,1 @@
+"""What the command line calls: backfill, preview, check, match; nothing here prints."""
