@@ -1,0 +1,90 @@
+"""Query plans, event documents, hits, alerts and notifications."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from watcher.model.findings import Finding
+from watcher.model.rules import Rule
+
+Event = Mapping[str, Any]
+"""The `_source` of one document, as it was sent to the engine."""
+
+Query = Mapping[str, Any]
+"""One clause of the query DSL."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldMapping:
+    """The index fields that one Sigma field of a rule is searched in."""
+
+    field: str  # Sigma's name; `keywords` for a search without a field
+    paths: tuple[str, ...]  # the index fields
+    types: tuple[str, ...]  # the type of each path: `keyword`, `wildcard`, `text`, `unmapped` …
+    computed: tuple[str, ...] = ()  # the paths whose values are in no `_source`, but are computed by the engine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryPlan:
+    """A rule on a given mapping: its query, and how its hits become alerts."""
+
+    rule: Rule
+    source: str  # the source's name in settings
+    query: Query  # an upper bound: at least the events that the rule matches
+    exact: bool  # the query returns exactly the events that the rule matches
+    parts: tuple[Query, ...] = ()  # the queries sent instead of `query` where that is too large for one search
+    fields: tuple[FieldMapping, ...] = ()
+    group_by: tuple[str, ...] | None = ("host.name",)  # None: every hit is an alert
+    quiet_period: timedelta = timedelta(hours=1)
+    channels: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventDocument:
+    """One document as a search returned it."""
+
+    index: str
+    id: str
+    event: Event
+    computed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # path → values that are in no `_source`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One event that a rule matched."""
+
+    id: str  # digest of rule id, `_id` and time
+    rule: Rule
+    index: str
+    event_id: str  # the event's `_id`
+    time: datetime  # the event's `@timestamp`
+    event: Event
+    alert: str  # the id of the alert that it belongs to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """The hits of one rule, group key and slot: what people triage."""
+
+    id: str  # digest of rule id, group key and slot
+    rule: Rule
+    key: tuple[tuple[str, str | None], ...]  # the group-by fields and their values
+    slot: datetime  # the start of its quiet period (the hit's own time where every hit is an alert)
+    origin: str  # `live` or `backfill`
+    channels: tuple[str, ...]
+    first: Hit  # the earliest hit of the page that opened it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """A rendered message."""
+
+    alert: str  # the alert's id
+    channel: str
+    key: str  # the idempotency key: the same for every attempt to send this alert to this channel
+    subject: str  # one line, no control characters
+    bodies: Mapping[str, str]  # media type → text
