@@ -25,16 +25,22 @@ Pair = tuple[str, Place]  # with the path of a rule that matches it
 NOT_IN_THE_TABLE = {"mdecrevoisier/windows-services/win-os-service permissions modified (service).yaml"}
 
 
+def rule_files(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield the path and the text of every rule file of the archive."""
+    with tarfile.open(folder / "rules.tar.gz") as archive:
+        for member in archive.getmembers():
+            stream = archive.extractfile(member) if member.isfile() else None
+            if stream is not None:
+                yield member.name, stream.read().decode()
+
+
 @cache
 def rules(folder: Path) -> tuple[Rule, ...]:
     """Read the rules of the table that are run."""
     run: list[Rule] = []
-    with tarfile.open(folder / "rules.tar.gz") as archive:
-        for member in archive.getmembers():
-            found = archive.extractfile(member) if member.isfile() else None
-            if found is not None:
-                read = read_contents(found.read().decode(), file=member.name, origin=RuleOrigin(path=member.name))
-                run.extend(rule for rule in read.rules if rule.aggregation is None)
+    for path, text in rule_files(folder):
+        read = read_contents(text, file=path, origin=RuleOrigin(path=path))
+        run.extend(rule for rule in read.rules if rule.aggregation is None)
     return tuple(run)
 
 

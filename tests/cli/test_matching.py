@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
-from house import IIS, IIS_TITLE, RULES, call, cases
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "read"))
-
 from evtx_file import data, event, write
+from house import IIS, IIS_TITLE, RULES, call, cases
 
 SHELL = r"""title: A Shell Starts
 id: 7f6f2c52-3b5b-4d0a-9c1e-0d2f8a5b6c77

@@ -98,7 +98,7 @@ def test_json_and_junit_tell_the_same(folder: Path) -> None:
 
 
 def test_the_real_query_is_asked_with_cluster(folder: Path) -> None:
-    """An OpenSearch of its own is started; the shipped rules' tests on engines are in tests/prove."""
+    """An OpenSearch of its own is started; the shipped rules' tests on engines are in tests/ruletests."""
     (folder / IIS.name).write_bytes(IIS.read_bytes())
     beside = IIS.with_suffix(".test.ndjson")
     (folder / beside.name).write_bytes(beside.read_bytes())

@@ -58,7 +58,7 @@ def always(kind: str, reply: Reply) -> Answers:
     return lambda call, _engine: reply if call.kind == kind else None
 
 
-@pytest.mark.parametrize("names", [1, pytest.param(4, fingerprints=pytest.mark.slow)])
+@pytest.mark.parametrize("names", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_whatever_is_answered_with_not_now_is_asked_again_and_told_once(
     stood_before: tuple[House, Answering], names: int
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from linting import CLEAN, changed, file_of, rules_of, said_of
+from lint_fixtures import CLEAN, changed, file_of, rules_of, said_of
 
 from watcher.lint.finding_codes import CODES
 from watcher.lint.run_lints import lint_rules

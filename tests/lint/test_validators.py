@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from shared import rule_files
 from sigma.exceptions import SigmaError, SigmaRuleLocation
 from sigma.plugins import InstalledSigmaPlugins
 from sigma.rule import SigmaRule
-from test_pysigma import files
 
 from watcher.lint.finding_codes import CODES
 from watcher.lint.run_lints import lint_rules
@@ -42,7 +42,7 @@ def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
 def some(folder: Path) -> dict[str, str]:
     """Give the rules of one author whole, and every tenth of the others."""
     effective = [
-        one for number, one in enumerate(sorted(files(folder))) if one[0].startswith("mde") or number % 10 == 0
+        one for number, one in enumerate(sorted(rule_files(folder))) if one[0].startswith("mde") or number % 10 == 0
     ]
     return dict(effective)
 

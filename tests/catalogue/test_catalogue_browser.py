@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kitchen import kitchen
-from test_show_site import CUP, KETTLE, LIVE
+from catalogue_fixture import sample_catalogue
+from test_catalogue_site import CUP, KETTLE, LIVE
 
 from watcher.catalogue.pages import files
 from watcher.catalogue.site import write_site
@@ -33,7 +33,7 @@ SHARED = "indicators/commandline-match.html"
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the kitchen's site."""
     folder = tmp_path_factory.mktemp("kitchen") / "site"
-    write_site(folder, files(kitchen(live=LIVE)))
+    write_site(folder, files(sample_catalogue(live=LIVE)))
     return folder
 
 

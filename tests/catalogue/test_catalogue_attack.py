@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kitchen import kitchen
+from catalogue_fixture import sample_catalogue
 
 from watcher.catalogue.attack import NOTICE, from_stix, read_table, shipped_table, write_table
 from watcher.catalogue.catalogue import LiveData
@@ -90,19 +90,19 @@ def test_other_files_are_refused_with_what_to_take(tmp_path: Path, text: str) ->
 
 
 def test_the_matrix_counts_each_rule_once_for_a_technique_and_its_parts() -> None:
-    columns = {one.tactic.short: one for one in matrix(kitchen())}
+    columns = {one.tactic.short: one for one in matrix(sample_catalogue())}
     cells = {one.technique.id: one for one in columns["persistence"].cells}
     assert cells["T1505"].levels == (0, 1, 0, 0, 0)
     assert {one.technique.id: one.rules for one in cells["T1505"].parts}["T1505.004"] == 1
     # T1562.001 is T1685 today, and another tactic's
     (moved,) = [one for one in columns["defense-impairment"].cells if one.technique.id == "T1685"]
     assert moved.rules == 1
-    assert [name for name, _ in strangers(kitchen())] == ["T9999"]
+    assert [name for name, _ in strangers(sample_catalogue())] == ["T9999"]
 
 
 def test_layers_are_in_the_navigators_format_4_5() -> None:
     live = LiveData(days=7, volumes=(), hits={"0b9f1c56-0a3e-4f39-9d2c-6c2b9f6d4a02": 12})
-    made = {name: json.loads(text) for name, text in layers(kitchen(live=live))}
+    made = {name: json.loads(text) for name, text in layers(sample_catalogue(live=live))}
     assert set(made) == {
         *("all.json", "level-critical.json", "level-high.json", "level-low.json"),
         *("corpus-blue.json", "corpus-green.json", "hits.json"),

@@ -7,7 +7,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from reading import HEAD, ID, TAIL, codes, contents
+from rule_fixtures import HEAD, ID, TAIL, codes, contents
 
 from watcher.sigma.rule_folders import RuleFolder, read_folder, read_folders
 

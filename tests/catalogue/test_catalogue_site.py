@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from kitchen import kitchen
+from catalogue_fixture import sample_catalogue
 
 from watcher.catalogue.catalogue import LiveData
 from watcher.catalogue.pages import files
@@ -32,7 +32,7 @@ LIVE = LiveData(
 
 @pytest.fixture(scope="module")
 def site() -> dict[str, str]:
-    return dict(files(kitchen()))
+    return dict(files(sample_catalogue()))
 
 
 _INLINE = {"i", "b", "em", "a", "code", "span", "small"}
@@ -187,7 +187,7 @@ def test_quality_names_findings_failing_and_untested_rules(site: dict[str, str])
 
 
 def test_with_the_cluster_pages_tell_events_hosts_and_hits() -> None:
-    made = dict(files(kitchen(live=LIVE)))
+    made = dict(files(sample_catalogue(live=LIVE)))
     text = Page(made[KETTLE]).text
     assert "Hits 5 in the last 7 days" in text
     assert "For command lines turn on `Include command line in process creation events` too. 1,234 3" in text
@@ -199,7 +199,7 @@ def test_with_the_cluster_pages_tell_events_hosts_and_hits() -> None:
 
 
 def test_two_builds_of_the_same_rules_are_the_same(site: dict[str, str]) -> None:
-    assert dict(files(kitchen())) == site
+    assert dict(files(sample_catalogue())) == site
 
 
 def test_a_site_is_written_once_and_what_is_gone_is_removed(tmp_path: Path) -> None:

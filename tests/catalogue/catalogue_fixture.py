@@ -23,7 +23,7 @@ FOLDERS = (
 )
 
 
-def kitchen(*, corpus: str = "", live: LiveData | None = None) -> Catalogue:
+def sample_catalogue(*, corpus: str = "", live: LiveData | None = None) -> Catalogue:
     """Make the catalogue of the kitchen; with a label, all of its folders bear it."""
     folders = tuple(
         Folder(name=one.name, path=one.path, corpus=corpus, repository=one.repository, files=one.files)

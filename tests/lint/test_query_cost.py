@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from linting import COMMAND_LINE, planned_on
+from lint_fixtures import COMMAND_LINE, planned_on
 
 from watcher.lint.query_cost import CostGrade, lint
 

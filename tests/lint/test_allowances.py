@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from linting import CLEAN, changed, rules_of, said_of
+from lint_fixtures import CLEAN, changed, rules_of, said_of
 
 from watcher.lint.allowances import apply_allowances, unused_allowances
 from watcher.model import Finding, Location, Severity

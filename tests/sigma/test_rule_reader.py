@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from reading import HEAD, ID, TAIL, codes, contents, fault, rule, said
+from rule_fixtures import HEAD, ID, TAIL, codes, contents, fault, rule, said
 
 from watcher.model import Level, LogSource, Related
 from watcher.sigma.rule_folders import read_folder

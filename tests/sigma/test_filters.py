@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from reading import HEAD, ID, TAIL, codes, contents, fault
+from rule_fixtures import HEAD, ID, TAIL, codes, contents, fault
 
 from watcher.model import And, Not, Rule
 from watcher.sigma.filters import apply_filters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 from pysigma_tree import ours, theirs
-from reading import codes, contents
+from rule_fixtures import codes, contents
 from sigma.collection import SigmaCollection
 
 GLOBAL = """\

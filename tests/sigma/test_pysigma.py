@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pysigma_tree import Plain, joined, ours, theirs
+from shared import rule_files
 from sigma.exceptions import SigmaError
 from sigma.rule import SigmaRule
 
@@ -20,14 +19,6 @@ from watcher.sigma.rule_file import read_contents
 from watcher.sigma.rule_reader import RuleOrigin
 
 # --------------------------------------------------------------------------- real rules
-
-
-def files(folder: Path) -> Iterator[tuple[str, str]]:
-    with tarfile.open(folder / "rules.tar.gz") as archive:
-        for member in archive.getmembers():
-            found = archive.extractfile(member) if member.isfile() else None
-            if found is not None:
-                yield member.name, found.read().decode()
 
 
 def compared(path: str, text: str) -> str:
@@ -59,7 +50,7 @@ def parsed(document: dict[str, Any]) -> Plain | None:
 
 
 def test_every_rule_of_the_corpus_has_the_condition_tree_that_pysigma_gives_it(shared_data: Path) -> None:
-    counts = Counter(compared(path, text) for path, text in files(shared_data))
+    counts = Counter(compared(path, text) for path, text in rule_files(shared_data))
     assert counts == {
         "same": 2080,
         "not run by us": 23,  # 21 count, one names a selection that is not there, one a placeholder without values

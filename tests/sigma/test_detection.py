@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from reading import HEAD, detection, fault, rule, said
+from rule_fixtures import HEAD, detection, fault, rule, said
 
 from watcher.model import And, ConditionNode, DetectionItem, Not, Or, SigmaNull, SigmaNumber, SigmaString, Wildcard
 

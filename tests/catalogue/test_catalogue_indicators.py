@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from kitchen import kitchen
+from catalogue_fixture import sample_catalogue
 
 from watcher.catalogue.catalogue import Catalogue
 from watcher.catalogue.indicators import Indicator, IndicatorKey, indicators
@@ -13,7 +13,7 @@ KETTLE = "The Kettle Is Filled And Boiled"
 
 @pytest.fixture(scope="module")
 def catalogue() -> Catalogue:
-    return kitchen()
+    return sample_catalogue()
 
 
 def of(catalogue: Catalogue, title: str) -> dict[tuple[str, str, str], str]:
@@ -57,7 +57,7 @@ def test_the_corpus_names_the_rules_behind_a_count(catalogue: Catalogue) -> None
 
 
 def test_a_label_joins_several_folders() -> None:
-    joined = kitchen(corpus="kitchen")
+    joined = sample_catalogue(corpus="kitchen")
     assert of(joined, KETTLE)["CommandLine", "match", "fill"] == "corpus 2 (kitchen 2)"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from linting import TODAY, changed, rules_of
+from lint_fixtures import TODAY, changed, rules_of
 
 from watcher.lint.run_lints import lint_rules
 from watcher.settings import Source
