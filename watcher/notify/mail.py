@@ -91,9 +91,11 @@ class MailNotifier:
     def _connected(self) -> Iterator[smtplib.SMTP]:
         channel, timeout = self._channel, self._channel.timeout.total_seconds()
         if channel.tls == "tls":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(channel.host, channel.port, timeout=timeout, context=self._tls())
+            server: smtplib.SMTP = smtplib.SMTP_SSL(
+                channel.host, channel.effective_port, timeout=timeout, context=self._tls()
+            )
         else:
-            server = smtplib.SMTP(channel.host, channel.port, timeout=timeout)
+            server = smtplib.SMTP(channel.host, channel.effective_port, timeout=timeout)
         try:
             if channel.tls == "starttls":
                 server.starttls(context=self._tls())  # raises where it is not offered: never goes on in clear
@@ -113,7 +115,7 @@ class MailNotifier:
         return context
 
     def _failure(self, error: smtplib.SMTPException | OSError) -> DeliveryError:
-        where = f"channel `{self.name}`: {self._channel.host}:{self._channel.port}"
+        where = f"channel `{self.name}`: {self._channel.host}:{self._channel.effective_port}"
         return DeliveryError(
             f"{where}: {redact_reply(_sentence(error), self._channel.password)}", permanent=_is_permanent(error)
         )

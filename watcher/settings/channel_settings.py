@@ -1,88 +1,86 @@
-"""The channels of watcher.yml, one reader per type."""
+"""The settings of the built-in channel types."""
 
-from __future__ import annotations
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Literal
 
-import re
-from collections.abc import Iterable, Iterator
-
-from watcher.errors import SettingsError
-from watcher.settings.sections import Reading, Section
-from watcher.settings.settings_types import AppriseChannel, Channel, MailChannel, Secret, SlackChannel
-from watcher.settings.value_readers import choice, invalid, is_name, line, mail_address, port, some, span, truth
-from watcher.yaml_nodes.nodes import Entry
+from watcher.settings.annotations import NonEmpty, Option
+from watcher.settings.channel_types import ChannelSettings
+from watcher.settings.formats import (
+    Boolean,
+    ExistingFile,
+    Line,
+    MailAddress,
+    Port,
+    PositiveDuration,
+    SecretText,
+    secret_address,
+)
+from watcher.settings.secret import Secret
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
-_NO_SECRET = Secret("")
-_MAIL = MailChannel(name="", host="")
-_SLACK = SlackChannel(name="", webhook_url=_NO_SECRET)
-_APPRISE = AppriseChannel(name="", url=_NO_SECRET)
+_CA_CERTS = "PEM file of the certificate authorities to trust instead of those of the system"
+_TIMEOUT = "time limit of one delivery"
 
 
-def channels(entries: Iterable[Entry], reading: Reading) -> Iterator[Channel]:
-    """Read the channels that can be read; what is wrong with the others is noted."""
-    for entry in entries:
-        if not is_name(entry.key_text):
-            message = f"`{entry.key_text}` is no name for a channel"
-            reading.note(invalid(entry.key_location, message, "use letters, digits, `_` and `-`, at most 64"))
-        try:
-            section = Section(entry.value, f"channels.{entry.key_text}", reading)
-        except SettingsError as fault:
-            reading.note(fault)
-            continue
-        kind = section.need("type", choice(*_TYPES), "")
-        if kind in _TYPES:  # else no key can be judged: which ones there are depends on the type
-            yield _TYPES[kind](entry.key_text, section)
-            section.close()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailChannel(ChannelSettings):
+    """An SMTP server and the recipients."""
 
-
-def _mail(name: str, section: Section) -> Channel:
-    tls = section.take("tls", choice(*_PORTS), _MAIL.tls)
-    made = MailChannel(
-        name=name,
-        host=section.need("host", line, ""),
-        port=section.take("port", port, _PORTS[tls]),
-        tls=tls,
-        ca_certs=section.take("ca_certs", section.reading.file, _MAIL.ca_certs),
-        verify_certs=section.take("verify_certs", truth, _MAIL.verify_certs),
-        username=section.take("username", line, _MAIL.username),
-        password=section.secret("password"),
-        sender=section.take("sender", mail_address, _MAIL.sender),
-        to=section.need("to", some(mail_address), ()),
-        timeout=section.take("timeout", span, _MAIL.timeout),
-        operator=section.take("operator", truth, _MAIL.operator),
+    host: Annotated[Line, Option("host name of the SMTP server", example="smtp.example.org")]
+    port: Annotated[Port | None, Option("port of the SMTP server; depends on `tls`", default="587, 465 or 25")] = None
+    tls: Annotated[Literal["starttls", "tls", "none"], Option("`starttls`, `tls` (from the first byte) or `none`")] = (
+        "starttls"
     )
-    section.together("username", "password")
-    return made
+    ca_certs: Annotated[ExistingFile | None, Option(_CA_CERTS, example="certs/ca.crt")] = None
+    verify_certs: Annotated[Boolean, Option("whether the server's certificate is verified")] = True
+    username: Annotated[Line | None, Option("user name", example="watcher", needs=("password",))] = None
+    password: Annotated[SecretText | None, Option("password", example="secrets/smtp", needs=("username",))] = None
+    sender: Annotated[MailAddress, Option("address in From")] = "watcher@localhost"
+    to: Annotated[
+        tuple[MailAddress, ...], NonEmpty(), Option("addresses of the recipients", example="[soc@example.org]")
+    ] = ()
+    timeout: Annotated[PositiveDuration, Option(_TIMEOUT)] = timedelta(seconds=20)
+
+    @property
+    def effective_port(self) -> int:
+        """The port that is set, or the usual port for `tls`."""
+        return self.port or _PORTS[self.tls]
 
 
-def _slack(name: str, section: Section) -> Channel:
-    return SlackChannel(
-        name=name,
-        webhook_url=_address(section, "webhook_url", r"https?://[^\s/]+/\S*", "https://hooks.slack.com/services/…"),
-        timeout=section.take("timeout", span, _SLACK.timeout),
-        operator=section.take("operator", truth, _SLACK.operator),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackChannel(ChannelSettings):
+    """A Slack incoming webhook."""
+
+    webhook_url: Annotated[
+        Secret,
+        secret_address(r"https?://[^\s/]+/\S*", "https://hooks.slack.com/services/…"),
+        Option("address of the incoming webhook", example="secrets/slack"),
+    ]
+    timeout: Annotated[PositiveDuration, Option(_TIMEOUT)] = timedelta(seconds=20)
 
 
-def _apprise(name: str, section: Section) -> Channel:
-    return AppriseChannel(
-        name=name,
-        url=_address(section, "url", r"[A-Za-z0-9]+://\S+", "ntfys://ntfy.example/alerts"),
-        operator=section.take("operator", truth, _APPRISE.operator),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppriseChannel(ChannelSettings):
+    """Any of the services that Apprise reaches, by its URL."""
+
+    url: Annotated[
+        Secret,
+        secret_address(r"[A-Za-z0-9]+://\S+", "ntfys://ntfy.example/alerts"),
+        Option("URL of the service, as documented by Apprise", example="secrets/teams"),
+    ]
 
 
-def _address(section: Section, key: str, pattern: str, example: str) -> Secret:
-    """Read an address that is itself a secret; no error shows it."""
-    found = section.secret(key)
-    if found is None:
-        if not section.has(f"{key}_file"):  # else it is noted already that the file cannot be read
-            section.missing(key, f"give it, or `{key}_file`")
-        return _NO_SECRET
-    if not re.fullmatch(pattern, found.value):
-        location = section.location_of(key)
-        section.reading.note(invalid(location, f"`{section.path(key)}` holds no address", f"it looks like `{example}`"))
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltInChannel:
+    """A channel type that comes with watcher."""
+
+    name: str
+    settings: type[ChannelSettings]
 
 
-_TYPES = {"mail": _mail, "slack": _slack, "apprise": _apprise}
+MAIL = BuiltInChannel(name="mail", settings=MailChannel)
+SLACK = BuiltInChannel(name="slack", settings=SlackChannel)
+APPRISE = BuiltInChannel(name="apprise", settings=AppriseChannel)
+
+Channel = MailChannel | SlackChannel | AppriseChannel

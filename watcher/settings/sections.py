@@ -10,7 +10,7 @@ from pathlib import Path
 
 from watcher.errors import SettingsError
 from watcher.model import Location
-from watcher.settings.settings_types import Secret
+from watcher.settings.secret import Secret
 from watcher.settings.value_readers import Reader, T, invalid, line, text, unset, wrong
 from watcher.yaml_nodes.nodes import Entry, ListNode, MapNode, ScalarNode, YamlNode
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from watcher.errors import SettingsError
 from watcher.model import Location
-from watcher.settings.channel_settings import channels
+from watcher.settings.channel_reader import channels
 from watcher.settings.check_settings import allowances
 from watcher.settings.rule_settings import folders, selectors
 from watcher.settings.sections import FaultySettingsError, Reading, Section, about, filled

@@ -7,17 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A text that no repr, log or error shows."""
-
-    value: str
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    __str__ = __repr__
+from watcher.settings.channel_settings import Channel
+from watcher.settings.secret import Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,50 +111,10 @@ class Allowance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MailChannel:
-    """An SMTP server and whom to write to."""
-
-    name: str
-    host: str
-    port: int = 587
-    tls: str = "starttls"  # starttls, tls (from the first byte), none
-    ca_certs: Path | None = None
-    verify_certs: bool = True
-    username: str | None = None
-    password: Secret | None = None
-    sender: str = "watcher@localhost"
-    to: tuple[str, ...] = ()
-    timeout: timedelta = timedelta(seconds=20)
-    operator: bool = False  # also told about watcher's own troubles
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlackChannel:
-    """A Slack incoming webhook."""
-
-    name: str
-    webhook_url: Secret
-    timeout: timedelta = timedelta(seconds=20)
-    operator: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppriseChannel:
-    """Any of the services that Apprise reaches, by its URL."""
-
-    name: str
-    url: Secret
-    operator: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimitSettings:
     """When many alerts of one rule go to one channel as one message."""
 
     limit: int = 20  # alerts of a rule that a channel is told one by one in an hour
-
-
-Channel = MailChannel | SlackChannel | AppriseChannel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
