@@ -26,6 +26,7 @@ from watcher.ports import (
     StateQuery,
     StoredDocument,
 )
+from watcher.settings.effective import RuleSettings
 from watcher.sigma.rule_folders import read_file
 from watcher.sigma.rule_reader import RuleOrigin
 from watcher.timestamps import parse_timestamp
@@ -55,9 +56,20 @@ def rule(text: str = RULE, **changes: Any) -> Rule:
 
 
 def plan(**changes: Any) -> QueryPlan:
-    """Make a plan of the rule."""
-    made = QueryPlan(rule=rule(), source="windows", query={"match_all": {}}, exact=True, channels=("mail", "slack"))
-    return replace(made, **changes)
+    """Create a plan of the rule."""
+    return replace(QueryPlan(rule=rule(), source="windows", query={"match_all": {}}, exact=True), **changes)
+
+
+def effective(**changes: Any) -> RuleSettings:
+    """Create the effective settings of a rule."""
+    settings = RuleSettings(
+        enabled=True,
+        group_by=("host.name",),
+        quiet_period=timedelta(hours=1),
+        channels=("mail", "slack"),
+        because={},
+    )
+    return replace(settings, **changes)
 
 
 def event(time: str = "2026-11-23T11:59:30.000Z", host: str | None = "WEB01", **data: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fakes import event, found, plan, rule
+from fakes import effective, event, found, rule
 
 from watcher.alerts.alert_documents import monthly_index
 from watcher.alerts.grouping import alerts_of_hits, event_time, group, slot_start
@@ -27,14 +27,14 @@ def test_the_digests_never_change() -> None:
 
 
 def test_the_identity_of_a_hit_and_its_alert_never_changes() -> None:
-    grouped = group(plan(), found())
+    grouped = group(rule(), effective(), found())
     assert grouped.hit.id == "73ebf2ffe6b535bdbccbe61ad41616a7"
     assert grouped.alert == "a67652e084d054758f33eb4d4e4ff21c"
     assert grouped.slot.isoformat() == "2026-11-23T11:16:46.890000+00:00"
 
 
 def test_the_identity_of_an_alert_for_every_event_never_changes() -> None:
-    grouped = group(plan(group_by=None), found())
+    grouped = group(rule(), effective(group_by=None), found())
     assert (grouped.alert, grouped.slot) == ("6ca1e25f74e6f66857e5be9e0b4f4901", AT)
 
 
@@ -43,8 +43,8 @@ def test_the_identity_of_an_alert_for_every_event_never_changes() -> None:
 
 def test_a_hit_is_the_same_whatever_index_holds_it() -> None:
     shrunk = replace(found(), index="shrink-winlogbeat-1")
-    assert group(plan(), shrunk).hit.id == group(plan(), found()).hit.id
-    assert group(plan(), shrunk).alert == group(plan(), found()).alert
+    assert group(rule(), effective(), shrunk).hit.id == group(rule(), effective(), found()).hit.id
+    assert group(rule(), effective(), shrunk).alert == group(rule(), effective(), found()).alert
 
 
 @pytest.mark.parametrize(
@@ -67,37 +67,42 @@ def test_a_hit_is_the_same_whatever_index_holds_it() -> None:
     ],
 )
 def test_what_makes_a_hit_and_an_alert_another(changed: EventDocument, *, same_hit: bool, same_alert: bool) -> None:
-    one, other = group(plan(), found()), group(plan(), changed)
+    one, other = group(rule(), effective(), found()), group(rule(), effective(), changed)
     assert (one.hit.id == other.hit.id) is same_hit
     assert (one.alert == other.alert) is same_alert
 
 
 def test_a_missing_value_is_a_value_of_its_own_and_an_empty_one_is_missing() -> None:
-    assert group(plan(), found(host=None)).key == (("host.name", None),)
-    assert group(plan(), found(host=None)).alert == group(plan(), found(host="")).alert
-    assert group(plan(), found(host=None)).alert != group(plan(), found(host="None")).alert
+    assert group(rule(), effective(), found(host=None)).key == (("host.name", None),)
+    assert group(rule(), effective(), found(host=None)).alert == group(rule(), effective(), found(host="")).alert
+    assert group(rule(), effective(), found(host=None)).alert != group(rule(), effective(), found(host="None")).alert
 
 
 def test_text_and_settings_of_a_rule_change_no_hit() -> None:
-    changed = plan(rule=rule(title="Another title", hash="x"), quiet_period=timedelta(days=1), channels=())
-    assert group(changed, found()).hit.id == group(plan(), found()).hit.id
-    other = plan(rule=rule(id="another"))
-    assert group(other, found()).hit.id != group(plan(), found()).hit.id
+    changed = effective(quiet_period=timedelta(days=1), channels=())
+    assert (
+        group(rule(title="Another title", hash="x"), changed, found()).hit.id
+        == group(rule(), effective(), found()).hit.id
+    )
+    assert group(rule(id="another"), effective(), found()).hit.id != group(rule(), effective(), found()).hit.id
 
 
 def test_several_values_are_one_key_in_any_order() -> None:
     one = EventDocument(index="i", id="1", event={**event(), "host": {"name": ["b", "a"]}})
     other = EventDocument(index="i", id="1", event={**event(), "host.name": ["a", "b"], "host": {}})
-    assert group(plan(), one).alert == group(plan(), other).alert
+    assert group(rule(), effective(), one).alert == group(rule(), effective(), other).alert
 
 
 def test_grouping_by_nothing_makes_one_alert_of_all() -> None:
-    assert group(plan(group_by=()), found(1, host="a")).alert == group(plan(group_by=()), found(2, host="b")).alert
+    assert (
+        group(rule(), effective(group_by=()), found(1, host="a")).alert
+        == group(rule(), effective(group_by=()), found(2, host="b")).alert
+    )
 
 
 def test_every_event_is_an_alert_where_that_is_wanted() -> None:
-    each = plan(group_by=None)
-    assert group(each, found(1)).alert != group(each, found(2)).alert
+    each = effective(group_by=None)
+    assert group(rule(), each, found(1)).alert != group(rule(), each, found(2)).alert
 
 
 def test_an_event_without_time_is_refused() -> None:
@@ -140,6 +145,8 @@ def test_a_month_is_that_of_utc() -> None:
 def test_an_alert_begins_with_its_earliest_hit_whatever_the_order() -> None:
     late, early = found(1, time="2026-11-23T11:59:31.000Z"), found(2, time="2026-11-23T11:59:29.000Z")
     for order in ((late, early), (early, late)):
-        (alert,) = alerts_of_hits(plan(), [group(plan(), one) for one in order], origin="live")
+        (alert,) = alerts_of_hits(
+            rule(), effective(), [group(rule(), effective(), one) for one in order], origin="live"
+        )
         assert alert.first.event_id == "e2"
         assert (alert.channels, alert.origin, alert.key) == (("mail", "slack"), "live", (("host.name", "WEB01"),))

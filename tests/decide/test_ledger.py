@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from fakes import NOW, MemoryState, event, found, plan, rule
+from fakes import NOW, MemoryState, effective, event, found, rule
 from structlog.testing import capture_logs
 
 from watcher.alerts.alert_documents import alert_document, hit_document
@@ -27,8 +27,8 @@ MONTH = "2026.11"
 
 def page(*documents: EventDocument) -> tuple[tuple[Alert, ...], list[Hit]]:
     """Decide on a page of documents."""
-    grouped = [group(plan(), one) for one in documents]
-    return alerts_of_hits(plan(), grouped, origin="live"), [one.hit for one in grouped]
+    grouped = [group(rule(), effective(), one) for one in documents]
+    return alerts_of_hits(rule(), effective(), grouped, origin="live"), [one.hit for one in grouped]
 
 
 def opened() -> tuple[MemoryState, AlertStore]:
@@ -95,9 +95,9 @@ def test_a_state_that_refuses_even_the_text_is_an_error() -> None:
 
 def of(origin: str, *channels: str, number: int = 1) -> tuple[tuple[Alert, ...], list[Hit]]:
     """Decide on a document as live or backfill does."""
-    planned = plan(channels=channels)
-    grouped = [group(planned, found(number))]
-    return alerts_of_hits(planned, grouped, origin=origin), [one.hit for one in grouped]
+    settings = effective(channels=channels)
+    grouped = [group(rule(), settings, found(number))]
+    return alerts_of_hits(rule(), settings, grouped, origin=origin), [one.hit for one in grouped]
 
 
 def test_an_alert_that_a_backfill_opened_silently_starts_to_owe_on_a_live_hit_once() -> None:
@@ -163,8 +163,8 @@ def test_an_alert_can_be_told_from_its_document_alone() -> None:
 
 
 def test_an_alert_whose_rule_had_no_id_of_its_own_is_told_with_the_id_that_it_was_opened_with() -> None:
-    nameless = plan(rule=rule(rule().text.replace(f"id: {rule().id}\n", ""), id="second-of-its-file"))
-    (alert,) = alerts_of_hits(nameless, [group(nameless, found())], origin="live")
+    nameless = rule(rule().text.replace(f"id: {rule().id}\n", ""), id="second-of-its-file")
+    (alert,) = alerts_of_hits(nameless, effective(), [group(nameless, effective(), found())], origin="live")
     stored = StoredDocument(index="i", id=alert.id, document=alert_document(alert, now=NOW), seq_no=0, primary_term=1)
     assert restore_alert(stored).rule.id == "second-of-its-file"
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from fakes import NOW, MemoryState, found, plan, rule
+from fakes import NOW, MemoryState, effective, found, rule
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits, group
@@ -17,9 +17,10 @@ from watcher.ports import PartialUpdate, StateQuery, StoredDocument
 def owing(*channels: str, hosts: int = 1, state: MemoryState | None = None) -> tuple[MemoryState, Outbox]:
     """Give a state with an alert a host, each owing every channel."""
     state = state or MemoryState()
-    planned = plan(channels=channels or ("mail", "slack"))
-    grouped = [group(planned, found(number, host=f"H{number}")) for number in range(hosts)]
-    AlertStore(state).record(alerts_of_hits(planned, grouped, origin="live"), [one.hit for one in grouped], now=NOW)
+    settings = effective(channels=channels or ("mail", "slack"))
+    grouped = [group(rule(), settings, found(number, host=f"H{number}")) for number in range(hosts)]
+    alerts = alerts_of_hits(rule(), settings, grouped, origin="live")
+    AlertStore(state).record(alerts, [one.hit for one in grouped], now=NOW)
     return state, Outbox(state)
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from fakes import NOW, MemoryState, Told, found, plan, rule
+from fakes import NOW, MemoryState, Told, effective, found, rule
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits, group
@@ -27,9 +27,9 @@ SLACK = SlackChannel(name="slack", webhook_url=Secret("http://localhost/"))
 
 def owing(*, channels: tuple[str, ...] = ("mail", "slack")) -> MemoryState:
     """Give a state with one alert that owes some channels a message."""
-    state, planned = MemoryState(), plan(channels=channels)
-    grouped = group(planned, found())
-    AlertStore(state).record(alerts_of_hits(planned, [grouped], origin="live"), [grouped.hit], now=NOW)
+    state, settings = MemoryState(), effective(channels=channels)
+    grouped = group(rule(), settings, found())
+    AlertStore(state).record(alerts_of_hits(rule(), settings, [grouped], origin="live"), [grouped.hit], now=NOW)
     return state
 
 
@@ -156,10 +156,12 @@ def open_alerts(
     to: tuple[str, ...] = ("mail",),
 ) -> None:
     """Open an alert a host, each owing a mail, or what else is asked for."""
-    planned = plan(channels=to, rule=of or rule())
-    grouped = [group(planned, found(number, host=f"H{number:05}")) for number in range(first, first + hosts)]
+    alert_rule, settings = of or rule(), effective(channels=to)
+    grouped = [
+        group(alert_rule, settings, found(number, host=f"H{number:05}")) for number in range(first, first + hosts)
+    ]
     AlertStore(state).record(
-        alerts_of_hits(planned, grouped, origin="live"), [one.hit for one in grouped], now=NOW + at
+        alerts_of_hits(alert_rule, settings, grouped, origin="live"), [one.hit for one in grouped], now=NOW + at
     )
 
 

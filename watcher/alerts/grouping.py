@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from watcher.digests import digest
 from watcher.match.flat_event import values_at
-from watcher.model import Alert, Event, EventDocument, Hit, QueryPlan
+from watcher.model import Alert, Event, EventDocument, Hit, Rule
+from watcher.settings.effective import RuleSettings
 from watcher.timestamps import parse_timestamp
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -58,21 +59,20 @@ class GroupedHit:
     slot: datetime
 
 
-def group(plan: QueryPlan, found: EventDocument) -> GroupedHit:
+def group(rule: Rule, effective: RuleSettings, found: EventDocument) -> GroupedHit:
     """Decide which alert a hit belongs to.
 
     The ids are digests: of a hit, rule id, `_id` and time in milliseconds; of an alert, rule id, key and slot.
     """
     moment = event_time(found.event)
-    rule = plan.rule
     hit_id = digest(rule.id, found.id, str(milliseconds(moment)))
-    if plan.group_by is None:
+    if effective.group_by is None:
         key: GroupKey = (("event", hit_id),)
         slot = moment
     else:
-        key = group_key(found.event, plan.group_by)
-        slot = slot_start(moment, plan.quiet_period, digest(rule.id, *_flat(key)))
-    alert = digest(rule.id, *_flat(key), "" if plan.group_by is None else str(milliseconds(slot)))
+        key = group_key(found.event, effective.group_by)
+        slot = slot_start(moment, effective.quiet_period, digest(rule.id, *_flat(key)))
+    alert = digest(rule.id, *_flat(key), "" if effective.group_by is None else str(milliseconds(slot)))
     hit = Hit(id=hit_id, rule=rule, index=found.index, event_id=found.id, time=moment, event=found.event, alert=alert)
     return GroupedHit(hit=hit, alert=alert, key=key, slot=slot)
 
@@ -83,7 +83,9 @@ def _flat(key: GroupKey) -> Iterable[str]:
         yield "absent" if value is None else "=" + value
 
 
-def alerts_of_hits(plan: QueryPlan, grouped: Iterable[GroupedHit], *, origin: str) -> tuple[Alert, ...]:
+def alerts_of_hits(
+    rule: Rule, effective: RuleSettings, grouped: Iterable[GroupedHit], *, origin: str
+) -> tuple[Alert, ...]:
     """Give the alerts of some hits of one rule, each with its earliest hit."""
     earliest: dict[str, GroupedHit] = {}
     for one in grouped:
@@ -93,11 +95,11 @@ def alerts_of_hits(plan: QueryPlan, grouped: Iterable[GroupedHit], *, origin: st
     return tuple(
         Alert(
             id=one.alert,
-            rule=plan.rule,
+            rule=rule,
             key=one.key,
             slot=one.slot,
             origin=origin,
-            channels=plan.channels,
+            channels=effective.channels,
             first=one.hit,
         )
         for one in earliest.values()

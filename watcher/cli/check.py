@@ -25,16 +25,14 @@ from watcher.lint import query_cost as cost
 from watcher.lint.allowances import JudgedFinding
 from watcher.lint.run_lints import unique
 from watcher.model import Finding, Severity, Window
-from watcher.pipeline import plan_rule, prepare_rule
 from watcher.present.findings import counts_table, finding_json, finding_line, summary
 from watcher.present.sarif import sarif
 from watcher.printable import printable_text
 from watcher.ruletests.suites import files_of_tests, rules_beside
 from watcher.search import live_findings as sampled
 from watcher.settings import Settings, Source
-from watcher.settings.effective import rule_settings
 from watcher.sigma.rule_folders import LoadedRules
-from watcher.translate.plan import Translator, paths_of
+from watcher.translate.plan import Translator, paths_of, translate_rule
 from watcher.usecases.check_rules import review
 
 _SEVERITIES = list(Severity)
@@ -130,7 +128,7 @@ def _ask(settings: Settings, rules: LoadedRules) -> _Live:
         for source in settings.sources:
             said.extend(missing(connections.events, source.index, settings.state.prefix))
             with _telling(said):
-                said.extend(_source(source, settings, connections, rules, told))
+                said.extend(_source(source, connections, rules, told))
         with _telling(said):
             absent = wiring.installation(settings, connections).missing()
             said.extend(f"the index template `{name}` is missing: call `watcher setup`" for name in absent)
@@ -147,9 +145,7 @@ def _telling(said: list[str]) -> Iterator[None]:
         said.append(str(fault))
 
 
-def _source(
-    source: Source, settings: Settings, connections: wiring.Connections, rules: LoadedRules, told: _Live
-) -> Iterator[str]:
+def _source(source: Source, connections: wiring.Connections, rules: LoadedRules, told: _Live) -> Iterator[str]:
     events = connections.events.events()
     mapping = events.mapping(source.index, paths_of(rules.rules, source))
     yield from (f"`{name}` is closed: no search sees it" for name in mapping.closed)
@@ -158,7 +154,7 @@ def _source(
     translator = Translator(source, mapping)
     grades = told.costs.setdefault(source.name, Counter())
     for rule in rules.rules:
-        plan = plan_rule(prepare_rule(rule, rule_settings(rule, settings), source), translator)
+        plan = translate_rule(rule, translator)
         judged = cost.query_cost(plan, translator.scope(rule), mapping)
         grades[str(judged.grade)] += 1
         told.findings.extend((*plan.findings, *cost.lint(plan, judged)))

@@ -17,13 +17,12 @@ from watcher.cli.explain_plan import show_strategy
 from watcher.errors import InputError
 from watcher.lint.query_cost import QueryCost, query_cost
 from watcher.model import QueryPlan
-from watcher.pipeline import plan_rule, prepare_rule
 from watcher.present.findings import finding_json, finding_line
 from watcher.present.terminal import cell, table
 from watcher.printable import printable_text
 from watcher.settings import Source
 from watcher.settings.effective import RuleSettings, rule_settings
-from watcher.translate.plan import Translator, paths_of
+from watcher.translate.plan import Translator, paths_of, translate_rule
 
 
 def add_to(app: typer.Typer) -> None:
@@ -65,7 +64,7 @@ def explain(
         for source in settings.sources:
             effective = rule_settings(found, settings)
             translator = Translator(source, events.mapping(source.index, paths_of((found,), source)))
-            plan = plan_rule(prepare_rule(found, effective, source), translator)
+            plan = translate_rule(found, translator)
             plans.append(
                 _RuleExplanation(source, plan, effective, query_cost(plan, translator.scope(found), translator.mapping))
             )

@@ -29,7 +29,7 @@ class FieldMapping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryPlan:
-    """A rule on a given mapping: its query, and how its hits become alerts."""
+    """A rule translated for the mapping of one source."""
 
     rule: Rule
     source: str  # the source's name in settings
@@ -37,9 +37,6 @@ class QueryPlan:
     exact: bool  # the query returns exactly the events that the rule matches
     parts: tuple[Query, ...] = ()  # the queries sent instead of `query` where that is too large for one search
     fields: tuple[FieldMapping, ...] = ()
-    group_by: tuple[str, ...] | None = ("host.name",)  # None: every hit is an alert
-    quiet_period: timedelta = timedelta(hours=1)
-    channels: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 

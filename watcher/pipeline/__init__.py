@@ -12,7 +12,6 @@ from watcher.pipeline.detect import (
     Stopped,
     Stopping,
     WindowResult,
-    plan_rule,
     prepare_rule,
 )
 
@@ -26,6 +25,5 @@ __all__ = [
     "Stopped",
     "Stopping",
     "WindowResult",
-    "plan_rule",
     "prepare_rule",
 ]

@@ -17,14 +17,14 @@ from watcher.checkpoints.gaps import SLICE
 from watcher.errors import ClusterError, Refused
 from watcher.match.predicate import Predicate
 from watcher.match.ruleset import CompiledRule
-from watcher.model import EventDocument, QueryPlan, Rule, Window
+from watcher.model import Alert, EventDocument, QueryPlan, Rule, Window
 from watcher.ports import EventSource, IndexMapping, Page, SearchRequest, Snapshot
 from watcher.search.outcomes import FailedSearch, MatchedPage, SearchFinding
 from watcher.search.searcher import SearchContext, Searcher
 from watcher.settings import Source
 from watcher.settings.effective import RuleSettings
 from watcher.translate.mapped_events import EventReader
-from watcher.translate.plan import Translator, rule_predicate, translate_rule
+from watcher.translate.plan import rule_predicate
 from watcher.translate.plan_cache import PlanCache
 
 log = structlog.get_logger(__name__)
@@ -121,18 +121,18 @@ class _OpenWindow:
 class _HitBuffer:
     """What rules hit, until it is recorded together: each record costs round trips."""
 
-    found: dict[str, tuple[QueryPlan, list[GroupedHit]]] = field(default_factory=dict)  # by rule id
+    found: dict[str, list[GroupedHit]] = field(default_factory=dict)  # by rule id
     count: int = 0
 
-    def add(self, plan: QueryPlan, grouped: Sequence[GroupedHit]) -> None:
+    def add(self, rule: Rule, grouped: Sequence[GroupedHit]) -> None:
         """Hold what a rule hit."""
-        self.found.setdefault(plan.rule.id, (plan, []))[1].extend(grouped)
+        self.found.setdefault(rule.id, []).extend(grouped)
         self.count += len(grouped)
 
-    def take(self) -> Sequence[tuple[QueryPlan, Sequence[GroupedHit]]]:
-        """Give what is held, and hold it no more."""
+    def take(self) -> Mapping[str, Sequence[GroupedHit]]:
+        """Return what is held by rule id, and hold it no more."""
         found, self.found, self.count = self.found, {}, 0
-        return tuple(found.values())
+        return found
 
 
 def prepare_rule(rule: Rule, effective: RuleSettings, source: Source) -> PreparedRule:
@@ -151,7 +151,7 @@ class Detector:
     origin: str = "live"
     _planning: threading.Lock = field(init=False, default_factory=threading.Lock)
     _book: PlanCache = field(init=False)
-    _predicates: Mapping[str, Predicate] = field(init=False)
+    _prepared: Mapping[str, PreparedRule] = field(init=False)  # by rule id
     _searcher: Searcher = field(init=False)
 
     before: InitVar[Detector | None] = None
@@ -159,7 +159,7 @@ class Detector:
     def __post_init__(self, before: Detector | None) -> None:
         rules = tuple(one.rule for one in self.rules)
         watching = [CompiledRule(one.rule, one.predicate) for one in self.rules]
-        self._predicates = {one.rule.id: one.predicate for one in self.rules}
+        self._prepared = {prepared.rule.id: prepared for prepared in self.rules}
         if before is None:
             self._book, self._searcher = PlanCache(self.source, rules), Searcher(self.source, watching)
         else:
@@ -214,16 +214,13 @@ class Detector:
             with self._planning:  # the live edge and the past are searched side by side
                 plans = self._book.plans(mapping)
                 translator = self._book.on(mapping)
-            settled = [
-                _with_settings(plan, one)
-                for plan, one in zip(plans, self.rules, strict=True)
-                if asked.rules is None or plan.rule.id in asked.rules
-            ]
+            if asked.rules is not None:
+                plans = tuple(plan for plan in plans if plan.rule.id in asked.rules)
             snapshot = _Stoppable(opened, asked.stopping)
             context = SearchContext(
                 snapshot=snapshot, translator=translator, event_reader=EventReader(self.source, mapping)
             )
-            yield _OpenWindow(mapping=mapping, context=context, plans=settled)
+            yield _OpenWindow(mapping=mapping, context=context, plans=plans)
 
     def _search(
         self, context: SearchContext, plans: Sequence[QueryPlan], detected: WindowResult, asked: DetectionScope
@@ -244,7 +241,7 @@ class Detector:
                     case MatchedPage(plan=plan):
                         grouped, broken = self._grouped(outcome, context.event_reader, asked.since.get(plan.rule.id))
                         by_rule[plan.rule.id] += len(grouped)
-                        held.add(plan, grouped)
+                        held.add(plan.rule, grouped)
                         detected = replace(detected, refused=(*detected.refused, *broken))
                 if held.count >= _BATCH:
                     recorded += self._record(held.take(), asked)
@@ -254,27 +251,30 @@ class Detector:
         recorded += self._record(held.take(), asked)
         return replace(detected, by_rule=dict(by_rule), hits=recorded.hits, alerts=len(recorded.alerts))
 
-    def _record(self, found: Sequence[tuple[QueryPlan, Sequence[GroupedHit]]], asked: DetectionScope) -> RecordResult:
-        """Record what several rules hit, with as few requests as for one."""
-        hits = [one.hit for _, grouped in found for one in grouped]
+    def _record(self, found: Mapping[str, Sequence[GroupedHit]], asked: DetectionScope) -> RecordResult:
+        """Record what several rules hit, by rule id, with as few requests as for one."""
+        hits = [one.hit for grouped in found.values() for one in grouped]
         if not hits:
             return RecordResult()
         unknown = {hit.id for hit in self.alert_store.unknown(hits)}
-        new = [(plan, [one for one in grouped if one.hit.id in unknown]) for plan, grouped in found]
-        opened = [
-            alert for plan, grouped in new if grouped for alert in alerts_of_hits(plan, grouped, origin=self.origin)
-        ]
+        new = {rule_id: [one for one in grouped if one.hit.id in unknown] for rule_id, grouped in found.items()}
+        opened = [alert for rule_id, grouped in new.items() for alert in self._alerts(rule_id, grouped)]
         if not opened:
             return RecordResult()
         if asked.stopping():
             raise Stopped
-        made = [one.hit for _, grouped in new for one in grouped]
+        made = [one.hit for grouped in new.values() for one in grouped]
         recorded = self.alert_store.record(opened, made, now=self.events.now())
         told = frozenset(recorded.alerts)
         for alert in opened:
             if alert.id in told:
                 log.info("alert.opened", alert=alert.id, rule=alert.rule.title, level=str(alert.rule.level))
         return recorded
+
+    def _alerts(self, rule_id: str, grouped: Sequence[GroupedHit]) -> Sequence[Alert]:
+        """Return the alerts of one rule's hits."""
+        prepared = self._prepared[rule_id]
+        return alerts_of_hits(prepared.rule, prepared.effective, grouped, origin=self.origin)
 
     def _at(self, found: EventDocument) -> datetime:
         """Give the time by which the window selects an event."""
@@ -285,24 +285,13 @@ class Detector:
     ) -> tuple[list[GroupedHit], list[FailedSearch]]:
         """Confirm and group; an event that cannot be read is told, and hides neither other events nor other rules."""
         grouped, broken = [], []
-        holds = self._predicates[matched.plan.rule.id]
+        prepared = self._prepared[matched.plan.rule.id]
         for one in matched.found:
             try:
-                if (since is None or self._at(one) >= since) and holds(event_reader.view(one)):
-                    grouped.append(group(matched.plan, one))
+                if (since is None or self._at(one) >= since) and prepared.predicate(event_reader.view(one)):
+                    grouped.append(group(prepared.rule, prepared.effective, one))
             except Exception as fault:  # attackers write events: what one of them breaks must not end the watch
                 log.exception("event.broken", rule=matched.plan.rule.title, index=one.index, id=one.id)
                 error = Refused(f"the event `{one.id}` of `{one.index}` cannot be read: {fault}")
                 broken.append(FailedSearch(plan=matched.plan, error=error))
         return grouped, broken
-
-
-def plan_rule(one: PreparedRule, translator: Translator) -> QueryPlan:
-    """Make the plan of a rule with what its selectors set."""
-    return _with_settings(translate_rule(one.rule, translator), one)
-
-
-def _with_settings(plan: QueryPlan, one: PreparedRule) -> QueryPlan:
-    return replace(
-        plan, group_by=one.effective.group_by, quiet_period=one.effective.quiet_period, channels=one.effective.channels
-    )
