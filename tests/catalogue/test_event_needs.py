@@ -7,7 +7,7 @@ import pytest
 from watcher.catalogue.event_needs import event_needs
 from watcher.sigma.rule_folders import read_file
 from watcher.sigma.rule_reader import RuleOrigin
-from watcher.taxonomy.auditing import audit_needs
+from watcher.taxonomy.audit_needs import audit_needs
 from watcher.taxonomy.logsources import _CATEGORIES, _SERVICES, SECURITY, SYSMON
 
 RULE = """\
@@ -67,7 +67,7 @@ def test_what_is_denied_or_only_a_pattern_narrows_nothing() -> None:
 def test_what_an_event_needs(channel: str, code: str, what: str) -> None:
     found = audit_needs(channel, code)
     assert found is not None
-    assert found.what == what
+    assert found.setting == what
 
 
 def test_what_nobody_knows_is_not_made_up() -> None:

@@ -33,7 +33,7 @@ from watcher.model import (
     Wildcard,
 )
 from watcher.settings import LogSourceMapping, Source
-from watcher.taxonomy.fields import DATA, field_locations
+from watcher.taxonomy.field_locations import DATA, field_locations
 from watcher.taxonomy.logsources import POWERSHELL, POWERSHELL_CLASSIC, SECURITY, SYSMON, EventClass
 
 SOURCE = Source(

@@ -14,7 +14,7 @@ from watcher.search.live_findings import live_findings
 from watcher.sigma.rule_file import read_contents
 from watcher.sigma.rule_reader import RuleOrigin
 from watcher.taxonomy.logsources import SECURITY, SYSMON
-from watcher.taxonomy.losses import LOSSES
+from watcher.taxonomy.lost_values import LOST_VALUES
 from watcher.translate.plan_cache import PlanCache
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "modules-shape.md"
@@ -88,4 +88,4 @@ def test_of_raw_events_nothing_is_told(engine: Running) -> None:
 
 def test_every_loss_is_documented() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
-    assert [name for name in LOSSES if f"`{name}`" not in text and not name.startswith("param")] == []
+    assert [name for name in LOST_VALUES if f"`{name}`" not in text and not name.startswith("param")] == []

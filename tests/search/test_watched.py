@@ -15,7 +15,7 @@ from watcher.ports import IndexMapping, Server
 from watcher.search.event_selection import needed_fields
 from watcher.settings import Source
 from watcher.taxonomy.logsources import POWERSHELL_CLASSIC
-from watcher.taxonomy.moved import MOVED, MovedFields
+from watcher.taxonomy.moved_fields import MOVED_FIELDS, MovedFields
 from watcher.translate.plan import Translator
 
 FACTS = IndexMapping(pattern="*", server=Server(engine="opensearch", version="3.6.0"), fields={})
@@ -38,14 +38,14 @@ def seeking(detection: str, logsource: str) -> Rule:
 
 def events() -> Iterator[tuple[str, dict[str, Any]]]:
     """Make an event of every kind whose values modules move, each value telling where it stands."""
-    for row in (row for rows in MOVED.values() for row in rows):
+    for row in (row for rows in MOVED_FIELDS.values() for row in rows):
         for channel in row.channels:
             for code in (*row.codes[:2], *row.codes[-1:]) or ("1",):
                 yield channel, {"winlog.channel": channel, "event.code": code, **{path: path for path in paths(row)}}
 
 
 def paths(row: MovedFields) -> tuple[str, ...]:
-    return (*row.direct, *(row.built.paths if row.built else ()))
+    return (*row.direct, *(row.computed.paths if row.computed else ()))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_what_searches_all_values_sees_those_that_modules_moved(
     assert seen > 20
 
 
-@pytest.mark.parametrize("name", MOVED)
+@pytest.mark.parametrize("name", MOVED_FIELDS)
 def test_a_field_is_seen_wherever_modules_moved_it(name: str) -> None:
     for _, event in events():
         looked = FieldFilter(needed_fields([seeking(f"{{{name}: x}}", "")], TRANSLATOR))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from watcher.ports import FieldType, IndexMapping, Server
 from watcher.settings import Source
-from watcher.taxonomy.fields import DATA
+from watcher.taxonomy.field_locations import DATA
 
 SAID = (
     "For indices as Winlogbeat 8 itself maps them on Elasticsearch: `winlog.event_data.*` as keyword without a limit, "

@@ -93,7 +93,7 @@ def _sighting(one: EventNeed) -> dict[str, Any]:
     return {
         "channel": one.channel,
         "code": one.code,
-        "needs": None if needed is None else {"what": needed.what, "where": needed.where, "note": needed.note},
+        "needs": None if needed is None else {"what": needed.setting, "where": needed.location, "note": needed.note},
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from watcher.model import And, ConditionNode, DetectionItem, Or, Rule, SigmaNumber, SigmaString
 from watcher.settings import LogSourceMapping
-from watcher.taxonomy.auditing import AuditNeed, audit_needs
+from watcher.taxonomy.audit_needs import AuditNeed, audit_needs
 from watcher.taxonomy.logsources import EventClass, events_of
 
 _CODE_FIELDS = ("EventID", "event.code", "winlog.event_id")

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from watcher.model import ConditionNode, DetectionItem, Not, Rule
-from watcher.taxonomy.fields import same_field
+from watcher.taxonomy.field_locations import canonical_field
 
 KEYWORDS = "keywords"
 """Stands for the field where a rule searches without one."""
@@ -130,7 +130,7 @@ def _of_item(item: DetectionItem) -> Iterator[Indicator]:
     for written in item.source_values or (None,):  # a list without values asks for none
         kind = kind_of(item, written)
         value = spelled(written)
-        key = IndicatorKey(same_field(field), kind, value.casefold())
+        key = IndicatorKey(canonical_field(field), kind, value.casefold())
         yield Indicator(field=field, kind=kind, value=value, key=key)
 
 

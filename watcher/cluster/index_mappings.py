@@ -11,7 +11,7 @@ from watcher.cluster.source_extras import SourceExtras, SourceExtrasByIndex, rea
 from watcher.cluster.transport import LINE, Transport, chunks, quote_path
 from watcher.cluster.unindexed_fields import hiding
 from watcher.ports import FieldType, IndexMapping, Server
-from watcher.taxonomy.fields import parents
+from watcher.taxonomy.field_locations import parents
 
 LENIENT = {"ignore_unavailable": "true", "allow_no_indices": "true"}
 

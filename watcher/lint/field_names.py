@@ -11,7 +11,7 @@ from watcher.lint.known_fields import fields_of, spellings_of
 from watcher.lint.rule_source import RuleSource, SourceLine
 from watcher.model import Finding
 from watcher.settings import Source
-from watcher.taxonomy.fields import is_path
+from watcher.taxonomy.field_locations import is_path
 from watcher.taxonomy.logsources import events_of
 
 _HASHES: Mapping[str, int] = {"MD5": 32, "SHA1": 40, "SHA256": 64, "IMPHASH": 32}

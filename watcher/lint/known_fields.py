@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from watcher.taxonomy.fields import system_fields
+from watcher.taxonomy.field_locations import system_fields
 from watcher.taxonomy.logsources import (
     POWERSHELL,
     POWERSHELL_CLASSIC,
@@ -18,8 +18,8 @@ from watcher.taxonomy.logsources import (
     EventClass,
     LogSourceEvents,
 )
-from watcher.taxonomy.moved import MOVED
-from watcher.taxonomy.shell import LINES
+from watcher.taxonomy.moved_fields import MOVED_FIELDS
+from watcher.taxonomy.powershell_lines import LINES
 
 _PROCESS = "ProcessGuid ProcessId Image User"
 _VERSIONS = "FileVersion Description Product Company OriginalFileName"
@@ -90,7 +90,7 @@ def spellings_of(scope: LogSourceEvents) -> Mapping[str, str]:
     """Give how Windows spells the fields of a log source: without case → as it is written."""
     known = fields_of(scope)
     if known is None and all(where.channel == SECURITY for where in scope.event_classes):
-        known = _EVERYWHERE.union(MOVED)
+        known = _EVERYWHERE.union(MOVED_FIELDS)
     return {name.lower(): name for name in sorted(known or _EVERYWHERE)}
 
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from watcher.match.flat_event import ALL_FIELDS, NO_VALUES, FieldFilter, Values, leaf_objects, leaf_strings, nodes_at
 from watcher.match.matchers import fold, fold_loosely
 from watcher.model import Event
-from watcher.taxonomy.build import ComputedField, ComputedFromObjects
-from watcher.taxonomy.fields import DATA, FieldLocations, field_locations, moved_fields
+from watcher.taxonomy.computed_fields import ComputedField, ComputedFromObjects
+from watcher.taxonomy.field_locations import DATA, FieldLocations, field_locations, moved_field_names
 from watcher.taxonomy.logsources import EventClass
 
 FieldRequest = tuple[str, bool]
@@ -92,12 +92,12 @@ class EventView:
         """
         if asked[0] not in ("", "Data", "EventData"):
             return self._put_together(asked)
-        parts = moved_fields(self._where(process_audit=False))
+        parts = moved_field_names(self._where(process_audit=False))
         return tuple(dict.fromkeys(one for name in parts for one in self._put_together((name, False))))
 
     def _put_together(self, asked: FieldRequest) -> tuple[RebuiltField, ...]:
         there = self._reading(asked)
-        built = (one for one in there.built if isinstance(one, ComputedFromObjects) or not one.cut)
+        built = (one for one in there.computed if isinstance(one, ComputedFromObjects) or not one.is_substring)
         return tuple(RebuiltField(there.direct, one) for one in built)
 
     def remade(self, one: RebuiltField) -> Values:
@@ -151,7 +151,7 @@ class EventView:
         return found if len(found) < 2 else tuple(dict.fromkeys(found))
 
     def _built(self, there: FieldLocations) -> Values:
-        for built in there.built:
+        for built in there.computed:
             made = self._made(built)
             if made:
                 return made
@@ -159,11 +159,11 @@ class EventView:
 
     def _made(self, built: ComputedField | ComputedFromObjects) -> Values:
         if isinstance(built, ComputedFromObjects):
-            return built.make(
-                tuple(one for node in nodes_at(self.event, built.at.split(".")) for one in leaf_objects(node))
+            return built.compute(
+                tuple(one for node in nodes_at(self.event, built.list_path.split(".")) for one in leaf_objects(node))
             )
         parts = {path: self._flat.at(path) for path in built.paths if path in self._flat.first}
-        return built.make(parts) if parts else NO_VALUES
+        return built.compute(parts) if parts else NO_VALUES
 
     def _data(self, *, unnamed: bool) -> Iterator[str]:
         there = set()
@@ -171,7 +171,7 @@ class EventView:
             there.add(name)
             if not unnamed or _is_unnamed(name):
                 yield from leaf_strings(value)
-        for name in moved_fields(self._where(process_audit=False)):
+        for name in moved_field_names(self._where(process_audit=False)):
             if name not in there and (not unnamed or _is_unnamed(name)):
                 yield from self.values(name)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from watcher.model import Event
-from watcher.taxonomy.fields import parents
+from watcher.taxonomy.field_locations import parents
 
 Values = tuple[str, ...]
 NO_VALUES: Values = ()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from watcher.match.required_literals import codes, has_keywords
 from watcher.model import DetectionItem, LogSource, Query, Rule, SigmaNumber, SigmaString
 from watcher.settings import Source
-from watcher.taxonomy.fields import DATA, movable_fields, parents
+from watcher.taxonomy.field_locations import DATA, movable_field_names, parents
 from watcher.taxonomy.logsources import LogSourceEvents, events_of
 from watcher.translate.bounds import EVERYTHING, Bounds, all_of, any_of, clauses
 from watcher.translate.plan import Translator, field_paths, rule_fields
@@ -65,7 +65,7 @@ def _data(where: LogSourceEvents) -> Iterator[str]:
     """Give the event's data whole, and wherever modules move parts of it."""
     yield from (data.removesuffix(".") for data in DATA)
     for one in where.event_classes:
-        for name in movable_fields(one):
+        for name in movable_field_names(one):
             yield from field_paths(name, LogSourceEvents(event_classes=(one,)), _BARE)
 
 

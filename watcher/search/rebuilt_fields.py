@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from watcher.match.event_view import EventView
 from watcher.model import Finding, Rule, Severity
-from watcher.taxonomy.fields import field_locations
+from watcher.taxonomy.field_locations import field_locations
 from watcher.taxonomy.logsources import LogSourceEvents, events_of
-from watcher.taxonomy.losses import LOSSES, LostValue
+from watcher.taxonomy.lost_values import LOST_VALUES, LostValue
 from watcher.translate.plan import Translator, rule_fields
 
 _FIX = "docs/modules-shape.md counts what is lost on the way"
@@ -30,8 +30,8 @@ class RebuiltFields:
             for name in rule_fields(rule.node):
                 if any(_is_rebuilt(name, view, where) for view in made_by_modules):
                     self.rebuilt.setdefault(name, []).append(rule)
-                for loss in LOSSES.get(name, ()):
-                    if any(map(loss.touches, where.event_classes)):
+                for loss in LOST_VALUES.get(name, ()):
+                    if any(map(loss.applies_to, where.event_classes)):
                         self.lossy.setdefault((name, loss), []).append(rule)
 
     def findings(self) -> Iterator[Finding]:
@@ -49,15 +49,15 @@ class RebuiltFields:
                 code="lossy-field",
                 severity=Severity.INFO,
                 location=rules[0].location,
-                message=f"of `{name}`{_of(rules)} Winlogbeat's modules lose values for good: {loss.what}",
-                fix=f"where a rule asks for just that, write {loss.instead}",
+                message=f"of `{name}`{_of(rules)} Winlogbeat's modules lose values for good: {loss.loss}",
+                fix=f"where a rule asks for just that, write {loss.advice}",
             )
 
 
 def _is_rebuilt(name: str, view: EventView, where: LogSourceEvents) -> bool:
     """Tell whether an event holds a value of the field in parts alone."""
     there = [field_locations(name, one) for one in where.event_classes if view.is_of(one)]
-    if not any(one.built for one in there) or not view.values(name):
+    if not any(one.computed for one in there) or not view.values(name):
         return False
     return not any(view.at(path) for one in there for path in (*one.direct, *one.fallback))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from watcher.model import LogSource
 from watcher.settings import LogSourceMapping
-from watcher.taxonomy.ecs import KNOWN
+from watcher.taxonomy.ecs_fields import LISTED_LOGSOURCES
 
 SYSMON = "Microsoft-Windows-Sysmon/Operational"
 SECURITY = "Security"
@@ -21,20 +21,20 @@ POWERSHELL_CLASSIC = "Windows PowerShell"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventClass:
-    """Events of one channel; without codes all of them, without channel any channel."""
+    """The events of one channel, or of some of its event codes; without a channel, the events of any channel."""
 
     channel: str | None = None
     codes: tuple[str, ...] = ()
-    non_windows: bool = False  # events without a channel alone: they are not Windows'
-    process_audit: bool = False  # Security 4688 seen as process creation: `Image` is `NewProcessName` …
+    non_windows: bool = False  # only events without a channel, which Windows did not write
+    process_audit: bool = False  # Security 4688 read as process creation: `Image` is `NewProcessName` …
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogSourceEvents:
-    """The events that a log source means: any of its parts."""
+    """The events that a log source means: those of any of its event classes."""
 
     event_classes: tuple[EventClass, ...]
-    unknown: tuple[str, ...] = ()  # names that no table knows; where nothing else is named, every event is looked at
+    unknown: tuple[str, ...] = ()  # names that no table lists; alone they select every event
     product: str | None = None
 
 
@@ -157,7 +157,7 @@ _CATEGORIES: Mapping[str, tuple[EventClass, ...]] = {
     "ps_classic_script": (EventClass(channel=POWERSHELL_CLASSIC, codes=("800",)),),
 }
 
-_SPELLINGS: Mapping[str, str] = {  # what authors write for a category that the taxonomy spells otherwise
+_SPELLINGS: Mapping[str, str] = {  # other spellings of a category of the taxonomy
     "file_creation": "file_event",
     "image_loaded": "image_load",
 }
@@ -167,9 +167,9 @@ NON_WINDOWS = EventClass(non_windows=True)
 
 
 def events_of(source: LogSource, extra: Sequence[LogSourceMapping] = ()) -> LogSourceEvents:
-    """Tell which events a log source means.
+    """Return the events that a log source means.
 
-    `extra` are the log sources of settings; they come before the shipped table. Several categories, or several
+    `extra` are the log sources of settings; they take precedence over the shipped table. Several categories, or several
     services, mean any of them; a category and a service together mean the category within the service's channels.
     """
     own = _from_settings(source, extra)
@@ -177,43 +177,45 @@ def events_of(source: LogSource, extra: Sequence[LogSourceMapping] = ()) -> LogS
         return LogSourceEvents(event_classes=own, product=source.product)
     if source.product not in (None, "windows"):
         return _non_windows(source)
-    categories, odd_categories = _parts(source.category)
-    services, odd_services = _parts(source.service)
-    unknown = odd_categories + odd_services
+    categories, unlisted_categories = _parts(source.category)
+    services, unlisted_services = _parts(source.service)
+    unknown = unlisted_categories + unlisted_services
     if source.product is None and unknown and not (categories or services):
         return (
             _non_windows(source)
-            if KNOWN.intersection(unknown)
+            if LISTED_LOGSOURCES.intersection(unknown)
             else LogSourceEvents(event_classes=(ANY,), unknown=unknown)
         )
-    named = [where for name in categories for where in _event_classes(name)]
-    narrowed = [where for name in services for where in _event_classes(name)]
-    if not named and not narrowed:
+    of_categories = [event_class for name in categories for event_class in _event_classes(name)]
+    of_services = [event_class for name in services for event_class in _event_classes(name)]
+    if not of_categories and not of_services:
         return LogSourceEvents(event_classes=(ANY,), unknown=unknown, product=source.product)
-    channels = {where.channel for where in narrowed}
-    both = [where for where in named if where.channel in channels]
-    return LogSourceEvents(event_classes=_unique(both or named or narrowed), unknown=unknown, product=source.product)
+    channels = {event_class.channel for event_class in of_services}
+    both = [event_class for event_class in of_categories if event_class.channel in channels]
+    return LogSourceEvents(
+        event_classes=_unique(both or of_categories or of_services), unknown=unknown, product=source.product
+    )
 
 
 def _non_windows(source: LogSource) -> LogSourceEvents:
-    """Mean the events of another product, whose fields a table of ECS may know."""
+    """Return the events of another product, whose fields the ECS tables may list."""
     names = tuple(name for name in (source.product, *source.category, *source.service) if name)
-    unknown = () if KNOWN.intersection(names) else names
+    unknown = () if LISTED_LOGSOURCES.intersection(names) else names
     return LogSourceEvents(event_classes=(NON_WINDOWS,), unknown=unknown, product=source.product)
 
 
 def categories_of(code: str) -> tuple[str, ...]:
-    """Give the categories that an event of Sysmon belongs to, by its code; those that it has to itself come first."""
-    found = [name for name, codes in _SYSMON_CATEGORIES.items() if code in codes]
-    return tuple(sorted(found, key=lambda name: len(_SYSMON_CATEGORIES[name])))
+    """Return the categories of a Sysmon event code, the narrowest first."""
+    categories = [name for name, codes in _SYSMON_CATEGORIES.items() if code in codes]
+    return tuple(sorted(categories, key=lambda name: len(_SYSMON_CATEGORIES[name])))
 
 
 def _parts(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Part names into those that a table knows (spellings put right, lists in one text taken apart) and the rest."""
+    """Split names into those that a table lists (spellings corrected, comma-separated lists split) and the rest."""
     words = [part.strip() for name in names for part in name.split(",")]
     words = [_SPELLINGS.get(word, word) for word in words]
-    known = tuple(word for word in words if word in _CATEGORIES or word in _SERVICES)
-    return known, tuple(word for word in words if word and word not in known)
+    listed = tuple(word for word in words if word in _CATEGORIES or word in _SERVICES)
+    return listed, tuple(word for word in words if word and word not in listed)
 
 
 def _event_classes(name: str) -> tuple[EventClass, ...]:
@@ -225,7 +227,7 @@ def _unique(event_classes: Iterable[EventClass]) -> tuple[EventClass, ...]:
 
 
 def _from_settings(source: LogSource, extra: Sequence[LogSourceMapping]) -> tuple[EventClass, ...]:
-    found: list[EventClass] = []
+    event_classes: list[EventClass] = []
     for mapping in extra:
         if mapping.product is not None and mapping.product != source.product:
             continue
@@ -234,5 +236,5 @@ def _from_settings(source: LogSource, extra: Sequence[LogSourceMapping]) -> tupl
         if mapping.service is not None and mapping.service not in source.service:
             continue
         channels: tuple[str | None, ...] = mapping.channels or (None,)
-        found.extend(EventClass(channel=channel, codes=mapping.event_codes) for channel in channels)
-    return _unique(found)
+        event_classes.extend(EventClass(channel=channel, codes=mapping.event_codes) for channel in channels)
+    return _unique(event_classes)

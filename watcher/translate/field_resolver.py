@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from watcher.model import Query
 from watcher.ports import IndexMapping
 from watcher.settings import Source
-from watcher.taxonomy.fields import DATA, certain, field_locations
+from watcher.taxonomy.field_locations import DATA, field_locations, is_certain
 from watcher.taxonomy.logsources import EventClass, LogSourceEvents
 from watcher.translate.bounds import EVERYTHING, NEVER, NOTHING, Bounds, all_of, any_of, at_least, either, none_of
 from watcher.translate.mapped import MappedField
@@ -93,12 +93,15 @@ class FieldResolver:
             own = path.startswith(DATA) or path in added
             mapped = self.mapped(path, None if own else left)
             if mapped.is_possible:
-                (sure if path in added or certain(name, path, where) else possible).append(mapped)
+                (sure if path in added or is_certain(name, path, where) else possible).append(mapped)
         if name == "Data":
             possible.extend(mapped for path in UNNAMED if (mapped := self.mapped(path)).is_possible)
         fallback = tuple(mapped for path in there.fallback if (mapped := self.mapped(path)).is_possible)
         parts = tuple(
-            mapped for built in there.built for path in built.paths if (mapped := self.mapped(path, left)).is_possible
+            mapped
+            for built in there.computed
+            for path in built.paths
+            if (mapped := self.mapped(path, left)).is_possible
         )
         return self._once(tuple(sure), tuple(possible), fallback, parts)
 
@@ -127,7 +130,7 @@ def field_paths(name: str, scope: LogSourceEvents, source: Source) -> tuple[str,
     paths = list(source.fields.get(name, ()))
     for where in scope.event_classes:
         there = field_locations(name, where)
-        paths.extend((*there.direct, *there.fallback, *(path for built in there.built for path in built.paths)))
+        paths.extend((*there.direct, *there.fallback, *(path for built in there.computed for path in built.paths)))
     if name == "Data":
         paths.extend(UNNAMED)
     return tuple(dict.fromkeys(paths))

@@ -21,7 +21,7 @@ from watcher.model import (
 )
 from watcher.ports import IndexMapping
 from watcher.settings import Source
-from watcher.taxonomy.fields import DATA
+from watcher.taxonomy.field_locations import DATA
 from watcher.taxonomy.logsources import EventClass, LogSourceEvents
 from watcher.translate.bounds import (
     NEVER,

@@ -1,4 +1,4 @@
-"""The texts of the PowerShell logs, put together again from what Winlogbeat's module made of them."""
+"""The multi-line strings of the PowerShell logs, computed from what Winlogbeat's module left of them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from watcher.taxonomy.build import ComputedField, ComputedFromObjects, Make, Parts, domain_user
+from watcher.taxonomy.computed_fields import Compute, ComputedField, ComputedFromObjects, Parts, domain_user
 
 _DETAILS = "powershell.command.invocation_details"
 _USER = ("user.domain", "user.name")
 _PARAMETERS = ("winlog.event_data.param1", "winlog.event_data.param2", "winlog.event_data.param3")
 
-_BEFORE_CONNECTED_USER = ("3.", "4.")  # versions whose context has no line for the connected user
+_BEFORE_CONNECTED_USER = ("3.", "4.")  # versions without a line for the connected user
 _HOST = (
     ("HostName", "process.title"),
     ("HostVersion", "powershell.process.executable_version"),
@@ -75,24 +75,24 @@ def _context(parts: Parts) -> tuple[str, ...]:
     return ("".join(f"        {label} = {value}\n" for label, value in lines),)
 
 
-def _blocks(*groups: tuple[tuple[str, str], ...]) -> Make:
-    """Make a maker of the classic log's blocks of `name=value` lines."""
+def _blocks(*groups: tuple[tuple[str, str], ...]) -> Compute:
+    """Return a function that computes the classic log's blocks of `name=value` lines."""
 
-    def make(parts: Parts) -> tuple[str, ...]:
+    def compute(parts: Parts) -> tuple[str, ...]:
         if not any(parts.get(path) for group in groups for _, path in group):
             return ()
         values = {**parts, "UserId": domain_user(parts)}
         blocks = ("\n".join(f"\t{name}={_first(values, path)}" for name, path in group) for group in groups)
         return ("\n\n".join(blocks),)
 
-    return make
+    return compute
 
 
-def _built(*groups: tuple[tuple[str, str], ...]) -> ComputedField:
+def _computed_lines(*groups: tuple[tuple[str, str], ...]) -> ComputedField:
     paths = (path for group in groups for _, path in group if path != "UserId")
     return ComputedField(
         paths=(*paths, *(_USER if any(("UserId", "UserId") in group for group in groups) else ())),
-        make=_blocks(*groups),
+        compute=_blocks(*groups),
     )
 
 
@@ -100,32 +100,34 @@ def _invocation(objects: tuple[Mapping[str, Any], ...]) -> tuple[str, ...]:
     return ("\n".join(map(_detail, objects)),) if objects else ()
 
 
-def _detail(found: Mapping[str, Any]) -> str:
-    value = found.get("value") or ""
-    if "type" not in found:
+def _detail(detail: Mapping[str, Any]) -> str:
+    value = detail.get("value") or ""
+    if "type" not in detail:
         return str(value)
-    text = f"name={found['name']}; value={value}" if "name" in found else value
-    return f"{found['type']}({found.get('related_command', '')}): {text}"
+    text = f"name={detail['name']}; value={value}" if "name" in detail else value
+    return f"{detail['type']}({detail.get('related_command', '')}): {text}"
 
 
 _SEQUENCE = (("SequenceNumber", "event.sequence"),)
 CONTEXT = ComputedField(
     paths=(*(path for _, path in _CONTEXT), "powershell.id", *_USER),
-    make=_context,
+    compute=_context,
 )
-"""The context of a module log's event."""
+"""The field `ContextInfo` of a module log event."""
 INVOCATION = ComputedFromObjects(
-    at=_DETAILS,
+    list_path=_DETAILS,
     paths=tuple(f"{_DETAILS}.{key}" for key in ("type", "related_command", "name", "value")),
-    make=_invocation,
+    compute=_invocation,
 )
-"""What a module log's event says was called: `CommandInvocation(…): "…"` lines."""
-ENGINE_LINES = _built(_ENGINE, _SEQUENCE, (*_HOST, *_COMMAND))
-"""The lines of an event on the engine's start or end."""
-PROVIDER_LINES = _built(_PROVIDER, _SEQUENCE, (*_HOST, *_COMMAND))
-"""The lines of an event on a provider's start."""
-PIPELINE_LINES = _built(_DETAIL, _SEQUENCE, (("UserId", "UserId"), *_HOST, ("ScriptName", "file.path"), _COMMAND[-1]))
-"""The lines of an event on what a pipeline executed."""
+"""The field `Payload` of a module log event: `CommandInvocation(…): "…"` lines."""
+ENGINE_LINES = _computed_lines(_ENGINE, _SEQUENCE, (*_HOST, *_COMMAND))
+"""The lines of an event for the start or the end of the engine."""
+PROVIDER_LINES = _computed_lines(_PROVIDER, _SEQUENCE, (*_HOST, *_COMMAND))
+"""The lines of an event for the start of a provider."""
+PIPELINE_LINES = _computed_lines(
+    _DETAIL, _SEQUENCE, (("UserId", "UserId"), *_HOST, ("ScriptName", "file.path"), _COMMAND[-1])
+)
+"""The lines of an event for an executed pipeline."""
 
 
 _LINE = re.compile(rf"^[ \t]*({'|'.join(LINES)})=[ \t]*(.*?)[ \t\r]*$", re.MULTILINE)
@@ -133,19 +135,19 @@ _LINE = re.compile(rf"^[ \t]*({'|'.join(LINES)})=[ \t]*(.*?)[ \t\r]*$", re.MULTI
 
 @lru_cache(maxsize=16)
 def _lines(text: str) -> Mapping[str, tuple[str, ...]]:
-    """Read all lines of a text at once: whoever asks for one name asks for others."""
-    found: dict[str, list[str]] = {}
+    """Return the values of all lines of a string by name; a rule that reads a name mostly reads several."""
+    values_by_name: dict[str, list[str]] = {}
     for name, value in _LINE.findall(text):
         if value:
-            found.setdefault(name, []).append(value)
-    return {name: tuple(values) for name, values in found.items()}
+            values_by_name.setdefault(name, []).append(value)
+    return {name: tuple(values) for name, values in values_by_name.items()}
 
 
 def line(name: str) -> ComputedField:
-    """Make the values behind `name=` at a line's start, as the classic log writes them."""
+    """Return the field of the values after `name=` at the start of a line, as the classic log writes them."""
 
-    def make(parts: Parts) -> tuple[str, ...]:
+    def compute(parts: Parts) -> tuple[str, ...]:
         texts = (text for path in _PARAMETERS for text in parts.get(path, ()))
-        return tuple(found for text in texts for found in _lines(text).get(name, ()))
+        return tuple(value for text in texts for value in _lines(text).get(name, ()))
 
-    return ComputedField(paths=_PARAMETERS, make=make, cut=True)
+    return ComputedField(paths=_PARAMETERS, compute=compute, is_substring=True)

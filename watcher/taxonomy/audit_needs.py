@@ -1,4 +1,4 @@
-"""What must be turned on so that Windows writes an event: audit policy, Sysmon's configuration, logs that are off.
+"""What must be enabled so that Windows writes an event: audit policy, Sysmon configuration, disabled logs.
 
 Sources: Microsoft's documentation of the advanced audit policy and of Sysmon, and each provider's event log settings.
 """
@@ -11,37 +11,37 @@ from dataclasses import dataclass
 from watcher.taxonomy.logsources import POWERSHELL, POWERSHELL_CLASSIC, POWERSHELL_CORE, SECURITY, SYSMON
 
 ANY_CODE = ""
-"""In a table of one channel's events: whatever the code."""
+"""The key of a channel's table that holds for every event code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditNeed:
-    """What has to be turned on, and where."""
+    """The setting that makes Windows write an event, and where it is set."""
 
-    what: str  # e.g. `Process Creation, success`
-    where: str = ""  # e.g. `Audit policy: Detailed Tracking`
-    note: str = ""  # what else
-    default: bool = False  # a Windows as it comes writes it
+    setting: str  # e.g. `Process Creation, success`
+    location: str = ""  # e.g. `Audit policy: Detailed Tracking`
+    note: str = ""  # further requirements
+    is_default: bool = False  # Windows writes the event without any configuration
 
 
 def audit_needs(channel: str | None, code: str | None) -> AuditNeed | None:
-    """Tell what an event of a channel needs, without a code what the channel as a whole does; None: not known."""
+    """Return what an event needs, or without a code what its channel needs; None if no table lists it."""
     if channel is None:
         return None
     if channel.lower() == SECURITY.lower():
         return _SECURITY_CODES.get(code or "") if code else _SECURITY
     if channel.lower() == SYSMON.lower():
         return _SYSMON_CODES.get(code or "") if code else _SYSMON
-    found = _CHANNELS.get(channel.lower(), {})
-    return found.get(code or ANY_CODE) or found.get(ANY_CODE)
+    needs = _CHANNELS.get(channel.lower(), {})
+    return needs.get(code or ANY_CODE) or needs.get(ANY_CODE)
 
 
 # --------------------------------------------------------------------------- Security: the advanced audit policy
 
 _SACL = "The object needs an audit entry (SACL) too."
-_SECURITY = AuditNeed(what="The audit policy of each event", where="Audit policy")
+_SECURITY = AuditNeed(setting="The audit policy of each event", location="Audit policy")
 
-# category, subcategory, outcome, codes, what else
+# category, subcategory, outcome, codes, further requirements
 _AUDIT: tuple[tuple[str, str, str, str, str], ...] = (
     ("Account Logon", "Credential Validation", "success, failure", "4774 4775 4776 4777", ""),
     ("Account Logon", "Kerberos Authentication Service", "success, failure", "4768 4771 4772", "Domain controllers."),
@@ -211,12 +211,12 @@ _AUDIT: tuple[tuple[str, str, str, str, str], ...] = (
 
 _SECURITY_CODES: Mapping[str, AuditNeed] = {
     **{
-        code: AuditNeed(what=f"{name}, {outcome}", where=f"Audit policy: {category}", note=note)
+        code: AuditNeed(setting=f"{name}, {outcome}", location=f"Audit policy: {category}", note=note)
         for category, name, outcome, codes, note in _AUDIT
         for code in codes.split()
     },
     **{
-        code: AuditNeed(what="Nothing", note="The Security log itself writes it.", default=True)
+        code: AuditNeed(setting="Nothing", note="The Security log itself writes it.", is_default=True)
         for code in "1100 1101 1102 1104 1105 1108".split()
     },
 }
@@ -224,7 +224,7 @@ _SECURITY_CODES: Mapping[str, AuditNeed] = {
 # --------------------------------------------------------------------------- Sysmon: its configuration
 
 _CONFIG = "Sysmon configuration"
-_SYSMON = AuditNeed(what="Sysmon with the element of each event", where=_CONFIG)
+_SYSMON = AuditNeed(setting="Sysmon with the element of each event", location=_CONFIG)
 _ELEMENTS: Mapping[str, str] = {
     "1": "ProcessCreate",
     "2": "FileCreateTime",
@@ -250,29 +250,35 @@ _ELEMENTS: Mapping[str, str] = {
     "29": "FileExecutableDetected",
 }
 _SYSMON_CODES: Mapping[str, AuditNeed] = {
-    **{code: AuditNeed(what=f"<{name}>", where=_CONFIG) for code, name in _ELEMENTS.items()},
-    **{code: AuditNeed(what="Sysmon", note="Written whatever its configuration.") for code in ("4", "16", "255")},
+    **{code: AuditNeed(setting=f"<{name}>", location=_CONFIG) for code, name in _ELEMENTS.items()},
+    **{code: AuditNeed(setting="Sysmon", note="Written whatever its configuration.") for code in ("4", "16", "255")},
 }
 
 # --------------------------------------------------------------------------- everything else
 
-_ON = AuditNeed(what="Nothing", note="The log is on in a Windows as it comes.", default=True)
-_OFF = AuditNeed(what="The log itself", where="Event Viewer or `wevtutil sl … /e:true`", note="It is off by default.")
+_ON = AuditNeed(setting="Nothing", note="The log is on in a Windows as it comes.", is_default=True)
+_OFF = AuditNeed(
+    setting="The log itself", location="Event Viewer or `wevtutil sl … /e:true`", note="It is off by default."
+)
 _POLICY = "Group policy: Windows PowerShell"
 _BLOCKS = AuditNeed(
-    what="Turn on PowerShell Script Block Logging",
-    where=_POLICY,
+    setting="Turn on PowerShell Script Block Logging",
+    location=_POLICY,
     note="Without it only what looks suspicious is written.",
 )
-_MODULES = AuditNeed(what="Turn on Module Logging, for the modules `*`", where=_POLICY)
+_MODULES = AuditNeed(setting="Turn on Module Logging, for the modules `*`", location=_POLICY)
 _CORE = "Group policy: PowerShell Core"
 
 _CHANNELS: Mapping[str, Mapping[str, AuditNeed]] = {
     POWERSHELL.lower(): {"4104": _BLOCKS, "4103": _MODULES, ANY_CODE: _ON},
     POWERSHELL_CORE.lower(): {
-        "4104": AuditNeed(what=_BLOCKS.what, where=_CORE, note="PowerShell 7 registers its log when it is installed."),
-        "4103": AuditNeed(what=_MODULES.what, where=_CORE, note="PowerShell 7 registers its log when it is installed."),
-        ANY_CODE: AuditNeed(what="PowerShell 7", note="It registers its log when it is installed."),
+        "4104": AuditNeed(
+            setting=_BLOCKS.setting, location=_CORE, note="PowerShell 7 registers its log when it is installed."
+        ),
+        "4103": AuditNeed(
+            setting=_MODULES.setting, location=_CORE, note="PowerShell 7 registers its log when it is installed."
+        ),
+        ANY_CODE: AuditNeed(setting="PowerShell 7", note="It registers its log when it is installed."),
     },
     POWERSHELL_CLASSIC.lower(): {"800": _MODULES, ANY_CODE: _ON},
     **{
@@ -321,7 +327,7 @@ _CHANNELS: Mapping[str, Mapping[str, AuditNeed]] = {
     },
     **{
         channel.lower(): {
-            ANY_CODE: AuditNeed(what="AppLocker rules, enforced or audited", where="Group policy: AppLocker")
+            ANY_CODE: AuditNeed(setting="AppLocker rules, enforced or audited", location="Group policy: AppLocker")
         }
         for channel in (
             "Microsoft-Windows-AppLocker/EXE and DLL",
@@ -332,23 +338,23 @@ _CHANNELS: Mapping[str, Mapping[str, AuditNeed]] = {
     },
     "microsoft-windows-ntlm/operational": {
         ANY_CODE: AuditNeed(
-            what="Restrict NTLM: Audit …", where="Security options", note="Each event has its own setting."
+            setting="Restrict NTLM: Audit …", location="Security options", note="Each event has its own setting."
         )
     },
     "microsoft-windows-lsa/operational": {
-        ANY_CODE: AuditNeed(what="LSA protection, at least in audit mode", where="Registry")
+        ANY_CODE: AuditNeed(setting="LSA protection, at least in audit mode", location="Registry")
     },
-    "msexchange management": {ANY_CODE: AuditNeed(what="Exchange Server", note="It writes the log by itself.")},
-    "openssh/operational": {ANY_CODE: AuditNeed(what="OpenSSH Server", note="It writes the log by itself.")},
-    "dns server": {ANY_CODE: AuditNeed(what="The DNS Server role", note="It writes the log by itself.")},
+    "msexchange management": {ANY_CODE: AuditNeed(setting="Exchange Server", note="It writes the log by itself.")},
+    "openssh/operational": {ANY_CODE: AuditNeed(setting="OpenSSH Server", note="It writes the log by itself.")},
+    "dns server": {ANY_CODE: AuditNeed(setting="The DNS Server role", note="It writes the log by itself.")},
     "microsoft-windows-dns-server/audit": {
-        ANY_CODE: AuditNeed(what="The DNS Server role", note="On by default there.")
+        ANY_CODE: AuditNeed(setting="The DNS Server role", note="On by default there.")
     },
     "microsoft-windows-dhcp-server/operational": {
-        ANY_CODE: AuditNeed(what="The DHCP Server role", note="On by default there.")
+        ANY_CODE: AuditNeed(setting="The DHCP Server role", note="On by default there.")
     },
-    "microsoft-windows-hyper-v-worker": {ANY_CODE: AuditNeed(what="The Hyper-V role", note="On by default there.")},
+    "microsoft-windows-hyper-v-worker": {ANY_CODE: AuditNeed(setting="The Hyper-V role", note="On by default there.")},
     "microsoft-windows-sense/operational": {
-        ANY_CODE: AuditNeed(what="Defender for Endpoint", note="On by default there.")
+        ANY_CODE: AuditNeed(setting="Defender for Endpoint", note="On by default there.")
     },
 }

@@ -1,4 +1,4 @@
-"""What Winlogbeat's modules do to the fields of an event: which are moved where, and which must be built again.
+"""Which fields Winlogbeat's modules move, where to, and which must be computed from their parts.
 
 Sources: Winlogbeat's documentation of its modules and exported fields, ECS 8.17, the Windows event documentation.
 """
@@ -8,31 +8,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from watcher.taxonomy import build, shell
-from watcher.taxonomy.build import ComputedField, ComputedFromObjects, Make
+from watcher.taxonomy import computed_fields, powershell_lines
+from watcher.taxonomy.computed_fields import Compute, ComputedField, ComputedFromObjects
 from watcher.taxonomy.logsources import POWERSHELL, POWERSHELL_CLASSIC, POWERSHELL_CORE, SECURITY, SYSMON, EventClass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovedFields:
-    """A row of the table: in these events the field's value stands (or its parts stand) elsewhere."""
+    """A row of the table: in these events the field's value, or its parts, are at other paths."""
 
     channels: tuple[str, ...]
     codes: tuple[str, ...] = ()  # empty: every code of the channels
     direct: tuple[str, ...] = ()
-    built: ComputedField | ComputedFromObjects | None = None
+    computed: ComputedField | ComputedFromObjects | None = None
 
-    def speaks_of(self, where: EventClass) -> bool:
-        """Tell whether some event of that kind may have the value so."""
-        if where.channel is not None and not self._has(where.channel):
+    def applies_to_some(self, event_class: EventClass) -> bool:
+        """Whether the row holds for some event of a class."""
+        if event_class.channel is not None and not self._has(event_class.channel):
             return False
-        return not self.codes or not where.codes or any(code in self.codes for code in where.codes)
+        return not self.codes or not event_class.codes or any(code in self.codes for code in event_class.codes)
 
-    def speaks_of_all(self, where: EventClass) -> bool:
-        """Tell whether the row holds for every event of that kind."""
-        if where.channel is None or not self._has(where.channel):
+    def applies_to_all(self, event_class: EventClass) -> bool:
+        """Whether the row holds for every event of a class."""
+        if event_class.channel is None or not self._has(event_class.channel):
             return False
-        return not self.codes or (bool(where.codes) and all(code in self.codes for code in where.codes))
+        return not self.codes or (bool(event_class.codes) and all(code in self.codes for code in event_class.codes))
 
     def _has(self, channel: str) -> bool:
         return channel.lower() in (name.lower() for name in self.channels)
@@ -42,8 +42,8 @@ def _sysmon(*codes: str, path: str) -> MovedFields:
     return MovedFields(channels=(SYSMON,), codes=codes, direct=(path,))
 
 
-def _sysmon_built(*codes: str, paths: tuple[str, ...], make: Make) -> MovedFields:
-    return MovedFields(channels=(SYSMON,), codes=codes, built=ComputedField(paths=paths, make=make))
+def _sysmon_computed(*codes: str, paths: tuple[str, ...], compute: Compute) -> MovedFields:
+    return MovedFields(channels=(SYSMON,), codes=codes, computed=ComputedField(paths=paths, compute=compute))
 
 
 def _security(*codes: str, path: str) -> MovedFields:
@@ -76,18 +76,22 @@ def _classic(*codes: str, path: str) -> MovedFields:
     return MovedFields(channels=(POWERSHELL_CLASSIC,), codes=codes, direct=(path,))
 
 
-def _one_hash(name: str, *, last: str) -> tuple[MovedFields, ...]:
+def _single_hash(name: str, *, last: str) -> tuple[MovedFields, ...]:
     return (
-        _sysmon_built(*_HASH_OF_PROCESS, paths=(f"process.{last}",), make=build.upper(f"process.{last}")),
-        _sysmon_built(*_HASH_OF_FILE, paths=(f"file.{last}",), make=build.upper(f"file.{last}")),
+        _sysmon_computed(
+            *_HASH_OF_PROCESS, paths=(f"process.{last}",), compute=computed_fields.upper(f"process.{last}")
+        ),
+        _sysmon_computed(*_HASH_OF_FILE, paths=(f"file.{last}",), compute=computed_fields.upper(f"file.{last}")),
         MovedFields(
             channels=(SYSMON,),
-            built=ComputedField(paths=("winlog.event_data.Hashes",), make=build.hash_named(name), cut=True),
+            computed=ComputedField(
+                paths=("winlog.event_data.Hashes",), compute=computed_fields.hash_named(name), is_substring=True
+            ),
         ),
     )
 
 
-MOVED: Mapping[str, tuple[MovedFields, ...]] = {
+MOVED_FIELDS: Mapping[str, tuple[MovedFields, ...]] = {
     "Image": (_sysmon(path="process.executable"),),
     "SourceImage": (_sysmon("8", "10", path="process.executable"),),
     "CommandLine": (
@@ -108,7 +112,7 @@ MOVED: Mapping[str, tuple[MovedFields, ...]] = {
         MovedFields(
             channels=(SECURITY,),
             codes=_PROCESS_MOVED,
-            built=ComputedField(paths=("process.pid",), make=build.hexadecimal),
+            computed=ComputedField(paths=("process.pid",), compute=computed_fields.hexadecimal),
         ),
     ),
     "SourceProcessId": (_sysmon("8", "10", path="process.pid"),),
@@ -137,42 +141,51 @@ MOVED: Mapping[str, tuple[MovedFields, ...]] = {
     "Type": (_sysmon("25", path="message"),),
     "ID": (_sysmon("255", path="error.code"),),
     "Hashes": (
-        _sysmon_built(*_HASH_OF_PROCESS, paths=_hashes("process"), make=build.hashes("process")),
-        _sysmon_built(*_HASH_OF_FILE, paths=_hashes("file"), make=build.hashes("file")),
-        _sysmon_built("27", "28", paths=("related.hash",), make=build.related_hashes),
+        _sysmon_computed(*_HASH_OF_PROCESS, paths=_hashes("process"), compute=computed_fields.hashes("process")),
+        _sysmon_computed(*_HASH_OF_FILE, paths=_hashes("file"), compute=computed_fields.hashes("file")),
+        _sysmon_computed("27", "28", paths=("related.hash",), compute=computed_fields.related_hashes),
     ),
-    "Hash": (_sysmon_built("15", paths=_hashes("file"), make=build.hashes("file")),),
-    **dict.fromkeys(("md5", "MD5"), _one_hash("MD5", last="hash.md5")),
-    **dict.fromkeys(("sha1", "SHA1"), _one_hash("SHA1", last="hash.sha1")),
-    **dict.fromkeys(("sha256", "SHA256"), _one_hash("SHA256", last="hash.sha256")),
-    **dict.fromkeys(("imphash", "Imphash"), _one_hash("IMPHASH", last="pe.imphash")),
+    "Hash": (_sysmon_computed("15", paths=_hashes("file"), compute=computed_fields.hashes("file")),),
+    **dict.fromkeys(("md5", "MD5"), _single_hash("MD5", last="hash.md5")),
+    **dict.fromkeys(("sha1", "SHA1"), _single_hash("SHA1", last="hash.sha1")),
+    **dict.fromkeys(("sha256", "SHA256"), _single_hash("SHA256", last="hash.sha256")),
+    **dict.fromkeys(("imphash", "Imphash"), _single_hash("IMPHASH", last="pe.imphash")),
     "Details": (
-        _sysmon_built(*_REGISTRY, paths=("registry.data.strings", "registry.data.type"), make=build.registry_details),
+        _sysmon_computed(
+            *_REGISTRY, paths=("registry.data.strings", "registry.data.type"), compute=computed_fields.registry_details
+        ),
     ),
     "User": (
-        _sysmon_built(paths=("user.domain", "user.name"), make=build.domain_user),
-        MovedFields(channels=_SCRIPTS, built=ComputedField(paths=("user.domain", "user.name"), make=build.domain_user)),
+        _sysmon_computed(paths=("user.domain", "user.name"), compute=computed_fields.domain_user),
+        MovedFields(
+            channels=_SCRIPTS,
+            computed=ComputedField(paths=("user.domain", "user.name"), compute=computed_fields.domain_user),
+        ),
     ),
     "UserId": (
         MovedFields(
             channels=(POWERSHELL_CLASSIC,),
-            built=ComputedField(paths=("user.domain", "user.name"), make=build.domain_user),
+            computed=ComputedField(paths=("user.domain", "user.name"), compute=computed_fields.domain_user),
         ),
     ),
-    "Initiated": (_sysmon_built("3", paths=("network.direction",), make=build.initiated),),
-    "SourceIsIpv6": (_sysmon_built("3", paths=("network.type",), make=build.is_ipv6),),
-    "DestinationIsIpv6": (_sysmon_built("3", paths=("network.type",), make=build.is_ipv6),),
-    "QueryStatus": (_sysmon_built("22", paths=("sysmon.dns.status",), make=build.dns_status),),
-    "QueryResults": (_sysmon_built("22", paths=("dns.answers.type", "dns.answers.data"), make=build.dns_results),),
+    "Initiated": (_sysmon_computed("3", paths=("network.direction",), compute=computed_fields.initiated),),
+    "SourceIsIpv6": (_sysmon_computed("3", paths=("network.type",), compute=computed_fields.is_ipv6),),
+    "DestinationIsIpv6": (_sysmon_computed("3", paths=("network.type",), compute=computed_fields.is_ipv6),),
+    "QueryStatus": (_sysmon_computed("22", paths=("sysmon.dns.status",), compute=computed_fields.dns_status),),
+    "QueryResults": (
+        _sysmon_computed("22", paths=("dns.answers.type", "dns.answers.data"), compute=computed_fields.dns_results),
+    ),
     "IsExecutable": (_sysmon(path="sysmon.file.is_executable"),),
     "Archived": (_sysmon(path="sysmon.file.archived"),),
-    "UtcTime": (_sysmon_built(paths=("@timestamp",), make=build.utc_time),),
+    "UtcTime": (_sysmon_computed(paths=("@timestamp",), compute=computed_fields.utc_time),),
     # Security
     "NewProcessName": (_security("4688", path="process.executable"),),
     "ParentProcessName": (_security("4688", path="process.parent.executable"),),
     "NewProcessId": (
         MovedFields(
-            channels=(SECURITY,), codes=("4688",), built=ComputedField(paths=("process.pid",), make=build.hexadecimal)
+            channels=(SECURITY,),
+            codes=("4688",),
+            computed=ComputedField(paths=("process.pid",), compute=computed_fields.hexadecimal),
         ),
     ),
     "ProcessName": (_security(*_PROCESS_MOVED, path="process.executable"),),
@@ -208,8 +221,8 @@ MOVED: Mapping[str, tuple[MovedFields, ...]] = {
     "PipelineId": _shell("powershell.pipeline_id"),
     "RunspaceId": _shell("powershell.runspace_id"),
     "ShellID": (MovedFields(channels=_SCRIPTS, direct=("powershell.id",)),),
-    "Payload": (MovedFields(channels=_SCRIPTS, codes=("4103",), built=shell.INVOCATION),),
-    "ContextInfo": (MovedFields(channels=_SCRIPTS, codes=("4103",), built=shell.CONTEXT),),
+    "Payload": (MovedFields(channels=_SCRIPTS, codes=("4103",), computed=powershell_lines.INVOCATION),),
+    "ContextInfo": (MovedFields(channels=_SCRIPTS, codes=("4103",), computed=powershell_lines.CONTEXT),),
     "MessageNumber": (MovedFields(channels=_SCRIPTS, codes=("4104",), direct=("powershell.sequence",)),),
     "MessageTotal": (MovedFields(channels=_SCRIPTS, codes=("4104",), direct=("powershell.total",)),),
     "param1": (
@@ -220,11 +233,11 @@ MOVED: Mapping[str, tuple[MovedFields, ...]] = {
     "param2": (
         _classic("400", "403", path="powershell.engine.previous_state"),
         _classic("600", path="powershell.provider.new_state"),
-        MovedFields(channels=(POWERSHELL_CLASSIC,), codes=("800",), built=shell.PIPELINE_LINES),
+        MovedFields(channels=(POWERSHELL_CLASSIC,), codes=("800",), computed=powershell_lines.PIPELINE_LINES),
     ),
     "param3": (
-        MovedFields(channels=(POWERSHELL_CLASSIC,), codes=("400", "403"), built=shell.ENGINE_LINES),
-        MovedFields(channels=(POWERSHELL_CLASSIC,), codes=("600",), built=shell.PROVIDER_LINES),
-        MovedFields(channels=(POWERSHELL_CLASSIC,), codes=("800",), built=shell.INVOCATION),
+        MovedFields(channels=(POWERSHELL_CLASSIC,), codes=("400", "403"), computed=powershell_lines.ENGINE_LINES),
+        MovedFields(channels=(POWERSHELL_CLASSIC,), codes=("600",), computed=powershell_lines.PROVIDER_LINES),
+        MovedFields(channels=(POWERSHELL_CLASSIC,), codes=("800",), computed=powershell_lines.INVOCATION),
     ),
 }

@@ -18,7 +18,7 @@ from watcher.taxonomy.logsources import (
 )
 
 
-def of(product: str | None = "windows", category: str = "", service: str = "") -> LogSourceEvents:
+def events_for(product: str | None = "windows", category: str = "", service: str = "") -> LogSourceEvents:
     return events_of(LogSource(product=product, category=tuple(category.split()), service=tuple(service.split())))
 
 
@@ -74,8 +74,8 @@ AUDIT = EventClass(channel=SECURITY, codes=("4688",), process_audit=True)
         ("file_creation", (sysmon("11"),)),  # another spelling
     ],
 )
-def test_a_category_names_channel_and_codes(category: str, event_classes: tuple[EventClass, ...]) -> None:
-    assert of(category=category) == LogSourceEvents(event_classes=event_classes, product="windows")
+def test_a_category_means_channel_and_codes(category: str, event_classes: tuple[EventClass, ...]) -> None:
+    assert events_for(category=category) == LogSourceEvents(event_classes=event_classes, product="windows")
 
 
 @pytest.mark.parametrize(
@@ -105,20 +105,23 @@ def test_a_category_names_channel_and_codes(category: str, event_classes: tuple[
         ("iis-configuration", ("Microsoft-IIS-Configuration/Operational",)),
     ],
 )
-def test_a_service_names_its_channels(service: str, channels: tuple[str, ...]) -> None:
-    found = of(service=service)
-    assert found.event_classes == tuple(EventClass(channel=channel) for channel in channels)
-    assert found.unknown == ()
+def test_a_service_means_its_channels(service: str, channels: tuple[str, ...]) -> None:
+    events = events_for(service=service)
+    assert events.event_classes == tuple(EventClass(channel=channel) for channel in channels)
+    assert events.unknown == ()
 
 
 def test_a_category_within_a_service_is_narrowed_to_its_channels() -> None:
-    assert of(category="process_creation", service="sysmon").event_classes == (sysmon("1"),)
-    assert of(category="process_creation", service="security").event_classes == (AUDIT,)
+    assert events_for(category="process_creation", service="sysmon").event_classes == (sysmon("1"),)
+    assert events_for(category="process_creation", service="security").event_classes == (AUDIT,)
 
 
 def test_several_categories_or_services_mean_any_of_them() -> None:
-    assert of(category="file_event file_change").event_classes == (sysmon("11"), sysmon("2"))
-    assert of(service="system security").event_classes == (EventClass(channel="System"), EventClass(channel="Security"))
+    assert events_for(category="file_event file_change").event_classes == (sysmon("11"), sysmon("2"))
+    assert events_for(service="system security").event_classes == (
+        EventClass(channel="System"),
+        EventClass(channel="Security"),
+    )
     listed = events_of(LogSource(product="windows", service=("security, system",)))
     assert listed.event_classes == (EventClass(channel="Security"), EventClass(channel="System"))
 
@@ -132,12 +135,12 @@ def test_several_categories_or_services_mean_any_of_them() -> None:
         (None, "database", "", ("database",)),
     ],
 )
-def test_what_no_table_knows_narrows_nothing_and_is_named(
+def test_unlisted_names_select_every_event_and_are_reported(
     product: str | None, category: str, service: str, unknown: tuple[str, ...]
 ) -> None:
-    found = of(product, category, service)
-    assert found.event_classes == (EventClass(),)
-    assert found.unknown == unknown
+    events = events_for(product, category, service)
+    assert events.event_classes == (EventClass(),)
+    assert events.unknown == unknown
 
 
 @pytest.mark.parametrize(
@@ -159,34 +162,34 @@ def test_what_no_table_knows_narrows_nothing_and_is_named(
 def test_other_products_mean_events_without_a_channel(
     product: str | None, category: str, service: str, unknown: tuple[str, ...]
 ) -> None:
-    assert of(product, category, service) == LogSourceEvents(
+    assert events_for(product, category, service) == LogSourceEvents(
         event_classes=(EventClass(non_windows=True),), unknown=unknown, product=product
     )
 
 
-def test_a_category_without_product_that_windows_knows_means_windows() -> None:
-    assert of(None, "process_creation").event_classes == (sysmon("1"), AUDIT)
+def test_a_windows_category_without_product_means_windows() -> None:
+    assert events_for(None, "process_creation").event_classes == (sysmon("1"), AUDIT)
 
 
-def test_a_known_part_beside_an_unknown_one_narrows() -> None:
-    found = of(category="file_access", service="sysmon")
-    assert found.event_classes == (EventClass(channel=SYSMON),)
-    assert found.unknown == ("file_access",)
+def test_a_listed_name_beside_an_unlisted_name_narrows() -> None:
+    events = events_for(category="file_access", service="sysmon")
+    assert events.event_classes == (EventClass(channel=SYSMON),)
+    assert events.unknown == ("file_access",)
 
 
 def test_a_product_alone_means_every_event() -> None:
-    assert of() == LogSourceEvents(event_classes=(EventClass(),), product="windows")
+    assert events_for() == LogSourceEvents(event_classes=(EventClass(),), product="windows")
 
 
-def test_settings_come_before_the_table() -> None:
+def test_settings_take_precedence_over_the_table() -> None:
     own = (
         LogSourceMapping(product="windows", category="process_creation", channels=("Mine",), event_codes=("7",)),
         LogSourceMapping(product="linux", service="auditd", channels=("audit",)),
         LogSourceMapping(service="everything"),
     )
-    asked = LogSource(product="windows", category=("process_creation",))
-    assert events_of(asked, own).event_classes == (EventClass(channel="Mine", codes=("7",)),)
-    asked = LogSource(product="linux", service=("auditd",))
-    assert events_of(asked, own) == LogSourceEvents(event_classes=(EventClass(channel="audit"),), product="linux")
+    logsource = LogSource(product="windows", category=("process_creation",))
+    assert events_of(logsource, own).event_classes == (EventClass(channel="Mine", codes=("7",)),)
+    logsource = LogSource(product="linux", service=("auditd",))
+    assert events_of(logsource, own) == LogSourceEvents(event_classes=(EventClass(channel="audit"),), product="linux")
     assert events_of(LogSource(service=("everything",)), own).event_classes == (EventClass(),)
     assert events_of(LogSource(product="windows", category=("file_event",)), own).event_classes == (sysmon("11"),)

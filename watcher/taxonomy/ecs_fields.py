@@ -1,6 +1,6 @@
-"""Sigma's fields of Linux, network and cloud logs → where Beats puts them: the Elastic Common Schema.
+"""Sigma's fields of Linux, network and cloud logs → the fields of the Elastic Common Schema where Beats puts them.
 
-Such events have no Windows channel. Their fields are looked for by their own names, too, as other shippers keep them.
+Such events have no Windows channel. Their own field names are searched too, because other shippers keep them.
 
 Sources: Sigma taxonomy appendix 2.1, ECS 8.17, the documentation of Auditbeat's and Filebeat's exported fields.
 """
@@ -12,11 +12,11 @@ from collections.abc import Mapping
 Paths = Mapping[str, tuple[str, ...]]
 
 
-def _each(**paths: str) -> dict[str, tuple[str, ...]]:
+def _paths_by_field(**paths: str) -> dict[str, tuple[str, ...]]:
     return {name: tuple(listed.split()) for name, listed in paths.items()}
 
 
-_HOST: Paths = _each(  # process_creation, file_event, network_connection of Linux and macOS
+_HOST: Paths = _paths_by_field(  # process_creation, file_event, network_connection of Linux and macOS
     Image="process.executable",
     CommandLine="process.command_line process.title",
     CurrentDirectory="process.working_directory",
@@ -43,7 +43,7 @@ _HOST: Paths = _each(  # process_creation, file_event, network_connection of Lin
     Computer="host.name host.hostname",
     Hostname="host.name host.hostname",
 )
-_AUDITD: Paths = _each(
+_AUDITD: Paths = _paths_by_field(
     type="event.action auditd.message_type auditd.log.record_type",
     exe="process.executable",
     comm="process.name",
@@ -61,7 +61,7 @@ _AUDITD: Paths = _each(
     unit="auditd.data.unit auditd.log.unit",
     **{f"a{number}": f"auditd.data.a{number} auditd.log.a{number}" for number in range(10)},
 )
-_DNS: Paths = _each(
+_DNS: Paths = _paths_by_field(
     query="dns.question.name",
     QueryName="dns.question.name",
     record_type="dns.question.type",
@@ -162,17 +162,17 @@ _TABLES: tuple[tuple[tuple[str, ...], Paths], ...] = (
     (("zeek",), _ZEEK),
     (("aws", "gcp", "azure", "okta", "m365", "cloudtrail"), _CLOUD),
 )
-KNOWN = frozenset(name for names, _ in _TABLES for name in names)
-"""Products, categories and services of which a table tells the fields."""
+LISTED_LOGSOURCES = frozenset(name for names, _ in _TABLES for name in names)
+"""Products, categories and services whose fields a table lists."""
 
 
 def _merged() -> Paths:
-    found: dict[str, tuple[str, ...]] = {}
+    merged: dict[str, tuple[str, ...]] = {}
     for _, table in _TABLES:
         for name, paths in table.items():
-            found[name] = tuple(dict.fromkeys((*found.get(name, ()), *paths)))
-    return found
+            merged[name] = tuple(dict.fromkeys((*merged.get(name, ()), *paths)))
+    return merged
 
 
 FIELDS: Paths = _merged()
-"""Field → the paths where an event that is not Windows' may hold it."""
+"""Field → the paths where an event of another product may hold it."""

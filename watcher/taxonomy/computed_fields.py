@@ -1,4 +1,4 @@
-"""Values that Winlogbeat's modules took apart, put together again as Windows wrote them."""
+"""Values that Winlogbeat's modules split, computed again as Windows wrote them."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from typing import Any
 
 Parts = Mapping[str, tuple[str, ...]]
-Make = Callable[[Parts], tuple[str, ...]]
+Compute = Callable[[Parts], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComputedField:
-    """A value made from what a module left of it."""
+    """A value computed from the parts that a module left of it."""
 
-    paths: tuple[str, ...]  # where the parts stand
-    make: Make
-    cut: bool = False  # what is made stands, letter for letter, within a value of its parts
+    paths: tuple[str, ...]  # of the parts
+    compute: Compute
+    is_substring: bool = False  # the value is a substring of a value of its parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComputedFromObjects:
-    """A value made from a list of objects, each of which lacks some keys."""
+    """A value computed from a list of objects, each of which may lack keys."""
 
-    at: str  # where the list stands
-    paths: tuple[str, ...]  # of the objects' values
-    make: Callable[[tuple[Mapping[str, Any], ...]], tuple[str, ...]]
+    list_path: str  # of the list of objects
+    paths: tuple[str, ...]  # of the values in the objects
+    compute: Callable[[tuple[Mapping[str, Any], ...]], tuple[str, ...]]
 
 
 _HASH_NAMES = (("sha1", "SHA1"), ("md5", "MD5"), ("sha256", "SHA256"))
@@ -63,52 +63,52 @@ _DNS_STATUS = {
 _DIGITS = {32: ("MD5", "IMPHASH"), 40: ("SHA1",), 64: ("SHA256",)}
 
 
-def same(path: str) -> Make:
-    """Make a maker of the path's values as they stand."""
+def same(path: str) -> Compute:
+    """Return a function that returns the values of a path unchanged."""
     return lambda parts: parts.get(path, ())
 
 
-def upper(path: str) -> Make:
-    """Make a maker of the path's values in capitals, as Sysmon writes hashes."""
+def upper(path: str) -> Compute:
+    """Return a function that returns the values of a path in upper case, as Sysmon writes hashes."""
     return lambda parts: tuple(value.upper() for value in parts.get(path, ()))
 
 
-def hashes(group: str) -> Make:
-    """Make a maker of Sysmon's hash list: `SHA1=…,MD5=…,SHA256=…,IMPHASH=…`."""
+def hashes(group: str) -> Compute:
+    """Return a function that computes Sysmon's hash list: `SHA1=…,MD5=…,SHA256=…,IMPHASH=…`."""
 
-    def make(parts: Parts) -> tuple[str, ...]:
+    def compute(parts: Parts) -> tuple[str, ...]:
         listed = [(label, parts.get(f"{group}.hash.{name}", ())) for name, label in _HASH_NAMES]
         listed.append(("IMPHASH", parts.get(f"{group}.pe.imphash", ())))
         text = ",".join(f"{label}={values[0].upper()}" for label, values in listed if values)
         return (text,) if text else ()
 
-    return make
+    return compute
 
 
 def related_hashes(parts: Parts) -> tuple[str, ...]:
-    """Make Sysmon's hash list where the module left the bare hashes alone; their length tells what they are."""
+    """Compute Sysmon's hash list from bare hashes, whose length shows their algorithm."""
     labels = {digits: iter(names) for digits, names in _DIGITS.items()}
-    made = []
+    entries = []
     for value in parts.get("related.hash", ()):
         label = next(labels.get(len(value), iter(())), "")
         if label:
-            made.append(f"{label}={value.upper()}")
-    return (",".join(made),) if made else ()
+            entries.append(f"{label}={value.upper()}")
+    return (",".join(entries),) if entries else ()
 
 
-def hash_named(name: str) -> Make:
-    """Make a maker of one hash out of the hash list."""
-    wanted = f"{name}="
+def hash_named(name: str) -> Compute:
+    """Return a function that extracts one hash from the hash list."""
+    prefix = f"{name}="
 
-    def make(parts: Parts) -> tuple[str, ...]:
+    def compute(parts: Parts) -> tuple[str, ...]:
         listed = (entry for text in parts.get("winlog.event_data.Hashes", ()) for entry in text.split(","))
-        return tuple(entry[len(wanted) :] for entry in listed if entry.upper().startswith(wanted))
+        return tuple(entry[len(prefix) :] for entry in listed if entry.upper().startswith(prefix))
 
-    return make
+    return compute
 
 
 def registry_details(parts: Parts) -> tuple[str, ...]:
-    """Make `Details` as Sysmon writes it, `DWORD (0x00000001)` for numbers."""
+    """Compute `Details` as Sysmon writes it, `DWORD (0x00000001)` for numbers."""
     values = parts.get("registry.data.strings", ())
     kind = (parts.get("registry.data.type", ()) or ("",))[0]
     if kind == "SZ_DWORD":
@@ -125,7 +125,7 @@ def _qword(value: int) -> str:
 
 
 def domain_user(parts: Parts) -> tuple[str, ...]:
-    r"""Make `DOMAIN\name`."""
+    r"""Compute `DOMAIN\name`."""
     name = parts.get("user.name", ())
     domain = parts.get("user.domain", ())
     if not name and not domain:
@@ -134,47 +134,47 @@ def domain_user(parts: Parts) -> tuple[str, ...]:
 
 
 def initiated(parts: Parts) -> tuple[str, ...]:
-    """Make `true` for a connection that the process opened, `false` for one that it took."""
+    """Compute `true` for a connection that the process opened, `false` for a connection that it accepted."""
     named = {"egress": "true", "ingress": "false", "outbound": "true", "inbound": "false"}
     return tuple(named[value] for value in parts.get("network.direction", ()) if value in named)
 
 
 def is_ipv6(parts: Parts) -> tuple[str, ...]:
-    """Make `true` or `false` from the network's type."""
+    """Compute `true` or `false` from the network's type."""
     named = {"ipv6": "true", "ipv4": "false"}
     return tuple(named[value] for value in parts.get("network.type", ()) if value in named)
 
 
 def dns_status(parts: Parts) -> tuple[str, ...]:
-    """Make the number of a DNS status from its name where it is known, else the name."""
+    """Compute the number of a DNS status from its name; a name without a number stays."""
     return tuple(_DNS_STATUS.get(value, value) for value in parts.get("sysmon.dns.status", ()))
 
 
 def dns_results(parts: Parts) -> tuple[str, ...]:
-    """Make Sysmon's answer list: `type:  5 name;::ffff:address;`."""
+    """Compute Sysmon's answer list: `type:  5 name;::ffff:address;`."""
     data = parts.get("dns.answers.data", ())
     kinds = parts.get("dns.answers.type", ())
     if not data:
         return ()
     padded = (*kinds, *("",) * max(0, len(data) - len(kinds)))
-    made = []
+    answers = []
     for value, kind in zip(data, padded, strict=False):
         if kind == "A":
-            made.append(f"::ffff:{value};")
+            answers.append(f"::ffff:{value};")
         elif kind in _DNS_ANSWERS:
-            made.append(f"type:  {_DNS_ANSWERS[kind]} {value};")
+            answers.append(f"type:  {_DNS_ANSWERS[kind]} {value};")
         else:
-            made.append(f"{value};")
-    return ("".join(made),)
+            answers.append(f"{value};")
+    return ("".join(answers),)
 
 
 def utc_time(parts: Parts) -> tuple[str, ...]:
-    """Make Sysmon's `2020-01-31 10:20:30.400` from the timestamp."""
+    """Compute Sysmon's `2020-01-31 10:20:30.400` from the timestamp."""
     return tuple(value.replace("T", " ").removesuffix("Z") for value in parts.get("@timestamp", ()))
 
 
 def hexadecimal(parts: Parts) -> tuple[str, ...]:
-    """Make the hexadecimal form in which the Security log writes process ids."""
+    """Compute the hexadecimal form in which the Security log writes process ids."""
     return tuple(hex(int(value)) for value in parts.get("process.pid", ()) if value.isdigit())
 
 
@@ -184,5 +184,5 @@ def _level(parts: Parts) -> tuple[str, ...]:
     return (*names, *numbers, *parts.get("winlog.level", ()))
 
 
-LEVEL = ComputedField(paths=("log.level", "winlog.level"), make=_level)
+LEVEL = ComputedField(paths=("log.level", "winlog.level"), compute=_level)
 """The System field `Level`, which rules write as a number or as a name."""

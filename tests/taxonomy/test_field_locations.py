@@ -1,10 +1,10 @@
-"""Where the values of a Sigma field may stand, and how sure that is."""
+"""The paths where the values of a Sigma field may be, and whether that is certain."""
 
 from __future__ import annotations
 
 import pytest
 
-from watcher.taxonomy.fields import certain, field_locations, moved_fields
+from watcher.taxonomy.field_locations import field_locations, is_certain, moved_field_names
 from watcher.taxonomy.logsources import POWERSHELL, POWERSHELL_CLASSIC, SECURITY, SYSMON, EventClass
 
 CREATED = EventClass(channel=SYSMON, codes=("1",))
@@ -13,7 +13,7 @@ ANYWHERE = EventClass()
 
 
 @pytest.mark.parametrize(
-    ("field", "where", "direct"),
+    ("field", "event_class", "direct"),
     [
         ("Image", CREATED, ("winlog.event_data.Image", "winlog.user_data.Image", "process.executable")),
         (
@@ -35,14 +35,14 @@ ANYWHERE = EventClass()
         ),
     ],
 )
-def test_a_field_is_looked_for_where_such_events_have_it(
-    field: str, where: EventClass, direct: tuple[str, ...]
+def test_the_direct_paths_of_a_field_depend_on_the_event_class(
+    field: str, event_class: EventClass, direct: tuple[str, ...]
 ) -> None:
-    assert field_locations(field, where).direct == direct
+    assert field_locations(field, event_class).direct == direct
 
 
 @pytest.mark.parametrize(
-    ("field", "path", "where", "sure"),
+    ("field", "path", "event_class", "expected"),
     [
         ("Image", "winlog.event_data.Image", CREATED, True),  # its own name
         ("Image", "process.executable", CREATED, True),  # where every such event has it
@@ -53,16 +53,16 @@ def test_a_field_is_looked_for_where_such_events_have_it(
         ("@timestamp", "@timestamp", ANYWHERE, True),  # a path of the document
     ],
 )
-def test_a_path_is_certain_only_where_every_event_has_the_field_there(
-    field: str, path: str, where: EventClass, *, sure: bool
+def test_a_path_is_certain_only_if_every_event_of_the_class_has_the_field_at_it(
+    field: str, path: str, event_class: EventClass, *, expected: bool
 ) -> None:
-    assert certain(field, path, where) is sure
+    assert is_certain(field, path, event_class) is expected
 
 
-def test_a_system_field_is_read_only_where_the_data_holds_none() -> None:
-    found = field_locations("Channel", EventClass(channel="System", codes=("104",)))
-    assert found.direct == ("winlog.event_data.Channel", "winlog.user_data.Channel")
-    assert found.fallback == ("winlog.channel",)
+def test_a_system_field_is_read_only_if_the_event_data_has_no_such_field() -> None:
+    locations = field_locations("Channel", EventClass(channel="System", codes=("104",)))
+    assert locations.direct == ("winlog.event_data.Channel", "winlog.user_data.Channel")
+    assert locations.fallback == ("winlog.channel",)
 
 
 def test_names_that_differ_by_spaces_are_a_fallback() -> None:
@@ -71,28 +71,28 @@ def test_names_that_differ_by_spaces_are_a_fallback() -> None:
     assert "winlog.event_data.Platform version" in field_locations("Platformversion", ANYWHERE).fallback
 
 
-def test_what_is_put_together_names_the_paths_of_its_parts() -> None:
-    (made,) = field_locations("Details", EventClass(channel=SYSMON, codes=("13",))).built
-    assert made.paths == ("registry.data.strings", "registry.data.type")
-    assert field_locations("Details", EventClass(channel="System")).built == ()
+def test_a_computed_field_names_the_paths_of_its_parts() -> None:
+    (computed_field,) = field_locations("Details", EventClass(channel=SYSMON, codes=("13",))).computed
+    assert computed_field.paths == ("registry.data.strings", "registry.data.type")
+    assert field_locations("Details", EventClass(channel="System")).computed == ()
 
 
 @pytest.mark.parametrize("path", ["log.level", "event.code", "@timestamp", "winlog.channel", "host.name"])
 def test_no_part_is_a_path_that_every_event_has(path: str) -> None:
     """The existence of the parts narrows the search: such a path would narrow nothing."""
-    for where in (
+    for event_class in (
         EventClass(channel=POWERSHELL, codes=("4103",)),
         EventClass(channel=POWERSHELL_CLASSIC, codes=("400",)),
     ):
         for field in ("ContextInfo", "Payload", "Data", "param3", "HostApplication"):
-            assert all(path not in built.paths for built in field_locations(field, where).built)
+            assert all(path not in part.paths for part in field_locations(field, event_class).computed)
 
 
-def test_what_the_modules_moved_has_the_names_that_windows_gave_it() -> None:
-    names = moved_fields(CREATED)
+def test_moved_fields_are_listed_by_the_names_of_windows() -> None:
+    names = moved_field_names(CREATED)
     assert {"Image", "CommandLine", "Hashes", "User", "ParentImage"} <= set(names)
     assert {"ImageLoaded", "TargetObject", "md5", "NewProcessName"}.isdisjoint(names)
-    assert moved_fields(EventClass(channel="System")) == ()
+    assert moved_field_names(EventClass(channel="System")) == ()
 
 
 @pytest.mark.parametrize(
@@ -105,12 +105,12 @@ def test_what_the_modules_moved_has_the_names_that_windows_gave_it() -> None:
         ("cs-method", "http.request.method"),
         ("id.orig_h", "source.ip"),
         ("eventName", "event.action"),
-        ("eventName", "eventName"),  # as other shippers keep it
+        ("eventName", "eventName"),  # as other shippers name it
     ],
 )
-def test_fields_of_other_products_are_looked_for_in_ecs(field: str, path: str) -> None:
+def test_fields_of_other_products_are_read_at_ecs_paths(field: str, path: str) -> None:
     assert path in field_locations(field, EventClass(non_windows=True)).direct
-    assert not certain(field, path, EventClass(non_windows=True))
+    assert not is_certain(field, path, EventClass(non_windows=True))
 
 
 def test_events_of_a_channel_are_not_read_as_those_of_other_products() -> None:
