@@ -26,7 +26,7 @@ from watcher.errors import Refused
 from watcher.local_engine import ELASTICSEARCH, OPENSEARCH, default_cache, start
 from watcher.model import QueryPlan, Rule, Window
 from watcher.ports import IndexMapping, Snapshot
-from watcher.search.outcomes import FailedSearch, MatchedPage
+from watcher.search.outcomes import FailedSearch, MatchedPage, Unreadable
 from watcher.search.query_strategy import search_by_query
 from watcher.settings import Cluster, Source
 from watcher.sigma.rule_folders import LoadedRules
@@ -160,11 +160,18 @@ def _searched(
         if isinstance(outcome, FailedSearch) and isinstance(outcome.error, Refused):
             unfit.append(outcome.plan)
         else:
-            yield outcome
+            yield _readable(outcome)
     widened.extend(plan.rule.path for plan in unfit)
     translator = book.on(mapping)
     wide = [replace(plan, query=translator.scope(plan.rule), parts=(), exact=False) for plan in unfit]
-    yield from search_by_query(snapshot, wide)
+    yield from map(_readable, search_by_query(snapshot, wide))
+
+
+def _readable(outcome: MatchedPage | FailedSearch | Unreadable) -> MatchedPage | FailedSearch:
+    """Return the outcome; raises ValueError for events that cannot be decoded: the shared ones can."""
+    if isinstance(outcome, Unreadable):
+        raise ValueError(f"cannot be decoded: {outcome.events}")  # noqa: TRY004 - a value in the data, not a wrong type
+    return outcome
 
 
 def _rows(truth: Truth, rules: LoadedRules, loaded: Loaded, answer: _Answer) -> Iterator[Row]:

@@ -322,7 +322,7 @@ class ArrivingEvents(ListedEvents):
     """The Events door over documents that become searchable one after the other, each at its own moment."""
 
     arriving: list[tuple[datetime, EventDocument]] = field(default_factory=list)  # when it can be searched, and what
-    fails: dict[datetime, ClusterError] = field(default_factory=dict)  # a moment: windows that hold it fail so
+    fails: dict[datetime, Exception] = field(default_factory=dict)  # a moment: windows that hold it fail so
     _field: str = "@timestamp"
 
     def feed(self, *documents: EventDocument, at: datetime | None = None) -> None:

@@ -9,8 +9,11 @@ WatcherError
 │   ├── Overloaded             it answers "not now" (429, 503, circuit breaker); try again later, slower
 │   ├── Forbidden              a privilege is missing; the sentence names it
 │   ├── Incomplete             it answered in part (shards, counts); the window must be searched again
-│   │   └── TooSlow                it ran out of time: asked the same way, it will again
+│   │   ├── TooSlow                it ran out of time: asked the same way, it will again
+│   │   ├── Undecodable            it calls itself JSON and is none
+│   │   └── Unexpected             an error that is in no plan ended the search of a window
 │   └── Refused                it will never accept this request; asking again is pointless
+├── Undecided              whoever wrote the rule: an expression takes too long on an event
 └── DeliveryError          whoever runs the channel: says whether trying again can help
 """
 
@@ -74,8 +77,20 @@ class TooSlow(Incomplete):
     """The answer ran out of time; the same question would again."""
 
 
+class Undecodable(Incomplete):
+    """The answer calls itself JSON and is none."""
+
+
+class Unexpected(Incomplete):
+    """An error that is in no plan ended the search of a window; the window must be searched again."""
+
+
 class Refused(ClusterError):  # noqa: N818 - reads as the state it names
     """The cluster refuses this request for good."""
+
+
+class Undecided(WatcherError):  # noqa: N818 - reads as the state it names
+    """Whether a rule matches an event cannot be said within the time limit: neither a match nor none."""
 
 
 class DeliveryError(WatcherError):

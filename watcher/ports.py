@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from watcher.errors import ClusterError
-from watcher.model import EventDocument, Notification, Query, Window
+from watcher.model import EventDocument, Notification, Query, UnreadableEvent, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class SearchRequest:
     query: Query
     size: int
     after: tuple[Any, ...] | None = None  # the cursor of the page before; None: the first page
-    only: tuple[str, ...] | None = None  # the paths of `_source` that are wanted; None: all of it
+    only: tuple[str, ...] | None = None  # the paths of `_source` that are wanted; None: all of it; (): none
     computed: tuple[str, ...] = ()  # fields that stand in no `_source`, and are read through the search
 
 
@@ -71,6 +71,12 @@ class Page:
     after: tuple[Any, ...] | None  # the cursor for the next page; None where this one was not full
     took: float = 0.0  # seconds that the engine worked for it
     length: int = 0  # bytes of the answer; 0 where it came with others
+    unreadable: tuple[UnreadableEvent, ...] = ()  # events of the page that cannot be decoded
+
+    @property
+    def count(self) -> int:
+        """Return how many events the page covers, those that cannot be decoded among them."""
+        return len(self.found) + len(self.unreadable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fakes import NOW, MemoryState, rule
+from fakes import NOW, FakeClock, ListedEvents, MemoryState, rule
 
+from watcher.alerts.alert_store import AlertStore
+from watcher.errors import ClusterError
 from watcher.model import Window
+from watcher.pipeline import Detector, prepare_rule
+from watcher.ports import Page, SearchRequest
+from watcher.settings import Settings, Source
+from watcher.settings.effective import rule_settings
 from watcher.state.state_documents import StateDocuments
-from watcher.usecases.backfill import Backfill, BackfillJob, BackfillProgress, SliceResult, begun, digest_text, slices
+from watcher.usecases.backfill import (
+    Backfill,
+    BackfillJob,
+    BackfillProgress,
+    SliceResult,
+    SliceSearcher,
+    begun,
+    digest_text,
+    slices,
+)
 
 DAY = datetime(2026, 11, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -169,3 +184,16 @@ def test_the_digest_names_the_rules_with_their_hits() -> None:
     text = digest_text({rule().id: rule()}, progress, WHOLE)
     assert "40 events, 8 hits of 1 rules, 4 alerts opened" in text
     assert "8 hits on   1 days   [high] A Shell Starts" in text
+
+
+def test_a_slice_that_an_error_in_no_plan_ends_stays_undone_and_says_why() -> None:
+    class Poisoned(ListedEvents):
+        def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
+            raise RecursionError(f"too deep for {len(requests)} queries")
+
+    source = Source()
+    watched = prepare_rule(rule(), rule_settings(rule(), Settings()), source)
+    detector = Detector(source=source, events=Poisoned(), alert_store=AlertStore(MemoryState()), rules=(watched,))
+    searched = SliceSearcher(detector=detector, clock=FakeClock(), stopping=lambda: False)(window(0, 1))
+    assert "RecursionError: too deep" in searched.error
+    assert not searched.away

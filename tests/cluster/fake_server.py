@@ -19,6 +19,7 @@ class Reply:
     status: int = 200
     body: Any = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    raw: bytes = b""  # what is sent instead of the body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ def serving(replies: Mapping[str, Reply], otherwise: Reply, *, tls: ssl.SSLConte
             about = {"method": self.command, "path": path, "query": query, "body": body}
             seen.append({name.lower(): value for name, value in self.headers.items()} | about)
             reply = replies.get(f"{self.command} {path}") or replies.get(path, otherwise)
-            data = json.dumps(reply.body).encode()
+            data = reply.raw or json.dumps(reply.body).encode()
             self.send_response(reply.status)
             for name, value in {"content-type": "application/json", **reply.headers}.items():
                 self.send_header(name, value)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from fakes import NOW, RULE, ListedEvents, MemoryState, found, rule
+from structlog.testing import capture_logs
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import event_time
-from watcher.errors import Refused, Unreachable
-from watcher.model import EventDocument, Rule, Window
-from watcher.pipeline import DetectionScope, Detector, Stopped, prepare_rule
-from watcher.ports import Page
+from watcher.errors import ClusterError, Refused, Undecided, Unexpected, Unreachable
+from watcher.model import EventDocument, Rule, UnreadableEvent, Window
+from watcher.nesting import NOTE
+from watcher.pipeline import DetectionScope, Detector, Stopped, UndecidedEvent, prepare_rule
+from watcher.pipeline.undecided import UndecidedMemory
+from watcher.ports import Page, SearchRequest
 from watcher.settings import Settings, Source
 from watcher.settings.effective import rule_settings
 
@@ -56,8 +62,73 @@ def test_an_event_that_cannot_be_read_is_told_and_hides_neither_others_nor_the_w
     state = MemoryState()
     detected = detector(ListedEvents([timeless, found(2)]), state).detect(WINDOW)
     assert (detected.hits, detected.whole) == (1, True)
-    (refused,) = detected.refused
-    assert "the event `odd` of `winlogbeat-1` cannot be read: the event has no `@timestamp`" in str(refused.error)
+    (event,) = detected.unreadable
+    assert (event.index, event.id) == ("winlogbeat-1", "odd")
+    assert "the event has no `@timestamp`" in event.reason
+
+
+def test_an_event_that_breaks_every_rule_is_reported_once_and_not_again() -> None:
+    timeless = EventDocument(index="winlogbeat-1", id="odd", event={**found().event, "@timestamp": "no time"})
+    rules = [rule(id=f"rule-{number}", title=f"Rule {number}") for number in range(20)]
+    watching = detector(ListedEvents([timeless, found(2)]), MemoryState(), *rules)
+    with capture_logs() as logs:
+        detected = watching.detect(WINDOW)
+        watching.with_rules(watching.rules).detect(WINDOW)
+    assert (detected.hits, len(detected.unreadable)) == (20, 1)
+    reported = [entry for entry in logs if entry["event"] == "event.unreadable"]
+    assert [entry["id"] for entry in reported] == ["odd"]
+    assert len(str(reported[0])) < 1_000
+
+
+def test_an_event_that_cannot_be_flattened_is_reported_once_and_hides_nothing() -> None:
+    class Exploding(dict[str, Any]):
+        def items(self) -> Any:
+            raise RuntimeError("x" * 1_000_000)
+
+    broken = EventDocument(index="winlogbeat-1", id="odd", event=Exploding(found().event))
+    with capture_logs() as logs:
+        detected = detector(ListedEvents([broken, found(2)]), MemoryState(), rule(), OTHER).detect(WINDOW)
+    assert (detected.hits, detected.whole, [event.id for event in detected.unreadable]) == (1, True, ["odd"])
+    assert len(str(logs)) < 5_000
+
+
+def test_an_event_that_the_cluster_could_not_deliver_is_reported_and_counted() -> None:
+    unreadable = UnreadableEvent(index="winlogbeat-1", id="odd", reason="an answer of the cluster is no JSON")
+    page = Page(found=(found(),), total=2, after=None, unreadable=(unreadable,))
+    detected = detector(ListedEvents(answers=[page]), MemoryState()).detect(WINDOW)
+    assert (detected.hits, detected.whole, detected.unreadable) == (1, True, (unreadable,))
+
+
+def test_an_event_nested_deep_is_found_and_stored_with_a_note() -> None:
+    deep: Any = "a shell"
+    for _ in range(990):
+        deep = [deep]
+    nested = EventDocument(index="winlogbeat-1", id="deep", event=found().event | {"unused": deep})
+    nested.event["winlog"]["event_data"]["CommandLine"] = deep
+    state = MemoryState()
+    detected = detector(ListedEvents([nested, found(2, host="DC01")]), state).detect(WINDOW)
+    assert (detected.hits, detected.alerts, detected.whole, detected.unreadable) == (2, 2, True, ())
+    (stored,) = [
+        one.document
+        for (index, _), one in state.documents.items()
+        if "alerts" in index and one.document["watcher"]["hit"]["id"] == "deep"
+    ]
+    assert stored["process"]["command_line"] == "a shell"
+    original = json.loads(stored["event"]["original"])
+    assert original["winlog"]["event_data"]["CommandLine"] == ["a shell"]
+    assert "arrays within arrays were joined" in original[NOTE]
+
+
+def test_an_error_that_is_in_no_plan_makes_the_window_incomplete() -> None:
+    class Failing(ListedEvents):
+        def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
+            if requests[0].after is not None:
+                raise RecursionError("maximum recursion depth exceeded")
+            return super().search(requests)
+
+    events = Failing(answers=[Page(found=(found(),), total=2, after=(1,))])
+    with pytest.raises(Unexpected, match="RecursionError: maximum recursion depth exceeded"):
+        detector(events, MemoryState()).detect(WINDOW)
 
 
 def test_a_query_that_the_engine_refuses_is_searched_by_its_log_source() -> None:
@@ -110,3 +181,51 @@ def test_a_state_that_is_away_ends_the_window_and_keeps_it_to_be_searched() -> N
 
     with pytest.raises(Unreachable):
         detector(ListedEvents([found()]), Away()).detect(WINDOW)
+
+
+# --------------------------------------------------------------------------- undecided events
+
+
+SLOW = rule(RULE.replace("contains: shell", "re: '(?=x)x(?:a|a)*(?<!q)(?:a|a)*(?:a|a)*b'"), id="slow")
+SLOW_VALUE = "shell x" + "a" * 100_000 + "-b"
+
+
+def test_an_undecided_event_is_reported_once_and_hides_neither_other_rules_nor_other_events() -> None:
+    state = MemoryState()
+    watching = detector(ListedEvents([found(1, CommandLine=SLOW_VALUE), found(2, CommandLine="xab")]), state, SLOW)
+    detected = watching.detect(WINDOW)
+    assert [(one.rule.id, one.index, one.id) for one in detected.undecided] == [("slow", "winlogbeat-1", "e1")]
+    assert "did not decide about a value of 100009 characters within 50 ms" in str(detected.undecided[0])
+    assert (detected.hits, detected.whole, detected.refused) == (1, True, ())
+    again = watching.detect(WINDOW)
+    assert (again.undecided, again.hits, again.whole) == ((), 0, True)
+
+
+def test_an_undecided_rule_lets_others_hit_the_same_event() -> None:
+    events = ListedEvents([found(1, CommandLine=SLOW_VALUE)])
+    detected = detector(events, MemoryState(), SLOW, rule()).detect(WINDOW)
+    assert detected.by_rule == {"slow": 0, rule().id: 1}
+    assert [one.rule.id for one in detected.undecided] == ["slow"]
+
+
+def test_undecided_events_are_remembered_over_a_change_of_rules_and_shown_without_recording() -> None:
+    watching = detector(ListedEvents([found(1, CommandLine=SLOW_VALUE)]), MemoryState(), SLOW)
+    (shown,) = watching.look(WINDOW)
+    assert isinstance(shown, UndecidedEvent)
+    with_rules = watching.with_rules(watching.rules)
+    assert with_rules.detect(WINDOW).undecided == ()
+
+
+def test_the_memory_of_undecided_events_is_bounded() -> None:
+    memory = UndecidedMemory(most=2)
+    for number in range(3):
+        memory.report(SLOW, found(number), Undecided("too long"))
+    assert [memory.holds(SLOW, found(number)) for number in range(3)] == [False, True, True]
+    assert not memory.holds(replace(SLOW, hash="changed"), found(2))
+
+
+def test_a_scan_ends_between_two_events_once_it_is_time_to_end() -> None:
+    asked = iter([False] * 6)
+    events = ListedEvents([found(number) for number in range(50)])
+    with pytest.raises(Stopped):
+        detector(events, MemoryState()).detect(WINDOW, DetectionScope(stopping=lambda: next(asked, True)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from fakes import NOW, FakeClock, ListedEvents, MemoryState, Told, found, rule
@@ -14,7 +14,7 @@ from watcher.alerts.alert_store import AlertStore
 from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.clock import SystemClock
 from watcher.delivery.outbox import Outbox
-from watcher.errors import DeliveryError, Unreachable
+from watcher.errors import DeliveryError, Unexpected, Unreachable
 from watcher.notify.links import Links
 from watcher.notify.operators import Operators
 from watcher.notify.renderer import Renderer
@@ -54,6 +54,20 @@ def test_one_source_that_is_away_keeps_no_other_from_its_turn() -> None:
     sidecar = Sidecar(tickers=(ticker(Down(), state), ticker(ListedEvents([found()]), state)), delivery=delivery(state))
     with pytest.raises(Unreachable):
         sidecar.once()
+    assert any(index.startswith("watcher-hits-") for index, _ in state.documents)
+
+
+@pytest.mark.parametrize("fault", [RecursionError("too deep"), KeyError("hits")])
+def test_an_error_that_is_in_no_plan_keeps_no_other_source_from_its_turn(fault: Exception) -> None:
+    class Poisoned(ListedEvents):
+        def counts(self, step: timedelta) -> Mapping[datetime, int]:
+            assert step
+            raise fault
+
+    state = MemoryState()
+    tickers = (ticker(Poisoned(), MemoryState()), ticker(ListedEvents([found()]), state))
+    with pytest.raises((Unexpected, type(fault))):
+        Sidecar(tickers=tickers, delivery=delivery(state)).once()
     assert any(index.startswith("watcher-hits-") for index, _ in state.documents)
 
 

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from watcher.alerts.alert_store import AlertStore
 from watcher.checkpoints.checkpoints import Checkpoint, Checkpoints
 from watcher.checkpoints.gaps import SLICE, Gap, slice_floor
-from watcher.errors import ClusterError, Incomplete, Overloaded, Refused, Unreachable
+from watcher.errors import ClusterError, Incomplete, Overloaded, Refused, Unexpected, Unreachable
 from watcher.model import EventDocument, Rule, Window
 from watcher.pipeline import Detector, Stopped, prepare_rule
 from watcher.ports import Page, SearchRequest
@@ -136,6 +136,47 @@ def test_a_window_that_failed_is_a_hole_and_keeps_no_later_one_waiting(fault: Cl
     world.events.time += 20 * MINUTE
     world.ticker.tick()
     assert (world.checkpoint.until, world.gaps()) == (NOW + 20 * MINUTE, [])
+
+
+@pytest.mark.parametrize("fault", [RecursionError("too deep"), KeyError("hits"), MemoryError()])
+def test_an_error_that_is_in_no_plan_makes_a_hole_everywhere_and_keeps_nothing_else_waiting(fault: Exception) -> None:
+    world = World()
+    world.events.feed(made(1, NOW - MINUTE))
+    world.events.fails[NOW - MINUTE] = fault
+    with pytest.raises(Unexpected):
+        world.ticker.tick()
+    assert (world.gaps(), world.checkpoint.until) == ([(-5, 0, ())], NOW)
+    assert type(fault).__name__ in world.checkpoint.gaps[0].reason
+    world.events.time += MINUTE
+    assert world.ticker.fill(MINUTE) == ()  # the gap is tried again, and stays
+    assert (world.gaps(), world.checkpoint.gaps[0].attempts) == ([(-5, 0, ())], 2)
+    world.events.time += 10 * MINUTE
+    with pytest.raises(Unexpected):
+        world.ticker.tick()  # its overlap holds the poison
+    world.events.time += 10 * MINUTE
+    world.events.feed(made(2, world.events.time - MINUTE))
+    assert world.ticker.tick() is not None
+    assert len(world.kept("hits")) == 1
+    world.events.fails.clear()
+    world.events.time += 20 * MINUTE
+    world.ticker.fill(MINUTE)
+    assert (world.gaps(), len(world.kept("hits"))) == ([], 2)
+
+
+def test_an_error_that_is_in_no_plan_in_a_sweep_makes_a_hole_and_the_sweep_goes_on() -> None:
+    class Poisoned(ArrivingEvents):
+        def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
+            if any(one.id == "e1" for one in self.documents):
+                raise RecursionError("too deep")
+            return super().search(requests)
+
+    world = World(events=Poisoned())
+    world.searched(NOW - timedelta(days=1), NOW)
+    world.events.feed(made(1, NOW - 58 * MINUTE), made(2, NOW - 38 * MINUTE))
+    world.events.time += MINUTE
+    assert [one.hits for one in world.ticker.sweep()] == [1]
+    assert world.gaps() == [(-60, -55, ())]
+    assert "RecursionError: too deep" in world.checkpoint.gaps[0].reason
 
 
 def test_a_cluster_that_is_away_leaves_coverage_where_it_stood() -> None:

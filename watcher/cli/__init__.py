@@ -8,36 +8,16 @@ import sys
 import typer
 from rich.console import Console
 
-from watcher.cli import (
-    backfill_history as past,
-)
-from watcher.cli import (
-    build_catalogue as catalogue,
-)
-from watcher.cli import (
-    check as checking,
-)
-from watcher.cli import (
-    explain_rule as rules,
-)
-from watcher.cli import (
-    match_files as matching,
-)
-from watcher.cli import (
-    notify_test as events,
-)
-from watcher.cli import (
-    run_sidecar as running,
-)
-from watcher.cli import (
-    run_tests as testing,
-)
-from watcher.cli import (
-    show_status as state,
-)
-from watcher.cli import (
-    version as about,
-)
+from watcher.cli import backfill_history as past
+from watcher.cli import build_catalogue as catalogue
+from watcher.cli import check as checking
+from watcher.cli import explain_rule as rules
+from watcher.cli import match_files as matching
+from watcher.cli import notify_test as events
+from watcher.cli import run_sidecar as running
+from watcher.cli import run_tests as testing
+from watcher.cli import show_status as state
+from watcher.cli import version as about
 from watcher.cli.common import EXIT_FINDINGS, EXIT_UNREACHABLE, EXIT_WRONG, set_up_log
 from watcher.errors import ClusterError, InputError, WatcherError
 from watcher.printable import printable_text

@@ -366,6 +366,7 @@ def preview(
                 "rule": {"id": found.id, "title": found.title},
                 "hits": seen.hits,
                 "alerts": len(seen.alerts),
+                "undecided": seen.undecided,
                 "days": dict(sorted(seen.days.items())),
                 "hosts": dict(seen.hosts.most_common(100)),
                 "users": dict(seen.users.most_common(100)),
@@ -376,6 +377,8 @@ def preview(
         return
     out.print(cell(found.title, style="bold"))
     out.print(f"{seen.hits:,} hits in {days} days; they would have been {len(seen.alerts):,} alerts\n")
+    if seen.undecided:
+        out.print(f"{seen.undecided:,} events are undecided: the rule takes too long on them\n", style="yellow")
     out.print(days_table(seen.days))
     for name, counted in (("host", seen.hosts), ("user", seen.users), ("parent process", seen.parents)):
         if counted:

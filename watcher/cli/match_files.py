@@ -17,7 +17,7 @@ from rich.text import Text
 from watcher import app as wiring
 from watcher.cli.common import EXIT_FINDINGS, SettingsFile, out
 from watcher.errors import InputError
-from watcher.event_files.event_reader import event_files
+from watcher.event_files.event_reader import FileEvent, event_files
 from watcher.match.ruleset import Ruleset
 from watcher.model import Level, Rule, Severity
 from watcher.present.match_tables import hit_json, hits_table, rules_table
@@ -50,7 +50,7 @@ def match(  # noqa: PLR0913 - each is an option
 ) -> None:
     """Hunt through files of events, without a cluster.
 
-    Exit code 1 where a rule or an event cannot be read; what can be is matched.
+    Exit code 1 where a rule or an event cannot be read or decided; what can be is matched.
     """
     settings = wiring.load_settings(settings_file)
     read = wiring.load_rules(settings, (rules,))
@@ -69,7 +69,7 @@ def match(  # noqa: PLR0913 - each is an option
         _show(catch, taken, files)
     if faulty:
         _say(f"{faulty} rules cannot be read and were left out: `watcher check {rules}` says why")
-    if faulty or catch.faults:
+    if faulty or catch.faults or catch.undecided:
         raise typer.Exit(EXIT_FINDINGS)
 
 
@@ -93,6 +93,8 @@ def _search(
                         _say(str(one))
                         continue
                     catch.add(one)
+                    for rule in one.undecided:
+                        _say(_undecided(rule, one.file_event))
                     for rule in one.rules:
                         tell(hit_json(rule, one.file_event))
             except InputError as fault:
@@ -122,6 +124,13 @@ def _say(sentence: str) -> None:
     _err.print(Text(printable_text(sentence), style="yellow"), soft_wrap=True)
 
 
+def _undecided(rule: Rule, file_event: FileEvent) -> str:
+    return (
+        f"{file_event.file}:{file_event.number}: undecided: the rule `{rule.title}` takes too long on this event; "
+        "rewrite its expression without repetitions inside repetitions"
+    )
+
+
 def _show(catch: MatchSummary, rules: Sequence[Rule], files: Sequence[Path]) -> None:
     if catch.tallies:
         out.print(rules_table(catch.ranked()))
@@ -132,7 +141,9 @@ def _show(catch: MatchSummary, rules: Sequence[Rule], files: Sequence[Path]) -> 
         out.print(f"{left:,} more hits: --limit shows more, --json writes all", style="dim")
     out.print(
         f"{catch.hits:,} hits of {len(catch.tallies):,} rules in {catch.events:,} events; "
-        f"{len(rules):,} rules, {_files(len(files))}" + (f"; {catch.faults:,} cannot be read" if catch.faults else "")
+        f"{len(rules):,} rules, {_files(len(files))}"
+        + (f"; {catch.faults:,} cannot be read" if catch.faults else "")
+        + (f"; {catch.undecided:,} undecided" if catch.undecided else "")
     )
 
 

@@ -109,7 +109,8 @@ def _once(settings: Settings, rules: LoadedRules, stop: threading.Event) -> None
         failed=delivered.failed,
     )
     faulty = any(finding.severity is Severity.ERROR for finding in rules.findings)
-    undone = any(one.failed or one.refused for one in done) or delivered.postponed or delivered.failed
+    undone = any(one.failed or one.refused or one.unreadable or one.undecided for one in done)
+    undone = undone or bool(delivered.postponed or delivered.failed)
     if faulty or undone:
         raise typer.Exit(EXIT_FINDINGS)
 

@@ -12,7 +12,7 @@ from urllib3 import Retry
 
 from watcher.cluster import addresses as hosts
 from watcher.cluster.cluster_faults import unreachable
-from watcher.cluster.transport import Answer, RequestBody, decode, encode, target
+from watcher.cluster.transport import Answer, RequestBody, decode, encode, loads, target
 from watcher.settings import Cluster
 
 
@@ -78,7 +78,9 @@ class _Connection(opensearchpy.Urllib3HttpConnection):
         except urllib3.exceptions.HTTPError as met:
             raise opensearchpy.ConnectionError("N/A", str(met), met) from met
         named = {name.lower(): value for name, value in answer.headers.items()}
-        return Answer(status=answer.status, headers=named, body=decode(raw))
+        is_json = 200 <= answer.status < 300 and "json" in named.get("content-type", "")
+        body = loads(raw) if raw and is_json else decode(raw)
+        return Answer(status=answer.status, headers=named, body=body)
 
 
 def _transport(cluster: Cluster, addresses: tuple[hosts.Address, ...]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,8 +13,9 @@ import structlog
 
 from watcher.cluster.cluster_faults import accept, cluster_error, reason
 from watcher.cluster.index_mappings import LENIENT
+from watcher.cluster.pieces import read_in_pieces
 from watcher.cluster.transport import Answer, Dialect, Transport, quote_path
-from watcher.errors import ClusterError, Incomplete, Refused, TooSlow
+from watcher.errors import ClusterError, Incomplete, Refused, TooSlow, Undecodable
 from watcher.model import EventDocument, Window
 from watcher.ports import Page, SearchRequest, Snapshot
 
@@ -82,13 +83,12 @@ class PointInTime:
         """Ask for many pages in one request; a query that fails does so alone."""
         if not requests:
             return []
-        lines: list[Mapping[str, Any]] = []
-        for ask in requests:
-            lines += [{}, self._body(ask)]
-        rounds = math.ceil(len(requests) / CONCURRENT)
-        params = {"max_concurrent_searches": str(CONCURRENT)}
-        patience = self.timeout * (rounds + 1)  # the engine gives up first, and says so
-        answer = self.transport.request("POST", "/_msearch", params=params, body=lines, patience=patience)
+        try:
+            answer = self._ask(requests)
+        except Undecodable:
+            if len(requests) == 1:
+                return [self._in_pieces(requests[0])]
+            return self._halves(requests)
         if 200 <= answer.status < 300:
             length = int(answer.headers.get("content-length", "0")) if len(requests) == 1 else 0
             responses = answer.body["responses"]
@@ -99,8 +99,47 @@ class PointInTime:
         # One query that cannot even be read, or too long a request, makes the engine refuse the whole batch.
         if len(requests) == 1:
             return [error]
+        return self._halves(requests)
+
+    def _halves(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
         half = len(requests) // 2
         return [*self.search(requests[:half]), *self.search(requests[half:])]
+
+    def _ask(self, requests: Sequence[SearchRequest]) -> Answer:
+        lines: list[Mapping[str, Any]] = []
+        for ask in requests:
+            lines += [{}, self._body(ask)]
+        rounds = math.ceil(len(requests) / CONCURRENT)
+        params = {"max_concurrent_searches": str(CONCURRENT)}
+        patience = self.timeout * (rounds + 1)  # the engine gives up first, and says so
+        return self.transport.request("POST", "/_msearch", params=params, body=lines, patience=patience)
+
+    def _in_pieces(self, ask: SearchRequest) -> Page | ClusterError:
+        """Read a page that cannot be decoded in smaller and smaller pieces, until what cannot be is named.
+
+        Raises Undecodable where even the list of its ids cannot be decoded: then it is no event's fault.
+        """
+        listing = self._ask([replace(ask, only=(), computed=())])
+        if not 200 <= listing.status < 300:
+            return _lost(cluster_error(listing, self._doing), listing)
+        (told,) = listing.body["responses"]
+        outcome = self._outcome(ask, told, 0)
+        if isinstance(outcome, ClusterError):
+            return outcome
+        parts = read_in_pieces(ask, told["hits"]["hits"], self._piece)
+        if isinstance(parts, ClusterError):
+            return parts
+        return replace(outcome, found=parts.found, unreadable=parts.unreadable)
+
+    def _piece(self, ask: SearchRequest) -> Page | ClusterError:
+        """Return one page, or the error in its place, among them that it cannot be decoded."""
+        try:
+            answer = self._ask([ask])
+        except Undecodable as error:
+            return error
+        if not 200 <= answer.status < 300:
+            return _lost(cluster_error(answer, self._doing), answer)
+        return self._outcome(ask, answer.body["responses"][0], 0)
 
     def counts(self, step: timedelta) -> Mapping[datetime, int]:
         """Count the window's events by steps of time."""
@@ -157,7 +196,7 @@ class PointInTime:
             "size": ask.size,
             "track_total_hits": ask.after is None,
             "timeout": self._timeout(),
-            "_source": True if ask.only is None else list(ask.only),
+            "_source": _source(ask.only),
         }
         if ask.computed:
             body["fields"] = list(ask.computed)
@@ -202,6 +241,13 @@ def _close(transport: Transport, dialect: Dialect, snapshot: str) -> None:
         return
     if answer.status != 200:
         _log.debug("snapshot.close_failed", status=answer.status, error=reason(answer.body))
+
+
+def _source(only: tuple[str, ...] | None) -> bool | list[str]:
+    """Return what is asked for of `_source`; an empty list would mean all of it."""
+    if only is None:
+        return True
+    return list(only) or False
 
 
 def _lost(error: ClusterError, answer: Answer) -> ClusterError:

@@ -11,11 +11,17 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from watcher.errors import Undecodable
+from watcher.event_files import nested_json
+
 RequestBody = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 """One JSON object, or the lines of a bulk or multi-search request."""
 
 LINE = 3_500
 """How long a request's first line may be: the engines refuse more than 4,096 bytes."""
+
+_REASON = 200
+"""How much of a decoder's error is repeated: it may quote what an attacker wrote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +46,8 @@ class Transport(Protocol):
         patience: timedelta | None = None,
     ) -> Answer:
         """Send one request; raises Unreachable where nothing answers, and nothing for an answer of any status.
+
+        Raises Undecodable where an answer that calls itself JSON is none.
 
         `patience` is how long to wait where the setting `timeout` would be too short.
         """
@@ -79,20 +87,25 @@ def decode(raw: bytes | str) -> Any:
     """Read an answer's JSON, or give its text where it is none."""
     try:
         return loads(raw)
-    except ValueError:
-        return raw.decode("utf-8", "surrogatepass") if isinstance(raw, bytes) else raw
+    except Undecodable:
+        return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
 
 
 def loads(raw: bytes | str) -> Any:
-    """Read JSON, what no other reader takes included: half a surrogate pair, which events do hold, and huge numbers.
+    """Return the value of a JSON text; also of what no other reader takes, and events do hold.
 
-    The quick reader goes first: a scan would spend a third of its time with the one of the standard library. It keeps
-    integers of any length exact, which not all of its kind do.
+    That is half a surrogate pair, numbers of any size, and nesting of any depth. The quick reader goes first: a scan
+    would spend a third of its time with the one of the standard library. It keeps integers of any length exact, which
+    not all of its kind do. Raises Undecodable where the text is no JSON.
     """
     try:
         return msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, ValueError):
-        return json.loads(raw.decode("utf-8", "surrogatepass") if isinstance(raw, bytes) else raw)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        pass
+    try:
+        return nested_json.loads(raw)
+    except ValueError as error:
+        raise Undecodable(f"an answer of the cluster is no JSON: {str(error)[:_REASON]}; search it again") from None
 
 
 def target(path: str, params: Mapping[str, str] | None) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from watcher.event_files.nested_json import loads
 from watcher.model import Alert, Event, Hit, Level, Location, LogSource, Or, Rule
+from watcher.nesting import bounded
 from watcher.ports import StoredDocument
 from watcher.sigma.rule_folders import read_file
 from watcher.sigma.rule_reader import RuleOrigin
@@ -50,8 +51,7 @@ def _pair(text: str) -> tuple[str, str | None]:
 
 def _event(document: Mapping[str, Any]) -> Event:
     original = document.get("event", {}).get("original")
-    event: Event = json.loads(original) if isinstance(original, str) else dict(document)
-    return event
+    return bounded(loads(original)) if isinstance(original, str) else dict(document)
 
 
 def _rule(document: Mapping[str, Any]) -> Rule:

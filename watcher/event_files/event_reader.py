@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import IO, Any
 
 from watcher.errors import InputError
 from watcher.event_files.evtx import evtx_document, evtx_events
+from watcher.event_files.nested_json import loads
 from watcher.model import Event, Location
 
 SUFFIXES = (".evtx", ".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
@@ -87,7 +87,7 @@ def read_json(lines: Iterator[bytes], *, file: str) -> Iterator[FileEvent | Inpu
     numbered = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
     number, first = next(numbered, (1, b""))
     try:
-        is_lines = isinstance(json.loads(first or b"{}"), dict)
+        is_lines = isinstance(loads(first or b"{}"), dict)
     except ValueError:
         is_lines = False
     if not is_lines:
@@ -101,14 +101,14 @@ def read_json(lines: Iterator[bytes], *, file: str) -> Iterator[FileEvent | Inpu
 
 def _line(line: bytes, file: str, number: int) -> Iterator[FileEvent | InputError]:
     try:
-        yield from _unwrapped(json.loads(line), file, number)
+        yield from _unwrapped(loads(line), file, number)
     except ValueError as fault:
         yield _fault(file, number, f"the line is no JSON: {fault}")
 
 
 def _whole(text: bytes, file: str) -> Iterator[FileEvent | InputError]:
     try:
-        found = json.loads(text)
+        found = loads(text)
     except ValueError as fault:
         yield _fault(file, getattr(fault, "lineno", 1), f"the file is neither JSON lines nor JSON: {fault}")
         return

@@ -232,6 +232,12 @@ _MODIFIERS = (
         "An expression looks around, which search engines cannot; the events are confirmed in memory.",
         "sigmahq_unsupported_regex_group_construct",
     ),
+    (
+        "slow-pattern",
+        _W,
+        "An expression needs backtracking, so an event on which it takes too long stays undecided.",
+        "",
+    ),
     ("regex-backtracking", _W, "An expression repeats a repetition, so that some texts take it very long.", ""),
 )
 

@@ -5,30 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
-from watcher.lint import (
-    condition_logic as logic,
-)
-from watcher.lint import (
-    duplicates as across,
-)
-from watcher.lint import (
-    field_names as fields,
-)
-from watcher.lint import (
-    logsource_lints as logsource,
-)
-from watcher.lint import (
-    metadata as about,
-)
-from watcher.lint import (
-    modifier_lints as modifiers,
-)
-from watcher.lint import (
-    tag_lints as tags,
-)
-from watcher.lint import (
-    value_lints as values,
-)
+from watcher.lint import condition_logic as logic
+from watcher.lint import duplicates as across
+from watcher.lint import field_names as fields
+from watcher.lint import logsource_lints as logsource
+from watcher.lint import metadata as about
+from watcher.lint import modifier_lints as modifiers
+from watcher.lint import slow_patterns as slow
+from watcher.lint import tag_lints as tags
+from watcher.lint import value_lints as values
 from watcher.lint.rule_source import RuleSource
 from watcher.model import Finding, Rule
 from watcher.settings import Source
@@ -52,6 +37,7 @@ def lint_rule(rule: Rule, source: Source, *, today: date, matrix: tags.AttackMat
     yield from fields.lint(written, source)
     yield from values.lint(written)
     yield from modifiers.lint(written)
+    yield from slow.lint(rule)
 
 
 def unique(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from watcher.errors import Undecided
 from watcher.match.event_view import EventView
 from watcher.match.flat_event import Values
 from watcher.match.predicate import compile_node
@@ -33,6 +34,7 @@ class CheckedValue:
     test: SigmaValue
     holds: bool
     nearly: str = ""  # what would let it hold, where that is little
+    is_undecided: bool = False  # an expression took too long on the event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,12 @@ class ExplanationStep:
     of: tuple[ExplanationStep, ...] = ()
     tried: tuple[CheckedValue, ...] = ()  # of an item
     values: Values = ()  # of an item: what the event's field holds
+    is_undecided: bool = False  # neither holds nor fails: an expression took too long on the event
+
+    @property
+    def fails(self) -> bool:
+        """Return whether the node certainly does not hold."""
+        return not self.holds and not self.is_undecided
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +77,11 @@ class Explanation:
     def holds(self) -> bool:
         """Tell whether the rule matches the event."""
         return any(one.fits and one.step.holds for one in self.looked)
+
+    @property
+    def is_undecided(self) -> bool:
+        """Return whether the rule took too long on the event to say whether it matches."""
+        return not self.holds and any(one.fits and one.step.is_undecided for one in self.looked)
 
     @property
     def fits(self) -> bool:
@@ -98,31 +111,43 @@ def _step(node: ConditionNode, view: EventView, names: Mapping[int, str], *, pro
     match node:
         case And():
             holds = all(one.holds for one in of)
+            fails = any(one.fails for one in of)
         case Or():
             holds = any(one.holds for one in of)
+            fails = all(one.fails for one in of)
         case Not():
-            holds = not of[0].holds
-    return ExplanationStep(node=node, holds=holds, selection=selection, of=of)
+            holds, fails = of[0].fails, of[0].holds
+    return ExplanationStep(node=node, holds=holds, selection=selection, of=of, is_undecided=not holds and not fails)
 
 
 def _item(item: DetectionItem, view: EventView, selection: str, *, process_audit: bool) -> ExplanationStep:
-    def asked(test: SigmaValue) -> bool:
-        only = DetectionItem(field=item.field, values=(test,), modifiers=item.modifiers, location=item.location)
-        return compile_node(only, process_audit=process_audit)(view)
+    def asked(item: DetectionItem) -> bool | None:
+        try:
+            return compile_node(item, process_audit=process_audit)(view)
+        except Undecided:
+            return None
 
-    held = [(test, asked(test)) for test in item.values]
+    def passes(test: SigmaValue) -> bool | None:
+        return asked(DetectionItem(field=item.field, values=(test,), modifiers=item.modifiers, location=item.location))
+
+    holds = asked(item)
     return ExplanationStep(
         node=item,
-        holds=compile_node(item, process_audit=process_audit)(view),
+        holds=holds is True,
         selection=selection,
-        tried=tuple(
-            CheckedValue(test=test, holds=holds, nearly="" if holds else _nearly(test, asked)) for test, holds in held
-        ),
+        tried=tuple(_tried(test, passes) for test in item.values),
         values=() if item.field is None else view.values(item.field, process_audit=process_audit),
+        is_undecided=holds is None,
     )
 
 
-def _nearly(test: SigmaValue, asked: Callable[[SigmaValue], bool]) -> str:
+def _tried(test: SigmaValue, passes: Callable[[SigmaValue], bool | None]) -> CheckedValue:
+    holds = passes(test)
+    nearly = _nearly(test, passes) if holds is False else ""
+    return CheckedValue(test=test, holds=holds is True, nearly=nearly, is_undecided=holds is None)
+
+
+def _nearly(test: SigmaValue, asked: Callable[[SigmaValue], bool | None]) -> str:
     """Say which small change of a test that failed would let it hold."""
     match test:
         case SigmaRegex(flags=flags) if "i" not in flags and asked(replace(test, flags=f"{flags}i")):

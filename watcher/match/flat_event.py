@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from watcher.model import Event
+from watcher.nesting import MOST_LEVELS, entries, scalars
 from watcher.taxonomy.field_locations import parents
 
 Values = tuple[str, ...]
@@ -25,8 +26,8 @@ def values_at(event: Event, path: str) -> Values:
 def nodes_at(node: Any, names: list[str]) -> Iterator[Any]:
     """Give whatever stands at a path that is split at its dots."""
     if isinstance(node, list):
-        for one in node:
-            yield from nodes_at(one, names)
+        for entry in entries(node):
+            yield from nodes_at(entry, names)
         return
     if not isinstance(node, Mapping):
         return
@@ -51,20 +52,14 @@ def scalar_strings(value: Any) -> Iterator[str]:
     elif isinstance(value, float):
         yield str(int(value)) if value.is_integer() else repr(value)
     elif isinstance(value, list):
-        for one in value:
-            yield from scalar_strings(one)
+        for entry in entries(value):
+            yield from scalar_strings(entry)
 
 
 def leaf_strings(value: Any) -> Iterator[str]:
     """Write every value below a node as texts."""
-    if isinstance(value, Mapping):
-        for one in value.values():
-            yield from leaf_strings(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from leaf_strings(one)
-    else:
-        yield from scalar_strings(value)
+    for scalar in scalars(value):
+        yield from scalar_strings(scalar)
 
 
 def leaf_objects(value: Any) -> Iterator[Mapping[str, Any]]:
@@ -72,8 +67,7 @@ def leaf_objects(value: Any) -> Iterator[Mapping[str, Any]]:
     if isinstance(value, Mapping):
         yield value
     elif isinstance(value, list):
-        for one in value:
-            yield from leaf_objects(one)
+        yield from (entry for entry in entries(value) if isinstance(entry, Mapping))
 
 
 class FlatEvent(Mapping[str, Values]):
@@ -132,25 +126,30 @@ _LONGEST = 300
 class FieldFilter:
     """The paths of documents that are looked at; every path is worked out once, and not for each document."""
 
-    __slots__ = ("_above", "_known", "_paths", "_places")
+    __slots__ = ("_above", "_known", "_paths", "_places", "_root")
 
     def __init__(self, paths: Iterable[str] | None = None) -> None:
         """Look at what stands at or below some paths, at everything where none are given."""
         self._paths = None if paths is None else frozenset(paths)
         self._above = frozenset(above for path in self._paths or () for above in parents(path))
         self._places: dict[str, _PathNode] = {}
+        self._root = _PathNode("", "", self._places)
         self._known = 0
 
     def values(self, document: Event) -> FlatEvent:
         """Give every value that is looked at under its path."""
         found = FlatEvent()
-        self._spread(document, "", self._places, found)
+        self._spread(document, self._root, found, MOST_LEVELS)
         return found
 
-    def _spread(self, node: Mapping[str, Any], before: str, locations: dict[str, _PathNode], into: FlatEvent) -> None:
+    def _spread(self, node: Mapping[str, Any], above: _PathNode, into: FlatEvent, levels: int) -> None:
+        """Put what an object holds to its paths; at the last level all that lies below counts as values there."""
         first = into.first
+        locations = above.below
+        if locations is None:
+            return
         for name, value in node.items():
-            location = locations.get(name) or self._learnt(before, name, locations)
+            location = locations.get(name) or self._learnt(above, name, locations)
             if location.below is None:
                 continue
             kind = type(value)
@@ -161,23 +160,23 @@ class FieldFilter:
                         into.add(path, value)
                     else:
                         first[path] = value
-            elif kind is dict:
-                self._spread(value, location.before, location.below, into)
+            elif kind is dict and levels:
+                self._spread(value, location, into, levels - 1)
             elif value is not None:
-                self._spread_other(value, location, into)
+                self._spread_other(value, location, into, levels)
 
-    def _spread_other(self, value: Any, location: _PathNode, into: FlatEvent) -> None:
+    def _spread_other(self, value: Any, location: _PathNode, into: FlatEvent, levels: int) -> None:
         if isinstance(value, list):
-            for one in value:
-                self._spread_other(one, location, into)
-        elif isinstance(value, Mapping):
-            self._spread(value, location.before, location.below or {}, into)
+            for entry in entries(value):
+                self._spread_other(entry, location, into, levels)
+        elif isinstance(value, Mapping) and levels:
+            self._spread(value, location, into, levels - 1)
         else:
-            for text in scalar_strings(value):
+            for text in leaf_strings(value) if isinstance(value, Mapping) else scalar_strings(value):
                 into.add(location.path, text)
 
-    def _learnt(self, before: str, name: str, locations: dict[str, _PathNode]) -> _PathNode:
-        path = before + name
+    def _learnt(self, above: _PathNode, name: str, locations: dict[str, _PathNode]) -> _PathNode:
+        path = above.before + name
         location = _PathNode(path, path + ".", {} if self._is_looked_at(path) else None)
         if self._known >= _MAX_PATHS:
             self._places.clear()

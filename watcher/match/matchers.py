@@ -7,29 +7,22 @@ ASCII letter out of another (the Kelvin sign is no `k`): so a search engine that
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, lru_cache
 from ipaddress import IPv6Address, ip_address
 from operator import methodcaller
 
+from watcher.errors import Undecided
 from watcher.match import regex_literals as factors
-from watcher.model import (
-    DASHES,
-    SigmaCidr,
-    SigmaCompare,
-    SigmaNumber,
-    SigmaRegex,
-    SigmaString,
-    SigmaTimestampPart,
-    Wildcard,
-)
+from watcher.match.bounded_regex import BoundedSearch, share
+from watcher.match.wildcards import on_wildcards
+from watcher.model import SigmaCidr, SigmaCompare, SigmaNumber, SigmaRegex, SigmaString, SigmaTimestampPart, Wildcard
 from watcher.timestamps import timestamp_part
 
 Matcher = Callable[[str], bool]
-_FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
+OnValues = Callable[[Sequence[str]], bool]
 MAX_NUMBER_LENGTH = 40
 """Characters of a whole number with all the zeros before it; what is longer is no number that anybody writes."""
-_DASH = f"[{re.escape(DASHES)}]"
 
 
 class _Fold(dict[int, int]):
@@ -83,8 +76,7 @@ def string_matcher(test: SigmaString) -> Matcher:
             return lambda value: value.startswith(literal)
         case (Wildcard.ANY, str(literal), Wildcard.ANY):
             return lambda value: literal in value
-    pattern = re.compile("".join(_as_regex(part) for part in parts), re.DOTALL)
-    return lambda value: pattern.fullmatch(value) is not None
+    return on_wildcards(parts)
 
 
 def _folded(test: SigmaString) -> tuple[str | Wildcard, ...]:
@@ -115,12 +107,6 @@ def string_matchers(tests: Iterable[SigmaString]) -> tuple[Matcher, ...]:
     return (*made, *others)
 
 
-def _as_regex(part: str | Wildcard) -> str:
-    if not isinstance(part, Wildcard):
-        return re.escape(part)
-    return {Wildcard.ANY: ".*", Wildcard.ONE: ".", Wildcard.DASH: _DASH}[part]
-
-
 def number_matcher(test: SigmaNumber) -> Matcher:
     """Make the function that tells whether a value is that number: the same text, or both whole and equal."""
     value = test.value
@@ -137,21 +123,42 @@ def number_matcher(test: SigmaNumber) -> Matcher:
 
 
 def regex_matcher(test: SigmaRegex) -> Matcher:
-    """Make the function that searches a value by a regular expression, unanchored.
+    """Create the function that searches a value by a regular expression, unanchored; it may raise Undecided."""
+    search = on_values(test)
+    return lambda value: search((value,))
 
-    A value that lacks what the expression cannot do without is not searched: repetitions may take long to find nothing.
+
+@lru_cache(maxsize=1024)
+def on_values(test: SigmaRegex) -> OnValues:
+    """Create the function that searches the values of a field by a regular expression, unanchored.
+
+    A value that lacks what the expression cannot do without is not searched. The function raises Undecided where no
+    value matches, and one could not be searched within the time limit.
     """
-    flags = re.NOFLAG
-    for letter in test.flags:
-        flags |= _FLAGS[letter]
-    search = re.compile(test.pattern, flags).search
+    search = BoundedSearch(test)
     needed = factors.literal_choices(test)
-    if not needed:
-        return lambda value: search(value) is not None
     if "i" in test.flags:
         alike = tuple(frozenset(map(fold_loosely, choice)) for choice in needed)
-        return lambda value: _has_all(alike, fold_loosely(value)) and search(value) is not None
-    return lambda value: _has_all(needed, value) and search(value) is not None
+        return _searched(search, lambda value: _has_all(alike, fold_loosely(value)))
+    return _searched(search, lambda value: _has_all(needed, value))
+
+
+def _searched(search: BoundedSearch, may_match: Matcher) -> OnValues:
+    def matches(values: Sequence[str]) -> bool:
+        undecided: Undecided | None = None
+        for value in values:
+            if not may_match(value):
+                continue
+            try:
+                if search(value, share(values)):
+                    return True
+            except Undecided as fault:
+                undecided = fault
+        if undecided is not None:
+            raise undecided
+        return False
+
+    return matches
 
 
 def _has_all(needed: tuple[factors.LiteralChoice, ...], value: str) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from watcher.errors import Undecided
 from watcher.match.event_view import EventView, FieldRequest
 from watcher.match.matchers import (
     Matcher,
@@ -11,7 +12,7 @@ from watcher.match.matchers import (
     comparison_matcher,
     fold,
     number_matcher,
-    regex_matcher,
+    on_values,
     string_matcher,
     string_matchers,
     timestamp_matcher,
@@ -56,8 +57,8 @@ class Predicate:
         )
 
     def __call__(self, view: EventView) -> bool:
-        """Tell whether the rule matches the event."""
-        return any(view.is_of(where) and holds(view) for where, holds in self._branches)
+        """Tell whether the rule matches the event; raises Undecided where that cannot be said in time."""
+        return any_of(tuple(holds for _, holds in self.branches(view)))(view)
 
     def branches(self, view: EventView) -> tuple[tuple[bool, EventPredicate], ...]:
         """Give what must be asked of events of this channel and code, and whether as process creation."""
@@ -74,12 +75,30 @@ def compile_node(node: ConditionNode, *, process_audit: bool) -> EventPredicate:
     return _compile(node, process_audit=process_audit)
 
 
+def any_of(parts: tuple[EventPredicate, ...]) -> EventPredicate:
+    """Return the function that is true where any of the parts is."""
+    if len(parts) == 1:
+        return parts[0]
+
+    def holds(view: EventView) -> bool:
+        remaining = iter(parts)
+        try:
+            for compile_node in remaining:
+                if compile_node(view):
+                    return True
+        except Undecided as undecided:
+            return _settled(remaining, view, undecided, settles=True)
+        return False
+
+    return holds
+
+
 def _compile(node: ConditionNode, *, process_audit: bool) -> EventPredicate:
     match node:
         case And(of=branches):
             return _all_hold(tuple(_compile(branch, process_audit=process_audit) for branch in branches))
         case Or(of=branches):
-            return _any_holds(tuple(_compile(branch, process_audit=process_audit) for branch in branches))
+            return any_of(tuple(_compile(branch, process_audit=process_audit) for branch in branches))
         case Not(of=branch):
             inner = _compile(branch, process_audit=process_audit)
             return lambda view: not inner(view)
@@ -92,25 +111,30 @@ def _all_hold(parts: tuple[EventPredicate, ...]) -> EventPredicate:
         return parts[0]
 
     def holds(view: EventView) -> bool:
-        for compile_node in parts:  # noqa: SIM110 - a loop is faster than `all`, and a scan spends its time here
-            if not compile_node(view):
-                return False
+        remaining = iter(parts)
+        try:
+            for compile_node in remaining:
+                if not compile_node(view):
+                    return False
+        except Undecided as undecided:
+            return _settled(remaining, view, undecided, settles=False)
         return True
 
     return holds
 
 
-def _any_holds(parts: tuple[EventPredicate, ...]) -> EventPredicate:
-    if len(parts) == 1:
-        return parts[0]
+def _settled(remaining: Iterator[EventPredicate], view: EventView, undecided: Undecided, *, settles: bool) -> bool:
+    """Return the answer that one of the remaining parts settles; raises Undecided where none does.
 
-    def holds(view: EventView) -> bool:
-        for compile_node in parts:  # noqa: SIM110 - the same
-            if compile_node(view):
-                return True
-        return False
-
-    return holds
+    A false part settles an "and", a true part an "or", whatever the undecided part would have said.
+    """
+    for compile_node in remaining:
+        try:
+            if compile_node(view) is settles:
+                return settles
+        except Undecided:
+            continue
+    raise undecided
 
 
 def _compile_item(item: DetectionItem, *, process_audit: bool) -> EventPredicate:
@@ -120,7 +144,7 @@ def _compile_item(item: DetectionItem, *, process_audit: bool) -> EventPredicate
     tests = tuple(_on_field(test, asked) for test in _grouped(item))
     if not tests:
         return lambda _: False
-    return _all_hold(tests) if item.match_all else _any_holds(tests)
+    return _all_hold(tests) if item.match_all else any_of(tests)
 
 
 def _grouped(item: DetectionItem) -> tuple[SigmaValue | tuple[SigmaString, ...], ...]:
@@ -144,6 +168,9 @@ def _on_field(test: SigmaValue | tuple[SigmaString, ...], asked: FieldRequest) -
             return _texts(test, asked)
         case SigmaString(cased=False):
             return _texts((test,), asked)
+        case SigmaRegex():
+            search = on_values(test)
+            return lambda view: search(view.asked(asked))
     check = _on_value(test)
 
     def holds(view: EventView) -> bool:
@@ -175,8 +202,6 @@ def _on_value(test: SigmaValue) -> Matcher:
             return check if test.cased else lambda value: check(fold(value))
         case SigmaNumber():
             return number_matcher(test)
-        case SigmaRegex():
-            return regex_matcher(test)
         case SigmaCidr():
             return cidr_matcher(test)
         case SigmaCompare():
@@ -212,14 +237,16 @@ def _compare_fields(value: str, other: str, how: str) -> bool:
 
 def _keywords(item: DetectionItem) -> EventPredicate:
     """Search a keyword anywhere in the event's data: unlike a field's value it need not be the whole of it."""
-    checks = tuple(_on_value(_anywhere(test)) for test in item.values)
+    parts = tuple(_in_everything(_anywhere(test)) for test in item.values)
+    return _all_hold(parts) if item.match_all else any_of(parts)
 
-    def holds(view: EventView) -> bool:
-        values = view.everything()
-        found = (any(map(check, values)) for check in checks)
-        return all(found) if item.match_all else any(found)
 
-    return holds
+def _in_everything(test: SigmaValue) -> EventPredicate:
+    if isinstance(test, SigmaRegex):
+        search = on_values(test)
+        return lambda view: search(view.everything())
+    check = _on_value(test)
+    return lambda view: any(map(check, view.everything()))
 
 
 def _anywhere(test: SigmaValue) -> SigmaValue:

@@ -8,9 +8,10 @@ from weakref import WeakValueDictionary
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
+from watcher.errors import Undecided
 from watcher.match.event_view import EventView, RebuiltField
 from watcher.match.matchers import fold_loosely
-from watcher.match.predicate import EventPredicate, Predicate
+from watcher.match.predicate import EventPredicate, Predicate, any_of
 from watcher.match.required_literals import Requirement, Selectivity, canonical, codes, requirements, selectivity
 from watcher.model import ConditionNode, Event, Rule
 
@@ -28,6 +29,17 @@ class CompiledRule:
 
     rule: Rule
     predicate: Predicate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a ruleset says of one event."""
+
+    rules: tuple[Rule, ...] = ()  # that match
+    undecided: tuple[Rule, ...] = ()  # of which that could not be said within the time limit
+
+
+_NONE = Verdict()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +79,19 @@ class Ruleset:
         return Ruleset(watched, self._extra, before=self)
 
     def holds(self, rule: str, view: EventView) -> bool:
-        """Tell whether the rule of an id matches an event, without a look at its clues."""
+        """Tell whether the rule of an id matches an event, without a look at its clues; may raise Undecided."""
         return self._predicates[rule](view)
 
     def matching(self, event: Event) -> tuple[Rule, ...]:
-        """Give the rules that match an event."""
-        return self.matching_view(EventView(event, self._extra))
+        """Give the rules that match an event for certain."""
+        return self.verdict(EventView(event, self._extra)).rules
 
-    def matching_view(self, view: EventView) -> tuple[Rule, ...]:
-        """Give the rules that match an event that is looked at already."""
+    def judge(self, event: Event) -> Verdict:
+        """Return the rules that match an event, and those that could not be decided."""
+        return self.verdict(EventView(event, self._extra))
+
+    def verdict(self, view: EventView) -> Verdict:
+        """Return what the rules say of an event that is looked at already."""
         plain = view.values("EventID") == (view.code,)  # else a rule's EventID may mean something else
         key = (view.channel, view.code, plain)
         kind = self._kinds.get(key)
@@ -83,7 +99,7 @@ class Ruleset:
             if len(self._kinds) >= _MAX_KINDS:  # whoever writes events may make up channels and codes without end
                 self._kinds.clear()
             kind = self._kinds[key] = _EventKind(self._known, view, self._finders, plain=plain)
-        return kind.matching(view)
+        return kind.verdict(view)
 
 
 def _about(node: ConditionNode, rare: Selectivity) -> _About:
@@ -94,7 +110,7 @@ class _EventKind:
     """The rules that may match events of one channel and code, behind a search for their clues."""
 
     def __init__(self, known: Sequence[_RuleBranch], view: EventView, finders: _LiteralIndexes, *, plain: bool) -> None:
-        self._rules: list[tuple[Rule, tuple[EventPredicate, ...]]] = []
+        self._rules: list[tuple[Rule, EventPredicate]] = []
         self._open: list[int] = []  # the rules that give no clue
         built: dict[RebuiltField, None] = {}  # what puts values together that stand nowhere in the event
         told: dict[str, list[int]] = {}
@@ -103,7 +119,7 @@ class _EventKind:
             if not branches or (plain and one.codes is not None and canonical(view.code) not in one.codes):
                 continue
             number = len(self._rules)
-            self._rules.append((one.watched.rule, tuple(holds for _, holds in branches)))
+            self._rules.append((one.watched.rule, any_of(tuple(holds for _, holds in branches))))
             if one.requirement is None:
                 self._open.append(number)
                 continue
@@ -116,18 +132,22 @@ class _EventKind:
         texts = tuple(told)
         self._finder = finders.get(texts) or finders.setdefault(texts, _LiteralIndex(texts))
 
-    def matching(self, view: EventView) -> tuple[Rule, ...]:
+    def verdict(self, view: EventView) -> Verdict:
         candidates = self._candidates(view)
         if not candidates:
-            return ()
-        found = []
+            return _NONE
+        matching: list[Rule] = []
+        undecided: list[Rule] = []
         for number in candidates:
-            rule, branches = self._rules[number]
-            for holds in branches:
+            rule, holds = self._rules[number]
+            try:
                 if holds(view):
-                    found.append(rule)
-                    break
-        return tuple(found)
+                    matching.append(rule)
+            except Undecided:  # the other rules go on
+                undecided.append(rule)
+        if not matching and not undecided:
+            return _NONE
+        return Verdict(rules=tuple(matching), undecided=tuple(undecided))
 
     def _candidates(self, view: EventView) -> Iterable[int]:
         if not self._told:

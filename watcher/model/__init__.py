@@ -1,6 +1,16 @@
 """The domain types of watcher, by subject."""
 
-from watcher.model.alerts import Alert, Event, EventDocument, FieldMapping, Hit, Notification, Query, QueryPlan
+from watcher.model.alerts import (
+    Alert,
+    Event,
+    EventDocument,
+    FieldMapping,
+    Hit,
+    Notification,
+    Query,
+    QueryPlan,
+    UnreadableEvent,
+)
 from watcher.model.conditions import (
     DASHES,
     And,
@@ -60,6 +70,7 @@ __all__ = [
     "SigmaString",
     "SigmaTimestampPart",
     "SigmaValue",
+    "UnreadableEvent",
     "Wildcard",
     "Window",
     "branches",

@@ -51,6 +51,15 @@ class EventDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableEvent:
+    """An event that a search returned, and that cannot be decoded or evaluated; it makes no window incomplete."""
+
+    index: str
+    id: str
+    reason: str  # one short sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """One event that a rule matched."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from watcher.model import Event
+from watcher.nesting import entries
 from watcher.notify.escaping import bounded_text, truncate
 
 EventTexts = Mapping[str, str]
@@ -59,8 +60,8 @@ def _walk(value: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
         for key, inner in value.items():
             yield from _walk(inner, f"{path}.{key}" if path else str(key), depth + 1)
     else:
-        for inner in value:
-            yield from _walk(inner, path, depth + 1)
+        for inner in entries(list(value)):  # engines index an array within an array as part of it
+            yield from _walk(inner, path, depth)
 
 
 def first_value(found: EventTexts, paths: tuple[str, ...]) -> str:

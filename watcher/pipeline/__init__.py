@@ -14,6 +14,7 @@ from watcher.pipeline.detect import (
     WindowResult,
     prepare_rule,
 )
+from watcher.pipeline.undecided import UndecidedEvent
 
 __all__ = [
     "Delivery",
@@ -24,6 +25,7 @@ __all__ = [
     "RateLimit",
     "Stopped",
     "Stopping",
+    "UndecidedEvent",
     "WindowResult",
     "prepare_rule",
 ]

@@ -12,14 +12,17 @@ from datetime import datetime, timedelta
 import structlog
 
 from watcher.alerts.alert_store import AlertStore, RecordResult
-from watcher.alerts.grouping import GroupedHit, alerts_of_hits, event_time, group
+from watcher.alerts.grouping import GroupedHit, alerts_of_hits
 from watcher.checkpoints.gaps import SLICE
-from watcher.errors import ClusterError, Refused
+from watcher.errors import ClusterError, Refused, Unexpected
 from watcher.match.predicate import Predicate
 from watcher.match.ruleset import CompiledRule
-from watcher.model import Alert, EventDocument, QueryPlan, Rule, Window
+from watcher.model import Alert, QueryPlan, Rule, UnreadableEvent, Window
+from watcher.pipeline.confirm import Confirmed, Confirmer
+from watcher.pipeline.reported import ReportedEvents
+from watcher.pipeline.undecided import UndecidedEvent, UndecidedMemory
 from watcher.ports import EventSource, IndexMapping, Page, SearchRequest, Snapshot
-from watcher.search.outcomes import FailedSearch, MatchedPage, SearchFinding
+from watcher.search.outcomes import FailedSearch, MatchedPage, SearchFinding, Unreadable, reason_of
 from watcher.search.searcher import SearchContext, Searcher
 from watcher.settings import Source
 from watcher.settings.effective import RuleSettings
@@ -59,6 +62,11 @@ class DetectionScope:
     since: Mapping[str, datetime] = field(default_factory=dict)  # id → events before are not the rule's
     stopping: Stopping = _never  # whether to end; asked before every side effect
 
+    def go_on(self) -> None:
+        """Raise Stopped where it is time to end."""
+        if self.stopping():
+            raise Stopped
+
 
 _EVERYTHING = DetectionScope()
 
@@ -75,6 +83,8 @@ class WindowResult:
     alerts: int = 0  # opened
     failed: tuple[FailedSearch, ...] = ()  # to be searched again
     refused: tuple[FailedSearch, ...] = ()  # the engine will not have these, whatever is tried
+    unreadable: tuple[UnreadableEvent, ...] = ()  # events that cannot be decoded or evaluated, each once
+    undecided: tuple[UndecidedEvent, ...] = ()  # neither hits nor none; reported for the first time
 
     @property
     def whole(self) -> bool:
@@ -95,16 +105,19 @@ class _Stoppable:
     snapshot: Snapshot
     stopping: Stopping
 
-    def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
-        """Ask, unless it is time to end."""
+    def pause(self) -> None:
+        """Raise Stopped where it is time to end."""
         if self.stopping():
             raise Stopped
+
+    def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
+        """Ask, unless it is time to end."""
+        self.pause()
         return self.snapshot.search(requests)
 
     def counts(self, step: timedelta) -> Mapping[datetime, int]:
         """Count, unless it is time to end."""
-        if self.stopping():
-            raise Stopped
+        self.pause()
         return self.snapshot.counts(step)
 
 
@@ -153,6 +166,8 @@ class Detector:
     _book: PlanCache = field(init=False)
     _prepared: Mapping[str, PreparedRule] = field(init=False)  # by rule id
     _searcher: Searcher = field(init=False)
+    _reported: ReportedEvents = field(init=False)
+    _undecided: UndecidedMemory = field(init=False, default_factory=UndecidedMemory)
 
     before: InitVar[Detector | None] = None
 
@@ -162,8 +177,11 @@ class Detector:
         self._prepared = {prepared.rule.id: prepared for prepared in self.rules}
         if before is None:
             self._book, self._searcher = PlanCache(self.source, rules), Searcher(self.source, watching)
+            self._reported = ReportedEvents()
         else:
             self._book, self._searcher = before._book.with_rules(rules), before._searcher.with_rules(watching)  # noqa: SLF001
+            self._reported = before._reported  # noqa: SLF001 - another detector of the same source
+            self._undecided = before._undecided  # noqa: SLF001
 
     def with_rules(self, rules: Sequence[PreparedRule]) -> Detector:
         """Give the detector of other rules; this one goes on with those that it has, for whoever is using it."""
@@ -179,8 +197,17 @@ class Detector:
     def detect(self, window: Window, asked: DetectionScope = _EVERYTHING) -> WindowResult:
         """Search a window, record hits, open alerts.
 
-        Raises a ClusterError where the cluster or the state answers nothing, Stopped where it is asked to end.
+        Raises a ClusterError where the cluster or the state answers nothing, Stopped where it is asked to end. Any
+        other error is raised as Unexpected: the window becomes a gap, and everything else goes on.
         """
+        try:
+            return self._detect(window, asked)
+        except (ClusterError, Stopped):
+            raise
+        except Exception as error:
+            raise Unexpected(f"searching {window} failed: {reason_of(error)}; it is searched again") from error
+
+    def _detect(self, window: Window, asked: DetectionScope) -> WindowResult:
         with self._seen(window, asked) as seen:
             if seen is None:
                 return WindowResult(window=window)
@@ -189,8 +216,8 @@ class Detector:
             )
             return self._search(seen.context, seen.plans, detected, asked)
 
-    def look(self, window: Window, asked: DetectionScope = _EVERYTHING) -> Iterator[GroupedHit]:
-        """Give what the rules hit in a window, and write nothing.
+    def look(self, window: Window, asked: DetectionScope = _EVERYTHING) -> Iterator[GroupedHit | UndecidedEvent]:
+        """Give what the rules hit in a window and what could not be decided, and write nothing.
 
         Raises the ClusterError that kept it from being searched whole, Stopped where it is asked to end.
         """
@@ -201,7 +228,9 @@ class Detector:
                 if isinstance(outcome, FailedSearch):
                     raise outcome.error
                 if isinstance(outcome, MatchedPage):
-                    yield from self._grouped(outcome, seen.context.event_reader, None)[0]
+                    confirmed_page = self._confirmed(outcome, seen.context, None)
+                    yield from confirmed_page.hits
+                    yield from confirmed_page.undecided
 
     @contextmanager
     def _seen(self, window: Window, asked: DetectionScope) -> Iterator[_OpenWindow | None]:
@@ -217,8 +246,9 @@ class Detector:
             if asked.rules is not None:
                 plans = tuple(plan for plan in plans if plan.rule.id in asked.rules)
             snapshot = _Stoppable(opened, asked.stopping)
+            event_reader = EventReader(self.source, mapping)
             context = SearchContext(
-                snapshot=snapshot, translator=translator, event_reader=EventReader(self.source, mapping)
+                snapshot=snapshot, translator=translator, event_reader=event_reader, pause=snapshot.pause
             )
             yield _OpenWindow(mapping=mapping, context=context, plans=plans)
 
@@ -226,30 +256,50 @@ class Detector:
         self, context: SearchContext, plans: Sequence[QueryPlan], detected: WindowResult, asked: DetectionScope
     ) -> WindowResult:
         by_rule: Counter[str] = Counter()
+        undecided: list[UndecidedEvent] = []
         held = _HitBuffer()
         recorded = RecordResult()
+        unreadable: dict[tuple[str, str], UnreadableEvent] = {}
         try:
             for outcome in self._searcher.search(context, plans):
-                if asked.stopping():
-                    raise Stopped
+                asked.go_on()
                 match outcome:
                     case SearchFinding(plan=plan, finding=finding):
                         log.warning("rule.noted", rule=plan.rule.title, code=finding.code, finding=finding.message)
                     case FailedSearch(plan=plan, error=error):
                         log.warning("rule.failed", rule=plan.rule.title, error=str(error))
                         detected = detected.failing(outcome)
+                    case Unreadable(events=events):
+                        self._report(events, unreadable)
                     case MatchedPage(plan=plan):
-                        grouped, broken = self._grouped(outcome, context.event_reader, asked.since.get(plan.rule.id))
+                        page = self._confirmed(outcome, context, asked.since.get(plan.rule.id))
+                        grouped = page.hits
+                        undecided.extend(page.undecided)
                         by_rule[plan.rule.id] += len(grouped)
                         held.add(plan.rule, grouped)
-                        detected = replace(detected, refused=(*detected.refused, *broken))
+                        self._report(page.unreadable, unreadable)
                 if held.count >= _BATCH:
                     recorded += self._record(held.take(), asked)
-        except ClusterError:
+        except Stopped:
+            raise
+        except Exception:
             self._record(held.take(), asked)  # what was found is told, whatever becomes of the rest
             raise
         recorded += self._record(held.take(), asked)
-        return replace(detected, by_rule=dict(by_rule), hits=recorded.hits, alerts=len(recorded.alerts))
+        return replace(
+            detected,
+            by_rule=dict(by_rule),
+            hits=recorded.hits,
+            alerts=len(recorded.alerts),
+            unreadable=tuple(unreadable.values()),
+            undecided=tuple(undecided),
+        )
+
+    def _report(self, events: Sequence[UnreadableEvent], into: dict[tuple[str, str], UnreadableEvent]) -> None:
+        """Add events to the unreadable ones of a window, each once, and log each once for as long as we run."""
+        for event in events:
+            into.setdefault((event.index, event.id), event)
+            self._reported.report(event)
 
     def _record(self, found: Mapping[str, Sequence[GroupedHit]], asked: DetectionScope) -> RecordResult:
         """Record what several rules hit, by rule id, with as few requests as for one."""
@@ -261,8 +311,7 @@ class Detector:
         opened = [alert for rule_id, grouped in new.items() for alert in self._alerts(rule_id, grouped)]
         if not opened:
             return RecordResult()
-        if asked.stopping():
-            raise Stopped
+        asked.go_on()
         made = [one.hit for grouped in new.values() for one in grouped]
         recorded = self.alert_store.record(opened, made, now=self.events.now())
         told = frozenset(recorded.alerts)
@@ -276,22 +325,12 @@ class Detector:
         prepared = self._prepared[rule_id]
         return alerts_of_hits(prepared.rule, prepared.effective, grouped, origin=self.origin)
 
-    def _at(self, found: EventDocument) -> datetime:
-        """Give the time by which the window selects an event."""
-        return event_time(found.event, self.source.time_field)
-
-    def _grouped(
-        self, matched: MatchedPage, event_reader: EventReader, since: datetime | None
-    ) -> tuple[list[GroupedHit], list[FailedSearch]]:
-        """Confirm and group; an event that cannot be read is told, and hides neither other events nor other rules."""
-        grouped, broken = [], []
+    def _confirmed(self, matched: MatchedPage, context: SearchContext, since: datetime | None) -> Confirmed:
+        confirmer = Confirmer(
+            event_reader=context.event_reader,
+            time_field=self.source.time_field,
+            undecided=self._undecided,
+            pause=context.pause,
+        )
         prepared = self._prepared[matched.plan.rule.id]
-        for one in matched.found:
-            try:
-                if (since is None or self._at(one) >= since) and prepared.predicate(event_reader.view(one)):
-                    grouped.append(group(prepared.rule, prepared.effective, one))
-            except Exception as fault:  # attackers write events: what one of them breaks must not end the watch
-                log.exception("event.broken", rule=matched.plan.rule.title, index=one.index, id=one.id)
-                error = Refused(f"the event `{one.id}` of `{one.index}` cannot be read: {fault}")
-                broken.append(FailedSearch(plan=matched.plan, error=error))
-        return grouped, broken
+        return confirmer.confirm(matched, prepared.predicate, prepared.effective, since)

@@ -22,10 +22,16 @@ _MOST_VALUES = 5
 
 def render_explanation(told: Explanation) -> RenderableType:
     """Show an explanation as a tree."""
-    verdict = _marked(printable_text(told.rule.title), holds=told.holds)
-    verdict.append(" matches the event" if told.holds else " does not match the event")
+    verdict = _marked(printable_text(told.rule.title), holds=told.holds, is_undecided=told.is_undecided)
+    verdict.append(_verdict(told))
     verdict.stylize("bold")
     return Group(verdict, *(_branch(one, told) for one in told.looked))
+
+
+def _verdict(told: Explanation) -> str:
+    if told.is_undecided:
+        return " takes too long on the event: whether it matches is undecided"
+    return " matches the event" if told.holds else " does not match the event"
 
 
 def _branch(one: CheckedClass, told: Explanation) -> Tree:
@@ -49,12 +55,18 @@ def where_words(where: EventClass) -> str:
 def _add(tree: Tree, step: ExplanationStep, label: str = "") -> None:
     named = f"{label or ('selection `' + step.selection + '`' if step.selection else '')}"
     if isinstance(step.node, DetectionItem):
-        _add_item(tree.add(_marked(named, holds=step.holds)) if named else tree, step, step.node)
+        _add_item(
+            tree.add(_marked(named, holds=step.holds, is_undecided=step.is_undecided)) if named else tree,
+            step,
+            step.node,
+        )
         return
     how = {And: "all of", Or: "any of", Not: "not"}[type(step.node)]
     if label and step.selection:
         named = f"{label}: selection `{step.selection}`"
-    branch = tree.add(_marked(f"{printable_text(named)}: {how}" if named else how, holds=step.holds))
+    branch = tree.add(
+        _marked(f"{printable_text(named)}: {how}" if named else how, holds=step.holds, is_undecided=step.is_undecided)
+    )
     for one in step.of:
         _add(branch, one)
 
@@ -63,13 +75,15 @@ def _add_item(tree: Tree, step: ExplanationStep, item: DetectionItem) -> None:
     name = printable_text(item.field) if item.field is not None else "any value of the event"
     how = f" {'every' if item.match_all else 'any'} of {len(step.tried)}" if len(step.tried) > 1 else ""
     if len(step.tried) == 1:
-        head = _marked(f"{name} {_asked(step.tried[0], item)}", holds=step.holds)
+        head = _marked(f"{name} {_asked(step.tried[0], item)}", holds=step.holds, is_undecided=step.is_undecided)
         branch = tree.add(head)
         _add_hint(branch, step.tried[0])
     else:
-        branch = tree.add(_marked(f"{name}:{how}", holds=step.holds))
+        branch = tree.add(_marked(f"{name}:{how}", holds=step.holds, is_undecided=step.is_undecided))
         for tried in _chosen(step.tried):
-            _add_hint(branch.add(_marked(_asked(tried, item), holds=tried.holds)), tried)
+            _add_hint(
+                branch.add(_marked(_asked(tried, item), holds=tried.holds, is_undecided=tried.is_undecided)), tried
+            )
         left = len(step.tried) - len(_chosen(step.tried))
         if left:
             branch.add(Text(f"… and {left} more that do not hold", style="dim"))
@@ -84,7 +98,7 @@ def _add_hint(branch: Tree, tried: CheckedValue) -> None:
 
 def _chosen(tried: Sequence[CheckedValue]) -> list[CheckedValue]:
     """Give what held, what nearly did, and some of what did not."""
-    telling = [one for one in tried if one.holds or one.nearly]
+    telling = [one for one in tried if one.holds or one.nearly or one.is_undecided]
     return [*telling, *[one for one in tried if one not in telling][:_MOST_FAILED]]
 
 
@@ -104,7 +118,9 @@ def _values(step: ExplanationStep, item: DetectionItem) -> Iterator[str]:
         yield f"… and {len(step.values) - _MOST_VALUES} more values"
 
 
-def _marked(text: str, *, holds: bool) -> Text:
+def _marked(text: str, *, holds: bool, is_undecided: bool = False) -> Text:
+    if is_undecided:
+        return Text.assemble(("? ", "yellow"), text)
     return Text.assemble(("✓ ", "green") if holds else ("✗ ", "red"), text)
 
 
@@ -117,6 +133,7 @@ def as_json(told: Explanation) -> dict[str, Any]:
         "rule": {"id": told.rule.id, "title": told.rule.title, "path": told.rule.path, "hash": told.rule.hash},
         "event": {"channel": told.channel, "code": told.code},
         "matches": told.holds,
+        **({"undecided": True} if told.is_undecided else {}),
         "logsource": told.fits,
         "looked": [
             {
@@ -132,6 +149,8 @@ def as_json(told: Explanation) -> dict[str, Any]:
 
 def _step_json(step: ExplanationStep) -> dict[str, Any]:
     made: dict[str, Any] = {"holds": step.holds}
+    if step.is_undecided:
+        made["undecided"] = True
     if step.selection:
         made["selection"] = step.selection
     if not isinstance(step.node, DetectionItem):
@@ -147,6 +166,7 @@ def _step_json(step: ExplanationStep) -> dict[str, Any]:
                 "asks": describe_value(one.test, keyword=keyword),
                 "holds": one.holds,
                 **({"nearly": one.nearly} if one.nearly else {}),
+                **({"undecided": True} if one.is_undecided else {}),
             }
             for one in step.tried
         ],
@@ -162,7 +182,8 @@ def lines(told: Explanation) -> Iterator[str]:
 
 
 def _lines(step: ExplanationStep, depth: int) -> Iterator[str]:
-    told = f"{'  ' * depth}{'yes' if step.holds else 'no '} "
+    answer = "undecided" if step.is_undecided else "yes" if step.holds else "no "
+    told = f"{'  ' * depth}{answer} "
     named = f"selection `{printable_text(step.selection)}` " if step.selection else ""
     if isinstance(step.node, DetectionItem):
         name = printable_text(step.node.field) if step.node.field is not None else "any value"

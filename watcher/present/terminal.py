@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
+from watcher.event_files.nested_json import loads
 from watcher.notify.event_texts import event_details, event_texts
 from watcher.ports import StoredDocument
 from watcher.printable import printable_text
@@ -75,7 +75,7 @@ def _did(document: Mapping[str, Any]) -> Iterator[str]:
         yield ran
         return
     try:
-        event = json.loads(_at(document, "event", "original"))
+        event = loads(_at(document, "event", "original"))
     except ValueError:
         return
     for name, value in event_details(event_texts(event))[:_DETAILS]:

@@ -12,7 +12,7 @@ from watcher.model import Event, EventDocument, Window
 from watcher.ports import EventSource, NewDocument, State
 from watcher.ruletests.results import RuleTestResult
 from watcher.ruletests.suites import RuleTestSuite, event_of
-from watcher.search.query_strategy import FailedSearch, search_by_query
+from watcher.search.query_strategy import FailedSearch, MatchedPage, search_by_query
 from watcher.settings import Source
 from watcher.sigma.test_files import RuleTest
 from watcher.taxonomy.logsources import events_of
@@ -72,7 +72,7 @@ def run_on_cluster(
         for outcome in search_by_query(snapshot, [translate_rule(rule, translator) for rule in rules]):
             if isinstance(outcome, FailedSearch):
                 answers.failed[outcome.plan.rule.id] = str(outcome.error)
-            else:
+            elif isinstance(outcome, MatchedPage):
                 answers.returned.update((outcome.plan.rule.id, one.id) for one in outcome.found)
     event_reader = EventReader(here, mapping)
     return tuple(_outcome(one, here, event_reader, answers) for one in fed)

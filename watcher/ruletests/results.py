@@ -26,13 +26,15 @@ class RuleTestResult:
     @property
     def passed(self) -> bool:
         """Tell whether the rule did what the test expects."""
-        return not self.trouble and self.told.holds == self.case.hit
+        return not self.trouble and not self.told.is_undecided and self.told.holds == self.case.hit
 
     @property
     def why(self) -> str:
         """Say in one sentence what is wrong."""
         if self.trouble:
             return self.trouble
+        if self.told.is_undecided:
+            return "the rule takes too long on the event to say whether it matches"
         if self.told.holds and not self.case.hit:
             return "the rule matches the event, and should not"
         if not self.told.fits:
@@ -128,7 +130,7 @@ def _count(step: ExplanationStep, found: dict[int, SelectionTally]) -> None:
         return
     counted = found[id(step.node)]
     counted.held += step.holds
-    counted.failed += not step.holds
+    counted.failed += step.fails
     for number, tried in enumerate(step.tried):
         counted.matched[number] += tried.holds
 

@@ -6,7 +6,7 @@ A job is only a wake-up: what is due is told by the state, and who does it by th
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 
@@ -15,7 +15,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from watcher.clock import SystemClock
-from watcher.errors import ClusterError
+from watcher.errors import ClusterError, Incomplete
 from watcher.notify.operators import Operators
 from watcher.pipeline import Delivery, DeliveryResult, Stopped, WindowResult
 from watcher.ports import Clock
@@ -59,14 +59,13 @@ class Sidecar:
     def once(self) -> tuple[tuple[WindowResult, ...], DeliveryResult]:
         """Do one tick of every source and one delivery; the first fault is raised when all had their turn."""
         done: list[WindowResult] = []
-        faults: list[ClusterError] = []
+        faults: list[Exception] = []
         for ticker in self.tickers:
             try:
-                tick = ticker.tick()
-                done.extend(() if tick is None else (tick,))
-                done.extend(ticker.fill(ticker.source.every))
-                done.extend(ticker.sweep())
-            except ClusterError as fault:
+                done.extend(_all_of(ticker, faults))
+            except Stopped:
+                raise
+            except Exception as fault:  # noqa: BLE001 - raised below, when the others had their turn
                 faults.append(fault)
         try:
             delivered = self.delivery.deliver()
@@ -125,6 +124,20 @@ class Sidecar:
                 self.leases.leave(now=self.clock.now())
             except ClusterError as fault:
                 log.warning("lease.left", error=str(fault), advice="the others take over when their time is over")
+
+
+def _all_of(ticker: Ticker, faults: list[Exception]) -> Iterator[WindowResult]:
+    """Yield what a source's live edge and its past came to; a live edge that fails in part keeps the past from nothing.
+
+    Such a fault is added to `faults`, any other is raised.
+    """
+    try:
+        tick = ticker.tick()
+        yield from () if tick is None else (tick,)
+    except Incomplete as fault:
+        faults.append(fault)
+    yield from ticker.fill(ticker.source.every)
+    yield from ticker.sweep()
 
 
 def _always() -> bool:

@@ -21,7 +21,7 @@ from watcher.checkpoints.gaps import (
     without_span,
 )
 from watcher.clock import SystemClock
-from watcher.errors import ClusterError, Incomplete, Overloaded, Refused
+from watcher.errors import ClusterError, Incomplete, Overloaded, Refused, Unexpected
 from watcher.model import Window
 from watcher.pipeline import DetectionScope, Detector, PreparedRule, Stopped, Stopping, WindowResult
 from watcher.ports import Clock
@@ -149,6 +149,8 @@ class Ticker:
             hits=detected.hits,
             alerts=detected.alerts,
             failed=len(detected.failed) + len(detected.refused),
+            unreadable=len(detected.unreadable),
+            undecided=len(detected.undecided),
         )
 
     # ---- holes
@@ -318,6 +320,9 @@ class Ticker:
             detected = detector.detect(window, self._asked(detector, window.end))
         except (Incomplete, Overloaded, Refused) as fault:
             log.warning("sweep.failed", source=self.source.name, window=str(window), error=str(fault))
+            if isinstance(fault, Unexpected):  # it may fail each time: noted, so that it is seen, and waits longer
+                gap = _gap(window, fault, now)
+                self._change(lambda checkpoint: replace(checkpoint, gaps=merge_gaps((*checkpoint.gaps, gap))), now)
             return  # its count stays as it was: the next sweep finds it again
         if detected.failed:  # those alone search it once more; first noted, then counted: a crash between loses nothing
             gaps = [_gap(window, one.error, now, one.plan.rule.id) for one in detected.failed]

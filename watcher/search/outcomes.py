@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from traceback import extract_tb
 
 from watcher.errors import ClusterError
-from watcher.model import EventDocument, Finding, QueryPlan
+from watcher.model import EventDocument, Finding, QueryPlan, UnreadableEvent
+
+_LONGEST = 300  # characters of a reason: an error may quote the event
+
+
+def reason_of(error: Exception) -> str:
+    """Return an error and where it was raised as one short sentence."""
+    frames = extract_tb(error.__traceback__, limit=-1)
+    location = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {str(error)[:_LONGEST]}{location}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,4 +45,11 @@ class SearchFinding:
     finding: Finding
 
 
-SearchOutcome = MatchedPage | FailedSearch | SearchFinding
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """Events that a search returned and that cannot be decoded or evaluated; each may come more than once."""
+
+    events: tuple[UnreadableEvent, ...]
+
+
+SearchOutcome = MatchedPage | FailedSearch | SearchFinding | Unreadable

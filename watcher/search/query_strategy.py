@@ -9,7 +9,7 @@ from math import inf
 from watcher.errors import ClusterError, Incomplete, TooSlow
 from watcher.model import EventDocument, Query, QueryPlan
 from watcher.ports import Page, SearchRequest, Snapshot
-from watcher.search.outcomes import FailedSearch, MatchedPage
+from watcher.search.outcomes import FailedSearch, MatchedPage, Unreadable
 
 __all__ = ["PAGE", "TOGETHER", "FailedSearch", "MatchedPage", "OutOfTime", "search_by_query"]
 
@@ -59,7 +59,7 @@ class _PartProgress:
         """Count what a page brought."""
         if answer.total is not None:
             self.total = answer.total
-        self.read += len(answer.found)
+        self.read += answer.count
         self.after = answer.after
 
 
@@ -70,7 +70,7 @@ def search_by_query(
     page: int = PAGE,
     until: float = inf,
     seconds: Callable[[], float] = lambda: 0.0,
-) -> Iterator[MatchedPage | FailedSearch]:
+) -> Iterator[MatchedPage | FailedSearch | Unreadable]:
     """Ask every plan's query of a snapshot, or its parts; pages come as they are answered, each document once.
 
     A plan whose documents do not add up to the count of its first page is Failed, and so are those whose turn has not
@@ -95,7 +95,9 @@ def _computed(plan: QueryPlan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for use in plan.fields for path in use.computed))
 
 
-def _together(snapshot: Snapshot, waiting: list[_PartProgress], page: int) -> Iterator[MatchedPage | FailedSearch]:
+def _together(
+    snapshot: Snapshot, waiting: list[_PartProgress], page: int
+) -> Iterator[MatchedPage | FailedSearch | Unreadable]:
     while waiting:
         requests = [
             SearchRequest(query=one.query, size=page, after=one.after, computed=one.computed) for one in waiting
@@ -106,6 +108,8 @@ def _together(snapshot: Snapshot, waiting: list[_PartProgress], page: int) -> It
                 yield from one.asked.lost(answer)
                 continue
             yield from one.asked.matched(answer.found)
+            if answer.unreadable:
+                yield Unreadable(events=answer.unreadable)
             one.note(answer)
             if answer.after is not None and one.read < one.total:
                 unfinished.append(one)

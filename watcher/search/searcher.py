@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from watcher.clock import SystemClock
@@ -12,10 +12,10 @@ from watcher.match.ruleset import CompiledRule, Ruleset
 from watcher.model import Finding, Query, QueryPlan, Severity
 from watcher.ports import Clock, Page, Snapshot
 from watcher.search.event_selection import computed_fields, event_selection, needed_fields
-from watcher.search.outcomes import FailedSearch, MatchedPage, SearchFinding, SearchOutcome
+from watcher.search.outcomes import FailedSearch, MatchedPage, SearchFinding, SearchOutcome, Unreadable
 from watcher.search.planner import Strategy, StrategyChoice, choose_strategy
 from watcher.search.query_strategy import OutOfTime, search_by_query
-from watcher.search.scan_strategy import Scan, single_page
+from watcher.search.scan_strategy import Scan, go_on, single_page
 from watcher.search.throttle import Throttle, ThrottledSnapshot
 from watcher.settings import Source
 from watcher.translate.bounds import EVERYTHING
@@ -30,6 +30,7 @@ class SearchContext:
     snapshot: Snapshot
     translator: Translator  # of the source, as its indices are mapped at the moment
     event_reader: EventReader
+    pause: Callable[[], None] = go_on  # called before each event; raises where the search is to end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +113,10 @@ class Searcher:
             query=narrow.query,
             only=narrow.only,
             field_filter=narrow.field_filter,
+            identity=("@timestamp", self._source.time_field),
             computed=computed_fields(context.translator),
             seconds=self._clock.monotonic,
+            pause=context.pause,
         )
 
     def _narrowed(self, translator: Translator, plans: Sequence[QueryPlan]) -> _ScanSelection:
@@ -171,4 +174,4 @@ def _unfit(plan: QueryPlan, error: ClusterError) -> Finding:
     return Finding(code=code, severity=Severity.WARNING, location=plan.rule.location, message=str(error), fix=fix)
 
 
-__all__ = ["FailedSearch", "MatchedPage", "SearchContext", "SearchFinding", "Searcher"]
+__all__ = ["FailedSearch", "MatchedPage", "SearchContext", "SearchFinding", "Searcher", "Unreadable"]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watcher.errors import InputError
 from watcher.event_files.event_reader import FileEvent, ReadProgress, read_events
 from watcher.match.ruleset import CompiledRule, Ruleset
 from watcher.model import Location, Rule
+from watcher.nesting import bounded
 from watcher.settings import Source
 from watcher.translate.plan import rule_predicate
+
+_LONGEST = 300  # characters of an error's text, which may quote the event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +23,7 @@ class MatchedEvent:
 
     file_event: FileEvent
     rules: tuple[Rule, ...]
+    undecided: tuple[Rule, ...] = ()  # which could not be decided within the time limit
 
 
 def compile_rules(rules: Iterable[Rule], source: Source) -> Ruleset:
@@ -38,10 +42,16 @@ def match_file(ruleset: Ruleset, path: Path, progress: ReadProgress) -> Iterator
 
 def _matched(ruleset: Ruleset, file_event: FileEvent) -> MatchedEvent | InputError:
     try:
-        return MatchedEvent(file_event=file_event, rules=ruleset.matching(file_event.event))
+        verdict = ruleset.judge(file_event.event)
+        is_shown = verdict.rules or verdict.undecided
+        kept = (
+            replace(file_event, event=bounded(file_event.event)) if is_shown else file_event
+        )  # writers of what is shown recurse
+        return MatchedEvent(file_event=kept, rules=verdict.rules, undecided=verdict.undecided)
     except Exception as fault:  # noqa: BLE001 - attackers write events: what one of them breaks must not end the hunt
         location = Location(file=file_event.file, line=file_event.number)
-        return InputError(f"the event cannot be looked at: {type(fault).__name__}: {fault}", location=location)
+        said = f"{type(fault).__name__}: {str(fault)[:_LONGEST]}"
+        return InputError(f"the event cannot be looked at: {said}", location=location)
 
 
 # --------------------------------------------------------------------------- what came of it
@@ -61,11 +71,11 @@ class RuleTally:
 class MatchSummary:
     """What a hunt came to: counts by rule, and the first hits themselves."""
 
-    __slots__ = ("_most", "events", "faults", "hits", "shown", "tallies")
+    __slots__ = ("_most", "events", "faults", "hits", "shown", "tallies", "undecided")
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self.events = self.hits = self.faults = 0
+        self.events = self.hits = self.faults = self.undecided = 0
         self.shown: list[tuple[Rule, FileEvent]] = []
         self.tallies: dict[str, RuleTally] = {}
 
@@ -73,6 +83,7 @@ class MatchSummary:
         """Count an event and its hits."""
         self.events += 1
         self.hits += len(one.rules)
+        self.undecided += len(one.undecided)
         for rule in one.rules:
             if len(self.shown) < self._most:
                 self.shown.append((rule, one.file_event))

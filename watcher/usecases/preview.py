@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from watcher.alerts.alert_documents import summary_fields
 from watcher.alerts.grouping import GroupedHit
 from watcher.model import Event, Window
-from watcher.pipeline import DetectionScope, Detector
+from watcher.pipeline import DetectionScope, Detector, UndecidedEvent
 
 SAMPLES = 5
 _MOST = 10_000  # different values of a field that are counted; further ones are lumped together
@@ -27,6 +27,7 @@ class Preview:
     users: Counter[str] = field(default_factory=Counter)
     parents: Counter[str] = field(default_factory=Counter)
     samples: list[Event] = field(default_factory=list)  # the newest
+    undecided: int = 0  # events that could not be decided within the time limit
 
     @property
     def hits(self) -> int:
@@ -73,4 +74,7 @@ def preview(detector: Detector, window: Window, into: Preview, asked: DetectionS
     """
     into.days.setdefault(f"{window.start:%Y-%m-%d}", 0)
     for one in detector.look(window, asked):
-        into.add(one)
+        if isinstance(one, UndecidedEvent):
+            into.undecided += 1
+        else:
+            into.add(one)

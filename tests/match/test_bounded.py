@@ -1,0 +1,163 @@
+"""Wildcards and expressions mean what they mean to Python, and no value keeps them busy for long."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from fakes import RULE, event, rule
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watcher.errors import Undecided
+from watcher.match.bounded_regex import LIMIT, BoundedSearch, share
+from watcher.match.event_view import EventView
+from watcher.match.matchers import fold, on_values, string_matcher
+from watcher.match.regex_dialects import FLAGS
+from watcher.match.ruleset import CompiledRule, Ruleset
+from watcher.match.wildcards import on_wildcards
+from watcher.model import DASHES, Rule, SigmaRegex, SigmaString, Wildcard
+from watcher.settings import Source
+from watcher.sigma.sigma_strings import parse_sigma_string
+from watcher.translate.plan import rule_predicate
+
+OBFUSCATED = 'cmd /c "set abc{0}\\" -f ' + ")" * 60
+LAUNCHER = r'cmd.{0,5}(?:/c|/r)(?:\s|)"set\s[a-zA-Z]{3,6}.*(?:\{\d\}){1,}\\"\s+?\-f(?:.*\)){1,}.*"'
+SLOW = SigmaRegex(r"(?=x)x(?:a|a)*(?<!q)(?:a|a)*(?:a|a)*b")  # its look-around keeps it from RE2
+SLOW_VALUE = "x" + "a" * 100_000 + "-b"
+
+ANY, ONE, DASH = Wildcard.ANY, Wildcard.ONE, Wildcard.DASH
+WRITTEN = {ANY: ".*", ONE: ".", DASH: f"[{re.escape(DASHES)}]"}
+PARTS = st.lists(st.sampled_from([ANY, ONE, DASH, "a", "b", "ab", "aab", "-", "\n", ""]), max_size=9)
+ATOMS = st.sampled_from(
+    r"a b k s . \w \d \s \W \S [ab] [^a] [a-k_] [^\w] [\d\s] \b \B ^ $ \A \Z é \u017f K ß 1 _ İ (?i:k) (?a:\w) (?-i:s) "
+    r"\n (?s:.) (?m:$) µ [^é] [\ud800-\udfff] (?=a) (?!b) (?<=a) (?>a*) (?=\n?\Z) {e}".split()
+)
+REPEATS = st.sampled_from(["*", "+", "?", "{1,3}", "*?", "{2}", "+?", "*+"])
+EXPRESSIONS = st.recursive(
+    ATOMS,
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=1, max_size=4).map("".join),
+        st.lists(inner, min_size=2, max_size=3).map(lambda branches: f"(?:{'|'.join(branches)})"),
+        st.tuples(inner, REPEATS).map(lambda pair: f"(?:{pair[0]}){pair[1]}"),
+    ),
+    max_leaves=8,
+)
+VALUES = st.text(alphabet="aabkKsS _1\n.-é\u017fKßµİ\x1c\u0660\ud800{e}", max_size=9)
+
+
+# --------------------------------------------------------------------------- wildcards
+
+
+@given(parts=PARTS, value=st.text(alphabet="aab-/\n\u2013", max_size=14))
+def test_wildcards_match_as_the_expression_that_python_would_search(parts: list[str | Wildcard], value: str) -> None:
+    pattern = "".join(WRITTEN[part] if isinstance(part, Wildcard) else re.escape(part) for part in parts)
+    expected = re.compile(pattern, re.DOTALL).fullmatch(value) is not None
+    assert on_wildcards(parts)(value) is expected
+
+
+@pytest.mark.parametrize("length", [2_000, 32_000, 100_000])
+@pytest.mark.parametrize(
+    ("pattern", "literal", "end"),
+    [
+        (r"*cmd.exe /C * > \\\\\\\\*\\\\*\\\\* 2>&1", r"cmd.exe /C  > \\a\b", "!"),
+        ("*net*|*find*|*find", "net|find", "!"),
+        (r"*\\\\\\\\*\\\\*$*x", r"\\a$", "!"),
+        ("*a?a*a?a*a?b", "a", ""),
+    ],
+)
+def test_a_long_value_is_compared_with_inner_wildcards_in_linear_time(
+    pattern: str, literal: str, end: str, length: int
+) -> None:
+    value = fold(literal * (length // len(literal)) + end)
+    matches = string_matcher(parse_sigma_string(pattern))
+    assert matches(value) is False
+    inner = string_matcher(SigmaString((ANY, "q", ANY, literal, ANY, literal, ANY, "z")))
+    assert inner(f"q{value}{value}z") is True
+
+
+# --------------------------------------------------------------------------- expressions
+
+
+@given(pattern=EXPRESSIONS, flags=st.sets(st.sampled_from("ims")), value=VALUES)
+def test_an_expression_matches_as_in_python(pattern: str, flags: set[str], value: str) -> None:
+    combined = re.NOFLAG
+    for letter in flags:
+        combined |= FLAGS[letter]
+    expected = re.compile(pattern, combined).search(value) is not None
+    search = BoundedSearch(SigmaRegex(pattern, "".join(sorted(flags))))
+    assert search(value, limit=10) is expected
+
+
+@pytest.mark.parametrize("value", [OBFUSCATED, OBFUSCATED + ")" * 100_000, OBFUSCATED + "é" + ")" * 100_000])
+def test_a_repetition_of_repetitions_decides_about_any_value(value: str) -> None:
+    search = BoundedSearch(SigmaRegex(LAUNCHER))
+    assert search.automaton is not None
+    assert search(value) is False
+    assert search(value + '"') is True
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value"),
+    [
+        (SLOW.pattern, SLOW_VALUE),
+        (r"(?:(a+)\1?)+(a+)\2?b", "a" * 100_000),
+        (r"(?=(?:a+)+b)a", "a" * 100_000),
+        (r"a.{0,900}b.{0,900}c.{0,900}d", "ab" * 60_000),
+    ],
+)
+def test_beyond_the_limit_it_is_undecided_and_neither_a_match_nor_none(pattern: str, value: str) -> None:
+    with pytest.raises(Undecided, match=r"did not decide about a value of 1\d\d\d\d\d characters within 50 ms"):
+        BoundedSearch(SigmaRegex(pattern))(value)
+
+
+def test_several_values_share_the_limit_and_any_that_matches_decides() -> None:
+    assert share(("a",) * 10) == pytest.approx(LIMIT / 10)
+    assert on_values(SLOW)((SLOW_VALUE, "xab")) is True
+    with pytest.raises(Undecided):
+        on_values(SLOW)((SLOW_VALUE, "xa"))
+
+
+# --------------------------------------------------------------------------- rules
+
+
+def slow_rule(condition: str, name: str = "slow") -> Rule:
+    """Read a rule of an expression that needs backtracking, and of a part that does not."""
+    text = RULE.replace("CommandLine|contains: shell", f"CommandLine|re: '{SLOW.pattern}'")
+    text = text.replace("  condition: selection", f"  other:\n    User: adm\n  condition: {condition}")
+    return rule(text, id=name)
+
+
+@pytest.mark.parametrize(
+    ("condition", "user", "expected"),
+    [
+        ("selection", "adm", None),
+        ("not selection", "adm", None),
+        ("selection or other", "adm", True),
+        ("selection or other", "bob", None),
+        ("selection and other", "adm", None),
+        ("selection and other", "bob", False),
+        ("not (selection and other)", "bob", True),
+        ("not selection or other", "adm", True),
+    ],
+)
+def test_what_is_undecided_leaves_a_condition_open_unless_another_part_settles_it(
+    condition: str,
+    user: str,
+    expected: bool | None,  # noqa: FBT001 - a column of the table
+) -> None:
+    holds = rule_predicate(slow_rule(condition), Source())
+    view = EventView(event(CommandLine=SLOW_VALUE, User=user))
+    if expected is None:
+        with pytest.raises(Undecided):
+            holds(view)
+    else:
+        assert holds(view) is expected
+
+
+def test_an_undecided_rule_hides_no_other_rule_of_the_event() -> None:
+    rules = [slow_rule("selection"), rule(RULE.replace("contains: shell", "startswith: xa"), id="plain")]
+    ruleset = Ruleset([CompiledRule(each, rule_predicate(each, Source())) for each in rules])
+    verdict = ruleset.judge(event(CommandLine=SLOW_VALUE))
+    assert [each.id for each in verdict.rules] == ["plain"]
+    assert [each.id for each in verdict.undecided] == ["slow"]
