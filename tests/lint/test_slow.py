@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from linting import CLEAN, said_of
+from lint_fixtures import CLEAN, said_of
 
 from watcher.lint.slow_patterns import LONGEST, said, slow_text, texts
 from watcher.match.bounded_regex import BoundedSearch

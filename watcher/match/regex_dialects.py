@@ -104,6 +104,8 @@ class _Translation:
         return f"(?:{self.sequence(inner, flags, is_tail=False)}){bounds}{_GREED[operation]}"
 
     def _leaf(self, operation: Any, argument: Any, flags: int) -> str:
+        if operation is ops.LITERAL and not flags & re.IGNORECASE:  # most are, and Python need not be asked
+            return self.dialect.code_point(argument) if argument < self.size else self.dialect.nothing
         ranges = matched(as_python(operation, argument), int(flags & _OF_A_LEAF), self.size)
         if not ranges:
             return self.dialect.nothing
