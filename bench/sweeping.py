@@ -18,7 +18,7 @@ from watcher.model import Window
 from watcher.pipeline import Detector
 from watcher.ports import EventSource
 from watcher.schedule.ticker import Ticker
-from watcher.settings import Cluster, Source
+from watcher.settings import Cluster, LateEventSettings, Source
 from watcher.state.installation import Installation
 from watcher.state.state_documents import StateDocuments
 
@@ -38,7 +38,7 @@ def week(url: str, index: str, *, repeats: int, spent: Callable[[], Spent]) -> S
     connection = connect(Cluster(hosts=(url,), timeout=timedelta(minutes=5)))
     state = connection.state()
     Installation(state=state, prefix=_PREFIX).install()
-    source = Source(index=index, sweep_every=timedelta(0))
+    source = Source(index=index, late_events=LateEventSettings(every=timedelta(0)))
     events = _later(connection.events())
     coverage = Checkpoints(StateDocuments(state, _PREFIX))
     ticker = Ticker(Detector(source=source, events=events, alert_store=AlertStore(state, _PREFIX), rules=()), coverage)

@@ -67,7 +67,7 @@ def effective(**changes: Any) -> RuleSettings:
         group_by=("host.name",),
         quiet_period=timedelta(hours=1),
         channels=("mail", "slack"),
-        because={},
+        origins={},
     )
     return replace(settings, **changes)
 

@@ -52,15 +52,16 @@ _BETWEEN = 20_000  # new objects between two looks for garbage: a page of events
 
 def load_settings(path: Path | None) -> Settings:
     """Read the settings file that is named, or the first that stands where one is looked for, or the environment."""
-    if path is not None:
-        return read_file(path, os.environ)
-    found = next((Path(location) for location in _PLACES if Path(location).is_file()), None)
-    return read_file(found, os.environ) if found is not None else read("", os.environ)
+    file = path or next((Path(location) for location in _PLACES if Path(location).is_file()), None)
+    settings = read_file(file, os.environ) if file is not None else read("", os.environ)
+    for warning in settings.warnings:
+        structlog.get_logger().warning("settings.renamed", message=warning)
+    return settings
 
 
 def folders(settings: Settings) -> tuple[Folder, ...]:
     """Give the rule folders of settings, or the shipped one."""
-    return settings.folders or (Folder(name="watcher", path=shipped("rules")),)
+    return settings.rules.folders or (Folder(name="watcher", path=shipped("rules")),)
 
 
 def load_rules(settings: Settings, paths: Sequence[Path] = ()) -> LoadedRules:
@@ -222,7 +223,7 @@ def one_shot_sidecar(settings: Settings, connections: Connections, rules: Loaded
         )
         for source in settings.sources
     )
-    rate_limit = RateLimit(limit=settings.storm.limit, settle=timedelta(0))
+    rate_limit = RateLimit(limit=settings.rate_limit.alerts, settle=timedelta(0))
     return Sidecar(tickers=tickers, delivery=delivery(settings, connections, rate_limit, stopping))
 
 
@@ -255,7 +256,7 @@ def sidecar(settings: Settings, connections: Connections, rules: LoadedRules, st
         )
         for source in settings.sources
     )
-    rate_limit = RateLimit(limit=settings.storm.limit)
+    rate_limit = RateLimit(limit=settings.rate_limit.alerts)
     freeze_heap()
     return Sidecar(
         tickers=tickers,

@@ -90,7 +90,7 @@ def test_findings_are_allowed_by_settings_and_told_apart(folder: Path) -> None:
         f"""rules: {{folders: [{{name: own, path: {folder / "rules"}}}]}}
 check:
   allow:
-    - {{code: title-*, because: kept as written}}
+    - {{code: title-*, reason: kept as written}}
     - {{code: yaml-*, path: "*broken*"}}
     - {{code: same-logic}}
 """,
@@ -115,7 +115,7 @@ check:
 def test_sarif_is_what_its_schema_wants(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     settings = folder / "own.yml"
-    settings.write_text("check: {allow: [{code: title-end, because: kept as written}]}", encoding="utf-8")
+    settings.write_text("check: {allow: [{code: title-end, reason: kept as written}]}", encoding="utf-8")
     (run,) = sarif("rules", "--settings", str(settings))["runs"]
     rules = run["tool"]["driver"]["rules"]
     results = {one["ruleId"]: one for one in run["results"]}

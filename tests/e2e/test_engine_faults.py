@@ -280,7 +280,7 @@ def storm(house: House, count: int) -> None:
     """Let every one of many events be an alert."""
     each_host_once(house)
     house.changes["rules"]["select"] = [{"set": {"group_by": "event"}}]
-    house.changes["storm"] = None
+    house.changes["rate_limit"] = None
     house.template()
     for start in range(0, count, 5000):
         some = range(start, min(start + 5000, count))

@@ -162,7 +162,7 @@ def test_two_sidecars_search_no_more_than_one_and_a_new_one_moves_only_its_share
     shared: tuple[House, Answering],
 ) -> None:
     house, proxy = shared
-    house.source(every="1s", sweep={"every": "1h"})
+    house.source(every="1s", late_events={"every": "1h"})
     clock = SystemClock()
 
     def searches(seconds: float) -> tuple[float, float]:

@@ -23,7 +23,7 @@ def attack(name: str, host: str) -> Case:
 def each_host_once(house: House) -> None:
     """Let every host have one alert, told one by one."""
     folders = [{"name": "house", "path": str(IIS.parent)}]
-    house.changes |= {"rules": {"folders": folders, "select": [{"set": RARE}]}, "storm": {"limit": 100_000}}
+    house.changes |= {"rules": {"folders": folders, "select": [{"set": RARE}]}, "rate_limit": {"alerts": 100_000}}
 
 
 @dataclass(frozen=True, kw_only=True)

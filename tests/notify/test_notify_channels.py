@@ -15,7 +15,7 @@ from watcher.settings import AppriseChannel, Channel, MailChannel, Secret, Slack
 @pytest.mark.parametrize(
     ("channel", "kind"),
     [
-        (MailChannel(name="one", host="localhost"), MailNotifier),
+        (MailChannel(name="one", host="localhost", to=()), MailNotifier),
         (SlackChannel(name="one", webhook_url=Secret("https://hooks.example/x")), SlackNotifier),
         (AppriseChannel(name="one", url=Secret("json://localhost")), AppriseNotifier),
     ],

@@ -97,7 +97,9 @@ def test_every_attempt_has_the_same_message_id(server: SmtpServer) -> None:
 
 def test_event_text_stays_text_through_a_real_server(server: SmtpServer) -> None:
     """Nothing in an event becomes a header, a recipient, or is lost on the way."""
-    notification = Renderer().render(alert_context(alert(EVENT), links=Links()), MailChannel(name="soc", host="x"))
+    notification = Renderer().render(
+        alert_context(alert(EVENT), links=Links()), MailChannel(name="soc", host="x", to=())
+    )
     _mail(server).send(notification)
     got = _last(server)
     assert got.recipients == ("a@example.com", "b@example.com")
@@ -248,7 +250,7 @@ def test_a_line_break_in_an_address_is_refused() -> None:
 def test_nobody_to_write_to() -> None:
     """A channel without recipients says so before it connects."""
     with pytest.raises(DeliveryError, match="`to` names nobody") as caught:
-        MailNotifier(MailChannel(name="soc", host=LOCALHOST), FixedClock()).send(NOTE)
+        MailNotifier(MailChannel(name="soc", host=LOCALHOST, to=()), FixedClock()).send(NOTE)
     assert caught.value.permanent
 
 

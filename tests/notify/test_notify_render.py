@@ -21,7 +21,7 @@ from watcher.notify.renderer import Renderer, delivery_key
 from watcher.notify.sample import sample
 from watcher.settings import AppriseChannel, MailChannel, Secret, SlackChannel
 
-MAIL = MailChannel(name="soc", host="localhost")
+MAIL = MailChannel(name="soc", host="localhost", to=())
 SLACK = SlackChannel(name="chat", webhook_url=Secret("https://hooks.example/x"))
 SERVICE = AppriseChannel(name="pager", url=Secret("json://localhost"))
 LINKS = Links(discover_url="https://kibana.example/app/discover")

@@ -21,7 +21,7 @@ from watcher.model import EventDocument, Rule, Window
 from watcher.pipeline import Detector, Stopped, prepare_rule
 from watcher.ports import Page, SearchRequest
 from watcher.schedule import Ticker
-from watcher.settings import Settings, Source
+from watcher.settings import LateEventSettings, Settings, Source
 from watcher.settings.effective import rule_settings
 from watcher.state.state_documents import StateDocuments
 from watcher.timestamps import format_timestamp
@@ -438,7 +438,7 @@ def test_a_sweep_searches_just_the_slices_that_grew() -> None:
     ]
     assert len(world.kept("hits")) == 3
     world.windows()
-    world.events.time += world.source.sweep_every
+    world.events.time += world.source.late_events.every
     assert world.ticker.sweep() == ()
     assert len(world.windows()) == 4  # the counts: of the span, of what lies before and ahead
 
@@ -449,7 +449,7 @@ def test_a_sweep_is_due_once_in_its_period_and_looks_no_further_than_settings_sa
     world.events.feed(made(1, NOW - timedelta(days=8)))
     assert world.ticker.sweep() == ()
     assert world.windows()[0] == (-7 * 1440, 1440)
-    world.events.time += world.source.sweep_every - MINUTE
+    world.events.time += world.source.late_events.every - MINUTE
     assert world.ticker.sweep() == ()
     assert world.windows() == []
 
@@ -461,7 +461,7 @@ def test_what_came_too_late_for_any_sweep_is_counted() -> None:
     world.ticker.sweep()
     assert world.checkpoint.older == 0  # it was there before
     world.events.feed(made(2, NOW - timedelta(days=9)), made(3, NOW + timedelta(days=40)))
-    world.events.time += world.source.sweep_every
+    world.events.time += world.source.late_events.every
     world.ticker.sweep()
     assert (world.checkpoint.older, world.checkpoint.ahead) == (1, 1)
     assert world.kept("hits") == set()
@@ -528,7 +528,7 @@ def test_a_rule_that_fails_in_a_sweep_gets_a_hole_and_the_slice_is_not_searched_
     ]
     world.ticker.sweep()
     assert world.gaps() == [(-60, -55, (rule().id,))]
-    world.events.time += world.source.sweep_every
+    world.events.time += world.source.late_events.every
     assert world.ticker.sweep() == ()
     world.ticker.fill(MINUTE)
     assert (len(world.kept("hits")), world.gaps()) == (1, [])
@@ -541,10 +541,10 @@ def test_a_slice_that_lost_events_is_noted_so_that_it_is_seen_to_grow_again() ->
     world.events.time += MINUTE
     world.ticker.sweep()
     world.events.arriving.pop()
-    world.events.time += world.source.sweep_every
+    world.events.time += world.source.late_events.every
     assert world.ticker.sweep() == ()
     world.events.feed(made(3, NOW - 57 * MINUTE))
-    world.events.time += world.source.sweep_every
+    world.events.time += world.source.late_events.every
     assert [one.hits for one in world.ticker.sweep()] == [1]
 
 
@@ -558,7 +558,7 @@ def test_an_index_that_vanished_with_its_events_is_a_named_gap() -> None:
     world.ticker.sweep()
     world.events.arriving.clear()
     world.events.indices = ("winlogbeat-1",)
-    world.events.time += world.source.sweep_every
+    world.events.time += world.source.late_events.every
     world.ticker.sweep()
     assert [(lost_index.indices, lost_index.events) for lost_index in world.checkpoint.lost_indices] == [
         (("winlogbeat-2",), 1)
@@ -617,7 +617,9 @@ def everything(documents: Sequence[EventDocument], since: datetime) -> tuple[set
 def test_ticks_at_random_times_over_events_of_any_lateness_open_what_one_search_over_all_opens(
     events: list[tuple[int, int, str | None, str]], ticks: list[int], faults: set[int]
 ) -> None:
-    source = Source(delay=timedelta(0), slice=timedelta(minutes=30), sweep_every=MINUTE, search="query")
+    source = Source(
+        delay=timedelta(0), slice=timedelta(minutes=30), late_events=LateEventSettings(every=MINUTE), search="query"
+    )
     world = World(source=source)
     world.ticker.tick()
     documents = [

@@ -59,9 +59,9 @@ def catalogue(  # noqa: PLR0913 - what can be asked for stands in its signature
     found = review(rules, settings.sources[0], today=SystemClock().now().date(), matrix=table, stray=stray)
     said = (*found, *gathered.findings)
     made = Catalogue(
-        entries=build_entries(rules.rules, folders, gathered.asked, settings.allow, said),
+        entries=build_entries(rules.rules, folders, gathered.asked, settings.check.allow, said),
         attack=table,
-        findings=unplaced(rules.rules, settings.allow, said),
+        findings=unplaced(rules.rules, settings.check.allow, said),
         live=gathered.live,
         assumed=gathered.live is None,
         folders=folders,

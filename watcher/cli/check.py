@@ -99,7 +99,7 @@ def _judged(
     stray = files_of_tests(paths or [folder.path for folder in wiring.folders(settings)])
     found = review(rules, settings.sources[0], today=_today(), matrix=shipped_table(), stray=stray)
     ordered = sorted(unique((*found, *of_cluster)), key=lambda finding: (finding.location, finding.code))
-    judged = allow.apply_allowances(ordered, rules.rules, settings.allow)
+    judged = allow.apply_allowances(ordered, rules.rules, settings.check.allow)
     if paths:  # other rules may need what these do not
         return judged
     return (*judged, *(JudgedFinding(finding=finding) for finding in allow.unused_allowances(judged, settings)))
@@ -159,7 +159,7 @@ def _source(source: Source, connections: wiring.Connections, rules: LoadedRules,
         grades[str(judged.grade)] += 1
         told.findings.extend((*plan.findings, *cost.lint(plan, judged)))
     now = events.now()
-    past = Window(start=now - source.sweep_past, end=now)
+    past = Window(start=now - source.late_events.past, end=now)
     with events.open(source.index, past, time_field=source.time_field) as snapshot:
         told.findings.extend(sampled.live_findings(snapshot, rules.rules, translator))
 

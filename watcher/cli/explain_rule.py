@@ -98,7 +98,7 @@ def _plan_json(told: _RuleExplanation) -> dict[str, object]:
         "cost": {"class": str(told.cost.grade), "walks": told.cost.walks, "broad": told.cost.broad},
         "fields": [asdict(use) for use in plan.fields],
         "settings": {
-            name: {"value": getattr(effective, name), "from": origin} for name, origin in effective.because.items()
+            name: {"value": getattr(effective, name), "from": origin} for name, origin in effective.origins.items()
         },
         "findings": [finding_json(one) for one in (*plan.rule.findings, *plan.findings)],
     }
@@ -115,7 +115,7 @@ def _show_plan(told: _RuleExplanation) -> None:
             fields.add_row(cell(use.field if number == 0 else ""), cell(path), cell(kind))
     out.print(fields)
     settings = table("setting", "value", "from", title="Settings")
-    for name, origin in effective.because.items():
+    for name, origin in effective.origins.items():
         value = getattr(effective, name)
         shown = ", ".join(value) if isinstance(value, tuple) else "every event" if value is None else value
         settings.add_row(cell(name), cell(shown), cell(origin))

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from watcher.lint.finding_codes import make_finding
 from watcher.model import Finding, Location, Rule
 from watcher.settings import Allowance, Settings
-from watcher.settings.effective import selector_matches
+from watcher.settings.effective import criteria_match
 
 _BY_ITSELF = "the rule allows it itself"
 _UNTOLD = "settings allow it"
@@ -35,12 +35,12 @@ def apply_allowances(
 
 def unused_allowances(judged: Sequence[JudgedFinding], settings: Settings) -> Iterator[Finding]:
     """Say which lines of settings allow what is not there."""
-    for one in settings.allow:
+    for one in settings.check.allow:
         if not any(_allows(one, this.finding, this.rule) for this in judged):
             yield make_finding(
                 "unused-allowance",
                 f"no finding is allowed by this: {', '.join(f'`{code}`' for code in one.code)}",
-                Location(file=str(settings.file or "settings"), line=one.where.line),
+                Location(file=str(settings.file or "settings"), line=one.line),
                 "remove it",
             )
 
@@ -49,7 +49,7 @@ def _judged(finding: Finding, rule: Rule | None, allowances: Sequence[Allowance]
     if rule is not None and any(fnmatchcase(finding.code, code) for code in _own(rule)):
         return JudgedFinding(finding=finding, rule=rule, allowed=_BY_ITSELF)
     allowing = next((one for one in allowances if _allows(one, finding, rule)), None)
-    because = "" if allowing is None else allowing.because or _UNTOLD
+    because = "" if allowing is None else allowing.reason or _UNTOLD
     return JudgedFinding(finding=finding, rule=rule, allowed=because)
 
 
@@ -62,11 +62,11 @@ def _allows(allowance: Allowance, finding: Finding, rule: Rule | None) -> bool:
     if not any(fnmatchcase(finding.code, code) for code in allowance.code):
         return False
     if rule is not None:
-        return selector_matches(allowance.where, rule)
-    where = allowance.where  # of a file that gave no rule its path alone is known
-    if any((where.folder, where.id, where.tag, where.level, where.status, where.author)):
+        return criteria_match(allowance, rule)
+    # of a file that contains no rule only the path is known
+    if any((allowance.folder, allowance.id, allowance.tag, allowance.level, allowance.status, allowance.author)):
         return False
-    return not where.path or any(fnmatchcase(finding.location.file, f"*{path}") for path in where.path)
+    return not allowance.path or any(fnmatchcase(finding.location.file, f"*{path}") for path in allowance.path)
 
 
 class RuleLocator:

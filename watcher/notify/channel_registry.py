@@ -8,7 +8,7 @@ from watcher.notify.apprise import AppriseNotifier
 from watcher.notify.mail import MailNotifier
 from watcher.notify.slack import SlackNotifier
 from watcher.ports import Clock, Notifier
-from watcher.settings import Channel, MailChannel, SlackChannel
+from watcher.settings import AppriseChannel, Channel, MailChannel, SlackChannel
 
 _FIRST = timedelta(seconds=30)
 _LONGEST = timedelta(hours=1)
@@ -20,7 +20,9 @@ def build_notifier(channel: Channel, clock: Clock) -> Notifier:
         return MailNotifier(channel, clock)
     if isinstance(channel, SlackChannel):
         return SlackNotifier(channel)
-    return AppriseNotifier(channel)
+    if isinstance(channel, AppriseChannel):
+        return AppriseNotifier(channel)
+    raise TypeError(channel)
 
 
 def retry_delay(attempts: int) -> timedelta:

@@ -245,10 +245,12 @@ class Ticker:
         """
         now = self.detector.events.now()
         checkpoint = self.coverage.read(self.source.name)
-        if checkpoint is None or (checkpoint.swept is not None and now - checkpoint.swept < self.source.sweep_every):
+        if checkpoint is None or (
+            checkpoint.swept is not None and now - checkpoint.swept < self.source.late_events.every
+        ):
             return ()
-        start = max(slice_floor(now - self.source.sweep_past), slice_floor(checkpoint.since))
-        end = slice_ceiling(now + self.source.sweep_ahead)
+        start = max(slice_floor(now - self.source.late_events.past), slice_floor(checkpoint.since))
+        end = slice_ceiling(now + self.source.late_events.ahead)
         if start >= end:  # nothing is to be swept
             return ()
         span = Window(start=start, end=end)
@@ -268,7 +270,9 @@ class Ticker:
             now,
         )
         if older:
-            log.warning("events.too_late", source=self.source.name, events=older, past=str(self.source.sweep_past))
+            log.warning(
+                "events.too_late", source=self.source.name, events=older, past=str(self.source.late_events.past)
+            )
         log.info("sweep.done", source=self.source.name, slices=len(grown), hits=sum(one.hits for one in done))
         return tuple(done)
 
@@ -332,9 +336,9 @@ class Ticker:
 
     def _beyond(self, checkpoint: Checkpoint, now: datetime) -> tuple[int, tuple[datetime, int], int]:
         """Count what came too late for this sweep, what lies before it, and what is dated further ahead."""
-        before = slice_floor(now - self.source.sweep_past)
+        before = slice_floor(now - self.source.late_events.past)
         then, was = checkpoint.counted or (before, None)
-        ahead = slice_ceiling(now + self.source.sweep_ahead)
+        ahead = slice_ceiling(now + self.source.late_events.ahead)
         spans = Window(start=_EVER, end=then), Window(start=_EVER, end=before), Window(start=ahead, end=ahead + _FAR)
         grown, there, further = self.detector.events.count(self.source.index, spans, time_field=self.source.time_field)
         return 0 if was is None else max(0, grown - was), (before, there), further

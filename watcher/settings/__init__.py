@@ -2,33 +2,42 @@
 
 from watcher.settings.channel_settings import AppriseChannel, Channel, MailChannel, SlackChannel
 from watcher.settings.channel_types import ChannelSettings, ChannelType, channel_type_names, load_channel_type
-from watcher.settings.secret import Secret
-from watcher.settings.sections import FaultySettingsError
-from watcher.settings.settings_reader import read, read_file
-from watcher.settings.settings_types import (
+from watcher.settings.cluster_settings import Cluster, StateSettings
+from watcher.settings.environment import ENVIRONMENT
+from watcher.settings.problems import FaultySettingsError
+from watcher.settings.rule_selection import (
     Allowance,
-    Cluster,
+    CheckSettings,
     Folder,
-    LogSourceMapping,
-    RateLimitSettings,
+    RuleCriteria,
+    RuleOptions,
+    RuleSelection,
     Selector,
-    Settings,
-    Source,
-    StateSettings,
 )
+from watcher.settings.secret import Secret
+from watcher.settings.settings_reader import read, read_file
+from watcher.settings.settings_types import RateLimitSettings, Settings
+from watcher.settings.source_settings import FieldMap, LateEventSettings, LogSourceMapping, Source
 
 __all__ = [
+    "ENVIRONMENT",
     "Allowance",
     "AppriseChannel",
     "Channel",
     "ChannelSettings",
     "ChannelType",
+    "CheckSettings",
     "Cluster",
     "FaultySettingsError",
+    "FieldMap",
     "Folder",
+    "LateEventSettings",
     "LogSourceMapping",
     "MailChannel",
     "RateLimitSettings",
+    "RuleCriteria",
+    "RuleOptions",
+    "RuleSelection",
     "Secret",
     "Selector",
     "Settings",

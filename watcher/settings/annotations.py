@@ -12,21 +12,36 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cache
 from typing import Annotated, Any, get_args, get_origin
 
+from watcher.model import Location
 from watcher.settings.secret import Secret
 
 
 class InvalidValueError(ValueError):
-    """A value that cannot be used; `key` names another key of the same mapping than the one being read."""
+    """A value that cannot be used."""
+
+    separator = ": "  # between the path of the key and the message
 
     def __init__(
-        self, message: str, fix: str = "", *, code: str = "wrong-value", key: str = "", separator: str = ": "
+        self,
+        message: str,
+        fix: str = "",
+        *,
+        code: str = "wrong-value",
+        key: str = "",
+        location: Location | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.fix = fix
         self.code = code
-        self.key = key
-        self.separator = separator  # between the path of the key and the message
+        self.key = key  # the key within the mapping, where the error does not concern the value that is read
+        self.location = location  # None: that of the value
+
+
+class InvalidKeyError(InvalidValueError):
+    """A key that is missing, unknown or in conflict with another; the message continues its path."""
+
+    separator = " "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # types are hashed by identity: a schema is a dict
@@ -52,10 +67,10 @@ class NonEmpty:
 
 
 @dataclass(frozen=True, slots=True)
-class UniqueNames:
-    """A list whose items have different names."""
+class Checked:
+    """A list whose items are checked together; the check raises an InvalidValueError."""
 
-    fix: str
+    check: Callable[[tuple[Any, ...]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +107,12 @@ class Setting:
     @property
     def is_required(self) -> bool:
         """Whether the key must be given."""
-        return self.default is MISSING
+        return self.default is MISSING and not self.option.default
 
     @property
     def is_secret(self) -> bool:
         """Whether the value is a secret, which may also come from a file (`<key>_file`)."""
-        return Secret in type_alternatives(self.type)
+        return bare_type(self.type) is Secret
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -121,12 +136,12 @@ def notes_of(annotated: Any, kind: type[Any]) -> tuple[Any, ...]:
     return own or tuple(note for part in _optional_parts(annotated) for note in notes_of(part, kind))
 
 
-def type_alternatives(annotated: Any) -> tuple[Any, ...]:
-    """Return the plain types that a value may have, without annotations and None."""
+def bare_type(annotated: Any) -> Any:
+    """Return a type without its annotations and without None."""
     if get_origin(annotated) is Annotated:
-        return type_alternatives(get_args(annotated)[0])
+        return bare_type(get_args(annotated)[0])
     parts = _optional_parts(annotated)
-    return tuple(kind for part in parts for kind in type_alternatives(part)) if parts else (annotated,)
+    return bare_type(parts[0]) if len(parts) == 1 else annotated
 
 
 def _optional_parts(annotated: Any) -> tuple[Any, ...]:
@@ -145,3 +160,17 @@ def _without_option(annotated: Any) -> Any:
 
 def _default(item: Field[Any]) -> Any:
     return item.default_factory() if item.default_factory is not MISSING else item.default
+
+
+def unique_names(fix: str) -> Callable[[tuple[Any, ...]], None]:
+    """Return the check that the items of a list have different names."""
+
+    def check(items: tuple[Any, ...]) -> None:
+        names = [item.name for item in items]
+        duplicates = sorted({name for name in names if names.count(name) > 1})
+        if duplicates:
+            raise InvalidValueError(
+                f"several entries have the name {', '.join(f'`{name}`' for name in duplicates)}", fix
+            )
+
+    return check

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from watcher.settings.annotations import NonEmpty, Option
 from watcher.settings.channel_types import ChannelSettings
@@ -15,6 +15,7 @@ from watcher.settings.formats import (
     PositiveDuration,
     SecretText,
     secret_address,
+    word,
 )
 from watcher.settings.secret import Secret
 
@@ -29,9 +30,9 @@ class MailChannel(ChannelSettings):
 
     host: Annotated[Line, Option("host name of the SMTP server", example="smtp.example.org")]
     port: Annotated[Port | None, Option("port of the SMTP server; depends on `tls`", default="587, 465 or 25")] = None
-    tls: Annotated[Literal["starttls", "tls", "none"], Option("`starttls`, `tls` (from the first byte) or `none`")] = (
-        "starttls"
-    )
+    tls: Annotated[
+        Annotated[str, word("starttls", "tls", "none")], Option("`starttls`, `tls` (from the first byte) or `none`")
+    ] = "starttls"
     ca_certs: Annotated[ExistingFile | None, Option(_CA_CERTS, example="certs/ca.crt")] = None
     verify_certs: Annotated[Boolean, Option("whether the server's certificate is verified")] = True
     username: Annotated[Line | None, Option("user name", example="watcher", needs=("password",))] = None
@@ -39,7 +40,7 @@ class MailChannel(ChannelSettings):
     sender: Annotated[MailAddress, Option("address in From")] = "watcher@localhost"
     to: Annotated[
         tuple[MailAddress, ...], NonEmpty(), Option("addresses of the recipients", example="[soc@example.org]")
-    ] = ()
+    ]
     timeout: Annotated[PositiveDuration, Option(_TIMEOUT)] = timedelta(seconds=20)
 
     @property
@@ -83,4 +84,4 @@ MAIL = BuiltInChannel(name="mail", settings=MailChannel)
 SLACK = BuiltInChannel(name="slack", settings=SlackChannel)
 APPRISE = BuiltInChannel(name="apprise", settings=AppriseChannel)
 
-Channel = MailChannel | SlackChannel | AppriseChannel
+Channel = ChannelSettings

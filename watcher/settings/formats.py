@@ -143,7 +143,9 @@ def _pattern(pattern: re.Pattern[str]) -> dict[str, str]:
     return {"type": "string", "pattern": f"^(?:{pattern.pattern})$"}
 
 
-def _word(*words: str) -> ValueFormat:
+def word(*words: str) -> ValueFormat:
+    """Return the format of a value that is one of a few words."""
+
     def parse(text: str) -> str:
         if text not in words:
             raise ValueError(text)
@@ -242,8 +244,8 @@ SecretText = Annotated[
     Secret,
     ValueFormat(expected="a string", parse=lambda text: Secret(parse_line(text)), schema={"type": list(_SCALAR)}),
 ]
-RuleLevel = Annotated[str, _word(*Level)]
-RuleStatus = Annotated[str, _word(*STATUSES)]
+RuleLevel = Annotated[str, word(*Level)]
+RuleStatus = Annotated[str, word(*STATUSES)]
 ExistingFile = Annotated[Path, PathFormat(kind="file")]
 ExistingFolder = Annotated[Path, PathFormat(kind="folder")]
 AnyPath = Annotated[Path, PathFormat()]

@@ -1,7 +1,8 @@
-"""Which rules are watched, and how: the later selector wins, and says which line it was."""
+"""Effective rule settings: the later selector wins, and each value names its origin."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,19 @@ import pytest
 from fakes import RULE, rule
 
 from watcher.model import Level, Rule
-from watcher.settings import MailChannel, Selector, Settings
+from watcher.settings import MailChannel, RuleOptions, RuleSelection, Selector, Settings
 from watcher.settings.effective import rule_settings
 
-MAIL = MailChannel(name="mail", host="localhost")
+MAIL = MailChannel(name="mail", host="localhost", to=("soc@corp.example",))
 
 
 def settings(*selectors: Selector) -> Settings:
-    """Make settings with some selectors."""
-    return Settings(file=Path("watcher.yml"), channels=(MAIL,), selectors=selectors)
+    """Return settings with some selectors."""
+    return Settings(file=Path("watcher.yml"), channels=(MAIL,), rules=RuleSelection(select=selectors))
 
 
 def custom(text: str) -> Rule:
-    """Read the rule with a `custom` of its own."""
+    """Return the rule with a `custom` of its own."""
     return rule(f"{RULE}custom:\n  watcher: {text}\n")
 
 
@@ -30,7 +31,7 @@ def test_the_defaults() -> None:
     effective = rule_settings(rule(), settings())
     assert (effective.enabled, effective.group_by, effective.quiet_period) == (True, ("host.name",), timedelta(hours=1))
     assert effective.channels == ("mail",)
-    assert set(effective.because.values()) == {"the default"}
+    assert set(effective.origins.values()) == {"the default"}
 
 
 @pytest.mark.parametrize(
@@ -44,11 +45,11 @@ def test_the_defaults() -> None:
         ({"status": "unsupported"}, False),
         ({"status": "experimental"}, True),
         ({"status": None}, True),
-        # what is counted over events is not a thing of one event
+        # an aggregation counts over events
         ({"aggregation": "count() > 5"}, False),
     ],
 )
-def test_which_rules_are_watched_where_settings_say_nothing(changes: dict[str, Any], *, enabled: bool) -> None:
+def test_the_rules_that_are_enabled_by_default(changes: dict[str, Any], *, enabled: bool) -> None:
     assert rule_settings(rule(**changes), settings()).enabled is enabled
 
 
@@ -70,34 +71,35 @@ def test_which_rules_are_watched_where_settings_say_nothing(changes: dict[str, A
         (Selector(line=1, folder=("own",), level=("low",)), False),
     ],
 )
-def test_whom_a_selector_speaks_of(selector: Selector, *, fits: bool) -> None:
-    quiet = Selector(**{name: getattr(selector, name) for name in Selector.__slots__} | {"channels": ()})
+def test_the_rules_that_a_selector_applies_to(selector: Selector, *, fits: bool) -> None:
+    quiet = replace(selector, set=RuleOptions(channels=()))
     assert (rule_settings(rule(), settings(quiet)).channels == ()) is fits
 
 
 def test_the_later_selector_wins_value_by_value_and_is_named() -> None:
-    first = Selector(line=7, quiet_period=timedelta(hours=2), group_by=("user.name",))
-    second = Selector(line=9, quiet_period=timedelta(hours=3))
+    first = Selector(line=7, set=RuleOptions(quiet_period=timedelta(hours=2), group_by=("user.name",)))
+    second = Selector(line=9, set=RuleOptions(quiet_period=timedelta(hours=3)))
     effective = rule_settings(rule(), settings(first, second))
     assert (effective.quiet_period, effective.group_by) == (timedelta(hours=3), ("user.name",))
-    assert effective.because["quiet_period"] == "watcher.yml:9"
-    assert effective.because["group_by"] == "watcher.yml:7"
-    assert effective.because["channels"] == "the default"
+    assert effective.origins["quiet_period"] == "watcher.yml:9"
+    assert effective.origins["group_by"] == "watcher.yml:7"
+    assert effective.origins["channels"] == "the default"
 
 
-def test_a_selector_can_take_in_what_the_default_leaves_out() -> None:
-    assert rule_settings(rule(level=Level.LOW), settings(Selector(line=3, enabled=True))).enabled
+def test_a_selector_can_enable_what_the_default_disables() -> None:
+    assert rule_settings(rule(level=Level.LOW), settings(Selector(line=3, set=RuleOptions(enabled=True)))).enabled
 
 
-def test_a_rule_may_speak_for_itself_last() -> None:
+def test_the_rules_own_settings_come_last() -> None:
     effective = rule_settings(
-        custom("{quiet_period: 5m, group_by: event}"), settings(Selector(line=3, group_by=("user.name",)))
+        custom("{quiet_period: 5m, group_by: event}"),
+        settings(Selector(line=3, set=RuleOptions(group_by=("user.name",)))),
     )
     assert (effective.quiet_period, effective.group_by) == (timedelta(minutes=5), None)
-    assert effective.because["group_by"] == "`custom.watcher.group_by` of the rule"
+    assert effective.origins["group_by"] == "`custom.watcher.group_by` of the rule"
 
 
-def test_a_wrong_value_in_a_rule_is_ignored_and_said() -> None:
+def test_a_wrong_value_in_a_rule_is_ignored_and_reported() -> None:
     effective = rule_settings(custom("{quiet_period: soon}"), settings())
     assert effective.quiet_period == timedelta(hours=1)
-    assert "is ignored" in effective.because["quiet_period"]
+    assert "is ignored" in effective.origins["quiet_period"]
