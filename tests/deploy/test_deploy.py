@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from watcher.settings.settings_reader import ENVIRONMENT
+from watcher.settings import ENVIRONMENT
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
