@@ -9,7 +9,7 @@ from house import IIS, IIS_TITLE, House, call, cases
 
 from watcher.ports import StateQuery
 
-DOUBLED = "`CommandLine|contains` stands 2 times in `selection` (lines 29, 32)"
+DOUBLED = "`CommandLine|contains` appears twice in `selection` (lines 29 and 32)"
 
 
 def test_check_reports_the_doubled_key_with_file_and_lines_as_a_warning() -> None:

@@ -172,7 +172,7 @@ def test_files_of_tests_are_checked_with_their_rules(folder: Path) -> None:
     for path in (tests, tests.with_name("proc_creation_win_enc.yml"), folder / "rules"):
         done = call("check", str(path))
         assert done.returncode == 1
-        assert f"{tests}:1:7: error: `nam` is no key of a test; write `name` [test-file]" in done.stdout
+        assert f"{tests}:1:7: error: `nam` is not a key of a test; write `name` [test-file]" in done.stdout
 
 
 # --------------------------------------------------------------------------- the cluster

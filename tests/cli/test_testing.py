@@ -68,7 +68,7 @@ def test_a_broken_test_fails_and_stops_no_other(folder: Path) -> None:
     (folder / "x.test.yml").write_text(f"{TESTS}  - {{nam: x}}\n", encoding="utf-8")
     done = call("test", str(folder))
     assert done.returncode == 1
-    assert "`nam` is no key of a test" in done.stdout
+    assert "`nam` is not a key of a test" in done.stdout
     assert "2 tests: 2 passed, 0 failed, 1 cannot be read" in done.stdout
 
 

@@ -1,4 +1,4 @@
-"""The tests of rules on real engines: each rule's own query returns what the rule matches."""
+"""Rule tests on real engines: each rule's query returns the events that the rule matches."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SHIPPED = Path(__file__).resolve().parents[2] / "rules"
 
 @pytest.fixture
 def cluster(engine: Running) -> Iterator[Connection]:
-    """Give an engine whose index of tests is empty."""
+    """Yield an engine with an empty index of tests."""
     with closing(connect(engine.admin())) as connection:
         connection.transport.request("DELETE", f"/{proving.INDEX}")
         connection.state().put_template("winlogbeat-tests", TEMPLATE)
@@ -44,32 +44,32 @@ def suites(folder: Path, selection: str, tests: str) -> RuleTestSuites:
 
 
 def test_the_tests_of_the_shipped_rules_pass(cluster: Connection) -> None:
-    found = suites_of_rules(read_folder("shipped", SHIPPED).rules)
-    outcomes = run_on_cluster(found.suites, Source(), events=cluster.events(), state=cluster.state())
-    assert [(one.rule.title, one.case.name, one.why) for one in outcomes if not one.passed] == []
-    assert len(outcomes) == sum(len(suite.cases) for suite in found.suites) >= 150
+    test_suites = suites_of_rules(read_folder("shipped", SHIPPED).rules)
+    outcomes = run_on_cluster(test_suites.suites, Source(), events=cluster.events(), state=cluster.state())
+    assert [(result.rule.title, result.test.name, result.reason) for result in outcomes if not result.passed] == []
+    assert len(outcomes) == sum(len(suite.tests) for suite in test_suites.suites) >= 150
 
 
 def test_a_test_that_fails_in_memory_fails_here_too(cluster: Connection, tmp_path: Path) -> None:
     tests = "hit: [{name: a, data: {Image: x}}, {name: b, data: {Image: y}}]\nmiss: [{name: c, data: {Image: x}}]"
-    found = suites(tmp_path, "Image: x", tests)
-    outcomes = run_on_cluster(found.suites, Source(), events=cluster.events(), state=cluster.state())
-    assert {one.case.name: one.passed for one in outcomes} == {"a": True, "b": False, "c": False}
+    test_suites = suites(tmp_path, "Image: x", tests)
+    outcomes = run_on_cluster(test_suites.suites, Source(), events=cluster.events(), state=cluster.state())
+    assert {result.test.name: result.passed for result in outcomes} == {"a": True, "b": False, "c": False}
 
 
-def test_an_event_that_the_engine_refuses_fails_its_test_alone(cluster: Connection, tmp_path: Path) -> None:
+def test_an_event_that_the_engine_rejects_fails_only_its_test(cluster: Connection, tmp_path: Path) -> None:
     winlog = "{channel: Microsoft-Windows-Sysmon/Operational, event_data: {Image: %s}}"
-    whole = f'{{"@timestamp": "2026-01-01T00:00:00Z", event: {{code: "1"}}, winlog: {winlog}}}'
-    tests = f"hit: [{{name: a, event: {whole % 'x'}}}, {{name: b, event: {whole % '{deep: er}'}}}]"
-    found = suites(tmp_path, "Image: x", tests)
-    good, refused = run_on_cluster(found.suites, Source(), events=cluster.events(), state=cluster.state())
+    document = f'{{"@timestamp": "2026-01-01T00:00:00Z", event: {{code: "1"}}, winlog: {winlog}}}'
+    tests = f"hit: [{{name: a, event: {document % 'x'}}}, {{name: b, event: {document % '{deep: er}'}}}]"
+    test_suites = suites(tmp_path, "Image: x", tests)
+    good, refused = run_on_cluster(test_suites.suites, Source(), events=cluster.events(), state=cluster.state())
     assert good.passed
-    assert refused.why.startswith("the engine refused the event: ")
+    assert refused.reason.startswith("the engine rejected the event: ")
 
 
 @dataclass(frozen=True)
 class Forgetful:
-    """A snapshot that finds nothing."""
+    """A snapshot without hits."""
 
     def search(self, requests: list[SearchRequest]) -> list[Page]:
         return [Page(found=(), total=0, after=None) for _ in requests]
@@ -78,25 +78,25 @@ class Forgetful:
 def test_a_query_that_loses_an_event_fails_the_test(
     cluster: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The door is real but for the search, whose answer is emptied on the way."""
+    """A real event source whose searches return nothing."""
     searched = proving.search
     monkeypatch.setattr(proving, "search", lambda _, plans: searched(Forgetful(), plans))
-    found = suites(tmp_path, "Image: x", "hit: [{data: {Image: x}}]\nmiss: [{data: {Image: y}}]")
-    lost, fine = run_on_cluster(found.suites, Source(), events=cluster.events(), state=cluster.state())
+    test_suites = suites(tmp_path, "Image: x", "hit: [{data: {Image: x}}]\nmiss: [{data: {Image: y}}]")
+    lost, fine = run_on_cluster(test_suites.suites, Source(), events=cluster.events(), state=cluster.state())
     assert not lost.passed
-    assert lost.why.startswith("the rule matches the event, but its query does not return it")
+    assert lost.reason.startswith("the rule matches the event, but its query does not return it")
     assert fine.passed
 
 
 def test_a_time_field_of_settings_that_the_events_lack_does_not_matter(cluster: Connection, tmp_path: Path) -> None:
-    found = suites(tmp_path, "Image: x", "hit: [{data: {Image: x}}]")
+    test_suites = suites(tmp_path, "Image: x", "hit: [{data: {Image: x}}]")
     source = replace(Source(), time_field="event.ingested")
-    (outcome,) = run_on_cluster(found.suites, source, events=cluster.events(), state=cluster.state())
+    (outcome,) = run_on_cluster(test_suites.suites, source, events=cluster.events(), state=cluster.state())
     assert outcome.passed
 
 
-def test_no_test_at_all_is_said(cluster: Connection, tmp_path: Path) -> None:
-    found = suites(tmp_path, "Image: x", "hit: [{data: {Image: x}}]")
-    bare = [replace(suite, cases=()) for suite in found.suites]
+def test_a_run_without_tests_is_rejected(cluster: Connection, tmp_path: Path) -> None:
+    test_suites = suites(tmp_path, "Image: x", "hit: [{data: {Image: x}}]")
+    bare = [replace(suite, tests=()) for suite in test_suites.suites]
     with pytest.raises(InputError, match="there is no test to run"):
         run_on_cluster(bare, Source(), events=cluster.events(), state=cluster.state())

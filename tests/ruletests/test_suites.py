@@ -1,4 +1,4 @@
-"""Each test belongs to a rule, a sketch becomes an event of the rule's log source, and outcomes are told."""
+"""Rule tests: their rule, the events of sketches, results and coverage."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from watcher.present.junit import junit
-from watcher.ruletests.results import RuleTestResult, coverage_of_tests, in_memory, total
+from watcher.ruletests.results import RuleTestResult, coverage_of_tests, in_memory, total_coverage
 from watcher.ruletests.suites import RuleTestSuites, event_of, files_of_tests, suites_of_rules
 from watcher.settings import LogSourceMapping, Source
 from watcher.sigma.rule_folders import read_folder
-from watcher.sigma.test_files import RuleTest
+from watcher.sigma.rule_test_files import RuleTest
 from watcher.taxonomy.logsources import events_of
 
 RULE = r"""title: A Shell Starts
@@ -36,25 +36,25 @@ def suites(folder: Path, tests: str, rule: str = RULE) -> RuleTestSuites:
 
 
 def outcomes(folder: Path, tests: str) -> tuple[RuleTestResult, ...]:
-    found = suites(folder, tests)
-    assert [str(one) for one in found.findings] == []
-    return tuple(one for suite in found.suites for one in in_memory(suite, Source()))
+    test_suites = suites(folder, tests)
+    assert [str(finding) for finding in test_suites.findings] == []
+    return tuple(item for suite in test_suites.suites for item in in_memory(suite, Source()))
 
 
-def test_a_test_passes_where_the_rule_does_as_expected(tmp_path: Path) -> None:
+def test_a_test_passes_if_the_rule_does_as_expected(tmp_path: Path) -> None:
     hits = f"hit: [{{name: a, data: {SHELL}}}, {{name: b, data: {{Image: x}}}}]\n"
     misses = f"miss: [{{name: c, data: {SHELL}}}, {{name: d, data: {{Image: x}}}}]\n"
-    made = outcomes(tmp_path, hits + misses)
-    assert [(one.case.name, one.passed) for one in made] == [("a", True), ("b", False), ("c", False), ("d", True)]
-    assert [one.why for one in made if not one.passed] == [
+    results = outcomes(tmp_path, hits + misses)
+    assert [(item.test.name, item.passed) for item in results] == [("a", True), ("b", False), ("c", False), ("d", True)]
+    assert [item.reason for item in results if not item.passed] == [
         "the rule does not match the event, and should",
         "the rule matches the event, and should not",
     ]
 
 
-def test_an_event_of_another_log_source_is_told_so(tmp_path: Path) -> None:
-    (made,) = outcomes(tmp_path, f"hit: [{{channel: System, code: 7045, data: {SHELL}}}]\n")
-    assert made.why == "the rule does not match the event, which is not of its log source"
+def test_an_event_outside_the_log_source_is_named_as_reason(tmp_path: Path) -> None:
+    (results,) = outcomes(tmp_path, f"hit: [{{channel: System, code: 7045, data: {SHELL}}}]\n")
+    assert results.reason == "the rule does not match the event, which is outside its log source"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_sketch_is_an_event_of_the_rules_log_source(
 ) -> None:
     keys = "".join(f"{key}: {value}, " for key, value in given.items())
     (suite,) = suites(tmp_path, f"hit: [{{{keys}data: {{A: 1}}}}]\n").suites
-    (case,) = suite.cases
+    (case,) = suite.tests
     event = event_of(case, events_of(suite.rule.logsource))
     assert (event["winlog"]["channel"], event["event"]["code"], event["winlog"]["event_id"]) == (channel, code, code)
     assert event["winlog"]["event_data"] == {"A": "1"}
@@ -81,13 +81,13 @@ def test_a_sketch_is_an_event_of_the_rules_log_source(
 def test_a_sketch_of_a_service_needs_no_code(tmp_path: Path) -> None:
     rule = RULE.replace("category: process_creation", "service: security")
     (suite,) = suites(tmp_path, "hit: [{data: {A: 1}}]\n", rule).suites
-    event = event_of(suite.cases[0], events_of(suite.rule.logsource))
+    event = event_of(suite.tests[0], events_of(suite.rule.logsource))
     assert (event["winlog"]["channel"], event["event"]) == ("Security", {})
 
 
-def test_settings_say_what_a_log_source_and_a_field_mean(tmp_path: Path) -> None:
+def test_log_sources_and_fields_of_settings_apply(tmp_path: Path) -> None:
     rule = RULE.replace("category: process_creation", "category: vpn").replace("Image|endswith", "Program|endswith")
-    found = suites(
+    test_suites = suites(
         tmp_path,
         'hit: [{event: {event: {code: "5"}, winlog: {channel: VPN}, own: {program: C:\\cmd.exe}, message: m}}]\n',
         rule.replace("    CommandLine|contains: shell\n", ""),
@@ -96,7 +96,7 @@ def test_settings_say_what_a_log_source_and_a_field_mean(tmp_path: Path) -> None
         fields={"Program": ("own.program",)},
         logsources=(LogSourceMapping(category="vpn", channels=("VPN",), event_codes=("5",)),),
     )
-    assert [one.passed for suite in found.suites for one in in_memory(suite, source)] == [True]
+    assert [item.passed for suite in test_suites.suites for item in in_memory(suite, source)] == [True]
 
 
 # --------------------------------------------------------------------------- which tests belong to which rule
@@ -108,32 +108,37 @@ def test_tests_of_a_file_with_several_rules_name_theirs(tmp_path: Path) -> None:
         "hit: [{rule: another, data: {A: 1}}, {rule: 7F6F2C52-3b5b-4d0a-9c1e-0d2f8a5b6c77, data: {A: 2}}, "
         "{name: n, data: {}}, {name: m, rule: Third, data: {}}]"
     )
-    found = suites(tmp_path, tests, f"{RULE}---\n{second}")
-    assert [(suite.rule.title, len(suite.cases)) for suite in found.suites] == [("A Shell Starts", 1), ("Another", 1)]
-    assert [one.message for one in found.findings] == [
-        "the file beside holds 2 rules, and the test `n` does not say which it is for",
-        "the test `m` is for the rule `Third`, which is not in the file beside it",
+    test_suites = suites(tmp_path, tests, f"{RULE}---\n{second}")
+    assert [(suite.rule.title, len(suite.tests)) for suite in test_suites.suites] == [
+        ("A Shell Starts", 1),
+        ("Another", 1),
+    ]
+    assert [finding.message for finding in test_suites.findings] == [
+        "the rule file has 2 rules, and the test `n` names none of them",
+        "the test `m` is for the rule `Third`, which is not in the rule file",
     ]
 
 
-def test_tests_without_a_rule_are_told(tmp_path: Path) -> None:
+def test_tests_without_a_rule_are_reported(tmp_path: Path) -> None:
     (tmp_path / "y.test.ndjson").write_text("", encoding="utf-8")
-    found = suites(tmp_path, "hit: [{data: {A: 1}}]")
-    (orphan,) = found.findings
+    test_suites = suites(tmp_path, "hit: [{data: {A: 1}}]")
+    (orphan,) = test_suites.findings
     assert str(orphan) == (
-        f"{tmp_path / 'y.test.ndjson'}:1:1: error: no rule stands beside these tests; "
-        "call the rule's file `y.yml` [test-file]"
+        f"{tmp_path / 'y.test.ndjson'}:1:1: error: the tests have no rule file; "
+        "name the rule's file `y.yml` [test-file]"
     )
 
 
-# --------------------------------------------------------------------------- what was tried
+# --------------------------------------------------------------------------- coverage
 
 
 def checkpoint(folder: Path, tests: str) -> dict[str, tuple[list[int], int, int]]:
-    """Give predicate → how many events matched each value, and in how many it held or failed."""
-    made = outcomes(folder, tests)
-    counted = coverage_of_tests(made[0].rule, made)
-    return {f"{one.selection}.{one.item.field}": (one.matched, one.held, one.failed) for one in counted.tallies}
+    """Return item → events per value, and the number of events that the item matched or not."""
+    results = outcomes(folder, tests)
+    coverage = coverage_of_tests(results[0].rule, results)
+    return {
+        f"{tally.selection}.{tally.item.field}": (tally.matched, tally.held, tally.failed) for tally in coverage.tallies
+    }
 
 
 def test_every_value_counts_the_events_that_match_it(tmp_path: Path) -> None:
@@ -146,7 +151,7 @@ def test_every_value_counts_the_events_that_match_it(tmp_path: Path) -> None:
     }
 
 
-def test_an_event_outside_the_log_source_tries_nothing(tmp_path: Path) -> None:
+def test_an_event_outside_the_log_source_covers_no_value(tmp_path: Path) -> None:
     tests = f"miss: [{{channel: System, data: {SHELL}}}]"
     assert checkpoint(tmp_path, tests) == {
         "selection.Image": ([0, 0], 0, 0),
@@ -155,25 +160,25 @@ def test_an_event_outside_the_log_source_tries_nothing(tmp_path: Path) -> None:
     }
 
 
-def test_what_is_untried_and_what_decides_nothing_is_told(tmp_path: Path) -> None:
-    made = outcomes(tmp_path, f"hit: [{{data: {SHELL}}}]")
-    counted = coverage_of_tests(made[0].rule, made)
-    assert (counted.tried, counted.values, total([counted, counted])) == (2, 4, (4, 8))
-    assert [(one.item.field, len(one.untried)) for one in counted.tallies] == [
+def test_uncovered_values_and_undecided_items_are_listed(tmp_path: Path) -> None:
+    results = outcomes(tmp_path, f"hit: [{{data: {SHELL}}}]")
+    coverage = coverage_of_tests(results[0].rule, results)
+    assert (coverage.covered, coverage.values, total_coverage([coverage, coverage])) == (2, 4, (4, 8))
+    assert [(tally.item.field, len(tally.uncovered)) for tally in coverage.tallies] == [
         ("Image", 1),
         ("CommandLine", 0),
         ("User", 1),
     ]
-    assert [one.item.field for one in counted.undecided] == ["Image", "CommandLine"]
+    assert [tally.item.field for tally in coverage.undecided] == ["Image", "CommandLine"]
 
 
 # --------------------------------------------------------------------------- reports
 
 
-def test_junit_tells_every_test_and_why_it_failed(tmp_path: Path) -> None:
+def test_junit_has_every_test_and_the_reason_of_failures(tmp_path: Path) -> None:
     evil = '"<&]]>\\e[31m\\a"'
-    made = outcomes(tmp_path, f"hit: [{{name: {evil}, data: {{Image: x}}}}, {{name: b, data: {SHELL}}}]")
-    report = ET.fromstring(junit(made, ["y.test.yml:1:1: error: <broken>"]))  # noqa: S314 - our own text
+    results = outcomes(tmp_path, f"hit: [{{name: {evil}, data: {{Image: x}}}}, {{name: b, data: {SHELL}}}]")
+    report = ET.fromstring(junit(results, ["y.test.yml:1:1: error: <broken>"]))  # noqa: S314 - our own text
     assert (report.get("tests"), report.get("failures"), report.get("errors")) == ("3", "1", "1")
     failed, passed, broken = report.iter("testcase")
     assert (failed.get("name"), failed.get("classname"), failed.get("line")) == ("<&]]>\\x1b[31m\\x07", "x.yml", "1")
@@ -185,7 +190,7 @@ def test_junit_tells_every_test_and_why_it_failed(tmp_path: Path) -> None:
     assert broken.find("error") is not None
 
 
-def test_a_whole_document_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_complete_document_is_unchanged(tmp_path: Path) -> None:
     (suite,) = suites(tmp_path, "hit: [{event: {a: 1}}]\n").suites
-    case: RuleTest = suite.cases[0]
+    case: RuleTest = suite.tests[0]
     assert event_of(case, events_of(suite.rule.logsource)) is case.event

@@ -1,4 +1,4 @@
-"""Reads rules that a test writes down."""
+"""Reads rules from strings."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ def contents(text: str, *, path: str = "rule.yml", placeholders: dict[str, tuple
 
 
 def rule(text: str, placeholders: dict[str, tuple[str, ...]] | None = None) -> Rule:
-    """Read a text that holds one rule and no fault."""
-    found = contents(text, placeholders=placeholders)
-    assert [str(one) for one in found.findings] == []
-    (only,) = found.rules
+    """Read a string with one rule and no finding about a fault."""
+    rule_file = contents(text, placeholders=placeholders)
+    assert [str(finding) for finding in rule_file.findings] == []
+    (only,) = rule_file.rules
     return only
 
 
 def detection(body: str, condition: str = "selection") -> Rule:
-    """Read a rule by what stands in its `selection`, each line of it indented by four spaces."""
+    """Read a rule with the given body of `selection`."""
     lines = "\n".join(f"    {line}" for line in body.splitlines())
     return rule(f"{HEAD}detection:\n  selection:\n{lines}\n  condition: {condition}\n")
 
 
 def fault(text: str) -> str:
-    """Read a text that holds no rule but one fault."""
-    found = contents(text)
-    assert found.rules == ()
-    (only,) = found.findings
+    """Return the finding of a string with no rule and one fault."""
+    rule_file = contents(text)
+    assert rule_file.rules == ()
+    (only,) = rule_file.findings
     return str(only)
 
 
-def said(found: Rule) -> list[str]:
-    """Give the findings of a rule as text."""
-    return [str(finding) for finding in found.findings]
+def findings_of(rule: Rule) -> list[str]:
+    """Return the findings of a rule as strings."""
+    return [str(finding) for finding in rule.findings]
 
 
 def codes(findings: tuple[Finding, ...]) -> list[str]:
-    """Give the findings' codes."""
+    """Return the codes of findings."""
     return [finding.code for finding in findings]

@@ -1,4 +1,4 @@
-"""Documents with `action: global`, `reset` or `repeat` are united as Sigma once did."""
+"""Documents with `action: global`, `reset` or `repeat` are merged as Sigma formerly did."""
 
 from __future__ import annotations
 
@@ -47,58 +47,60 @@ def joined(*documents: str) -> str:
     return "---\n".join(documents)
 
 
-def test_a_global_document_is_laid_over_every_rule_behind_it() -> None:
-    found = contents(joined(GLOBAL, FIRST, SECOND))
-    assert [rule.title for rule in found.rules] == ["Shared", "Shared"]
-    assert [str(rule.logsource) for rule in found.rules] == [
+def test_a_global_document_is_merged_into_every_following_rule() -> None:
+    rule_file = contents(joined(GLOBAL, FIRST, SECOND))
+    assert [rule.title for rule in rule_file.rules] == ["Shared", "Shared"]
+    assert [str(rule.logsource) for rule in rule_file.rules] == [
         "product windows; service security",
         "product windows; category process_creation",
     ]
-    assert [rule.location.line for rule in found.rules] == [9, 16]
-    assert [str(one) for one in found.rules[0].findings] == [
+    assert [rule.location.line for rule in rule_file.rules] == [9, 16]
+    assert [str(finding) for finding in rule_file.rules[0].findings] == [
         (
-            "rule.yml:9:1: warning: the rule is put together from several documents by `action`, which Sigma no longer "
-            "has; write each rule whole [action]"
+            "rule.yml:9:1: warning: the rule is merged from several documents by `action`, which Sigma no longer "
+            "supports; write each rule completely [action]"
         )
     ]
-    assert found.findings == ()
+    assert rule_file.findings == ()
 
 
-def test_repeat_lays_a_document_over_the_rule_before_it() -> None:
-    found = contents(joined(GLOBAL, FIRST, REPEAT, REPEAT.replace("EventID: 2", "Other: 3").replace("0e95", "0e96")))
-    assert [len(rule.findings) for rule in found.rules] == [1, 1, 1]
-    assert [ours(rule.node) for rule in found.rules] == [
+def test_repeat_merges_a_document_into_the_preceding_rule() -> None:
+    rule_file = contents(
+        joined(GLOBAL, FIRST, REPEAT, REPEAT.replace("EventID: 2", "Other: 3").replace("0e95", "0e96"))
+    )
+    assert [len(rule.findings) for rule in rule_file.rules] == [1, 1, 1]
+    assert [ours(rule.node) for rule in rule_file.rules] == [
         ("EventID", "number", 1),
         ("EventID", "number", 2),
         ("and", (("EventID", "number", 2), ("Other", "number", 3))),
     ]
 
 
-def test_reset_forgets_what_was_shared() -> None:
-    found = contents(joined(GLOBAL, FIRST, "action: reset\n", SECOND))
-    assert len(found.rules) == 1
-    assert codes(found.findings) == ["missing-condition"]
+def test_reset_ends_a_global_document() -> None:
+    rule_file = contents(joined(GLOBAL, FIRST, "action: reset\n", SECOND))
+    assert len(rule_file.rules) == 1
+    assert codes(rule_file.findings) == ["missing-condition"]
 
 
 @pytest.mark.parametrize("documents", [(GLOBAL, FIRST, SECOND), (GLOBAL, FIRST, REPEAT), (GLOBAL, SECOND, FIRST)])
-def test_united_rules_are_those_that_pysigma_unites(documents: tuple[str, ...]) -> None:
+def test_merged_rules_equal_those_of_pysigma(documents: tuple[str, ...]) -> None:
     text = joined(*documents)
     collection = SigmaCollection.from_dicts(list(yaml.safe_load_all(text)))
-    found = contents(text).rules
-    assert [ours(rule.node) for rule in found] == [
+    rules = contents(text).rules
+    assert [ours(rule.node) for rule in rules] == [
         theirs(rule.detection.parsed_condition[0].parsed)  # type: ignore[union-attr]  # no correlations here
         for rule in collection.rules
     ]
-    assert [rule.title for rule in found] == [rule.title for rule in collection.rules]
+    assert [rule.title for rule in rules] == [rule.title for rule in collection.rules]
 
 
-def test_the_text_of_a_united_rule_reads_back_as_that_rule() -> None:
+def test_the_text_of_a_merged_rule_reads_back_as_that_rule() -> None:
     for rule in contents(joined(GLOBAL, FIRST, REPEAT)).rules:
         again = contents(rule.text).rules[-1]
         assert (again.id, ours(again.node), again.text) == (rule.id, ours(rule.node), rule.text)
 
 
-def test_a_change_of_the_shared_document_changes_every_hash() -> None:
+def test_a_change_of_the_global_document_changes_every_hash() -> None:
     before = contents(joined(GLOBAL, FIRST, SECOND)).rules
     after = contents(joined(GLOBAL.replace("high", "low"), FIRST, SECOND)).rules
     assert {rule.hash for rule in before}.isdisjoint(rule.hash for rule in after)
@@ -107,20 +109,23 @@ def test_a_change_of_the_shared_document_changes_every_hash() -> None:
 @pytest.mark.parametrize(
     ("text", "finding"),
     [
-        (REPEAT, "rule.yml:1:1: error: `action: repeat` has no rule before it; write the rule whole [action]"),
+        (REPEAT, "rule.yml:1:1: error: `action: repeat` follows no rule; write the complete rule [action]"),
         (
             "action: copy\n",
-            "rule.yml:1:1: error: `copy` is no action; write one of global, reset, repeat, or each rule whole [action]",
+            (
+                "rule.yml:1:1: error: `copy` is not an action; write one of global, reset, repeat, or write each rule "
+                "completely [action]"
+            ),
         ),
     ],
 )
-def test_an_action_without_meaning_is_told(text: str, finding: str) -> None:
-    found = contents(text)
-    assert found.rules == ()
-    assert [str(one) for one in found.findings] == [finding]
+def test_an_invalid_action_is_reported(text: str, finding: str) -> None:
+    rule_file = contents(text)
+    assert rule_file.rules == ()
+    assert [str(finding) for finding in rule_file.findings] == [finding]
 
 
-def test_duplicate_keys_of_a_rule_survive_being_united() -> None:
+def test_duplicate_keys_of_a_rule_survive_the_merge() -> None:
     twice = FIRST.replace("    EventID: 1\n", "    EventID: 1\n    A|contains: x\n    A|contains: y\n")
     (rule,) = contents(joined(GLOBAL, twice)).rules
     assert codes(rule.findings) == ["action", "duplicate-key"]

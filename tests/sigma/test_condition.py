@@ -1,11 +1,17 @@
-"""The condition line: `not` before `and` before `or`, words in any case, and faults that say what to write."""
+"""Condition lines: precedence of `not`, `and`, `or`; words in any case; faults with a fix."""
 
 from __future__ import annotations
 
 import pytest
 
 from watcher.model import And, ConditionNode, DetectionItem, Not, Or
-from watcher.sigma.condition import ConditionError, bare_patterns, other_cases, parse_condition, split_aggregation
+from watcher.sigma.condition import (
+    ConditionError,
+    names_in_other_case,
+    parse_condition,
+    split_aggregation,
+    unquantified_patterns,
+)
 
 NAMES = ("a", "b", "c", "filter_main_x", "filter_main_y", "filter_opt", "_hidden", "_other", "note-pad", "not_a", "1st")
 SELECTIONS: dict[str, ConditionNode] = {name: DetectionItem(field=name, values=()) for name in NAMES}
@@ -47,7 +53,7 @@ HIDDEN = tuple(node for name, node in SELECTIONS.items() if name.startswith("_")
         ("1 of filter_main_*", Or(MAIN)),
         ("any of filter_main_*", Or(MAIN)),
         ("all of filter_main_*", And(MAIN)),
-        ("1 of filter_o*", SELECTIONS["filter_opt"]),  # one alone stands for itself
+        ("1 of filter_o*", SELECTIONS["filter_opt"]),  # a single branch is not wrapped
         ("all of filter_main_?", And(MAIN)),
         ("1 of a", A),  # a name is a pattern too
         ("1 of *_x", MAIN[0]),
@@ -58,7 +64,7 @@ HIDDEN = tuple(node for name, node in SELECTIONS.items() if name.startswith("_")
         ("all of _*", And(HIDDEN)),
         # a pattern without a quantifier
         ("a and filter_main_*", And((A, Or(MAIN)))),
-        # names in another case, where one is meant
+        # names in another case, where one is used
         ("Filter_Main_X or A", Or((MAIN[0], A))),
         # white space
         ("  a\n  and\tb ", And((A, B))),
@@ -76,29 +82,29 @@ THERE = ", ".join(f"`{name}`" for name in NAMES)
     [
         ("", "the condition is empty"),
         ("  ", "the condition is empty"),
-        ("a b", "`b` is left over after the end of the condition"),
-        ("a)", "`)` is left over after the end of the condition"),
-        ("(a", "the condition ends where `)` should stand"),
-        ("(a b", "a bracket is not closed"),
-        ("a and", "the condition ends where a selection's name should stand"),
-        ("not", "the condition ends where a selection's name should stand"),
-        ("and a", "`and` stands where a selection's name should stand"),
-        ("a and or b", "`or` stands where a selection's name should stand"),
-        ("()", "`)` stands where a selection's name should stand"),
-        ("1 of", "the condition ends where a name pattern or `them` should stand"),
-        ("1 of nothing*", "`1 of nothing*` names no selection"),
-        ("all of _x*", "`all of _x*` names no selection"),
-        ("2 of filter_*", "`2 of` has no meaning; write `1 of`, `any of` or `all of`"),
-        ("them", "`them` stands where a selection's name should stand"),
-        ("a & b", "`&` has no meaning in a condition"),
+        ("a b", "`b` follows the end of the condition"),
+        ("a)", "`)` follows the end of the condition"),
+        ("(a", "the condition ends where `)` is expected"),
+        ("(a b", "a parenthesis is not closed"),
+        ("a and", "the condition ends where a selection's name is expected"),
+        ("not", "the condition ends where a selection's name is expected"),
+        ("and a", "`and` appears where a selection's name is expected"),
+        ("a and or b", "`or` appears where a selection's name is expected"),
+        ("()", "`)` appears where a selection's name is expected"),
+        ("1 of", "the condition ends where a name pattern or `them` is expected"),
+        ("1 of nothing*", "`1 of nothing*` matches no selection"),
+        ("all of _x*", "`all of _x*` matches no selection"),
+        ("2 of filter_*", "`2 of` is not a quantifier; write `1 of`, `any of` or `all of`"),
+        ("them", "`them` appears where a selection's name is expected"),
+        ("a & b", "`&` is not allowed in a condition"),
         (
             "filter_mian_x",
-            f"`filter_mian_x` is not defined in `detection` (there: {THERE}); did you mean `filter_main_x`",
+            f"`filter_mian_x` is not defined in `detection` (defined: {THERE}); did you mean `filter_main_x`",
         ),
-        ("zzz", f"`zzz` is not defined in `detection` (there: {THERE})"),
+        ("zzz", f"`zzz` is not defined in `detection` (defined: {THERE})"),
     ],
 )
-def test_a_condition_without_meaning_says_what_is_wrong(condition: str, sentence: str) -> None:
+def test_an_invalid_condition_is_rejected_with_a_reason(condition: str, sentence: str) -> None:
     with pytest.raises(ConditionError) as raised:
         parse_condition(condition, SELECTIONS)
     assert str(raised.value) == sentence
@@ -116,16 +122,16 @@ def test_a_condition_without_meaning_says_what_is_wrong(condition: str, sentence
         ("nearby and b", ("nearby and b", None)),  # a name that begins so
     ],
 )
-def test_what_counts_is_parted_from_the_condition(condition: str, parted: tuple[str, str | None]) -> None:
+def test_an_aggregation_is_split_from_the_condition(condition: str, parted: tuple[str, str | None]) -> None:
     assert split_aggregation(condition) == parted
 
 
-def test_patterns_without_a_quantifier_are_told() -> None:
-    assert bare_patterns("a and filter_* and 1 of sel* and not x?") == ("filter_*", "x?")
+def test_patterns_without_a_quantifier_are_reported() -> None:
+    assert unquantified_patterns("a and filter_* and 1 of sel* and not x?") == ("filter_*", "x?")
 
 
-def test_a_name_in_another_case_is_told_and_read_only_where_it_is_clear() -> None:
-    there: dict[str, ConditionNode] = {"selection": A, "One": B, "one": C, "NOT": A}
-    assert other_cases("Selection and not ONE and selection", there) == (("Selection", "selection"),)
+def test_a_name_in_another_case_is_accepted_only_if_unambiguous() -> None:
+    selections: dict[str, ConditionNode] = {"selection": A, "One": B, "one": C, "NOT": A}
+    assert names_in_other_case("Selection and not ONE and selection", selections) == (("Selection", "selection"),)
     with pytest.raises(ConditionError, match="`ONE` is not defined"):
-        parse_condition("ONE", there)
+        parse_condition("ONE", selections)

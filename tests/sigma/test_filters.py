@@ -1,4 +1,4 @@
-"""Sigma filters narrow the rules that they name, and say where they name what is not there."""
+"""Sigma filters narrow the rules that they name; filters without a rule are reported."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def tuning(rules: str = f"[{ID}]", logsource: str = "{product: windows}", condit
 
 def applied(*texts: str) -> LoadedRules:
     read = [contents(text, path=f"{number}.yml") for number, text in enumerate(texts)]
-    assert [str(one) for found in read for one in found.findings] == []
-    rules, said = apply_filters(
-        [rule for found in read for rule in found.rules], [one for found in read for one in found.filters]
+    assert [str(finding) for content in read for finding in content.findings] == []
+    rules, findings = apply_filters(
+        [rule for content in read for rule in content.rules], [item for content in read for item in content.filters]
     )
-    return LoadedRules(rules=rules, findings=said)
+    return LoadedRules(rules=rules, findings=findings)
 
 
 def is_narrowed(rule: Rule) -> bool:
@@ -37,15 +37,15 @@ def is_narrowed(rule: Rule) -> bool:
 
 def test_a_filter_joins_its_condition_to_the_rule_that_it_names() -> None:
     plain = contents(RULE).rules[0]
-    found = applied(RULE, tuning())
-    (rule,) = found.rules
+    loaded = applied(RULE, tuning())
+    (rule,) = loaded.rules
     assert isinstance(rule.node, And)
     assert rule.node.of[0] == contents(RULE, path="0.yml").rules[0].node
     assert isinstance(rule.node.of[1], Not)
     assert rule.hash != plain.hash
     assert rule.text == plain.text
-    assert found.findings == ()
-    assert [str(one) for one in rule.findings] == [
+    assert loaded.findings == ()
+    assert [str(finding) for finding in rule.findings] == [
         "1.yml:1:1: info: the filter `No administrators` narrows the rule `A title` [filtered]"
     ]
 
@@ -77,7 +77,7 @@ def test_a_filter_is_applied_where_it_names_the_rule_and_covers_its_log_source(
     assert is_narrowed(rule) is narrowed
 
 
-def test_a_filter_on_one_of_several_log_sources_leaves_the_rule_whole() -> None:
+def test_a_filter_on_one_of_several_log_sources_leaves_the_rule_unchanged() -> None:
     both = RULE.replace("product: windows", "product: windows\n  category: [ps_module, ps_script]")
     (rule,) = applied(both, tuning(logsource="{category: ps_module}")).rules
     assert not is_narrowed(rule)
@@ -97,7 +97,7 @@ def test_several_filters_all_narrow() -> None:
             tuning(f"[{ID}, {OTHER}]"),
             [
                 (
-                    f"1.yml:1:1: warning: the filter names the rule `{OTHER}`, which is not there; "
+                    f"1.yml:1:1: warning: the filter names the rule `{OTHER}`, which does not exist; "
                     "check the spelling, or remove it [filter-unknown-rule]"
                 )
             ],
@@ -106,8 +106,8 @@ def test_several_filters_all_narrow() -> None:
             tuning(logsource="{product: linux}"),
             [
                 (
-                    f"1.yml:1:1: warning: the filter names the rule `{ID}` but speaks of product linux, the rule of "
-                    "product windows; give the filter the rule's log source; it is not applied [filter-logsource]"
+                    f"1.yml:1:1: warning: the filter for the rule `{ID}` has the log source product linux, the rule "
+                    "product windows; use the rule's log source in the filter; it is not applied [filter-logsource]"
                 )
             ],
         ),
@@ -124,22 +124,24 @@ def test_several_filters_all_narrow() -> None:
             tuning(condition="selection"),
             [
                 (
-                    "1.yml:4:3: info: the filter's condition has no `not`: events that it does not "
-                    "describe are no longer "
-                    "found; write `not` before what is to be left out [filter-keeps]"
+                    "1.yml:4:3: info: the filter's condition has no `not`, so rules match only events that the "
+                    "filter matches; write `not` before what the filter excludes [filter-keeps]"
                 )
             ],
         ),
         (
             tuning().replace("logsource: {product: windows}\n", ""),
             [
-                "1.yml:1:1: warning: the filter has no `logsource`; add that of the rules [missing-logsource]",
+                (
+                    "1.yml:1:1: warning: the filter has no `logsource`; add the `logsource` of the rules "
+                    "[missing-logsource]"
+                ),
             ],
         ),
     ],
 )
-def test_a_filter_that_may_not_do_what_is_meant_is_told(text: str, findings: list[str]) -> None:
-    assert [str(one) for one in applied(RULE, text).findings] == findings
+def test_a_doubtful_filter_is_reported(text: str, findings: list[str]) -> None:
+    assert [str(finding) for finding in applied(RULE, text).findings] == findings
 
 
 @pytest.mark.parametrize(
@@ -148,14 +150,14 @@ def test_a_filter_that_may_not_do_what_is_meant_is_told(text: str, findings: lis
         (
             tuning().replace(f"  rules: [{ID}]\n", ""),
             (
-                "rule.yml:4:3: error: the filter does not say for which rules it is; "
+                "rule.yml:4:3: error: the filter does not name its rules; "
                 "add `rules` with ids or names, or `rules: any` [filter-rules]"
             ),
         ),
         (
             tuning("any").replace("logsource: {product: windows}\n", ""),
             (
-                "rule.yml:1:1: error: the filter is for any rule and has no `logsource`; "
+                "rule.yml:1:1: error: the filter applies to any rule and has no `logsource`; "
                 "add `logsource`, or name the rules [missing-logsource]"
             ),
         ),
@@ -166,7 +168,7 @@ def test_a_filter_that_may_not_do_what_is_meant_is_told(text: str, findings: lis
         (
             tuning(condition="not other"),
             (
-                "rule.yml:7:14: error: `other` is not defined in `detection` (there: `selection`); "
+                "rule.yml:7:14: error: `other` is not defined in `detection` (defined: `selection`); "
                 "the filter is "
                 "not applied; the rules are run without it [condition]"
             ),
@@ -174,13 +176,13 @@ def test_a_filter_that_may_not_do_what_is_meant_is_told(text: str, findings: lis
         (
             tuning(condition="selection | count() > 5"),
             (
-                "rule.yml:4:3: error: a filter cannot count; the filter is not applied; the rules are "
+                "rule.yml:4:3: error: a filter cannot have an aggregation; the filter is not applied; the rules are "
                 "run without it [condition]"
             ),
         ),
     ],
 )
-def test_a_filter_without_meaning_is_refused_with_its_place(text: str, expected: str) -> None:
+def test_an_invalid_filter_is_rejected_with_its_location(text: str, expected: str) -> None:
     assert fault(text) == expected
 
 
@@ -188,18 +190,18 @@ def test_filters_are_applied_across_folders(tmp_path: Path) -> None:
     for name, text in (("rules", RULE), ("tuning", tuning())):
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.yml").write_text(text, encoding="utf-8")
-    found = read_folders([read_folder(name, tmp_path / name) for name in ("rules", "tuning")])
-    (rule,) = found.rules
+    loaded = read_folders([read_folder(name, tmp_path / name) for name in ("rules", "tuning")])
+    (rule,) = loaded.rules
     assert is_narrowed(rule)
-    assert found.findings == ()
+    assert loaded.findings == ()
 
 
-def test_a_folder_of_filters_alone_is_no_empty_folder(tmp_path: Path) -> None:
+def test_a_folder_with_only_filters_is_not_empty(tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_text(tuning(), encoding="utf-8")
-    found = read_folder("tuning", tmp_path)
-    assert (len(found.filters), found.rules, found.findings) == (1, (), ())
+    folder = read_folder("tuning", tmp_path)
+    assert (len(folder.filters), folder.rules, folder.findings) == (1, (), ())
 
 
-def test_a_selection_named_filter_makes_no_filter() -> None:
+def test_a_selection_named_filter_is_not_a_filter() -> None:
     text = HEAD + "detection:\n  filter: {F: a}\n  selection: {F: b}\n  condition: selection and not filter\n"
     assert len(contents(text).rules) == 1

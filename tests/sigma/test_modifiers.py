@@ -1,4 +1,4 @@
-"""A field's modifiers and values → tests, or a sentence that says what fits."""
+"""Modifiers turn source values into sigma values, or are rejected with the reason."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from watcher.model import (
     SigmaValue,
     Wildcard,
 )
-from watcher.sigma.modifiers import ALLOWED, ModifierError, expand
+from watcher.sigma.modifiers import ALLOWED, ModifierError, apply_modifiers
 
 ANY, ONE, DASH = Wildcard.ANY, Wildcard.ONE, Wildcard.DASH
 PLACEHOLDERS = {"admins": ("adm_*", "root"), "dc": (r"\\dc1",), "net": ("10.0.0.0/8",), "word": ("a.b", "c")}
@@ -28,7 +28,7 @@ PLACEHOLDERS = {"admins": ("adm_*", "root"), "dc": (r"\\dc1",), "net": ("10.0.0.
 
 def expanded(value: Any, *modifiers: str) -> tuple[SigmaValue, ...]:
     written = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    return expand(value, written, modifiers, PLACEHOLDERS)
+    return apply_modifiers(value, written, modifiers, PLACEHOLDERS)
 
 
 @pytest.mark.parametrize(
@@ -109,11 +109,11 @@ def expanded(value: Any, *modifiers: str) -> tuple[SigmaValue, ...]:
         ("a", "contains neq", SigmaString((ANY, "a", ANY))),
     ],
 )
-def test_a_value_and_its_modifiers_make_one_test(value: Any, modifiers: str, expected: SigmaValue) -> None:
+def test_modifiers_turn_a_value_into_a_sigma_value(value: Any, modifiers: str, expected: SigmaValue) -> None:
     assert expanded(value, *modifiers.split()) == (expected,)
 
 
-def test_base64offset_makes_three_tests_that_each_may_hold() -> None:
+def test_base64offset_results_in_three_alternatives() -> None:
     assert expanded("foobar", "base64offset", "contains") == (
         SigmaString((ANY, "Zm9vYmFy", ANY)),
         SigmaString((ANY, "Zvb2Jhc", ANY)),
@@ -121,7 +121,7 @@ def test_base64offset_makes_three_tests_that_each_may_hold() -> None:
     )
 
 
-def test_a_chain_of_encodings_is_followed_from_left_to_right() -> None:
+def test_a_chain_of_encodings_is_applied_from_left_to_right() -> None:
     assert expanded("ping", "wide", "base64offset", "contains") == (
         SigmaString((ANY, "cABpAG4AZw", ANY)),
         SigmaString((ANY, "AAaQBuAGcA", ANY)),
@@ -153,8 +153,8 @@ def test_placeholders_take_the_values_of_settings(value: str, modifiers: str, ex
 
 
 def test_a_backslash_before_a_placeholder_escapes_nothing_of_its_value() -> None:
-    found = expand(r"C:\%any%", r"C:\%any%", ("expand",), {"any": ("*x",)})
-    assert found == (SigmaString(("C:\\", ANY, "x")),)
+    values = apply_modifiers(r"C:\%any%", r"C:\%any%", ("expand",), {"any": ("*x",)})
+    assert values == (SigmaString(("C:\\", ANY, "x")),)
 
 
 NAMES = ", ".join(ALLOWED)
@@ -165,17 +165,17 @@ NAMES = ", ".join(ALLOWED)
     [
         ("a", "contain", f"unknown modifier `contain`; the modifiers are {NAMES}"),
         ("a", "contains foo", f"unknown modifier `foo`; the modifiers are {NAMES}"),
-        ("a", "contains re", "`re` needs a value as written: put it first"),
-        ("(", "re", "`(` is no regular expression: missing ), unterminated subpattern at position 0"),
-        (None, "re", "`re` needs a value, and there is none"),
-        (None, "contains", "`contains` needs a value, and there is none"),
-        ("a", "i", "`i` needs `re` before it"),
-        ("a", "contains m", "`m` needs `re` before it"),
+        ("a", "contains re", "`re` must be the first modifier"),
+        ("(", "re", "`(` is not a valid regular expression: missing ), unterminated subpattern at position 0"),
+        (None, "re", "`re` needs a value, and the value is null"),
+        (None, "contains", "`contains` needs a value, and the value is null"),
+        ("a", "i", "`i` must follow `re`"),
+        ("a", "contains m", "`m` must follow `re`"),
         ("a*", "base64", "`base64` cannot encode wildcards"),
         ("a?", "wide base64", "`wide` cannot encode wildcards"),
-        ("é", "wide", "`wide` gives bytes that are no text; put `base64offset` behind it"),
-        ("a", "utf16", "`utf16` gives bytes that are no text; put `base64offset` behind it"),
-        ("a", "base64offset", "`base64offset` needs a longer value: of one this short no character is certain"),
+        ("é", "wide", "`wide` results in bytes that are not a string; add `base64offset` after it"),
+        ("a", "utf16", "`utf16` results in bytes that are not a string; add `base64offset` after it"),
+        ("a", "base64offset", "`base64offset` needs a longer value: too short to have a fixed Base64 character"),
         (
             "10.0.0.0/33",
             "cidr",
@@ -185,26 +185,26 @@ NAMES = ", ".join(ALLOWED)
         (True, "gte", "`gte` needs a number"),
         ("a", "contains gt", "`gt` needs a number"),
         ("a", "hour", "`hour` needs a number"),
-        (5.5, "hour", "`hour` needs a whole number"),
+        (5.5, "hour", "`hour` needs an integer"),
         ("maybe", "exists", "`exists` needs `true` or `false`"),
         (None, "exists", "`exists` needs `true` or `false`"),
-        (5, "lt contains", "`contains` needs a string, not what the modifiers before it made"),
-        ("10.0.0.0/8", "cidr windash", "`windash` needs a string, not what the modifiers before it made"),
-        ("a", "re cased", "`cased` needs a string, not what the modifiers before it made"),
-        ("a", "contains cidr", "`cidr` needs a value as written: put it first"),
+        (5, "lt contains", "`contains` needs a string, which the modifiers before it do not result in"),
+        ("10.0.0.0/8", "cidr windash", "`windash` needs a string, which the modifiers before it do not result in"),
+        ("a", "re cased", "`cased` needs a string, which the modifiers before it do not result in"),
+        ("a", "contains cidr", "`cidr` must be the first modifier"),
         (
             "%nobody%",
             "expand",
-            "the placeholder `%nobody%` has no values; give them in settings under `placeholders`",
+            "the placeholder `%nobody%` has no values; add them in settings under `placeholders`",
         ),
         (
             "%nobody%",
             "contains expand",
-            "the placeholder `%nobody%` has no values; give them in settings under `placeholders`",
+            "the placeholder `%nobody%` has no values; add them in settings under `placeholders`",
         ),
     ],
 )
-def test_what_does_not_fit_is_refused_in_one_sentence(value: Any, modifiers: str, sentence: str) -> None:
+def test_a_modifier_that_does_not_fit_is_rejected(value: Any, modifiers: str, sentence: str) -> None:
     with pytest.raises(ModifierError) as raised:
         expanded(value, *modifiers.split())
     assert str(raised.value) == sentence

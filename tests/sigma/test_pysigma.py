@@ -1,4 +1,4 @@
-"""What pySigma reads, we read the same."""
+"""Rules are read as pySigma reads them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from watcher.sigma.rule_reader import RuleOrigin
 
 
 def compared(path: str, text: str) -> str:
-    """Compare one file; gives `same` or why it was not compared."""
+    """Compare one file; returns `same` or the reason why it was not compared."""
     read = read_contents(text, file=path, origin=RuleOrigin(path=path))
     if any(finding.code == "duplicate-key" for rule in read.rules for finding in rule.findings):
         return "duplicate keys"
     if len(read.rules) != 1 or read.rules[0].aggregation is not None:
         return "not run by us"
     try:
-        documents = [one for one in yaml.safe_load_all(text) if isinstance(one, dict) and "detection" in one]
+        documents = [item for item in yaml.safe_load_all(text) if isinstance(item, dict) and "detection" in item]
     except yaml.YAMLError:
         return "no YAML to pySigma"
     tree = parsed(documents[0])
@@ -40,11 +40,11 @@ def compared(path: str, text: str) -> str:
 
 
 def parsed(document: dict[str, Any]) -> Plain | None:
-    """Read a rule with pySigma, faults of its metadata passed over; None where it refuses the detection."""
+    """Read a rule with pySigma, ignoring faults of metadata; None if it rejects the detection."""
     wanted = {key: value for key, value in document.items() if key != "correlation"}
     try:
         rule = SigmaRule.from_dict(wanted, collect_errors=True)
-        return joined("or", [theirs(one.parsed) for one in rule.detection.parsed_condition])
+        return joined("or", [theirs(item.parsed) for item in rule.detection.parsed_condition])
     except SigmaError:
         return None
 
@@ -60,7 +60,7 @@ def test_every_rule_of_the_corpus_has_the_condition_tree_that_pysigma_gives_it(s
     }
 
 
-# --------------------------------------------------------------------------- made up rules
+# --------------------------------------------------------------------------- source up rules
 
 
 def document(selection: Any, condition: str = "selection") -> dict[str, Any]:
@@ -71,10 +71,10 @@ def document(selection: Any, condition: str = "selection") -> dict[str, Any]:
     }
 
 
-def agree(made: dict[str, Any]) -> None:
-    read = read_contents(yaml.safe_dump(made, allow_unicode=True), file="rule.yml", origin=RuleOrigin())
+def agree(source: dict[str, Any]) -> None:
+    read = read_contents(yaml.safe_dump(source, allow_unicode=True), file="rule.yml", origin=RuleOrigin())
     assert [str(finding) for finding in read.findings] == []
-    assert ours(read.rules[0].node) == parsed(made)
+    assert ours(read.rules[0].node) == parsed(source)
 
 
 @pytest.mark.parametrize(
@@ -190,15 +190,15 @@ def test_every_modifier_gives_the_tree_that_pysigma_gives(selection: Any) -> Non
 )
 def test_every_condition_gives_the_tree_that_pysigma_gives(condition: str) -> None:
     names = ("a", "b", "c", "filter_one", "filter_two", "notepad", "_hidden", "a-b")
-    made = document({"F": "x"}, condition)
-    made["detection"] = {"condition": condition, **{name: {"F": name} for name in names}}
-    agree(made)
+    source = document({"F": "x"}, condition)
+    source["detection"] = {"condition": condition, **{name: {"F": name} for name in names}}
+    agree(source)
 
 
 def test_several_conditions_mean_any_of_them() -> None:
-    made = document({"F": "x"})
-    made["detection"] = {"a": {"F": "a"}, "b": {"F": "b"}, "condition": ["a", "not b"]}
-    agree(made)
+    source = document({"F": "x"})
+    source["detection"] = {"a": {"F": "a"}, "b": {"F": "b"}, "condition": ["a", "not b"]}
+    agree(source)
 
 
 @settings(max_examples=300, deadline=None)
@@ -207,9 +207,9 @@ def test_several_conditions_mean_any_of_them() -> None:
     modifier=st.sampled_from(["", "|contains", "|startswith", "|endswith", "|windash", "|windash|contains", "|cased"]),
 )
 def test_any_string_has_the_wildcards_that_pysigma_gives_it(value: str, modifier: str) -> None:
-    made = document({f"F{modifier}": value})
-    if parsed(made) is not None:  # pySigma refuses more than three dashes
-        agree(made)
+    source = document({f"F{modifier}": value})
+    if parsed(source) is not None:  # pySigma refuses more than three dashes
+        agree(source)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_any_string_has_the_wildcards_that_pysigma_gives_it(value: str, modifier
     ],
 )
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-def test_the_form_of_a_file_changes_nothing(text: str, newline: str) -> None:
+def test_the_layout_of_a_file_does_not_matter(text: str, newline: str) -> None:
     body = yaml.safe_dump(document({"F|contains": ["a", "b"]}))
     read = read_contents(text.format(body).replace("\n", newline), file="rule.yml", origin=RuleOrigin())
     assert ours(read.rules[0].node) == parsed(yaml.safe_load(body))

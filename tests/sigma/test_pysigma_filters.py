@@ -1,4 +1,4 @@
-"""Filters narrow rules as they do for pySigma."""
+"""Filters narrow rules as in pySigma."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RULE = {
 
 
 def tuning(rules: Any, condition: str = "not sel", logsource: Any = None, **selections: Any) -> dict[str, Any]:
-    """Make a filter."""
+    """Return a filter document."""
     own = {"rules": rules, **(selections or {"sel": {"H": "c"}}), "condition": condition}
     return {"title": "a filter", "id": ID[::-1][:8] + ID[8:], "logsource": logsource or CREATION, "filter": own}
 
@@ -51,7 +51,7 @@ def tuning(rules: Any, condition: str = "not sel", logsource: Any = None, **sele
 def test_a_filtered_rule_has_the_tree_that_pysigma_gives_it(filters: list[dict[str, Any]]) -> None:
     text = yaml.safe_dump_all([RULE, *filters])
     collection = SigmaCollection.from_dicts(list(yaml.safe_load_all(text)))
-    wanted = joined("or", [theirs(one.parsed) for one in collection.rules[0].detection.parsed_condition])
+    wanted = joined("or", [theirs(item.parsed) for item in collection.rules[0].detection.parsed_condition])
     read = read_contents(text, file="rule.yml", origin=RuleOrigin())
     (rule,), _ = apply_filters(read.rules, read.filters)
     assert ours(rule.node) == wanted

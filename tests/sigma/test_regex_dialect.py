@@ -1,4 +1,4 @@
-"""Regular expressions in the words of PCRE, RE2 and .NET are put into Python's, and mean the same."""
+"""Regular expressions of PCRE, RE2 and .NET are converted to Python's dialect with the same meaning."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from watcher.sigma.modifiers import ModifierError, expand
+from watcher.sigma.modifiers import ModifierError, apply_modifiers
 from watcher.sigma.regex_dialect import to_python_regex
 
 
@@ -52,25 +52,25 @@ from watcher.sigma.regex_dialect import to_python_regex
         ("a++b", "aab", "b"),
     ],
 )
-def test_an_expression_means_in_python_what_its_author_meant(written: str, found: str, not_found: str) -> None:
+def test_a_converted_expression_matches_as_intended(written: str, found: str, not_found: str) -> None:
     search = re.compile(to_python_regex(written)).search
     assert search(found)
     assert not search(not_found)
 
 
 @pytest.mark.parametrize("written", [r"\p{Greek}", "a{2,1}", "(", "[", "\\", r"(?i", "(?L)a", "a{99999999999}", r"\K"])
-def test_what_python_cannot_say_is_refused_with_the_author_s_words(written: str) -> None:
+def test_an_expression_that_python_lacks_is_rejected_as_written(written: str) -> None:
     with pytest.raises(ModifierError) as raised:
-        expand(written, written, ("re",), {})
-    assert str(raised.value).startswith(f"`{written}` is no regular expression: ")
+        apply_modifiers(written, written, ("re",), {})
+    assert str(raised.value).startswith(f"`{written}` is not a valid regular expression: ")
 
 
-def test_nesting_without_end_is_refused_without_a_crash() -> None:
+def test_deep_nesting_is_rejected_without_a_crash() -> None:
     deep = "(" * 5000 + ")" * 5000
     with pytest.raises(ModifierError):
-        expand(deep, deep, ("re",), {})
+        apply_modifiers(deep, deep, ("re",), {})
 
 
-def test_placeholders_that_break_an_expression_are_refused() -> None:
-    with pytest.raises(ModifierError, match="is no regular expression"):
-        expand("^%it%$", "^%it%$", ("re", "expand"), {"it": ("(",)})
+def test_placeholders_that_break_an_expression_are_rejected() -> None:
+    with pytest.raises(ModifierError, match="is not a valid regular expression"):
+        apply_modifiers("^%it%$", "^%it%$", ("re", "expand"), {"it": ("(",)})

@@ -1,4 +1,4 @@
-"""A folder of rules: one broken file never hides the others, and nothing is left out without a word."""
+"""Rule folders: a faulty file never hides the others, and every omission is reported."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def folder(path: Path, **files: str) -> RuleFolder:
     return read_folder("mine", path)
 
 
-def told(found: RuleFolder, path: Path) -> list[str]:
-    return [str(finding).replace(f"{path}{os.sep}", "") for finding in found.findings]
+def messages(rule_folder: RuleFolder, path: Path) -> list[str]:
+    return [str(finding).replace(f"{path}{os.sep}", "") for finding in rule_folder.findings]
 
 
-def test_a_broken_file_among_many_is_told_and_the_rest_is_read(tmp_path: Path) -> None:
-    found = folder(tmp_path, a=RULE, b="title: [\n", c=SECOND)
-    assert [rule.path for rule in found.rules] == ["a.yml", "c.yml"]
-    (finding,) = told(found, tmp_path)
+def test_a_faulty_file_is_reported_and_the_others_are_read(tmp_path: Path) -> None:
+    rule_folder = folder(tmp_path, a=RULE, b="title: [\n", c=SECOND)
+    assert [rule.path for rule in rule_folder.rules] == ["a.yml", "c.yml"]
+    (finding,) = messages(rule_folder, tmp_path)
     assert finding.startswith("b.yml:")
     assert ": error: " in finding
 
@@ -44,13 +44,13 @@ def test_rules_are_found_in_sub_folders_under_both_suffixes_but_not_in_hidden_on
 
 def test_an_empty_folder_is_a_warning_and_a_missing_one_an_error(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
-    assert [str(one) for one in read_folder("mine", tmp_path).findings] == [
+    assert [str(finding) for finding in read_folder("mine", tmp_path).findings] == [
         (
-            f"{tmp_path}:1:1: warning: the rules folder `mine` holds no rule; "
+            f"{tmp_path}:1:1: warning: the rules folder `mine` contains no rule; "
             "put `.yml` files there or change `rules.folders` in settings [empty-folder]"
         )
     ]
-    assert [str(one) for one in read_folder("mine", missing).findings] == [
+    assert [str(finding) for finding in read_folder("mine", missing).findings] == [
         (
             f"{missing}:1:1: error: the rules folder `mine` does not exist; "
             "put `.yml` files there or change `rules.folders` in settings [empty-folder]"
@@ -58,43 +58,43 @@ def test_an_empty_folder_is_a_warning_and_a_missing_one_an_error(tmp_path: Path)
     ]
 
 
-def test_a_file_in_another_encoding_is_told(tmp_path: Path) -> None:
+def test_a_file_in_another_encoding_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_bytes(b"title: caf\xe9\n")
-    assert told(read_folder("mine", tmp_path), tmp_path) == [
-        "a.yml:1:1: error: the file cannot be read: byte 11 is no UTF-8; save it as UTF-8 [unreadable]"
+    assert messages(read_folder("mine", tmp_path), tmp_path) == [
+        "a.yml:1:1: error: the file cannot be read: byte 11 is not valid UTF-8; save it as UTF-8 [unreadable]"
     ]
 
 
-def test_a_link_to_nowhere_is_told(tmp_path: Path) -> None:
+def test_a_dangling_link_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a.yml").symlink_to(tmp_path / "gone.yml")
-    assert told(read_folder("mine", tmp_path), tmp_path) == [
-        "a.yml:1:1: error: the file cannot be read: No such file or directory; let watcher read it [unreadable]"
+    assert messages(read_folder("mine", tmp_path), tmp_path) == [
+        "a.yml:1:1: error: the file cannot be read: No such file or directory; allow watcher to read it [unreadable]"
     ]
 
 
-def test_a_folder_that_cannot_be_looked_into_is_told(tmp_path: Path) -> None:
+def test_an_unreadable_folder_is_reported(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    assert [str(one) for one in read_folder("mine", pipe).findings] == [
-        f"{pipe}:1:1: error: a folder cannot be read: Not a directory; let watcher read it [unreadable]"
+    assert [str(finding) for finding in read_folder("mine", pipe).findings] == [
+        f"{pipe}:1:1: error: a folder cannot be read: Not a directory; allow watcher to read it [unreadable]"
     ]
 
 
-def test_one_file_can_stand_for_a_folder(tmp_path: Path) -> None:
+def test_a_folder_path_may_be_a_single_file(tmp_path: Path) -> None:
     path = tmp_path / "a.yml"
     path.write_text(RULE, encoding="utf-8")
-    (found,) = read_folder("mine", path).rules
-    assert (found.folder, found.path) == ("mine", "a.yml")
+    (rule,) = read_folder("mine", path).rules
+    assert (rule.folder, rule.path) == ("mine", "a.yml")
 
 
 def test_two_rules_with_one_id_name_both_files_and_neither_is_used(tmp_path: Path) -> None:
-    found = folder(tmp_path, a=RULE, b=SECOND, c=RULE.replace("A title", "Another"))
-    together = read_folders([found])
-    assert [rule.path for rule in together.rules] == ["b.yml"]
-    (finding,) = together.findings
+    rule_folder = folder(tmp_path, a=RULE, b=SECOND, c=RULE.replace("A title", "Another"))
+    loaded = read_folders([rule_folder])
+    assert [rule.path for rule in loaded.rules] == ["b.yml"]
+    (finding,) = loaded.findings
     assert str(finding) == (
         f"{tmp_path / 'c.yml'}:1:1: error: the id `{ID}` is used by `{tmp_path / 'a.yml'}` and "
-        f"`{tmp_path / 'c.yml'}`; none of them is run; give each rule an id of its own [duplicate-id]"
+        f"`{tmp_path / 'c.yml'}`; none of them is run; give each rule its own id [duplicate-id]"
     )
 
 
@@ -102,67 +102,67 @@ def test_two_folders_may_not_share_an_id_either(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.yml").write_text(RULE, encoding="utf-8")
-    together = read_folders([read_folder(name, tmp_path / name) for name in ("one", "two")])
-    assert together.rules == ()
-    assert codes(together.findings) == ["duplicate-id"]
+    loaded = read_folders([read_folder(name, tmp_path / name) for name in ("one", "two")])
+    assert loaded.rules == ()
+    assert codes(loaded.findings) == ["duplicate-id"]
 
 
 def test_every_document_of_a_file_is_a_rule_with_its_own_text_and_id() -> None:
     nameless = RULE.replace(f"id: {ID}\n", "")
-    found = contents(f"{nameless}---\n{nameless}")
-    assert [rule.text for rule in found.rules] == [nameless, nameless]
-    assert len({rule.id for rule in found.rules}) == 2
-    assert [rule.location.line for rule in found.rules] == [1, 10]
+    rule_file = contents(f"{nameless}---\n{nameless}")
+    assert [rule.text for rule in rule_file.rules] == [nameless, nameless]
+    assert len({rule.id for rule in rule_file.rules}) == 2
+    assert [rule.location.line for rule in rule_file.rules] == [1, 10]
 
 
-def test_a_fault_in_one_document_leaves_the_other() -> None:
-    found = contents(f"{HEAD}---\n{RULE}")
-    assert len(found.rules) == 1
-    assert codes(found.findings) == ["missing-detection"]
+def test_a_faulty_document_does_not_affect_the_others() -> None:
+    rule_file = contents(f"{HEAD}---\n{RULE}")
+    assert len(rule_file.rules) == 1
+    assert codes(rule_file.findings) == ["missing-detection"]
 
 
-def test_a_correlation_is_told_and_the_rules_beside_it_are_read() -> None:
-    found = contents(f"{RULE}---\n{CORRELATION}")
-    assert len(found.rules) == 1
-    assert [str(one) for one in found.findings] == [
+def test_a_correlation_is_reported_and_the_other_rules_are_read() -> None:
+    rule_file = contents(f"{RULE}---\n{CORRELATION}")
+    assert len(rule_file.rules) == 1
+    assert [str(finding) for finding in rule_file.findings] == [
         (
-            "rule.yml:11:1: warning: a correlation counts events over time, which watcher does not run; "
-            "the rules that it names are run on their own [correlation]"
+            "rule.yml:11:1: warning: correlation rules are not run yet; "
+            "the rules that it refers to are run on their own [correlation]"
         )
     ]
 
 
 @pytest.mark.parametrize("text", ["", "---\n", "# a remark\n", "---\n---\n"])
-def test_a_file_without_content_is_told(text: str) -> None:
-    assert [str(one) for one in contents(text).findings] == [
-        "rule.yml:1:1: warning: the file holds no rule; write one or remove the file [empty-file]"
+def test_an_empty_file_is_reported(text: str) -> None:
+    assert [str(finding) for finding in contents(text).findings] == [
+        "rule.yml:1:1: warning: the file contains no rule; write one or remove the file [empty-file]"
     ]
 
 
 @pytest.mark.parametrize("text", [f"{RULE}---\n", f"---\n{RULE}", f"---\n---\n{RULE}...\n", f"\ufeff{RULE}"])
-def test_empty_documents_and_byte_order_marks_change_nothing(text: str) -> None:
-    found = contents(text)
-    assert len(found.rules) == 1
-    assert found.findings == ()
+def test_empty_documents_and_byte_order_marks_are_ignored(text: str) -> None:
+    rule_file = contents(text)
+    assert len(rule_file.rules) == 1
+    assert rule_file.findings == ()
 
 
-def test_a_harmless_tab_is_told_on_the_rule() -> None:
-    found = contents(RULE.replace("  product", "\tproduct"))
-    assert [one.code for rule in found.rules for one in rule.findings] == ["yaml-tab"]
+def test_a_repaired_tab_is_a_finding_of_the_rule() -> None:
+    rule_file = contents(RULE.replace("  product", "\tproduct"))
+    assert [finding.code for rule in rule_file.rules for finding in rule.findings] == ["yaml-tab"]
 
 
-def test_the_whole_corpus_is_read(shared_data: Path, tmp_path: Path) -> None:
+def test_the_entire_corpus_is_read(shared_data: Path, tmp_path: Path) -> None:
     with tarfile.open(shared_data / "rules.tar.gz") as archive:
         archive.extractall(tmp_path, filter="data")
-    found = read_folder("corpus", tmp_path)
-    assert len(found.rules) == 2115
-    errors = [str(one) for one in found.findings if one.severity == "error"]
+    folder = read_folder("corpus", tmp_path)
+    assert len(folder.rules) == 2115
+    errors = [str(finding) for finding in folder.findings if finding.severity == "error"]
     assert len(errors) == 2
-    assert "`selection` is not defined in `detection` (there: `selection_event`)" in errors[0]
+    assert "`selection` is not defined in `detection` (defined: `selection_event`)" in errors[0]
     assert "the placeholder `%known_cdcs%` has no values" in errors[1]
-    assert codes(found.findings).count("correlation") == 9
-    said = [finding.code for rule in found.rules for finding in rule.findings]
-    assert {code: said.count(code) for code in set(said)} == {
+    assert codes(folder.findings).count("correlation") == 9
+    reported = [finding.code for rule in folder.rules for finding in rule.findings]
+    assert {code: reported.count(code) for code in set(reported)} == {
         "missing-id": 218,
         "logsource-list": 33,
         "duplicate-key": 25,

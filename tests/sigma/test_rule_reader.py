@@ -1,4 +1,4 @@
-"""A rule, whole: every part is kept, every oddity is told with its place, and only what has no meaning is refused."""
+"""Rules: every key is kept, every fault is reported with its location, only invalid rules are rejected."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from rule_fixtures import HEAD, ID, TAIL, codes, contents, fault, rule, said
+from rule_fixtures import HEAD, ID, TAIL, codes, contents, fault, findings_of, rule
 
 from watcher.model import Level, LogSource, Related
 from watcher.sigma.rule_folders import read_folder
 
-WHOLE = """\
+COMPLETE = """\
 title: A title
 id: 6F3E2987-DB24-4C78-A860-B4F4095A7095
 name: a_name
@@ -57,28 +57,28 @@ custom:
 
 
 def test_every_part_that_the_author_wrote_is_kept() -> None:
-    found = rule(WHOLE)
-    assert said(found) == []
-    assert found.id == ID
-    assert (found.title, found.name, found.status, found.level) == ("A title", "a_name", "stable", Level.HIGH)
-    assert found.related == (Related(id="df0841c0-9846-4e9f-ad8a-7df91571771b", type="derived"),)
-    assert found.description == "Several\nlines\n"
-    assert (found.license, found.author) == ("CC0-1.0", "Somebody")
-    assert found.references == ("https://one.example/", "https://two.example/")
-    assert (found.date, found.modified) == (date(2024, 1, 2), date(2025, 3, 4))
-    assert found.tags == ("attack.persistence", "attack.t1505.004", "cve.2024-1")
-    assert (found.techniques, found.tactics) == (("T1505.004",), ("persistence",))
-    assert (found.logsource.product, found.logsource.category) == ("windows", ("process_creation",))
-    assert found.logsource.definition == "audit process creation"
-    assert [one.name for one in found.selections] == ["selection", "filter"]
-    assert found.conditions == ("selection and not filter",)
-    assert (found.fields, found.falsepositives) == (("Image", "User"), ("none",))
-    assert found.custom == {"quiet_period": "5m"}
-    assert (found.folder, found.path, str(found.location)) == ("mine", "rule.yml", "rule.yml:1:1")
-    assert found.text == WHOLE
+    parsed = rule(COMPLETE)
+    assert findings_of(parsed) == []
+    assert parsed.id == ID
+    assert (parsed.title, parsed.name, parsed.status, parsed.level) == ("A title", "a_name", "stable", Level.HIGH)
+    assert parsed.related == (Related(id="df0841c0-9846-4e9f-ad8a-7df91571771b", type="derived"),)
+    assert parsed.description == "Several\nlines\n"
+    assert (parsed.license, parsed.author) == ("CC0-1.0", "Somebody")
+    assert parsed.references == ("https://one.example/", "https://two.example/")
+    assert (parsed.date, parsed.modified) == (date(2024, 1, 2), date(2025, 3, 4))
+    assert parsed.tags == ("attack.persistence", "attack.t1505.004", "cve.2024-1")
+    assert (parsed.techniques, parsed.tactics) == (("T1505.004",), ("persistence",))
+    assert (parsed.logsource.product, parsed.logsource.category) == ("windows", ("process_creation",))
+    assert parsed.logsource.definition == "audit process creation"
+    assert [selection.name for selection in parsed.selections] == ["selection", "filter"]
+    assert parsed.conditions == ("selection and not filter",)
+    assert (parsed.fields, parsed.falsepositives) == (("Image", "User"), ("none",))
+    assert parsed.custom == {"quiet_period": "5m"}
+    assert (parsed.folder, parsed.path, str(parsed.location)) == ("mine", "rule.yml", "rule.yml:1:1")
+    assert parsed.text == COMPLETE
 
 
-def test_the_hash_tells_one_text_from_another() -> None:
+def test_the_hash_differs_if_the_text_differs() -> None:
     first, second = rule(HEAD + TAIL), rule(HEAD + TAIL.replace("F: a", "F: b"))
     assert first.hash != second.hash
     assert first.hash == rule(HEAD + TAIL).hash
@@ -93,14 +93,14 @@ SHORT = "title: A title\nid: " + ID + "\nlogsource: {product: windows}\n" + TAIL
         (
             SHORT,
             (
-                "rule.yml:1:1: warning: the rule has no `level`; it is taken as `medium`; "
+                "rule.yml:1:1: warning: the rule has no `level`; `medium` is used; "
                 "write one of informational, low, medium, high, critical [unknown-level]"
             ),
         ),
         (
             SHORT + "level: hihg\n",
             (
-                "rule.yml:8:1: warning: `hihg` is no level; it is taken as `medium`; "
+                "rule.yml:8:1: warning: `hihg` is not a level; `medium` is used; "
                 "write one of informational, low, medium, high, critical [unknown-level]"
             ),
         ),
@@ -114,32 +114,32 @@ SHORT = "title: A title\nid: " + ID + "\nlogsource: {product: windows}\n" + TAIL
         ),
         (
             HEAD + TAIL.replace("condition: selection", "condition: Selection"),
-            "rule.yml:9:14: warning: `Selection` is written `selection` in `detection`; write it so [other-case]",
+            "rule.yml:9:14: warning: `Selection` is spelled `selection` in `detection`; write `selection` [other-case]",
         ),
         (
             HEAD + TAIL + "status: production\n",
             (
-                "rule.yml:10:1: warning: `production` is no status; "
+                "rule.yml:10:1: warning: `production` is not a status; "
                 "write one of stable, test, experimental, deprecated, unsupported [unknown-status]"
             ),
         ),
         (
             HEAD + TAIL + "date: yesterday\n",
-            "rule.yml:10:7: warning: `date` holds no date; write it as YYYY-MM-DD [invalid-date]",
+            "rule.yml:10:7: warning: `date` is not a date; write it as YYYY-MM-DD [invalid-date]",
         ),
         (
             HEAD + TAIL + "modified: 2024-13-45\n",
-            "rule.yml:10:11: warning: `modified` holds no date; write it as YYYY-MM-DD [invalid-date]",
+            "rule.yml:10:11: warning: `modified` is not a date; write it as YYYY-MM-DD [invalid-date]",
         ),
         (
             HEAD + TAIL + "tags: attack.t1059\n",
-            "rule.yml:10:7: warning: `tags` is a text; write a list [tags-no-list]",
+            "rule.yml:10:7: warning: `tags` is a string; expected a list; write a list [tags-no-list]",
         ),
         (
             HEAD + TAIL + "tags: [persistence]\n",
             (
                 "rule.yml:10:1: warning: the tag `persistence` has no namespace; "
-                "write for example `attack.persistence` [tag-no-namespace]"
+                "write e.g. `attack.persistence` [tag-no-namespace]"
             ),
         ),
         (
@@ -148,7 +148,7 @@ SHORT = "title: A title\nid: " + ID + "\nlogsource: {product: windows}\n" + TAIL
         ),
         (
             HEAD + TAIL + "author: {name: x}\n",
-            "rule.yml:10:9: warning: `author` is a map where a text or a list of texts is wanted [wrong-type]",
+            "rule.yml:10:9: warning: `author` is a mapping; expected a string or a list of strings [wrong-type]",
         ),
         (
             HEAD.replace("title: A title\n", "") + TAIL,
@@ -156,46 +156,45 @@ SHORT = "title: A title\nid: " + ID + "\nlogsource: {product: windows}\n" + TAIL
         ),
         (
             HEAD.replace(ID, "42") + TAIL,
-            "rule.yml:2:1: warning: `42` is no UUID; it is used as it stands; write a UUID [invalid-id]",
+            "rule.yml:2:1: warning: `42` is not a UUID; it is used unchanged; write a UUID [invalid-id]",
         ),
         (
             HEAD.replace("logsource:\n  product: windows\n", "") + TAIL,
             (
-                "rule.yml:1:1: warning: the rule has no `logsource`, so every event is looked at; "
+                "rule.yml:1:1: warning: the rule has no `logsource`, so every event is searched; "
                 "add product and category or service [missing-logsource]"
             ),
         ),
         (
             HEAD + "  category: [ps_module, ps_script]\n" + TAIL,
             (
-                "rule.yml:6:13: warning: `category` is a list; any of ps_module, ps_script is meant; "
-                "Sigma knows one value: write one rule for each [logsource-list]"
+                "rule.yml:6:13: warning: `category` is a list; any of ps_module, ps_script matches; "
+                "Sigma allows a single value: write one rule for each [logsource-list]"
             ),
         ),
         (
             HEAD.replace("windows", "[windows, linux]") + TAIL,
             (
-                "rule.yml:5:12: warning: `product` is a list; the first, windows, is meant; write one rule for each "
-                "[logsource-list]"
+                "rule.yml:5:12: warning: `product` is a list; only the first, windows, is used; write one rule for "
+                "each [logsource-list]"
             ),
         ),
         (
             HEAD + "  service: a\n  service: b\n" + TAIL.replace("F: a", "G: a"),
             (
-                "rule.yml:7:3: warning: `service` stands 2 times in `logsource` (lines 6, 7); "
-                "Sigma knows one value: write one rule for each [duplicate-key]"
+                "rule.yml:7:3: warning: `service` appears twice in `logsource` (lines 6 and 7); "
+                "Sigma allows a single value: write one rule for each [duplicate-key]"
             ),
         ),
         (
             HEAD + TAIL + "falsepositive: [x]\n",
-            "rule.yml:10:1: warning: `falsepositive` is no key of Sigma; write `falsepositives` [unknown-key]",
+            "rule.yml:10:1: warning: `falsepositive` is not a Sigma key; write `falsepositives` [unknown-key]",
         ),
         (
             HEAD + TAIL + "author: a\nauthor: b\n",
             (
-                "rule.yml:11:1: warning: `author` stands 2 times in the rule (lines 10, 11); all of "
-                "them are kept: in a "
-                "selection every one must hold, elsewhere lists are joined and the last value wins; write the key once "
+                "rule.yml:11:1: warning: `author` appears twice in the rule (lines 10 and 11); all are kept: in a "
+                "selection all must match, elsewhere lists are joined and the last value is used; write the key once "
                 "[duplicate-key]"
             ),
         ),
@@ -206,32 +205,32 @@ SHORT = "title: A title\nid: " + ID + "\nlogsource: {product: windows}\n" + TAIL
         (
             HEAD + TAIL.replace("condition: selection", "condition: sel*"),
             (
-                "rule.yml:9:14: warning: `sel*` stands without a quantifier; it is read as `1 of sel*`; "
+                "rule.yml:9:14: warning: `sel*` has no quantifier; it is read as `1 of sel*`; "
                 "write `1 of sel*` or `all of sel*` [bare-pattern]"
             ),
         ),
         (
             HEAD + TAIL.replace("condition: selection", "condition: selection | count() by F > 5"),
             (
-                "rule.yml:9:14: warning: the condition counts (`count() by F > 5`), which a rule for "
-                "single events cannot; "
-                "the rule is read but not run; write a Sigma correlation, or drop what follows the pipe [aggregation]"
+                "rule.yml:9:14: warning: the condition has an aggregation (`count() by F > 5`), which rules for "
+                "single events do not support; the rule is read but not run; write a Sigma correlation rule, or remove "
+                "what follows the pipe [aggregation]"
             ),
         ),
     ],
 )
-def test_an_oddity_is_told_and_the_rule_is_read(text: str, finding: str) -> None:
-    assert finding in said(rule(text))
+def test_a_fault_is_reported_and_the_rule_is_read(text: str, finding: str) -> None:
+    assert finding in findings_of(rule(text))
 
 
 @pytest.mark.parametrize(
     ("text", "finding"),
     [
-        ("- a\n", "a rule must be a map of keys and values; the rule is not run; the others are [not-a-map]"),
+        ("- a\n", "a rule must be a mapping of keys and values; the rule is not run; the others are [not-a-map]"),
         (HEAD, "the rule has no `detection`; add selections and a condition [missing-detection]"),
         (
             HEAD + "detection: x\n",
-            "`detection` must be a map of keys and values; the rule is not run; the others are [not-a-map]",
+            "`detection` must be a mapping of keys and values; the rule is not run; the others are [not-a-map]",
         ),
         (
             HEAD + "detection:\n  condition: selection\n",
@@ -243,7 +242,7 @@ def test_an_oddity_is_told_and_the_rule_is_read(text: str, finding: str) -> None
         ),
         (
             HEAD + "detection:\n  selection:\n    F: a\n  condition:\n",
-            "a condition must be a text; the rule is not run; the others are [condition]",
+            "a condition must be a string; the rule is not run; the others are [condition]",
         ),
         (
             HEAD + "detection:\n  selection:\n    F: a\n  condition: []\n",
@@ -252,33 +251,33 @@ def test_an_oddity_is_told_and_the_rule_is_read(text: str, finding: str) -> None
         (
             HEAD + "detection:\n  selection:\n    F: a\n  condition: select\n",
             (
-                "`select` is not defined in `detection` (there: `selection`); did you mean `selection`; "
+                "`select` is not defined in `detection` (defined: `selection`); did you mean `selection`; "
                 "the rule is not run; the others are [condition]"
             ),
         ),
         (
             HEAD.replace("logsource:\n  product: windows\n", "logsource: windows\n") + TAIL,
-            "`logsource` must be a map of keys and values; the rule is not run; the others are [not-a-map]",
+            "`logsource` must be a mapping of keys and values; the rule is not run; the others are [not-a-map]",
         ),
     ],
 )
-def test_what_has_no_meaning_is_refused_with_its_place(text: str, finding: str) -> None:
+def test_an_invalid_rule_is_rejected_with_its_location(text: str, finding: str) -> None:
     location, _, rest = fault(text).partition(": error: ")
     assert rest == finding
     assert location.startswith("rule.yml:")
 
 
-def test_a_rule_without_id_gets_one_from_its_path_and_is_told_what_to_paste() -> None:
+def test_a_rule_without_id_gets_an_id_from_its_path_and_a_fix() -> None:
     text = HEAD.replace(f"id: {ID}\n", "") + TAIL
-    found = rule(text)
-    (finding,) = found.findings
-    assert UUID(found.id).version == 5
+    parsed = rule(text)
+    (finding,) = parsed.findings
+    assert UUID(parsed.id).version == 5
     assert str(finding) == (
-        "rule.yml:1:1: info: the rule has no `id`; the one made from its path changes when the file moves; "
-        f"add `id: {found.id}` [missing-id]"
+        "rule.yml:1:1: info: the rule has no `id`; the id derived from its path changes when the file moves; "
+        f"add `id: {parsed.id}` [missing-id]"
     )
-    assert contents(text, path="other.yml").rules[0].id != found.id
-    assert contents(text).rules[0].id == found.id
+    assert contents(text, path="other.yml").rules[0].id != parsed.id
+    assert contents(text).rules[0].id == parsed.id
 
 
 @pytest.mark.parametrize(
@@ -294,52 +293,52 @@ def test_a_rule_without_id_gets_one_from_its_path_and_is_told_what_to_paste() ->
     ],
 )
 def test_a_date_is_read_in_any_of_its_forms(written: str, expected: date | None) -> None:
-    found = rule(f"{HEAD}{TAIL}date: {written}\n")
-    assert found.date == expected
-    assert said(found) == []
+    parsed = rule(f"{HEAD}{TAIL}date: {written}\n")
+    assert parsed.date == expected
+    assert findings_of(parsed) == []
 
 
-def test_lists_under_a_key_that_stands_twice_are_joined() -> None:
-    found = rule(HEAD + TAIL + "tags: [a.b]\ntags: [c.d, a.b]\n")
-    assert found.tags == ("a.b", "c.d")
-    assert codes(found.findings) == ["duplicate-key"]
+def test_lists_of_duplicate_keys_are_joined() -> None:
+    parsed = rule(HEAD + TAIL + "tags: [a.b]\ntags: [c.d, a.b]\n")
+    assert parsed.tags == ("a.b", "c.d")
+    assert codes(parsed.findings) == ["duplicate-key"]
 
 
-def test_a_top_level_remark_under_correlation_is_no_correlation() -> None:
-    assert said(rule(HEAD + TAIL + "correlation: see the other rule\n")) == []
+def test_a_remark_under_correlation_is_not_a_correlation() -> None:
+    assert findings_of(rule(HEAD + TAIL + "correlation: see the other rule\n")) == []
 
 
 def test_several_log_sources_are_kept() -> None:
-    found = rule(HEAD + "  service: [Security, System]\n" + TAIL)
-    assert found.logsource.service == ("security", "system")
+    parsed = rule(HEAD + "  service: [Security, System]\n" + TAIL)
+    assert parsed.logsource.service == ("security", "system")
     assert str(LogSource()) == "any"
-    assert str(found.logsource) == "product windows; service security, system"
+    assert str(parsed.logsource) == "product windows; service security, system"
 
 
 def test_placeholders_come_from_settings() -> None:
     text = HEAD + TAIL.replace("F: a", "F|expand: '%names%'")
     assert "%names%" in fault(text)
-    assert rule(text, {"names": ("x",)}).node.values[0].parts == ("x",)  # type: ignore[union-attr]  # an Item of one Text
+    assert rule(text, {"names": ("x",)}).node.values[0].parts == ("x",)  # type: ignore[union-attr]  # an item of one string
 
 
-def test_the_shipped_rule_tells_its_duplicate_key() -> None:
+def test_the_duplicate_key_of_the_shipped_rule_is_reported() -> None:
     folder = Path(__file__).parents[2] / "rules"
     path = folder / "windows" / "process_creation" / "webserver_iis_module_installed_command.yml"
-    (found,) = read_folder("shipped", path).rules
-    assert [text.removeprefix(str(path)) for text in said(found) if "duplicate-key" in text] == [
+    (rule,) = read_folder("shipped", path).rules
+    assert [text.removeprefix(str(path)) for text in findings_of(rule) if "duplicate-key" in text] == [
         (
-            ":32:5: warning: `CommandLine|contains` stands 2 times in `selection` (lines 29, 32); every one of them "
-            "must hold; where that is meant write it as one key with `all`, else as one list [duplicate-key]"
+            ":32:5: warning: `CommandLine|contains` appears twice in `selection` (lines 29 and 32); all must match; "
+            "if intended, write one key with `all`, else one list [duplicate-key]"
         )
     ]
 
 
 @pytest.mark.parametrize("name", ["on", "1", "010", "no", "1.50", "null"])
-def test_a_selection_is_called_what_its_author_wrote(name: str) -> None:
-    found = rule(
+def test_a_selection_keeps_its_name_as_written(name: str) -> None:
+    parsed = rule(
         f"{HEAD}detection:\n  {name}:\n    F: a\n  condition: {name}\n"
         if name != "null"
         else f"{HEAD}detection:\n  {name}:\n    F: a\n  condition: 'null'\n"
     )
-    assert [selection.name for selection in found.selections] == [name]
-    assert found.conditions == (name,)
+    assert [selection.name for selection in parsed.selections] == [name]
+    assert parsed.conditions == (name,)

@@ -32,31 +32,31 @@ ANY, ONE, DASH = Wildcard.ANY, Wildcard.ONE, Wildcard.DASH
         (r"\?", ("?",)),  # escaped
         (r"a\*b*", ("a*b", ANY)),  # escaped and not
         (r"C:\Windows\cmd.exe", (r"C:\Windows\cmd.exe",)),  # a backslash before another character is itself
-        (r"\\server", (r"\server",)),  # two are one
+        (r"\\server", (r"\server",)),  # doubled
         (r"\\\\server", (r"\\server",)),  # four are two
         (r"\\*", ("\\", ANY)),  # an escaped backslash, then a wildcard
         (r"\\\*", (r"\*",)),  # an escaped backslash, then an escaped asterisk
-        ("end\\", ("end\\",)),  # one at the end is itself
+        ("end\\", ("end\\",)),  # at the end
         ("a\n*", ("a\n", ANY)),  # newlines are ordinary
         ("é?ß", ("é", ONE, "ß")),  # other alphabets too
     ],
 )
-def test_a_string_is_parted_into_literals_and_wildcards(written: str, parts: tuple[object, ...]) -> None:
+def test_a_string_is_parsed_into_literals_and_wildcards(written: str, parts: tuple[object, ...]) -> None:
     assert parse_sigma_string(written).parts == parts
 
 
 @pytest.mark.parametrize("written", ["a*b?c", r"\*\?", r"C:\Windows\*", r"\\\\x", "*", "x\\"])
-def test_a_text_written_out_reads_back_as_itself(written: str) -> None:
+def test_a_string_round_trips_through_its_source_form(written: str) -> None:
     text = parse_sigma_string(written)
     assert parse_sigma_string(str(text)) == text
 
 
-def test_opening_an_end_adds_one_wildcard_and_never_a_second() -> None:
+def test_a_wildcard_is_added_only_where_none_is() -> None:
     assert open_start(parse_sigma_string("a")).parts == (ANY, "a")
     assert open_start(parse_sigma_string("*a")).parts == (ANY, "a")
     assert open_end(parse_sigma_string("a")).parts == ("a", ANY)
     assert open_end(parse_sigma_string("a*")).parts == ("a", ANY)
-    assert open_end(parse_sigma_string(r"a\*")).parts == ("a*", ANY)  # an escaped one is no wildcard
+    assert open_end(parse_sigma_string(r"a\*")).parts == ("a*", ANY)  # an escaped `*` is not a wildcard
     assert open_end(SigmaString(("A",), cased=True)) == SigmaString(("A", ANY), cased=True)
 
 
@@ -68,29 +68,29 @@ def test_opening_an_end_adds_one_wildcard_and_never_a_second() -> None:
         (" -a /b", (" ", DASH, "a ", DASH, "b")),  # several
         ("-foo-bar", (DASH, "foo-bar")),  # inside a word it stays
         ("a- b", ("a- b",)),  # before no word it stays
-        ("--a", ("-", DASH, "a")),  # only the last one stands before the word
+        ("--a", ("-", DASH, "a")),  # only the last dash precedes the word
         ("*-a", (ANY, DASH, "a")),  # behind a wildcard
         ("x", ("x",)),  # none
     ],
 )
-def test_windash_opens_the_dashes_that_start_a_word(written: str, parts: tuple[object, ...]) -> None:
+def test_windash_replaces_the_dashes_before_a_word(written: str, parts: tuple[object, ...]) -> None:
     assert any_dash(parse_sigma_string(written)).parts == parts
 
 
-def test_a_text_without_wildcards_is_a_literal() -> None:
+def test_a_string_without_wildcards_is_a_literal() -> None:
     assert literal(parse_sigma_string("a")) == "a"
     assert literal(parse_sigma_string("")) == ""
     assert literal(parse_sigma_string("a*")) is None
 
 
-def test_base64_is_the_common_one() -> None:
+def test_base64_uses_the_standard_alphabet() -> None:
     assert base64(b"foobar") == SigmaString(("Zm9vYmFy",))
 
 
 @pytest.mark.parametrize("length", [3, 4, 5, 6, 7])
 @pytest.mark.parametrize("before", [0, 1, 2, 3, 4])
 @pytest.mark.parametrize("after", [0, 1, 2])
-def test_one_of_three_offsets_is_found_wherever_the_bytes_stand(length: int, before: int, after: int) -> None:
+def test_a_base64offset_form_occurs_at_any_position(length: int, before: int, after: int) -> None:
 
     data = b"payload!"[:length]
     encoded = b64encode(b"x" * before + data + b"y" * after).decode()

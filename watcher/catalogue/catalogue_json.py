@@ -76,7 +76,7 @@ def _rule(catalogue: Catalogue, entry: Entry, locations: PagePaths) -> dict[str,
             for plan in entry.plans
         ],
         "tests": [
-            {"name": one.case.name, "expected": "hit" if one.case.hit else "miss", "passed": one.passed}
+            {"name": one.test.name, "expected": "hit" if one.test.hit else "miss", "passed": one.passed}
             for one in entry.outcomes
         ],
         "findings": [_finding(catalogue, one) for one in entry.findings],

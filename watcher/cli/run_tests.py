@@ -29,7 +29,7 @@ from watcher.ruletests.results import (
     SelectionTally,
     coverage_of_tests,
     in_memory,
-    total,
+    total_coverage,
 )
 from watcher.ruletests.suites import RuleTestSuites, files_of_tests, rules_beside, suites_of_rules
 from watcher.settings import Cluster, Settings
@@ -72,7 +72,7 @@ def run_tests(  # noqa: PLR0913 - each is an option
     checkpoint = tuple(
         coverage_of_tests(suite.rule, [one for one in outcomes if one.rule is suite.rule])
         for suite in suites.suites
-        if suite.cases
+        if suite.tests
     )
     faults = [one for one in (*rules.findings, *suites.findings) if one.severity is Severity.ERROR]
     if junit_file is not None:
@@ -128,7 +128,7 @@ def _on_cluster(suites: RuleTestSuites, settings: Settings) -> tuple[RuleTestRes
 
 
 def _percent(checkpoint: Sequence[RuleTestCoverage]) -> float:
-    tried, values = total(checkpoint)
+    tried, values = total_coverage(checkpoint)
     return 100 * tried / values if values else 100.0
 
 
@@ -142,12 +142,12 @@ def _show(outcomes: Sequence[RuleTestResult], faults: Sequence[str]) -> None:
         if not one.passed:
             head = Text.assemble(
                 ("FAILED ", "bold red"),
-                (printable_text(one.case.location), "cyan"),
-                f" {printable_text(one.case.name)}",
+                (printable_text(one.test.location), "cyan"),
+                f" {printable_text(one.test.name)}",
             )
             out.print(head, soft_wrap=True)
-            out.print(Text(one.why), soft_wrap=True)
-            out.print(render_explanation(one.told))
+            out.print(Text(one.reason), soft_wrap=True)
+            out.print(render_explanation(one.explanation))
 
 
 def _show_coverage(checkpoint: Sequence[RuleTestCoverage]) -> None:
@@ -167,10 +167,10 @@ def _show_coverage(checkpoint: Sequence[RuleTestCoverage]) -> None:
 def _untried(checkpoint: RuleTestCoverage) -> Iterator[tuple[str, str]]:
     for one in checkpoint.tallies:
         name = one.item.field or "keywords"
-        if one.untried:
-            values = ", ".join(describe_value(value, keyword=one.item.field is None) for value in one.untried)
+        if one.uncovered:
+            values = ", ".join(describe_value(value, keyword=one.item.field is None) for value in one.uncovered)
             count = (
-                f"{len(one.untried)} of {_count(len(one.matched), 'value')}" if len(one.matched) > 1 else "the value"
+                f"{len(one.uncovered)} of {_count(len(one.matched), 'value')}" if len(one.matched) > 1 else "the value"
             )
             yield one.selection, f"{name}: no event of a test matches {count}: {values}"
     for one in checkpoint.undecided:
@@ -182,7 +182,7 @@ def _summary(
 ) -> None:
     failed = sum(not one.passed for one in outcomes)
     tested = len(checkpoint)
-    tried, values = total(checkpoint)
+    tried, values = total_coverage(checkpoint)
     parts = [
         f"{_count(len(suites.suites), 'rule')}, {tested} with tests",
         f"{_count(len(outcomes), 'test')}: {len(outcomes) - failed} passed, {failed} failed"
@@ -206,14 +206,14 @@ def _as_json(
     checkpoint: Sequence[RuleTestCoverage],
     faults: Sequence[str],
 ) -> dict[str, Any]:
-    tried, values = total(checkpoint)
+    tried, values = total_coverage(checkpoint)
     return {
         "rules": len(suites.suites),
         "tested": len(checkpoint),
         "tests": [_outcome_json(one) for one in outcomes],
         "faults": list(faults),
         "coverage": {"tried": tried, "values": values, "rules": [_coverage_json(one) for one in checkpoint]},
-        "untested": [_rule_json(suite.rule) for suite in suites.suites if not suite.cases],
+        "untested": [_rule_json(suite.rule) for suite in suites.suites if not suite.tests],
     }
 
 
@@ -224,19 +224,19 @@ def _rule_json(rule: Rule) -> dict[str, str]:
 def _outcome_json(one: RuleTestResult) -> dict[str, Any]:
     made = {
         "rule": _rule_json(one.rule),
-        "name": one.case.name,
-        "file": one.case.location.file,
-        "line": one.case.location.line,
-        "expect": "hit" if one.case.hit else "miss",
+        "name": one.test.name,
+        "file": one.test.location.file,
+        "line": one.test.location.line,
+        "expect": "hit" if one.test.hit else "miss",
         "passed": one.passed,
     }
-    return made if one.passed else {**made, "why": one.why, "explanation": explained(one.told)}
+    return made if one.passed else {**made, "why": one.reason, "explanation": explained(one.explanation)}
 
 
 def _coverage_json(one: RuleTestCoverage) -> dict[str, Any]:
     return {
         "rule": _rule_json(one.rule),
-        "tried": one.tried,
+        "tried": one.covered,
         "values": one.values,
         "predicates": [_tally_json(tally) for tally in one.tallies],
     }

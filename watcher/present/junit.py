@@ -30,15 +30,15 @@ def _suite(outcomes: Sequence[RuleTestResult]) -> str:
 
 
 def _case(outcome: RuleTestResult) -> str:
-    location = outcome.case.location
+    location = outcome.test.location
     start = (
-        f"    <testcase classname={_attribute(outcome.rule.path)} name={_attribute(outcome.case.name)}"
+        f"    <testcase classname={_attribute(outcome.rule.path)} name={_attribute(outcome.test.name)}"
         f' file={_attribute(location.file)} line="{location.line}"'
     )
     if outcome.passed:
         return f"{start}/>"
-    text = escape("\n".join((f"{location}", *lines(outcome.told))))
-    return f"{start}>\n      <failure message={_attribute(outcome.why)}>{text}</failure>\n    </testcase>"
+    text = escape("\n".join((f"{location}", *lines(outcome.explanation))))
+    return f"{start}>\n      <failure message={_attribute(outcome.reason)}>{text}</failure>\n    </testcase>"
 
 
 def _broken(sentences: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What came of a test, and what all tests of a rule tried of it."""
+"""Results of rule tests, and the values of a rule that its tests cover."""
 
 from __future__ import annotations
 
@@ -7,134 +7,130 @@ from dataclasses import dataclass, field
 
 from watcher.match.event_explanation import Explanation, ExplanationStep, explain
 from watcher.match.event_view import EventView
-from watcher.model import And, ConditionNode, DetectionItem, Not, Or, Rule, SigmaValue
+from watcher.model import ConditionNode, DetectionItem, Rule, SigmaValue, branches
 from watcher.ruletests.suites import RuleTestSuite, event_of
 from watcher.settings import Source
-from watcher.sigma.test_files import RuleTest
+from watcher.sigma.rule_test_files import RuleTest
 from watcher.taxonomy.logsources import events_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleTestResult:
-    """What came of one test."""
+    """The result of one test."""
 
     rule: Rule
-    case: RuleTest
-    told: Explanation  # what the rule says of the event in memory
-    trouble: str = ""  # what went wrong beside: the engine refused the event, or its query did not return it
+    test: RuleTest
+    explanation: Explanation  # of the rule on the event, evaluated in memory
+    error: str = ""  # e.g. the engine rejected the event, or the query did not return it
 
     @property
     def passed(self) -> bool:
-        """Tell whether the rule did what the test expects."""
-        return not self.trouble and not self.told.is_undecided and self.told.holds == self.case.hit
+        """Whether the result is what the test expects."""
+        return not self.error and not self.explanation.is_undecided and self.explanation.holds == self.test.hit
 
     @property
-    def why(self) -> str:
-        """Say in one sentence what is wrong."""
-        if self.trouble:
-            return self.trouble
-        if self.told.is_undecided:
+    def reason(self) -> str:
+        """The reason of a failure, in one sentence."""
+        if self.error:
+            return self.error
+        if self.explanation.is_undecided:
             return "the rule takes too long on the event to say whether it matches"
-        if self.told.holds and not self.case.hit:
+        if self.explanation.holds and not self.test.hit:
             return "the rule matches the event, and should not"
-        if not self.told.fits:
-            return "the rule does not match the event, which is not of its log source"
+        if not self.explanation.fits:
+            return "the rule does not match the event, which is outside its log source"
         return "the rule does not match the event, and should"
 
 
 def in_memory(suite: RuleTestSuite, source: Source) -> tuple[RuleTestResult, ...]:
-    """Hold a rule against the events of its tests."""
-    where = events_of(suite.rule.logsource, source.logsources)
+    """Evaluate a rule in memory on the events of its tests."""
+    events = events_of(suite.rule.logsource, source.logsources)
     return tuple(
         RuleTestResult(
             rule=suite.rule,
-            case=case,
-            told=explain(suite.rule, where, EventView(event_of(case, where), source.fields)),
+            test=test,
+            explanation=explain(suite.rule, events, EventView(event_of(test, events), source.fields)),
         )
-        for case in suite.cases
+        for test in suite.tests
     )
 
 
-# --------------------------------------------------------------------------- what was tried
+# --------------------------------------------------------------------------- coverage
 
 
 @dataclass(slots=True, kw_only=True)
 class SelectionTally:
-    """One predicate of a rule, a field and its values, and what the tests tried of it."""
+    """One detection item of a rule, and how often the tests matched it."""
 
     selection: str
     item: DetectionItem
-    matched: list[int] = field(default_factory=list)  # per value, by how many events
-    held: int = 0  # in how many events the whole predicate held
+    matched: list[int] = field(default_factory=list)  # events per value
+    held: int = 0  # events that the item matched
     failed: int = 0
 
     @property
-    def untried(self) -> tuple[SigmaValue, ...]:
-        """Give the values that no event of the tests matched."""
-        return tuple(test for test, count in zip(self.item.values, self.matched, strict=True) if not count)
+    def uncovered(self) -> tuple[SigmaValue, ...]:
+        """The values that no event of the tests matched."""
+        return tuple(value for value, count in zip(self.item.values, self.matched, strict=True) if not count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleTestCoverage:
-    """What the tests of one rule tried."""
+    """The values of one rule that its tests cover."""
 
     rule: Rule
     tallies: tuple[SelectionTally, ...]
 
     @property
     def values(self) -> int:
-        """Count the values of the rule."""
-        return sum(len(one.matched) for one in self.tallies)
+        """The number of values of the rule."""
+        return sum(len(tally.matched) for tally in self.tallies)
 
     @property
-    def tried(self) -> int:
-        """Count those that some event matched."""
-        return sum(len(one.matched) - len(one.untried) for one in self.tallies)
+    def covered(self) -> int:
+        """The number of values that an event matched."""
+        return sum(len(tally.matched) - len(tally.uncovered) for tally in self.tallies)
 
     @property
     def undecided(self) -> tuple[SelectionTally, ...]:
-        """Give the predicates that held in every event: no test shows that they matter."""
-        return tuple(one for one in self.tallies if one.held and not one.failed)
+        """The items that matched every event: no test shows that they are needed."""
+        return tuple(tally for tally in self.tallies if tally.held and not tally.failed)
 
 
-def coverage_of_tests(rule: Rule, outcomes: Iterable[RuleTestResult]) -> RuleTestCoverage:
-    """Count what the events of the tests tried of a rule; those outside its log source try nothing."""
+def coverage_of_tests(rule: Rule, results: Iterable[RuleTestResult]) -> RuleTestCoverage:
+    """Return which values the tests of a rule cover; events outside its log source cover none."""
     names = {id(selection.node): selection.name for selection in rule.selections}
-    found = {
+    tallies = {
         id(item): SelectionTally(selection=name, item=item, matched=[0] * len(item.values))
-        for name, item in _items(rule.node, "", names)
+        for name, item in _named_items(rule.node, "", names)
     }
-    for outcome in outcomes:
-        for looked in outcome.told.looked:
-            if looked.fits:
-                _count(looked.step, found)
-    return RuleTestCoverage(rule=rule, tallies=tuple(found.values()))
+    for result in results:
+        for checked in result.explanation.looked:
+            if checked.fits:
+                _count(checked.step, tallies)
+    return RuleTestCoverage(rule=rule, tallies=tuple(tallies.values()))
 
 
-def _items(node: ConditionNode, name: str, names: dict[int, str]) -> Iterator[tuple[str, DetectionItem]]:
+def _named_items(node: ConditionNode, name: str, names: dict[int, str]) -> Iterator[tuple[str, DetectionItem]]:
     name = names.get(id(node), name)
-    match node:
-        case And(of=branches) | Or(of=branches):
-            for branch in branches:
-                yield from _items(branch, name, names)
-        case Not(of=branch):
-            yield from _items(branch, name, names)
-        case DetectionItem():
-            yield name, node
+    if isinstance(node, DetectionItem):
+        yield name, node
+    for branch in branches(node):
+        yield from _named_items(branch, name, names)
 
 
-def _count(step: ExplanationStep, found: dict[int, SelectionTally]) -> None:
+def _count(step: ExplanationStep, tallies: dict[int, SelectionTally]) -> None:
     for inner in step.of:
-        _count(inner, found)
+        _count(inner, tallies)
     if not isinstance(step.node, DetectionItem):
         return
-    counted = found[id(step.node)]
-    counted.held += step.holds
-    counted.failed += step.fails
-    for number, tried in enumerate(step.tried):
-        counted.matched[number] += tried.holds
+    tally = tallies[id(step.node)]
+    tally.held += step.holds
+    tally.failed += not step.holds
+    for number, checked in enumerate(step.tried):
+        tally.matched[number] += checked.holds
 
 
-def total(checkpoint: Sequence[RuleTestCoverage]) -> tuple[int, int]:
-    """Count the values that were tried, and all of them."""
-    return sum(one.tried for one in checkpoint), sum(one.values for one in checkpoint)
+def total_coverage(coverages: Sequence[RuleTestCoverage]) -> tuple[int, int]:
+    """Return the number of covered values and of all values."""
+    return sum(coverage.covered for coverage in coverages), sum(coverage.values for coverage in coverages)

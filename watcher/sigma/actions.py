@@ -1,7 +1,7 @@
-"""Sigma's old way of parting a file: documents with `action: global`, `reset` or `repeat`.
+"""Sigma's former rule collections: documents with `action: global`, `reset` or `repeat`.
 
-What a global document says is laid over every rule behind it, until `reset`; a document with `repeat` is laid over
-the rule before it and gives another one. Of maps every key is laid over by itself; anything else is replaced.
+A global document is merged into every following rule, until `reset`. A document with `repeat` is merged into the
+preceding rule and results in another one. Mappings are merged key by key; any other value is replaced.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ _ACTIONS = ("global", "reset", "repeat")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultyDocument:
-    """A document whose action has no meaning."""
+    """A document whose action is invalid."""
 
     fault: RuleError
 
 
 def merge_actions(documents: Iterable[YamlDocument]) -> Iterator[tuple[int, YamlDocument | FaultyDocument]]:
-    """Give every document that stands for itself, completed as its file says, with its number in the file."""
+    """Yield every document that is a rule, merged with its global document, and its number in the file."""
     shared: YamlDocument | None = None
-    before: YamlDocument | None = None
+    previous: YamlDocument | None = None
     for number, document in enumerate(documents):
         action = _action(document.value)
         if action is None and _is_rule(document.value):
-            before = document if shared is None else _united(shared, document, over=shared)
-            yield number, before
+            previous = document if shared is None else _merge_documents(shared, document, over=shared)
+            yield number, previous
         elif action is None:
             yield number, document
         elif action == "global":
-            shared = before = document if shared is None else _united(shared, document, over=document)
+            shared = previous = document if shared is None else _merge_documents(shared, document, over=document)
         elif action == "reset":
             shared = None
-        elif action == "repeat" and before is not None:
-            before = _united(before, document, over=document)
-            yield number, before
+        elif action == "repeat" and previous is not None:
+            previous = _merge_documents(previous, document, over=document)
+            yield number, previous
         else:
-            yield number, FaultyDocument(fault=_meaningless(document.value, action))
+            yield number, FaultyDocument(fault=_invalid_action(document.value, action))
 
 
 def _is_rule(value: YamlNode) -> bool:
@@ -52,53 +52,59 @@ def _is_rule(value: YamlNode) -> bool:
 
 
 def _action(value: YamlNode) -> str | None:
-    written = getattr(value.get("action"), "text", None) if isinstance(value, MapNode) else None
-    return None if written is None else str(written).strip().lower()
+    text = getattr(value.get("action"), "text", None) if isinstance(value, MapNode) else None
+    return None if text is None else str(text).strip().lower()
 
 
-def _meaningless(value: YamlNode, action: str) -> RuleError:
+def _invalid_action(value: YamlNode, action: str) -> RuleError:
     if action == "repeat":
-        message, fix = "`action: repeat` has no rule before it", "write the rule whole"
+        message, fix = "`action: repeat` follows no rule", "write the complete rule"
     else:
-        message, fix = f"`{action}` is no action", f"write one of {', '.join(_ACTIONS)}, or each rule whole"
+        message, fix = (
+            f"`{action}` is not an action",
+            f"write one of {', '.join(_ACTIONS)}, or write each rule completely",
+        )
     return RuleError(message, location=value.location, fix=fix, code="action")
 
 
-def _united(first: YamlDocument, last: YamlDocument, *, over: YamlDocument) -> YamlDocument:
-    """Lay one of two documents over the other; place and line are those of the last, the text is that of both."""
+def _merge_documents(first: YamlDocument, last: YamlDocument, *, over: YamlDocument) -> YamlDocument:
+    """Merge one of two documents into the other; location and line are those of the last, the text is that of both."""
     under = first if over is last else last
     location = last.value.location
     return YamlDocument(
-        value=replace(_merged(_map(under.value), _map(over.value)), location=location),
+        value=replace(_merge(_mapping(under.value), _mapping(over.value)), location=location),
         line=last.line,
         text=f"{first.text.rstrip()}\n---\n{last.text}",
-        findings=(*(one for one in (*first.findings, *last.findings) if one.code != "action"), _told(location)),
+        findings=(
+            *(finding for finding in (*first.findings, *last.findings) if finding.code != "action"),
+            _merged_rule(location),
+        ),
     )
 
 
-def _told(location: Location) -> Finding:
+def _merged_rule(location: Location) -> Finding:
     return Finding(
         code="action",
         severity=Severity.WARNING,
         location=location,
-        message="the rule is put together from several documents by `action`, which Sigma no longer has",
-        fix="write each rule whole",
+        message="the rule is merged from several documents by `action`, which Sigma no longer supports",
+        fix="write each rule completely",
     )
 
 
-def _map(value: YamlNode) -> MapNode:
+def _mapping(value: YamlNode) -> MapNode:
     if not isinstance(value, MapNode):
-        raise TypeError("only maps are laid over each other")
+        raise TypeError("only mappings can be merged")
     return value
 
 
-def _merged(under: MapNode, over: MapNode) -> MapNode:
+def _merge(under: MapNode, over: MapNode) -> MapNode:
     entries = [entry for entry in under.entries if entry.key != "action"]
     for key in dict.fromkeys(entry.key for entry in over.entries if entry.key != "action"):
         new = [entry for entry in over.entries if entry.key == key]
         old = [entry for entry in entries if entry.key == key]
         if len(new) == len(old) == 1 and isinstance(new[0].value, MapNode) and isinstance(old[0].value, MapNode):
-            value = _merged(old[0].value, new[0].value)
+            value = _merge(old[0].value, new[0].value)
             entries = [replace(entry, value=value) if entry is old[0] else entry for entry in entries]
         else:
             entries = [entry for entry in entries if entry.key != key] + new

@@ -1,7 +1,7 @@
-"""Sigma filters: tuning that is kept beside the rules and applied to them by id, name or log source.
+"""Sigma filters: tuning in separate documents, applied to rules by id, name or log source.
 
-Source: Sigma specification 2.1, "Sigma Filters". What a filter's condition describes is what is left of a rule's
-events, so most conditions begin with `not`.
+Source: Sigma specification 2.1, "Sigma Filters". A rule keeps the events that the filter's condition matches, so
+most conditions begin with `not`.
 """
 
 from __future__ import annotations
@@ -11,20 +11,21 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from watcher.errors import RuleError
-from watcher.model import And, ConditionNode, Finding, Location, LogSource, Not, Or, Rule, Severity
+from watcher.model import And, ConditionNode, Finding, Location, LogSource, Not, Rule, Severity, walk
 from watcher.sigma.detection import read_detection
-from watcher.sigma.finding_collector import FindingCollector, as_map
+from watcher.sigma.finding_collector import FindingCollector, as_mapping
 from watcher.sigma.placeholders import Placeholders
 from watcher.sigma.rule_logsource import read_logsource
 from watcher.yaml_nodes.nodes import MapNode, YamlNode
 
 _RESERVED = ("condition", "rules")
 _ANY = "any"
+_CHECK_SPELLING = "check the spelling, or remove it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigmaFilter:
-    """What one filter says."""
+    """One filter, read."""
 
     title: str
     rules: tuple[str, ...] | None  # ids or names; None: every rule of the log source
@@ -34,30 +35,29 @@ class SigmaFilter:
     text: str
     findings: tuple[Finding, ...] = ()
 
-    def names(self, rule: Rule) -> bool:
-        """Tell whether the filter is meant for the rule, by id, by name or for any."""
-        return self.rules is None or any(_is_called(rule, name) for name in self.rules)
+    def applies_to(self, rule: Rule) -> bool:
+        """Whether the filter applies to the rule, by id, by name or to any."""
+        return self.rules is None or any(_has_name(rule, name) for name in self.rules)
 
     def covers(self, rule: Rule) -> bool:
-        """Tell whether every event of the rule's log source belongs to the filter's."""
-        mine, its = self.logsource, rule.logsource
+        """Whether every event of the rule's log source belongs to the filter's."""
         return (
-            mine.product in (None, its.product)
-            and _covers(mine.category, its.category)
-            and _covers(mine.service, its.service)
+            self.logsource.product in (None, rule.logsource.product)
+            and _covers(self.logsource.category, rule.logsource.category)
+            and _covers(self.logsource.service, rule.logsource.service)
         )
 
 
-def _covers(mine: tuple[str, ...], its: tuple[str, ...]) -> bool:
-    return not mine or (bool(its) and set(its) <= set(mine))
+def _covers(filter_names: tuple[str, ...], rule_names: tuple[str, ...]) -> bool:
+    return not filter_names or (bool(rule_names) and set(rule_names) <= set(filter_names))
 
 
-def _is_called(rule: Rule, name: str) -> bool:
+def _has_name(rule: Rule, name: str) -> bool:
     return name.lower() == rule.id.lower() or (bool(rule.name) and name == rule.name)
 
 
 def is_filter(document: YamlNode) -> bool:
-    """Tell whether a document of a rule file is a filter."""
+    """Whether a document of a rule file is a filter."""
     return (
         isinstance(document, MapNode)
         and isinstance(document.get("filter"), MapNode)
@@ -66,113 +66,111 @@ def is_filter(document: YamlNode) -> bool:
 
 
 def read_filter(document: YamlNode, *, text: str, placeholders: Placeholders) -> SigmaFilter:
-    """Read one document; raises RuleError where the filter has no meaning."""
-    whole = as_map(document, "a filter")
-    notes = FindingCollector()
-    own = as_map(whole.all("filter")[-1], "`filter`")
-    logic = read_detection(own, "filter", placeholders, notes, reserved=_RESERVED)
-    title = whole.get("title")
-    rules = _rules(own, notes)
-    if logic.aggregation:
-        raise RuleError("a filter cannot count", location=own.location, code="condition")
-    if not _denies(logic.node):
-        notes.say(
+    """Read one document; raises RuleError where the filter is invalid."""
+    mapping = as_mapping(document, "a filter")
+    collector = FindingCollector()
+    body = as_mapping(mapping.all("filter")[-1], "`filter`")
+    detection = read_detection(body, "filter", placeholders, collector, reserved=_RESERVED)
+    title = mapping.get("title")
+    rules = _rules(body, collector)
+    if detection.aggregation:
+        raise RuleError("a filter cannot have an aggregation", location=body.location, code="condition")
+    if not _has_not(detection.node):
+        collector.report(
             "filter-keeps",
-            "the filter's condition has no `not`: events that it does not describe are no longer found",
-            own.location,
-            fix="write `not` before what is to be left out",
+            "the filter's condition has no `not`, so rules match only events that the filter matches",
+            body.location,
+            fix="write `not` before what the filter excludes",
             severity=Severity.INFO,
         )
     return SigmaFilter(
-        title=" ".join(notes.texts(title, "title")).strip() if title is not None else "",
+        title=" ".join(collector.strings(title, "title")).strip() if title is not None else "",
         rules=rules,
-        logsource=_logsource(whole, rules, notes),
-        node=logic.node,
-        location=whole.location,
+        logsource=_logsource(mapping, rules, collector),
+        node=detection.node,
+        location=mapping.location,
         text=text,
-        findings=tuple(notes.findings),
+        findings=tuple(collector.findings),
     )
 
 
-def _rules(own: MapNode, notes: FindingCollector) -> tuple[str, ...] | None:
-    values = own.all("rules")
+def _rules(body: MapNode, collector: FindingCollector) -> tuple[str, ...] | None:
+    values = body.all("rules")
     if not values:
         raise RuleError(
-            "the filter does not say for which rules it is",
-            location=own.location,
+            "the filter does not name its rules",
+            location=body.location,
             fix="add `rules` with ids or names, or `rules: any`",
             code="filter-rules",
         )
-    names = tuple(name.strip() for value in values for name in notes.texts(value, "rules"))
+    names = tuple(name.strip() for value in values for name in collector.strings(value, "rules"))
     return None if not names or _ANY in [name.lower() for name in names] else names
 
 
-def _logsource(whole: MapNode, rules: tuple[str, ...] | None, notes: FindingCollector) -> LogSource:
-    found = whole.all("logsource")
-    if found:
-        return read_logsource(found, notes)
+def _logsource(mapping: MapNode, rules: tuple[str, ...] | None, collector: FindingCollector) -> LogSource:
+    values = mapping.all("logsource")
+    if values:
+        return read_logsource(values, collector)
     if rules is None:
         raise RuleError(
-            "the filter is for any rule and has no `logsource`",
-            location=whole.location,
+            "the filter applies to any rule and has no `logsource`",
+            location=mapping.location,
             fix="add `logsource`, or name the rules",
             code="missing-logsource",
         )
-    notes.say("missing-logsource", "the filter has no `logsource`", whole.location, fix="add that of the rules")
+    collector.report(
+        "missing-logsource", "the filter has no `logsource`", mapping.location, fix="add the `logsource` of the rules"
+    )
     return LogSource()
 
 
-def _denies(node: ConditionNode) -> bool:
-    match node:
-        case Not():
-            return True
-        case And(of=branches) | Or(of=branches):
-            return any(map(_denies, branches))
-        case _:
-            return False
+def _has_not(node: ConditionNode) -> bool:
+    return any(isinstance(inner, Not) for inner in walk(node))
 
 
 def apply_filters(
     rules: Sequence[Rule], filters: Sequence[SigmaFilter]
 ) -> tuple[tuple[Rule, ...], tuple[Finding, ...]]:
-    """Narrow rules by the filters that speak of them, and tell which filters speak of what is not there."""
-    findings = [finding for one in filters for finding in (*one.findings, *_unused(one, rules))]
+    """Return the rules narrowed by the filters that apply to them, and findings about filters that apply to none."""
+    findings = [finding for item in filters for finding in (*item.findings, *_unused(item, rules))]
     return tuple(_filtered(rule, filters) for rule in rules), tuple(findings)
 
 
 def _filtered(rule: Rule, filters: Iterable[SigmaFilter]) -> Rule:
-    for one in filters:
-        if one.names(rule) and one.covers(rule):
-            said = Finding(
+    for sigma_filter in filters:
+        if sigma_filter.applies_to(rule) and sigma_filter.covers(rule):
+            finding = Finding(
                 code="filtered",
                 severity=Severity.INFO,
-                location=one.location,
-                message=f"the filter `{one.title or one.location}` narrows the rule `{rule.title}`",
+                location=sigma_filter.location,
+                message=f"the filter `{sigma_filter.title or sigma_filter.location}` narrows the rule `{rule.title}`",
             )
             rule = replace(
                 rule,
-                node=And((rule.node, one.node)),
-                hash=sha256(f"{rule.hash}\n{one.text}".encode("utf-8", "surrogateescape")).hexdigest(),
-                findings=(*rule.findings, said),
+                node=And((rule.node, sigma_filter.node)),
+                hash=sha256(f"{rule.hash}\n{sigma_filter.text}".encode("utf-8", "surrogateescape")).hexdigest(),
+                findings=(*rule.findings, finding),
             )
     return rule
 
 
-def _unused(one: SigmaFilter, rules: Sequence[Rule]) -> Iterator[Finding]:
-    for name in one.rules or ():
-        called = [rule for rule in rules if _is_called(rule, name)]
-        if not called:
-            yield _warning(one, "filter-unknown-rule", f"the filter names the rule `{name}`, which is not there")
-        elif not any(map(one.covers, called)):
+def _unused(sigma_filter: SigmaFilter, rules: Sequence[Rule]) -> Iterator[Finding]:
+    logsource = sigma_filter.logsource
+    for name in sigma_filter.rules or ():
+        matches = [rule for rule in rules if _has_name(rule, name)]
+        if not matches:
+            message = f"the filter names the rule `{name}`, which does not exist"
+            yield _warning(sigma_filter, "filter-unknown-rule", message)
+        elif not any(map(sigma_filter.covers, matches)):
             yield _warning(
-                one,
+                sigma_filter,
                 "filter-logsource",
-                f"the filter names the rule `{name}` but speaks of {one.logsource}, the rule of {called[0].logsource}",
-                "give the filter the rule's log source; it is not applied",
+                f"the filter for the rule `{name}` has the log source {logsource}, the rule {matches[0].logsource}",
+                "use the rule's log source in the filter; it is not applied",
             )
-    if one.rules is None and not any(map(one.covers, rules)):
-        yield _warning(one, "filter-unknown-rule", f"no rule has the filter's log source, {one.logsource}")
+    if sigma_filter.rules is None and not any(map(sigma_filter.covers, rules)):
+        yield _warning(sigma_filter, "filter-unknown-rule", f"no rule has the filter's log source, {logsource}")
 
 
-def _warning(one: SigmaFilter, code: str, message: str, fix: str = "check the spelling, or remove it") -> Finding:
-    return Finding(code=code, severity=Severity.WARNING, location=one.location, message=message, fix=fix)
+def _warning(sigma_filter: SigmaFilter, code: str, message: str, fix: str = _CHECK_SPELLING) -> Finding:
+    return Finding(code=code, severity=Severity.WARNING, location=sigma_filter.location, message=message, fix=fix)

@@ -1,4 +1,4 @@
-"""What is said about a file on the way through it."""
+"""Collects the findings of a file while it is read."""
 
 from __future__ import annotations
 
@@ -12,54 +12,55 @@ from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, YamlNode
 
 @dataclass(slots=True)
 class FindingCollector:
-    """Collects findings."""
+    """The findings of one document, in the order found."""
 
     findings: list[Finding] = field(default_factory=list)
 
-    def say(
+    def report(
         self, code: str, message: str, location: Location, *, fix: str = "", severity: Severity = Severity.WARNING
     ) -> None:
         """Add a finding."""
         self.findings.append(Finding(code=code, severity=severity, location=location, message=message, fix=fix))
 
     def duplicates(self, node: MapNode, where: str, fix: str) -> None:
-        """Say which keys of a map stand in it more than once."""
+        """Report the keys that appear more than once in a mapping."""
         for entries in node.duplicates():
-            lines = ", ".join(str(entry.key_location.line) for entry in entries)
-            self.say(
+            lines = [str(entry.key_location.line) for entry in entries]
+            times = "twice" if len(entries) == 2 else f"{len(entries)} times"
+            self.report(
                 "duplicate-key",
-                f"`{entries[0].key}` stands {len(entries)} times in {where} (lines {lines})",
+                f"`{entries[0].key}` appears {times} in {where} (lines {', '.join(lines[:-1])} and {lines[-1]})",
                 entries[1].key_location,
                 fix=fix,
             )
 
-    def texts(self, value: YamlNode, key: str) -> tuple[str, ...]:
-        """Give the texts of a value, which should be a text or a list of texts."""
+    def strings(self, value: YamlNode, key: str) -> tuple[str, ...]:
+        """Return the strings of a value; anything but a string or a list of strings is reported."""
         if isinstance(value, ScalarNode):
             return () if value.value is None else (value.text if not isinstance(value.value, str) else value.value,)
         if isinstance(value, ListNode):
-            return tuple(text for item in value.items for text in self.texts(item, key))
-        self.say("wrong-type", f"`{key}` is a map where a text or a list of texts is wanted", value.location)
-        return tuple(f"{entry.key}: {text}" for entry in value.entries for text in self.texts(entry.value, key))
+            return tuple(text for item in value.items for text in self.strings(item, key))
+        self.report("wrong-type", f"`{key}` is a mapping; expected a string or a list of strings", value.location)
+        return tuple(f"{entry.key}: {text}" for entry in value.entries for text in self.strings(entry.value, key))
 
 
-def as_map(value: YamlNode, what: str) -> MapNode:
-    """Give a map; raises RuleError where the value is none."""
+def as_mapping(value: YamlNode, what: str) -> MapNode:
+    """Return the value as a mapping; raises RuleError if it is anything else."""
     if isinstance(value, MapNode):
         return value
-    raise RuleError(f"{what} must be a map of keys and values", location=value.location, code="not-a-map")
+    raise RuleError(f"{what} must be a mapping of keys and values", location=value.location, code="not-a-map")
 
 
-def in_lower_case(node: MapNode, known: Collection[str], notes: FindingCollector) -> MapNode:
-    """Read keys that Sigma knows in lower case alone, and say so; where the right one is there too it stays alone."""
-    there = {entry.key for entry in node.entries}
+def lowercase_keys(node: MapNode, known_keys: Collection[str], collector: FindingCollector) -> MapNode:
+    """Return the mapping with known keys in lower case, unless that key is present too; report each change."""
+    present = {entry.key for entry in node.entries}
     entries = []
     for entry in node.entries:
         lowered = entry.key_text.lower()
-        if entry.key not in known and lowered in known and lowered not in there:
-            notes.say(
+        if entry.key not in known_keys and lowered in known_keys and lowered not in present:
+            collector.report(
                 "key-case", f"`{entry.key_text}` is read as `{lowered}`", entry.key_location, fix=f"write `{lowered}`"
             )
-            entry = replace(entry, key=lowered, key_text=lowered)  # noqa: PLW2901 - the same entry, put right
+            entry = replace(entry, key=lowered, key_text=lowered)  # noqa: PLW2901 - the same entry, corrected
         entries.append(entry)
     return replace(node, entries=tuple(entries))

@@ -1,4 +1,4 @@
-"""A field's modifiers and values → tests.
+"""Modifiers of a field: source values → sigma values.
 
 Source: Sigma specification 2.1, Appendix "Modifiers".
 """
@@ -25,7 +25,7 @@ from watcher.model import (
     SigmaValue,
     Wildcard,
 )
-from watcher.sigma.placeholders import PlaceholderError, Placeholders, in_text, in_writing
+from watcher.sigma.placeholders import PlaceholderError, Placeholders, expand_source, expand_string
 from watcher.sigma.regex_dialect import to_python_regex
 from watcher.sigma.sigma_strings import (
     any_dash,
@@ -40,7 +40,7 @@ from watcher.sigma.sigma_strings import (
 _FLAGS = {"i": "i", "ignorecase": "i", "m": "m", "multiline": "m", "s": "s", "dotall": "s"}
 _ENCODINGS = {"wide": "utf-16-le", "utf16le": "utf-16-le", "utf16be": "utf-16-be", "utf16": "utf-16"}
 _COMPARISONS = ("lt", "lte", "gt", "gte")
-_OF_THE_LIST = ("all", "neq")  # they speak of all values together
+_OF_ALL_VALUES = ("all", "neq")  # they apply to the values together
 _TIME_PARTS = ("minute", "hour", "day", "week", "month", "year")
 
 ALLOWED = tuple(
@@ -58,20 +58,20 @@ ALLOWED = tuple(
 
 
 class ModifierError(ValueError):
-    """A modifier does not exist or does not fit its value; the sentence says which do."""
+    """A modifier is unknown or does not fit its value; the message says what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class _EncodedValue:
-    """Bytes on their way to Base64."""
+    """Bytes of a value, before Base64."""
 
     data: bytes
-    modifier: str  # that made them
+    modifier: str  # that encoded them
 
 
 @dataclass(frozen=True, slots=True)
 class _SourceValue:
-    """A value as the rule has it, before any modifier."""
+    """A value as written in the rule, before any modifier."""
 
     value: Any
     text: str
@@ -80,32 +80,34 @@ class _SourceValue:
 _Value = _SourceValue | _EncodedValue | SigmaValue
 
 
-def expand(value: Any, text: str, modifiers: Sequence[str], placeholders: Placeholders) -> tuple[SigmaValue, ...]:
-    """Turn one value into the tests of which any must hold.
+def apply_modifiers(
+    source: Any, text: str, modifiers: Sequence[str], placeholders: Placeholders
+) -> tuple[SigmaValue, ...]:
+    """Apply the modifiers to one value; returns the values of which any must match.
 
     `text` is the value as written. Raises ModifierError where a modifier is unknown or does not fit.
     """
-    known(modifiers)
-    values: tuple[_Value, ...] = (_SourceValue(value, text),)
+    check_modifiers(modifiers)
+    values: tuple[_Value, ...] = (_SourceValue(source, text),)
     for modifier in modifiers:
-        if modifier in _OF_THE_LIST:
+        if modifier in _OF_ALL_VALUES:
             continue
         step = _STEPS[modifier]
         if modifier == "expand":
-            values = tuple(one for each in values for one in _expanded(each, placeholders))
+            values = tuple(result for value in values for result in _expand_placeholders(value, placeholders))
         else:
-            values = tuple(one for each in values for one in step(each, modifier))
-    return tuple(_settled(each) for each in values)
+            values = tuple(result for value in values for result in step(value, modifier))
+    return tuple(_sigma_value(value) for value in values)
 
 
-def known(modifiers: Sequence[str]) -> None:
-    """Raise ModifierError where a modifier does not exist."""
+def check_modifiers(modifiers: Sequence[str]) -> None:
+    """Raise ModifierError if a modifier is unknown."""
     for modifier in modifiers:
         if modifier not in ALLOWED:
             raise ModifierError(f"unknown modifier `{modifier}`; the modifiers are {', '.join(ALLOWED)}")
 
 
-def _settled(value: _Value) -> SigmaValue:
+def _sigma_value(value: _Value) -> SigmaValue:
     if isinstance(value, _EncodedValue):
         return _decoded(value)
     if not isinstance(value, _SourceValue):
@@ -123,7 +125,9 @@ def _decoded(value: _EncodedValue) -> SigmaString:
     try:
         return SigmaString((value.data.decode(),))
     except UnicodeDecodeError:
-        raise ModifierError(f"`{value.modifier}` gives bytes that are no text; put `base64offset` behind it") from None
+        raise ModifierError(
+            f"`{value.modifier}` results in bytes that are not a string; add `base64offset` after it"
+        ) from None
 
 
 def _text(value: _Value, modifier: str) -> SigmaString:
@@ -133,18 +137,18 @@ def _text(value: _Value, modifier: str) -> SigmaString:
         return _decoded(value)
     if isinstance(value, _SourceValue):
         return parse_sigma_string(_raw(value, modifier))
-    raise ModifierError(f"`{modifier}` needs a string, not what the modifiers before it made")
+    raise ModifierError(f"`{modifier}` needs a string, which the modifiers before it do not result in")
 
 
 def _raw(value: _Value, modifier: str) -> str:
     if not isinstance(value, _SourceValue):
-        raise ModifierError(f"`{modifier}` needs a value as written: put it first")
+        raise ModifierError(f"`{modifier}` must be the first modifier")
     if value.value is None:
-        raise ModifierError(f"`{modifier}` needs a value, and there is none")
+        raise ModifierError(f"`{modifier}` needs a value, and the value is null")
     return value.text
 
 
-def _opened(value: _Value, modifier: str) -> tuple[_Value, ...]:
+def _add_wildcards(value: _Value, modifier: str) -> tuple[_Value, ...]:
     if isinstance(value, SigmaRegex):  # a regular expression is searched unanchored
         return (value,)
     if isinstance(value, SigmaFieldReference):
@@ -157,22 +161,22 @@ def _opened(value: _Value, modifier: str) -> tuple[_Value, ...]:
     return (text,)
 
 
-def _regex(value: _Value, modifier: str) -> tuple[_Value, ...]:
-    return (SigmaRegex(_expression(_raw(value, modifier))),)
+def _as_regex(value: _Value, modifier: str) -> tuple[_Value, ...]:
+    return (SigmaRegex(_regex_source(_raw(value, modifier))),)
 
 
-def _expression(written: str) -> str:
-    pattern = to_python_regex(written)
+def _regex_source(source: str) -> str:
+    pattern = to_python_regex(source)
     try:
         re.compile(pattern)
     except (re.error, ValueError, OverflowError, RecursionError) as fault:
-        raise ModifierError(f"`{written}` is no regular expression: {fault}") from fault
+        raise ModifierError(f"`{source}` is not a valid regular expression: {fault}") from fault
     return pattern
 
 
 def _flag(value: _Value, modifier: str) -> tuple[_Value, ...]:
     if not isinstance(value, SigmaRegex):
-        raise ModifierError(f"`{modifier}` needs `re` before it")
+        raise ModifierError(f"`{modifier}` must follow `re`")
     return (replace(value, flags="".join(sorted({*value.flags, _FLAGS[modifier]}))),)
 
 
@@ -182,11 +186,11 @@ def _cased(value: _Value, modifier: str) -> tuple[_Value, ...]:
     return (replace(_text(value, modifier), cased=True),)
 
 
-def _encoded(value: _Value, modifier: str) -> tuple[_Value, ...]:
-    return (_EncodedValue(_plain(value, modifier).encode(_ENCODINGS[modifier]), modifier),)
+def _encode(value: _Value, modifier: str) -> tuple[_Value, ...]:
+    return (_EncodedValue(_literal(value, modifier).encode(_ENCODINGS[modifier]), modifier),)
 
 
-def _plain(value: _Value, modifier: str) -> str:
+def _literal(value: _Value, modifier: str) -> str:
     text = literal(_text(value, modifier))
     if text is None:
         raise ModifierError(f"`{modifier}` cannot encode wildcards")
@@ -194,7 +198,7 @@ def _plain(value: _Value, modifier: str) -> str:
 
 
 def _bytes(value: _Value, modifier: str) -> bytes:
-    return value.data if isinstance(value, _EncodedValue) else _plain(value, modifier).encode()
+    return value.data if isinstance(value, _EncodedValue) else _literal(value, modifier).encode()
 
 
 def _base64(value: _Value, modifier: str) -> tuple[_Value, ...]:
@@ -204,7 +208,7 @@ def _base64(value: _Value, modifier: str) -> tuple[_Value, ...]:
 def _base64_offset(value: _Value, modifier: str) -> tuple[_Value, ...]:
     forms = base64_offsets(_bytes(value, modifier))
     if any(form.parts == ("",) for form in forms):
-        raise ModifierError(f"`{modifier}` needs a longer value: of one this short no character is certain")
+        raise ModifierError(f"`{modifier}` needs a longer value: too short to have a fixed Base64 character")
     return forms
 
 
@@ -213,15 +217,15 @@ def _windash(value: _Value, modifier: str) -> tuple[_Value, ...]:
 
 
 def _cidr(value: _Value, modifier: str) -> tuple[_Value, ...]:
-    written = _raw(value, modifier).strip()
+    text = _raw(value, modifier).strip()
     try:
-        return (SigmaCidr(ip_network(written, strict=False)),)
+        return (SigmaCidr(ip_network(text, strict=False)),)
     except ValueError as fault:
         raise ModifierError(f"`cidr` needs a network such as `10.0.0.0/8`: {fault}") from fault
 
 
-def number(text: str) -> int | float:
-    """Read a number as rules and events write it: decimal, or hexadecimal behind `0x`."""
+def parse_number(text: str) -> int | float:
+    """Parse a number of a rule or an event: decimal, or hexadecimal after `0x`."""
     stripped = text.strip()
     try:
         return int(stripped, 16) if stripped.lower().startswith(("0x", "-0x")) else int(stripped)
@@ -234,7 +238,7 @@ def _numeric(value: _Value, modifier: str) -> int | float:
         if isinstance(value.value, int | float) and not isinstance(value.value, bool):
             return value.value
         try:
-            return number(value.text)
+            return parse_number(value.text)
         except ValueError:
             pass
     raise ModifierError(f"`{modifier}` needs a number")
@@ -249,17 +253,17 @@ def _comparison(value: _Value, modifier: str) -> tuple[_Value, ...]:
 def _time_part(value: _Value, modifier: str) -> tuple[_Value, ...]:
     if isinstance(value, SigmaCompare) and isinstance(value.bound, int):
         return (SigmaTimestampPart(modifier, value.bound, value.operator),)
-    wanted = _numeric(value, modifier)
-    if not isinstance(wanted, int):
-        raise ModifierError(f"`{modifier}` needs a whole number")
-    return (SigmaTimestampPart(modifier, wanted),)
+    number = _numeric(value, modifier)
+    if not isinstance(number, int):
+        raise ModifierError(f"`{modifier}` needs an integer")
+    return (SigmaTimestampPart(modifier, number),)
 
 
 def _exists(value: _Value, modifier: str) -> tuple[_Value, ...]:
-    written = value.text.strip().lower() if isinstance(value, _SourceValue) else ""
-    if written in ("true", "yes", "on", "1"):
+    text = value.text.strip().lower() if isinstance(value, _SourceValue) else ""
+    if text in ("true", "yes", "on", "1"):
         return (SigmaExists(expected=True),)
-    if written in ("false", "no", "off", "0"):
+    if text in ("false", "no", "off", "0"):
         return (SigmaExists(expected=False),)
     raise ModifierError(f"`{modifier}` needs `true` or `false`")
 
@@ -267,22 +271,23 @@ def _exists(value: _Value, modifier: str) -> tuple[_Value, ...]:
 def _fieldref(value: _Value, modifier: str) -> tuple[_Value, ...]:
     if not isinstance(value, SigmaString):
         return (SigmaFieldReference(_raw(value, modifier).strip()),)
-    # after `contains`, `startswith` or `endswith` the wildcards tell which it was
+    # the wildcards show which of `contains`, `startswith` or `endswith` came before
     ends, starts = value.parts[:1] == (Wildcard.ANY,), value.parts[-1:] == (Wildcard.ANY,)
     how = "contains" if starts and ends else "startswith" if starts else "endswith" if ends else "equals"
     name = "".join(part for part in value.parts if not isinstance(part, Wildcard))
     return (SigmaFieldReference(name, how, value.cased),)
 
 
-def _expanded(value: _Value, placeholders: Placeholders) -> tuple[_Value, ...]:
-    """Put the values of every placeholder in its place; a value as written stays one, for what comes behind."""
+def _expand_placeholders(value: _Value, placeholders: Placeholders) -> tuple[_Value, ...]:
+    """Expand every placeholder; a source value stays a source value, for the modifiers that follow."""
     try:
         if isinstance(value, SigmaRegex):
-            made = in_writing(value.pattern, placeholders)
-            return tuple(replace(value, pattern=_expression(one)) for one in made)
+            patterns = expand_source(value.pattern, placeholders)
+            return tuple(replace(value, pattern=_regex_source(pattern)) for pattern in patterns)
         if isinstance(value, _SourceValue):
-            return tuple(_SourceValue(one, one) for one in in_writing(_raw(value, "expand"), placeholders))
-        return in_text(_text(value, "expand"), placeholders)
+            sources = expand_source(_raw(value, "expand"), placeholders)
+            return tuple(_SourceValue(source, source) for source in sources)
+        return expand_string(_text(value, "expand"), placeholders)
     except PlaceholderError as fault:
         raise ModifierError(str(fault)) from fault
 
@@ -290,12 +295,12 @@ def _expanded(value: _Value, placeholders: Placeholders) -> tuple[_Value, ...]:
 _Step = Callable[[_Value, str], tuple[_Value, ...]]
 
 _STEPS: Mapping[str, _Step] = {
-    **dict.fromkeys(("contains", "startswith", "endswith"), _opened),
+    **dict.fromkeys(("contains", "startswith", "endswith"), _add_wildcards),
     **dict.fromkeys(_FLAGS, _flag),
-    **dict.fromkeys(_ENCODINGS, _encoded),
+    **dict.fromkeys(_ENCODINGS, _encode),
     **dict.fromkeys(_COMPARISONS, _comparison),
     **dict.fromkeys(_TIME_PARTS, _time_part),
-    "re": _regex,
+    "re": _as_regex,
     "cased": _cased,
     "base64": _base64,
     "base64offset": _base64_offset,

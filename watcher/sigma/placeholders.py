@@ -1,4 +1,4 @@
-"""`%names%` in a rule's strings → the values that settings give them."""
+"""Expansion of `%placeholders%` in rules with the values of the settings."""
 
 from __future__ import annotations
 
@@ -14,55 +14,55 @@ _NAME = re.compile(r"%([A-Za-z0-9_.-]+)%")
 
 
 class PlaceholderError(ValueError):
-    """Settings give a placeholder no values; the sentence names it."""
+    """The settings have no values for a placeholder; the message names it."""
 
 
-def in_writing(written: str, placeholders: Placeholders) -> tuple[str, ...]:
-    """Put values into a string as written; one string for each choice of values."""
-    _known(written, placeholders)
-    made = [""]
-    for number, literal in enumerate(_NAME.split(written)):
+def expand_source(source: str, placeholders: Placeholders) -> tuple[str, ...]:
+    """Return a source string once for each combination of its placeholders' values."""
+    _require_values(source, placeholders)
+    strings = [""]
+    for number, literal in enumerate(_NAME.split(source)):
         choices = placeholders[literal] if number % 2 else (literal,)
-        made = [_seamless(before, choice) for before in made for choice in choices]
-    return tuple(made)
+        strings = [_concatenate(start, choice) for start in strings for choice in choices]
+    return tuple(strings)
 
 
-def in_text(text: SigmaString, placeholders: Placeholders) -> tuple[SigmaString, ...]:
-    """Put values, which are read as strings of a rule, into the literal parts of a text."""
-    made: list[tuple[str | Wildcard, ...]] = [()]
+def expand_string(text: SigmaString, placeholders: Placeholders) -> tuple[SigmaString, ...]:
+    """Return a string once for each combination of values in its literal parts; values may have wildcards."""
+    strings: list[tuple[str | Wildcard, ...]] = [()]
     for part in text.parts:
         if isinstance(part, Wildcard):
-            made = [(*before, part) for before in made]
+            strings = [(*start, part) for start in strings]
             continue
-        _known(part, placeholders)
+        _require_values(part, placeholders)
         for number, literal in enumerate(_NAME.split(part)):
             choices = (
                 [parse_sigma_string(value).parts for value in placeholders[literal]] if number % 2 else [(literal,)]
             )
-            made = [(*before, *choice) for before in made for choice in choices]
-    return tuple(SigmaString(_joined(parts), text.cased) for parts in made)
+            strings = [(*start, *choice) for start in strings for choice in choices]
+    return tuple(SigmaString(_merge_literals(parts), text.cased) for parts in strings)
 
 
-def _known(written: str, placeholders: Placeholders) -> None:
-    for name in _NAME.findall(written):
+def _require_values(source: str, placeholders: Placeholders) -> None:
+    for name in _NAME.findall(source):
         if name not in placeholders:
             raise PlaceholderError(
-                f"the placeholder `%{name}%` has no values; give them in settings under `placeholders`"
+                f"the placeholder `%{name}%` has no values; add them in settings under `placeholders`"
             )
 
 
-def _seamless(before: str, after: str) -> str:
-    r"""Bring two pieces of a string together so that a `\` at the end of the first escapes nothing of the second."""
-    slashes = len(before) - len(before.rstrip("\\"))
-    return f"{before}\\{after}" if slashes % 2 and after[:1] in ("*", "?", "\\") else before + after
+def _concatenate(start: str, end: str) -> str:
+    r"""Join two strings so that a `\` at the end of the first escapes nothing of the second."""
+    slashes = len(start) - len(start.rstrip("\\"))
+    return f"{start}\\{end}" if slashes % 2 and end[:1] in ("*", "?", "\\") else start + end
 
 
-def _joined(parts: Iterable[str | Wildcard]) -> tuple[str | Wildcard, ...]:
-    """Bring neighbouring literals together and drop empty ones."""
-    made: list[str | Wildcard] = []
+def _merge_literals(parts: Iterable[str | Wildcard]) -> tuple[str | Wildcard, ...]:
+    """Merge adjacent literals and drop empty ones."""
+    merged: list[str | Wildcard] = []
     for part in parts:
-        if isinstance(part, str) and made and isinstance(made[-1], str):
-            made[-1] += part
+        if isinstance(part, str) and merged and isinstance(merged[-1], str):
+            merged[-1] += part
         elif part:
-            made.append(part)
-    return tuple(made)
+            merged.append(part)
+    return tuple(merged)

@@ -1,7 +1,7 @@
-r"""Regular expressions as rules write them → as Python reads them.
+r"""Conversion of the regular expressions of rules to Python's dialect.
 
 Rules are written for PCRE, RE2 and .NET, too: `(?<name>…)`, `\z`, `\h`, `[[:alpha:]]`, `\p{L}`, flags in the middle.
-What Python writes otherwise is put into its words; what it cannot say is left, and refused by its compiler.
+Syntax that Python spells differently is converted; syntax that it lacks is kept, and rejected by its compiler.
 """
 
 from __future__ import annotations
@@ -44,27 +44,27 @@ _BACK = re.compile(r"\\k(?:<(\w+)>|\{(\w+)\}|'(\w+)')")
 _PROPERTY = re.compile(r"\\([pP])(?:\{(\w+)\}|(\w))")
 _CODE_POINT = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 _QUOTED = re.compile(r"\\Q(.*?)(?:\\E|$)", re.DOTALL)
-_DOUBLED = "-&~|"  # twice in a row these may once mean set operations
+_DOUBLED = "-&~|"  # doubled, these may mean set operations in a future Python
 
 
 def to_python_regex(pattern: str) -> str:
-    """Write an expression as Python reads it; what Python cannot say is left as it stands."""
+    """Return an expression in Python's dialect; syntax that Python lacks is kept unchanged."""
     return _DialectWriter(pattern).write()
 
 
 @dataclass(slots=True)
 class _DialectWriter:
-    """Walks an expression once, group by group."""
+    """Converts an expression in one pass, group by group."""
 
     pattern: str
     position: int = 0
-    made: list[str] = field(default_factory=list)
+    output: list[str] = field(default_factory=list)
     opened: list[list[str]] = field(default_factory=lambda: [[]])  # by group: the flags set in the middle of it
 
     def write(self) -> str:
         while self.position < len(self.pattern):
             self._step()
-        return "".join(self.made) + ")" * len(self.opened[-1])
+        return "".join(self.output) + ")" * len(self.opened[-1])
 
     def _step(self) -> None:
         character = self.pattern[self.position]
@@ -84,7 +84,7 @@ class _DialectWriter:
 
     def _take(self, length: int, text: str) -> None:
         self.position += length
-        self.made.append(text)
+        self.output.append(text)
 
     def _open(self) -> None:
         flags = _FLAGS.match(self.pattern, self.position)
@@ -104,21 +104,21 @@ class _DialectWriter:
 
     def _escape(self) -> None:
         at = self.position
-        if found := _QUOTED.match(self.pattern, at):
-            self._take(len(found[0]), re.escape(found[1]))
-        elif found := _BACK.match(self.pattern, at):
-            self._take(len(found[0]), f"(?P={found[1] or found[2] or found[3]})")
-        elif found := _PROPERTY.match(self.pattern, at):
-            known = _PROPERTIES if found[1] == "p" else _NOT_PROPERTIES
-            self._take(len(found[0]), known.get(found[2] or found[3], found[0]))
-        elif found := _CODE_POINT.match(self.pattern, at):
-            self._take(len(found[0]), f"\\U{int(found[1], 16):08x}")
+        if token := _QUOTED.match(self.pattern, at):
+            self._take(len(token[0]), re.escape(token[1]))
+        elif token := _BACK.match(self.pattern, at):
+            self._take(len(token[0]), f"(?P={token[1] or token[2] or token[3]})")
+        elif token := _PROPERTY.match(self.pattern, at):
+            classes = _PROPERTIES if token[1] == "p" else _NOT_PROPERTIES
+            self._take(len(token[0]), classes.get(token[2] or token[3], token[0]))
+        elif token := _CODE_POINT.match(self.pattern, at):
+            self._take(len(token[0]), f"\\U{int(token[1], 16):08x}")
         else:
             letter = self.pattern[at + 1 : at + 2]
             self._take(2, _ESCAPES.get(letter, f"\\{letter}"))
 
     def _class(self) -> None:
-        """Take a set of characters whole: in it brackets and doubled signs are escaped, POSIX names written out."""
+        """Convert a character set: brackets and doubled signs are escaped, POSIX names expanded."""
         start = re.compile(r"\[\^?\]?").match(self.pattern, self.position)
         text = start[0] if start else "["
         self._take(len(text), text.replace("]", "\\]"))
@@ -131,18 +131,18 @@ class _DialectWriter:
                 self._escape_in_class()
             elif posix := _POSIX_CLASS.match(self.pattern, self.position):
                 self._take(len(posix[0]), _POSIX.get(posix[1], posix[0]))
-            elif character == "[" or (character in _DOUBLED and self._again(character)):
+            elif character == "[" or (character in _DOUBLED and self._is_doubled(character)):
                 self._take(1, f"\\{character}")
             else:
                 self._take(1, character)
 
-    def _again(self, character: str) -> bool:
-        before = self.pattern[self.position - 1]
-        return before == character or self.pattern[self.position + 1 : self.position + 2] == character
+    def _is_doubled(self, character: str) -> bool:
+        previous = self.pattern[self.position - 1]
+        return previous == character or self.pattern[self.position + 1 : self.position + 2] == character
 
     def _escape_in_class(self) -> None:
-        if found := _CODE_POINT.match(self.pattern, self.position):
-            self._take(len(found[0]), f"\\U{int(found[1], 16):08x}")
+        if token := _CODE_POINT.match(self.pattern, self.position):
+            self._take(len(token[0]), f"\\U{int(token[1], 16):08x}")
             return
         letter = self.pattern[self.position + 1 : self.position + 2]
         self._take(2, _ESCAPES_IN_CLASS.get(letter, f"\\{letter}"))

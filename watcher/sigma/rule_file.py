@@ -1,4 +1,4 @@
-"""One file's text → its rules and filters, and the faults of the rest."""
+"""Reader of one rule file: rules, filters, and findings about the other documents."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from watcher.yaml_nodes.nodes import MapNode, ScalarNode, YamlDocument, YamlNode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleFile:
-    """What one file of rules holds."""
+    """The rules and filters of one file."""
 
     rules: tuple[Rule, ...] = ()
     filters: tuple[SigmaFilter, ...] = ()
-    findings: tuple[Finding, ...] = ()  # of the documents that are neither
+    findings: tuple[Finding, ...] = ()  # about the documents that are neither
 
 
 def read_contents(text: str, *, file: str, origin: RuleOrigin) -> RuleFile:
-    """Read every rule and every filter of one file's text, and the faults of the documents that are neither."""
+    """Read every rule and filter of one file's text; faults become findings."""
     try:
         documents = read_sources(text, file=file)
     except RuleError as fault:
         return RuleFile(findings=(_fault(fault, file),))
-    read = [
-        _one(document, file, replace(origin, number=number))
+    contents = [
+        _document(document, file, replace(origin, number=number))
         for number, document in merge_actions(documents)
         if isinstance(document, FaultyDocument) or not _is_empty(document.value)
     ]
     if all(_is_empty(document.value) for document in documents):
-        read.append(RuleFile(findings=(_empty(file),)))
+        contents.append(RuleFile(findings=(_empty(file),)))
     return RuleFile(
-        rules=tuple(rule for one in read for rule in one.rules),
-        filters=tuple(found for one in read for found in one.filters),
-        findings=tuple(finding for one in read for finding in one.findings),
+        rules=tuple(rule for content in contents for rule in content.rules),
+        filters=tuple(sigma_filter for content in contents for sigma_filter in content.filters),
+        findings=tuple(finding for content in contents for finding in content.findings),
     )
 
 
-def _one(document: YamlDocument | FaultyDocument, file: str, origin: RuleOrigin) -> RuleFile:
+def _document(document: YamlDocument | FaultyDocument, file: str, origin: RuleOrigin) -> RuleFile:
     if isinstance(document, FaultyDocument):
         return RuleFile(findings=(_fault(document.fault, file),))
     try:
@@ -57,20 +57,20 @@ def _one(document: YamlDocument | FaultyDocument, file: str, origin: RuleOrigin)
 
 def _filter(document: YamlDocument, file: str, origin: RuleOrigin) -> RuleFile:
     try:
-        found = read_filter(document.value, text=document.text, placeholders=origin.placeholders)
+        sigma_filter = read_filter(document.value, text=document.text, placeholders=origin.placeholders)
     except RuleError as fault:
-        loss = _fault(fault, file, loss="the filter is not applied; the rules are run without it")
-        return RuleFile(findings=(*document.findings, loss))
-    return RuleFile(filters=(found,), findings=document.findings)
+        finding = _fault(fault, file, consequence="the filter is not applied; the rules are run without it")
+        return RuleFile(findings=(*document.findings, finding))
+    return RuleFile(filters=(sigma_filter,), findings=document.findings)
 
 
-def _fault(fault: RuleError, file: str, *, loss: str = "the rule is not run; the others are") -> Finding:
+def _fault(fault: RuleError, file: str, *, consequence: str = "the rule is not run; the others are") -> Finding:
     return Finding(
         code=fault.code,
         severity=Severity.ERROR,
         location=fault.location or Location(file=file, line=1),
         message=fault.message,
-        fix=fault.fix or loss,
+        fix=fault.fix or consequence,
     )
 
 
@@ -83,13 +83,13 @@ def _empty(file: str) -> Finding:
         code="empty-file",
         severity=Severity.WARNING,
         location=Location(file=file, line=1),
-        message="the file holds no rule",
+        message="the file contains no rule",
         fix="write one or remove the file",
     )
 
 
 def _is_correlation(document: YamlNode) -> bool:
-    """Tell a correlation from a rule whose author wrote a remark under that key."""
+    """Whether the document is a correlation rule, and not a rule with a remark under that key."""
     return isinstance(document, MapNode) and isinstance(document.get("correlation"), MapNode)
 
 
@@ -98,6 +98,6 @@ def _correlation(document: YamlNode) -> Finding:
         code="correlation",
         severity=Severity.WARNING,
         location=document.location,
-        message="a correlation counts events over time, which watcher does not run",
-        fix="the rules that it names are run on their own",
+        message="correlation rules are not run yet",
+        fix="the rules that it refers to are run on their own",
     )

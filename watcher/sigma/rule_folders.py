@@ -1,4 +1,4 @@
-"""A directory → Rules, and the faults of the rest."""
+"""Reader of rule folders: every rule and filter of the files below a path."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from watcher.model import Finding, Location, Rule, Severity
 from watcher.sigma.filters import SigmaFilter, apply_filters
 from watcher.sigma.rule_file import RuleFile, read_contents
 from watcher.sigma.rule_reader import RuleOrigin
-from watcher.sigma.test_files import is_case_file
+from watcher.sigma.rule_test_files import is_test_file
 
 _SUFFIXES = (".yml", ".yaml")
 
 Fingerprints = Mapping[str, tuple[int, ...]]
-"""Files by their paths, and what differs where one was written anew: times, size, inode."""
+"""File path → times, size and inode, which differ once the file was written again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleFolder:
-    """What a folder of rules holds."""
+    """The rules and filters of one folder."""
 
     name: str
     path: Path
     rules: tuple[Rule, ...] = ()
     filters: tuple[SigmaFilter, ...] = ()
-    findings: tuple[Finding, ...] = ()  # of files that gave no rule; a rule's own findings are with the rule
-    files: Fingerprints = field(default_factory=dict)  # as they were just before they were read
+    findings: tuple[Finding, ...] = ()  # about files without a rule; a rule carries its own findings
+    files: Fingerprints = field(default_factory=dict)  # taken just before the files were read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,56 +41,56 @@ class LoadedRules:
 
 
 def read_file(text: str, *, file: str, origin: RuleOrigin) -> tuple[tuple[Rule, ...], tuple[Finding, ...]]:
-    """Read every rule of one file's text, and the faults of the documents that are none."""
-    found = read_contents(text, file=file, origin=origin)
-    return found.rules, found.findings
+    """Read every rule of one file's text, and findings about the other documents."""
+    contents = read_contents(text, file=file, origin=origin)
+    return contents.rules, contents.findings
 
 
 def read_folder(name: str, path: Path, *, placeholders: Mapping[str, tuple[str, ...]] | None = None) -> RuleFolder:
     """Read every rule file below a folder, or the one file that the path names.
 
-    A file that cannot be read becomes a finding and never stops the rest.
+    A file that cannot be read becomes a finding; the other files are read all the same.
     """
     files, findings = _rule_files(path)
-    marked = {str(file): _mark(file) for file in files}
-    read = [_read(file, _origin(name, path, file, placeholders or {})) for file in files]
+    prints = {str(file): _fingerprint(file) for file in files}
+    contents = [_read(file, _origin(name, path, file, placeholders or {})) for file in files]
     if not files and not findings:
         findings = (_no_rules(name, path),)
     return RuleFolder(
         name=name,
         path=path,
-        rules=tuple(rule for one in read for rule in one.rules),
-        filters=tuple(found for one in read for found in one.filters),
-        findings=(*findings, *(finding for one in read for finding in one.findings)),
-        files=marked,
+        rules=tuple(rule for content in contents for rule in content.rules),
+        filters=tuple(sigma_filter for content in contents for sigma_filter in content.filters),
+        findings=(*findings, *(finding for content in contents for finding in content.findings)),
+        files=prints,
     )
 
 
 def fingerprints(path: Path) -> Fingerprints:
-    """Mark every rule file below a folder, without reading any."""
-    return {str(file): _mark(file) for file in _rule_files(path)[0]}
+    """Return the fingerprint of every rule file below a folder, without reading any."""
+    return {str(file): _fingerprint(file) for file in _rule_files(path)[0]}
 
 
-def _mark(file: Path) -> tuple[int, ...]:
+def _fingerprint(file: Path) -> tuple[int, ...]:
     try:
-        found = file.stat()
+        status = file.stat()
     except OSError:
         return ()
-    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def _rule_files(path: Path) -> tuple[tuple[Path, ...], tuple[Finding, ...]]:
-    """Give the rule files of a folder (or the one file), sorted, and the folders that cannot be looked into."""
+    """Return the rule files below a folder (or the file itself), sorted, and findings about unreadable folders."""
     if path.is_file():
         return (path,), ()
     faults: list[OSError] = []
     files: list[Path] = []
-    for folder, names, found in os.walk(path, onerror=faults.append) if path.exists() else ():
-        names[:] = [name for name in names if not name.startswith(".")]
+    for folder, subfolders, names in os.walk(path, onerror=faults.append) if path.exists() else ():
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         files.extend(
             Path(folder, name)
-            for name in found
-            if name.lower().endswith(_SUFFIXES) and not name.startswith(".") and not is_case_file(Path(name))
+            for name in names
+            if name.lower().endswith(_SUFFIXES) and not name.startswith(".") and not is_test_file(Path(name))
         )
     return tuple(sorted(files)), tuple(_unreadable(Path(fault.filename), fault, "a folder") for fault in faults)
 
@@ -110,9 +110,9 @@ def _read(file: Path, origin: RuleOrigin) -> RuleFile:
 
 def _unreadable(path: Path, fault: Exception, what: str) -> Finding:
     if isinstance(fault, UnicodeDecodeError):
-        reason, fix = f"byte {fault.start + 1} is no UTF-8", "save it as UTF-8"
+        reason, fix = f"byte {fault.start + 1} is not valid UTF-8", "save it as UTF-8"
     else:
-        reason, fix = str(getattr(fault, "strerror", None) or fault), "let watcher read it"
+        reason, fix = str(getattr(fault, "strerror", None) or fault), "allow watcher to read it"
     return Finding(
         code="unreadable",
         severity=Severity.ERROR,
@@ -123,39 +123,40 @@ def _unreadable(path: Path, fault: Exception, what: str) -> Finding:
 
 
 def _no_rules(name: str, path: Path) -> Finding:
-    there = path.exists()
+    exists = path.exists()
     return Finding(
         code="empty-folder",
-        severity=Severity.WARNING if there else Severity.ERROR,
+        severity=Severity.WARNING if exists else Severity.ERROR,
         location=Location(file=str(path), line=1),
-        message=f"the rules folder `{name}` {'holds no rule' if there else 'does not exist'}",
+        message=f"the rules folder `{name}` {'contains no rule' if exists else 'does not exist'}",
         fix="put `.yml` files there or change `rules.folders` in settings",
     )
 
 
 def read_folders(folders: Iterable[RuleFolder]) -> LoadedRules:
-    """Bring several folders together and apply their filters; of two rules with one id neither is used."""
-    everything = tuple(folders)
+    """Merge several folders and apply their filters; rules that share an id are all dropped."""
+    read = tuple(folders)
     by_id: dict[str, list[Rule]] = {}
-    for folder in everything:
+    for folder in read:
         for rule in folder.rules:
             by_id.setdefault(rule.id, []).append(rule)
-    kept = [same[0] for same in by_id.values() if len(same) == 1]
-    rules, said = apply_filters(kept, [one for folder in everything for one in folder.filters])
-    found = (finding for folder in everything for finding in folder.findings)
+    unique = [rules[0] for rules in by_id.values() if len(rules) == 1]
+    filters = [sigma_filter for folder in read for sigma_filter in folder.filters]
+    rules, filter_findings = apply_filters(unique, filters)
+    duplicates = (_duplicate_id(rules) for rules in by_id.values() if len(rules) > 1)
     return LoadedRules(
         rules=rules,
-        findings=(*found, *(_twice(same) for same in by_id.values() if len(same) > 1), *said),
-        files={file: mark for folder in everything for file, mark in folder.files.items()},
+        findings=(*(finding for folder in read for finding in folder.findings), *duplicates, *filter_findings),
+        files={file: fingerprint for folder in read for file, fingerprint in folder.files.items()},
     )
 
 
-def _twice(same: list[Rule]) -> Finding:
-    locations = " and ".join(f"`{rule.location.file}`" for rule in same)
+def _duplicate_id(rules: list[Rule]) -> Finding:
+    locations = " and ".join(f"`{rule.location.file}`" for rule in rules)
     return Finding(
         code="duplicate-id",
         severity=Severity.ERROR,
-        location=same[1].location,
-        message=f"the id `{same[0].id}` is used by {locations}; none of them is run",
-        fix="give each rule an id of its own",
+        location=rules[1].location,
+        message=f"the id `{rules[0].id}` is used by {locations}; none of them is run",
+        fix="give each rule its own id",
     )

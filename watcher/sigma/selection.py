@@ -1,6 +1,6 @@
-"""One selection of `detection` → condition tree.
+"""Reader of one selection of `detection`: YAML → condition tree.
 
-A map means that all entries hold, a list that any does; duplicate keys of a map are all kept.
+All entries of a mapping must match, or any of a list; duplicate keys of a mapping are all kept.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ from watcher.model import (
     SigmaValue,
 )
 from watcher.sigma.finding_collector import FindingCollector
-from watcher.sigma.modifiers import ModifierError, expand, known
+from watcher.sigma.modifiers import ModifierError, apply_modifiers, check_modifiers
 from watcher.sigma.placeholders import Placeholders
 from watcher.yaml_nodes.nodes import Entry, ListNode, MapNode, ScalarNode, YamlNode
 
-_KEPT = "every one of them must hold; where that is meant write it as one key with `all`, else as one list"
+_ALL_MUST_MATCH = "all must match; if intended, write one key with `all`, else one list"
 
 
 def read_selection(name: str, entry: Entry, placeholders: Placeholders) -> tuple[ConditionNode, tuple[Finding, ...]]:
-    """Read one selection; raises RuleError where it has no meaning."""
+    """Read one selection; raises RuleError if it is invalid."""
     reader = _SelectionReader(name=name, placeholders=placeholders)
-    return reader.value(entry.value), tuple(reader.notes.findings)
+    return reader.read(entry.value), tuple(reader.collector.findings)
 
 
 @dataclass(slots=True)
 class _SelectionReader:
     name: str
     placeholders: Placeholders
-    notes: FindingCollector = field(default_factory=FindingCollector)
+    collector: FindingCollector = field(default_factory=FindingCollector)
 
-    def value(self, value: YamlNode) -> ConditionNode:
+    def read(self, value: YamlNode) -> ConditionNode:
         if isinstance(value, MapNode):
-            return self._map(value)
+            return self._mapping(value)
         if isinstance(value, ListNode):
             return self._list(value)
         return self._keywords(value, (value,))
 
-    def _map(self, node: MapNode) -> ConditionNode:
+    def _mapping(self, node: MapNode) -> ConditionNode:
         if not node.entries:
             raise RuleError(f"the selection `{self.name}` is empty", location=node.location, code="empty-selection")
-        self.notes.duplicates(node, f"`{self.name}`", _KEPT)
+        self.collector.duplicates(node, f"`{self.name}`", _ALL_MUST_MATCH)
         branches = tuple(self._entry(entry) for entry in node.entries)
         return branches[0] if len(branches) == 1 else And(branches)
 
@@ -59,13 +59,13 @@ class _SelectionReader:
         if not node.items:
             raise RuleError(f"the selection `{self.name}` is empty", location=node.location, code="empty-selection")
         scalars = tuple(item for item in node.items if isinstance(item, ScalarNode))
-        branches: list[ConditionNode] = [self.value(item) for item in node.items if not isinstance(item, ScalarNode)]
+        branches: list[ConditionNode] = [self.read(item) for item in node.items if not isinstance(item, ScalarNode)]
         if scalars:
             branches.append(self._keywords(node, scalars))
         return branches[0] if len(branches) == 1 else Or(tuple(branches))
 
     def _keywords(self, at: YamlNode, scalars: tuple[ScalarNode, ...]) -> ConditionNode:
-        return self._tests(Entry(key="", key_text="", key_location=at.location, value=at), None, (), scalars)
+        return self._item(Entry(key="", key_text="", key_location=at.location, value=at), None, (), scalars)
 
     def _entry(self, entry: Entry) -> ConditionNode:
         name, *modifiers = entry.key_text.split("|")
@@ -73,101 +73,102 @@ class _SelectionReader:
         values = entry.value.items if isinstance(entry.value, ListNode) else (entry.value,)
         scalars = tuple(value for value in values if isinstance(value, ScalarNode))
         if len(scalars) != len(values):
-            odd = next(value for value in values if not isinstance(value, ScalarNode))
+            nested = next(value for value in values if not isinstance(value, ScalarNode))
             raise RuleError(
-                f"`{entry.key}` holds a {'map' if isinstance(odd, MapNode) else 'list'} where a value is wanted",
-                location=odd.location,
+                f"`{entry.key}` contains a {'mapping' if isinstance(nested, MapNode) else 'list'}; expected a value",
+                location=nested.location,
                 fix="write a value or a list of values",
                 code="wrong-value",
             )
-        return self._tests(entry, name.strip() or None, tuple(modifiers), scalars)
+        return self._item(entry, name.strip() or None, tuple(modifiers), scalars)
 
-    def _tests(
+    def _item(
         self, entry: Entry, name: str | None, modifiers: tuple[str, ...], scalars: tuple[ScalarNode, ...]
     ) -> ConditionNode:
-        what = f"`{entry.key}`" if entry.key else f"the keywords of `{self.name}`"
+        label = f"`{entry.key}`" if entry.key else f"the keywords of `{self.name}`"
         items = []
         for scalar in scalars:
-            tests = self._expanded(what, scalar, modifiers)
-            if name is None and any(isinstance(test, SigmaNull) for test in tests):
-                self.notes.say(
-                    "empty-keyword", f"{what} hold an empty one, which says nothing", scalar.location, fix="remove it"
+            values = self._values(label, scalar, modifiers)
+            if name is None and any(isinstance(value, SigmaNull) for value in values):
+                self.collector.report(
+                    "empty-keyword",
+                    f"{label} contain an empty keyword",
+                    scalar.location,
+                    fix="remove it",
                 )
-            elif name is None and any(isinstance(test, SigmaExists | SigmaFieldReference) for test in tests):
-                raise RuleError(
-                    f"{what}: this asks for a field, and there is none", location=scalar.location, code="modifier"
-                )
+            elif name is None and any(isinstance(value, SigmaExists | SigmaFieldReference) for value in values):
+                raise RuleError(f"{label}: this modifier needs a field", location=scalar.location, code="modifier")
             else:
-                self._as_written(what, scalar, tests)
-                items.append((scalar, tests))
+                self._check_number(label, scalar, values)
+                items.append((scalar, values))
         if not items:
-            return self._nothing(entry, name, what, modifiers)
-        node = self._joined(entry, name, modifiers, items, every="all" in modifiers)
+            return self._empty_list(entry, name, label, modifiers)
+        node = self._combine(entry, name, modifiers, items, match_all="all" in modifiers)
         return Not(node) if "neq" in modifiers else node
 
-    def _expanded(self, what: str, scalar: ScalarNode, modifiers: tuple[str, ...]) -> tuple[SigmaValue, ...]:
+    def _values(self, label: str, scalar: ScalarNode, modifiers: tuple[str, ...]) -> tuple[SigmaValue, ...]:
         try:
-            return expand(scalar.value, scalar.text, modifiers, self.placeholders)
+            return apply_modifiers(scalar.value, scalar.text, modifiers, self.placeholders)
         except ModifierError as fault:
-            raise RuleError(f"{what}: {fault}", location=scalar.location, code="modifier") from fault
+            raise RuleError(f"{label}: {fault}", location=scalar.location, code="modifier") from fault
 
-    def _nothing(self, entry: Entry, name: str | None, what: str, modifiers: tuple[str, ...]) -> ConditionNode:
-        """Read a list without values: nothing is what the field must hold."""
+    def _empty_list(self, entry: Entry, name: str | None, label: str, modifiers: tuple[str, ...]) -> ConditionNode:
+        """Read a list without values as `null`."""
         if name is None:
-            raise RuleError(f"{what} hold nothing to look for", location=entry.value.location, code="empty-selection")
+            raise RuleError(f"{label} are empty", location=entry.value.location, code="empty-selection")
         try:
-            known(modifiers)
+            check_modifiers(modifiers)
         except ModifierError as fault:
-            raise RuleError(f"{what}: {fault}", location=entry.key_location, code="modifier") from fault
-        self.notes.say(
+            raise RuleError(f"{label}: {fault}", location=entry.key_location, code="modifier") from fault
+        self.collector.report(
             "empty-list",
-            f"{what} has an empty list, which is read as `null`: the field is absent or empty",
+            f"{label} has an empty list, which is read as `null`: the field is absent or empty",
             entry.key_location,
-            fix="add values or write `null`",
+            fix="add values, or write `null`",
         )
         node = DetectionItem(field=name, values=(SigmaNull(),), modifiers=modifiers, location=entry.key_location)
         return Not(node) if "neq" in modifiers else node
 
-    def _as_written(self, what: str, scalar: ScalarNode, tests: tuple[SigmaValue, ...]) -> None:
-        """Say where YAML makes of a value what its author hardly meant."""
-        for test in tests:
-            if isinstance(test, SigmaNumber) and not scalar.quoted and str(test.value) != scalar.text:
-                self.notes.say(
+    def _check_number(self, label: str, scalar: ScalarNode, values: tuple[SigmaValue, ...]) -> None:
+        """Report a value that YAML reads as another number than is written."""
+        for value in values:
+            if isinstance(value, SigmaNumber) and not scalar.quoted and str(value.value) != scalar.text:
+                self.collector.report(
                     "yaml-number",
-                    f"YAML reads `{scalar.text}` of {what} as the number {test.value}",
+                    f"YAML reads `{scalar.text}` of {label} as the number {value.value}",
                     scalar.location,
-                    fix=f"write `'{scalar.text}'` where the event holds that text",
+                    fix=f"write `'{scalar.text}'` to match that string",
                 )
 
-    def _joined(
+    def _combine(
         self,
         entry: Entry,
         name: str | None,
         modifiers: tuple[str, ...],
         items: list[tuple[ScalarNode, tuple[SigmaValue, ...]]],
         *,
-        every: bool,
+        match_all: bool,
     ) -> ConditionNode:
-        simple = all(len(tests) == 1 for _, tests in items)
-        if simple or not every:
+        simple = all(len(values) == 1 for _, values in items)
+        if simple or not match_all:
             return DetectionItem(
                 field=name,
-                values=tuple(test for _, tests in items for test in tests),
-                match_all=every,
+                values=tuple(value for _, values in items for value in values),
+                match_all=match_all,
                 modifiers=modifiers,
                 source_values=tuple(scalar.value for scalar, _ in items),
                 location=entry.key_location,
             )
-        # one value stands for several tests, any of which will do, yet every value must hold
+        # a source value has several forms, any of which may match, but every source value must match
         return And(
             tuple(
                 DetectionItem(
                     field=name,
-                    values=tests,
+                    values=values,
                     modifiers=modifiers,
                     source_values=(scalar.value,),
                     location=scalar.location,
                 )
-                for scalar, tests in items
+                for scalar, values in items
             )
         )

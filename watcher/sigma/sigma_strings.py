@@ -1,4 +1,4 @@
-"""The strings of a rule: escapes, wildcards and encodings.
+"""Strings of rules: escapes, wildcards and encodings.
 
 Source: Sigma specification 2.1, "Escaping" and Appendix "Modifiers".
 """
@@ -15,16 +15,16 @@ _NEEDS_READING = re.compile(r"[*?]|\\\\").search
 _DASH = re.compile(r"\B[-/]\b")
 
 
-def parse_sigma_string(written: str) -> SigmaString:
-    r"""Read a string: `*` and `?` are wildcards, `\` escapes only them and itself."""
-    if _NEEDS_READING(written) is None:  # nearly every string of a rule
-        return SigmaString((written,) if written else ())
+def parse_sigma_string(source: str) -> SigmaString:
+    r"""Parse a string: `*` and `?` are wildcards, `\` escapes only them and itself."""
+    if _NEEDS_READING(source) is None:  # most strings of rules
+        return SigmaString((source,) if source else ())
     parts: list[str | Wildcard] = []
     literal: list[str] = []
     position = 0
-    while position < len(written):
-        character = written[position]
-        following = written[position + 1 : position + 2]
+    while position < len(source):
+        character = source[position]
+        following = source[position + 1 : position + 2]
         if character == "\\" and following and following in "\\*?":
             literal.append(following)
             position += 2
@@ -43,51 +43,51 @@ def parse_sigma_string(written: str) -> SigmaString:
 
 
 def open_start(text: SigmaString) -> SigmaString:
-    """Let anything stand before the text."""
+    """Return the string with a leading `*`."""
     if text.parts[:1] == (Wildcard.ANY,):
         return text
     return SigmaString((Wildcard.ANY, *text.parts), text.cased)
 
 
 def open_end(text: SigmaString) -> SigmaString:
-    """Let anything stand after the text."""
+    """Return the string with a trailing `*`."""
     if text.parts[-1:] == (Wildcard.ANY,):
         return text
     return SigmaString((*text.parts, Wildcard.ANY), text.cased)
 
 
 def any_dash(text: SigmaString) -> SigmaString:
-    """Let every dash or slash that starts a word stand for all the characters that Windows takes for a dash."""
+    """Return the string with a dash wildcard for every dash or slash before a word."""
     parts: list[str | Wildcard] = []
     for part in text.parts:
         if isinstance(part, Wildcard):
             parts.append(part)
             continue
         start = 0
-        for found in _DASH.finditer(part):
-            if found.start() > start:
-                parts.append(part[start : found.start()])
+        for match in _DASH.finditer(part):
+            if match.start() > start:
+                parts.append(part[start : match.start()])
             parts.append(Wildcard.DASH)
-            start = found.end()
+            start = match.end()
         if start < len(part):
             parts.append(part[start:])
     return SigmaString(tuple(parts), text.cased)
 
 
 def literal(text: SigmaString) -> str | None:
-    """Give the text where it has no wildcard, else None."""
+    """Return the literal of a string without wildcards, else None."""
     if any(isinstance(part, Wildcard) for part in text.parts):
         return None
     return "".join(part for part in text.parts if isinstance(part, str))
 
 
 def base64(data: bytes) -> SigmaString:
-    """Give the Base64 form of some bytes."""
+    """Return the Base64 encoding of bytes."""
     return SigmaString((b64encode(data).decode(),))
 
 
 def base64_offsets(data: bytes) -> tuple[SigmaString, ...]:
-    """Give the three forms that some bytes take inside a longer Base64 text, without the characters that vary."""
+    """Return the three encodings of bytes inside longer Base64 data, without the characters that vary."""
     forms = []
     for offset in range(3):
         encoded = b64encode(b" " * offset + data).decode()
