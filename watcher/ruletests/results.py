@@ -126,7 +126,7 @@ def _count(step: ExplanationStep, tallies: dict[int, SelectionTally]) -> None:
         return
     tally = tallies[id(step.node)]
     tally.held += step.holds
-    tally.failed += not step.holds
+    tally.failed += step.fails
     for number, checked in enumerate(step.tried):
         tally.matched[number] += checked.holds
 
