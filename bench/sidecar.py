@@ -19,8 +19,8 @@ from typing import Any, Self
 
 from bench import corpus
 from bench.findings import Told
-from watcher.app import freeze_heap
 from watcher.cluster.connections import connect
+from watcher.heap import freeze_heap
 from watcher.match.ruleset import CompiledRule, Ruleset
 from watcher.model import QueryPlan, Rule, Window
 from watcher.search.outcomes import FailedSearch, MatchedPage

@@ -85,6 +85,7 @@ class House:
     name: str = field(default_factory=lambda: uuid.uuid4().hex[:10])
     url: str = ""  # instead of the engine's own, e.g. of a proxy before it
     changes: dict[str, Any] = field(default_factory=dict)  # to the settings below, by their first key
+    caller: Callable[..., subprocess.CompletedProcess[str]] = field(default_factory=lambda: call)
 
     @property
     def prefix(self) -> str:
@@ -248,8 +249,8 @@ class House:
         return file
 
     def call(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Call `watcher` with this house's settings, in a process of its own."""
-        return call(*arguments, "--settings", str(self.settings()), **environment)
+        """Call `watcher` with this house's settings, by default in a process of its own."""
+        return self.caller(*arguments, "--settings", str(self.settings()), **environment)
 
     def once(self) -> subprocess.CompletedProcess[str]:
         """Run once, which must be all right."""

@@ -1,6 +1,6 @@
-"""The product in one command: a real OpenSearch, real-shaped events, the rules, the alert, the mail, the Slack message.
+"""The product in one command: an OpenSearch, events, rules, the alert, the mail and the Slack message.
 
-Everything runs on this machine and is gone afterwards; only what was downloaded stays in the cache folder.
+Everything runs on this machine and is removed afterwards; downloads stay in the cache folder.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import policy
@@ -24,33 +24,35 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from watcher import app as wiring
+from watcher.app import App, open_app
 from watcher.cluster.connections import Connection
 from watcher.errors import WatcherError
 from watcher.local_engine import OPENSEARCH, Runtime, default_cache, start
 from watcher.local_engine.winlogbeat import TEMPLATE
-from watcher.ports import NewDocument, StoredDocument
+from watcher.ports import NewDocument
+from watcher.present.alert_tables import alerts_table
 from watcher.present.message_panels import mail_panel, slack_panel
 from watcher.present.progress_bars import Stages, stages
-from watcher.present.terminal import alerts_table
 from watcher.settings import Channel, Cluster, MailChannel, Secret, Settings, SlackChannel, Source
 from watcher.shipped import shipped
 from watcher.timestamps import format_timestamp
+from watcher.usecases.triage import AlertRecord
 
 _INDEX = "winlogbeat-8.19.0-demo"
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d\.\d{3}Z?")  # as Windows and Sysmon write it
 _SOURCE = Source(delay=timedelta(seconds=0), overlap=timedelta(minutes=15))
+_SHOWN_RULE = "IIS module"  # in the title of the rule whose messages are shown
 _SHORT_LIVED = Runtime(options="-Xms512m -Xmx1g -XX:TieredStopAtLevel=1")  # compiles less, so starts sooner
 
 
-@dataclass  # without slots: older Pythons cannot list the members of a slotted dataclass, and aiosmtpd does
+@dataclass  # without slots: aiosmtpd lists the members, which older Pythons cannot do of a slotted dataclass
 class _Mailbox:
-    """Takes mails over SMTP."""
+    """Receives mails over SMTP."""
 
     mails: list[EmailMessage] = field(default_factory=list)
 
     async def handle_DATA(self, _: Any, __: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        """Keep a mail."""
+        """Store a mail."""
         mail = BytesParser(policy=policy.default).parsebytes(envelope.content)
         if isinstance(mail, EmailMessage):
             self.mails.append(mail)
@@ -73,10 +75,10 @@ def _smtp(mailbox: _Mailbox) -> Iterator[int]:
 
 
 @contextmanager
-def _webhook(taken: list[dict[str, Any]]) -> Iterator[int]:
+def _webhook(messages: list[dict[str, Any]]) -> Iterator[int]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            taken.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            messages.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(200)
             self.end_headers()
             self.wfile.write(b"ok")
@@ -95,32 +97,31 @@ def _webhook(taken: list[dict[str, Any]]) -> Iterator[int]:
 
 
 def show(*, keep: bool) -> None:
-    """Run the demo; with `keep` the engine stays up until Ctrl-C."""
+    """Run the demo; with `keep` the engine keeps running until Ctrl-C."""
     console = Console(highlight=False, markup=False)
-    mailbox, taken = _Mailbox(), list[dict[str, Any]]()
-    with stages(Console(stderr=True, highlight=False, markup=False)) as say, ExitStack() as until_shown:
-        node = until_shown.enter_context(
-            start(OPENSEARCH, cache=default_cache(os.environ), progress=say, runtime=_SHORT_LIVED)
-        )
-        smtp = until_shown.enter_context(_smtp(mailbox))
-        http = until_shown.enter_context(_webhook(taken))
+    mailbox, slack_messages = _Mailbox(), list[dict[str, Any]]()
+    with stages(Console(stderr=True, highlight=False, markup=False)) as progress, ExitStack() as stack:
+        cache = default_cache(os.environ)
+        node = stack.enter_context(start(OPENSEARCH, cache=cache, progress=progress, runtime=_SHORT_LIVED))
+        smtp = stack.enter_context(_smtp(mailbox))
+        http = stack.enter_context(_webhook(slack_messages))
         settings = Settings(
             cluster=Cluster(hosts=(node.url,)),
             sources=(_SOURCE,),
             channels=_channels(smtp, http),
             discover_url="https://dashboards.corp.example/app/discover",
         )
-        connections = until_shown.enter_context(closing(wiring.connect_clusters(settings)))
-        events = _feed(connections.events, say)
-        alerts = _run(connections, settings, say)
-        say.done()
-        _show_all(console, events, alerts, mailbox.mails, taken)
+        app = stack.enter_context(open_app(settings))
+        events = _index_events(app.components.connections.events, progress)
+        alerts = _run(app, progress)
+        progress.done()
+        _print(console, events, alerts, mailbox.mails, slack_messages)
         if keep:
-            _keep(console, node.url)
+            _keep_running(console, node.url)
 
 
-def _keep(console: Console, url: str) -> None:
-    console.print(Text(f"\nOpenSearch stays up at {url} until Ctrl-C. In another terminal:\n", style="bold"))
+def _keep_running(console: Console, url: str) -> None:
+    console.print(Text(f"\nOpenSearch keeps running at {url} until Ctrl-C. In another terminal:\n", style="bold"))
     for command in (
         f"export WATCHER_URL={url}",
         "watcher alerts",
@@ -141,19 +142,19 @@ def _channels(smtp: int, http: int) -> tuple[Channel, ...]:
     return (mail, SlackChannel(name="slack", webhook_url=Secret(f"http://127.0.0.1:{http}/services/demo")))
 
 
-def _feed(connection: Connection, say: Stages) -> int:
-    """Index the demo's events, moved to the minutes before now."""
-    say("indexing events", 0.0)
+def _index_events(connection: Connection, progress: Stages) -> int:
+    """Index the events of the demo, shifted to the minutes before now."""
+    progress("indexing events", 0.0)
     now = connection.events().now()
     lines = shipped("demo/events.ndjson").read_text(encoding="utf-8").splitlines()
     drafts = [_draft(json.loads(line), number, now) for number, line in enumerate(lines)]
     state = connection.state()
     state.put_template("winlogbeat-demo", TEMPLATE)
-    refused = [made.error for made in state.create(drafts) if made.error]
+    refused = [result.error for result in state.create(drafts) if result.error]
     if refused:
         raise WatcherError(f"the engine refused {len(refused)} events, the first with: {refused[0]}")
     state.refresh(_INDEX)
-    say("indexing events", 1.0)
+    progress("indexing events", 1.0)
     return len(drafts)
 
 
@@ -163,39 +164,37 @@ def _draft(line: Mapping[str, Any], number: int, now: datetime) -> NewDocument:
 
 
 def shift_event(event: Mapping[str, Any], time: datetime) -> dict[str, Any]:
-    """Give an event as if it had happened at another time: every time that it tells moves with it."""
-    by = time - datetime.fromisoformat(event["@timestamp"])
+    """Return an event as if it had happened at another time: every timestamp in it is shifted."""
+    offset = time - datetime.fromisoformat(event["@timestamp"])
 
-    def move(found: re.Match[str]) -> str:
-        written = format_timestamp(datetime.fromisoformat(found[0]).replace(tzinfo=UTC) + by)
-        return written if found[1] == "T" else written.replace("T", " ").removesuffix("Z")
+    def shift(match: re.Match[str]) -> str:
+        written = format_timestamp(datetime.fromisoformat(match[0]).replace(tzinfo=UTC) + offset)
+        return written if match[1] == "T" else written.replace("T", " ").removesuffix("Z")
 
-    made: dict[str, Any] = json.loads(_TIME.sub(move, json.dumps(event)))
-    return made
-
-
-def _run(connections: wiring.Connections, settings: Settings, say: Stages) -> tuple[StoredDocument, ...]:
-    """Do what `watcher run --once` does."""
-    rules = wiring.load_rules(settings)
-    say(f"searching with {len(rules.rules)} rules", None)
-    wiring.installation(settings, connections).install()
-    wiring.one_shot_sidecar(settings, connections, rules, lambda: False).once()
-    return wiring.alert_store(settings, connections).alerts(size=100)
+    shifted: dict[str, Any] = json.loads(_TIME.sub(shift, json.dumps(event)))
+    return shifted
 
 
-def _show_all(
+def _run(app: App, progress: Stages) -> tuple[AlertRecord, ...]:
+    """Search as `watcher run --once` does, and return the alerts."""
+    rules = app.rules()
+    progress(f"searching with {len(rules.rules)} rules", None)
+    app.run_once(rules)
+    return app.alerts(limit=100)
+
+
+def _print(
     console: Console,
     events: int,
-    alerts: tuple[StoredDocument, ...],
+    alerts: tuple[AlertRecord, ...],
     mails: list[EmailMessage],
-    taken: list[dict[str, Any]],
+    slack_messages: list[dict[str, Any]],
 ) -> None:
-    wanted = "IIS module"
-    mail = next((one for one in mails if wanted in str(one["Subject"])), None)
-    message = next((one for one in taken if wanted in json.dumps(one)), None)
+    mail = next((mail for mail in mails if _SHOWN_RULE in str(mail["Subject"])), None)
+    message = next((message for message in slack_messages if _SHOWN_RULE in json.dumps(message)), None)
     if mail is None or message is None:
-        raise WatcherError("the demo's alert was not told: its mail or Slack message is missing")
-    counts = f"{events} events, {len(alerts)} alerts, {len(mails)} mails, {len(taken)} Slack messages"
+        raise WatcherError("the alert of the demo was not delivered: its mail or Slack message is missing")
+    counts = f"{events} events, {len(alerts)} alerts, {len(mails)} mails, {len(slack_messages)} Slack messages"
     console.print(Text(f"\n{counts}\n", style="bold"))
     console.print(alerts_table(alerts, title="Alerts in watcher-alerts-*"))
     console.print(mail_panel(mail, width=console.width))

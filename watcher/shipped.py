@@ -1,4 +1,4 @@
-"""Where the rules, templates and example settings that come with watcher lie."""
+"""Paths of the rules, templates and example settings that come with watcher."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def shipped(name: str) -> Path:
-    """Give the path of a shipped folder or file: `rules`, `templates`, `watcher.yml`, `demo/events.ndjson`.
+    """Return the path of a shipped folder or file: `rules`, `templates`, `watcher.yml`, `demo/events.ndjson`.
 
-    In an installed wheel they lie inside the package, in a checkout beside it.
+    In an installed wheel they are inside the package, in a checkout beside it.
     """
     here = Path(__file__).resolve().parent
     inside = here / "shipped" / name

@@ -12,7 +12,7 @@ from watcher.catalogue.entries import SourceMapping, build_entries, unplaced
 from watcher.settings import Folder, Source
 from watcher.sigma.rule_folders import read_folder, read_folders
 from watcher.translate.plan import paths_of
-from watcher.usecases.check_rules import review
+from watcher.usecases.check_rules import review_rules
 
 CORPUS = Path(__file__).parent / "corpus"
 FOLDERS = (
@@ -32,7 +32,7 @@ def sample_catalogue(*, corpus: str = "", live: LiveData | None = None) -> Catal
     rules = read_folders(read_folder(one.name, one.path) for one in folders)
     source = Source()
     asked = (SourceMapping(source=source, mapping=assumed(source, paths_of(rules.rules, source))),)
-    said = review(rules, source, today=date(2026, 11, 25), matrix=shipped_table())
+    said = review_rules(rules, source, today=date(2026, 11, 25), matrix=shipped_table())
     return Catalogue(
         entries=build_entries(rules.rules, folders, asked, (), said),
         attack=shipped_table(),

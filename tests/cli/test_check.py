@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from house import IIS, IIS_TITLE, House, call, cases
+from house import IIS, IIS_TITLE, House, cases
+from in_process import call
 
 from watcher.ports import StateQuery
 

@@ -1,4 +1,4 @@
-"""docs/cli.md names every command and option, and nothing else."""
+"""docs/cli.md is what the commands say of themselves, and the list of commands is theirs too."""
 
 from __future__ import annotations
 
@@ -6,41 +6,39 @@ import re
 from pathlib import Path
 
 import pytest
-import typer
-from typer.core import TyperArgument, TyperGroup, TyperOption
 
-from watcher.cli import app
+from watcher.cli import COMMANDS, load_command
+from watcher.cli.reference_page import with_generated_parts
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-GROUP = typer.main.get_command(app)
-assert isinstance(GROUP, TyperGroup)
-COMMANDS = dict(GROUP.commands)
-SECTIONS = dict(re.findall(r"^## watcher ([a-z]+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 
 
-def spelled(parameter: TyperOption | TyperArgument) -> str:
-    """Give what can be typed: an option with every spelling, an argument in capitals."""
-    names = parameter.opts if isinstance(parameter, TyperOption) else [str(parameter.name).upper()]
-    return ", ".join(f"`{name}`" for name in sorted(names, key=len, reverse=True))
+def test_the_page_is_what_the_generator_writes() -> None:
+    assert with_generated_parts(PAGE) == PAGE, "run `python -m watcher.cli.reference_page docs/cli.md`"
+
+
+def test_the_generator_refuses_a_page_without_a_part_for_a_command() -> None:
+    with pytest.raises(ValueError, match=r"has no generated part for alerts$"):
+        with_generated_parts(PAGE.replace("<!-- generated: alerts -->", ""))
 
 
 def test_every_command_has_a_section() -> None:
-    assert set(SECTIONS) == set(COMMANDS)
+    assert re.findall(r"^## watcher ([a-z]+)$", PAGE, re.MULTILINE) == list(COMMANDS)
 
 
-@pytest.mark.parametrize("command", sorted(COMMANDS))
-def test_every_option_has_a_row_with_the_words_of_its_help(command: str) -> None:
-    rows = dict(re.findall(r"^\| (`.+?`) \| (.+?) \|$", SECTIONS[command], re.MULTILINE))
-    assert rows == {spelled(parameter): parameter.help for parameter in COMMANDS[command].params}
+def test_every_module_of_a_command_is_listed() -> None:
+    modules = {path.stem.removesuffix("_command") for path in (ROOT / "watcher" / "cli").glob("*_command.py")}
+    assert modules == set(COMMANDS)
 
 
-@pytest.mark.parametrize("command", sorted(COMMANDS))
-def test_a_section_begins_with_the_sentence_of_the_help(command: str) -> None:
-    sentence = (COMMANDS[command].help or "").split("\n\n")[0]
-    assert SECTIONS[command].lstrip().startswith(sentence)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_shows_the_first_sentence_of_the_help(name: str) -> None:
+    assert (load_command(name).help or "").split("\n\n")[0] == COMMANDS[name]
+    assert len(COMMANDS[name]) <= 60
 
 
-@pytest.mark.parametrize("command", sorted(COMMANDS))
-def test_the_list_of_commands_shows_each_sentence_whole(command: str) -> None:
-    assert not COMMANDS[command].get_short_help_str(limit=60).endswith("...")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_has_a_help_text(name: str) -> None:
+    without_help = [parameter.name for parameter in load_command(name).params if not parameter.help]
+    assert without_help == []

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from engines import Running
-from house import IIS, IIS_TITLE, House, call, cases, housed, stamp
+from house import IIS, IIS_TITLE, House, cases, housed, stamp
+from in_process import call
 
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7]|4[0-7])(?:;\d+)*m")
 
@@ -19,19 +20,22 @@ COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7]|4[0-7])(?:;\d+)*m")
 def attacked(opensearch: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Give a house where one attack was told."""
     with housed(opensearch, tmp_path_factory.mktemp("attacked")) as house:
+        house.caller = call
         house.template()
         house.feed(cases(IIS)[:1])
         house.once()
         yield house
 
 
-def test_version_says_which() -> None:
-    assert call("version").stdout == f"sigma-watcher {version('sigma-watcher')}\n"
+@pytest.mark.parametrize("argument", ["version", "--version"])
+def test_version_says_which(argument: str) -> None:
+    done = call(argument)
+    assert (done.returncode, done.stdout) == (0, f"sigma-watcher {version('sigma-watcher')}\n")
 
 
 def test_setup_installs_the_templates_once(house: House) -> None:
     names = ", ".join(f"{house.prefix}-{kind}" for kind in ("alerts", "hits", "state"))
-    advice = "the cluster deletes nothing by age: call `watcher setup --retention` from time to time"
+    advice = "the cluster has no lifecycle service: run `watcher setup --retention` regularly"
     assert house.call("setup").stdout == f"installed: {names}\n{advice}\n"
     assert house.call("setup").stdout == "everything is installed already\n"
 
@@ -39,7 +43,7 @@ def test_setup_installs_the_templates_once(house: House) -> None:
 @pytest.mark.parametrize("channel", ["mail", "slack"])
 def test_notify_sends_a_test_message_that_says_it_is_one(house: House, channel: str) -> None:
     done = house.call("notify", channel)
-    assert (done.returncode, done.stdout) == (0, f"`{channel}` took the test message\n")
+    assert (done.returncode, done.stdout) == (0, f"`{channel}` accepted the test message\n")
     if channel == "mail":
         (mail,) = house.smtp.messages
         assert "THIS IS A TEST" in mail.part("text/plain")
@@ -142,4 +146,4 @@ def test_explain_tells_which_way_windows_are_searched(house: House) -> None:
 def test_explain_without_a_rule_says_what_to_do(house: House) -> None:
     told = house.call("explain")
     assert told.returncode == 2
-    assert "no rule is named; name one, or ask for `--plan`" in told.stderr
+    assert "no rule is named; name a rule, or pass `--plan`" in told.stderr

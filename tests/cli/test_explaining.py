@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from house import COMMAND, IIS, IIS_TITLE, House, call, cases, environ
+from house import COMMAND, IIS, IIS_TITLE, House, cases, environ
+from in_process import call
 
 TESTS = IIS.with_suffix(".test.ndjson")
 HITS = [number for number, case in enumerate(cases(IIS), start=1) if case.expect == "hit"]

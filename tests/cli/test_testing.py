@@ -7,7 +7,8 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from house import IIS, call
+from house import IIS
+from in_process import call
 
 ROOT = Path(__file__).resolve().parents[2]
 RULE = r"""title: A Shell Starts

@@ -17,15 +17,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from watcher import app as wiring
-from watcher.cli.common import set_up_log
+from watcher.cli.common import configure_log
 from watcher.clock import SystemClock
 from watcher.cluster.transport import Answer, RequestBody, Transport
+from watcher.components import Components, Connections, connect_clusters, one_shot_sidecar
 from watcher.errors import ClusterError
 from watcher.model import Notification
 from watcher.ports import Notifier
 from watcher.settings import Settings
 from watcher.sigma.rule_folders import LoadedRules
+from watcher.usecases.loading import enabled_rules, load_rules, load_settings
 
 NEVER = 10**9
 
@@ -93,11 +94,11 @@ class MortalNotifier:
 
 def live(settings: Settings, rules: LoadedRules, fate: Fate) -> None:
     """Do what `watcher run --once` does."""
-    connections = wiring.connect_clusters(settings)
+    connections = connect_clusters(settings)
     connection = replace(connections.events, transport=MortalWire(connections.events.transport, fate))
-    mortal = wiring.Connections(events=connection, state=connection)
-    wiring.installation(settings, mortal).install()
-    sidecar = wiring.one_shot_sidecar(settings, mortal, rules, lambda: False)
+    components = Components(settings=settings, connections=Connections(events=connection, state=connection))
+    components.installation().install()
+    sidecar = one_shot_sidecar(components, enabled_rules(settings, rules), lambda: False)
     channels = {
         name: (channel, MortalNotifier(notifier, fate))
         for name, (channel, notifier) in sidecar.delivery.channels.items()
@@ -145,9 +146,9 @@ def unstruck(steps: Sequence[str]) -> str:
 
 
 def main() -> None:
-    set_up_log(as_json=False, least=logging.ERROR)
-    settings = wiring.load_settings(Path(sys.argv[1]))
-    rules = wiring.load_rules(settings)
+    configure_log(as_json=False, level=logging.ERROR)
+    settings = load_settings(Path(sys.argv[1]))
+    rules = load_rules(settings)
     for line in sys.stdin:
         print(json.dumps(run(lambda fate: live(settings, rules, fate), json.loads(line))), flush=True)  # noqa: T201
 

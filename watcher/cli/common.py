@@ -1,46 +1,90 @@
-"""What every command shares: options, exit codes and the log."""
+"""What commands share: options, terminals, JSON output and the log."""
 
 from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
-from collections.abc import MutableMapping
+import threading
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
 
-import structlog
 import typer
 from rich.console import Console
 
-from watcher import app as wiring
-from watcher.errors import InputError
-from watcher.model import Rule
 from watcher.printable import printable_text
 from watcher.settings import Settings
+from watcher.usecases.loading import load_settings
 
-EXIT_FINE = 0
-EXIT_FINDINGS = 1
-EXIT_WRONG = 2
-EXIT_UNREACHABLE = 3
+if TYPE_CHECKING:
+    from watcher.app import App
 
 SettingsFile = Annotated[
     Path | None,
-    typer.Option("--settings", "-s", help="watcher.yml; else ./watcher.yml, /etc/watcher/watcher.yml, environment."),
+    typer.Option(
+        "--settings",
+        "-s",
+        help="Settings file (default: `./watcher.yml`, then `/etc/watcher/watcher.yml`, then the environment).",
+    ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")]
 
-out = Console(highlight=False, markup=False)
+
+def terminal() -> Console:
+    """Return the terminal of results: standard output."""
+    return Console(highlight=False, markup=False)
+
+
+def error_terminal() -> Console:
+    """Return the terminal of messages and progress: standard error."""
+    return Console(stderr=True, highlight=False, markup=False)
 
 
 def write_json(value: Any) -> None:
-    """Write a value for programs: what an event holds is escaped, so that no terminal acts on it."""
+    """Write a value for programs; what an event holds is escaped, so that no terminal acts on it."""
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
 
 
-def set_up_log(*, as_json: bool, least: int) -> None:
-    """Send the log to standard error from a level on, a line an event; values are data."""
-    rendering: structlog.typing.Processor = (
+def read_settings(settings_file: Path | None) -> Settings:
+    """Read the settings of a command, and write its warnings to standard error."""
+    settings = load_settings(settings_file)
+    for warning in settings.warnings:
+        error_terminal().print(f"watcher: {printable_text(warning)}", style="yellow", soft_wrap=True)
+    return settings
+
+
+@contextmanager
+def open_watcher(settings: Settings) -> Iterator[App]:
+    """Connect for one command, with warnings in the log, and close the connections afterwards."""
+    from watcher.app import open_app  # noqa: PLC0415 - engine clients load slowly
+
+    configure_log(as_json=False, level=logging.WARNING)
+    with open_app(settings) as app:
+        yield app
+
+
+def stop_on_signals() -> threading.Event:
+    """Return an event that the first SIGTERM or SIGINT sets; the second one ends the process."""
+    stop = threading.Event()
+
+    def handle(number: int, _: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
+    return stop
+
+
+def configure_log(*, as_json: bool, level: int) -> None:
+    """Send the log to standard error from a level on, one line per event, with values escaped."""
+    import structlog  # noqa: PLC0415 - commands without a cluster log nothing
+
+    renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if as_json
         else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False)
@@ -50,10 +94,10 @@ def set_up_log(*, as_json: bool, least: int) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            _as_data,
-            rendering,
+            _escaped,
+            renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(least),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
@@ -61,27 +105,5 @@ def set_up_log(*, as_json: bool, least: int) -> None:
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
 
 
-def _as_data(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _escaped(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     return {key: printable_text(value) if isinstance(value, str) else value for key, value in entry.items()}
-
-
-def find_rule(wanted: str, settings: Settings) -> Rule:
-    """Find a rule by its file, id, title or path; raises InputError where none or several are meant."""
-    path = Path(wanted)
-    rules = wiring.load_rules(settings, (path,)) if path.is_file() else wiring.load_rules(settings)
-    if path.is_file():
-        if rules.rules:
-            return rules.rules[0]
-        first = rules.findings[0]
-        raise InputError(first.message, location=first.location, fix=first.fix)
-    names = [one for one in rules.rules if wanted.lower() in (one.id.lower(), one.title.lower(), one.path.lower())]
-    if len(names) == 1:
-        return names[0]
-    close = [one for one in rules.rules if wanted.lower() in one.title.lower() or wanted.lower() in one.path.lower()]
-    if not names and len(close) == 1:
-        return close[0]
-    several = ", ".join(f"`{one.path}`" for one in (names or close)[:5])
-    raise InputError(
-        f"`{wanted}` names {'several rules' if several else 'no rule'}",
-        fix=f"take one of {several}" if several else "give a file, an id, a title or a path",
-    )

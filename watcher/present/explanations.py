@@ -1,4 +1,4 @@
-"""Why an event matched a rule, or did not, as a tree on the terminal and as data for programs."""
+"""Why a rule matches an event, or does not: as a tree, as plain lines and as JSON."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.tree import Tree
 from watcher.match.descriptions import describe_value
 from watcher.match.event_explanation import CheckedClass, CheckedValue, Explanation, ExplanationStep
 from watcher.model import And, DetectionItem, Not, Or
+from watcher.present.rule_json import rule_json
 from watcher.printable import printable_text
 from watcher.taxonomy.logsources import EventClass
 
@@ -20,73 +21,68 @@ _MOST_FAILED = 5  # tests of one item that failed; those that held are all shown
 _MOST_VALUES = 5
 
 
-def render_explanation(told: Explanation) -> RenderableType:
-    """Show an explanation as a tree."""
-    verdict = _marked(printable_text(told.rule.title), holds=told.holds, is_undecided=told.is_undecided)
-    verdict.append(_verdict(told))
-    verdict.stylize("bold")
-    return Group(verdict, *(_branch(one, told) for one in told.looked))
+def render_explanation(explanation: Explanation) -> RenderableType:
+    """Return an explanation as a tree."""
+    mark = _mark(holds=explanation.holds, is_undecided=explanation.is_undecided)
+    outcome = Text.assemble(mark, printable_text(explanation.rule.title), _outcome(explanation))
+    outcome.stylize("bold")
+    return Group(outcome, *(_branch(checked, explanation) for checked in explanation.looked))
 
 
-def _verdict(told: Explanation) -> str:
-    if told.is_undecided:
+def _outcome(explanation: Explanation) -> str:
+    if explanation.is_undecided:
         return " takes too long on the event: whether it matches is undecided"
-    return " matches the event" if told.holds else " does not match the event"
+    return " matches the event" if explanation.holds else " does not match the event"
 
 
-def _branch(one: CheckedClass, told: Explanation) -> Tree:
+def _branch(checked: CheckedClass, explanation: Explanation) -> Tree:
     tree = Tree("", hide_root=True, guide_style="dim")
-    source = _marked(f"log source: {where_words(one.where)}", holds=one.fits)
-    if not one.fits:
-        own = where_words(EventClass(channel=told.channel or None, codes=(told.code,) if told.code else ()))
-        source.append(f"; the event is of {own}, so the rule does not match, whatever the condition says")
-    tree.add(source)
-    _add(tree, one.step, "condition")
+    log_source = Text.assemble(
+        _mark(holds=checked.fits, is_undecided=False), f"log source: {describe_event_class(checked.where)}"
+    )
+    if not checked.fits:
+        codes = (explanation.code,) if explanation.code else ()
+        actual = describe_event_class(EventClass(channel=explanation.channel or None, codes=codes))
+        log_source.append(f"; the event is of {actual}, so the rule does not match, whatever the condition says")
+    tree.add(log_source)
+    _add(tree, checked.step, "condition")
     return tree
 
 
-def where_words(where: EventClass) -> str:
-    """Say which events one part of a log source means."""
-    channel = f"channel `{where.channel}`" if where.channel else "any channel"
-    codes = f", event {' or '.join(where.codes)}" if where.codes else ""
+def describe_event_class(event_class: EventClass) -> str:
+    """Return which channel and event ids a part of a log source means."""
+    channel = f"channel `{event_class.channel}`" if event_class.channel else "any channel"
+    codes = f", event {' or '.join(event_class.codes)}" if event_class.codes else ""
     return printable_text(f"{channel}{codes}")
 
 
 def _add(tree: Tree, step: ExplanationStep, label: str = "") -> None:
     named = f"{label or ('selection `' + step.selection + '`' if step.selection else '')}"
     if isinstance(step.node, DetectionItem):
-        _add_item(
-            tree.add(_marked(named, holds=step.holds, is_undecided=step.is_undecided)) if named else tree,
-            step,
-            step.node,
-        )
+        _add_item(tree.add(_marked(named, step)) if named else tree, step, step.node)
         return
-    how = {And: "all of", Or: "any of", Not: "not"}[type(step.node)]
+    operator = {And: "all of", Or: "any of", Not: "not"}[type(step.node)]
     if label and step.selection:
         named = f"{label}: selection `{step.selection}`"
-    branch = tree.add(
-        _marked(f"{printable_text(named)}: {how}" if named else how, holds=step.holds, is_undecided=step.is_undecided)
-    )
-    for one in step.of:
-        _add(branch, one)
+    text = f"{printable_text(named)}: {operator}" if named else operator
+    branch = tree.add(_marked(text, step))
+    for inner in step.of:
+        _add(branch, inner)
 
 
 def _add_item(tree: Tree, step: ExplanationStep, item: DetectionItem) -> None:
     name = printable_text(item.field) if item.field is not None else "any value of the event"
-    how = f" {'every' if item.match_all else 'any'} of {len(step.tried)}" if len(step.tried) > 1 else ""
+    count = f" {'every' if item.match_all else 'any'} of {len(step.tried)}" if len(step.tried) > 1 else ""
     if len(step.tried) == 1:
-        head = _marked(f"{name} {_asked(step.tried[0], item)}", holds=step.holds, is_undecided=step.is_undecided)
-        branch = tree.add(head)
+        branch = tree.add(_marked(f"{name} {_described(step.tried[0], item)}", step))
         _add_hint(branch, step.tried[0])
     else:
-        branch = tree.add(_marked(f"{name}:{how}", holds=step.holds, is_undecided=step.is_undecided))
-        for tried in _chosen(step.tried):
-            _add_hint(
-                branch.add(_marked(_asked(tried, item), holds=tried.holds, is_undecided=tried.is_undecided)), tried
-            )
-        left = len(step.tried) - len(_chosen(step.tried))
-        if left:
-            branch.add(Text(f"… and {left} more that do not hold", style="dim"))
+        branch = tree.add(_marked(f"{name}:{count}", step))
+        for tried in _selected(step.tried):
+            _add_hint(branch.add(_marked(_described(tried, item), tried)), tried)
+        hidden = len(step.tried) - len(_selected(step.tried))
+        if hidden:
+            branch.add(Text(f"… and {hidden} more that do not hold", style="dim"))
     for line in _values(step, item):
         branch.add(Text(line, style="dim"))
 
@@ -96,13 +92,13 @@ def _add_hint(branch: Tree, tried: CheckedValue) -> None:
         branch.add(Text(tried.nearly, style="yellow"))
 
 
-def _chosen(tried: Sequence[CheckedValue]) -> list[CheckedValue]:
-    """Give what held, what nearly did, and some of what did not."""
-    telling = [one for one in tried if one.holds or one.nearly or one.is_undecided]
-    return [*telling, *[one for one in tried if one not in telling][:_MOST_FAILED]]
+def _selected(tried: Sequence[CheckedValue]) -> list[CheckedValue]:
+    """Return the values that match, those that nearly do, and some that do not."""
+    relevant = [value for value in tried if value.holds or value.nearly or value.is_undecided]
+    return [*relevant, *[value for value in tried if value not in relevant][:_MOST_FAILED]]
 
 
-def _asked(tried: CheckedValue, item: DetectionItem) -> str:
+def _described(tried: CheckedValue, item: DetectionItem) -> str:
     return printable_text(describe_value(tried.test, keyword=item.field is None))
 
 
@@ -118,82 +114,91 @@ def _values(step: ExplanationStep, item: DetectionItem) -> Iterator[str]:
         yield f"… and {len(step.values) - _MOST_VALUES} more values"
 
 
-def _marked(text: str, *, holds: bool, is_undecided: bool = False) -> Text:
+def _marked(text: str, part: ExplanationStep | CheckedValue) -> Text:
+    return Text.assemble(_mark(holds=part.holds, is_undecided=part.is_undecided), text)
+
+
+def _mark(*, holds: bool, is_undecided: bool) -> tuple[str, str]:
+    """Return a mark that is readable without colour, and its style."""
     if is_undecided:
-        return Text.assemble(("? ", "yellow"), text)
-    return Text.assemble(("✓ ", "green") if holds else ("✗ ", "red"), text)
+        return "? ", "yellow"
+    return ("✓ ", "green") if holds else ("✗ ", "red")
 
 
 # --------------------------------------------------------------------------- for programs
 
 
-def as_json(told: Explanation) -> dict[str, Any]:
-    """Give an explanation as data."""
+def explanation_json(explanation: Explanation) -> dict[str, Any]:
+    """Return an explanation as JSON."""
     return {
-        "rule": {"id": told.rule.id, "title": told.rule.title, "path": told.rule.path, "hash": told.rule.hash},
-        "event": {"channel": told.channel, "code": told.code},
-        "matches": told.holds,
-        **({"undecided": True} if told.is_undecided else {}),
-        "logsource": told.fits,
+        "rule": {**rule_json(explanation.rule), "hash": explanation.rule.hash},
+        "event": {"channel": explanation.channel, "code": explanation.code},
+        "matches": explanation.holds,
+        **({"undecided": True} if explanation.is_undecided else {}),
+        "logsource": explanation.fits,
         "looked": [
             {
-                "channel": one.where.channel,
-                "codes": list(one.where.codes),
-                "fits": one.fits,
-                "condition": _step_json(one.step),
+                "channel": checked.where.channel,
+                "codes": list(checked.where.codes),
+                "fits": checked.fits,
+                "condition": _step_json(checked.step),
             }
-            for one in told.looked
+            for checked in explanation.looked
         ],
     }
 
 
 def _step_json(step: ExplanationStep) -> dict[str, Any]:
-    made: dict[str, Any] = {"holds": step.holds}
+    outcome: dict[str, Any] = {"holds": step.holds}
     if step.is_undecided:
-        made["undecided"] = True
+        outcome["undecided"] = True
     if step.selection:
-        made["selection"] = step.selection
+        outcome["selection"] = step.selection
     if not isinstance(step.node, DetectionItem):
-        made[{And: "all", Or: "any", Not: "not"}[type(step.node)]] = [_step_json(one) for one in step.of]
-        return made
-    keyword = step.node.field is None
+        operator = {And: "all", Or: "any", Not: "not"}[type(step.node)]
+        return {**outcome, operator: [_step_json(inner) for inner in step.of]}
+    is_keyword = step.node.field is None
     return {
-        **made,
+        **outcome,
         "field": step.node.field,
         "every": step.node.match_all,
         "tests": [
             {
-                "asks": describe_value(one.test, keyword=keyword),
-                "holds": one.holds,
-                **({"nearly": one.nearly} if one.nearly else {}),
-                **({"undecided": True} if one.is_undecided else {}),
+                "asks": describe_value(value.test, keyword=is_keyword),
+                "holds": value.holds,
+                **({"nearly": value.nearly} if value.nearly else {}),
+                **({"undecided": True} if value.is_undecided else {}),
             }
-            for one in step.tried
+            for value in step.tried
         ],
         "values": list(step.values),
     }
 
 
-def lines(told: Explanation) -> Iterator[str]:
-    """Give an explanation as plain lines, for a report that knows no colours."""
-    for one in told.looked:
-        yield f"{'yes' if one.fits else 'no '} log source: {where_words(one.where)}"
-        yield from _lines(one.step, 0)
+def explanation_lines(explanation: Explanation) -> Iterator[str]:
+    """Yield an explanation as plain lines, for reports without colours."""
+    for checked in explanation.looked:
+        yield f"{'yes' if checked.fits else 'no '} log source: {describe_event_class(checked.where)}"
+        yield from _step_lines(checked.step, 0)
 
 
-def _lines(step: ExplanationStep, depth: int) -> Iterator[str]:
+def _step_lines(step: ExplanationStep, depth: int) -> Iterator[str]:
     answer = "undecided" if step.is_undecided else "yes" if step.holds else "no "
-    told = f"{'  ' * depth}{answer} "
-    named = f"selection `{printable_text(step.selection)}` " if step.selection else ""
+    start = f"{'  ' * depth}{answer} "
+    selection = f"selection `{printable_text(step.selection)}` " if step.selection else ""
     if isinstance(step.node, DetectionItem):
-        name = printable_text(step.node.field) if step.node.field is not None else "any value"
-        asked = f" {'and' if step.node.match_all else 'or'} ".join(
-            _asked(one, step.node) for one in step.tried[:_MOST_FAILED]
-        )
-        more = f" or {len(step.tried) - _MOST_FAILED} more" if len(step.tried) > _MOST_FAILED else ""
-        has = "; ".join(_values(step, step.node))
-        yield f"{told}{named}{name} {asked}{more}" + (f" ({has})" if has else "")
+        yield f"{start}{selection}{_item_line(step, step.node)}"
         return
-    yield f"{told}{named}{ {And: 'all of', Or: 'any of', Not: 'not'}[type(step.node)] }"
-    for one in step.of:
-        yield from _lines(one, depth + 1)
+    operator = {And: "all of", Or: "any of", Not: "not"}[type(step.node)]
+    yield f"{start}{selection}{operator}"
+    for inner in step.of:
+        yield from _step_lines(inner, depth + 1)
+
+
+def _item_line(step: ExplanationStep, item: DetectionItem) -> str:
+    name = printable_text(item.field) if item.field is not None else "any value"
+    operator = " and " if item.match_all else " or "
+    values = operator.join(_described(value, item) for value in step.tried[:_MOST_FAILED])
+    more = f" or {len(step.tried) - _MOST_FAILED} more" if len(step.tried) > _MOST_FAILED else ""
+    actual = "; ".join(_values(step, item))
+    return f"{name} {values}{more}" + (f" ({actual})" if actual else "")

@@ -1,9 +1,9 @@
-"""Findings as lines on the terminal, as a table of counts, and as data for programs."""
+"""Findings as lines, as a table of counts, and as JSON."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,15 +12,17 @@ from rich.text import Text
 
 from watcher.lint.allowances import JudgedFinding
 from watcher.lint.finding_codes import CODES
+from watcher.lint.query_cost import CostGrade
 from watcher.model import Finding, Severity
 from watcher.present.terminal import cell, table
 from watcher.printable import printable_text
+from watcher.usecases.check_rules import CheckReport
 
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
 
 
 def finding_line(finding: Finding) -> Text:
-    """Show a finding on one line, as compilers do."""
+    """Return a finding on one line, as compilers write it."""
     line = Text()
     line.append(printable_text(finding.location), style="cyan")
     line.append(": ")
@@ -32,30 +34,59 @@ def finding_line(finding: Finding) -> Text:
     return line
 
 
-def counts_table(judged: Sequence[JudgedFinding]) -> Table:
-    """Show how many findings there are of each code, the worst first."""
-    counted = Counter((one.finding.code, one.finding.severity, bool(one.allowed)) for one in judged)
+def counts_table(findings: Sequence[JudgedFinding]) -> Table:
+    """Show how many findings there are of each code, the most severe first."""
+    counts = Counter((judged.finding.code, judged.finding.severity, bool(judged.allowed)) for judged in findings)
     severities = list(Severity)
-    made = table("count", "severity", "code", "what it says")
-    made.columns[0].justify = "right"
-    for (code, severity, allowed), count in sorted(
-        counted.items(), key=lambda one: (one[0][2], severities.index(one[0][1]), -one[1], one[0][0])
-    ):
+
+    def order(item: tuple[tuple[str, Severity, bool], int]) -> tuple[bool, int, int, str]:
+        (code, severity, allowed), count = item
+        return allowed, severities.index(severity), -count, code
+
+    shown = table("count", "severity", "code", "what it says")
+    shown.columns[0].justify = "right"
+    for (code, severity, allowed), count in sorted(counts.items(), key=order):
         style = "dim" if allowed else STYLES[severity]
         about = CODES[code].about if code in CODES else ""
-        made.add_row(f"{count:,}", cell("allowed" if allowed else severity, style=style), cell(code), cell(about))
-    return made
+        shown.add_row(f"{count:,}", cell("allowed" if allowed else severity, style=style), cell(code), cell(about))
+    return shown
 
 
-def summary(judged: Sequence[JudgedFinding], rules: int) -> str:
-    """Say in one line what was read and found."""
-    counted = Counter(one.finding.severity for one in judged if not one.allowed)
-    told = ", ".join(f"{counted[severity]} {severity}" for severity in Severity if counted[severity])
-    allowed = sum(bool(one.allowed) for one in judged)
+def summary(findings: Sequence[JudgedFinding], rules: int) -> str:
+    """Return one line on what was read, and how many findings there are."""
+    counts = Counter(judged.finding.severity for judged in findings if not judged.allowed)
+    listed = ", ".join(f"{counts[severity]} {severity}" for severity in Severity if counts[severity])
+    allowed = sum(bool(judged.allowed) for judged in findings)
     read = "1 rule" if rules == 1 else f"{rules} rules"
-    return f"{read} read; {told or 'nothing to say'}" + (f"; {allowed} allowed" if allowed else "")
+    return f"{read} read; {listed or 'no findings'}" + (f"; {allowed} allowed" if allowed else "")
+
+
+def check_lines(report: CheckReport, findings: Sequence[JudgedFinding]) -> Iterator[Text]:
+    """Yield the findings that are not allowed, and what the cluster lacks."""
+    for judged in findings:
+        if not judged.allowed:
+            yield finding_line(judged.finding)
+    for problem in report.cluster.problems:
+        yield Text(f"cluster: {printable_text(problem)}", style="yellow")
+    for source, grades in report.cluster.costs.items():
+        counts = ", ".join(f"{grades[grade]} {grade}" for grade in CostGrade if grades.get(grade))
+        yield Text(f"queries of `{source}` by cost: {counts or 'none'}")
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:
-    """Give a finding as data."""
+    """Return a finding as JSON."""
     return asdict(finding)
+
+
+def check_json(report: CheckReport, least: Severity) -> dict[str, Any]:
+    """Return a check as JSON, with the findings of a severity or worse."""
+    findings = report.at_least(least)
+    return {
+        "rules": report.rules,
+        "findings": [finding_json(judged.finding) for judged in findings if not judged.allowed],
+        "allowed": [
+            {**finding_json(judged.finding), "because": judged.allowed} for judged in findings if judged.allowed
+        ],
+        "cluster": list(report.cluster.problems),
+        "costs": {source: dict(grades) for source, grades in report.cluster.costs.items()},
+    }

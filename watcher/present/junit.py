@@ -1,56 +1,61 @@
-"""The outcomes of rule tests as JUnit XML, which every CI reads."""
+"""The results of rule tests as JUnit XML, which every CI reads."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from xml.sax.saxutils import escape, quoteattr
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from watcher.present.explanations import lines
+from watcher.present.explanations import explanation_lines
 from watcher.printable import printable_text
 from watcher.ruletests.results import RuleTestResult
 
 
-def junit(outcomes: Sequence[RuleTestResult], broken: Sequence[str]) -> str:
-    """Write a report: a suite per rule, a case per test; `broken` are sentences on tests that cannot be read."""
-    suites = [_suite(list(alike)) for _, alike in groupby(outcomes, key=lambda one: one.rule.id)]
-    if broken:
-        suites.append(_broken(broken))
-    failed = sum(not one.passed for one in outcomes)
-    count = len(outcomes) + len(broken)
-    head = f'<testsuites name="watcher test" tests="{count}" failures="{failed}" errors="{len(broken)}">'
-    return "\n".join(('<?xml version="1.0" encoding="UTF-8"?>', head, *suites, "</testsuites>", ""))
+def junit(results: Sequence[RuleTestResult], faults: Sequence[str]) -> str:
+    """Return a report: a suite per rule, a case per test; `faults` describe tests that cannot be read."""
+    failed = sum(not result.passed for result in results)
+    tests = len(results) + len(faults)
+    root = Element("testsuites", _counts("watcher test", tests=tests, failures=failed, errors=len(faults)))
+    for _, group in groupby(results, key=lambda result: result.rule.id):
+        _add_suite(root, tuple(group))
+    if faults:
+        _add_faults(root, faults)
+    indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(root, encoding="unicode")}\n'
 
 
-def _suite(outcomes: Sequence[RuleTestResult]) -> str:
-    rule = outcomes[0].rule
-    failed = sum(not one.passed for one in outcomes)
-    head = f'  <testsuite name={_attribute(rule.title)} tests="{len(outcomes)}" failures="{failed}" errors="0">'
-    return "\n".join((head, *map(_case, outcomes), "  </testsuite>"))
+def _counts(name: object, *, tests: int, failures: int, errors: int) -> dict[str, str]:
+    return {
+        "name": printable_text(name),
+        "tests": str(tests),
+        "failures": str(failures),
+        "errors": str(errors),
+    }
 
 
-def _case(outcome: RuleTestResult) -> str:
-    location = outcome.test.location
-    start = (
-        f"    <testcase classname={_attribute(outcome.rule.path)} name={_attribute(outcome.test.name)}"
-        f' file={_attribute(location.file)} line="{location.line}"'
-    )
-    if outcome.passed:
-        return f"{start}/>"
-    text = escape("\n".join((f"{location}", *lines(outcome.explanation))))
-    return f"{start}>\n      <failure message={_attribute(outcome.reason)}>{text}</failure>\n    </testcase>"
+def _add_suite(root: Element, results: Sequence[RuleTestResult]) -> None:
+    failed = sum(not result.passed for result in results)
+    suite = SubElement(root, "testsuite", _counts(results[0].rule.title, tests=len(results), failures=failed, errors=0))
+    for result in results:
+        location = result.test.location
+        case = SubElement(
+            suite,
+            "testcase",
+            {
+                "classname": printable_text(result.rule.path),
+                "name": printable_text(result.test.name),
+                "file": printable_text(location.file),
+                "line": str(location.line),
+            },
+        )
+        if not result.passed:
+            failure = SubElement(case, "failure", {"message": printable_text(result.reason)})
+            failure.text = "\n".join((str(location), *explanation_lines(result.explanation)))
 
 
-def _broken(sentences: Sequence[str]) -> str:
-    cases = "\n".join(
-        f'    <testcase classname="tests" name={_attribute(one)}>\n'
-        f"      <error message={_attribute(one)}/>\n    </testcase>"
-        for one in sentences
-    )
-    count = len(sentences)
-    head = f'  <testsuite name="tests that cannot be read" tests="{count}" failures="0" errors="{count}">'
-    return f"{head}\n{cases}\n  </testsuite>"
-
-
-def _attribute(text: object) -> str:
-    return quoteattr(printable_text(text))
+def _add_faults(root: Element, faults: Sequence[str]) -> None:
+    count = len(faults)
+    suite = SubElement(root, "testsuite", _counts("tests that cannot be read", tests=count, failures=0, errors=count))
+    for fault in faults:
+        case = SubElement(suite, "testcase", {"classname": "tests", "name": printable_text(fault)})
+        SubElement(case, "error", {"message": printable_text(fault)})

@@ -1,4 +1,4 @@
-"""A mail and a Slack message as a terminal can show them."""
+"""A mail and a Slack message as panels."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ _LABEL_WIDTH = 16
 
 
 def mail_panel(mail: EmailMessage, *, width: int) -> Panel:
-    """Show a mail: who, what, which parts, and its text."""
-    head = [_row(name, printable_text(mail[name]), width) for name in ("From", "To", "Subject", "Message-ID")]
+    """Return a mail as a panel: its headers, its parts and its text."""
+    headers = [_row(name, printable_text(mail[name]), width) for name in ("From", "To", "Subject", "Message-ID")]
     kinds = ", ".join(part.get_content_type() for part in mail.iter_parts())
     body = mail.get_body(preferencelist=("plain",))
     lines = body.get_content().splitlines() if body is not None else ()
     shown = [_line(printable_text(line), width) for line in lines]
-    return Panel(Group(*head, _row("Parts", kinds, width), Line(style="dim"), *shown), title="Mail", title_align="left")
+    return Panel(
+        Group(*headers, _row("Parts", kinds, width), Line(style="dim"), *shown), title="Mail", title_align="left"
+    )
 
 
 def _row(label: str, value: str, width: int) -> Text:
@@ -36,23 +38,23 @@ def _row(label: str, value: str, width: int) -> Text:
 
 
 def _line(line: str, width: int) -> Text:
-    """Fold a line so that what follows stands under its value."""
+    """Fold a line so that continuation lines are aligned with its value."""
     label = _LABEL.match(line)
     labelled = label is not None and label.end() == _LABEL_WIDTH
-    first = line[:_LABEL_WIDTH] if labelled else line[: len(line) - len(line.lstrip())]
-    further = " " * (_LABEL_WIDTH if labelled else len(first) + 2)
-    room = max(width - _FRAME - len(further), _LABEL_WIDTH)
-    folded = textwrap.wrap(line[len(first) :], room, break_on_hyphens=False)
-    made = Text(first + f"\n{further}".join(folded))
+    start = line[:_LABEL_WIDTH] if labelled else line[: len(line) - len(line.lstrip())]
+    indent = " " * (_LABEL_WIDTH if labelled else len(start) + 2)
+    columns = max(width - _FRAME - len(indent), _LABEL_WIDTH)
+    folded = textwrap.wrap(line[len(start) :], columns, break_on_hyphens=False)
+    text = Text(start + f"\n{indent}".join(folded))
     if labelled:
-        made.stylize("cyan", 0, _LABEL_WIDTH)
+        text.stylize("cyan", 0, _LABEL_WIDTH)
     elif line[:1].isalpha():
-        made.stylize("bold")
-    return made
+        text.stylize("bold")
+    return text
 
 
 def slack_panel(message: Mapping[str, Any]) -> Panel:
-    """Show a Block Kit message, block by block."""
+    """Return a Block Kit message as a panel, block by block."""
     shown: list[RenderableType] = []
     for block in message["blocks"]:
         shown.extend((*_block(block), Text()))
@@ -74,12 +76,12 @@ def _block(block: Mapping[str, Any]) -> Iterator[RenderableType]:
 
 
 def _rich(element: Mapping[str, Any]) -> RenderableType:
-    """Show a section of runs, or a preformatted text on lines of its own."""
-    made = Text("").join(map(_run, element["elements"]))
-    made.rstrip()
-    while made.plain.startswith(" "):
-        made = made[1:]
-    return Padding(made, (0, 2)) if element["type"] == "rich_text_preformatted" else made
+    """Return a section of runs, or a preformatted text on lines of its own."""
+    text = Text("").join(map(_run, element["elements"]))
+    text.rstrip()
+    while text.plain.startswith(" "):
+        text = text[1:]
+    return Padding(text, (0, 2)) if element["type"] == "rich_text_preformatted" else text
 
 
 def _run(run: Mapping[str, Any]) -> Text:

@@ -1,36 +1,50 @@
-"""How far something long has come: bars on a terminal, a line a stage elsewhere."""
+"""The progress of long work: bars on a terminal, lines or nothing elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from watcher.printable import printable_text
+
+_LONGEST_NAME = 40
 
 
 class Stages(Protocol):
-    """Told the stage in words, and which fraction of it is done where that is known."""
+    """Receives the name of a stage, and which fraction of it is done where that is known."""
 
     def __call__(self, stage: str, fraction: float | None) -> None:
-        """Take the news."""
+        """Show the progress of a stage."""
         ...
 
     def done(self) -> None:
-        """Finish what was begun."""
+        """Finish every stage."""
         ...
 
 
 @contextmanager
 def stages(console: Console) -> Iterator[Stages]:
-    """Show stages as they come."""
+    """Show stages one after the other: bars on a terminal, one line per stage elsewhere."""
     if not console.is_terminal:
         yield _Lines(console)
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
-        yield _Bars(bars)
+        yield _StageBars(bars)
 
 
 class _Lines:
@@ -40,17 +54,17 @@ class _Lines:
         self._console = console
         self._last = ""
 
-    def __call__(self, stage: str, fraction: float | None) -> None:  # noqa: ARG002 - a line a stage is enough
+    def __call__(self, stage: str, fraction: float | None) -> None:  # noqa: ARG002 - one line per stage is enough
         if stage != self._last:
             self._console.print(stage)
             self._last = stage
 
     def done(self) -> None:
-        """Nothing is left to write."""
+        """Do nothing: every line is written."""
 
 
-class _Bars:
-    """Shows a bar a stage."""
+class _StageBars:
+    """Shows one bar per stage."""
 
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
@@ -64,7 +78,7 @@ class _Bars:
             self._bars.update(self._tasks[stage], completed=fraction, total=1.0)
 
     def done(self) -> None:
-        """Fill every bar and leave the terminal to others."""
+        """Fill every bar and release the terminal."""
         self._fill()
         self._bars.stop()
 
@@ -72,3 +86,51 @@ class _Bars:
         for task in self._tasks.values():
             self._bars.update(task, completed=1.0, total=1.0)
             self._bars.stop_task(task)
+
+
+# --------------------------------------------------------------------------- sources and files
+
+
+class SourceBars:
+    """Shows one bar per source, with counts beside it."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, source: str, fraction: float, counts: str) -> None:
+        """Show the progress of a source."""
+        if source not in self._tasks:
+            self._tasks[source] = self._bars.add_task(f"source {source}", total=1.0, counts="")
+        self._bars.update(self._tasks[source], completed=fraction, counts=counts)
+
+
+@contextmanager
+def source_bars(console: Console) -> Iterator[SourceBars]:
+    """Show the progress of sources on a terminal, nothing elsewhere."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(
+        *columns, TextColumn("{task.fields[counts]}"), console=console, disable=not console.is_terminal
+    ) as bars:
+        yield SourceBars(bars)
+
+
+@contextmanager
+def file_bars(console: Console, files: Sequence[Path]) -> Iterator[Callable[[Path], Callable[[int], None]]]:
+    """Show how much of some files is read on a terminal, nothing elsewhere.
+
+    Yields a function that begins a file and returns what receives the position in it.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    sizes = {file: file.stat().st_size for file in files}
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task("reading", total=sum(sizes.values()))
+        done = 0
+
+        def begin(file: Path) -> Callable[[int], None]:
+            nonlocal done
+            before, done = done, done + sizes[file]
+            bars.update(task, completed=before, description=printable_text(file.name)[:_LONGEST_NAME])
+            return lambda position: bars.update(task, completed=before + position)
+
+        yield begin

@@ -19,43 +19,42 @@ _ROOT = "SRCROOT"
 
 
 def sarif(judged: Sequence[JudgedFinding], *, version: str, root: Path) -> dict[str, Any]:
-    """Make the log of one run; files below `root` are named relative to it, and allowed findings are suppressed."""
-    names = sorted({one.finding.code for one in judged})
+    """Return the log of one run; files below `root` are named relative to it, and allowed findings are suppressed."""
+    names = sorted({item.finding.code for item in judged})
     driver = {"name": "watcher", "semanticVersion": version, "rules": [_rule(name) for name in names]}
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": {_ROOT: {"uri": f"{root.resolve().as_uri()}/"}},
-        "results": [_result(one, names.index(one.finding.code), root.resolve()) for one in judged],
+        "results": [_result(item, names.index(item.finding.code), root.resolve()) for item in judged],
     }
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
 def _rule(name: str) -> dict[str, Any]:
     code = CODES[name]
-    made: dict[str, Any] = {
+    return {
         "id": name,
         "shortDescription": {"text": code.about},
         "help": {"text": f"{code.about} docs/findings.md, “{TOPICS[code.topic]}”."},
         "defaultConfiguration": {"level": _LEVELS[code.severity]},
         "properties": {"tags": [code.topic]},
     }
-    return made
 
 
-def _result(one: JudgedFinding, index: int, root: Path) -> dict[str, Any]:
-    finding = one.finding
-    made: dict[str, Any] = {
+def _result(judged: JudgedFinding, index: int, root: Path) -> dict[str, Any]:
+    finding = judged.finding
+    result: dict[str, Any] = {
         "ruleId": finding.code,
         "ruleIndex": index,
         "level": _LEVELS[finding.severity],
         "message": {"text": _message(finding)},
         "locations": [{"physicalLocation": _location(finding.location, root)}],
-        "partialFingerprints": {"finding/v1": _fingerprint(one, root)},
+        "partialFingerprints": {"finding/v1": _fingerprint(judged, root)},
     }
-    if one.allowed:
-        made["suppressions"] = [{"kind": "external", "justification": printable_text(one.allowed)}]
-    return made
+    if judged.allowed:
+        result["suppressions"] = [{"kind": "external", "justification": printable_text(judged.allowed)}]
+    return result
 
 
 def _message(finding: Finding) -> str:
@@ -72,8 +71,16 @@ def _location(location: Location, root: Path) -> dict[str, Any]:
     return {"artifactLocation": artifact, "region": {"startLine": location.line, "startColumn": location.column}}
 
 
-def _fingerprint(one: JudgedFinding, root: Path) -> str:
-    """Tell findings apart in a way that lines added above do not change."""
-    file = Path(one.finding.location.file).resolve()
-    where = one.rule.id if one.rule else file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
-    return sha256(f"{where}\n{one.finding.code}\n{one.finding.message}".encode("utf-8", "surrogateescape")).hexdigest()
+def _fingerprint(judged: JudgedFinding, root: Path) -> str:
+    """Return a digest that lines added above the finding do not change."""
+    finding = judged.finding
+    text = f"{_place(judged, root)}\n{finding.code}\n{finding.message}"
+    return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _place(judged: JudgedFinding, root: Path) -> str:
+    """Return the id of the rule, or the path of a file without one."""
+    if judged.rule is not None:
+        return judged.rule.id
+    file = Path(judged.finding.location.file).resolve()
+    return file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name

@@ -8,6 +8,6 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 def sparkline(values: Sequence[int]) -> str:
-    """Draw values as bars up to the highest; nothing is a dot."""
+    """Draw values as bars up to the highest; zero is a dot."""
     most = max(values, default=0)
     return "".join("·" if not value else _BARS[(value * len(_BARS) - 1) // most] for value in values)

@@ -1,27 +1,97 @@
-"""All that is said of rules without a cluster: by reading, by lints and by the files of tests beside them."""
+"""Findings about rules, settings and tests of rules, without a cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from watcher.catalogue.attack import shipped_table
+from watcher.lint import allowances
+from watcher.lint.allowances import JudgedFinding
 from watcher.lint.run_lints import lint_rules, unique
 from watcher.lint.tag_lints import AttackMatrix
-from watcher.model import Finding
-from watcher.ruletests.suites import suites_of_rules
-from watcher.settings import Source
+from watcher.model import Finding, Severity
+from watcher.ruletests.suites import files_of_tests, rules_beside, suites_of_rules
+from watcher.settings import Settings, Source
 from watcher.sigma.rule_folders import LoadedRules
+from watcher.usecases.loading import load_rules, rule_folders
+
+_SEVERITIES = list(Severity)
 
 
-def review(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterReport:
+    """What only the cluster knows about rules and settings."""
+
+    problems: tuple[str, ...] = ()  # what it lacks, or what the user may not
+    findings: tuple[Finding, ...] = ()
+    costs: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # source → grade → queries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """Every finding of a check."""
+
+    rules: int
+    findings: tuple[JudgedFinding, ...]
+    cluster: ClusterReport
+
+    def at_least(self, severity: Severity) -> tuple[JudgedFinding, ...]:
+        """Return the findings of a severity or worse."""
+        return tuple(judged for judged in self.findings if is_at_least(judged.finding, severity))
+
+    def fails(self, severity: Severity) -> bool:
+        """Whether the cluster lacks something, or a finding of the severity is not allowed."""
+        return bool(self.cluster.problems) or any(not judged.allowed for judged in self.at_least(severity))
+
+
+def is_at_least(finding: Finding, severity: Severity) -> bool:
+    """Whether a finding has the severity or a worse one."""
+    return _SEVERITIES.index(finding.severity) <= _SEVERITIES.index(severity)
+
+
+def rules_to_check(settings: Settings, paths: Sequence[Path]) -> LoadedRules:
+    """Read the rules of some paths, of which files of tests stand for the rule beside them."""
+    files = rules_beside(paths)
+    return LoadedRules() if paths and not files else load_rules(settings, files)
+
+
+def test_files(settings: Settings, paths: Sequence[Path]) -> Iterable[Path]:
+    """Return the files of tests below some paths, or below the rule folders of settings."""
+    return files_of_tests(paths or [folder.path for folder in rule_folders(settings)])
+
+
+def check_rules(
+    settings: Settings,
+    rules: LoadedRules,
+    paths: Sequence[Path],
+    *,
+    today: date,
+    cluster: ClusterReport | None = None,
+) -> CheckReport:
+    """Return what reading, lints, tests and the cluster found, and what of it is allowed."""
+    report = cluster or ClusterReport()
+    findings = review_rules(
+        rules, settings.sources[0], today=today, matrix=shipped_table(), stray=test_files(settings, paths)
+    )
+    ordered = sorted(unique((*findings, *report.findings)), key=_by_location)
+    judged = allowances.apply_allowances(ordered, rules.rules, settings.check.allow)
+    if not paths:  # rules outside of given paths may need an allowance that these do not
+        unused = allowances.unused_allowances(judged, settings)
+        judged = (*judged, *(JudgedFinding(finding=finding) for finding in unused))
+    return CheckReport(rules=len(rules.rules), findings=tuple(judged), cluster=report)
+
+
+def review_rules(
     rules: LoadedRules, source: Source, *, today: date, matrix: AttackMatrix, stray: Iterable[Path] = ()
 ) -> tuple[Finding, ...]:
-    """Give every finding once, in the order of the files.
+    """Return every finding once, in the order of the files.
 
     `stray` are files of tests that are to have a rule beside them.
     """
-    found = unique(
+    findings = unique(
         (
             *rules.findings,
             *(finding for rule in rules.rules for finding in rule.findings),
@@ -29,4 +99,8 @@ def review(
             *suites_of_rules(rules.rules, stray).findings,
         )
     )
-    return tuple(sorted(found, key=lambda finding: (finding.location, finding.code)))
+    return tuple(sorted(findings, key=_by_location))
+
+
+def _by_location(finding: Finding) -> tuple[object, str]:
+    return finding.location, finding.code

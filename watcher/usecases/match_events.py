@@ -7,14 +7,58 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watcher.errors import InputError
-from watcher.event_files.event_reader import FileEvent, ReadProgress, read_events
+from watcher.event_files.event_reader import FileEvent, ReadProgress, event_files, read_events
 from watcher.match.ruleset import CompiledRule, Ruleset
-from watcher.model import Location, Rule
+from watcher.model import Level, Location, Rule, Severity
 from watcher.nesting import bounded
-from watcher.settings import Source
+from watcher.settings import Settings, Source
 from watcher.translate.plan import rule_predicate
+from watcher.usecases.loading import load_rules
 
 _LONGEST = 300  # characters of an error's text, which may quote the event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesToMatch:
+    """The rules that files are matched with."""
+
+    rules: tuple[Rule, ...]
+    source: Source
+    counting: int  # rules that count events, left out
+    faulty: int  # rules that cannot be read, left out
+
+    def ruleset(self) -> Ruleset:
+        """Compile the rules."""
+        return compile_rules(self.rules, self.source)
+
+
+def rules_to_match(settings: Settings, path: Path, level: Level) -> RulesToMatch:
+    """Read the rules of a file or folder that have a level or a higher one.
+
+    Raises InputError where there is none.
+    """
+    loaded = load_rules(settings, (path,))
+    single = [rule for rule in loaded.rules if rule.aggregation is None]
+    selected = tuple(rule for rule in single if rule.level.rank >= level.rank)
+    if not selected:
+        reason = next(map(str, loaded.findings), f"`{path}` holds no rule of level {level} or higher")
+        raise InputError(reason, fix="name a rule file, or a folder of rules")
+    return RulesToMatch(
+        rules=selected,
+        source=settings.sources[0],
+        counting=len(loaded.rules) - len(single),
+        faulty=sum(finding.severity is Severity.ERROR for finding in loaded.findings),
+    )
+
+
+def event_files_of(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Return the files of events among some paths, and below those that are folders."""
+    return tuple(file for path in paths for file in event_files(path))
+
+
+def compile_rules(rules: Iterable[Rule], source: Source) -> Ruleset:
+    """Compile rules with the field mappings and log sources of a source."""
+    return Ruleset([CompiledRule(rule, rule_predicate(rule, source)) for rule in rules], source.fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,93 +67,87 @@ class MatchedEvent:
 
     file_event: FileEvent
     rules: tuple[Rule, ...]
-    undecided: tuple[Rule, ...] = ()  # which could not be decided within the time limit
-
-
-def compile_rules(rules: Iterable[Rule], source: Source) -> Ruleset:
-    """Compile rules for hunting."""
-    return Ruleset([CompiledRule(rule, rule_predicate(rule, source)) for rule in rules], source.fields)
+    undecided: tuple[Rule, ...] = ()  # rules that could not be decided within the time limit
 
 
 def match_file(ruleset: Ruleset, path: Path, progress: ReadProgress) -> Iterator[MatchedEvent | InputError]:
-    """Match every event of a file; what cannot be read is given as a fault, and the rest goes on.
+    """Yield every event of a file with the rules that match it, also where there are none.
 
-    Every event is given, also one that no rule matches. Raises InputError where the file cannot be opened.
+    What cannot be read is yielded as an error, and the rest is matched. Raises InputError where the file cannot be
+    opened.
     """
-    for file_event in read_events(path, progress):
-        yield file_event if isinstance(file_event, InputError) else _matched(ruleset, file_event)
+    for item in read_events(path, progress):
+        yield item if isinstance(item, InputError) else _matched(ruleset, item)
 
 
 def _matched(ruleset: Ruleset, file_event: FileEvent) -> MatchedEvent | InputError:
     try:
         verdict = ruleset.judge(file_event.event)
-        is_shown = verdict.rules or verdict.undecided
-        kept = (
-            replace(file_event, event=bounded(file_event.event)) if is_shown else file_event
-        )  # writers of what is shown recurse
-        return MatchedEvent(file_event=kept, rules=verdict.rules, undecided=verdict.undecided)
-    except Exception as fault:  # noqa: BLE001 - attackers write events: what one of them breaks must not end the hunt
+        if verdict.rules or verdict.undecided:  # JSON writers recurse into what is shown
+            file_event = replace(file_event, event=bounded(file_event.event))
+        return MatchedEvent(file_event=file_event, rules=verdict.rules, undecided=verdict.undecided)
+    except Exception as fault:  # noqa: BLE001 - attackers write events: a broken one must not end the run
         location = Location(file=file_event.file, line=file_event.number)
-        said = f"{type(fault).__name__}: {str(fault)[:_LONGEST]}"
-        return InputError(f"the event cannot be looked at: {said}", location=location)
+        reason = f"{type(fault).__name__}: {str(fault)[:_LONGEST]}"
+        return InputError(f"the event cannot be evaluated: {reason}", location=location)
 
 
-# --------------------------------------------------------------------------- what came of it
+# --------------------------------------------------------------------------- counts
 
 
 @dataclass(slots=True, kw_only=True)
 class RuleTally:
-    """What was found of one rule."""
+    """The hits of one rule."""
 
     rule: Rule
     hits: int
-    first: str  # the earliest `@timestamp`, as it is written
+    first: str  # the earliest `@timestamp`, as written
     last: str
     hosts: set[str]
 
 
 class MatchSummary:
-    """What a hunt came to: counts by rule, and the first hits themselves."""
+    """Counts by rule, and the first hits themselves."""
 
-    __slots__ = ("_most", "events", "faults", "hits", "shown", "tallies", "undecided")
+    __slots__ = ("_limit", "events", "faults", "hits", "shown", "tallies", "undecided")
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self.events = self.hits = self.faults = self.undecided = 0
         self.shown: list[tuple[Rule, FileEvent]] = []
         self.tallies: dict[str, RuleTally] = {}
 
-    def add(self, one: MatchedEvent) -> None:
+    def add(self, matched: MatchedEvent) -> None:
         """Count an event and its hits."""
         self.events += 1
-        self.hits += len(one.rules)
-        self.undecided += len(one.undecided)
-        for rule in one.rules:
-            if len(self.shown) < self._most:
-                self.shown.append((rule, one.file_event))
-            self._count(rule, time_of(one.file_event.event), host_of(one.file_event.event))
+        self.hits += len(matched.rules)
+        self.undecided += len(matched.undecided)
+        for rule in matched.rules:
+            if len(self.shown) < self._limit:
+                self.shown.append((rule, matched.file_event))
+            self._count(rule, time_of(matched.file_event.event), host_of(matched.file_event.event))
 
     def _count(self, rule: Rule, time: str, host: str) -> None:
-        known = self.tallies.get(rule.id)
-        if known is None:
-            known = self.tallies[rule.id] = RuleTally(rule=rule, hits=0, first=time, last=time, hosts=set())
-        known.hits += 1
-        known.first = min(known.first or time, time or known.first)
-        known.last = max(known.last, time)
-        known.hosts.add(host)
+        tally = self.tallies.get(rule.id)
+        if tally is None:
+            tally = self.tallies[rule.id] = RuleTally(rule=rule, hits=0, first=time, last=time, hosts=set())
+        tally.hits += 1
+        tally.first = min(tally.first or time, time or tally.first)
+        tally.last = max(tally.last, time)
+        tally.hosts.add(host)
 
     def ranked(self) -> Sequence[RuleTally]:
-        """Give the rules that matched, the worst and then the rarest first."""
-        return sorted(self.tallies.values(), key=lambda one: (-one.rule.level.rank, one.hits, one.rule.title))
+        """Return the rules that matched, by level, the rarest first."""
+        return sorted(self.tallies.values(), key=lambda tally: (-tally.rule.level.rank, tally.hits, tally.rule.title))
 
 
 def time_of(event: Mapping[str, object]) -> str:
-    """Give the event's time as it is written."""
+    """Return the `@timestamp` of an event as written."""
     return str(event.get("@timestamp") or "")
 
 
 def host_of(event: Mapping[str, object]) -> str:
-    """Give the name of the computer that the event is of."""
+    """Return the name of the host of an event, empty where it has none."""
     for group, name in (("host", "name"), ("winlog", "computer_name")):
         inner = event.get(group)
         if isinstance(inner, Mapping) and inner.get(name):

@@ -1,80 +1,141 @@
-"""How noisy a rule would be, before anybody enables it: searched over the past, and nothing written."""
+"""How many alerts a rule would open, before it is enabled: searched over the past, and nothing is written."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from watcher.alerts.alert_documents import summary_fields
 from watcher.alerts.grouping import GroupedHit
-from watcher.model import Event, Window
-from watcher.pipeline import DetectionScope, Detector, UndecidedEvent
+from watcher.components import Components
+from watcher.errors import SettingsError
+from watcher.model import Event, Rule, Window
+from watcher.pipeline import DetectionScope, Stopping, UndecidedEvent
 
 SAMPLES = 5
-_MOST = 10_000  # different values of a field that are counted; further ones are lumped together
+_MOST_VALUES = 10_000  # different values of a field that are counted; further ones are counted together
 _OTHERS = "(others)"
-
-
-@dataclass(slots=True)
-class Preview:
-    """What a rule would have found, growing day by day."""
-
-    days: dict[str, int] = field(default_factory=dict)  # day → hits
-    alerts: set[str] = field(default_factory=set)  # ids of the alerts that it would have opened
-    hosts: Counter[str] = field(default_factory=Counter)
-    users: Counter[str] = field(default_factory=Counter)
-    parents: Counter[str] = field(default_factory=Counter)
-    samples: list[Event] = field(default_factory=list)  # the newest
-    undecided: int = 0  # events that could not be decided within the time limit
-
-    @property
-    def hits(self) -> int:
-        """How many events it would have hit."""
-        return sum(self.days.values())
-
-    def add(self, one: GroupedHit) -> None:
-        """Count one hit."""
-        day = f"{one.hit.time:%Y-%m-%d}"
-        self.days[day] = self.days.get(day, 0) + 1
-        self.alerts.add(one.alert)
-        told = summary_fields(one.hit.event)
-        for counter, path in ((self.hosts, "host.name"), (self.users, "user.name"), (self.parents, _PARENT)):
-            value = _at(told, path)
-            known = value in counter or len(counter) < _MOST
-            counter[value if known else _OTHERS] += 1
-        self.samples = [*self.samples, one.hit.event][-SAMPLES:]
-
-
+_ABSENT = "(none)"
 _PARENT = "process.parent.executable"
 
 
-def _at(document: Mapping[str, object], path: str) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a rule would have matched."""
+
+    rule: Rule
+    hits: int
+    alerts: int  # that it would have opened
+    undecided: int  # events that could not be decided within the time limit
+    days: Mapping[str, int]  # day in UTC → hits
+    hosts: Mapping[str, int]  # the most frequent first
+    users: Mapping[str, int]
+    parents: Mapping[str, int]
+    samples: tuple[Event, ...]  # the newest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewProgress:
+    """How many days of a source are searched."""
+
+    source: str
+    done: int
+    days: int
+    hits: int  # of all sources so far
+
+
+@dataclass(slots=True)
+class PreviewTally:
+    """The counts of a preview while days are searched."""
+
+    days: dict[str, int] = field(default_factory=dict)
+    alerts: set[str] = field(default_factory=set)  # ids
+    hosts: Counter[str] = field(default_factory=Counter)
+    users: Counter[str] = field(default_factory=Counter)
+    parents: Counter[str] = field(default_factory=Counter)
+    samples: list[Event] = field(default_factory=list)
+    undecided: int = 0
+
+    @property
+    def hits(self) -> int:
+        """How many events the rule matched."""
+        return sum(self.days.values())
+
+    def add(self, grouped: GroupedHit) -> None:
+        """Count one hit."""
+        day = f"{grouped.hit.time:%Y-%m-%d}"
+        self.days[day] = self.days.get(day, 0) + 1
+        self.alerts.add(grouped.alert)
+        summary = summary_fields(grouped.hit.event)
+        for counter, path in ((self.hosts, "host.name"), (self.users, "user.name"), (self.parents, _PARENT)):
+            value = _value_at(summary, path)
+            is_counted = value in counter or len(counter) < _MOST_VALUES
+            counter[value if is_counted else _OTHERS] += 1
+        self.samples = [*self.samples, grouped.hit.event][-SAMPLES:]
+
+    def result(self, rule: Rule) -> Preview:
+        """Return the counts, the most frequent values first."""
+        return Preview(
+            rule=rule,
+            hits=self.hits,
+            alerts=len(self.alerts),
+            undecided=self.undecided,
+            days=dict(sorted(self.days.items())),
+            hosts=dict(self.hosts.most_common()),
+            users=dict(self.users.most_common()),
+            parents=dict(self.parents.most_common()),
+            samples=tuple(self.samples),
+        )
+
+
+def _value_at(document: Mapping[str, object], path: str) -> str:
     node: object = document
     for name in path.split("."):
         node = node.get(name) if isinstance(node, Mapping) else None
-    return str(node) if node is not None else "(none)"
+    return str(node) if node is not None else _ABSENT
 
 
-def days_of(now: datetime, count: int) -> Iterator[Window]:
-    """Give the last days in UTC, what there is of today included, oldest first."""
+def preview(
+    rule: Rule,
+    days: int,
+    components: Components,
+    *,
+    progress: Callable[[PreviewProgress], None],
+    stopping: Stopping,
+) -> Preview:
+    """Search the last days by one rule on every source, and count what it matches.
+
+    Raises SettingsError for a rule that counts events, ClusterError where a day could not be searched completely,
+    Stopped where it is asked to end.
+    """
+    if rule.aggregation is not None:
+        raise SettingsError(
+            f"`{rule.title}` counts events; watcher reads such rules and does not run them yet",
+            fix="name a rule that matches single events",
+        )
+    tally = PreviewTally()
+    for source in components.settings.sources:
+        detector = components.detector(source, (rule,))
+        windows = tuple(last_days(components.events().now(), days))
+        for done, window in enumerate(windows):
+            progress(PreviewProgress(source=source.name, done=done, days=len(windows), hits=tally.hits))
+            tally.days.setdefault(f"{window.start:%Y-%m-%d}", 0)
+            for item in detector.look(window, DetectionScope(stopping=stopping)):
+                if isinstance(item, UndecidedEvent):
+                    tally.undecided += 1
+                else:
+                    tally.add(item)
+        progress(PreviewProgress(source=source.name, done=len(windows), days=len(windows), hits=tally.hits))
+    return tally.result(rule)
+
+
+def last_days(now: datetime, count: int) -> Iterator[Window]:
+    """Yield the last days in UTC, oldest first; the last one is today up to now."""
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     for back in range(count - 1, -1, -1):
         start = today - timedelta(days=back)
         end = min(start + timedelta(days=1), now)
         if start < end:
             yield Window(start=start, end=end)
-
-
-def preview(detector: Detector, window: Window, into: Preview, asked: DetectionScope) -> None:
-    """Search a day by the detector's rules, and count what they hit.
-
-    Raises the ClusterError that kept it from being searched whole, Stopped where it is asked to end.
-    """
-    into.days.setdefault(f"{window.start:%Y-%m-%d}", 0)
-    for one in detector.look(window, asked):
-        if isinstance(one, UndecidedEvent):
-            into.undecided += 1
-        else:
-            into.add(one)

@@ -1,0 +1,33 @@
+"""A slice is searched with further attempts, and says why it could not be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from fakes import FakeClock, ListedEvents, MemoryState, rule
+
+from watcher.alerts.alert_store import AlertStore
+from watcher.errors import ClusterError
+from watcher.model import Window
+from watcher.pipeline import Detector, prepare_rule
+from watcher.ports import Page, SearchRequest
+from watcher.settings import Settings, Source
+from watcher.settings.effective import rule_settings
+from watcher.usecases.slice_workers import SliceSearcher
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+HOUR = Window(start=START, end=START + timedelta(hours=1))
+
+
+def test_a_slice_that_fails_with_an_unexpected_error_stays_undone_and_says_why() -> None:
+    class FailingEvents(ListedEvents):
+        def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
+            raise RecursionError(f"too deep for {len(requests)} queries")
+
+    source = Source()
+    prepared = prepare_rule(rule(), rule_settings(rule(), Settings()), source)
+    detector = Detector(source=source, events=FailingEvents(), alert_store=AlertStore(MemoryState()), rules=(prepared,))
+    result = SliceSearcher(detector=detector, clock=FakeClock(), stopping=lambda: False)(HOUR)
+    assert "RecursionError: too deep" in result.error
+    assert not result.unreachable

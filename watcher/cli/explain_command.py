@@ -1,0 +1,89 @@
+"""`watcher explain`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from watcher.cli.common import AsJson, SettingsFile, open_watcher, read_settings, terminal, write_json
+from watcher.cli.exit_codes import EXIT_FINDINGS
+from watcher.errors import InputError
+from watcher.present.explanations import explanation_json, render_explanation
+from watcher.usecases.explain_event import SourceExplanation, explain_file_event, is_in_file, read_event
+from watcher.usecases.loading import find_rule
+
+
+def explain(
+    rule: Annotated[
+        str | None, typer.Argument(help="Rule file, or the id, title or path of a rule of settings.")
+    ] = None,
+    *,
+    settings_file: SettingsFile = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Show the search strategy of each source, and the reason.")
+    ] = False,
+    event: Annotated[
+        str | None,
+        typer.Option("--event", "-e", help="Event to explain: a file, FILE:LINE, `-` (standard input) or index/_id."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the query of a rule, or why it matches an event.
+
+    Shows the query, the mapping of each field, whether the query is exact, and which line of settings applies. With
+    --event it shows the outcome of each part of the rule, and the exit code is 1 if the rule does not match.
+    """
+    if plan:
+        _print_strategies(settings_file, as_json=as_json)
+    elif rule is None:
+        raise InputError("no rule is named", fix="name a rule, or pass `--plan`")
+    elif event is not None:
+        _print_event(_explain_event(rule, event, settings_file), as_json=as_json)
+    else:
+        _print_rule(rule, settings_file, as_json=as_json)
+
+
+def _explain_event(name: str, event: str, settings_file: Path | None) -> tuple[SourceExplanation, ...]:
+    settings = read_settings(settings_file)
+    rule = find_rule(name, settings)
+    if is_in_file(event):
+        return explain_file_event(rule, read_event(event), settings)
+    with open_watcher(settings) as app:
+        return app.explain_event(rule, event)
+
+
+def _print_event(explained: tuple[SourceExplanation, ...], *, as_json: bool) -> None:
+    if as_json:
+        write_json([{"source": item.source, **explanation_json(item.explanation)} for item in explained])
+    for item in () if as_json else explained:
+        if len(explained) > 1:
+            terminal().print(f"source `{item.source}`", style="dim")
+        terminal().print(render_explanation(item.explanation))
+    if not any(item.explanation.holds for item in explained):
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _print_rule(name: str, settings_file: Path | None, *, as_json: bool) -> None:
+    from watcher.present.plan_tables import print_plan, rule_plan_json  # noqa: PLC0415 - loads the engine clients
+
+    settings = read_settings(settings_file)
+    rule = find_rule(name, settings)
+    with open_watcher(settings) as app:
+        plans = app.explain_rule(rule)
+    if as_json:
+        write_json([rule_plan_json(plan) for plan in plans])
+    for plan in () if as_json else plans:
+        print_plan(terminal(), plan)
+
+
+def _print_strategies(settings_file: Path | None, *, as_json: bool) -> None:
+    from watcher.present.plan_tables import print_strategy, strategy_json  # noqa: PLC0415 - loads the engine clients
+
+    with open_watcher(read_settings(settings_file)) as app:
+        strategies = app.explain_strategies()
+    if as_json:
+        write_json([strategy_json(strategy) for strategy in strategies])
+    for strategy in () if as_json else strategies:
+        print_strategy(terminal(), strategy)

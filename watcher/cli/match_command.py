@@ -1,0 +1,119 @@
+"""`watcher match`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from watcher.cli.common import SettingsFile, error_terminal, read_settings, terminal
+from watcher.cli.exit_codes import EXIT_FINDINGS
+from watcher.errors import InputError
+from watcher.model import Level
+from watcher.present.match_tables import hit_json, hits_table, match_summary, rules_table
+from watcher.present.progress_bars import file_bars
+from watcher.printable import printable_text
+from watcher.usecases.match_events import (
+    MatchedEvent,
+    MatchSummary,
+    RulesToMatch,
+    event_files_of,
+    match_file,
+    rules_to_match,
+)
+
+
+def match(  # noqa: PLR0913 - each is an option
+    rules: Annotated[Path, typer.Argument(help="Rule file, or folder of rules.")],
+    more: Annotated[
+        list[Path] | None, typer.Argument(help="Further files of events, for use with shell wildcards.")
+    ] = None,
+    *,
+    events: Annotated[
+        list[Path], typer.Option("--events", help="Files or folders of events: EVTX, JSON lines, JSON, .gz.")
+    ],
+    settings_file: SettingsFile = None,
+    level: Annotated[Level, typer.Option(help="Lowest level of the rules to match.")] = Level.INFORMATIONAL,
+    limit: Annotated[int, typer.Option(min=0, help="Maximum number of hits to show.")] = 20,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Write one line of JSON per hit, as soon as it is found.")
+    ] = False,
+) -> None:
+    """Match files of events, without a cluster.
+
+    The exit code is 1 if a rule or an event cannot be read or decided; the others are matched.
+    """
+    selected = rules_to_match(read_settings(settings_file), rules, level)
+    files = event_files_of((*events, *(more or ())))
+    summary = MatchSummary(limit)
+    console = error_terminal()  # of progress and warnings alike, so that neither overwrites the other
+    for matched in _match_files(selected, files, summary, console):
+        if as_json:
+            _write_hits(matched)
+    if selected.counting:
+        _warn(console, f"{selected.counting} rules count events, which is not supported: they were left out")
+    if not as_json:
+        _print(summary, len(selected.rules), len(files))
+    if selected.faulty:
+        _warn(
+            console,
+            f"{selected.faulty} rules cannot be read and were left out: `watcher check {rules}` lists the errors",
+        )
+    if selected.faulty or summary.faults or summary.undecided:
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _match_files(
+    selected: RulesToMatch, files: Sequence[Path], summary: MatchSummary, console: Console
+) -> Iterator[MatchedEvent]:
+    """Yield every event that was read; what cannot be read becomes a warning."""
+    ruleset = selected.ruleset()
+    with file_bars(console, files) as advance:
+        for file in files:
+            try:
+                for item in match_file(ruleset, file, advance(file)):
+                    if isinstance(item, InputError):
+                        summary.faults += 1
+                        _warn(console, str(item))
+                    else:
+                        summary.add(item)
+                        _warn_undecided(console, item)
+                        yield item
+            except InputError as fault:
+                summary.faults += 1
+                _warn(console, str(fault))
+
+
+def _write_hits(matched: MatchedEvent) -> None:
+    for rule in matched.rules:
+        sys.stdout.write(json.dumps(hit_json(rule, matched.file_event), default=str) + "\n")
+
+
+def _warn_undecided(console: Console, matched: MatchedEvent) -> None:
+    for rule in matched.undecided:
+        _warn(
+            console,
+            f"{matched.file_event}: undecided: the rule `{rule.title}` takes too long on this event; "
+            "rewrite its expression without repetitions inside repetitions",
+        )
+
+
+def _warn(console: Console, sentence: str) -> None:
+    console.print(Text(printable_text(sentence), style="yellow"), soft_wrap=True)
+
+
+def _print(summary: MatchSummary, rules: int, files: int) -> None:
+    if summary.tallies:
+        terminal().print(rules_table(summary.ranked()))
+    if summary.shown:
+        terminal().print(hits_table(summary.shown))
+    hidden = summary.hits - len(summary.shown)
+    if hidden:
+        terminal().print(f"{hidden:,} more hits: --limit shows more, --json writes all", style="dim")
+    terminal().print(match_summary(summary, rules=rules, files=files))

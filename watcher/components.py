@@ -1,0 +1,218 @@
+"""Settings → the running parts: the only place that knows which port is which."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from watcher.alerts.alert_store import AlertStore
+from watcher.checkpoints.checkpoints import Checkpoints
+from watcher.clock import SystemClock
+from watcher.cluster.connections import Connection, connect
+from watcher.delivery.outbox import Outbox
+from watcher.heap import freeze_heap
+from watcher.model import Rule
+from watcher.notify.channel_registry import build_notifier
+from watcher.notify.links import Links
+from watcher.notify.operators import Operators
+from watcher.notify.renderer import Renderer
+from watcher.pipeline import Delivery, Detector, PreparedRule, RateLimit, Stopping, prepare_rule
+from watcher.ports import EventSource, Notifier, State
+from watcher.schedule import DELIVERY, RuleReloader, Sidecar, Ticker, live_lease, past_lease
+from watcher.settings import Channel, Settings, Source
+from watcher.settings.effective import rule_settings
+from watcher.sigma.rule_folders import Fingerprints, LoadedRules, fingerprints
+from watcher.state.installation import Installation
+from watcher.state.leases import Leases
+from watcher.state.state_documents import StateDocuments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connections:
+    """The connections to the clusters."""
+
+    events: Connection
+    state: Connection
+
+    def close(self) -> None:
+        """Close both connections."""
+        self.events.close()
+        if self.state is not self.events:
+            self.state.close()
+
+
+def connect_clusters(settings: Settings) -> Connections:
+    """Connect to the cluster of the events, and to the state's where it is another."""
+    events = connect(settings.cluster)
+    state = connect(settings.state.cluster) if settings.state.cluster is not None else events
+    return Connections(events=events, state=state)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Components:
+    """The parts that settings describe, on open connections."""
+
+    settings: Settings
+    connections: Connections
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.connections.close()
+
+    def events(self) -> EventSource:
+        """Return the port to the events."""
+        return self.connections.events.events()
+
+    def state(self) -> State:
+        """Return the port to the state."""
+        return self.connections.state.state()
+
+    def installation(self) -> Installation:
+        """Return the index templates and lifecycle policies of the state."""
+        state = self.settings.state
+        return Installation(state=self.state(), prefix=state.prefix, retention=state.retention)
+
+    def alert_store(self) -> AlertStore:
+        """Return the stored alerts and hits."""
+        state = self.settings.state
+        return AlertStore(self.state(), state.prefix, state.store, self.installation().ensure_index)
+
+    def state_documents(self) -> StateDocuments:
+        """Return the documents that the sidecars keep for themselves."""
+        return StateDocuments(self.state(), self.settings.state.prefix, self.installation().ensure_index)
+
+    def checkpoints(self) -> Checkpoints:
+        """Return the checkpoints of the sources."""
+        return Checkpoints(self.state_documents())
+
+    def notifiers(self) -> Mapping[str, tuple[Channel, Notifier]]:
+        """Create the channels by name."""
+        clock = SystemClock()
+        return {channel.name: (channel, build_notifier(channel, clock)) for channel in self.settings.channels}
+
+    def renderer(self) -> Renderer:
+        """Create the renderer of notifications."""
+        return Renderer(self.settings.templates)
+
+    def operators(self) -> Operators:
+        """Create the channels that hear of watcher's own failures."""
+        channels = tuple(pair for pair in self.notifiers().values() if pair[0].operator)
+        return Operators(channels, self.renderer(), SystemClock())
+
+    def detector(self, source: Source, rules: Sequence[Rule]) -> Detector:
+        """Create the detector of a source."""
+        return Detector(
+            source=source,
+            events=self.events(),
+            alert_store=self.alert_store(),
+            rules=[prepare_rule(rule, rule_settings(rule, self.settings), source) for rule in rules],
+        )
+
+    def delivery(self, rate_limit: RateLimit, stopping: Stopping) -> Delivery:
+        """Create the delivery of pending messages."""
+        return Delivery(
+            outbox=Outbox(self.state(), self.settings.state.prefix),
+            channels=self.notifiers(),
+            renderer=self.renderer(),
+            links=Links(discover_url=self.settings.discover_url),
+            now=self.events().now,
+            rate_limit=rate_limit,
+            stopping=stopping,
+        )
+
+    def lease_names(self) -> tuple[str, ...]:
+        """Return the names of the leases that sidecars share."""
+        names = [source.name for source in self.settings.sources]
+        return (DELIVERY, *map(live_lease, names), *map(past_lease, names))
+
+    def leases(self) -> Leases:
+        """Create the membership of a new sidecar."""
+        return Leases(
+            notes=self.state_documents(),
+            clock=SystemClock(),
+            me=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
+            works=self.lease_names(),
+            period=self.settings.lease,
+        )
+
+
+def one_shot_sidecar(components: Components, rules: Sequence[Rule], stopping: Stopping) -> Sidecar:
+    """Create a sidecar for a single round: it shares no leases and waits for no digest to settle."""
+    tickers = tuple(
+        Ticker(
+            components.detector(source, rules),
+            components.checkpoints(),
+            stopping=stopping,
+            stopping_past=stopping,
+        )
+        for source in components.settings.sources
+    )
+    rate_limit = RateLimit(limit=components.settings.rate_limit.alerts, settle=timedelta(0))
+    return Sidecar(tickers=tickers, delivery=components.delivery(rate_limit, stopping))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSource:
+    """How a sidecar reads its rules again."""
+
+    loaded: LoadedRules  # as they were read at the start
+    read: Callable[[], LoadedRules]
+    enabled: Callable[[LoadedRules], Sequence[Rule]]
+    folders: Sequence[Path]  # watched for changes
+
+
+def shared_sidecar(components: Components, rules: RuleSource, stop: threading.Event) -> Sidecar:
+    """Create a sidecar that runs until `stop` is set and shares its work with others by leases."""
+    leases = components.leases()
+
+    def stopping(work: str) -> Stopping:
+        return lambda: stop.is_set() or not leases.holds(work)
+
+    enabled = rules.enabled(rules.loaded)
+    tickers = tuple(
+        Ticker(
+            components.detector(source, enabled),
+            components.checkpoints(),
+            stopping=stopping(live_lease(source.name)),
+            stopping_past=stopping(past_lease(source.name)),
+        )
+        for source in components.settings.sources
+    )
+    rate_limit = RateLimit(limit=components.settings.rate_limit.alerts)
+    freeze_heap()
+    return Sidecar(
+        tickers=tickers,
+        delivery=components.delivery(rate_limit, stopping(DELIVERY)),
+        leases=leases,
+        reloader=_reloader(components.settings, rules, tickers),
+        operators=components.operators(),
+        stop=stop,
+    )
+
+
+def _reloader(settings: Settings, rules: RuleSource, tickers: Sequence[Ticker]) -> RuleReloader:
+    """Connect the rule files to the tickers; unchanged rules are not prepared again."""
+
+    def current() -> Fingerprints:
+        return {file: mark for folder in rules.folders for file, mark in fingerprints(folder).items()}
+
+    def apply(loaded: LoadedRules) -> None:
+        enabled = rules.enabled(loaded)
+        for ticker in tickers:
+            prepared = {rule.rule.id: rule for rule in ticker.detector.rules}
+            ticker.renew([_prepared(rule, prepared.get(rule.id), settings, ticker.source) for rule in enabled])
+        freeze_heap()
+
+    return RuleReloader(rules.loaded, fingerprints=current, read=rules.read, take=apply)
+
+
+def _prepared(rule: Rule, previous: PreparedRule | None, settings: Settings, source: Source) -> PreparedRule:
+    if previous is not None and previous.rule == rule:
+        return previous
+    return prepare_rule(rule, rule_settings(rule, settings), source)

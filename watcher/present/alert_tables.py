@@ -1,0 +1,78 @@
+"""Alerts as a table and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from watcher.delivery.outbox import deliveries_of
+from watcher.event_files.nested_json import loads
+from watcher.notify.event_texts import event_details, event_texts
+from watcher.present.terminal import LEVEL_STYLES, cell, shortened
+from watcher.usecases.triage import AlertRecord
+
+_STATE_STYLES: Mapping[str, str] = {"sent": "green", "failed": "bold red"}
+_DETAILS = 3  # values shown of an event that starts no process
+
+
+def alert_json(alert: AlertRecord) -> dict[str, Any]:
+    """Return an alert as JSON: its document, with index and id."""
+    return {"index": alert.index, "id": alert.id, **alert.document}
+
+
+def alerts_table(alerts: Sequence[AlertRecord], *, title: str | None = None) -> Table:
+    """Show alerts, each on a few lines, so that a command line fits a narrow terminal too."""
+    shown = Table(title=title, title_justify="left", header_style="bold", show_lines=True)
+    shown.add_column("time (UTC)", no_wrap=True)
+    shown.add_column("level", no_wrap=True)
+    shown.add_column("what happened", overflow="fold")
+    shown.add_column("deliveries", overflow="fold")
+    for alert in alerts:
+        shown.add_row(
+            _time(alert),
+            cell(alert.level, style=LEVEL_STYLES.get(alert.level, "")),
+            _event_lines(alert),
+            _deliveries(alert),
+        )
+    return shown
+
+
+def _time(alert: AlertRecord) -> Text:
+    day, _, time = alert.time.partition("T")
+    return Text("\n").join((cell(day), cell(time[:8])))
+
+
+def _event_lines(alert: AlertRecord) -> Text:
+    document = alert.document
+    names = [name for name in (_value(document, "host", "name"), _value(document, "user", "name")) if name]
+    lines = [cell(alert.title, style="bold"), cell(", ".join(names), style="dim")]
+    lines.extend(cell(shortened(line)) for line in _details(document))
+    return Text("\n").join(line for line in lines if line)
+
+
+def _details(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the command line, or where no process was started, some fields of the event."""
+    command = _value(document, "process", "command_line") or _value(document, "process", "executable")
+    if command:
+        yield command
+        return
+    try:
+        event = loads(_value(document, "event", "original"))
+    except ValueError:
+        return
+    for name, value in event_details(event_texts(event))[:_DETAILS]:
+        yield f"{name}: {value}"
+
+
+def _value(document: Mapping[str, Any], group: str, name: str) -> str:
+    return str(document.get(group, {}).get(name) or "")
+
+
+def _deliveries(alert: AlertRecord) -> Text:
+    return Text("\n").join(
+        cell(f"{delivery['channel']} {delivery['state']}", style=_STATE_STYLES.get(delivery["state"], "yellow"))
+        for delivery in deliveries_of(alert.document)
+    )

@@ -1,0 +1,114 @@
+"""The status as tables and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from watcher.checkpoints.gaps import Gap
+from watcher.present.terminal import cell, table
+from watcher.usecases.status import ALERTS_COUNTED, DeliveryCount, SourceStatus, Status
+
+
+def status_tables(status: Status) -> Iterator[Table]:
+    """Yield the tables of sources, of what was not searched, of leases and of deliveries."""
+    yield _sources_table(status.sources)
+    unsearched = _unsearched_table(status.sources)
+    if unsearched.row_count:
+        yield unsearched
+    if any(status.lease_holders.values()):
+        yield _leases_table(status.lease_holders)
+    if status.deliveries:
+        yield _deliveries_table(status.deliveries)
+
+
+def _sources_table(sources: Sequence[SourceStatus]) -> Table:
+    shown = table("source", "index", "indices", "searched until", "lag", "too late", "too far ahead")
+    for source in sources:
+        checkpoint, lag = source.checkpoint, source.lag
+        shown.add_row(
+            cell(source.source.name),
+            cell(source.source.index),
+            cell(len(source.mapping.indices)),
+            cell(f"{checkpoint.until:%Y-%m-%d %H:%M:%S}" if checkpoint else ""),
+            cell("never searched" if lag is None else f"{round(lag.total_seconds()):,} s"),
+            cell(f"{checkpoint.older:,} events" if checkpoint and checkpoint.older else ""),
+            cell(f"{checkpoint.ahead:,} events" if checkpoint and checkpoint.ahead else ""),
+        )
+    return shown
+
+
+def _unsearched_table(sources: Sequence[SourceStatus]) -> Table:
+    shown = table("source", "not searched", "rules", "why", "next try")
+    for source in sources:
+        name = source.source.name
+        for index in source.unsearchable:
+            shown.add_row(cell(name), cell(index.indices, style="yellow"), "all", cell(index.reason), "")
+        for gap in source.checkpoint.gaps if source.checkpoint else ():
+            shown.add_row(
+                cell(name),
+                cell(f"{gap.window.start:%Y-%m-%d %H:%M:%S} .. {gap.window.end:%Y-%m-%d %H:%M:%S}", style="yellow"),
+                cell(f"{len(gap.rules):,}" if gap.rules else "all"),
+                cell(gap.reason),
+                cell(f"{gap.due:%H:%M:%S}"),
+            )
+    return shown
+
+
+def _leases_table(holders: Mapping[str, str]) -> Table:
+    shown = table("lease", "holder")
+    for lease, holder in holders.items():
+        shown.add_row(cell(lease), cell(holder or "nobody"))
+    return shown
+
+
+def _deliveries_table(deliveries: Sequence[DeliveryCount]) -> Table:
+    shown = table("channel", "state", f"messages (of the newest {ALERTS_COUNTED:,} alerts)")
+    for delivery in deliveries:
+        style = "red" if delivery.state == "failed" else ""
+        shown.add_row(cell(delivery.channel), cell(delivery.state, style=style), cell(delivery.count))
+    return shown
+
+
+def status_json(status: Status) -> dict[str, Any]:
+    """Return the status as JSON."""
+    return {
+        "sources": [source_json(source) for source in status.sources],
+        "leases": dict(status.lease_holders),
+        "messages": [
+            {"channel": delivery.channel, "state": delivery.state, "count": delivery.count}
+            for delivery in status.deliveries
+        ],
+    }
+
+
+def source_json(status: SourceStatus) -> dict[str, Any]:
+    """Return the status of a source as JSON."""
+    checkpoint, lag = status.checkpoint, status.lag
+    return {
+        "source": status.source.name,
+        "index": status.source.index,
+        "indices": len(status.mapping.indices),
+        "closed": list(status.mapping.closed),
+        "searched_since": checkpoint.since.isoformat() if checkpoint else None,
+        "searched_until": checkpoint.until.isoformat() if checkpoint else None,
+        "lag_seconds": round(lag.total_seconds()) if lag is not None else None,
+        "gaps": [_gap_json(gap) for gap in (checkpoint.gaps if checkpoint else ())],
+        "unsearchable": [{"index": index.indices, "reason": index.reason} for index in status.unsearchable],
+        "late_events_checked": checkpoint.swept.isoformat() if checkpoint and checkpoint.swept else None,
+        "events_too_late": checkpoint.older if checkpoint else 0,
+        "events_too_far_ahead": checkpoint.ahead if checkpoint else 0,
+    }
+
+
+def _gap_json(gap: Gap) -> dict[str, Any]:
+    return {
+        "start": gap.window.start.isoformat(),
+        "end": gap.window.end.isoformat(),
+        "rules": list(gap.rules),
+        "reason": gap.reason,
+        "attempts": gap.attempts,
+        "next_try": gap.due.isoformat(),
+    }

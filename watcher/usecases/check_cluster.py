@@ -1,0 +1,75 @@
+"""What only the cluster knows about rules and settings: privileges, indices, fields, the cost of queries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from watcher.cluster.privileges import missing
+from watcher.components import Components
+from watcher.errors import Forbidden
+from watcher.lint import query_cost
+from watcher.model import Finding, Rule, Window
+from watcher.search.live_findings import live_findings
+from watcher.settings import Source
+from watcher.translate.plan import Translator, paths_of, translate_rule
+from watcher.usecases.check_rules import ClusterReport
+
+
+def check_cluster(components: Components, rules: Sequence[Rule]) -> ClusterReport:
+    """Return what the cluster lacks, and what its mappings and events say about the rules."""
+    collected = _Collected()
+    settings = components.settings
+    for source in settings.sources:
+        collected.problems.extend(missing(components.connections.events, source.index, settings.state.prefix))
+        with collected.refusals():
+            collected.problems.extend(_check_source(source, components, rules, collected))
+    with collected.refusals():
+        absent = components.installation().missing()
+        collected.problems.extend(f"the index template `{name}` is missing: call `watcher setup`" for name in absent)
+    return ClusterReport(
+        problems=tuple(dict.fromkeys(collected.problems)),
+        findings=tuple(collected.findings),
+        costs=collected.costs,
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Collected:
+    """What the checks collect."""
+
+    problems: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    costs: dict[str, Counter[str]] = field(default_factory=dict)  # source → grade → queries
+
+    @contextmanager
+    def refusals(self) -> Iterator[None]:
+        """Note a missing privilege as a problem, and go on with the other checks."""
+        try:
+            yield
+        except Forbidden as fault:
+            self.problems.append(str(fault))
+
+
+def _check_source(
+    source: Source, components: Components, rules: Sequence[Rule], collected: _Collected
+) -> Iterator[str]:
+    """Yield the problems of a source; its findings and costs are collected."""
+    events = components.events()
+    mapping = events.mapping(source.index, paths_of(rules, source))
+    yield from (f"`{name}` is closed: no search returns its events" for name in mapping.closed)
+    if not mapping.indices:
+        return
+    translator = Translator(source, mapping)
+    grades = collected.costs.setdefault(source.name, Counter())
+    for rule in rules:
+        plan = translate_rule(rule, translator)
+        cost = query_cost.query_cost(plan, translator.scope(rule), mapping)
+        grades[str(cost.grade)] += 1
+        collected.findings.extend((*plan.findings, *query_cost.lint(plan, cost)))
+    now = events.now()
+    window = Window(start=now - source.late_events.past, end=now)
+    with events.open(source.index, window, time_field=source.time_field) as snapshot:
+        collected.findings.extend(live_findings(snapshot, rules, translator))

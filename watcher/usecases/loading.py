@@ -1,0 +1,104 @@
+"""Settings and rules as they are read from files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from watcher.errors import InputError
+from watcher.model import Location, Rule
+from watcher.settings import Folder, Settings, read, read_file
+from watcher.settings.effective import rule_settings
+from watcher.shipped import shipped
+from watcher.sigma.rule_folders import LoadedRules, RuleFolder, read_folder, read_folders
+
+_LOCATIONS = ("watcher.yml", "/etc/watcher/watcher.yml")
+_MOST_SUGGESTIONS = 5
+
+
+def load_settings(path: Path | None) -> Settings:
+    """Read a settings file.
+
+    Without a path it is the first existing one of `./watcher.yml` and `/etc/watcher/watcher.yml`; without any, the
+    environment alone counts. Raises SettingsError with every fault of the file.
+    """
+    if path is not None:
+        return read_file(path, os.environ)
+    default = next((Path(location) for location in _LOCATIONS if Path(location).is_file()), None)
+    return read_file(default, os.environ) if default is not None else read("", os.environ)
+
+
+def rule_folders(settings: Settings) -> tuple[Folder, ...]:
+    """Return the rule folders of settings, or the shipped one."""
+    return settings.rules.folders or (Folder(name="watcher", path=shipped("rules")),)
+
+
+def load_rules(settings: Settings, paths: Sequence[Path] = ()) -> LoadedRules:
+    """Read the rules of some paths, or of the folders of settings.
+
+    A path inside a folder of settings is read as a part of that folder, so that its rules keep their ids.
+    """
+    folders = rule_folders(settings)
+    values = settings.placeholders
+    if not paths:
+        return read_folders(read_folder(folder.name, folder.path, placeholders=values) for folder in folders)
+    inside = [path for path in paths if path.exists() and any(_contains(folder.path, path) for folder in folders)]
+    parts = [read_folder(path.resolve().name, path, placeholders=values) for path in paths if path not in inside]
+    if inside:
+        whole = (read_folder(folder.name, folder.path, placeholders=values) for folder in folders)
+        parts.extend(_restricted(folder, inside) for folder in whole)
+    return read_folders(parts)
+
+
+def _contains(folder: Path, path: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def _restricted(folder: RuleFolder, paths: Sequence[Path]) -> RuleFolder:
+    """Return the part of a folder that lies below some paths."""
+
+    def selected(location: Location) -> bool:
+        return any(_contains(path, Path(location.file)) for path in paths)
+
+    return replace(
+        folder,
+        rules=tuple(rule for rule in folder.rules if selected(rule.location)),
+        findings=tuple(finding for finding in folder.findings if selected(finding.location)),
+    )
+
+
+def enabled_rules(settings: Settings, rules: LoadedRules) -> tuple[Rule, ...]:
+    """Return the rules that settings enable."""
+    return tuple(rule for rule in rules.rules if rule_settings(rule, settings).enabled)
+
+
+def find_rule(name: str, settings: Settings) -> Rule:
+    """Return the rule of a file, an id, a title or a path.
+
+    A part of a title or path is enough where it fits a single rule. Raises InputError where no rule or several rules
+    fit.
+    """
+    path = Path(name)
+    if path.is_file():
+        return _first_rule(load_rules(settings, (path,)))
+    rules = load_rules(settings).rules
+    exact = [rule for rule in rules if name.lower() in (rule.id.lower(), rule.title.lower(), rule.path.lower())]
+    if len(exact) == 1:
+        return exact[0]
+    similar = [rule for rule in rules if name.lower() in rule.title.lower() or name.lower() in rule.path.lower()]
+    if not exact and len(similar) == 1:
+        return similar[0]
+    candidates = ", ".join(f"`{rule.path}`" for rule in (exact or similar)[:_MOST_SUGGESTIONS])
+    raise InputError(
+        f"`{name}` names {'several rules' if candidates else 'no rule'}",
+        fix=f"take one of {candidates}" if candidates else "give a file, an id, a title or a path",
+    )
+
+
+def _first_rule(loaded: LoadedRules) -> Rule:
+    if loaded.rules:
+        return loaded.rules[0]
+    finding = loaded.findings[0]
+    raise InputError(finding.message, location=finding.location, fix=finding.fix)

@@ -1,0 +1,131 @@
+"""Slices of the past, searched in processes of their own with connections of their own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Event as StopEvent
+
+import structlog
+
+from watcher.clock import SystemClock
+from watcher.components import Components, connect_clusters
+from watcher.errors import ClusterError, Forbidden, Unreachable
+from watcher.heap import freeze_heap
+from watcher.model import Rule, Window
+from watcher.pipeline import DetectionScope, Detector, Stopped, Stopping, WindowResult
+from watcher.ports import Clock
+from watcher.settings import Settings, Source
+from watcher.usecases.backfill_job import SliceResult
+
+log = structlog.get_logger(__name__)
+
+_ATTEMPTS = 5
+_FIRST_WAIT = 1.0  # seconds; doubled for each further attempt
+_STEP = 0.5  # seconds between two looks at `stopping`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceWorkerSettings:
+    """What a worker process needs to search slices."""
+
+    settings: Settings
+    source: Source
+    rules: tuple[Rule, ...]
+    silent: bool  # its alerts have no deliveries
+
+
+@contextmanager
+def slice_workers(
+    worker: SliceWorkerSettings, count: int
+) -> Iterator[tuple[Callable[[Window], Future[SliceResult]], Callable[[], None]]]:
+    """Start worker processes; yields the function that submits a slice, and the one that ends them all."""
+    context = get_context("spawn")
+    stop = context.Event()
+    with ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker, initargs=(worker, stop)) as pool:
+        yield lambda window: pool.submit(_search_slice, window), stop.set
+
+
+_SEARCHERS: list[SliceSearcher] = []  # of this process, where it is a worker
+
+
+def _start_worker(worker: SliceWorkerSettings, stop: StopEvent) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the parent process sets `stop`
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    components = Components(settings=worker.settings, connections=connect_clusters(worker.settings))
+    detector = components.detector(worker.source, worker.rules)
+    if worker.silent:
+        detector.rules = [replace(rule, effective=replace(rule.effective, channels=())) for rule in detector.rules]
+    detector.origin = "backfill"
+    freeze_heap()
+    threading.Thread(target=_exit_with, args=(parent_process(),), daemon=True).start()
+    _SEARCHERS.append(SliceSearcher(detector, SystemClock(), stopping=stop.is_set))
+
+
+def _exit_with(parent: BaseProcess | None) -> None:
+    """Exit when the parent process is killed and cannot set `stop`; a slice can always be searched again."""
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _search_slice(window: Window) -> SliceResult:
+    return _SEARCHERS[0](window)
+
+
+@dataclass(frozen=True, slots=True)
+class SliceSearcher:
+    """Searches a slice, with further attempts where the cluster is overloaded."""
+
+    detector: Detector
+    clock: Clock
+    stopping: Stopping
+
+    def __call__(self, window: Window) -> SliceResult:
+        """Search a slice; after the last attempt the result carries the error."""
+        error, unreachable = "", False
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                self._wait(_FIRST_WAIT * 2**attempt)
+            if self.stopping():
+                break
+            try:
+                searched = self.detector.detect(window, DetectionScope(stopping=self.stopping))
+            except Stopped:
+                break
+            except Forbidden as fault:
+                return SliceResult(window=window, error=str(fault))
+            except ClusterError as fault:
+                error, unreachable = str(fault), isinstance(fault, Unreachable)
+                log.warning("slice.failed", window=str(window), error=error, attempt=attempt + 1)
+                continue
+            if not searched.failed:
+                return _result(searched)
+            error = str(searched.failed[0].error)
+        return SliceResult(
+            window=window, error=error or "interrupted by shutdown; will be retried", unreachable=unreachable
+        )
+
+    def _wait(self, seconds: float) -> None:
+        while seconds > 0 and not self.stopping():
+            self.clock.sleep(min(seconds, _STEP))
+            seconds -= _STEP
+
+
+def _result(searched: WindowResult) -> SliceResult:
+    return SliceResult(
+        window=searched.window,
+        events=sum(searched.counts.values()),
+        by_rule=searched.by_rule,
+        hits=searched.hits,
+        alerts=searched.alerts,
+    )

@@ -1,0 +1,120 @@
+"""The status of a running watcher: what was searched, who holds which lease, which deliveries are pending."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from watcher.checkpoints.checkpoints import Checkpoint
+from watcher.components import Components
+from watcher.delivery.outbox import deliveries_of
+from watcher.ports import IndexMapping
+from watcher.settings import Source
+from watcher.state.leases import lease_holders
+
+ALERTS_COUNTED = 1000
+"""Of how many of the newest alerts the deliveries are counted."""
+
+_TOLERATED_LAG = timedelta(minutes=10)  # beyond `every` and `delay`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsearchableIndex:
+    """Indices whose events no search returns, and why."""
+
+    indices: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStatus:
+    """How far a source was searched, and what could not be."""
+
+    source: Source
+    checkpoint: Checkpoint | None  # None: it was never searched
+    mapping: IndexMapping
+    now: datetime
+
+    @property
+    def lag(self) -> timedelta | None:
+        """The time between the watermark and now."""
+        return None if self.checkpoint is None else self.now - self.checkpoint.until
+
+    @property
+    def unsearchable(self) -> tuple[UnsearchableIndex, ...]:
+        """The indices of the pattern that are closed, deleted or without `_source`."""
+        return tuple(self._unsearchable())
+
+    def _unsearchable(self) -> Iterator[UnsearchableIndex]:
+        for name in self.mapping.closed:
+            yield UnsearchableIndex(indices=name, reason="closed: no search returns its events")
+        for name in self.mapping.without_source:
+            yield UnsearchableIndex(indices=name, reason="keeps no `_source`: its events match no rule")
+        for lost in self.checkpoint.lost_indices if self.checkpoint else ():
+            reason = f"deleted (noticed {lost.noticed:%Y-%m-%d %H:%M}); {lost.events:,} searched events are gone"
+            yield UnsearchableIndex(indices=", ".join(lost.indices), reason=reason)
+        if not self.mapping.indices:
+            yield UnsearchableIndex(indices=self.source.index, reason="no index matches this pattern")
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether it was never searched, is far behind, has gaps or unsearchable indices."""
+        behind = self.lag is None or self.lag > _TOLERATED_LAG + self.source.every + self.source.delay
+        return bool(behind or self.unsearchable or (self.checkpoint and self.checkpoint.gaps))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryCount:
+    """How many messages to a channel are in a state."""
+
+    channel: str
+    state: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The status of all sources, leases and channels."""
+
+    sources: tuple[SourceStatus, ...]
+    lease_holders: Mapping[str, str]  # lease → its holder, empty where nobody holds it
+    deliveries: tuple[DeliveryCount, ...]  # of the newest alerts
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether a source needs attention or a message was given up."""
+        failed = any(delivery.state == "failed" for delivery in self.deliveries)
+        return failed or any(source.needs_attention for source in self.sources)
+
+
+def read_status(components: Components) -> Status:
+    """Return the status as state and cluster hold it now."""
+    events, checkpoints = components.events(), components.checkpoints()
+    now = events.now()
+    sources = tuple(
+        SourceStatus(
+            source=source,
+            checkpoint=checkpoints.read(source.name),
+            mapping=events.mapping(source.index, ()),
+            now=now,
+        )
+        for source in components.settings.sources
+    )
+    return Status(
+        sources=sources,
+        lease_holders=lease_holders(components.state_documents(), components.lease_names()),
+        deliveries=_count_deliveries(components),
+    )
+
+
+def _count_deliveries(components: Components) -> tuple[DeliveryCount, ...]:
+    counts = Counter(
+        (str(delivery["channel"]), str(delivery["state"]))
+        for alert in components.alert_store().alerts(size=ALERTS_COUNTED)
+        for delivery in deliveries_of(alert.document)
+    )
+    return tuple(
+        DeliveryCount(channel=channel, state=state, count=count) for (channel, state), count in sorted(counts.items())
+    )

@@ -1,0 +1,43 @@
+"""Stored alerts, as people triage them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from watcher.components import Components
+from watcher.ports import StoredDocument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRecord:
+    """One stored alert."""
+
+    id: str
+    index: str
+    document: Mapping[str, Any]  # as it is stored, in ECS and under `watcher`
+
+    @property
+    def time(self) -> str:
+        """The `@timestamp` of the alert, as it is stored."""
+        return str(self.document["@timestamp"])
+
+    @property
+    def title(self) -> str:
+        """The title of the rule."""
+        return str(self.document["rule"]["name"])
+
+    @property
+    def level(self) -> str:
+        """The level of the rule."""
+        return str(self.document["watcher"]["rule"]["level"])
+
+
+def list_alerts(components: Components, *, limit: int) -> tuple[AlertRecord, ...]:
+    """Return the newest alerts, newest first."""
+    return tuple(map(_record, components.alert_store().alerts(size=limit)))
+
+
+def _record(stored: StoredDocument) -> AlertRecord:
+    return AlertRecord(id=stored.id, index=stored.index, document=stored.document)
