@@ -29,7 +29,10 @@ class MailChannel(ChannelSettings):
     """An SMTP server and the recipients."""
 
     host: Annotated[Line, Option("host name of the SMTP server", example="smtp.example.org")]
-    port: Annotated[Port | None, Option("port of the SMTP server; depends on `tls`", default="587, 465 or 25")] = None
+    port: Annotated[
+        Port | None,
+        Option("port of the SMTP server; the default depends on `tls`", example="587", default="587, 465 or 25"),
+    ] = None
     tls: Annotated[
         Annotated[str, word("starttls", "tls", "none")], Option("`starttls`, `tls` (from the first byte) or `none`")
     ] = "starttls"

@@ -17,7 +17,7 @@ from watcher.settings.formats import (
     word,
 )
 
-_FINGERPRINT = ":".join(f"{byte:02X}" for byte in range(0, 0x110, 0x11)) + ":00" * 16
+_FINGERPRINT = ":".join(f"{byte:02X}" for byte in range(0, 0x100, 0x11) for _ in range(2))
 _STATE_CLUSTER = "{hosts: https://state.example:9200, api_key_file: secrets/state}"
 
 
@@ -26,7 +26,9 @@ class Cluster:
     """How to reach a cluster."""
 
     hosts: Annotated[
-        tuple[WebAddress, ...], NonEmpty(), Option("addresses, without user name and password in them")
+        tuple[WebAddress, ...],
+        NonEmpty(),
+        Option("addresses, without user name and password in them", example="[http://localhost:9200]"),
     ] = ("http://localhost:9200",)
     username: Annotated[Line | None, Option("user name", example="watcher_sidecar", needs=("password",))] = None
     password: Annotated[SecretText | None, Option("password", example="secrets/password", needs=("username",))] = None

@@ -138,6 +138,6 @@ class Source:
         tuple[FieldMap, ...],
         Option(
             "files with `fields` and `logsources` to share; what the source itself sets comes first",
-            example="[maps/nxlog.yml]",
+            example="[maps/company.yml]",
         ),
     ] = ()
