@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo browser test test-all check format bench bench-all clean
+.PHONY: help demo browser test test-all check format bench bench-all clean generated
 
 help: ## what there is to call
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ check: $(STAMP) ## format, lint, types, import contract
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+generated: $(STAMP) ## the generated parts of docs/ and deploy/
+	$(BIN)/python -m watcher.settings.generated_files .
+	$(BIN)/python -m watcher.cli.reference_page docs/cli.md
 
 browser: ## Chromium from Debian's packages, for the tests of the catalogue's pages; they are skipped without it
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \

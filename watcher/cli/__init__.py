@@ -26,6 +26,7 @@ COMMANDS = {
     "notify": "Send a test message to one channel.",
     "status": "Show what was searched, and what is pending.",
     "alerts": "Show the newest alerts.",
+    "schema": "Write the JSON schema of settings files for editors.",
     "version": "Show the version.",
     "demo": "Show the product on an OpenSearch of its own.",
 }

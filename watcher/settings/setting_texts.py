@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any, get_args, get_origin
 
 from watcher.settings.annotations import Setting, bare_type
+from watcher.settings.secret import Secret
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _./:*@+-]*")
@@ -22,7 +23,7 @@ def has_shown_default(setting: Setting) -> bool:
 
 def is_section(kind: Any) -> bool:
     """Whether a type is a nested mapping of settings."""
-    return is_dataclass(bare_type(kind))
+    return is_dataclass(bare_type(kind)) and bare_type(kind) is not Secret
 
 
 def item_type(kind: Any) -> Any:

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import structlog
+
 from watcher.errors import InputError
 from watcher.model import Location, Rule
 from watcher.settings import Folder, Settings, read, read_file
 from watcher.settings.effective import rule_settings
 from watcher.shipped import shipped
 from watcher.sigma.rule_folders import LoadedRules, RuleFolder, read_folder, read_folders
+
+log = structlog.get_logger(__name__)
 
 _LOCATIONS = ("watcher.yml", "/etc/watcher/watcher.yml")
 _MOST_SUGGESTIONS = 5
@@ -24,10 +28,11 @@ def load_settings(path: Path | None) -> Settings:
     Without a path it is the first existing one of `./watcher.yml` and `/etc/watcher/watcher.yml`; without any, the
     environment alone counts. Raises SettingsError with every fault of the file.
     """
-    if path is not None:
-        return read_file(path, os.environ)
-    default = next((Path(location) for location in _LOCATIONS if Path(location).is_file()), None)
-    return read_file(default, os.environ) if default is not None else read("", os.environ)
+    file = path or next((Path(location) for location in _LOCATIONS if Path(location).is_file()), None)
+    settings = read_file(file, os.environ) if file is not None else read("", os.environ)
+    for warning in settings.warnings:
+        log.warning("settings.renamed", message=warning)
+    return settings
 
 
 def rule_folders(settings: Settings) -> tuple[Folder, ...]:

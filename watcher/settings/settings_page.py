@@ -50,8 +50,8 @@ def update_page(page: str) -> str:
 
 def settings_table(kind: type) -> str:
     """Return the table of a settings type, with the settings of its nested sections."""
-    rows = "".join(f"| `{name}` | {default} | {meaning} |\n" for name, default, meaning in _rows(kind, ""))
-    return f"| setting | default | meaning |\n|---|---|---|\n{rows}"
+    rows = (f"| `{name}` | {default} | {meaning} |\n" for name, default, meaning in _rows(kind, ""))
+    return "| setting | default | meaning |\n|---|---|---|\n" + "".join(rows).replace("|  |", "| |")
 
 
 def _rows(kind: type, prefix: str) -> Iterator[tuple[str, str, str]]:

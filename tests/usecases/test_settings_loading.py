@@ -1,0 +1,21 @@
+"""Settings files as the use cases load them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from structlog.testing import capture_logs
+
+from watcher.usecases.loading import load_settings
+
+
+def test_a_former_name_is_logged_as_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / "watcher.yml"
+    file.write_text("storm: {limit: 5}\n", encoding="utf-8")
+    with capture_logs() as entries:
+        settings = load_settings(file)
+    assert settings.rate_limit.alerts == 5
+    assert [(entry["log_level"], entry["event"], entry["message"]) for entry in entries] == [
+        ("warning", "settings.renamed", f"{file}:1:1: `storm` is now called `rate_limit`; rename it"),
+        ("warning", "settings.renamed", f"{file}:1:9: `limit` is now called `alerts`; rename it"),
+    ]
