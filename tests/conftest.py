@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import engines
 import pytest
 from hypothesis import HealthCheck, settings
+from support import engines
 
 # how long an example takes says something of the machine, not of the property
 settings.register_profile("watcher", deadline=None, suppress_health_check=[HealthCheck.too_slow])

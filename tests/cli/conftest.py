@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engines import Running
-from house import House, housed
 from in_process import call
+from support.engines import Running
+from support.sandbox import Sandbox, open_sandbox
 
 
 @pytest.fixture
-def house(opensearch: Running, tmp_path: Path) -> Iterator[House]:
+def sandbox(opensearch: Running, tmp_path: Path) -> Iterator[Sandbox]:
     """Give a house of its own to each test."""
-    with housed(opensearch, tmp_path) as made:
+    with open_sandbox(opensearch, tmp_path) as made:
         made.caller = call
         yield made

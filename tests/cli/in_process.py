@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 import structlog
-from house import environ
+from support.sandbox import environ
 
 from watcher.cli import main
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from house import IIS, IIS_TITLE, House, cases
 from in_process import call
+from support.sandbox import IIS, IIS_TITLE, Sandbox, rule_events
 
 
 def settings(folder: Path) -> Path:
@@ -66,27 +66,27 @@ def test_a_table_of_attack_is_made_and_taken(tmp_path: Path) -> None:
     assert "is neither a table of `watcher attack` nor MITRE's STIX bundle" in done.stderr
 
 
-def test_live_tells_what_the_cluster_holds(house: House) -> None:
-    house.template()
-    house.feed(cases(IIS))
-    assert house.call("setup").returncode == 0
-    house.once()
-    site = house.folder / "site"
-    done = house.call("catalogue", str(site), str(IIS), "--live")
+def test_live_tells_what_the_cluster_holds(sandbox: Sandbox) -> None:
+    sandbox.template()
+    sandbox.feed(rule_events(IIS))
+    assert sandbox.call("setup").returncode == 0
+    sandbox.once()
+    site = sandbox.folder / "site"
+    done = sandbox.call("catalogue", str(site), str(IIS), "--live")
     assert done.returncode == 0, (done.stdout, done.stderr)
     told = json.loads((site / "catalogue.json").read_text(encoding="utf-8"))
     (rule,) = told["rules"]
     assert (rule["title"], told["live_days"], told["mapping_assumed"]) == (IIS_TITLE, 7, False)
-    assert rule["hits"] == sum(case.expect == "hit" for case in cases(IIS))
-    codes = [case.event["event"]["code"] for case in cases(IIS)]
+    assert rule["hits"] == sum(case.expect == "hit" for case in rule_events(IIS))
+    codes = [case.event["event"]["code"] for case in rule_events(IIS)]
     seen = {one["code"]: one["events"] for one in rule["events"]}
     assert seen == {"1": codes.count("1"), "4688": codes.count("4688")}
     assert all(one["hosts"] >= 1 for one in rule["events"] if one["events"])
 
 
-def test_live_where_no_index_is_there_says_none(house: House) -> None:
-    site = house.folder / "site"
-    done = house.call("catalogue", str(site), str(IIS), "--live")
+def test_live_where_no_index_is_there_says_none(sandbox: Sandbox) -> None:
+    site = sandbox.folder / "site"
+    done = sandbox.call("catalogue", str(site), str(IIS), "--live")
     assert done.returncode == 0, (done.stdout, done.stderr)
     (rule,) = json.loads((site / "catalogue.json").read_text(encoding="utf-8"))["rules"]
     assert {one["events"] for one in rule["events"]} == {0}

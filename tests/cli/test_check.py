@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from house import IIS, IIS_TITLE, House, cases
 from in_process import call
+from support.sandbox import IIS, IIS_TITLE, Sandbox, rule_events
 
 from watcher.ports import StateQuery
 
@@ -54,22 +54,22 @@ def test_check_exits_with_1_where_a_path_does_not_exist(tmp_path: Path) -> None:
     assert "does not exist" in done.stdout
 
 
-def test_a_file_inside_a_rules_folder_keeps_the_id_that_it_has_there(house: House) -> None:
-    house.changes["rules"] = {"folders": [{"name": "mine", "path": str(IIS.parent.parent)}]}
-    whole = json.loads(house.call("check", "--json").stdout)
-    alone = json.loads(house.call("check", "--json", str(IIS)).stdout)
+def test_a_file_inside_a_rules_folder_keeps_the_id_that_it_has_there(sandbox: Sandbox) -> None:
+    sandbox.changes["rules"] = {"folders": [{"name": "mine", "path": str(IIS.parent.parent)}]}
+    whole = json.loads(sandbox.call("check", "--json").stdout)
+    alone = json.loads(sandbox.call("check", "--json", str(IIS)).stdout)
     (fix,) = [one["fix"] for one in alone["findings"] if one["code"] == "missing-id"]
     assert fix in [one["fix"] for one in whole["findings"]]
 
 
-def test_check_live_names_the_index_and_the_templates_that_are_missing(house: House) -> None:
-    done = house.call("check", "--live")
+def test_check_live_names_the_index_and_the_templates_that_are_missing(sandbox: Sandbox) -> None:
+    done = sandbox.call("check", "--live")
     assert done.returncode == 1
-    assert f"cluster: no index matches `winlogbeat-{house.name}-*`" in done.stdout
-    assert f"the index template `{house.prefix}-alerts` is missing: call `watcher setup`" in done.stdout
-    house.feed(cases(IIS)[:1])
-    assert house.call("setup").returncode == 0
-    done = house.call("check", "--live")
+    assert f"cluster: no index matches `winlogbeat-{sandbox.name}-*`" in done.stdout
+    assert f"the index template `{sandbox.prefix}-alerts` is missing: call `watcher setup`" in done.stdout
+    sandbox.feed(rule_events(IIS)[:1])
+    assert sandbox.call("setup").returncode == 0
+    done = sandbox.call("check", "--live")
     assert "cluster:" not in done.stdout
     assert done.returncode == 0
 
@@ -77,25 +77,25 @@ def test_check_live_names_the_index_and_the_templates_that_are_missing(house: Ho
 # --------------------------------------------------------------------------- explain
 
 
-def test_explain_shows_the_query_as_the_cluster_gets_it(house: House) -> None:
-    house.template()
-    house.feed(cases(IIS))
-    done = house.call("explain", IIS_TITLE, "--json")
+def test_explain_shows_the_query_as_the_cluster_gets_it(sandbox: Sandbox) -> None:
+    sandbox.template()
+    sandbox.feed(rule_events(IIS))
+    done = sandbox.call("explain", IIS_TITLE, "--json")
     assert done.returncode == 0, done.stderr
     (plan,) = json.loads(done.stdout)
     assert plan["rule"]["title"] == IIS_TITLE
     assert "query_string" not in done.stdout
     assert '"case_insensitive": true' in done.stdout
-    found = house.admin.state().search(StateQuery(index=house.index, query=plan["query"], size=100))
-    assert {one.id for one in found} >= {case.id for case in cases(IIS) if case.expect == "hit"}
+    found = sandbox.admin.state().search(StateQuery(index=sandbox.index, query=plan["query"], size=100))
+    assert {one.id for one in found} >= {case.id for case in rule_events(IIS) if case.expect == "hit"}
     if plan["exact"]:
-        assert {one.id for one in found} == {case.id for case in cases(IIS) if case.expect == "hit"}
+        assert {one.id for one in found} == {case.id for case in rule_events(IIS) if case.expect == "hit"}
 
 
-def test_explain_shows_the_fields_with_their_mapping_and_what_settings_gave(house: House) -> None:
-    house.template()
-    house.feed(cases(IIS))
-    done = house.call("explain", str(IIS))
+def test_explain_shows_the_fields_with_their_mapping_and_what_settings_gave(sandbox: Sandbox) -> None:
+    sandbox.template()
+    sandbox.feed(rule_events(IIS))
+    done = sandbox.call("explain", str(IIS))
     assert done.returncode == 0, done.stderr
     assert IIS_TITLE in done.stdout
     assert "process.command_line" in done.stdout
@@ -108,12 +108,12 @@ def test_explain_shows_the_fields_with_their_mapping_and_what_settings_gave(hous
 
 
 def test_explain_finds_a_rule_by_a_part_of_its_title_and_names_the_choice_where_there_are_several(
-    house: House,
+    sandbox: Sandbox,
 ) -> None:
-    assert house.call("explain", "iis module inst").returncode == 0
-    done = house.call("explain", "s")
+    assert sandbox.call("explain", "iis module inst").returncode == 0
+    done = sandbox.call("explain", "s")
     assert done.returncode == 2
     assert "`s` names several rules; take one of `" in done.stderr
-    done = house.call("explain", "no such rule")
+    done = sandbox.call("explain", "no such rule")
     assert done.returncode == 2
     assert "names no rule; give a file, an id, a title or a path" in done.stderr

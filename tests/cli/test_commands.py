@@ -9,22 +9,22 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from engines import Running
-from house import IIS, IIS_TITLE, House, cases, housed, stamp
 from in_process import call
+from support.engines import Running
+from support.sandbox import IIS, IIS_TITLE, Sandbox, open_sandbox, rule_events, stamp
 
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7]|4[0-7])(?:;\d+)*m")
 
 
 @pytest.fixture(scope="module")
-def attacked(opensearch: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def attacked(opensearch: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """Give a house where one attack was told."""
-    with housed(opensearch, tmp_path_factory.mktemp("attacked")) as house:
-        house.caller = call
-        house.template()
-        house.feed(cases(IIS)[:1])
-        house.once()
-        yield house
+    with open_sandbox(opensearch, tmp_path_factory.mktemp("attacked")) as sandbox:
+        sandbox.caller = call
+        sandbox.template()
+        sandbox.feed(rule_events(IIS)[:1])
+        sandbox.once()
+        yield sandbox
 
 
 @pytest.mark.parametrize("argument", ["version", "--version"])
@@ -33,40 +33,40 @@ def test_version_says_which(argument: str) -> None:
     assert (done.returncode, done.stdout) == (0, f"sigma-watcher {version('sigma-watcher')}\n")
 
 
-def test_setup_installs_the_templates_once(house: House) -> None:
-    names = ", ".join(f"{house.prefix}-{kind}" for kind in ("alerts", "hits", "state"))
+def test_setup_installs_the_templates_once(sandbox: Sandbox) -> None:
+    names = ", ".join(f"{sandbox.prefix}-{kind}" for kind in ("alerts", "hits", "state"))
     advice = "the cluster has no lifecycle service: run `watcher setup --retention` regularly"
-    assert house.call("setup").stdout == f"installed: {names}\n{advice}\n"
-    assert house.call("setup").stdout == "everything is installed already\n"
+    assert sandbox.call("setup").stdout == f"installed: {names}\n{advice}\n"
+    assert sandbox.call("setup").stdout == "everything is installed already\n"
 
 
 @pytest.mark.parametrize("channel", ["mail", "slack"])
-def test_notify_sends_a_test_message_that_says_it_is_one(house: House, channel: str) -> None:
-    done = house.call("notify", channel)
+def test_notify_sends_a_test_message_that_says_it_is_one(sandbox: Sandbox, channel: str) -> None:
+    done = sandbox.call("notify", channel)
     assert (done.returncode, done.stdout) == (0, f"`{channel}` accepted the test message\n")
     if channel == "mail":
-        (mail,) = house.smtp.messages
+        (mail,) = sandbox.smtp.messages
         assert "THIS IS A TEST" in mail.part("text/plain")
     else:
-        (request,) = house.slack.requests
+        (request,) = sandbox.slack.requests
         assert "TEST" in json.loads(request.body)["text"]
 
 
-def test_notify_says_what_the_channel_answered_and_no_secret(house: House) -> None:
-    house.slack.status, house.slack.answer = 404, "no_service"
-    done = house.call("notify", "slack")
+def test_notify_says_what_the_channel_answered_and_no_secret(sandbox: Sandbox) -> None:
+    sandbox.slack.status, sandbox.slack.answer = 404, "no_service"
+    done = sandbox.call("notify", "slack")
     assert done.returncode == 1
     assert "answered 404 `no_service`" in done.stdout
     assert "secret-token" not in done.stdout + done.stderr
 
 
-def test_notify_names_the_channels_that_there_are(house: House) -> None:
-    done = house.call("notify", "pager")
+def test_notify_names_the_channels_that_there_are(sandbox: Sandbox) -> None:
+    done = sandbox.call("notify", "pager")
     assert done.returncode == 2
     assert "no channel is called `pager`; settings have `mail`, `slack`; add it under `channels`" in done.stderr
 
 
-def test_status_shows_how_far_each_source_is_searched(attacked: House) -> None:
+def test_status_shows_how_far_each_source_is_searched(attacked: Sandbox) -> None:
     done = attacked.call("status")
     assert done.returncode == 0
     assert f"winlogbeat-{attacked.name}-*" in done.stdout
@@ -82,13 +82,13 @@ def test_status_shows_how_far_each_source_is_searched(attacked: House) -> None:
     }
 
 
-def test_status_exits_with_1_before_the_first_search(house: House) -> None:
-    done = house.call("status")
+def test_status_exits_with_1_before_the_first_search(sandbox: Sandbox) -> None:
+    done = sandbox.call("status")
     assert done.returncode == 1
     assert "never searched" in done.stdout
 
 
-def test_alerts_shows_what_happened_and_who_was_told(attacked: House) -> None:
+def test_alerts_shows_what_happened_and_who_was_told(attacked: Sandbox) -> None:
     done = attacked.call("alerts")
     assert done.returncode == 0
     for part in (IIS_TITLE, "high", "WEB01.corp.example", "jdoe", "/name:MyNativeModule", "mail sent", "slack sent"):
@@ -99,43 +99,43 @@ def test_alerts_shows_what_happened_and_who_was_told(attacked: House) -> None:
     assert json.loads(attacked.call("alerts", "--json", "--limit", "0").stdout) == []
 
 
-def test_alerts_says_so_where_there_are_none(house: House) -> None:
-    done = house.call("alerts")
+def test_alerts_says_so_where_there_are_none(sandbox: Sandbox) -> None:
+    done = sandbox.call("alerts")
     assert (done.returncode, done.stdout) == (0, "no alerts\n")
-    assert json.loads(house.call("alerts", "--json").stdout) == []
+    assert json.loads(sandbox.call("alerts", "--json").stdout) == []
 
 
 @pytest.mark.parametrize("columns", [60, 80, 100, 160])
-def test_alerts_fit_the_terminal(attacked: House, columns: int) -> None:
+def test_alerts_fit_the_terminal(attacked: Sandbox, columns: int) -> None:
     shown = attacked.call("alerts", COLUMNS=str(columns)).stdout
     assert max(map(len, shown.splitlines())) <= columns
 
 
-def test_colour_is_left_out_where_the_user_wants_none(attacked: House) -> None:
+def test_colour_is_left_out_where_the_user_wants_none(attacked: Sandbox) -> None:
     assert COLOUR.search(attacked.call("alerts", FORCE_COLOR="1").stdout)
     assert not COLOUR.search(attacked.call("alerts", FORCE_COLOR="1", NO_COLOR="1").stdout)
     assert "\x1b" not in attacked.call("alerts").stdout  # no terminal
 
 
-def test_the_log_goes_to_standard_error_as_lines_of_json_where_wanted(house: House) -> None:
-    done = house.call("run", "--once", "--log-json")
+def test_the_log_goes_to_standard_error_as_lines_of_json_where_wanted(sandbox: Sandbox) -> None:
+    done = sandbox.call("run", "--once", "--log-json")
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert done.stdout == ""
     assert {"rules.read", "state.templates", "window.searched", "run.done"} <= {line["event"] for line in lines}
 
 
-def test_settings_are_taken_from_the_working_folder(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.settings()
-    monkeypatch.chdir(house.folder)
-    assert json.loads(call("status", "--json").stdout)["sources"][0]["index"] == f"winlogbeat-{house.name}-*"
+def test_settings_are_taken_from_the_working_folder(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox.settings()
+    monkeypatch.chdir(sandbox.folder)
+    assert json.loads(call("status", "--json").stdout)["sources"][0]["index"] == f"winlogbeat-{sandbox.name}-*"
 
 
 def test_an_unknown_option_is_exit_code_2(tmp_path: Path) -> None:
     assert call("run", "--twice", HOME=str(tmp_path)).returncode == 2
 
 
-def test_explain_tells_which_way_windows_are_searched(house: House) -> None:
-    told = house.call("explain", "--plan")
+def test_explain_tells_which_way_windows_are_searched(sandbox: Sandbox) -> None:
+    told = sandbox.call("explain", "--plan")
     assert told.returncode == 0, told.stderr
     assert (
         "scan: 0 events of the window are fewer than 7,000 (1,000 for each of 7 queries, by `scan_below`)"
@@ -143,7 +143,7 @@ def test_explain_tells_which_way_windows_are_searched(house: House) -> None:
     )
 
 
-def test_explain_without_a_rule_says_what_to_do(house: House) -> None:
-    told = house.call("explain")
+def test_explain_without_a_rule_says_what_to_do(sandbox: Sandbox) -> None:
+    told = sandbox.call("explain")
     assert told.returncode == 2
     assert "no rule is named; name a rule, or pass `--plan`" in told.stderr

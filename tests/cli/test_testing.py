@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from house import IIS
 from in_process import call
+from support.sandbox import IIS
 
 ROOT = Path(__file__).resolve().parents[2]
 RULE = r"""title: A Shell Starts

@@ -9,12 +9,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import fake_server
 import pytest
 import trustme
-from engines import Running
-from fake_server import Reply, serving
-from indices import connections
+from support import fake_cluster as fake_server
+from support.borrowed_indices import connections
+from support.engines import Running
+from support.fake_cluster import Reply, serving
 
 from watcher.cluster.connections import ELASTICSEARCH, OLDER_OPENSEARCH, OPENSEARCH, connect
 from watcher.errors import Forbidden, Refused, SettingsError, Unreachable

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from engines import Running
-from indices import TIME, Indices, connections, indices
+from support.borrowed_indices import TIME, Indices, connections, indices
+from support.engines import Running
 
 from watcher.cluster.connections import Connection
 from watcher.errors import Refused

@@ -5,11 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import fake_server
 import pytest
-from engines import Running
-from fake_server import Reply, serving
-from indices import TIME, Indices, connections, indices
+from support import fake_cluster as fake_server
+from support.borrowed_indices import TIME, Indices, connections, indices
+from support.engines import Running
+from support.fake_cluster import Reply, serving
 
 from watcher.clock import SystemClock
 from watcher.cluster import privileges

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-import fake_server
 import pytest
-from fake_server import Fake, Reply, serving
-from indices import connections
+from support import fake_cluster as fake_server
+from support.borrowed_indices import connections
+from support.fake_cluster import Fake, Reply, serving
 
 from watcher.errors import Forbidden, Overloaded
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import fake_server
 import pytest
-from fake_server import Reply, serving
-from indices import connections
+from support import fake_cluster as fake_server
+from support.borrowed_indices import connections
+from support.fake_cluster import Reply, serving
 
 from watcher.cluster.connections import OPENSEARCH
 from watcher.cluster.snapshot import PointInTime, SnapshotTarget

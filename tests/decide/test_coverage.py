@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from fakes import NOW, MemoryState, rule
+from support.fakes import NOW, MemoryState, rule
 
 from watcher.checkpoints.checkpoints import Checkpoint, Checkpoints, LostIndices, with_gap
 from watcher.checkpoints.gaps import SLICE, Gap, slice_floor

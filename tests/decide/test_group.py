@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fakes import effective, event, found, rule
+from support.fakes import effective, event, found, rule
 
 from watcher.alerts.alert_documents import monthly_index
 from watcher.alerts.grouping import alerts_of_hits, event_time, group, slot_start

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
-from fakes import NOW, FakeClock, MemoryState
 from structlog.testing import capture_logs
+from support.fakes import NOW, FakeClock, MemoryState
 
 from watcher.errors import Unreachable
 from watcher.ports import PartialUpdate, StoredDocument

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from fakes import NOW, MemoryState, effective, event, found, rule
 from structlog.testing import capture_logs
+from support.fakes import NOW, MemoryState, effective, event, found, rule
 
 from watcher.alerts.alert_documents import alert_document, hit_document
 from watcher.alerts.alert_store import AlertStore

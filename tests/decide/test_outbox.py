@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from fakes import NOW, MemoryState, effective, found, rule
+from support.fakes import NOW, MemoryState, effective, found, rule
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits, group

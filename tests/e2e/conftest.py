@@ -6,26 +6,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engines import Running
-from house import House, housed
+from support.engines import Running
+from support.sandbox import Sandbox, open_sandbox
 
 
 @pytest.fixture
-def house(engine: Running, tmp_path: Path) -> Iterator[House]:
+def sandbox(engine: Running, tmp_path: Path) -> Iterator[Sandbox]:
     """Give a house on each engine in turn."""
-    with housed(engine, tmp_path) as made:
+    with open_sandbox(engine, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def open_house(opensearch: Running, tmp_path: Path) -> Iterator[House]:
+def opensearch_sandbox(opensearch: Running, tmp_path: Path) -> Iterator[Sandbox]:
     """Give a house on OpenSearch, without security."""
-    with housed(opensearch, tmp_path) as made:
+    with open_sandbox(opensearch, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def closed_house(elasticsearch: Running, tmp_path: Path) -> Iterator[House]:
+def secured_sandbox(elasticsearch: Running, tmp_path: Path) -> Iterator[Sandbox]:
     """Give a house on Elasticsearch, behind TLS and a password."""
-    with housed(elasticsearch, tmp_path) as made:
+    with open_sandbox(elasticsearch, tmp_path) as made:
         yield made

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from house import SMALL_TEMPLATE, House
-from told import attack, each_host_once, told
+from support.expected_deliveries import assert_each_host_once, attack_on, expected_deliveries
+from support.sandbox import SMALL_TEMPLATE, Sandbox
 
 DEPTH = 990  # the engines refuse more than 1,000 levels
 PLACE = "@PLACE@"
@@ -20,10 +20,10 @@ def nested(before: str, value: str, after: str, depth: int = DEPTH) -> str:
     return before * depth + value + after * depth
 
 
-def put(house: House, name: str, parts: Mapping[str, str], *, command_line: str = "") -> None:
+def put(sandbox: Sandbox, name: str, parts: Mapping[str, str], *, command_line: str = "") -> None:
     """Index an attack on a host whose document holds JSON texts that no encoder of Python writes."""
-    moment = house.admin.events().now() - timedelta(minutes=2)
-    event: dict[str, Any] = {**attack(name, name).event, "@timestamp": moment.isoformat()}
+    moment = sandbox.admin.events().now() - timedelta(minutes=2)
+    event: dict[str, Any] = {**attack_on(name, name).event, "@timestamp": moment.isoformat()}
     text = json.dumps({**event, **dict.fromkeys(parts, PLACE)})
     for part in parts.values():
         text = text.replace(json.dumps(PLACE), part, 1)
@@ -31,36 +31,36 @@ def put(house: House, name: str, parts: Mapping[str, str], *, command_line: str 
         line = json.dumps(event["winlog"]["event_data"]["CommandLine"])
         assert line in text
         text = text.replace(line, command_line.replace(PLACE, line), 1)
-    house.index_text(name, text)
+    sandbox.index_text(name, text)
 
 
 @pytest.mark.parametrize("search", ["scan", "query"])
 @pytest.mark.parametrize("fetch", ["whole", "needed"])
 def test_the_deepest_events_are_found_beside_others_and_no_window_is_lost(
-    house: House, search: str, fetch: str
+    sandbox: Sandbox, search: str, fetch: str
 ) -> None:
-    each_host_once(house)
+    assert_each_host_once(sandbox)
     template = json.loads(json.dumps(SMALL_TEMPLATE))
     template["template"]["mappings"]["properties"]["unread"] = {"type": "object", "enabled": False}
-    house.template(template)
-    house.source(search=search, fetch=fetch, overlap="10m")
-    house.feed([attack("plain", "plain")])
-    put(house, "command-line", {}, command_line=nested("[", PLACE, "]"))
-    put(house, "arrays", {"beside": nested("[", '"x"', "]")})
-    put(house, "objects", {"unread": nested('{"a":', '"x"', "}")})
-    put(house, "mixed", {"unread": nested('[1,{"a":', '"x"', "}]", DEPTH // 2)})
-    put(house, "numbers", {"unread": "[1e400, -1e400, " + "9" * 400 + ", " + "9" * 5_000 + "]"})
-    put(house, "surrogate", {"unread": '"\\ud800"'})
-    put(house, "long", {"unread": json.dumps("x" * 5_000_000)})
-    put(house, "entries", {"unread": json.dumps(list(range(300_000)))})
-    put(house, "keys", {"unread": json.dumps({f"key{number}": number for number in range(100_000)})})
+    sandbox.template(template)
+    sandbox.source(search=search, fetch=fetch, overlap="10m")
+    sandbox.feed([attack_on("plain", "plain")])
+    put(sandbox, "command-line", {}, command_line=nested("[", PLACE, "]"))
+    put(sandbox, "arrays", {"beside": nested("[", '"x"', "]")})
+    put(sandbox, "objects", {"unread": nested('{"a":', '"x"', "}")})
+    put(sandbox, "mixed", {"unread": nested('[1,{"a":', '"x"', "}]", DEPTH // 2)})
+    put(sandbox, "numbers", {"unread": "[1e400, -1e400, " + "9" * 400 + ", " + "9" * 5_000 + "]"})
+    put(sandbox, "surrogate", {"unread": '"\\ud800"'})
+    put(sandbox, "long", {"unread": json.dumps("x" * 5_000_000)})
+    put(sandbox, "entries", {"unread": json.dumps(list(range(300_000)))})
+    put(sandbox, "keys", {"unread": json.dumps({f"key{number}": number for number in range(100_000)})})
     hosts = [
         "plain", "command-line", "arrays", "objects", "mixed", "numbers", "surrogate", "long", "entries", "keys",
     ]  # fmt: skip
-    done = house.once()
-    state = told(house)
+    done = sandbox.once()
+    state = expected_deliveries(sandbox)
     assert state.lost(hosts, hosts) == []
     assert not state.doubled()
-    assert house.live()["holes"] == []
+    assert sandbox.live()["holes"] == []
     assert "event.unreadable" not in done.stderr
     assert len(done.stderr) < 100_000

@@ -9,8 +9,8 @@ from email.message import EmailMessage
 from io import StringIO
 
 import pytest
-from house import IIS, IIS_TITLE, call, cases
 from rich.console import Console, RenderableType
+from support.sandbox import IIS, IIS_TITLE, rule_events, run_watcher
 
 from watcher.demo import shift_event
 from watcher.present.message_panels import mail_panel, slack_panel
@@ -21,7 +21,7 @@ LONG = "C:\\Windows\\System32\\inetsrv\\appcmd.exe install module /name:MyNative
 
 
 def test_the_demo_shows_alerts_the_mail_and_the_slack_message_and_exits_with_0() -> None:
-    done = call("demo", COLUMNS="100")
+    done = run_watcher("demo", COLUMNS="100")
     assert done.returncode == 0, done.stderr
     alerts, mail, slack = re.split(r"╭─ (?:Mail|Slack message) ─+╮", done.stdout)
     assert re.search(r"\d+ events, (\d+) alerts, \1 mails, \1 Slack messages", alerts)
@@ -52,7 +52,7 @@ def test_every_time_of_a_demo_event_is_moved_with_it() -> None:
 
 
 def test_moving_changes_nothing_but_times() -> None:
-    event = cases(IIS)[0].event
+    event = rule_events(IIS)[0].event
     again = shift_event(
         shift_event(event, datetime(2031, 5, 6, tzinfo=UTC)), datetime.fromisoformat(event["@timestamp"])
     )

@@ -9,28 +9,28 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from answering import Answering, Answers, Call, Reply
-from house import House
-from mortals import Mortals, mortals
-from told import attack, each_host_once, told
+from support.answering_proxy import AnsweringProxy, Answers, Call, Reply
+from support.expected_deliveries import assert_each_host_once, attack_on, expected_deliveries
+from support.killed_runs import KilledRuns, killed_runs
+from support.sandbox import Sandbox
 
 
 @pytest.fixture
-def stood_before(open_house: House) -> Iterator[tuple[House, Answering]]:
+def stood_before(opensearch_sandbox: Sandbox) -> Iterator[tuple[Sandbox, AnsweringProxy]]:
     """Give a house whose engine lies behind a proxy that may answer in its place."""
-    each_host_once(open_house)
-    open_house.source(budget="1s")  # how long a busy cluster is waited for
-    open_house.template()
-    with Answering(target=open_house.running.url) as proxy:
-        open_house.url = proxy.url
-        yield open_house, proxy
+    assert_each_host_once(opensearch_sandbox)
+    opensearch_sandbox.source(budget="1s")  # how long a busy cluster is waited for
+    opensearch_sandbox.template()
+    with AnsweringProxy(target=opensearch_sandbox.running.url) as proxy:
+        opensearch_sandbox.url = proxy.url
+        yield opensearch_sandbox, proxy
 
 
-def told_once_after(house: House, runs: Mortals, hosts: list[str]) -> None:
+def told_once_after(sandbox: Sandbox, runs: KilledRuns, hosts: list[str]) -> None:
     """Run on a good day: every host's alert and message is there, once."""
-    house.hasten()
+    sandbox.hasten()
     assert runs.run()["status"] == 0
-    found = told(house)
+    found = expected_deliveries(sandbox)
     assert found.lost(hosts, []) == []
     assert not found.doubled()
     assert set(found.alerts) == set(hosts)
@@ -60,23 +60,23 @@ def always(kind: str, reply: Reply) -> Answers:
 
 @pytest.mark.parametrize("names", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_whatever_is_answered_with_not_now_is_asked_again_and_told_once(
-    stood_before: tuple[House, Answering], names: int
+    stood_before: tuple[Sandbox, AnsweringProxy], names: int
 ) -> None:
-    house, proxy = stood_before
+    sandbox, proxy = stood_before
     hosts: list[str] = []
-    with mortals(house) as runs:
+    with killed_runs(sandbox) as runs:
         runs.run()
         for kind, name in each_kind_and(names):
             hosts.append(f"{kind} {name}")
-            house.feed([attack(hosts[-1], hosts[-1])], ago=timedelta(seconds=2))
+            sandbox.feed([attack_on(hosts[-1], hosts[-1])], ago=timedelta(seconds=2))
             proxy.answers = always(kind, NOT_NOW[name])
             seen = len(proxy.calls)
             runs.run()
             assert kind in {call.kind for call in proxy.calls[seen:]}
             if kind in ("_msearch", "_field_caps", "_mget", "_bulk", "_cat"):
-                assert hosts[-1] not in told(house).hosts.values(), hosts[-1]
+                assert hosts[-1] not in expected_deliveries(sandbox).hosts.values(), hosts[-1]
             proxy.calm()
-            told_once_after(house, runs, hosts)
+            told_once_after(sandbox, runs, hosts)
     print(f"{len(hosts)} faults: 0 lost, 0 doubled")  # noqa: T201
 
 
@@ -121,185 +121,193 @@ def one_search_of_the_batch(answer: dict[str, Any]) -> None:
 
 
 def test_an_answer_that_is_not_whole_leaves_a_hole_and_is_asked_for_again(
-    stood_before: tuple[House, Answering],
+    stood_before: tuple[Sandbox, AnsweringProxy],
 ) -> None:
-    house, proxy = stood_before
+    sandbox, proxy = stood_before
     hosts: list[str] = []
     partly = (part_of_the_shards, out_of_time, fewer_than_counted, a_cluster_skipped, one_search_of_the_batch)
-    with mortals(house) as runs:
+    with killed_runs(sandbox) as runs:
         for change in partly:
             hosts.append(change.__name__)
-            house.feed([attack(hosts[-1], hosts[-1])], ago=timedelta(seconds=2))
+            sandbox.feed([attack_on(hosts[-1], hosts[-1])], ago=timedelta(seconds=2))
             proxy.answers = changed(change)
             runs.run()
-            assert hosts[-1] not in told(house).hosts.values()
-            assert len(house.live()["holes"]) == 1
+            assert hosts[-1] not in expected_deliveries(sandbox).hosts.values()
+            assert len(sandbox.live()["holes"]) == 1
             proxy.calm()
-            house.hasten_gaps()  # the next window may begin a slice later
-            told_once_after(house, runs, hosts)
-            assert house.live()["holes"] == []
+            sandbox.hasten_gaps()  # the next window may begin a slice later
+            told_once_after(sandbox, runs, hosts)
+            assert sandbox.live()["holes"] == []
 
 
-def test_hours_behind_with_a_failing_first_query_everything_is_found(stood_before: tuple[House, Answering]) -> None:
+def test_hours_behind_with_a_failing_first_query_everything_is_found(
+    stood_before: tuple[Sandbox, AnsweringProxy],
+) -> None:
     """ElastAlert2 moves on after such a start, and never looks back."""
-    house, proxy = stood_before
-    now = house.admin.events().now()
-    house.source(budget="1s", overlap="1m", start=(now - timedelta(hours=5)).isoformat())
+    sandbox, proxy = stood_before
+    now = sandbox.admin.events().now()
+    sandbox.source(budget="1s", overlap="1m", start=(now - timedelta(hours=5)).isoformat())
     hosts = [f"host-{number}" for number in range(5)]
     for number, host in enumerate(hosts):
-        house.feed([attack(host, host)], ago=timedelta(minutes=60 * number + 5))
+        sandbox.feed([attack_on(host, host)], ago=timedelta(minutes=60 * number + 5))
     proxy.answers = always("_msearch", NOT_NOW["503"])
-    with mortals(house) as runs:
+    with killed_runs(sandbox) as runs:
         runs.run()
         runs.run()
-        assert not house.live()["holes"][0]["end"] > now.isoformat()
+        assert not sandbox.live()["holes"][0]["end"] > now.isoformat()
         proxy.calm()
         for _ in range(8):
-            house.hasten_gaps()
+            sandbox.hasten_gaps()
             runs.run()
-        told_once_after(house, runs, hosts)
-    assert house.live()["holes"] == []
+        told_once_after(sandbox, runs, hosts)
+    assert sandbox.live()["holes"] == []
 
 
-def test_a_clean_up_that_fails_costs_nothing(stood_before: tuple[House, Answering]) -> None:
-    house, proxy = stood_before
-    house.feed([attack("a", "a")])
+def test_a_clean_up_that_fails_costs_nothing(stood_before: tuple[Sandbox, AnsweringProxy]) -> None:
+    sandbox, proxy = stood_before
+    sandbox.feed([attack_on("a", "a")])
     proxy.answers = lambda call, _engine: NOT_NOW["503"] if call.method == "DELETE" else None
-    with mortals(house) as runs:
-        told_once_after(house, runs, ["a"])
+    with killed_runs(sandbox) as runs:
+        told_once_after(sandbox, runs, ["a"])
     assert "DELETE" in {call.method for call in proxy.calls}
 
 
 def test_an_index_deleted_between_two_pages_takes_only_its_own_events_with_it(
-    stood_before: tuple[House, Answering],
+    stood_before: tuple[Sandbox, AnsweringProxy],
 ) -> None:
-    house, proxy = stood_before
-    other = house.index.replace("2026.11", "2026.10")
-    house.feed([attack(f"here-{number}", "here") for number in range(600)], ago=timedelta(minutes=3))
-    house.feed([attack(f"there-{number}", "there") for number in range(600)], index=other, ago=timedelta(minutes=2))
+    sandbox, proxy = stood_before
+    other = sandbox.index.replace("2026.11", "2026.10")
+    sandbox.feed([attack_on(f"here-{number}", "here") for number in range(600)], ago=timedelta(minutes=3))
+    sandbox.feed(
+        [attack_on(f"there-{number}", "there") for number in range(600)], index=other, ago=timedelta(minutes=2)
+    )
     pages = []
 
     def answer(call: Call, _engine: Callable[[], Reply]) -> None:
         if call.kind == "_msearch":
             pages.append(call)
             if len(pages) == 2:
-                house.ask("DELETE", f"/{other}")
+                sandbox.ask("DELETE", f"/{other}")
 
     proxy.answers = answer
-    with mortals(house) as runs:
+    with killed_runs(sandbox) as runs:
         runs.run()
-        assert len(house.live()["holes"]) == 1
-        house.hasten_gaps()
-        told_once_after(house, runs, [host for host in ("here", "there") if host in told(house).alerts])
-    assert house.live()["holes"] == []
-    hits = told(house).hits
+        assert len(sandbox.live()["holes"]) == 1
+        sandbox.hasten_gaps()
+        told_once_after(
+            sandbox, runs, [host for host in ("here", "there") if host in expected_deliveries(sandbox).alerts]
+        )
+    assert sandbox.live()["holes"] == []
+    hits = expected_deliveries(sandbox).hits
     assert sum(hits[f"here-{number}"] for number in range(600)) == 600
 
 
 # --------------------------------------------------------------------------- the engine's own
 
 
-def test_a_red_index_leaves_a_hole_that_closes_when_it_is_back(house: House) -> None:
-    each_host_once(house)
-    house.template()
-    red = house.index.replace("2026.11", "2026.10")
+def test_a_red_index_leaves_a_hole_that_closes_when_it_is_back(sandbox: Sandbox) -> None:
+    assert_each_host_once(sandbox)
+    sandbox.template()
+    red = sandbox.index.replace("2026.11", "2026.10")
     nowhere = {"index.routing.allocation.require._name": "nowhere", "index.number_of_replicas": 0}
-    answer = house.admin.transport.request("PUT", f"/{red}", params={"timeout": "1s"}, body={"settings": nowhere})
+    answer = sandbox.admin.transport.request("PUT", f"/{red}", params={"timeout": "1s"}, body={"settings": nowhere})
     assert answer.status == 200
-    house.feed([attack("a", "a")])
-    with mortals(house) as runs:
+    sandbox.feed([attack_on("a", "a")])
+    with killed_runs(sandbox) as runs:
         runs.run()
-        assert told(house).hosts == {}
-        house.ask("PUT", f"/{red}/_settings", {"index.routing.allocation.require._name": None})
-        house.admin.transport.request("GET", f"/_cluster/health/{red}", params={"wait_for_status": "yellow"})
-        house.hasten_gaps()
-        told_once_after(house, runs, ["a"])
-    assert house.live()["holes"] == []
+        assert expected_deliveries(sandbox).hosts == {}
+        sandbox.ask("PUT", f"/{red}/_settings", {"index.routing.allocation.require._name": None})
+        sandbox.admin.transport.request("GET", f"/_cluster/health/{red}", params={"wait_for_status": "yellow"})
+        sandbox.hasten_gaps()
+        told_once_after(sandbox, runs, ["a"])
+    assert sandbox.live()["holes"] == []
 
 
-def test_indices_that_map_a_field_in_other_ways_are_all_searched(house: House) -> None:
-    each_host_once(house)
-    house.template()
+def test_indices_that_map_a_field_in_other_ways_are_all_searched(sandbox: Sandbox) -> None:
+    assert_each_host_once(sandbox)
+    sandbox.template()
     kinds = {"2026.07": "text", "2026.08": "wildcard", "2026.09": "match_only_text", "2026.10": "keyword"}
-    if house.admin.server.engine == "elasticsearch":  # the small one of the tests lacks the modules
+    if sandbox.admin.server.engine == "elasticsearch":  # the small one of the tests lacks the modules
         kinds = {"2026.07": "text", "2026.10": "keyword"}
     hosts = ["dynamic"]
-    house.feed([attack("dynamic", "dynamic")])
+    sandbox.feed([attack_on("dynamic", "dynamic")])
     for month, kind in kinds.items():
-        index = house.index.replace("2026.11", month)
+        index = sandbox.index.replace("2026.11", month)
         where = {"event_data": {"properties": {"CommandLine": {"type": kind}, "NewProcessName": {"type": kind}}}}
-        house.ask("PUT", f"/{index}", {"mappings": {"properties": {"winlog": {"properties": where}}}})
-        house.feed([attack(month, month)], index=index)
+        sandbox.ask("PUT", f"/{index}", {"mappings": {"properties": {"winlog": {"properties": where}}}})
+        sandbox.feed([attack_on(month, month)], index=index)
         hosts.append(month)
-    broken = house.index.replace("2026.11", "2026.06")
+    broken = sandbox.index.replace("2026.11", "2026.06")
     numbers = {"event_data": {"properties": {"CommandLine": {"type": "long"}}}}
-    house.ask("PUT", f"/{broken}", {"mappings": {"properties": {"winlog": {"properties": numbers}}}})
-    with mortals(house) as runs:
-        told_once_after(house, runs, hosts)
+    sandbox.ask("PUT", f"/{broken}", {"mappings": {"properties": {"winlog": {"properties": numbers}}}})
+    with killed_runs(sandbox) as runs:
+        told_once_after(sandbox, runs, hosts)
 
 
-def test_one_id_in_two_indices_at_two_times_is_two_hits(open_house: House) -> None:
-    each_host_once(open_house)
-    open_house.template()
-    open_house.feed([attack("same", "one")], ago=timedelta(minutes=3))
-    open_house.feed([attack("same", "two")], index=open_house.index + "-b", ago=timedelta(minutes=2))
-    with mortals(open_house) as runs:
-        open_house.hasten()
+def test_one_id_in_two_indices_at_two_times_is_two_hits(opensearch_sandbox: Sandbox) -> None:
+    assert_each_host_once(opensearch_sandbox)
+    opensearch_sandbox.template()
+    opensearch_sandbox.feed([attack_on("same", "one")], ago=timedelta(minutes=3))
+    opensearch_sandbox.feed([attack_on("same", "two")], index=opensearch_sandbox.index + "-b", ago=timedelta(minutes=2))
+    with killed_runs(opensearch_sandbox) as runs:
+        opensearch_sandbox.hasten()
         runs.run()
-    found = told(open_house)
+    found = expected_deliveries(opensearch_sandbox)
     assert (found.hits["same"], found.alerts) == (2, {"one": 1, "two": 1})
 
 
 def test_five_matches_in_one_run_are_five_alerts_and_a_channel_that_raises_hides_no_other(
-    open_house: House,
+    opensearch_sandbox: Sandbox,
 ) -> None:
-    each_host_once(open_house)
-    open_house.template()
+    assert_each_host_once(opensearch_sandbox)
+    opensearch_sandbox.template()
     hosts = [f"host-{number}" for number in range(5)]
-    open_house.feed([attack(host, host) for host in hosts])
-    with mortals(open_house) as runs:
+    opensearch_sandbox.feed([attack_on(host, host) for host in hosts])
+    with killed_runs(opensearch_sandbox) as runs:
         runs.run(breaks="mail")
-        assert (len(open_house.smtp.messages), len(open_house.slack.requests)) == (0, 5)
-        told_once_after(open_house, runs, hosts)
-    assert (len(open_house.smtp.messages), len(open_house.slack.requests)) == (5, 5)
+        assert (len(opensearch_sandbox.smtp.messages), len(opensearch_sandbox.slack.requests)) == (0, 5)
+        told_once_after(opensearch_sandbox, runs, hosts)
+    assert (len(opensearch_sandbox.smtp.messages), len(opensearch_sandbox.slack.requests)) == (5, 5)
 
 
 # --------------------------------------------------------------------------- very many
 
 
-def test_more_than_ten_thousand_hits_of_one_rule_are_all_kept_and_told_in_few_messages(open_house: House) -> None:
-    storm(open_house, 10_500)
+def test_more_than_ten_thousand_hits_of_one_rule_are_all_kept_and_told_in_few_messages(
+    opensearch_sandbox: Sandbox,
+) -> None:
+    storm(opensearch_sandbox, 10_500)
 
 
 @pytest.mark.slow
-def test_more_than_a_hundred_thousand_hits_of_one_rule_are_all_kept_and_told_in_few_messages(house: House) -> None:
-    storm(house, 101_000)
+def test_more_than_a_hundred_thousand_hits_of_one_rule_are_all_kept_and_told_in_few_messages(sandbox: Sandbox) -> None:
+    storm(sandbox, 101_000)
 
 
-def storm(house: House, count: int) -> None:
+def storm(sandbox: Sandbox, count: int) -> None:
     """Let every one of many events be an alert."""
-    each_host_once(house)
-    house.changes["rules"]["select"] = [{"set": {"group_by": "event"}}]
-    house.changes["rate_limit"] = None
-    house.template()
+    assert_each_host_once(sandbox)
+    sandbox.changes["rules"]["select"] = [{"set": {"group_by": "event"}}]
+    sandbox.changes["rate_limit"] = None
+    sandbox.template()
     for start in range(0, count, 5000):
         some = range(start, min(start + 5000, count))
-        house.feed([attack(str(number), "host") for number in some], ago=timedelta(minutes=9))
-    with mortals(house) as runs:
+        sandbox.feed([attack_on(str(number), "host") for number in some], ago=timedelta(minutes=9))
+    with killed_runs(sandbox) as runs:
         memory = runs.run()["memory"]
     counted = {
-        kind: house.admin.state().count(f"{house.prefix}-{kind}-*", {"match_all": {}})
+        kind: sandbox.admin.state().count(f"{sandbox.prefix}-{kind}-*", {"match_all": {}})
         for kind in ("alerts", "hits")
-        if house.admin.state().refresh(f"{house.prefix}-{kind}-*") is None
+        if sandbox.admin.state().refresh(f"{sandbox.prefix}-{kind}-*") is None
     }
     assert counted == {"alerts": count, "hits": count}
-    bodies = [request.body.decode() for request in house.slack.requests]
-    assert len(bodies) == len(house.smtp.messages) == 21 + (count > 100_020)
+    bodies = [request.body.decode() for request in sandbox.slack.requests]
+    assert len(bodies) == len(sandbox.smtp.messages) == 21 + (count > 100_020)
     further = [re.search(r"([\d,]+) further alerts", body) for body in bodies]
     told_together = [int(one[1].replace(",", "")) for one in further if one is not None]
     assert sum(told_together) == count - 20, told_together
     assert max(told_together) < 100_000 + 500, told_together  # a message is full at the end of a page of 500
-    sent = house.admin.state().count(f"{house.prefix}-alerts-*", {"term": {"watcher.owed.state": "sent"}})
+    sent = sandbox.admin.state().count(f"{sandbox.prefix}-alerts-*", {"term": {"watcher.owed.state": "sent"}})
     assert sent == count
     print(f"{count} alerts of one rule: {len(bodies)} messages a channel, {memory} MB")  # noqa: T201
     assert memory < 400

@@ -9,49 +9,49 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from house import IIS, IIS_TITLE, Case, House, call, cases, until
-from proxy import Proxy
-from servers import SmtpServer, free_port
+from support.cutting_proxy import CuttingProxy
+from support.receivers import SmtpServer, free_port
+from support.sandbox import IIS, IIS_TITLE, RuleEvent, Sandbox, rule_events, run_watcher, wait_until
 
-ATTACK, AGAIN = [case for case in cases(IIS) if case.expect == "hit" and "(raw)" in case.name]
+ATTACK, AGAIN = [case for case in rule_events(IIS) if case.expect == "hit" and "(raw)" in case.name]
 BROKEN = "title: Broken\nlogsource: {product: windows}\ndetection:\n  a: {CommandLine: x}\n  condition: a and nowhere\n"
 
 
 @pytest.fixture
-def proxied(open_house: House) -> Iterator[tuple[House, Proxy]]:
+def proxied(opensearch_sandbox: Sandbox) -> Iterator[tuple[Sandbox, CuttingProxy]]:
     """Give a house whose engine lies behind a proxy that is still closed."""
-    with Proxy(target=open_house.running.url) as proxy:
-        open_house.url = proxy.url
-        yield open_house, proxy
+    with CuttingProxy(target=opensearch_sandbox.running.url) as proxy:
+        opensearch_sandbox.url = proxy.url
+        yield opensearch_sandbox, proxy
 
 
 # --------------------------------------------------------------------------- rules
 
 
-def test_rules_that_change_under_way_are_taken_over_and_no_tick_is_lost(open_house: House) -> None:
-    house = open_house
+def test_rules_that_change_under_way_are_taken_over_and_no_tick_is_lost(opensearch_sandbox: Sandbox) -> None:
+    sandbox = opensearch_sandbox
     rule = IIS.read_text(encoding="utf-8").replace("status:", "id: 0f5e2e0a-2f0d-4a2e-9a0c-2f6d8f3f4b11\nstatus:")
-    file = house.rule(rule.replace("- install", "- somethingelse").replace("- add", "- nothing"))
-    house.changes["rules"]["select"] = [{"set": {"quiet_period": "10000d"}}]  # no slot ends while this test runs
-    house.feed([ATTACK], ago=timedelta(seconds=30))
-    with house.loop() as loop:
+    file = sandbox.rule(rule.replace("- install", "- somethingelse").replace("- add", "- nothing"))
+    sandbox.changes["rules"]["select"] = [{"set": {"quiet_period": "10000d"}}]  # no slot ends while this test runs
+    sandbox.feed([ATTACK], ago=timedelta(seconds=30))
+    with sandbox.loop() as loop:
         loop.until_said("window.searched")
-        assert house.documents("alerts") == []
+        assert sandbox.documents("alerts") == []
         file.write_text("title: half a ru", encoding="utf-8")
         loop.until_said("rule.kept")
         assert "rule.fault" in loop.said()
         file.write_text(rule, encoding="utf-8")
         loop.until_said("rules.changed added=0 changed=1 removed=0")
         loop.until_said("alert.opened")  # it began when the rule was first watched
-        house.rule(BROKEN, "broken.yml")
-        own = house.rule(rule.replace("0f5e2e0a", "1f5e2e0a").replace("title: ", "title: Second "), "second.yml")
+        sandbox.rule(BROKEN, "broken.yml")
+        own = sandbox.rule(rule.replace("0f5e2e0a", "1f5e2e0a").replace("title: ", "title: Second "), "second.yml")
         loop.until_said("rules.changed added=1 changed=0 removed=0")
-        house.feed([AGAIN], ago=timedelta(seconds=0))
-        until(lambda: len(house.documents("alerts")) == 2, what="the second rule's alert", shown=loop.said)
+        sandbox.feed([AGAIN], ago=timedelta(seconds=0))
+        wait_until(lambda: len(sandbox.documents("alerts")) == 2, what="the second rule's alert", shown=loop.said)
         own.unlink()
         loop.until_said("removed=1")
         assert loop.stop(signal.SIGTERM) == 0
-    titles = [alert.document["rule"]["name"] for alert in house.documents("alerts")]
+    titles = [alert.document["rule"]["name"] for alert in sandbox.documents("alerts")]
     assert sorted(titles) == sorted([IIS_TITLE, f"Second {IIS_TITLE}"])
     assert "work.failed" not in loop.said()
 
@@ -60,88 +60,88 @@ def test_rules_that_change_under_way_are_taken_over_and_no_tick_is_lost(open_hou
 
 
 def test_one_run_against_a_cluster_that_is_down_says_so_in_one_sentence_and_exits_with_3(tmp_path: Path) -> None:
-    done = call("run", "--once", WATCHER_URL=f"http://127.0.0.1:{free_port()}", HOME=str(tmp_path))
+    done = run_watcher("run", "--once", WATCHER_URL=f"http://127.0.0.1:{free_port()}", HOME=str(tmp_path))
     assert done.returncode == 3
     (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("watcher: ")]
     assert "takes no connection; is the cluster running, and are host and port right?" in sentence
     assert "Traceback" not in done.stderr
 
 
-def test_a_sidecar_waits_for_a_cluster_that_comes_up_later(proxied: tuple[House, Proxy]) -> None:
-    house, proxy = proxied
-    house.feed([ATTACK])
-    with house.loop() as loop:
+def test_a_sidecar_waits_for_a_cluster_that_comes_up_later(proxied: tuple[Sandbox, CuttingProxy]) -> None:
+    sandbox, proxy = proxied
+    sandbox.feed([ATTACK])
+    with sandbox.loop() as loop:
         loop.until_said("next_try_in=2s")
         proxy.open()
         loop.until_said("channel=slack")
         assert loop.stop(signal.SIGTERM) == 0
-    assert len(house.documents("alerts")) == 1
+    assert len(sandbox.documents("alerts")) == 1
 
 
-def test_a_sidecar_that_waits_for_a_cluster_ends_on_a_signal(proxied: tuple[House, Proxy]) -> None:
-    house, _ = proxied
-    with house.loop() as loop:
+def test_a_sidecar_that_waits_for_a_cluster_ends_on_a_signal(proxied: tuple[Sandbox, CuttingProxy]) -> None:
+    sandbox, _ = proxied
+    with sandbox.loop() as loop:
         loop.until_said("cluster.unreachable")
         assert loop.stop(signal.SIGTERM) == 0
 
 
 def test_a_cluster_that_goes_away_and_comes_back_loses_nothing_and_doubles_nothing(
-    proxied: tuple[House, Proxy],
+    proxied: tuple[Sandbox, CuttingProxy],
 ) -> None:
-    house, proxy = proxied
+    sandbox, proxy = proxied
     proxy.open()
-    with house.loop() as loop:
+    with sandbox.loop() as loop:
         loop.until_said("window.searched")
         proxy.close()
         loop.until_said("cluster.failed")
-        house.feed([ATTACK], ago=timedelta(seconds=1))
+        sandbox.feed([ATTACK], ago=timedelta(seconds=1))
         proxy.open()
         loop.until_said("channel=slack")
         loop.until_said("cluster.back")  # what failed may be another work than the one that told
         assert loop.stop(signal.SIGTERM) == 0
-    assert (len(house.documents("alerts")), len(house.smtp.messages), len(house.slack.requests)) == (1, 1, 1)
+    assert (len(sandbox.documents("alerts")), len(sandbox.smtp.messages), len(sandbox.slack.requests)) == (1, 1, 1)
 
 
 def test_a_cluster_that_takes_connections_and_says_nothing_does_not_hold_up_the_end(
-    proxied: tuple[House, Proxy],
+    proxied: tuple[Sandbox, CuttingProxy],
 ) -> None:
-    house, proxy = proxied
+    sandbox, proxy = proxied
     proxy.open()
-    with house.loop() as loop:
+    with sandbox.loop() as loop:
         loop.until_said("window.searched")
         proxy.silent = True
         assert loop.stop(signal.SIGTERM, seconds=10) == 0  # as long as a supervisor waits
         assert "sidecar.left" in loop.said()
 
 
-def test_a_pattern_without_indices_is_said_and_is_no_error(open_house: House) -> None:
-    done = open_house.once()
+def test_a_pattern_without_indices_is_said_and_is_no_error(opensearch_sandbox: Sandbox) -> None:
+    done = opensearch_sandbox.once()
     assert "event=index.missing" in done.stderr
-    assert f"index=winlogbeat-{open_house.name}-*" in done.stderr
-    open_house.feed([ATTACK])
-    open_house.once()
-    assert len(open_house.documents("alerts")) == 1
+    assert f"index=winlogbeat-{opensearch_sandbox.name}-*" in done.stderr
+    opensearch_sandbox.feed([ATTACK])
+    opensearch_sandbox.once()
+    assert len(opensearch_sandbox.documents("alerts")) == 1
 
 
 # --------------------------------------------------------------------------- rules and settings
 
 
-def test_one_broken_rule_is_told_with_file_and_line_and_the_others_run(open_house: House) -> None:
-    broken = open_house.rule(BROKEN, "broken.yml")
-    open_house.rule(IIS.read_text(encoding="utf-8"), "iis.yml")
-    open_house.feed([ATTACK])
-    done = open_house.call("run", "--once")
+def test_one_broken_rule_is_told_with_file_and_line_and_the_others_run(opensearch_sandbox: Sandbox) -> None:
+    broken = opensearch_sandbox.rule(BROKEN, "broken.yml")
+    opensearch_sandbox.rule(IIS.read_text(encoding="utf-8"), "iis.yml")
+    opensearch_sandbox.feed([ATTACK])
+    done = opensearch_sandbox.call("run", "--once")
     assert done.returncode == 1
     (line,) = [line for line in done.stderr.splitlines() if "rule.fault" in line]
     assert f"{broken}:5:" in line
     assert "nowhere" in line
-    assert len(open_house.documents("alerts")) == 1
+    assert len(opensearch_sandbox.documents("alerts")) == 1
 
 
-def test_an_empty_rules_folder_is_said_and_is_no_error(open_house: House) -> None:
-    (open_house.folder / "rules").mkdir()
-    open_house.changes["rules"] = {"folders": [{"name": "own", "path": "rules"}]}
-    done = open_house.once()
+def test_an_empty_rules_folder_is_said_and_is_no_error(opensearch_sandbox: Sandbox) -> None:
+    (opensearch_sandbox.folder / "rules").mkdir()
+    opensearch_sandbox.changes["rules"] = {"folders": [{"name": "own", "path": "rules"}]}
+    done = opensearch_sandbox.once()
     assert "the rules folder `own` holds no rule" in done.stderr
     assert "event=rules.none" in done.stderr
 
@@ -154,7 +154,7 @@ def test_wrong_settings_are_told_with_file_line_key_and_what_is_allowed(tmp_path
         "sources:\n  - intervall: 5m\n    every: soon\n",
         encoding="utf-8",
     )
-    done = call("run", "--settings", str(file))
+    done = run_watcher("run", "--settings", str(file))
     assert done.returncode == 2
     assert (
         f"{file}:3:10: `state.store`: `everything` was found where one of `whole`, `fields`, `none` is wanted"
@@ -167,7 +167,7 @@ def test_wrong_settings_are_told_with_file_line_key_and_what_is_allowed(tmp_path
 
 
 def test_a_settings_file_that_does_not_exist_is_exit_code_2(tmp_path: Path) -> None:
-    done = call("run", "--settings", str(tmp_path / "none.yml"))
+    done = run_watcher("run", "--settings", str(tmp_path / "none.yml"))
     assert done.returncode == 2
     assert "cannot be read: No such file or directory" in done.stderr
 
@@ -175,71 +175,73 @@ def test_a_settings_file_that_does_not_exist_is_exit_code_2(tmp_path: Path) -> N
 # --------------------------------------------------------------------------- channels
 
 
-def test_a_mail_server_that_refuses_for_now_is_asked_again_and_hides_no_other_channel(open_house: House) -> None:
-    open_house.feed([ATTACK])
-    open_house.smtp.data_reply = "451 later"
-    done = open_house.call("run", "--once")
+def test_a_mail_server_that_refuses_for_now_is_asked_again_and_hides_no_other_channel(
+    opensearch_sandbox: Sandbox,
+) -> None:
+    opensearch_sandbox.feed([ATTACK])
+    opensearch_sandbox.smtp.data_reply = "451 later"
+    done = opensearch_sandbox.call("run", "--once")
     assert done.returncode == 1
-    assert len(open_house.slack.requests) == 1
-    owed = open_house.owed()
+    assert len(opensearch_sandbox.slack.requests) == 1
+    owed = opensearch_sandbox.owed()
     assert (owed["slack"]["state"], owed["mail"]["state"], owed["mail"]["attempts"]) == ("sent", "owed", 1)
     assert "451" in owed["mail"]["error"]
 
-    open_house.smtp.data_reply = ""
-    open_house.once()
-    assert open_house.smtp.messages == []  # not due yet
-    open_house.hasten()
-    open_house.once()
-    assert len(open_house.smtp.messages) == len(open_house.slack.requests) == 1
-    owed = open_house.owed()
+    opensearch_sandbox.smtp.data_reply = ""
+    opensearch_sandbox.once()
+    assert opensearch_sandbox.smtp.messages == []  # not due yet
+    opensearch_sandbox.hasten()
+    opensearch_sandbox.once()
+    assert len(opensearch_sandbox.smtp.messages) == len(opensearch_sandbox.slack.requests) == 1
+    owed = opensearch_sandbox.owed()
     assert (owed["mail"]["state"], owed["mail"]["attempts"]) == ("sent", 2)
     assert "error" not in owed["mail"]
 
 
-def test_a_mail_server_that_refuses_for_good_is_given_up_and_status_says_so(open_house: House) -> None:
-    open_house.feed([ATTACK])
-    open_house.smtp.recipients = {"soc@corp.example": "550 no such user"}
-    done = open_house.call("run", "--once")
+def test_a_mail_server_that_refuses_for_good_is_given_up_and_status_says_so(opensearch_sandbox: Sandbox) -> None:
+    opensearch_sandbox.feed([ATTACK])
+    opensearch_sandbox.smtp.recipients = {"soc@corp.example": "550 no such user"}
+    done = opensearch_sandbox.call("run", "--once")
     assert done.returncode == 1
-    owed = open_house.owed()
+    owed = opensearch_sandbox.owed()
     assert (owed["slack"]["state"], owed["mail"]["state"]) == ("sent", "failed")
     assert "550" in owed["mail"]["error"]
     assert "due" not in owed["mail"]
-    status = open_house.call("status")
+    status = opensearch_sandbox.call("status")
     assert status.returncode == 1
     assert "failed" in status.stdout
 
 
-def test_a_mail_server_that_is_not_there_leaves_the_mail_owed(open_house: House) -> None:
-    open_house.feed([ATTACK])
+def test_a_mail_server_that_is_not_there_leaves_the_mail_owed(opensearch_sandbox: Sandbox) -> None:
+    opensearch_sandbox.feed([ATTACK])
     with SmtpServer() as gone:
         pass
-    open_house.smtp, kept = gone, open_house.smtp
-    assert open_house.call("run", "--once").returncode == 1
-    assert open_house.owed()["mail"]["state"] == "owed"
-    open_house.smtp = kept
-    open_house.hasten()
-    open_house.once()
+    opensearch_sandbox.smtp, kept = gone, opensearch_sandbox.smtp
+    assert opensearch_sandbox.call("run", "--once").returncode == 1
+    assert opensearch_sandbox.owed()["mail"]["state"] == "owed"
+    opensearch_sandbox.smtp = kept
+    opensearch_sandbox.hasten()
+    opensearch_sandbox.once()
     assert len(kept.messages) == 1
 
 
-def test_an_alert_whose_rule_is_gone_is_still_told(open_house: House) -> None:
-    file = open_house.rule(IIS.read_text(encoding="utf-8"))
-    open_house.feed([ATTACK])
-    open_house.smtp.data_reply = "451 later"
-    open_house.call("run", "--once")
+def test_an_alert_whose_rule_is_gone_is_still_told(opensearch_sandbox: Sandbox) -> None:
+    file = opensearch_sandbox.rule(IIS.read_text(encoding="utf-8"))
+    opensearch_sandbox.feed([ATTACK])
+    opensearch_sandbox.smtp.data_reply = "451 later"
+    opensearch_sandbox.call("run", "--once")
     file.unlink()
-    open_house.smtp.data_reply = ""
-    open_house.hasten()
-    open_house.once()
-    (mail,) = open_house.smtp.messages
+    opensearch_sandbox.smtp.data_reply = ""
+    opensearch_sandbox.hasten()
+    opensearch_sandbox.once()
+    (mail,) = opensearch_sandbox.smtp.messages
     assert "T1505/004" in mail.part("text/plain")
 
 
 # --------------------------------------------------------------------------- events that try to break it
 
 
-def test_an_event_full_of_escapes_and_markup_is_told_as_data(open_house: House) -> None:
+def test_an_event_full_of_escapes_and_markup_is_told_as_data(opensearch_sandbox: Sandbox) -> None:
     event = {
         **ATTACK.event,
         "host": {"name": "[red]web\x1b[31m"},
@@ -251,35 +253,35 @@ def test_an_event_full_of_escapes_and_markup_is_told_as_data(open_house: House) 
             },
         },
     }
-    open_house.feed([Case(rule="", expect="hit", name="", event=event, id="evil")])
-    open_house.once()
-    shown = open_house.call("alerts", FORCE_COLOR="1")
+    opensearch_sandbox.feed([RuleEvent(rule="", expect="hit", name="", event=event, id="evil")])
+    opensearch_sandbox.once()
+    shown = opensearch_sandbox.call("alerts", FORCE_COLOR="1")
     assert shown.returncode == 0
     assert "[bold red]x[/]" in shown.stdout
     assert "[red]web\\x1b[31m" in shown.stdout
     for raw in ("\x1b]0;", "\x07", "\N{RIGHT-TO-LEFT OVERRIDE}", "\x9b", "\x1b[31mw"):
         assert raw not in shown.stdout
-    as_json = open_house.call("alerts", "--json").stdout
+    as_json = opensearch_sandbox.call("alerts", "--json").stdout
     assert "\x1b" not in as_json
     assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in as_json
 
 
-def test_events_of_the_queue_are_caught_up_in_slices(open_house: House) -> None:
-    open_house.feed([ATTACK], ago=timedelta(minutes=50))
-    open_house.feed([AGAIN], ago=timedelta(minutes=2))
-    now = open_house.admin.events().now()
-    open_house.changes["sources"] = [
+def test_events_of_the_queue_are_caught_up_in_slices(opensearch_sandbox: Sandbox) -> None:
+    opensearch_sandbox.feed([ATTACK], ago=timedelta(minutes=50))
+    opensearch_sandbox.feed([AGAIN], ago=timedelta(minutes=2))
+    now = opensearch_sandbox.admin.events().now()
+    opensearch_sandbox.changes["sources"] = [
         {
-            "index": f"winlogbeat-{open_house.name}-*",
+            "index": f"winlogbeat-{opensearch_sandbox.name}-*",
             "delay": "0s",
             "overlap": "1m",
             "slice": "10m",
             "start": (now - timedelta(hours=1)).isoformat(),
         }
     ]
-    done = open_house.once()
+    done = opensearch_sandbox.once()
     windows = re.search(r"event=run\.done windows=(\d+)", done.stderr)
     assert windows is not None, done.stderr
     assert int(windows[1]) >= 6
-    assert len(open_house.documents("hits")) == 2
-    until(lambda: len(open_house.slack.requests) >= 1, what="a message")
+    assert len(opensearch_sandbox.documents("hits")) == 2
+    wait_until(lambda: len(opensearch_sandbox.slack.requests) >= 1, what="a message")

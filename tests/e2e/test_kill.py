@@ -7,39 +7,39 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from house import House
-from mortals import mortals
-from told import attack, each_host_once, told
+from support.expected_deliveries import assert_each_host_once, attack_on, expected_deliveries
+from support.killed_runs import killed_runs
+from support.sandbox import Sandbox
 
 
-def killed_again_and_again(house: House, kills: int, seed: int) -> None:
+def killed_again_and_again(sandbox: Sandbox, kills: int, seed: int) -> None:
     """Kill runs at random steps and moments while attacks come in, then hold the state and the channels to it."""
-    each_host_once(house)
-    house.template()
+    assert_each_host_once(sandbox)
+    sandbox.template()
     chance = random.Random(seed)  # noqa: S311 - a test, not a secret
     hosts, events, allowed = [], [], Counter[str]()
-    with mortals(house) as runs:
+    with killed_runs(sandbox) as runs:
         whole = runs.run()
         for number in range(kills):
             host = f"host-{number}"
-            fed = [attack(f"{number}-{hit}", host) for hit in range(3)]
+            fed = [attack_on(f"{number}-{hit}", host) for hit in range(3)]
             if number:
-                fed.append(attack(f"{number}-again", chance.choice(hosts)))
+                fed.append(attack_on(f"{number}-again", chance.choice(hosts)))
             hosts.append(host)
             events += [one.id for one in fed]
-            house.feed(fed, ago=timedelta(seconds=5))
+            sandbox.feed(fed, ago=timedelta(seconds=5))
             if chance.random() < 0.7:
                 ended = runs.run(at=chance.randint(1, whole["steps"] + 14))
             else:
                 ended = runs.run(after=chance.uniform(0.05, 0.6))
             allowed[ended["unstruck"]] += ended["status"] == -9
             if chance.random() < 0.3:
-                house.hasten()  # claims of the dead run out
+                sandbox.hasten()  # claims of the dead run out
         for _ in range(2):
-            house.hasten()
+            sandbox.hasten()
             runs.run()
     del allowed[""]
-    found = told(house)
+    found = expected_deliveries(sandbox)
     doubled = found.doubled()
     print(f"{kills} kills, {len(hosts)} alerts, {len(events)} hits, {2 * len(hosts)} messages:", end=" ")  # noqa: T201
     print(f"{len(found.lost(hosts, events))} lost, {doubled.total()} doubled,", end=" ")  # noqa: T201
@@ -50,11 +50,11 @@ def killed_again_and_again(house: House, kills: int, seed: int) -> None:
     assert set(found.mails) | set(found.slacks) == set(found.hosts)
 
 
-def test_fifteen_kills_lose_nothing_and_double_nothing(open_house: House) -> None:
-    killed_again_and_again(open_house, 15, seed=6)
+def test_fifteen_kills_lose_nothing_and_double_nothing(opensearch_sandbox: Sandbox) -> None:
+    killed_again_and_again(opensearch_sandbox, 15, seed=6)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
-def test_two_hundred_kills_lose_nothing_and_double_nothing(house: House, seed: int) -> None:
-    killed_again_and_again(house, 220, seed)
+def test_two_hundred_kills_lose_nothing_and_double_nothing(sandbox: Sandbox, seed: int) -> None:
+    killed_again_and_again(sandbox, 220, seed)

@@ -10,9 +10,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from answering import Answering
-from house import House, Loop, until
-from told import attack, each_host_once, told
+from support.answering_proxy import AnsweringProxy
+from support.expected_deliveries import assert_each_host_once, attack_on, expected_deliveries
+from support.sandbox import RunningSidecar, Sandbox, wait_until
 
 from watcher.clock import SystemClock
 from watcher.errors import ClusterError
@@ -23,28 +23,28 @@ SEARCHES = ("_msearch", "_field_caps")
 
 
 @pytest.fixture
-def shared(open_house: House) -> Iterator[tuple[House, Answering]]:
+def shared(opensearch_sandbox: Sandbox) -> Iterator[tuple[Sandbox, AnsweringProxy]]:
     """Give a house for several sidecars, whose requests are counted."""
-    each_host_once(open_house)
-    open_house.template()
-    open_house.changes["lease"] = f"{LEASE:g}s"
-    with Answering(target=open_house.running.url) as proxy:
-        open_house.url = proxy.url
-        yield open_house, proxy
+    assert_each_host_once(opensearch_sandbox)
+    opensearch_sandbox.template()
+    opensearch_sandbox.changes["lease"] = f"{LEASE:g}s"
+    with AnsweringProxy(target=opensearch_sandbox.running.url) as proxy:
+        opensearch_sandbox.url = proxy.url
+        yield opensearch_sandbox, proxy
 
 
-def bodies(house: House, *names: str) -> dict[str, Mapping[str, Any]]:
+def bodies(sandbox: Sandbox, *names: str) -> dict[str, Mapping[str, Any]]:
     """Read notes of the state, those that are there."""
     try:
-        found = house.admin.state().get([(f"{house.prefix}-state", name) for name in names])
+        found = sandbox.admin.state().get([(f"{sandbox.prefix}-state", name) for name in names])
     except ClusterError:  # the index comes into being at this moment
         return {}
     return {one.id: one.document["body"] for one in found if one is not None}
 
 
-def holders(house: House) -> dict[str, str]:
+def holders(sandbox: Sandbox) -> dict[str, str]:
     """Tell who holds which work."""
-    found = bodies(house, "lease-delivery", "lease-live-windows", "lease-past-windows")
+    found = bodies(sandbox, "lease-delivery", "lease-live-windows", "lease-past-windows")
     return {name: str(body["holder"]) for name, body in found.items()}
 
 
@@ -53,17 +53,17 @@ def process_of(holder: str) -> int:
     return int(holder.rsplit("-", 2)[1]) if holder else 0
 
 
-def all_held(house: House, loops: list[Loop]) -> bool:
+def all_held(sandbox: Sandbox, loops: list[RunningSidecar]) -> bool:
     """Tell whether every work is held by one that lives."""
-    held = holders(house)
+    held = holders(sandbox)
     alive = {loop.process.pid for loop in loops if loop.process.poll() is None}
     return len(held) == 3 and all(one and process_of(one) in alive for one in held.values())
 
 
-def dealt_out(house: House, loops: list[Loop]) -> bool:
+def dealt_out(sandbox: Sandbox, loops: list[RunningSidecar]) -> bool:
     """Tell whether every work is where it stays as long as nobody comes or goes."""
-    listed = bodies(house, "members").get("members", {}).get("names", ())
-    held = holders(house)
+    listed = bodies(sandbox, "members").get("members", {}).get("names", ())
+    held = holders(sandbox)
     pids = {loop.process.pid for loop in loops}
     return (
         len(held) == 3
@@ -72,85 +72,85 @@ def dealt_out(house: House, loops: list[Loop]) -> bool:
     )
 
 
-def feed_until_told(house: House, hosts: list[str], host: str) -> float:
+def feed_until_told(sandbox: Sandbox, hosts: list[str], host: str) -> float:
     """Let an attack happen, and tell how long its message took."""
     hosts.append(host)
-    house.feed([attack(host, host)], ago=timedelta(seconds=1))
+    sandbox.feed([attack_on(host, host)], ago=timedelta(seconds=1))
     clock = SystemClock()
     start = clock.monotonic()
-    until(lambda: len(house.slack.requests) >= len(hosts), what=f"a message of {host}", shown=lambda: str(hosts))
+    wait_until(lambda: len(sandbox.slack.requests) >= len(hosts), what=f"a message of {host}", shown=lambda: str(hosts))
     return clock.monotonic() - start
 
 
-def members(house: House, count: int) -> None:
+def members(sandbox: Sandbox, count: int) -> None:
     """Let some sidecars run; kill those at work one after another, until one is left."""
     hosts: list[str] = []
     clock = SystemClock()
     with ExitStack() as stack:
-        loops = [stack.enter_context(house.loop()) for _ in range(count)]
+        loops = [stack.enter_context(sandbox.loop()) for _ in range(count)]
         for loop in loops:
             loop.until_said("sidecar.started")
-        until(lambda: all_held(house, loops), what="a holder of every work", shown=lambda: str(holders(house)))
+        wait_until(lambda: all_held(sandbox, loops), what="a holder of every work", shown=lambda: str(holders(sandbox)))
         for number in range(3):
-            feed_until_told(house, hosts, f"before-{number}")
+            feed_until_told(sandbox, hosts, f"before-{number}")
         taken = []
         for number in range(count - 1):
-            gone = process_of(holders(house)["lease-delivery"])
+            gone = process_of(holders(sandbox)["lease-delivery"])
             assert gone
             os.kill(gone, signal.SIGKILL)
             start = clock.monotonic()
             next(loop for loop in loops if loop.process.pid == gone).process.wait()
-            until(lambda: all_held(house, loops), what="another holder", shown=lambda: str(holders(house)))
+            wait_until(lambda: all_held(sandbox, loops), what="another holder", shown=lambda: str(holders(sandbox)))
             taken.append(clock.monotonic() - start)
             # two periods are held to exactly where the clock is the test's (tests/decide/test_lease.py); here the
             # engine and five processes share a machine that may be busy
             assert taken[-1] < 5 * LEASE
-            feed_until_told(house, hosts, f"after-{number}")
+            feed_until_told(sandbox, hosts, f"after-{number}")
         living = [loop for loop in loops if loop.process.poll() is None]
         assert [loop.stop(signal.SIGTERM) for loop in living] == [0]
-    house.once()
-    found = told(house)
+    sandbox.once()
+    found = expected_deliveries(sandbox)
     shown = ", ".join(f"{one:.1f} s" for one in taken)
     print(f"{count} sidecars, lease {LEASE:g} s: taken over after {shown}")  # noqa: T201
     assert found.lost(hosts, hosts) == []
     assert not found.doubled()
 
 
-def test_two_sidecars_tell_once_and_a_killed_one_is_replaced(shared: tuple[House, Answering]) -> None:
+def test_two_sidecars_tell_once_and_a_killed_one_is_replaced(shared: tuple[Sandbox, AnsweringProxy]) -> None:
     members(shared[0], 2)
 
 
 @pytest.mark.slow
-def test_five_sidecars_tell_once_and_killed_ones_are_replaced(shared: tuple[House, Answering]) -> None:
+def test_five_sidecars_tell_once_and_killed_ones_are_replaced(shared: tuple[Sandbox, AnsweringProxy]) -> None:
     members(shared[0], 5)
 
 
-def test_one_that_is_paused_and_wakes_up_late_does_no_harm(shared: tuple[House, Answering]) -> None:
-    house, _ = shared
+def test_one_that_is_paused_and_wakes_up_late_does_no_harm(shared: tuple[Sandbox, AnsweringProxy]) -> None:
+    sandbox, _ = shared
     hosts: list[str] = []
-    with house.loop() as first, house.loop() as second:
+    with sandbox.loop() as first, sandbox.loop() as second:
         loops = [first, second]
-        until(lambda: dealt_out(house, loops), what="a fair share for both", shown=lambda: str(holders(house)))
-        paused = process_of(holders(house)["lease-delivery"])
+        wait_until(lambda: dealt_out(sandbox, loops), what="a fair share for both", shown=lambda: str(holders(sandbox)))
+        paused = process_of(holders(sandbox)["lease-delivery"])
         assert paused
-        feed_until_told(house, hosts, "before")
+        feed_until_told(sandbox, hosts, "before")
         os.kill(paused, signal.SIGSTOP)
         try:
-            until(
-                lambda: paused not in map(process_of, holders(house).values()),
+            wait_until(
+                lambda: paused not in map(process_of, holders(sandbox).values()),
                 what="another holder",
-                shown=lambda: str(holders(house)),
+                shown=lambda: str(holders(sandbox)),
             )
-            feed_until_told(house, hosts, "meanwhile")
+            feed_until_told(sandbox, hosts, "meanwhile")
         finally:
             os.kill(paused, signal.SIGCONT)
-        feed_until_told(house, hosts, "afterwards")
+        feed_until_told(sandbox, hosts, "afterwards")
         loop = next(one for one in loops if one.process.pid == paused)
         loop.until_said("lease.lost")
-        until(lambda: all_held(house, loops), what="a holder of every work")
-        feed_until_told(house, hosts, "in the end")
+        wait_until(lambda: all_held(sandbox, loops), what="a holder of every work")
+        feed_until_told(sandbox, hosts, "in the end")
         assert [one.stop(signal.SIGTERM) for one in loops] == [0, 0]
-    found = told(house)
+    found = expected_deliveries(sandbox)
     assert found.lost(hosts, hosts) == []
     doubled = found.doubled()
     print(f"paused and woken: {doubled.total()} doubled")  # noqa: T201
@@ -159,10 +159,10 @@ def test_one_that_is_paused_and_wakes_up_late_does_no_harm(shared: tuple[House, 
 
 
 def test_two_sidecars_search_no_more_than_one_and_a_new_one_moves_only_its_share(
-    shared: tuple[House, Answering],
+    shared: tuple[Sandbox, AnsweringProxy],
 ) -> None:
-    house, proxy = shared
-    house.source(every="1s", late_events={"every": "1h"})
+    sandbox, proxy = shared
+    sandbox.source(every="1s", late_events={"every": "1h"})
     clock = SystemClock()
 
     def searches(seconds: float) -> tuple[float, float]:
@@ -172,20 +172,20 @@ def test_two_sidecars_search_no_more_than_one_and_a_new_one_moves_only_its_share
         kinds, passed = proxy.kinds(), clock.monotonic() - start
         return sum(kinds[kind] for kind in SEARCHES) / passed, kinds.total() / passed
 
-    house.feed([attack("a", "a")])
-    with house.loop() as first:
+    sandbox.feed([attack_on("a", "a")])
+    with sandbox.loop() as first:
         first.until_said("channel=slack")
         alone, every_alone = searches(8)
-        before = holders(house)
-        with house.loop() as second:
+        before = holders(sandbox)
+        with sandbox.loop() as second:
             second.until_said("sidecar.started")
-            until(lambda: dealt_out(house, [first, second]), what="a fair share for both")
-            after = holders(house)
+            wait_until(lambda: dealt_out(sandbox, [first, second]), what="a fair share for both")
+            after = holders(sandbox)
             both, every_both = searches(8)
             moved = {work for work in after if after[work] != before[work]}
             assert {process_of(after[work]) for work in moved} <= {second.process.pid}
             assert second.stop(signal.SIGTERM) == 0
-        until(lambda: all_held(house, [first]), what="a holder of every work")
+        wait_until(lambda: all_held(sandbox, [first]), what="a holder of every work")
         assert first.stop(signal.SIGTERM) == 0
     print(f"searches a second: {alone:.1f} by one, {both:.1f} by two;", end=" ")  # noqa: T201
     print(f"requests a second: {every_alone:.1f} and {every_both:.1f}")  # noqa: T201

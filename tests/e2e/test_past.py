@@ -9,114 +9,120 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
-from house import COMMAND, IIS, Case, House, cases, environ, until
-from processes import alive
+from support.processes import alive
+from support.sandbox import COMMAND, IIS, RuleEvent, Sandbox, environ, rule_events, wait_until
 
-ATTACK, *_ = [case for case in cases(IIS) if case.expect == "hit" and "(raw)" in case.name]
+ATTACK, *_ = [case for case in rule_events(IIS) if case.expect == "hit" and "(raw)" in case.name]
 DAYS = 6
 EACH = {"folders": [{"name": "own", "path": str(IIS.parent)}], "select": [{"set": {"group_by": "event"}}]}
 
 
-def attacks(count: int) -> list[Case]:
+def attacks(count: int) -> list[RuleEvent]:
     """Give the same attack again and again."""
-    return [Case(rule=ATTACK.rule, expect="hit", name="", event=ATTACK.event, id=f"attack-{n}") for n in range(count)]
+    return [
+        RuleEvent(rule=ATTACK.rule, expect="hit", name="", event=ATTACK.event, id=f"attack-{n}") for n in range(count)
+    ]
 
 
-def feed_days(house: House) -> None:
+def feed_days(sandbox: Sandbox) -> None:
     """Index three attacks on each of some days."""
     for day in range(1, DAYS + 1):
-        some = [Case(rule=one.rule, expect="hit", name="", event=one.event, id=f"{day}-{one.id}") for one in attacks(3)]
-        house.feed(some, ago=timedelta(days=day))
+        some = [
+            RuleEvent(rule=one.rule, expect="hit", name="", event=one.event, id=f"{day}-{one.id}") for one in attacks(3)
+        ]
+        sandbox.feed(some, ago=timedelta(days=day))
 
 
-def start(house: House) -> str:
+def start(sandbox: Sandbox) -> str:
     """Give a moment before all of them."""
-    return (house.admin.events().now() - timedelta(days=DAYS + 1)).isoformat()
+    return (sandbox.admin.events().now() - timedelta(days=DAYS + 1)).isoformat()
 
 
-def told(house: House) -> tuple[int, int, int, int]:
+def told(sandbox: Sandbox) -> tuple[int, int, int, int]:
     """Count alerts, hits, mails and Slack messages."""
     return (
-        len(house.documents("alerts")),
-        len(house.documents("hits")),
-        len(house.smtp.messages),
-        len(house.slack.requests),
+        len(sandbox.documents("alerts")),
+        len(sandbox.documents("hits")),
+        len(sandbox.smtp.messages),
+        len(sandbox.slack.requests),
     )
 
 
-def test_a_backfill_is_told_in_one_message_and_again_by_nobody(house: House) -> None:
-    house.changes["rules"] = EACH
-    feed_days(house)
-    done = house.call("backfill", "--from", start(house))
+def test_a_backfill_is_told_in_one_message_and_again_by_nobody(sandbox: Sandbox) -> None:
+    sandbox.changes["rules"] = EACH
+    feed_days(sandbox)
+    done = sandbox.call("backfill", "--from", start(sandbox))
     assert done.returncode == 0, done.stderr
     assert "18 events, 18 hits (18 new), 18 alerts opened" in done.stdout
-    assert told(house) == (18, 18, 1, 1)
-    assert b"18 hits" in house.smtp.messages[0].raw
-    again = house.call("backfill", "--from", start(house), "--notify", "all")
+    assert told(sandbox) == (18, 18, 1, 1)
+    assert b"18 hits" in sandbox.smtp.messages[0].raw
+    again = sandbox.call("backfill", "--from", start(sandbox), "--notify", "all")
     assert again.returncode == 0, again.stderr
     assert "18 hits (0 new), 0 alerts opened" in again.stdout
-    house.once()
-    assert told(house) == (18, 18, 1, 1)
+    sandbox.once()
+    assert told(sandbox) == (18, 18, 1, 1)
 
 
-def test_what_live_told_is_not_told_again_and_what_it_will_search_is_left_to_it(open_house: House) -> None:
-    house = open_house
-    house.feed([ATTACK], ago=timedelta(minutes=2))
-    house.once()
-    assert told(house) == (1, 1, 1, 1)
-    done = house.call("backfill", "--from", start(house), "--to", "2030-01-01", "--notify", "all")
+def test_what_live_told_is_not_told_again_and_what_it_will_search_is_left_to_it(opensearch_sandbox: Sandbox) -> None:
+    sandbox = opensearch_sandbox
+    sandbox.feed([ATTACK], ago=timedelta(minutes=2))
+    sandbox.once()
+    assert told(sandbox) == (1, 1, 1, 1)
+    done = sandbox.call("backfill", "--from", start(sandbox), "--to", "2030-01-01", "--notify", "all")
     assert "ends at the live edge" in done.stderr
     assert "1 hits (0 new), 0 alerts opened" in done.stdout
-    assert told(house) == (1, 1, 1, 1)
+    assert told(sandbox) == (1, 1, 1, 1)
 
 
-def test_a_live_hit_of_an_alert_that_a_backfill_opened_in_silence_is_told_once(open_house: House) -> None:
-    house = open_house
+def test_a_live_hit_of_an_alert_that_a_backfill_opened_in_silence_is_told_once(opensearch_sandbox: Sandbox) -> None:
+    sandbox = opensearch_sandbox
     select = [{"set": {"quiet_period": "10000d"}}]
-    house.changes["rules"] = {"folders": [{"name": "own", "path": str(IIS.parent)}], "select": select}
-    house.feed([ATTACK], ago=timedelta(days=2))
-    house.once()
-    assert told(house) == (0, 0, 0, 0)  # it lies before the first window
-    assert house.call("backfill", "--from", start(house), "--notify", "none").returncode == 0
-    assert told(house) == (1, 1, 0, 0)
-    house.feed([Case(rule=ATTACK.rule, expect="hit", name="", event=ATTACK.event, id="live")], ago=timedelta(seconds=5))
-    house.once()
-    house.once()
-    assert told(house) == (1, 2, 1, 1)
+    sandbox.changes["rules"] = {"folders": [{"name": "own", "path": str(IIS.parent)}], "select": select}
+    sandbox.feed([ATTACK], ago=timedelta(days=2))
+    sandbox.once()
+    assert told(sandbox) == (0, 0, 0, 0)  # it lies before the first window
+    assert sandbox.call("backfill", "--from", start(sandbox), "--notify", "none").returncode == 0
+    assert told(sandbox) == (1, 1, 0, 0)
+    sandbox.feed(
+        [RuleEvent(rule=ATTACK.rule, expect="hit", name="", event=ATTACK.event, id="live")], ago=timedelta(seconds=5)
+    )
+    sandbox.once()
+    sandbox.once()
+    assert told(sandbox) == (1, 2, 1, 1)
 
 
-def test_a_killed_backfill_goes_on_and_finds_what_one_that_was_not_finds(open_house: House) -> None:
-    house = open_house
-    house.changes["rules"] = EACH
-    feed_days(house)
-    since = start(house)
-    command = [COMMAND, "backfill", "--from", since, "--workers", "1", "--settings", house.settings()]
+def test_a_killed_backfill_goes_on_and_finds_what_one_that_was_not_finds(opensearch_sandbox: Sandbox) -> None:
+    sandbox = opensearch_sandbox
+    sandbox.changes["rules"] = EACH
+    feed_days(sandbox)
+    since = start(sandbox)
+    command = [COMMAND, "backfill", "--from", since, "--workers", "1", "--settings", sandbox.settings()]
     for wait in (2.5, 3.5):
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ()) as one:
             try:
                 one.wait(timeout=wait)
             except subprocess.TimeoutExpired:
                 one.send_signal(signal.SIGKILL)
-    done = house.call("backfill", "--from", since, "--workers", "2", "--json")
+    done = sandbox.call("backfill", "--from", since, "--workers", "2", "--json")
     assert done.returncode == 0, done.stderr
     (outcome,) = json.loads(done.stdout[done.stdout.index("[\n") :])
     assert outcome["finished"]
-    alerts, hits, mails, messages = told(house)
+    alerts, hits, mails, messages = told(sandbox)
     assert (alerts, hits) == (18, 18)
     assert 1 <= mails <= 3
     assert 1 <= messages <= 3
-    assert len({str(mail.message["Message-ID"]) for mail in house.smtp.messages}) == 1
+    assert len({str(mail.message["Message-ID"]) for mail in sandbox.smtp.messages}) == 1
 
 
-def test_the_workers_of_a_killed_backfill_end_with_it(house: House) -> None:
-    house.changes["rules"] = EACH
-    feed_days(house)
-    command = [COMMAND, "backfill", "--from", start(house), "--workers", "2", "--settings", house.settings()]
+def test_the_workers_of_a_killed_backfill_end_with_it(sandbox: Sandbox) -> None:
+    sandbox.changes["rules"] = EACH
+    feed_days(sandbox)
+    command = [COMMAND, "backfill", "--from", start(sandbox), "--workers", "2", "--settings", sandbox.settings()]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ()) as one:
         begun: set[int] = set()
-        until(lambda: begun.update(workers(one.pid)) or len(begun) == 2, what="two workers")
+        wait_until(lambda: begun.update(workers(one.pid)) or len(begun) == 2, what="two workers")
         one.send_signal(signal.SIGKILL)
-    until(lambda: not any(map(alive, begun)), what="the end of both")
+    wait_until(lambda: not any(map(alive, begun)), what="the end of both")
 
 
 def workers(parent: int) -> list[int]:
@@ -129,15 +135,15 @@ def workers(parent: int) -> list[int]:
     return found
 
 
-def test_a_preview_counts_and_writes_nothing(house: House) -> None:
-    feed_days(house)
-    done = house.call("preview", str(IIS), "--days", str(DAYS + 2), "--json")
+def test_a_preview_counts_and_writes_nothing(sandbox: Sandbox) -> None:
+    feed_days(sandbox)
+    done = sandbox.call("preview", str(IIS), "--days", str(DAYS + 2), "--json")
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     assert seen["hits"] == 18
     assert sorted(count for count in seen["days"].values() if count) == [3] * DAYS
     assert sum(seen["hosts"].values()) == 18
-    answer = house.admin.transport.request("GET", f"/_cat/indices/{house.prefix}-*", params={"format": "json"})
+    answer = sandbox.admin.transport.request("GET", f"/_cat/indices/{sandbox.prefix}-*", params={"format": "json"})
     assert answer.status != 200 or answer.body == []
-    shown = house.call("preview", str(IIS), "--days", str(DAYS + 2))
+    shown = sandbox.call("preview", str(IIS), "--days", str(DAYS + 2))
     assert "18 hits in 8 days" in shown.stdout

@@ -7,10 +7,10 @@ import ssl
 from pathlib import Path
 
 import pytest
-from engines import ADMIN, KEEPER, READER
-from house import IIS, House, cases
+from support.engines import ADMIN, KEEPER, READER
+from support.sandbox import IIS, Sandbox, rule_events
 
-ATTACK = next(case for case in cases(IIS) if case.expect == "hit")
+ATTACK = next(case for case in rule_events(IIS) if case.expect == "hit")
 WRONG = "not-the-password-7f3a"
 
 
@@ -19,21 +19,21 @@ def fingerprint(ca: Path) -> str:
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(ca.read_text(encoding="ascii"))).hexdigest()
 
 
-def test_the_least_privileged_user_needs_nothing_more(closed_house: House) -> None:
-    closed_house.feed([ATTACK])
-    assert closed_house.call("setup").returncode == 0
-    checked = closed_house.call("check", "--live")
+def test_the_least_privileged_user_needs_nothing_more(secured_sandbox: Sandbox) -> None:
+    secured_sandbox.feed([ATTACK])
+    assert secured_sandbox.call("setup").returncode == 0
+    checked = secured_sandbox.call("check", "--live")
     assert "cluster:" not in checked.stdout
     assert checked.returncode == 0
-    closed_house.once()
-    assert len(closed_house.slack.requests) == 1
+    secured_sandbox.once()
+    assert len(secured_sandbox.slack.requests) == 1
 
 
-def test_a_wrong_password_is_one_sentence_without_any_secret(closed_house: House) -> None:
-    (closed_house.folder / "wrong").write_text(WRONG, encoding="utf-8")
-    closed_house.changes["cluster"] = {**closed_house.cluster(), "password_file": "wrong"}
+def test_a_wrong_password_is_one_sentence_without_any_secret(secured_sandbox: Sandbox) -> None:
+    (secured_sandbox.folder / "wrong").write_text(WRONG, encoding="utf-8")
+    secured_sandbox.changes["cluster"] = {**secured_sandbox.cluster(), "password_file": "wrong"}
     for command in (("run", "--once"), ("status",), ("check", "--live"), ("run",)):
-        done = closed_house.call(*command)
+        done = secured_sandbox.call(*command)
         assert done.returncode == 3
         (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("watcher: ")]
         assert "does not accept the credentials; check `username`, `password`, `api_key`" in sentence
@@ -42,62 +42,70 @@ def test_a_wrong_password_is_one_sentence_without_any_secret(closed_house: House
         assert "Traceback" not in done.stderr
 
 
-def test_an_unknown_authority_is_said_with_the_setting_to_change(closed_house: House) -> None:
-    closed_house.changes["cluster"] = {**closed_house.cluster(), "ca_certs": None}
-    done = closed_house.call("run", "--once")
+def test_an_unknown_authority_is_said_with_the_setting_to_change(secured_sandbox: Sandbox) -> None:
+    secured_sandbox.changes["cluster"] = {**secured_sandbox.cluster(), "ca_certs": None}
+    done = secured_sandbox.call("run", "--once")
     assert done.returncode == 3
     assert "the certificate's authority is unknown; set `ca_certs` to its PEM file" in done.stderr
 
 
-def test_the_fingerprint_of_the_authority_is_enough(closed_house: House) -> None:
-    assert closed_house.running.ca is not None
-    closed_house.feed([ATTACK])
-    right = {**closed_house.cluster(), "ca_certs": None, "ca_fingerprint": fingerprint(closed_house.running.ca)}
-    closed_house.changes["cluster"] = right
-    closed_house.once()
-    assert len(closed_house.slack.requests) == 1
-    closed_house.changes["cluster"] = {**right, "ca_fingerprint": "00" * 32}
-    done = closed_house.call("run", "--once")
+def test_the_fingerprint_of_the_authority_is_enough(secured_sandbox: Sandbox) -> None:
+    assert secured_sandbox.running.ca is not None
+    secured_sandbox.feed([ATTACK])
+    right = {**secured_sandbox.cluster(), "ca_certs": None, "ca_fingerprint": fingerprint(secured_sandbox.running.ca)}
+    secured_sandbox.changes["cluster"] = right
+    secured_sandbox.once()
+    assert len(secured_sandbox.slack.requests) == 1
+    secured_sandbox.changes["cluster"] = {**right, "ca_fingerprint": "00" * 32}
+    done = secured_sandbox.call("run", "--once")
     assert done.returncode == 3
     assert "`ca_fingerprint` differs" in done.stderr
 
 
-def test_user_and_password_may_come_from_the_environment(closed_house: House) -> None:
-    closed_house.changes["cluster"] = None
-    done = closed_house.call(
+def test_user_and_password_may_come_from_the_environment(secured_sandbox: Sandbox) -> None:
+    secured_sandbox.changes["cluster"] = None
+    done = secured_sandbox.call(
         "status",
-        WATCHER_URL=closed_house.running.url,
+        WATCHER_URL=secured_sandbox.running.url,
         WATCHER_USERNAME=ADMIN.name,
         WATCHER_PASSWORD=ADMIN.password,
-        WATCHER_CA_CERTS=str(closed_house.running.ca),
+        WATCHER_CA_CERTS=str(secured_sandbox.running.ca),
     )
     assert done.returncode == 1, done.stderr  # never searched
     assert "never searched" in done.stdout
 
 
 @pytest.mark.parametrize("command", [("run", "--once"), ("run",)])
-def test_a_user_who_may_not_install_templates_is_sent_to_setup(closed_house: House, command: tuple[str, ...]) -> None:
-    closed_house.changes["cluster"] = closed_house.cluster() | {"username": READER.name, "password_file": "reader"}
-    (closed_house.folder / "reader").write_text(READER.password, encoding="utf-8")
-    done = closed_house.call(*command)
+def test_a_user_who_may_not_install_templates_is_sent_to_setup(
+    secured_sandbox: Sandbox, command: tuple[str, ...]
+) -> None:
+    secured_sandbox.changes["cluster"] = secured_sandbox.cluster() | {
+        "username": READER.name,
+        "password_file": "reader",
+    }
+    (secured_sandbox.folder / "reader").write_text(READER.password, encoding="utf-8")
+    done = secured_sandbox.call(*command)
     assert done.returncode == 2
     assert "are not installed, and this user may not" in done.stderr
     assert "let an administrator call `watcher setup`" in done.stderr
 
 
-def test_a_user_who_may_not_look_at_templates_runs_after_somebody_else_set_them_up(closed_house: House) -> None:
-    own = closed_house.cluster()
-    assert closed_house.call("setup").returncode == 0
-    closed_house.changes["cluster"] = own | {"username": KEEPER.name, "password_file": "keeper"}
-    (closed_house.folder / "keeper").write_text(KEEPER.password, encoding="utf-8")
-    done = closed_house.call("run", "--once")
+def test_a_user_who_may_not_look_at_templates_runs_after_somebody_else_set_them_up(secured_sandbox: Sandbox) -> None:
+    own = secured_sandbox.cluster()
+    assert secured_sandbox.call("setup").returncode == 0
+    secured_sandbox.changes["cluster"] = own | {"username": KEEPER.name, "password_file": "keeper"}
+    (secured_sandbox.folder / "keeper").write_text(KEEPER.password, encoding="utf-8")
+    done = secured_sandbox.call("run", "--once")
     assert (done.returncode, "run.done" in done.stderr) == (0, True), done.stderr
 
 
-def test_check_live_names_every_privilege_that_is_missing(closed_house: House) -> None:
-    closed_house.changes["cluster"] = closed_house.cluster() | {"username": READER.name, "password_file": "reader"}
-    (closed_house.folder / "reader").write_text(READER.password, encoding="utf-8")
-    done = closed_house.call("check", "--live")
+def test_check_live_names_every_privilege_that_is_missing(secured_sandbox: Sandbox) -> None:
+    secured_sandbox.changes["cluster"] = secured_sandbox.cluster() | {
+        "username": READER.name,
+        "password_file": "reader",
+    }
+    (secured_sandbox.folder / "reader").write_text(READER.password, encoding="utf-8")
+    done = secured_sandbox.call("check", "--live")
     assert done.returncode == 1
     assert "cluster: the user lacks the cluster privilege `manage_index_templates`; add it to its role" in done.stdout
-    assert f"the index privilege `create_index` on `{closed_house.prefix}-*`" in done.stdout
+    assert f"the index privilege `create_index` on `{secured_sandbox.prefix}-*`" in done.stdout

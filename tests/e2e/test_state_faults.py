@@ -10,116 +10,126 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from house import House, until
-from mortals import mortals
-from told import attack, each_host_once, told
+from support.expected_deliveries import assert_each_host_once, attack_on, expected_deliveries
+from support.killed_runs import killed_runs
+from support.sandbox import Sandbox, wait_until
 
 from watcher.state.index_templates import VERSION, templates
 
-Break = Callable[[House], None]
+Break = Callable[[Sandbox], None]
 
 
-def block(house: House) -> None:
+def block(sandbox: Sandbox) -> None:
     """Do what Elasticsearch does above the flood-stage watermark."""
-    house.ask("PUT", f"/{house.prefix}-*/_settings", {"index.blocks.read_only_allow_delete": True})
+    sandbox.ask("PUT", f"/{sandbox.prefix}-*/_settings", {"index.blocks.read_only_allow_delete": True})
 
 
-def unblock(house: House) -> None:
-    house.ask("PUT", f"/{house.prefix}-*/_settings", {"index.blocks.read_only_allow_delete": None})
+def unblock(sandbox: Sandbox) -> None:
+    sandbox.ask("PUT", f"/{sandbox.prefix}-*/_settings", {"index.blocks.read_only_allow_delete": None})
 
 
-def close(house: House) -> None:
-    for index in house.admin.state().indices(f"{house.prefix}-*"):
-        house.ask("POST", f"/{index}/_close")
+def close(sandbox: Sandbox) -> None:
+    for index in sandbox.admin.state().indices(f"{sandbox.prefix}-*"):
+        sandbox.ask("POST", f"/{index}/_close")
 
 
-def reopen(house: House) -> None:
-    for index in house.ask("GET", f"/{house.prefix}-*/_settings?expand_wildcards=all"):
-        house.ask("POST", f"/{index}/_open?wait_for_active_shards=1")
+def reopen(sandbox: Sandbox) -> None:
+    for index in sandbox.ask("GET", f"/{sandbox.prefix}-*/_settings?expand_wildcards=all"):
+        sandbox.ask("POST", f"/{index}/_open?wait_for_active_shards=1")
 
 
 @pytest.mark.parametrize(("harm", "heal"), [(block, unblock), (close, reopen)], ids=["blocked", "closed"])
 def test_a_state_that_cannot_be_written_tells_nothing_and_goes_on_afterwards(
-    house: House, harm: Break, heal: Break
+    sandbox: Sandbox, harm: Break, heal: Break
 ) -> None:
-    each_host_once(house)
-    this_month(house)
-    house.template()
-    house.feed([attack("before", "before")])
-    with mortals(house) as runs:
+    assert_each_host_once(sandbox)
+    this_month(sandbox)
+    sandbox.template()
+    sandbox.feed([attack_on("before", "before")])
+    with killed_runs(sandbox) as runs:
         runs.run()
-        until_then = house.live()["until"]
-        harm(house)
-        house.feed([attack("during", "during")], ago=timedelta(seconds=2))
+        until_then = sandbox.live()["until"]
+        harm(sandbox)
+        sandbox.feed([attack_on("during", "during")], ago=timedelta(seconds=2))
         assert runs.run()["status"] == 3
-        assert (len(house.slack.requests), len(house.smtp.messages)) == (1, 1)
-        heal(house)
-        assert house.live()["until"] == until_then
+        assert (len(sandbox.slack.requests), len(sandbox.smtp.messages)) == (1, 1)
+        heal(sandbox)
+        assert sandbox.live()["until"] == until_then
         runs.run()
-    found = told(house)
+    found = expected_deliveries(sandbox)
     assert found.lost(["before", "during"], ["before", "during"]) == []
     assert not found.doubled()
 
 
-def test_a_sidecar_whose_state_is_blocked_tells_its_operators_and_goes_on_afterwards(open_house: House) -> None:
-    house = operated(open_house)
-    with house.loop() as loop:
+def test_a_sidecar_whose_state_is_blocked_tells_its_operators_and_goes_on_afterwards(
+    opensearch_sandbox: Sandbox,
+) -> None:
+    sandbox = operated(opensearch_sandbox)
+    with sandbox.loop() as loop:
         loop.until_said("window.searched")
-        block(house)
-        house.feed([attack("during", "during")], ago=timedelta(seconds=1))
-        until(lambda: "fails" in notices(house), what="a notice", shown=loop.said)
-        assert set(told(house).alerts) == {"before"}
-        unblock(house)
-        until(lambda: "works again" in notices(house), what="a second notice", shown=loop.said)
-        until(lambda: len(told(house).mails) == 2 and "during" in notices(house), what="messages", shown=loop.said)
+        block(sandbox)
+        sandbox.feed([attack_on("during", "during")], ago=timedelta(seconds=1))
+        wait_until(lambda: "fails" in notices(sandbox), what="a notice", shown=loop.said)
+        assert set(expected_deliveries(sandbox).alerts) == {"before"}
+        unblock(sandbox)
+        wait_until(lambda: "works again" in notices(sandbox), what="a second notice", shown=loop.said)
+        wait_until(
+            lambda: len(expected_deliveries(sandbox).mails) == 2 and "during" in notices(sandbox),
+            what="messages",
+            shown=loop.said,
+        )
         assert loop.stop(signal.SIGTERM) == 0
-    assert told(house).lost(["during"], ["during"]) == []
-    assert not told(house).doubled()
+    assert expected_deliveries(sandbox).lost(["during"], ["during"]) == []
+    assert not expected_deliveries(sandbox).doubled()
 
 
-def test_a_sidecar_that_starts_with_a_blocked_state_waits(open_house: House) -> None:
-    house = operated(open_house)
-    block(house)
-    house.feed([attack("during", "during")], ago=timedelta(seconds=1))
-    with house.loop() as loop:
-        until(lambda: "fails" in notices(house), what="a notice", shown=loop.said)
-        unblock(house)
-        until(lambda: len(told(house).mails) == 2 and "during" in notices(house), what="messages", shown=loop.said)
+def test_a_sidecar_that_starts_with_a_blocked_state_waits(opensearch_sandbox: Sandbox) -> None:
+    sandbox = operated(opensearch_sandbox)
+    block(sandbox)
+    sandbox.feed([attack_on("during", "during")], ago=timedelta(seconds=1))
+    with sandbox.loop() as loop:
+        wait_until(lambda: "fails" in notices(sandbox), what="a notice", shown=loop.said)
+        unblock(sandbox)
+        wait_until(
+            lambda: len(expected_deliveries(sandbox).mails) == 2 and "during" in notices(sandbox),
+            what="messages",
+            shown=loop.said,
+        )
         assert loop.stop(signal.SIGTERM) == 0
-    assert told(house).lost(["during"], ["during"]) == []
+    assert expected_deliveries(sandbox).lost(["during"], ["during"]) == []
 
 
-def operated(house: House) -> House:
+def operated(sandbox: Sandbox) -> Sandbox:
     """Let Slack be told of watcher's own troubles too, soon."""
-    each_host_once(house)
-    this_month(house)
-    house.template()
-    house.feed([attack("before", "before")])
-    channels = json.loads(house.settings().read_text(encoding="utf-8"))["channels"]
+    assert_each_host_once(sandbox)
+    this_month(sandbox)
+    sandbox.template()
+    sandbox.feed([attack_on("before", "before")])
+    channels = json.loads(sandbox.settings().read_text(encoding="utf-8"))["channels"]
     channels["slack"]["operator"] = True
-    house.changes |= {"channels": channels, "lease": "2s"}
-    house.once()
-    return house
+    sandbox.changes |= {"channels": channels, "lease": "2s"}
+    sandbox.once()
+    return sandbox
 
 
-def this_month(house: House) -> None:
+def this_month(sandbox: Sandbox) -> None:
     """Let new alerts live in the index that is there already, and is blocked."""
-    house.changes["rules"]["select"] = [{"set": {"quiet_period": "1h"}}]
+    sandbox.changes["rules"]["select"] = [{"set": {"quiet_period": "1h"}}]
 
 
-def notices(house: House) -> str:
+def notices(sandbox: Sandbox) -> str:
     """Give what Slack was told."""
-    return " ".join(request.body.decode() for request in list(house.slack.requests))
+    return " ".join(request.body.decode() for request in list(sandbox.slack.requests))
 
 
 @contextmanager
-def at_work(house: House) -> Iterator[Any]:
+def at_work(sandbox: Sandbox) -> Iterator[Any]:
     """Let a sidecar run that has told one alert, and end it well."""
-    each_host_once(house)
-    house.template()
-    house.changes["lease"] = "2s"
-    house.feed([attack("before", "before")], ago=timedelta(seconds=1))
-    with house.loop() as loop:
+    assert_each_host_once(sandbox)
+    sandbox.template()
+    sandbox.changes["lease"] = "2s"
+    sandbox.feed([attack_on("before", "before")], ago=timedelta(seconds=1))
+    with sandbox.loop() as loop:
         for channel in ("mail", "slack"):
             loop.until_said(f"channel={channel}")  # told, and struck off
         yield loop
@@ -131,83 +141,83 @@ def begun_anew(said: str) -> bool:
     return any("coverage.begins" in line and "level=error" in line for line in said.splitlines())
 
 
-def test_a_state_deleted_while_a_sidecar_runs_begins_anew_and_says_so(open_house: House) -> None:
-    house = open_house
-    with at_work(house) as loop:
-        house.ask("DELETE", f"/{house.prefix}-state")
-        until(lambda: begun_anew(loop.said()), what="`coverage.begins` as an error", shown=loop.said)
-        house.feed([attack("after", "after")], ago=timedelta(seconds=1))
-        until(lambda: len(house.slack.requests) == 2, what="a message", shown=loop.said)
-    assert told(house).lost(["before", "after"], ["before", "after"]) == []
-    assert not told(house).doubled()
+def test_a_state_deleted_while_a_sidecar_runs_begins_anew_and_says_so(opensearch_sandbox: Sandbox) -> None:
+    sandbox = opensearch_sandbox
+    with at_work(sandbox) as loop:
+        sandbox.ask("DELETE", f"/{sandbox.prefix}-state")
+        wait_until(lambda: begun_anew(loop.said()), what="`coverage.begins` as an error", shown=loop.said)
+        sandbox.feed([attack_on("after", "after")], ago=timedelta(seconds=1))
+        wait_until(lambda: len(sandbox.slack.requests) == 2, what="a message", shown=loop.said)
+    assert expected_deliveries(sandbox).lost(["before", "after"], ["before", "after"]) == []
+    assert not expected_deliveries(sandbox).doubled()
 
 
-def test_without_its_templates_nothing_is_created_and_nothing_told(open_house: House) -> None:
-    house = open_house
-    with at_work(house) as loop:
-        (index,) = house.admin.state().indices(f"{house.prefix}-alerts-*")
+def test_without_its_templates_nothing_is_created_and_nothing_told(opensearch_sandbox: Sandbox) -> None:
+    sandbox = opensearch_sandbox
+    with at_work(sandbox) as loop:
+        (index,) = sandbox.admin.state().indices(f"{sandbox.prefix}-alerts-*")
         for kind in ("alerts", "hits", "state"):
-            house.ask("DELETE", f"/_index_template/{house.prefix}-{kind}")
+            sandbox.ask("DELETE", f"/_index_template/{sandbox.prefix}-{kind}")
         for kind in ("alerts", "hits"):
-            house.ask("DELETE", f"/{house.prefix}-{kind}-*")
-        house.feed([attack("during", "during")], ago=timedelta(seconds=1))
+            sandbox.ask("DELETE", f"/{sandbox.prefix}-{kind}-*")
+        sandbox.feed([attack_on("during", "during")], ago=timedelta(seconds=1))
         loop.until_said("watcher setup")
-        assert house.admin.state().indices(f"{house.prefix}-alerts-*") == []
+        assert sandbox.admin.state().indices(f"{sandbox.prefix}-alerts-*") == []
         # what a sidecar does that strikes off in this moment: the engine makes the index, without any mapping
-        house.ask("PUT", f"/{index}")
-        assert len(house.slack.requests) == 1
-        for name, template in templates(house.prefix).items():  # as if `setup` were killed halfway
-            house.admin.state().put_template(name, template)
+        sandbox.ask("PUT", f"/{index}")
+        assert len(sandbox.slack.requests) == 1
+        for name, template in templates(sandbox.prefix).items():  # as if `setup` were killed halfway
+            sandbox.admin.state().put_template(name, template)
         loop.until_said("was made without its index template")
-        assert house.call("setup").returncode == 0
-        until(lambda: "during" in notices(house), what="a message", shown=loop.said)
-    assert told(house).lost(["during"], ["during"]) == []
-    assert house.admin.state().strict(f"{house.prefix}-alerts-*") == [index]
+        assert sandbox.call("setup").returncode == 0
+        wait_until(lambda: "during" in notices(sandbox), what="a message", shown=loop.said)
+    assert expected_deliveries(sandbox).lost(["during"], ["during"]) == []
+    assert sandbox.admin.state().strict(f"{sandbox.prefix}-alerts-*") == [index]
 
 
-def test_a_document_that_the_state_refuses_is_kept_as_text_and_told(house: House) -> None:
-    each_host_once(house)
-    house.template()
-    with mortals(house) as runs:
+def test_a_document_that_the_state_refuses_is_kept_as_text_and_told(sandbox: Sandbox) -> None:
+    assert_each_host_once(sandbox)
+    sandbox.template()
+    with killed_runs(sandbox) as runs:
         runs.run()
         for kind in ("alerts", "hits"):  # as if somebody had mapped what events hold in a way of their own
-            stored = templates(house.prefix)[f"{house.prefix}-{kind}"]
+            stored = templates(sandbox.prefix)[f"{sandbox.prefix}-{kind}"]
             properties = {**stored["template"]["mappings"]["properties"], "process": {"type": "long"}}
             mappings = {**stored["template"]["mappings"], "properties": properties}
             template = {**stored, "template": {**stored["template"], "mappings": mappings}}
-            house.admin.state().put_template(f"{house.prefix}-{kind}", template)
-        house.feed([attack("a", "a")])
+            sandbox.admin.state().put_template(f"{sandbox.prefix}-{kind}", template)
+        sandbox.feed([attack_on("a", "a")])
         runs.run()
-    (alert,), (hit,) = house.documents("alerts"), house.documents("hits")
+    (alert,), (hit,) = sandbox.documents("alerts"), sandbox.documents("hits")
     for document in (alert.document, hit.document):
         assert "process" not in document
         assert json.loads(document["event"]["original"])["host"]["name"] == "a"
-    assert (len(house.slack.requests), len(house.smtp.messages)) == (1, 1)
-    assert "module /name:MyNativeModule" in house.smtp.messages[0].part("text/plain")
+    assert (len(sandbox.slack.requests), len(sandbox.smtp.messages)) == (1, 1)
+    assert "module /name:MyNativeModule" in sandbox.smtp.messages[0].part("text/plain")
 
 
-def test_a_state_of_an_older_version_is_brought_forward(house: House) -> None:
-    each_host_once(house)
-    house.template()
-    for name, template in older(house.prefix).items():
-        house.admin.state().put_template(name, template)
-    month = f"{house.admin.events().now():%Y.%m}"
+def test_a_state_of_an_older_version_is_brought_forward(sandbox: Sandbox) -> None:
+    assert_each_host_once(sandbox)
+    sandbox.template()
+    for name, template in older(sandbox.prefix).items():
+        sandbox.admin.state().put_template(name, template)
+    month = f"{sandbox.admin.events().now():%Y.%m}"
     for kind in ("alerts", "hits"):
-        house.ask("PUT", f"/{house.prefix}-{kind}-{month}")
-    house.ask("PUT", f"/{house.prefix}-state")
-    now = house.admin.events().now()
+        sandbox.ask("PUT", f"/{sandbox.prefix}-{kind}-{month}")
+    sandbox.ask("PUT", f"/{sandbox.prefix}-state")
+    now = sandbox.admin.events().now()
     note = {"kind": "live", "source": "windows", "changed": now.isoformat(), "version": 1}
     edge = {"body": {"until": (now - timedelta(minutes=20)).isoformat()}}
-    house.ask("PUT", f"/{house.prefix}-state/_doc/live-windows?refresh=true", note | edge)
-    house.feed([attack("missed", "missed")], ago=timedelta(minutes=15))
-    house.feed([attack("late", "late")], ago=timedelta(minutes=25))
-    house.feed([attack("a", "a")])
-    house.once()
-    assert told(house).lost(["a", "missed", "late"], ["a", "missed", "late"]) == []
-    for name, template in templates(house.prefix).items():
-        assert house.admin.state().template_version(name) == VERSION, template
-    mapping = house.ask("GET", f"/{house.prefix}-alerts-{month}/_mapping")
-    owed = mapping[f"{house.prefix}-alerts-{month}"]["mappings"]["properties"]["watcher"]["properties"]["owed"]
+    sandbox.ask("PUT", f"/{sandbox.prefix}-state/_doc/live-windows?refresh=true", note | edge)
+    sandbox.feed([attack_on("missed", "missed")], ago=timedelta(minutes=15))
+    sandbox.feed([attack_on("late", "late")], ago=timedelta(minutes=25))
+    sandbox.feed([attack_on("a", "a")])
+    sandbox.once()
+    assert expected_deliveries(sandbox).lost(["a", "missed", "late"], ["a", "missed", "late"]) == []
+    for name, template in templates(sandbox.prefix).items():
+        assert sandbox.admin.state().template_version(name) == VERSION, template
+    mapping = sandbox.ask("GET", f"/{sandbox.prefix}-alerts-{month}/_mapping")
+    owed = mapping[f"{sandbox.prefix}-alerts-{month}"]["mappings"]["properties"]["watcher"]["properties"]["owed"]
     assert "told_in" in owed["properties"]
 
 

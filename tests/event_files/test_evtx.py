@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evtx_file import Element, data, event, write
+from support.evtx_file import Element, data, event, write
 
 from watcher.errors import InputError
 from watcher.event_files.event_reader import FileEvent, event_files, read_events

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import worlds
 from drawn import FIELDS, LOG_SOURCES, SOURCE, Drawn, cases, put, rule
-from engines import Running
 from hypothesis import HealthCheck, Phase, given, settings
-from indices import Indices, connections, indices
+from support.borrowed_indices import Indices, connections, indices
+from support.engines import Running
 
 from watcher.cluster.connections import Connection
 from watcher.match.predicate import Predicate

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
-from engines import Running
-from indices import TIME, connections, indices
+from support.borrowed_indices import TIME, connections, indices
+from support.engines import Running
 from test_traps_on_engines import DAY, SOURCE
 
 from watcher.model import Finding, Rule

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-from engines import Running
-from indices import TIME, Indices, connections, indices
+from support.borrowed_indices import TIME, Indices, connections, indices
+from support.engines import Running
 
 from watcher.cluster.connections import Connection
 from watcher.model import QueryPlan, Rule, Window

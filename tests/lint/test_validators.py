@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from shared import rule_files
 from sigma.exceptions import SigmaError, SigmaRuleLocation
 from sigma.plugins import InstalledSigmaPlugins
 from sigma.rule import SigmaRule
+from support.truth_table import rule_files
 
 from watcher.lint.finding_codes import CODES
 from watcher.lint.run_lints import lint_rules

@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from engines import ADMIN, RUNTIME, Running, certificates, quiet
-from processes import alive
+from support.engines import ADMIN, RUNTIME, Running, certificates, quiet
+from support.processes import alive
 
 from watcher.clock import SystemClock
 from watcher.errors import ClusterError, WatcherError

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from fakes import RULE, event, rule
 from hypothesis import given
 from hypothesis import strategies as st
+from support.fakes import RULE, event, rule
 
 from watcher.errors import Undecided
 from watcher.match.bounded_regex import LIMIT, BoundedSearch, share

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from shared import as_modules, events, rules, unchanged
+from support.truth_table import as_modules, events, rules, unchanged
 
 from watcher.match.descriptions import describe_value
 from watcher.match.event_explanation import Explanation, ExplanationStep, explain

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from fakes import rule
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.fakes import rule
 
 from watcher.match import regex_literals as factors
 from watcher.match import ruleset as many

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from shared import as_modules, events
+from support.truth_table import as_modules, events
 
 from watcher.match.event_view import EventView
 

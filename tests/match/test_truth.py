@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from shared import as_modules, expected, judged, rules, unchanged
+from support.truth_table import as_modules, expected, judged, rules, unchanged
 
 SMALL = ("mdecrevoisier", "sbousseaden", "sigmahq-regression")
 

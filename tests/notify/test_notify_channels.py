@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from attack import FixedClock
+from support.hostile_text import FixedClock
 
 from watcher.notify.apprise import AppriseNotifier
 from watcher.notify.channel_registry import build_notifier, retry_delay

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from attack import NOW, alert
+from support.hostile_text import NOW, alert
 
 from watcher.model import Window
 from watcher.notify.links import Links, MessageLink, discover_link, reference_link, tactic_link, technique_link

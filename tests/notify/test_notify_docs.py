@@ -4,9 +4,9 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from attack import EVENT, NOW, alert
 from jinja2 import nodes
 from jinja2.meta import find_undeclared_variables
+from support.hostile_text import EVENT, NOW, alert
 
 from watcher.model import Window
 from watcher.notify.links import Links

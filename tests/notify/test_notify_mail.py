@@ -8,11 +8,11 @@ from socket import create_server
 from ssl import SSLContext
 
 import pytest
-from attack import EVENT, EVIL, NOW, FixedClock, alert
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from servers import LOCALHOST, Received, SmtpServer, certificates, free_port
 from structlog.testing import capture_logs
+from support.hostile_text import EVENT, EVIL, NOW, FixedClock, alert
+from support.receivers import LOCALHOST, Received, SmtpServer, certificates, free_port
 
 from watcher.errors import DeliveryError
 from watcher.model import Notification

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attack import BIDI, EVENT, EVIL, NOW, alert
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.hostile_text import BIDI, EVENT, EVIL, NOW, alert
 
 from watcher.errors import InputError
 from watcher.model import Level, Window

@@ -7,9 +7,9 @@ import traceback
 from collections.abc import Callable
 
 import pytest
-from attack import FixedClock
-from servers import LOCALHOST, HttpReceiver, SmtpServer, free_port
 from structlog.testing import capture_logs
+from support.hostile_text import FixedClock
+from support.receivers import LOCALHOST, HttpReceiver, SmtpServer, free_port
 
 from watcher.errors import DeliveryError
 from watcher.model import Notification

@@ -3,8 +3,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from attack import EVENT, EVIL, alert
-from servers import LOCALHOST, HttpReceiver, free_port
+from support.hostile_text import EVENT, EVIL, alert
+from support.receivers import LOCALHOST, HttpReceiver, free_port
 
 from watcher.errors import DeliveryError
 from watcher.model import Notification

@@ -5,8 +5,8 @@ from datetime import timedelta
 from socket import create_server
 
 import pytest
-from attack import EVENT, alert
-from servers import LOCALHOST, HttpReceiver, free_port
+from support.hostile_text import EVENT, alert
+from support.receivers import LOCALHOST, HttpReceiver, free_port
 
 from watcher.errors import DeliveryError
 from watcher.model import Notification

@@ -3,9 +3,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from attack import BIDI, EVIL
 from hypothesis import given
 from hypothesis import strategies as st
+from support.hostile_text import BIDI, EVIL
 
 from watcher.notify.escaping import (
     MAX_LENGTH,

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from fakes import NOW, MemoryState, Told, effective, found, rule
+from support.fakes import NOW, MemoryState, RecordingChannel, effective, found, rule
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits, group
@@ -33,7 +33,9 @@ def owing(*, channels: tuple[str, ...] = ("mail", "slack")) -> MemoryState:
     return state
 
 
-def deliver(state: MemoryState, *told: Told, after: timedelta = timedelta(0), **changes: Any) -> DeliveryResult:
+def deliver(
+    state: MemoryState, *told: RecordingChannel, after: timedelta = timedelta(0), **changes: Any
+) -> DeliveryResult:
     """Do one round some time after now."""
     channels = {"mail": MAIL, "slack": SLACK}
     return Delivery(
@@ -53,7 +55,7 @@ def states(state: MemoryState) -> list[tuple[str, str]]:
 
 
 def test_every_channel_is_told_once() -> None:
-    state, mail, slack = owing(), Told("mail"), Told("slack")
+    state, mail, slack = owing(), RecordingChannel("mail"), RecordingChannel("slack")
     assert deliver(state, mail, slack) == DeliveryResult(sent=2)
     assert deliver(state, mail, slack, after=timedelta(days=9)) == DeliveryResult()
     assert (len(mail.taken), len(slack.taken)) == (1, 1)
@@ -71,7 +73,7 @@ def test_every_channel_is_told_once() -> None:
     ],
 )
 def test_a_channel_in_trouble_hides_no_other_and_is_tried_again(fault: Exception, error: str) -> None:
-    state, mail, slack = owing(), Told("mail", faults=[fault]), Told("slack")
+    state, mail, slack = owing(), RecordingChannel("mail", faults=[fault]), RecordingChannel("slack")
     assert deliver(state, mail, slack) == DeliveryResult(sent=1, postponed=1)
     assert states(state) == [("owed", error), ("sent", "")]
     assert deliver(state, mail, slack, after=timedelta(seconds=29)) == DeliveryResult()
@@ -81,7 +83,7 @@ def test_a_channel_in_trouble_hides_no_other_and_is_tried_again(fault: Exception
 
 def test_waits_grow_from_attempt_to_attempt() -> None:
     state, later = owing(channels=("mail",)), DeliveryError("later", permanent=False)
-    mail = Told("mail", faults=[later, later, later])
+    mail = RecordingChannel("mail", faults=[later, later, later])
     at = timedelta(0)
     for wait in (30, 60, 120):
         assert deliver(state, mail, after=at) == DeliveryResult(postponed=1)
@@ -91,7 +93,7 @@ def test_waits_grow_from_attempt_to_attempt() -> None:
 
 
 def test_every_attempt_bears_the_same_key() -> None:
-    state, mail = owing(channels=("mail",)), Told("mail")
+    state, mail = owing(channels=("mail",)), RecordingChannel("mail")
     kept = dict(state.documents)
     deliver(state, mail)
     state.documents = kept  # the strike-off was lost
@@ -101,22 +103,22 @@ def test_every_attempt_bears_the_same_key() -> None:
 
 
 def test_what_a_channel_refuses_for_good_is_given_up_and_hides_no_other() -> None:
-    state, slack = owing(), Told("slack")
-    mail = Told("mail", faults=[DeliveryError("550 no such user", permanent=True)])
+    state, slack = owing(), RecordingChannel("slack")
+    mail = RecordingChannel("mail", faults=[DeliveryError("550 no such user", permanent=True)])
     assert deliver(state, mail, slack) == DeliveryResult(sent=1, failed=1)
     assert states(state) == [("failed", "550 no such user"), ("sent", "")]
     assert deliver(state, mail, slack, after=timedelta(days=9)) == DeliveryResult()
 
 
 def test_a_channel_that_settings_no_longer_have_stays_owed_and_is_told_when_it_is_back() -> None:
-    state, mail, slack = owing(), Told("mail"), Told("slack")
+    state, mail, slack = owing(), RecordingChannel("mail"), RecordingChannel("slack")
     assert deliver(state, slack) == DeliveryResult(sent=1, postponed=1)
     assert states(state)[0] == ("owed", "no channel is called `mail` in settings")
     assert deliver(state, mail, slack, after=timedelta(hours=1)) == DeliveryResult(sent=1)
 
 
 def test_what_somebody_else_claimed_is_left_to_them_until_their_time_is_over() -> None:
-    state, mail = owing(channels=("mail",)), Told("mail")
+    state, mail = owing(channels=("mail",)), RecordingChannel("mail")
     outbox = Outbox(state)
     (delivery,) = outbox.deliveries(now=NOW)
     assert outbox.claim(delivery, now=NOW)
@@ -125,7 +127,7 @@ def test_what_somebody_else_claimed_is_left_to_them_until_their_time_is_over() -
 
 
 def test_an_alert_without_channels_is_kept_and_told_to_nobody() -> None:
-    state, mail = owing(channels=()), Told("mail")
+    state, mail = owing(channels=()), RecordingChannel("mail")
     assert deliver(state, mail) == DeliveryResult()
     assert mail.taken == []
 
@@ -136,7 +138,7 @@ def test_an_alert_that_cannot_be_rendered_silences_no_other() -> None:
     (index, name), broken = next((key, one) for key, one in state.documents.items() if "alerts" in key[0])
     own = {**broken.document["watcher"], "rule": None}  # whatever it is that nobody thought of
     state.documents[index, name] = replace(broken, document={**broken.document, "watcher": own})
-    mail = Told("mail")
+    mail = RecordingChannel("mail")
     assert deliver(state, mail) == DeliveryResult(sent=1, postponed=1)
 
 
@@ -172,7 +174,7 @@ def owed(state: MemoryState) -> list[Mapping[str, Any]]:
 
 
 def test_up_to_the_limit_every_alert_is_told_by_itself() -> None:
-    state, mail = MemoryState(), Told("mail")
+    state, mail = MemoryState(), RecordingChannel("mail")
     open_alerts(state, 20)
     assert deliver(state, mail) == DeliveryResult(sent=20)
     assert len({one.alert for one in mail.taken}) == 20
@@ -180,7 +182,7 @@ def test_up_to_the_limit_every_alert_is_told_by_itself() -> None:
 
 
 def test_of_a_storm_twenty_are_told_by_themselves_and_the_rest_in_one_message_with_their_exact_count() -> None:
-    state, mail = MemoryState(), Told("mail")
+    state, mail = MemoryState(), RecordingChannel("mail")
     open_alerts(state, 1_523)
     assert deliver(state, mail, after=SETTLED) == DeliveryResult(sent=21)
     assert "1,503" in mail.taken[-1].subject + mail.taken[-1].bodies["text/plain"]
@@ -191,7 +193,7 @@ def test_of_a_storm_twenty_are_told_by_themselves_and_the_rest_in_one_message_wi
 
 
 def test_of_a_storm_every_channel_is_told_the_same() -> None:
-    state, mail, slack = MemoryState(), Told("mail"), Told("slack")
+    state, mail, slack = MemoryState(), RecordingChannel("mail"), RecordingChannel("slack")
     open_alerts(state, 2_600, to=("mail", "slack"))
     assert deliver(state, mail, slack, after=SETTLED) == DeliveryResult(sent=42)
     for channel in (mail, slack):
@@ -200,7 +202,7 @@ def test_of_a_storm_every_channel_is_told_the_same() -> None:
 
 
 def test_a_storm_that_is_still_opening_is_waited_for_but_not_for_ever() -> None:
-    state, mail = MemoryState(), Told("mail")
+    state, mail = MemoryState(), RecordingChannel("mail")
     open_alerts(state, 30)
     assert deliver(state, mail, after=SETTLED / 2) == DeliveryResult(sent=20)
     open_alerts(state, 5, first=100, at=SETTLED)
@@ -212,7 +214,7 @@ def test_a_storm_that_is_still_opening_is_waited_for_but_not_for_ever() -> None:
 
 
 def test_a_rule_s_storm_holds_up_no_other_rule() -> None:
-    state, mail = MemoryState(), Told("mail")
+    state, mail = MemoryState(), RecordingChannel("mail")
     open_alerts(state, 400)
     open_alerts(state, 1, of=OTHER, first=9_000)
     deliver(state, mail)
@@ -220,7 +222,7 @@ def test_a_rule_s_storm_holds_up_no_other_rule() -> None:
 
 
 def test_a_storm_that_goes_on_is_told_in_one_message_more_and_none_by_itself() -> None:
-    state, mail = MemoryState(), Told("mail")
+    state, mail = MemoryState(), RecordingChannel("mail")
     open_alerts(state, 30)
     deliver(state, mail, after=SETTLED)
     open_alerts(state, 30, first=100, at=2 * SETTLED)
@@ -243,7 +245,7 @@ def test_a_channel_that_does_not_take_the_message_for_many(
 ) -> None:
     state = MemoryState()
     open_alerts(state, 30)
-    mail = Told("mail")
+    mail = RecordingChannel("mail")
     deliver(state, mail)
     mail.faults = [fault]
     assert deliver(state, mail, after=SETTLED) + DeliveryResult(sent=20) == outcome
@@ -253,11 +255,11 @@ def test_a_channel_that_does_not_take_the_message_for_many(
 
 
 def test_a_message_for_many_that_was_not_struck_off_is_told_again_under_the_same_key() -> None:
-    state, mail = MemoryState(), Told("mail")
+    state, mail = MemoryState(), RecordingChannel("mail")
     open_alerts(state, 30)
     deliver(state, mail)
 
-    class Killed(Told):
+    class Killed(RecordingChannel):
         def send(self, notification: Notification) -> None:
             super().send(notification)
             raise KeyboardInterrupt
@@ -272,7 +274,7 @@ def test_a_message_for_many_that_was_not_struck_off_is_told_again_under_the_same
 
 
 def test_a_storm_to_a_channel_that_settings_lack_stays_owed_and_is_told_when_it_is_back() -> None:
-    state, mail = MemoryState(), Told("mail")
+    state, mail = MemoryState(), RecordingChannel("mail")
     open_alerts(state, 30)
     assert deliver(state, after=SETTLED).sent == 0
     assert {one["state"] for one in owed(state)} == {"owed"}
@@ -281,13 +283,13 @@ def test_a_storm_to_a_channel_that_settings_lack_stays_owed_and_is_told_when_it_
 
 
 def test_one_round_alone_waits_for_no_storm() -> None:
-    state, mail = MemoryState(), Told("mail")
+    state, mail = MemoryState(), RecordingChannel("mail")
     open_alerts(state, 25)
     assert deliver(state, mail, rate_limit=RateLimit(settle=timedelta(0))) == DeliveryResult(sent=21)
 
 
 def test_what_a_holder_does_not_hold_any_more_is_not_sent() -> None:
-    state, mail = MemoryState(), Told("mail")
+    state, mail = MemoryState(), RecordingChannel("mail")
     open_alerts(state, 1)
     asked = iter((False, False, False, True, True, True, True))
     assert deliver(state, mail, stopping=lambda: next(asked, True)) == DeliveryResult(postponed=1)
@@ -296,7 +298,7 @@ def test_what_a_holder_does_not_hold_any_more_is_not_sent() -> None:
 
 
 def test_a_message_for_many_that_a_holder_holds_no_more_is_told_by_the_next_at_once() -> None:
-    state, mail = MemoryState(), Told("mail")
+    state, mail = MemoryState(), RecordingChannel("mail")
     open_alerts(state, 30)
     assert deliver(state, mail) == DeliveryResult(sent=20)
     asked = iter((False, False, False))

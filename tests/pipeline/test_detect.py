@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from fakes import NOW, RULE, ListedEvents, MemoryState, found, rule
 from structlog.testing import capture_logs
+from support.fakes import NOW, RULE, ListedEvents, MemoryState, found, rule
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import event_time

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from engines import Running
+from support.engines import Running
 
 from watcher.cluster.connections import Connection, connect
 from watcher.errors import InputError

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from fakes import RULE
 from structlog.testing import capture_logs
+from support.fakes import RULE
 
 from watcher.schedule import RuleReloader
 from watcher.sigma.rule_folders import LoadedRules, fingerprints, read_folder, read_folders

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
-from fakes import NOW, FakeClock, ListedEvents, MemoryState, Told, found, rule
+from support.fakes import NOW, FakeClock, ListedEvents, MemoryState, RecordingChannel, found, rule
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.checkpoints.checkpoints import Checkpoints
@@ -143,7 +143,7 @@ def test_an_unexpected_error_ends_no_schedule() -> None:
     assert patient.failures == 2
 
 
-def told_operators(mail: Told) -> Operators:
+def told_operators(mail: RecordingChannel) -> Operators:
     """Tell operators by a mail."""
     return Operators(((MAIL, mail),), Renderer(), FakeClock())
 
@@ -155,7 +155,7 @@ FAULTS: list[Callable[[], Exception]] = [lambda: Unreachable("away"), ZeroDivisi
 def test_operators_are_told_once_after_three_failures_and_once_when_it_works_again(
     fault: Callable[[], Exception],
 ) -> None:
-    mail = Told("mail")
+    mail = RecordingChannel("mail")
     work = Works([fault() for _ in range(6)])
     patient = BackoffJob("source windows", work, told_operators(mail))
     while work.calls < 2:
@@ -167,7 +167,7 @@ def test_operators_are_told_once_after_three_failures_and_once_when_it_works_aga
 
 
 def test_two_failures_are_nobody_s_business() -> None:
-    mail = Told("mail")
+    mail = RecordingChannel("mail")
     work = Works([Unreachable("away")] * 2)
     tries(BackoffJob("source", work, told_operators(mail)), work, 10)
     assert mail.taken == []
@@ -181,7 +181,7 @@ def test_to_be_asked_to_end_is_no_failure() -> None:
 
 
 def test_work_whose_lease_ran_out_is_neither_done_nor_taken_to_work_again() -> None:
-    mail, ours = Told("mail"), [True]
+    mail, ours = RecordingChannel("mail"), [True]
     work = Works([Unreachable("away")] * 3)
     patient = BackoffJob("source", work, told_operators(mail), mine=lambda: ours[0])
     tries(patient, work, 4)
@@ -199,7 +199,7 @@ def test_work_whose_lease_ran_out_is_neither_done_nor_taken_to_work_again() -> N
 
 @pytest.mark.parametrize("fault", [DeliveryError("451 later", permanent=False), ZeroDivisionError("secret")])
 def test_one_operator_s_channel_in_trouble_hides_no_other(fault: Exception) -> None:
-    first, second = Told("mail", faults=[fault]), Told("mail")
+    first, second = RecordingChannel("mail", faults=[fault]), RecordingChannel("mail")
     Operators(((MAIL, first), (MAIL, second)), Renderer(), FakeClock()).tell("the state fails", "it is <away>")
     assert (first.taken, len(second.taken)) == ([], 1)
     (notice,) = second.taken

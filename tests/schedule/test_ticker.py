@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from fakes import EPOCH, NOW, RULE, ArrivingEvents, FakeClock, MemoryState, found, rule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
+from support.fakes import EPOCH, NOW, RULE, ArrivingEvents, FakeClock, MemoryState, found, rule
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.checkpoints.checkpoints import Checkpoint, Checkpoints

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from fakes import NOW, ListedEvents, rule
+from support.fakes import NOW, ListedEvents, rule
 
 from watcher.match.ruleset import CompiledRule
 from watcher.model import EventDocument, Rule
@@ -79,6 +79,6 @@ def notes(outcomes: Sequence[SearchOutcome]) -> list[tuple[str, str]]:
 
 def many(count: int, **data: str) -> list[EventDocument]:
     """Make documents with the same data."""
-    from fakes import found  # noqa: PLC0415 - beside its only use
+    from support.fakes import found  # noqa: PLC0415 - beside its only use
 
     return [found(number, **data) for number in range(count)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fakes import ListedEvents, found, plan, rule
+from support.fakes import ListedEvents, found, plan, rule
 
 from watcher.errors import Incomplete, Refused
 from watcher.model import QueryPlan

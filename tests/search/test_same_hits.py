@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import shared
-from engines import Running
-from indices import Indices, connections, indices
-from shared import NOT_IN_THE_TABLE, Place
+from support import truth_table as shared
+from support.borrowed_indices import Indices, connections, indices
+from support.engines import Running
+from support.truth_table import NOT_IN_THE_TABLE, Place
 
 from watcher.cluster.connections import Connection
 from watcher.match.ruleset import CompiledRule

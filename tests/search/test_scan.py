@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
-from fakes import ListedEvents, found, rule
 from looking import Hands, failures, many, notes, pairs, ruled, search
+from support.fakes import ListedEvents, found, rule
 
 from watcher.errors import ClusterError, Incomplete, Overloaded, Refused, TooSlow
 from watcher.model import EventDocument

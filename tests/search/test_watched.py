@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from fakes import rule
+from support.fakes import rule
 
 from watcher.match.event_view import EventView
 from watcher.match.flat_event import FieldFilter

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import RULE, rule
+from support.fakes import RULE, rule
 
 from watcher.model import Level, Rule
 from watcher.settings import MailChannel, RuleOptions, RuleSelection, Selector, Settings

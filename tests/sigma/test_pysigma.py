@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pysigma_tree import Plain, joined, ours, theirs
-from shared import rule_files
 from sigma.exceptions import SigmaError
 from sigma.rule import SigmaRule
+from support.truth_table import rule_files
 
 from watcher.sigma.rule_file import read_contents
 from watcher.sigma.rule_reader import RuleOrigin

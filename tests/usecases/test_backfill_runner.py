@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fakes import NOW, MemoryState, rule
+from support.fakes import NOW, MemoryState, rule
 
 from watcher.model import Window
 from watcher.state.state_documents import StateDocuments

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from fakes import FakeClock, ListedEvents, MemoryState, rule
+from support.fakes import FakeClock, ListedEvents, MemoryState, rule
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.errors import ClusterError

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import Running
-from house import IIS, IIS_TITLE, RULES, SMALL_TEMPLATE, House, cases, housed, stamp
+from support.engines import Running
+from support.sandbox import IIS, IIS_TITLE, RULES, SMALL_TEMPLATE, Sandbox, open_sandbox, rule_events, stamp
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 WINLOGBEAT = {"opensearch": "template-os.json", "elasticsearch": "template-es8.json"}
@@ -41,22 +41,22 @@ def without_modules(node: Any) -> Any:
 
 
 @pytest.mark.parametrize("mapping", ["winlogbeat", "dynamic"])
-def test_every_shipped_rule_finds_its_test_events_and_no_counter_example(house: House, mapping: str) -> None:
+def test_every_shipped_rule_finds_its_test_events_and_no_counter_example(sandbox: Sandbox, mapping: str) -> None:
     if mapping == "winlogbeat":
-        house.template(winlogbeat_template(house.admin.server.engine))
-    every = [case for rule in sorted(RULES.rglob("*.yml")) for case in cases(rule)]
-    house.feed(every)
-    house.changes |= {
+        sandbox.template(winlogbeat_template(sandbox.admin.server.engine))
+    every = [case for rule in sorted(RULES.rglob("*.yml")) for case in rule_events(rule)]
+    sandbox.feed(every)
+    sandbox.changes |= {
         "channels": None,
         "rules": {
             "folders": [{"name": "house", "path": str(RULES)}],
             "select": [{"set": {"group_by": "event", "enabled": True}}],
         },
     }
-    house.once()
+    sandbox.once()
     found = {
         (hit.document["watcher"]["rule"]["path"], hit.document["watcher"]["hit"]["id"])
-        for hit in house.documents("hits")
+        for hit in sandbox.documents("hits")
     }
     assert {
         (case.rule, case.name) for case in every if case.expect == "hit" and (case.rule, case.id) not in found
@@ -64,25 +64,25 @@ def test_every_shipped_rule_finds_its_test_events_and_no_counter_example(house: 
     assert {
         (case.rule, case.name) for case in every if case.expect == "miss" and (case.rule, case.id) in found
     } == set()
-    assert len(house.documents("alerts")) == len(found)
+    assert len(sandbox.documents("alerts")) == len(found)
 
 
 # --------------------------------------------------------------------------- what is kept and told of one alert
 
 
 @pytest.fixture(scope="module", params=["opensearch", "elasticsearch"])
-def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """Give a house where one attack was found and told, among events that look like it."""
     running: Running = request.getfixturevalue(request.param)
-    with housed(running, tmp_path_factory.mktemp("told")) as house:
-        house.template()
-        attack, *_ = [case for case in cases(IIS) if case.expect == "hit"]
-        house.feed([attack, *(case for case in cases(IIS) if case.expect == "miss")])
-        house.once()
-        yield house
+    with open_sandbox(running, tmp_path_factory.mktemp("told")) as sandbox:
+        sandbox.template()
+        attack, *_ = [case for case in rule_events(IIS) if case.expect == "hit"]
+        sandbox.feed([attack, *(case for case in rule_events(IIS) if case.expect == "miss")])
+        sandbox.once()
+        yield sandbox
 
 
-def test_appcmd_that_installs_a_module_alerts_and_listing_or_installing_something_else_does_not(told: House) -> None:
+def test_appcmd_that_installs_a_module_alerts_and_listing_or_installing_something_else_does_not(told: Sandbox) -> None:
     (alert,) = told.documents("alerts")
     assert alert.document["process"]["command_line"].endswith(
         "install module /name:MyNativeModule /image:c:\\mymodule.dll"
@@ -93,7 +93,7 @@ def test_appcmd_that_installs_a_module_alerts_and_listing_or_installing_somethin
     ]
 
 
-def test_a_hit_says_which_event_which_rule_and_which_alert(told: House) -> None:
+def test_a_hit_says_which_event_which_rule_and_which_alert(told: Sandbox) -> None:
     (hit,), (alert,) = told.documents("hits"), told.documents("alerts")
     document = hit.document
     event = json.loads(document["event"]["original"])
@@ -103,11 +103,11 @@ def test_a_hit_says_which_event_which_rule_and_which_alert(told: House) -> None:
     assert document["rule"]["id"] == alert.document["rule"]["id"]
     assert document["watcher"]["rule"]["path"] == IIS.name
     assert len(document["watcher"]["rule"]["hash"]) >= 32
-    assert document["watcher"]["hit"] == {"index": told.index, "id": cases(IIS)[0].id}
+    assert document["watcher"]["hit"] == {"index": told.index, "id": rule_events(IIS)[0].id}
     assert document["watcher"]["alert"] == {"id": alert.id}
 
 
-def test_an_alert_has_the_fields_that_dashboards_rely_on(told: House) -> None:
+def test_an_alert_has_the_fields_that_dashboards_rely_on(told: Sandbox) -> None:
     (alert,) = told.documents("alerts")
     document, own = alert.document, alert.document["watcher"]["alert"]
     assert alert.index == f"{told.prefix}-alerts-{own['slot'][:7].replace('-', '.')}"
@@ -121,7 +121,7 @@ def test_an_alert_has_the_fields_that_dashboards_rely_on(told: House) -> None:
     assert document["process"]["executable"] == "C:\\Windows\\System32\\inetsrv\\appcmd.exe"
 
 
-def test_what_is_owed_says_per_channel_how_telling_went(told: House) -> None:
+def test_what_is_owed_says_per_channel_how_telling_went(told: Sandbox) -> None:
     owed = told.owed()
     assert set(owed) == {"mail", "slack"}
     for one in owed.values():
@@ -130,7 +130,7 @@ def test_what_is_owed_says_per_channel_how_telling_went(told: House) -> None:
         assert "due" not in one
 
 
-def test_the_mail_tells_everything_in_text_and_html(told: House) -> None:
+def test_the_mail_tells_everything_in_text_and_html(told: Sandbox) -> None:
     (mail,) = told.smtp.messages
     (alert,) = told.documents("alerts")
     assert mail.recipients == ("soc@corp.example",)
@@ -158,7 +158,7 @@ def test_the_mail_tells_everything_in_text_and_html(told: House) -> None:
     assert html.lstrip().lower().startswith("<!doctype html>")
 
 
-def test_the_slack_message_is_block_kit(told: House) -> None:
+def test_the_slack_message_is_block_kit(told: Sandbox) -> None:
     (request,) = told.slack.requests
     assert request.path == "/services/T0/B0/secret-token"
     message = json.loads(request.body)

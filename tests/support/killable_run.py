@@ -32,7 +32,7 @@ NEVER = 10**9
 
 
 @dataclass
-class Fate:
+class KillPoint:
     """Where the process ends: at so many steps, each the edge of a request or of a message."""
 
     at: int
@@ -49,11 +49,11 @@ class Fate:
 
 
 @dataclass(frozen=True)
-class MortalWire:
+class KillableTransport:
     """A wire to an engine on which the process may die, before a request or after it was answered."""
 
     transport: Transport
-    fate: Fate
+    kill_point: KillPoint
 
     def request(
         self,
@@ -64,9 +64,9 @@ class MortalWire:
         body: RequestBody = None,
         patience: timedelta | None = None,
     ) -> Answer:
-        self.fate.edge(f"asking {path}")
+        self.kill_point.edge(f"asking {path}")
         answer = self.transport.request(method, path, params=params, body=body, patience=patience)
-        self.fate.edge(f"answered {path}")
+        self.kill_point.edge(f"answered {path}")
         return answer
 
     def close(self) -> None:
@@ -74,47 +74,47 @@ class MortalWire:
 
 
 @dataclass(frozen=True)
-class MortalNotifier:
+class KillableNotifier:
     """A channel at which the process may die, before a message or after it was taken."""
 
     notifier: Notifier
-    fate: Fate
+    kill_point: KillPoint
 
     @property
     def name(self) -> str:
         return self.notifier.name
 
     def send(self, notification: Notification) -> None:
-        self.fate.edge(f"sending {notification.key}")
-        if self.fate.breaks == self.name:
+        self.kill_point.edge(f"sending {notification.key}")
+        if self.kill_point.breaks == self.name:
             raise RuntimeError("a channel's library may raise anything")
         self.notifier.send(notification)
-        self.fate.edge("sent")
+        self.kill_point.edge("sent")
 
 
-def live(settings: Settings, rules: LoadedRules, fate: Fate) -> None:
+def live(settings: Settings, rules: LoadedRules, kill_point: KillPoint) -> None:
     """Do what `watcher run --once` does."""
     connections = connect_clusters(settings)
-    connection = replace(connections.events, transport=MortalWire(connections.events.transport, fate))
+    connection = replace(connections.events, transport=KillableTransport(connections.events.transport, kill_point))
     components = Components(settings=settings, connections=Connections(events=connection, state=connection))
     components.installation().install()
     sidecar = one_shot_sidecar(components, enabled_rules(settings, rules), lambda: False)
     channels = {
-        name: (channel, MortalNotifier(notifier, fate))
+        name: (channel, KillableNotifier(notifier, kill_point))
         for name, (channel, notifier) in sidecar.delivery.channels.items()
     }
     sidecar.delivery = replace(sidecar.delivery, channels=channels)
     sidecar.once()
 
 
-def run(work: Callable[[Fate], None], order: Mapping[str, Any]) -> Mapping[str, Any]:
+def run(work: Callable[[KillPoint], None], order: Mapping[str, Any]) -> Mapping[str, Any]:
     """Fork, let the child work, kill it where the order says; tell how it ended."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
         try:
-            work(Fate(at=order.get("at", NEVER), told=writing, breaks=order.get("breaks", "")))
+            work(KillPoint(at=order.get("at", NEVER), told=writing, breaks=order.get("breaks", "")))
         except ClusterError as fault:
             sys.stderr.write(f"{fault}\n")
             os._exit(3)
@@ -130,11 +130,11 @@ def run(work: Callable[[Fate], None], order: Mapping[str, Any]) -> Mapping[str, 
         "steps": len(steps),
         "memory": used.ru_maxrss // 1024,  # MB
         "status": os.waitstatus_to_exitcode(status),
-        "unstruck": unstruck(steps),
+        "unstruck": sent_but_not_recorded(steps),
     }
 
 
-def unstruck(steps: Sequence[str]) -> str:
+def sent_but_not_recorded(steps: Sequence[str]) -> str:
     """Name the message that was given to its channel, perhaps, and not struck off, perhaps; empty where none was."""
     key = ""
     for step in steps:
@@ -150,7 +150,7 @@ def main() -> None:
     settings = load_settings(Path(sys.argv[1]))
     rules = load_rules(settings)
     for line in sys.stdin:
-        print(json.dumps(run(lambda fate: live(settings, rules, fate), json.loads(line))), flush=True)  # noqa: T201
+        print(json.dumps(run(lambda kill_point: live(settings, rules, kill_point), json.loads(line))), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -17,17 +17,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from engines import Running
-
+from support.engines import Running
+from support.receivers import HttpReceiver, SmtpServer
 from watcher.clock import SystemClock
 from watcher.cluster.connections import Connection, connect
 from watcher.demo import shift_event
 from watcher.ports import NewDocument, StateQuery, StoredDocument
 
-HERE = Path(__file__).resolve().parent
-sys.path.append(str(HERE / "notify"))
-
-from servers import HttpReceiver, SmtpServer  # noqa: E402 - the tests of the channels own them
+HERE = Path(__file__).resolve().parents[1]
 
 RULES = HERE.parent / "rules"
 IIS = RULES / "windows/process_creation/webserver_iis_module_installed_command.yml"
@@ -54,7 +51,7 @@ SMALL_TEMPLATE: Mapping[str, Any] = {  # the least of what Winlogbeat's own temp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class RuleEvent:
     """A test event of a shipped rule."""
 
     rule: str  # the rule's file, relative to the rules folder
@@ -64,17 +61,18 @@ class Case:
     id: str
 
 
-def cases(rule: Path) -> tuple[Case, ...]:
+def rule_events(rule: Path) -> tuple[RuleEvent, ...]:
     """Read the test events that stand beside a rule."""
     path = rule.relative_to(RULES).as_posix()
     lines = rule.with_suffix(".test.ndjson").read_text(encoding="utf-8").splitlines()
     return tuple(
-        Case(rule=path, id=f"{rule.stem}-{number}", **json.loads(line)) for number, line in enumerate(lines, start=1)
+        RuleEvent(rule=path, id=f"{rule.stem}-{number}", **json.loads(line))
+        for number, line in enumerate(lines, start=1)
     )
 
 
 @dataclass(kw_only=True)
-class House:
+class Sandbox:
     """Where one test lives."""
 
     running: Running
@@ -85,7 +83,7 @@ class House:
     name: str = field(default_factory=lambda: uuid.uuid4().hex[:10])
     url: str = ""  # instead of the engine's own, e.g. of a proxy before it
     changes: dict[str, Any] = field(default_factory=dict)  # to the settings below, by their first key
-    caller: Callable[..., subprocess.CompletedProcess[str]] = field(default_factory=lambda: call)
+    caller: Callable[..., subprocess.CompletedProcess[str]] = field(default_factory=lambda: run_watcher)
 
     @property
     def prefix(self) -> str:
@@ -104,7 +102,7 @@ class House:
         whole = {**template, "index_patterns": [f"winlogbeat-{self.name}-*"], "priority": 500}
         self.admin.state().put_template(f"winlogbeat-{self.name}", whole)
 
-    def feed(self, events: Sequence[Case], *, ago: timedelta = timedelta(minutes=2), index: str = "") -> None:
+    def feed(self, events: Sequence[RuleEvent], *, ago: timedelta = timedelta(minutes=2), index: str = "") -> None:
         """Index events as if they happened a little while ago, one soon after the other."""
         start = self.admin.events().now() - ago
         drafts = [
@@ -145,7 +143,7 @@ class House:
 
     def hasten(self) -> None:
         """Make everything that is owed due now, as if time had passed."""
-        until(self._hastened, what="a moment in which nobody else writes to the alerts")
+        wait_until(self._hastened, what="a moment in which nobody else writes to the alerts")
 
     def _hastened(self) -> bool:
         """Make it due in all alerts that hold still; a killed run's last request may still be on its way."""
@@ -259,20 +257,20 @@ class House:
         return done
 
     @contextmanager
-    def loop(self) -> Iterator[Loop]:
+    def loop(self) -> Iterator[RunningSidecar]:
         """Run until stopped; killed where a test forgets to stop it."""
         command = [COMMAND, "run", "--settings", self.settings()]
         log = self.folder / f"log-{uuid.uuid4().hex[:6]}"
         with log.open("wb") as output, subprocess.Popen(command, stderr=output, env=environ()) as process:
             try:
-                yield Loop(process=process, log=log)
+                yield RunningSidecar(process=process, log=log)
             finally:
                 with suppress(ProcessLookupError):
                     process.kill()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loop:
+class RunningSidecar:
     """A sidecar that runs."""
 
     process: subprocess.Popen[bytes]
@@ -284,7 +282,7 @@ class Loop:
 
     def until_said(self, words: str) -> None:
         """Wait for words in the log."""
-        until(lambda: words in self.said(), what=f"`{words}`", shown=self.said)
+        wait_until(lambda: words in self.said(), what=f"`{words}`", shown=self.said)
 
     def stop(self, number: int, seconds: float = 30) -> int:
         """Send a signal and wait for the end; give the exit code."""
@@ -292,7 +290,7 @@ class Loop:
         return self.process.wait(timeout=seconds)
 
 
-def until(holds: Callable[[], bool], *, what: str, shown: Callable[[], str] = str, seconds: float = 40) -> None:
+def wait_until(holds: Callable[[], bool], *, what: str, shown: Callable[[], str] = str, seconds: float = 40) -> None:
     """Wait until something holds."""
     clock = SystemClock()
     end = clock.monotonic() + seconds
@@ -307,7 +305,7 @@ def environ(**more: str) -> dict[str, str]:
     return {**kept, "COLUMNS": "120", "PYTHONUTF8": "1", **more}
 
 
-def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_watcher(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Call `watcher` in a process of its own."""
     return subprocess.run(
         [COMMAND, *arguments],
@@ -322,16 +320,16 @@ def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
 
 
 @contextmanager
-def housed(running: Running, folder: Path) -> Iterator[House]:
+def open_sandbox(running: Running, folder: Path) -> Iterator[Sandbox]:
     """Open a house on an engine, and clear it away afterwards."""
     admin = connect(running.admin())
     try:
         with SmtpServer() as smtp, HttpReceiver() as slack:
-            house = House(running=running, admin=admin, folder=folder, smtp=smtp, slack=slack)
+            sandbox = Sandbox(running=running, admin=admin, folder=folder, smtp=smtp, slack=slack)
             try:
-                yield house
+                yield sandbox
             finally:
-                house.clear()
+                sandbox.clear()
     finally:
         admin.close()
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 
 @dataclass(kw_only=True)
-class Proxy:
+class CuttingProxy:
     """Passes bytes on to an engine while it is open; its address stays the same."""
 
     target: str  # the engine's URL

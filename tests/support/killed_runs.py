@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from house import House, environ
+from support.sandbox import Sandbox, environ
 
-MORTAL = Path(__file__).with_name("mortal.py")
+KILLABLE_RUN = Path(__file__).with_name("killable_run.py")
 
 
 @dataclass
-class Mortals:
+class KilledRuns:
     """Runs of watcher that end where they are told to."""
 
     process: subprocess.Popen[str]
@@ -34,9 +34,9 @@ class Mortals:
 
 
 @contextmanager
-def mortals(house: House) -> Iterator[Mortals]:
-    command = [sys.executable, MORTAL, house.settings()]
+def killed_runs(sandbox: Sandbox) -> Iterator[KilledRuns]:
+    command = [sys.executable, KILLABLE_RUN, sandbox.settings()]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environ()
     ) as process:
-        yield Mortals(process)
+        yield KilledRuns(process)

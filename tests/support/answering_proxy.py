@@ -47,7 +47,7 @@ Answers = Callable[[Call, Callable[[], Reply]], Reply | None]
 
 
 @dataclass(kw_only=True)
-class Answering:
+class AnsweringProxy:
     """Stands before an engine that speaks plain HTTP; use as a context manager."""
 
     target: str
@@ -79,7 +79,7 @@ class Answering:
         self.answers = lambda _call, _engine: None
 
 
-def _handler(proxy: Answering) -> type[BaseHTTPRequestHandler]:
+def _handler(proxy: AnsweringProxy) -> type[BaseHTTPRequestHandler]:
     parts = urlsplit(proxy.target)
 
     class Handler(BaseHTTPRequestHandler):

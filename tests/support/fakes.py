@@ -346,7 +346,7 @@ class ArrivingEvents(ListedEvents):
 
 
 @dataclass
-class Told:
+class RecordingChannel:
     """A channel that keeps what it takes, or raises what it is given."""
 
     name: str

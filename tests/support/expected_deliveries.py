@@ -6,28 +6,27 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from house import IIS, Case, House, cases
-
+from support.sandbox import IIS, RuleEvent, Sandbox, rule_events
 from watcher.notify.renderer import delivery_key
 
-ATTACK = next(case for case in cases(IIS) if case.expect == "hit" and "(raw)" in case.name)
+ATTACK = next(case for case in rule_events(IIS) if case.expect == "hit" and "(raw)" in case.name)
 RARE = {"quiet_period": "365d"}
 """So long a quiet period that a host has one alert, whenever its events are."""
 
 
-def attack(name: str, host: str) -> Case:
+def attack_on(name: str, host: str) -> RuleEvent:
     """Give an attack on a host."""
     return replace(ATTACK, id=name, event={**ATTACK.event, "host": {"name": host}})
 
 
-def each_host_once(house: House) -> None:
+def assert_each_host_once(sandbox: Sandbox) -> None:
     """Let every host have one alert, told one by one."""
     folders = [{"name": "house", "path": str(IIS.parent)}]
-    house.changes |= {"rules": {"folders": folders, "select": [{"set": RARE}]}, "rate_limit": {"alerts": 100_000}}
+    sandbox.changes |= {"rules": {"folders": folders, "select": [{"set": RARE}]}, "rate_limit": {"alerts": 100_000}}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class ExpectedDeliveries:
     """What is in the state, and what the channels took."""
 
     alerts: Counter[str]  # host → alerts
@@ -51,20 +50,20 @@ class Told:
         return Counter({name: count - 1 for name, count in every if count > 1})
 
 
-def told(house: House) -> Told:
+def expected_deliveries(sandbox: Sandbox) -> ExpectedDeliveries:
     """Read it all."""
-    alerts = house.documents("alerts")
+    alerts = sandbox.documents("alerts")
     hosts = {
         delivery_key(alert.id, channel): alert.document["host"]["name"]
         for alert in alerts
         for channel in ("mail", "slack")
     }
-    taken = [request.body.decode() for request in list(house.slack.requests)]
-    mails = Counter(str(mail.message["Message-ID"])[1:].partition("@")[0] for mail in list(house.smtp.messages))
+    taken = [request.body.decode() for request in list(sandbox.slack.requests)]
+    mails = Counter(str(mail.message["Message-ID"])[1:].partition("@")[0] for mail in list(sandbox.smtp.messages))
     slacks = Counter({delivery_key(alert.id, "slack"): sum(alert.id in body for body in taken) for alert in alerts})
-    return Told(
+    return ExpectedDeliveries(
         alerts=Counter(alert.document["host"]["name"] for alert in alerts),
-        hits=Counter(hit.document["watcher"]["hit"]["id"] for hit in house.documents("hits")),
+        hits=Counter(hit.document["watcher"]["hit"]["id"] for hit in sandbox.documents("hits")),
         mails=mails,
         slacks=slacks,
         hosts=hosts,

@@ -1,0 +1,1 @@
+"""What several tests use: sandboxes on real engines, receivers, fakes and data."""
