@@ -31,8 +31,7 @@ from watcher.search.query_strategy import search_by_query
 from watcher.settings import Cluster, Source
 from watcher.sigma.rule_folders import LoadedRules
 from watcher.translate.mapped_events import EventReader
-from watcher.translate.plan import rule_predicate
-from watcher.translate.plan_cache import PlanCache
+from watcher.translate.plan import PlanCache, rule_predicate
 
 _ENGINES = {"opensearch": OPENSEARCH, "elasticsearch": ELASTICSEARCH}
 _SETS = {"small": corpus.SMALL, "all": corpus.ALL}
@@ -162,8 +161,8 @@ def _searched(
         else:
             yield _readable(outcome)
     widened.extend(plan.rule.path for plan in unfit)
-    translator = book.on(mapping)
-    wide = [replace(plan, query=translator.scope(plan.rule), parts=(), exact=False) for plan in unfit]
+    translator = book.translator_for(mapping)
+    wide = [replace(plan, query=translator.log_source_query(plan.rule), parts=(), exact=False) for plan in unfit]
     yield from map(_readable, search_by_query(snapshot, wide))
 
 

@@ -27,8 +27,7 @@ from watcher.search.outcomes import FailedSearch, MatchedPage
 from watcher.search.searcher import SearchContext, Searcher
 from watcher.settings import Cluster, Source
 from watcher.translate.mapped_events import EventReader
-from watcher.translate.plan import rule_predicate
-from watcher.translate.plan_cache import PlanCache
+from watcher.translate.plan import PlanCache, rule_predicate
 
 
 class Sidecar:
@@ -104,7 +103,9 @@ class _Searches:
         with self.events.open(index, window, time_field="@timestamp") as snapshot:
             mapping = self.events.mapping(index, self.book.paths)
             context = SearchContext(
-                snapshot=snapshot, translator=self.book.on(mapping), event_reader=EventReader(self.source, mapping)
+                snapshot=snapshot,
+                translator=self.book.translator_for(mapping),
+                event_reader=EventReader(self.source, mapping),
             )
             read, length, hits = self._run(context, mode)
         return {

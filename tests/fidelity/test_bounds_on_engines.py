@@ -18,7 +18,7 @@ from support.engines import Running
 from watcher.cluster.connections import Connection
 from watcher.match.predicate import Predicate
 from watcher.model import And, DetectionItem, EventDocument, Query, Rule, SigmaExists
-from watcher.translate.field_resolver import UNNAMED
+from watcher.translate.field_resolver import UNNAMED_DATA
 from watcher.translate.mapped_events import EventReader
 from watcher.translate.plan import Translator, paths_of, rule_predicate
 
@@ -54,7 +54,7 @@ class Bench:
         for path in PATHS:
             if path.endswith((".keyword", ".text")) or path == "own.alias" or "data.process" in path:
                 continue
-            if path in UNNAMED and not path.endswith((".param1", ".param2", ".param3")):
+            if path in UNNAMED_DATA and not path.endswith((".param1", ".param2", ".param3")):
                 continue
             put(whole, path, "true", 0)
         filled = self.fill("first", [whole] * 10)

@@ -15,7 +15,7 @@ from watcher.sigma.rule_file import read_contents
 from watcher.sigma.rule_reader import RuleOrigin
 from watcher.taxonomy.logsources import SECURITY, SYSMON
 from watcher.taxonomy.lost_values import LOST_VALUES
-from watcher.translate.plan_cache import PlanCache
+from watcher.translate.plan import PlanCache
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "modules-shape.md"
 INDEX = "winlogbeat-shape"
@@ -47,7 +47,7 @@ def looked(engine: Running, *events: dict[str, object]) -> dict[str, Finding]:
         book = PlanCache(SOURCE, RULES)
         door = connection.events()
         with door.open(INDEX, DAY, time_field="@timestamp") as snapshot:
-            found = live_findings(snapshot, RULES, book.on(door.mapping(INDEX, book.paths)))
+            found = live_findings(snapshot, RULES, book.translator_for(door.mapping(INDEX, book.paths)))
     return {f"{one.code} {one.message.split('`')[1]}": one for one in found if one.code.endswith("-field")}
 
 

@@ -22,8 +22,7 @@ from watcher.sigma.rule_file import read_contents
 from watcher.sigma.rule_reader import RuleOrigin
 from watcher.taxonomy.logsources import SYSMON
 from watcher.translate.mapped_events import EventReader
-from watcher.translate.plan import rule_predicate
-from watcher.translate.plan_cache import PlanCache
+from watcher.translate.plan import PlanCache, rule_predicate
 
 SOURCE = Source(name="traps")
 DAY = Window(start=datetime(2026, 3, 1, tzinfo=UTC), end=datetime(2026, 3, 2, tzinfo=UTC))

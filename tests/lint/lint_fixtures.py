@@ -82,4 +82,4 @@ def planned_on(selection: str, types: dict[str, str]) -> tuple[QueryPlan, QueryC
     mapping = IndexMapping(pattern="winlogbeat-*", server=server, indices=("winlogbeat-1",), fields=fields)
     translator = Translator(Source(), mapping)
     plan = translate_rule(rule, translator)
-    return plan, query_cost(plan, translator.scope(rule), mapping)
+    return plan, query_cost(plan, translator.log_source_query(rule), mapping)

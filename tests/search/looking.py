@@ -15,8 +15,7 @@ from watcher.search.outcomes import FailedSearch, MatchedPage, SearchFinding, Se
 from watcher.search.searcher import SearchContext, Searcher
 from watcher.settings import Source
 from watcher.translate.mapped_events import EventReader
-from watcher.translate.plan import rule_predicate
-from watcher.translate.plan_cache import PlanCache
+from watcher.translate.plan import PlanCache, rule_predicate
 
 
 @dataclass
@@ -58,7 +57,9 @@ def search(
     searcher = Searcher(
         source, [CompiledRule(one, rule_predicate(one, source)) for one in rules], clock=clock or Hands()
     )
-    context = SearchContext(snapshot=events, translator=book.on(mapping), event_reader=EventReader(source, mapping))
+    context = SearchContext(
+        snapshot=events, translator=book.translator_for(mapping), event_reader=EventReader(source, mapping)
+    )
     return list(searcher.search(context, plans))
 
 

@@ -26,8 +26,7 @@ from watcher.model import Event, QueryPlan, Rule, Window
 from watcher.search.searcher import MatchedPage, SearchContext, Searcher
 from watcher.settings import Source
 from watcher.translate.mapped_events import EventReader
-from watcher.translate.plan import rule_predicate
-from watcher.translate.plan_cache import PlanCache
+from watcher.translate.plan import PlanCache, rule_predicate
 
 SMALL = ("mdecrevoisier", "sbousseaden", "sigmahq-regression")
 EVER = Window(start=datetime(1990, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC))
@@ -110,7 +109,7 @@ def found(there: Corpus, rules: Sequence[Rule], way: str, fetch: str) -> set[Pai
             else [QueryPlan(rule=one, source="", query={}, exact=False) for one in rules]
         )
         for outcome in searcher.search(
-            SearchContext(snapshot=snapshot, translator=book.on(mapping), event_reader=event_reader), plans
+            SearchContext(snapshot=snapshot, translator=book.translator_for(mapping), event_reader=event_reader), plans
         ):
             assert isinstance(outcome, MatchedPage), outcome.plan.rule.path
             rule = outcome.plan.rule

@@ -27,8 +27,7 @@ from watcher.search.searcher import SearchContext, Searcher
 from watcher.settings import Source
 from watcher.settings.effective import RuleSettings
 from watcher.translate.mapped_events import EventReader
-from watcher.translate.plan import rule_predicate
-from watcher.translate.plan_cache import PlanCache
+from watcher.translate.plan import PlanCache, rule_predicate
 
 log = structlog.get_logger(__name__)
 
@@ -242,7 +241,7 @@ class Detector:
                 return
             with self._planning:  # the live edge and the past are searched side by side
                 plans = self._book.plans(mapping)
-                translator = self._book.on(mapping)
+                translator = self._book.translator_for(mapping)
             if asked.rules is not None:
                 plans = tuple(plan for plan in plans if plan.rule.id in asked.rules)
             snapshot = _Stoppable(opened, asked.stopping)

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from watcher.match.required_literals import codes, has_keywords
 from watcher.model import DetectionItem, LogSource, Query, Rule, SigmaNumber, SigmaString
 from watcher.settings import Source
-from watcher.taxonomy.field_locations import DATA, movable_field_names, parents
+from watcher.taxonomy.field_locations import CHANNEL, DATA, EVENT_CODES, movable_field_names, parents
 from watcher.taxonomy.logsources import LogSourceEvents, events_of
-from watcher.translate.bounds import EVERYTHING, Bounds, all_of, any_of, clauses
+from watcher.translate.bounds import EVERYTHING, all_of, any_of
 from watcher.translate.plan import Translator, field_paths, rule_fields
-from watcher.translate.query_builder import CHANNEL, QueryBuilder
-from watcher.translate.typed import CODES
+from watcher.translate.query_builder import QueryBuilder
+from watcher.translate.split_query import count_clauses
 
 _BARE = Source()  # without the field mappings of settings
 _SHARE = 0.5  # of the engine's limit of clauses; beyond it every event of the window is read
@@ -30,16 +30,16 @@ def event_selection(rules: Iterable[Rule], translator: Translator) -> Query:
         known = asked.setdefault(where, set())
         asked[where] = None if only is None or known is None else known | only
     query = any_of(_events(where, only, translator) for where, only in asked.items())
-    return query if clauses(query) <= translator.mapping.max_clauses * _SHARE else EVERYTHING
+    return query if count_count_clauses(query) <= translator.mapping.max_clauses * _SHARE else EVERYTHING
 
 
 def _events(where: LogSourceEvents, only: set[str] | None, translator: Translator) -> Query:
-    whole = translator.ground.scope(where).upper
+    whole = translator.log_sources.bounds(where).upper
     if only is None:
         return whole
     item = DetectionItem(field="EventID", values=tuple(_code(one) for one in sorted(only)))
-    found: Bounds = QueryBuilder(translator.ground, where).bounds(item)
-    return all_of((whole, found.upper))
+    bounds = QueryBuilder(translator.log_sources, where).bounds(item)
+    return all_of((whole, bounds.upper))
 
 
 def _code(code: str) -> SigmaNumber | SigmaString:
@@ -48,7 +48,7 @@ def _code(code: str) -> SigmaNumber | SigmaString:
 
 def needed_fields(rules: Iterable[Rule], translator: Translator) -> tuple[str, ...]:
     """Give every path that the rules' predicates may read: values of fields, what they are built from, aliases too."""
-    paths = {CHANNEL, *CODES}
+    paths = {CHANNEL, *EVENT_CODES}
     for rule in rules:
         where = events_of(rule.logsource, translator.source.logsources)
         for name in (*rule_fields(rule.node), "EventID"):

@@ -56,7 +56,7 @@ def _silent(rules: Sequence[Rule]) -> Finding:
 def _samples(snapshot: Snapshot, rules: Sequence[Rule], translator: Translator) -> Iterator[_SampledSource]:
     by_scope: dict[str, tuple[Query, list[Rule]]] = {}
     for rule in rules:
-        query = translator.scope(rule)
+        query = translator.log_source_query(rule)
         by_scope.setdefault(repr(query), (query, []))[1].append(rule)
     groups = list(by_scope.values())
     for start in range(0, len(groups), _TOGETHER):

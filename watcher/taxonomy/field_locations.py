@@ -20,6 +20,11 @@ from watcher.taxonomy.logsources import POWERSHELL_CLASSIC, EventClass
 from watcher.taxonomy.moved_fields import MOVED_FIELDS
 
 DATA = ("winlog.event_data.", "winlog.user_data.")
+"""Prefixes of the paths of an event's data."""
+CHANNEL = "winlog.channel"
+"""Path of an event's channel."""
+EVENT_CODES = ("event.code", "winlog.event_id")
+"""Paths of an event's code, in the order in which they are read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

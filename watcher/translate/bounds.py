@@ -1,21 +1,18 @@
-"""The two forms of a clause: at least these events, and surely these.
+"""Upper and lower bound of a condition, and how bounds combine.
 
-A query may return more events than the rule means, never fewer. Under `not` that turns round: what must be negated
-is the form that returns surely-matching events alone. Every clause therefore carries both.
+A query may return more events than the rule matches, never fewer. Under `not` the opposite holds: only events that
+surely match may be excluded. Every condition therefore has two queries, an upper bound and a lower bound.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from watcher.model import Query
 
-_SHORT = 8  # clauses that are compared each with each; the same object twice is left out of any list
-
-_BY_GRAMS = ("term", "terms", "prefix", "wildcard", "regexp")
-_PATTERNS = frozenset({"wildcard", "regexp"})
+_MAX_COMPARED = 8  # clauses compared pairwise; duplicates of the same object are removed from lists of any length
 
 EVERYTHING: Query = {"match_all": {}}
 NOTHING: Query = {"match_none": {}}
@@ -23,24 +20,24 @@ NOTHING: Query = {"match_none": {}}
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """An upper bound (at least the events meant) and a lower bound (surely meant) of one condition."""
+    """The two queries of one condition."""
 
-    upper: Query
-    lower: Query
+    upper: Query  # returns every event that matches, and perhaps others
+    lower: Query  # returns only events that match, and perhaps not all of them
 
     @property
     def exact(self) -> bool:
-        """Tell whether both are the same query."""
+        """Whether both are the same query, which returns exactly the events that match."""
         return self.upper == self.lower
 
 
 def exactly(query: Query) -> Bounds:
-    """Say that a query returns just the events meant."""
+    """Return the bounds of a query that returns exactly the events that match."""
     return Bounds(query, query)
 
 
 def at_least(query: Query) -> Bounds:
-    """Say that a query returns the events meant and maybe more."""
+    """Return the bounds of a query that returns every event that matches, and perhaps others."""
     return Bounds(query, NOTHING)
 
 
@@ -48,120 +45,73 @@ UNKNOWN = Bounds(EVERYTHING, NOTHING)
 NEVER = Bounds(NOTHING, NOTHING)
 
 
-def both(parts: Iterable[Bounds]) -> Bounds:
-    """Join conditions that must all hold."""
-    known = tuple(parts)
-    if len(known) == 1:
-        return known[0]
-    return Bounds(all_of(part.upper for part in known), all_of(part.lower for part in known))
+def both(conditions: Iterable[Bounds]) -> Bounds:
+    """Return the bounds of several conditions that must all match."""
+    parts = tuple(conditions)
+    if len(parts) == 1:
+        return parts[0]
+    return Bounds(all_of(part.upper for part in parts), all_of(part.lower for part in parts))
 
 
-def either(parts: Iterable[Bounds]) -> Bounds:
-    """Join conditions of which any will do."""
-    known = tuple(parts)
-    if len(known) == 1:
-        return known[0]
-    return Bounds(any_of(part.upper for part in known), any_of(part.lower for part in known))
+def either(conditions: Iterable[Bounds]) -> Bounds:
+    """Return the bounds of several conditions of which at least one must match."""
+    parts = tuple(conditions)
+    if len(parts) == 1:
+        return parts[0]
+    return Bounds(any_of(part.upper for part in parts), any_of(part.lower for part in parts))
 
 
-def neither(part: Bounds) -> Bounds:
-    """Negate a condition: what surely matches is left out of the upper bound."""
-    return Bounds(none_of(part.lower), none_of(part.upper))
+def neither(condition: Bounds) -> Bounds:
+    """Return the bounds of a negated condition: each bound negates the other bound of the condition."""
+    return Bounds(none_of(condition.lower), none_of(condition.upper))
 
 
 def all_of(queries: Iterable[Query]) -> Query:
-    """Build the query that returns what all of them return."""
-    kept = _joined(queries, "filter")
-    if any(query is NOTHING or query == NOTHING for query in kept):
+    """Return the query for the events that every query returns."""
+    clauses = _flattened(queries, "filter")
+    if any(query is NOTHING or query == NOTHING for query in clauses):
         return NOTHING
-    kept = [query for query in kept if query != EVERYTHING]
-    if not kept:
+    clauses = [query for query in clauses if query != EVERYTHING]
+    if not clauses:
         return EVERYTHING
-    return kept[0] if len(kept) == 1 else {"bool": {"filter": kept}}
+    return clauses[0] if len(clauses) == 1 else {"bool": {"filter": clauses}}
 
 
 def any_of(queries: Iterable[Query]) -> Query:
-    """Build the query that returns what any of them returns."""
-    kept = _joined(queries, "should")
-    if EVERYTHING in kept:
+    """Return the query for the events that any of the queries returns."""
+    clauses = _flattened(queries, "should")
+    if EVERYTHING in clauses:
         return EVERYTHING
-    kept = [query for query in kept if query != NOTHING]
-    if not kept:
+    clauses = [query for query in clauses if query != NOTHING]
+    if not clauses:
         return NOTHING
-    return kept[0] if len(kept) == 1 else {"bool": {"should": kept, "minimum_should_match": 1}}
+    return clauses[0] if len(clauses) == 1 else {"bool": {"should": clauses, "minimum_should_match": 1}}
 
 
 def none_of(query: Query) -> Query:
-    """Build the query that returns what the other does not."""
+    """Return the query for the events that a query does not return."""
     if query == EVERYTHING:
         return NOTHING
     if query == NOTHING:
         return EVERYTHING
     inner = query.get("bool")
     if isinstance(inner, dict) and set(inner) == {"must_not"} and len(inner["must_not"]) == 1:
-        only: Query = inner["must_not"][0]
-        return only
+        negated: Query = inner["must_not"][0]
+        return negated
     return {"bool": {"must_not": [query]}}
 
 
-def _joined(queries: Iterable[Query], clause: str) -> list[Query]:
-    """Bring queries into one list, those of the same kind opened, each once."""
-    kept: dict[int, Query] = {}
+def _flattened(queries: Iterable[Query], occurrence: str) -> list[Query]:
+    """Return queries as one list without duplicates; nested queries of the same kind are replaced by their clauses."""
+    by_identity: dict[int, Query] = {}
     for query in queries:
         inner: Any = query.get("bool")
-        if inner is not None and clause in inner and (len(inner) == 1 or clause == "should"):
-            for one in inner[clause]:
-                kept[id(one)] = one
+        if inner is not None and occurrence in inner and (len(inner) == 1 or occurrence == "should"):
+            for clause in inner[occurrence]:
+                by_identity[id(clause)] = clause
         else:
-            kept[id(query)] = query
-    found = list(kept.values())
-    if 1 < len(found) <= _SHORT:
-        found = [query for number, query in enumerate(found) if query not in found[:number]]
-    return found
-
-
-def clauses(query: Query, grams: frozenset[str] = frozenset()) -> int:
-    """Count the leaves of a query, as the engine counts them against its limit.
-
-    `grams` are the paths mapped as `wildcard`: OpenSearch keeps their values as runs of three letters, and makes a
-    clause of each run that a pattern holds.
-    """
-    found = leaves(query)
-    return sum(_runs(leaf, grams) for leaf in found) if grams else len(found)
-
-
-def letters(query: Query) -> int:
-    """Count the letters of a query's patterns: of each pattern the engine makes an automaton that is as long."""
-    found = 0
-    for leaf in leaves(query):
-        ((kind, told),) = leaf.items()
-        if kind in _PATTERNS:
-            found += sum(len(one["value"]) for one in told.values())
-    return found
-
-
-def leaves(query: Query) -> list[Query]:
-    """Give the clauses of a query that hold no others."""
-    found: list[Query] = []
-    _gather(query, found)
-    return found
-
-
-def _gather(query: Query, found: list[Query]) -> None:
-    inner = query.get("bool")
-    if inner is None:
-        found.append(query)
-        return
-    for part in inner.values():
-        if isinstance(part, list):
-            for one in part:
-                _gather(one, found)
-
-
-def _runs(leaf: Mapping[str, Any], grams: frozenset[str]) -> int:
-    ((kind, asked),) = leaf.items()
-    if kind not in _BY_GRAMS or not asked.keys() & grams:
-        return 1
-    (told,) = asked.values()
-    values = told if isinstance(told, list) else [told["value"]]
-    return sum(max(1, len(value.encode("utf-16-le", "surrogatepass")) // 2) for value in map(str, values))
+            by_identity[id(query)] = query
+    clauses = list(by_identity.values())
+    if 1 < len(clauses) <= _MAX_COMPARED:
+        clauses = [query for number, query in enumerate(clauses) if query not in clauses[:number]]
+    return clauses

@@ -1,8 +1,8 @@
-"""Sigma field → the paths where its values may stand in the indices at hand."""
+"""Sigma field → the index fields that may hold its values."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from watcher.model import Query
@@ -11,126 +11,134 @@ from watcher.settings import Source
 from watcher.taxonomy.field_locations import DATA, field_locations, is_certain
 from watcher.taxonomy.logsources import EventClass, LogSourceEvents
 from watcher.translate.bounds import EVERYTHING, NEVER, NOTHING, Bounds, all_of, any_of, at_least, either, none_of
-from watcher.translate.mapped import MappedField
+from watcher.translate.field_clauses import MappedField
 
 ClauseBuilder = Callable[[MappedField], Bounds]
 
-UNNAMED = tuple(
-    f"{prefix}param{number}" for prefix, most in zip(DATA, (128, 32), strict=True) for number in range(1, most + 1)
+UNNAMED_DATA = tuple(
+    f"{prefix}param{number}" for prefix, count in zip(DATA, (128, 32), strict=True) for number in range(1, count + 1)
 )
-"""The paths of values that Windows gives no name: no event of Windows has more."""
+"""The paths of values that Windows gives no name: no Windows event has more of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FieldPaths:
-    """Where the values of one field may stand in one part of a log source; paths that no index has are left out."""
+    """The index fields that may hold values of one Sigma field in one event class."""
 
-    sure: tuple[MappedField, ...]  # each value there is one of the field's
-    possible: tuple[MappedField, ...]  # here it is one in some events
-    fallback: tuple[MappedField, ...]  # read only where `sure` and `possible` hold nothing
-    absent: Query  # surely nothing at `sure` and `possible`
-    rebuilt: Query  # there is something that the value may be built from
+    certain: tuple[MappedField, ...]  # each value there is a value of the field
+    possible: tuple[MappedField, ...]  # in some events the value there is one of the field
+    fallback: tuple[MappedField, ...]  # read only if `certain` and `possible` hold nothing
+    absent: Query  # surely no value at `certain` and `possible`
+    computable: Query  # some part exists from which the value may be computed
 
     def bounds(self, build: ClauseBuilder) -> Bounds:
-        """Build the clause of any value of the field."""
-        parts = [build(mapped) for mapped in self.sure]
-        parts.extend(at_least(build(mapped).upper) for mapped in self.possible)
+        """Return the bounds for the events in which any value of the field satisfies a clause."""
+        parts = [build(mapped_field) for mapped_field in self.certain]
+        parts.extend(at_least(build(mapped_field).upper) for mapped_field in self.possible)
         if self.fallback:
-            last = either(build(mapped) for mapped in self.fallback)
-            parts.append(Bounds(last.upper, all_of((last.lower, self.absent))))
-        if self.rebuilt != NOTHING:
-            parts.append(at_least(self.rebuilt))
+            fallback = either(build(mapped_field) for mapped_field in self.fallback)
+            parts.append(Bounds(fallback.upper, all_of((fallback.lower, self.absent))))
+        if self.computable != NOTHING:
+            parts.append(at_least(self.computable))
         return either(parts) if parts else NEVER
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FieldResolver:
-    """Every path of a source's events as its indices map it; what is asked twice is looked up once."""
+    """Resolves Sigma fields to index fields of one source; each answer is computed once."""
 
     source: Source
     mapping: IndexMapping
-    _mapped: dict[tuple[str, tuple[str, ...] | None], MappedField] = field(default_factory=dict, repr=False)
-    _routes: dict[tuple[str, EventClass], FieldPaths] = field(default_factory=dict, repr=False)
-    _alike: dict[tuple[object, ...], FieldPaths] = field(default_factory=dict, repr=False)
+    _mapped_fields: dict[tuple[str, tuple[str, ...] | None], MappedField] = field(default_factory=dict, repr=False)
+    _resolved: dict[tuple[str, EventClass], FieldPaths] = field(default_factory=dict, repr=False)
+    _distinct: dict[tuple[object, ...], FieldPaths] = field(default_factory=dict, repr=False)
 
-    def mapped(self, path: str, left: tuple[str, ...] | None = None) -> MappedField:
-        """Bring a path together with the mapping.
+    def mapped_field(self, path: str, origins: tuple[str, ...] | None = None) -> MappedField:
+        """Return a path with its mapping.
 
-        `left` are the paths at which the same value stands in events that this path was not moved to.
+        `origins` are the paths that hold the same value in events whose value no module moved to this path.
         """
-        key = (path, left)
-        found = self._mapped.get(key)
-        if found is None:
-            found = self._mapped[key] = MappedField(
-                path, self.mapping, EVERYTHING if left is None else self._without(left)
-            )
-        return found
+        key = (path, origins)
+        mapped_field = self._mapped_fields.get(key)
+        if mapped_field is None:
+            elsewhere = EVERYTHING if origins is None else self._without(origins)
+            mapped_field = self._mapped_fields[key] = MappedField(path, self.mapping, elsewhere)
+        return mapped_field
 
-    def _without(self, left: Iterable[str]) -> Query:
-        """Build the clause for the events whose data do not hold the value by its own name.
+    def _without(self, origins: tuple[str, ...]) -> Query:
+        """Return the query for the events that hold no value at the origins.
 
-        A module moves a value away or leaves it: where it is left, what was too long elsewhere is found there.
+        A module moves a value or leaves it. An event that has it at its origin is returned by the clause there.
         """
-        types = [one for path in left for one in self.mapping.fields.get(path, ())]
-        if any(one.ignore_above is not None or one.ignore_malformed for one in types):
+        types = [field_type for path in origins for field_type in self.mapping.fields.get(path, ())]
+        if any(field_type.ignore_above is not None or field_type.ignore_malformed for field_type in types):
             return EVERYTHING
-        return none_of(any_of(self.mapped(path).exists().upper for path in left))
+        return none_of(any_of(self.mapped_field(path).exists().upper for path in origins))
 
-    def field_paths(self, name: str, where: EventClass) -> FieldPaths:
-        """Tell where a field's values may stand; fields that are read alike get the same answer."""
-        found = self._routes.get((name, where))
-        if found is None:
-            found = self._routes[name, where] = self._route(name, where)
-        return found
+    def resolve(self, name: str, event_class: EventClass) -> FieldPaths:
+        """Return the index fields of a Sigma field; fields with the same index fields share one object."""
+        field_paths = self._resolved.get((name, event_class))
+        if field_paths is None:
+            field_paths = self._resolved[name, event_class] = self._resolve(name, event_class)
+        return field_paths
 
-    def _route(self, name: str, where: EventClass) -> FieldPaths:
-        there = field_locations(name, where)
-        added = self.source.fields.get(name, ())
-        left = tuple(path for path in there.direct if path.startswith(DATA))
-        sure: list[MappedField] = []
+    def _resolve(self, name: str, event_class: EventClass) -> FieldPaths:
+        locations = field_locations(name, event_class)
+        of_settings = self.source.fields.get(name, ())
+        origins = tuple(path for path in locations.direct if path.startswith(DATA))
+        certain: list[MappedField] = []
         possible: list[MappedField] = []
-        for path in dict.fromkeys((*there.direct, *added)):
-            own = path.startswith(DATA) or path in added
-            mapped = self.mapped(path, None if own else left)
-            if mapped.is_possible:
-                (sure if path in added or is_certain(name, path, where) else possible).append(mapped)
+        for path in dict.fromkeys((*locations.direct, *of_settings)):
+            is_origin = path.startswith(DATA) or path in of_settings
+            mapped_field = self.mapped_field(path, None if is_origin else origins)
+            if mapped_field.is_possible:
+                is_sure = path in of_settings or is_certain(name, path, event_class)
+                (certain if is_sure else possible).append(mapped_field)
         if name == "Data":
-            possible.extend(mapped for path in UNNAMED if (mapped := self.mapped(path)).is_possible)
-        fallback = tuple(mapped for path in there.fallback if (mapped := self.mapped(path)).is_possible)
-        parts = tuple(
-            mapped
-            for built in there.computed
-            for path in built.paths
-            if (mapped := self.mapped(path, left)).is_possible
+            possible.extend(self._possible_fields(UNNAMED_DATA))
+        parts = tuple(path for computed in locations.computed for path in computed.paths)
+        return self._shared(
+            tuple(certain),
+            tuple(possible),
+            fallback=self._possible_fields(locations.fallback),
+            parts=self._possible_fields(parts, origins),
         )
-        return self._once(tuple(sure), tuple(possible), fallback, parts)
 
-    def _once(
+    def _possible_fields(
+        self, paths: tuple[str, ...], origins: tuple[str, ...] | None = None
+    ) -> tuple[MappedField, ...]:
+        mapped_fields = (self.mapped_field(path, origins) for path in paths)
+        return tuple(mapped_field for mapped_field in mapped_fields if mapped_field.is_possible)
+
+    def _shared(
         self,
-        sure: tuple[MappedField, ...],
+        certain: tuple[MappedField, ...],
         possible: tuple[MappedField, ...],
+        *,
         fallback: tuple[MappedField, ...],
         parts: tuple[MappedField, ...],
     ) -> FieldPaths:
-        key = (sure, possible, fallback, parts)
-        found = self._alike.get(key)
-        if found is None:
-            found = self._alike[key] = FieldPaths(
-                sure=sure,
+        """Return one object for equal paths, so that their clauses are built once and appear once in a query."""
+        key = (certain, possible, fallback, parts)
+        field_paths = self._distinct.get(key)
+        if field_paths is None:
+            field_paths = self._distinct[key] = FieldPaths(
+                certain=certain,
                 possible=possible,
                 fallback=fallback,
-                absent=none_of(any_of(mapped.exists().upper for mapped in (*sure, *possible))),
-                rebuilt=any_of(mapped.exists().upper for mapped in parts),
+                absent=none_of(any_of(mapped_field.exists().upper for mapped_field in (*certain, *possible))),
+                computable=any_of(mapped_field.exists().upper for mapped_field in parts),
             )
-        return found
+        return field_paths
 
 
-def field_paths(name: str, scope: LogSourceEvents, source: Source) -> tuple[str, ...]:
-    """Give every path where the values of a field, or parts of them, may stand."""
+def field_paths(name: str, events: LogSourceEvents, source: Source) -> tuple[str, ...]:
+    """Return every path that may hold values of a Sigma field, or parts of them."""
     paths = list(source.fields.get(name, ()))
-    for where in scope.event_classes:
-        there = field_locations(name, where)
-        paths.extend((*there.direct, *there.fallback, *(path for built in there.computed for path in built.paths)))
+    for event_class in events.event_classes:
+        locations = field_locations(name, event_class)
+        paths.extend((*locations.direct, *locations.fallback))
+        paths.extend(path for computed in locations.computed for path in computed.paths)
     if name == "Data":
-        paths.extend(UNNAMED)
+        paths.extend(UNNAMED_DATA)
     return tuple(dict.fromkeys(paths))

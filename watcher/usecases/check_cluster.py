@@ -66,7 +66,7 @@ def _check_source(
     grades = collected.costs.setdefault(source.name, Counter())
     for rule in rules:
         plan = translate_rule(rule, translator)
-        cost = query_cost.query_cost(plan, translator.scope(rule), mapping)
+        cost = query_cost.query_cost(plan, translator.log_source_query(rule), mapping)
         grades[str(cost.grade)] += 1
         collected.findings.extend((*plan.findings, *query_cost.lint(plan, cost)))
     now = events.now()

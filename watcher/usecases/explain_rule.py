@@ -37,7 +37,7 @@ def _planned(rule: Rule, source: Source, components: Components) -> RulePlan:
     mapping = components.events().mapping(source.index, paths_of((rule,), source))
     translator = Translator(source, mapping)
     plan = translate_rule(rule, translator)
-    cost = query_cost(plan, translator.scope(rule), mapping)
+    cost = query_cost(plan, translator.log_source_query(rule), mapping)
     return RulePlan(source=source, plan=plan, effective=effective, cost=cost)
 
 

@@ -13,15 +13,13 @@ from watcher.translate.bounds import (
     any_of,
     at_least,
     both,
-    clauses,
     either,
-    letters,
     neither,
     none_of,
 )
-from watcher.translate.split import QuerySize, split_query
+from watcher.translate.split_query import QuerySize, count_clauses, pattern_length, split_query
 
-GRAMS = frozenset({"w"})
+WILDCARD_PATHS = frozenset({"w"})
 
 
 def term(number: int, path: str = "k") -> dict[str, Any]:
@@ -54,17 +52,17 @@ def leaves(query: Any) -> set[str]:
     ],
 )
 def test_clauses_are_counted_as_the_engine_counts_them(query: dict[str, Any], count: int) -> None:
-    assert clauses(query, GRAMS) == count
+    assert count_clauses(query, WILDCARD_PATHS) == count
 
 
 @pytest.mark.parametrize("path", ["k", "w"])
 def test_a_long_list_is_dealt_out_and_nothing_of_it_is_lost(path: str) -> None:
     values = [term(number, path) for number in range(100)]
     whole = all_of([{"term": {"c": {"value": "x"}}}, any_of(values)])
-    parts = split_query(whole, QuerySize(30, 500), GRAMS)
+    parts = split_query(whole, QuerySize(30, 500), WILDCARD_PATHS)
     assert parts.same
     assert len(parts.queries) > 1
-    assert all(clauses(part, GRAMS) <= 30 for part in parts.queries)
+    assert all(count_clauses(part, WILDCARD_PATHS) <= 30 for part in parts.queries)
     assert leaves(list(parts.queries)) == leaves(whole)
     assert all({"term": {"c": {"value": "x"}}} in part["bool"]["filter"] for part in parts.queries)
 
@@ -73,7 +71,7 @@ def test_patterns_are_dealt_out_by_their_letters() -> None:
     values = [{"wildcard": {"k": {"value": f"*{number:048}*"}}} for number in range(20)]
     parts = split_query(any_of([*values, term(1)]), QuerySize(30, 500))
     assert parts.same
-    assert [letters(part) for part in parts.queries] == [500, 500]
+    assert [pattern_length(part) for part in parts.queries] == [500, 500]
     assert leaves(list(parts.queries)) == leaves(any_of([*values, term(1)]))
 
 
@@ -81,7 +79,7 @@ def test_what_does_not_fit_beside_the_longest_is_left_out_and_the_parts_return_m
     first, second = any_of(map(term, range(40))), any_of(map(term, range(40, 80)))
     parts = split_query(all_of([first, second]), QuerySize(30, 500))
     assert not parts.same
-    assert all(clauses(part) <= 30 for part in parts.queries)
+    assert all(count_clauses(part) <= 30 for part in parts.queries)
 
 
 def test_of_a_long_negation_some_conditions_are_left_out() -> None:
@@ -92,7 +90,7 @@ def test_of_a_long_negation_some_conditions_are_left_out() -> None:
 
 
 def test_a_single_pattern_that_is_too_long_narrows_nothing() -> None:
-    assert split_query({"wildcard": {"w": {"value": f"*{'x' * 50}*"}}}, QuerySize(30, 500), GRAMS).queries == (
+    assert split_query({"wildcard": {"w": {"value": f"*{'x' * 50}*"}}}, QuerySize(30, 500), WILDCARD_PATHS).queries == (
         EVERYTHING,
     )
 
