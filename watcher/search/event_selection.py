@@ -30,7 +30,7 @@ def event_selection(rules: Iterable[Rule], translator: Translator) -> Query:
         known = asked.setdefault(where, set())
         asked[where] = None if only is None or known is None else known | only
     query = any_of(_events(where, only, translator) for where, only in asked.items())
-    return query if count_count_clauses(query) <= translator.mapping.max_clauses * _SHARE else EVERYTHING
+    return query if count_clauses(query) <= translator.mapping.max_clauses * _SHARE else EVERYTHING
 
 
 def _events(where: LogSourceEvents, only: set[str] | None, translator: Translator) -> Query:
