@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -30,3 +32,54 @@ def test_looking_up_channel_types_imports_no_client() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "[]\n"
+
+
+PLUGIN = """
+from dataclasses import dataclass
+from typing import Annotated
+from watcher.settings import ChannelSettings
+from watcher.settings.annotations import Option
+from watcher.settings.formats import Line
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PagerSettings(ChannelSettings):
+    room: Annotated[Line, Option("room that is called", example="soc")]
+
+class Pager:
+    name = "pager"
+    settings = PagerSettings
+
+PAGER = Pager()
+"""
+
+READ = """
+from watcher.settings import FaultySettingsError, read
+from watcher.settings.json_schema import settings_schema
+print(read("channels: {p: {type: pager, room: soc, operator: true}}", {}).channels)
+try:
+    read("channels: {p: {type: pager, rom: soc}}", {})
+except FaultySettingsError as error:
+    print(error)
+print(settings_schema()["$defs"]["channel-pager"]["required"])
+"""
+
+
+def test_a_channel_type_of_an_installed_package_is_read_and_in_the_schema(tmp_path: Path) -> None:
+    (tmp_path / "pager.py").write_text(PLUGIN, encoding="utf-8")
+    metadata = tmp_path / "pager-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: pager\nVersion: 1.0\n", encoding="utf-8")
+    (metadata / "entry_points.txt").write_text("[watcher.channels]\npager = pager:PAGER\n", encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", READ], capture_output=True, text=True, check=True, timeout=60, env=environment
+    )
+    assert done.stdout.splitlines() == [
+        "(PagerSettings(name='p', operator=True, room='soc'),)",
+        "settings:1:15: `channels.p.room` is missing",
+        (
+            "settings:1:29: `channels.p.rom` is not a setting; did you mean `room`? "
+            "allowed here: `type`, `operator`, `room`"
+        ),
+        "['type', 'room']",
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,8 +53,14 @@ def errors_of(text: str, environ: Mapping[str, str] | None = None, file: Path = 
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "cluster:\nsources:\nrules:\nchannels:\nstate:\n", "{}"])
-def test_an_empty_file_gives_the_deerrors_of(text: str) -> None:
+def test_an_empty_file_gives_the_defaults(text: str) -> None:
     assert read(text, {}) == Settings()
+
+
+def test_without_settings_the_library_of_settings_is_not_loaded() -> None:
+    program = "import sys\nfrom watcher.settings import read\nread('', {})\nprint('cattrs' in sys.modules)\n"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "False\n"
 
 
 def test_an_address_alone_is_enough() -> None:
@@ -222,7 +230,7 @@ def test_a_variable_is_a_value_and_never_yaml() -> None:
     assert cluster.hosts == ("http://localhost:9200",)
 
 
-def test_a_variable_inside_a_variable_stays_text() -> None:
+def test_a_variable_in_the_value_of_a_variable_is_not_replaced() -> None:
     cluster = read("cluster: {username: a, password: '${PW}'}", {"PW": "${HOME}"}).cluster
     assert cluster.password == Secret("${HOME}")
 
@@ -311,7 +319,7 @@ def test_no_secret_appears_in_a_repr_or_an_error() -> None:
         assert hidden not in "".join(errors_of(text))
 
 
-# --------------------------------------------------------------------------- faults
+# --------------------------------------------------------------------------- errors
 
 
 def test_all_errors_are_reported_together_in_the_order_of_the_file() -> None:

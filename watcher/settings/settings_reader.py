@@ -65,10 +65,10 @@ def read_document(text: str, file: str) -> YamlNode:
 
 
 def _structured(root: YamlNode, reading: Reading) -> Settings | None:
-    from watcher.settings.structure_settings import structure_settings  # noqa: PLC0415 - cattrs is slow to import
-
     if isinstance(root, MapNode) and not root.entries:
         return Settings()
+    from watcher.settings.structure_settings import structure_settings  # noqa: PLC0415 - cattrs is slow to import
+
     return structure_settings(root, reading)
 
 
