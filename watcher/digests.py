@@ -6,9 +6,9 @@ from hashlib import blake2b
 
 
 def digest(*parts: str) -> str:
-    """Give a short name for some texts, the same everywhere and for ever."""
-    made = blake2b(digest_size=16)
+    """Return a digest of strings that is stable across machines and versions."""
+    hasher = blake2b(digest_size=16)
     for part in parts:
         encoded = part.encode("utf-8", "surrogatepass")
-        made.update(len(encoded).to_bytes(8) + encoded)
-    return made.hexdigest()
+        hasher.update(len(encoded).to_bytes(8) + encoded)
+    return hasher.hexdigest()

@@ -1,11 +1,15 @@
-"""Text that anybody may have written, shown as data."""
+"""Untrusted text for the terminal."""
 
 from __future__ import annotations
 
 
 def printable_text(text: object) -> str:
-    """Show a text as data: control characters, those that turn its direction too, are written out."""
+    """Return a text with control characters, including bidirectional ones, as escape sequences."""
     return "".join(
-        one if one.isprintable() or one == " " else f"\\x{ord(one):02x}" if ord(one) < 256 else f"\\u{ord(one):04x}"
-        for one in str(text)
+        char
+        if char.isprintable() or char == " "
+        else f"\\x{ord(char):02x}"
+        if ord(char) < 256
+        else f"\\u{ord(char):04x}"
+        for char in str(text)
     )

@@ -1,4 +1,4 @@
-"""Timestamps as events write them."""
+"""Parsing and formatting of timestamps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _FRACTION = re.compile(r"(\.\d{6})\d+")
 
 
 def parse_timestamp(text: str) -> datetime | None:
-    """Read an ISO 8601 timestamp, or milliseconds since 1970; without a zone it is UTC; None where it is neither."""
+    """Parse ISO 8601 or milliseconds since 1970; UTC without a time zone; None if the text is neither."""
     stripped = text.strip()
     try:
         if stripped.lstrip("-").isdigit() and len(stripped) > 8:
@@ -21,13 +21,13 @@ def parse_timestamp(text: str) -> datetime | None:
 
 
 def format_timestamp(moment: datetime) -> str:
-    """Write a time in UTC with milliseconds or, where it has them, microseconds."""
+    """Return a timestamp in UTC with milliseconds, or microseconds if it has them."""
     utc = moment.astimezone(UTC).replace(tzinfo=None)
     return utc.isoformat(timespec="microseconds" if utc.microsecond % 1000 else "milliseconds") + "Z"
 
 
 def read_timestamp(value: object) -> datetime:
-    """Read a timestamp that this program wrote; raises ValueError where it is none."""
+    """Parse a timestamp of the state; raises ValueError if it is invalid."""
     moment = parse_timestamp(str(value))
     if moment is None:
         raise ValueError(f"`{value}` in the state is not a timestamp")
@@ -35,7 +35,7 @@ def read_timestamp(value: object) -> datetime:
 
 
 def timestamp_part(text: str, part: str) -> int | None:
-    """Give one part of a timestamp in UTC: `minute`, `hour`, `day` of month, ISO `week`, `month` or `year`."""
+    """Return one part of a timestamp in UTC: `minute`, `hour`, `day` of month, ISO `week`, `month` or `year`."""
     moment = parse_timestamp(text)
     if moment is None:
         return None

@@ -1,4 +1,4 @@
-"""A Windows event log becomes the documents that Winlogbeat would ship raw."""
+"""Windows event logs become documents in Winlogbeat's raw shape."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ GUID = "365ABB72-7ACC-5CC4-0000-0010B2470300"
 
 
 def read(path: Path) -> list[Event]:
-    found = [one for one in read_events(path) if isinstance(one, FileEvent)]
-    assert [one.number for one in found] == list(range(1, len(found) + 1))
-    return [one.event for one in found]
+    events = [read_event for read_event in read_events(path) if isinstance(read_event, FileEvent)]
+    assert [item.number for item in events] == list(range(1, len(events) + 1))
+    return [item.event for item in events]
 
 
 def test_a_record_becomes_winlogbeats_raw_shape(tmp_path: Path) -> None:
@@ -29,8 +29,8 @@ def test_a_record_becomes_winlogbeats_raw_shape(tmp_path: Path) -> None:
         tmp_path / "a.evtx",
         [event(data("Image", "C:\\x.exe"), data("ProcessGuid", GUID), data("RuleName", None), number=7)],
     )
-    (made,) = read(path)
-    assert made == {
+    (document,) = read(path)
+    assert document == {
         "@timestamp": "2026-11-23T11:59:30.123Z",
         "event": {
             "code": "1",
@@ -58,7 +58,7 @@ def test_a_record_becomes_winlogbeats_raw_shape(tmp_path: Path) -> None:
     }
 
 
-def test_values_without_a_name_are_called_by_their_position(tmp_path: Path) -> None:
+def test_unnamed_values_are_named_by_position(tmp_path: Path) -> None:
     path = write(tmp_path / "a.evtx", [event(data(None, "one"), data(None, None), data(None, "three"))])
     assert read(path)[0]["winlog"]["event_data"] == {"param1": "one", "param3": "three"}
 
@@ -79,30 +79,32 @@ def test_user_data_keeps_the_name_of_its_element(tmp_path: Path) -> None:
         ("0x8000000000000000", None, None),
     ],
 )
-def test_the_keywords_tell_an_audits_outcome(tmp_path: Path, keywords: str, outcome: str | None, name: Any) -> None:
-    (made,) = read(write(tmp_path / "a.evtx", [event(channel="Security", code=4625, keywords=keywords)]))
-    assert made["event"].get("outcome") == outcome
-    assert made["winlog"].get("keywords") == name
+def test_the_keywords_determine_the_audit_outcome(
+    tmp_path: Path, keywords: str, outcome: str | None, name: Any
+) -> None:
+    (document,) = read(write(tmp_path / "a.evtx", [event(channel="Security", code=4625, keywords=keywords)]))
+    assert document["event"].get("outcome") == outcome
+    assert document["winlog"].get("keywords") == name
 
 
-def test_a_document_is_made_of_typed_values_too() -> None:
+def test_typed_values_become_strings() -> None:
     system = {"EventID": {"#text": 4688, "#attributes": {"Qualifiers": 0}}, "Channel": "Security", "Level": 2}
-    made = evtx_document(
+    document = evtx_document(
         {"System": system, "EventData": {"ProcessId": 16, "Flag": True, "List": ["a", 2], "Text": "a\r\nb"}}
     )
-    assert made["winlog"]["event_id"] == made["event"]["code"] == "4688"
-    assert made["log"] == {"level": "error"}
-    assert made["winlog"]["event_data"] == {"ProcessId": "16", "Flag": "true", "List": "a, 2", "Text": "a\nb"}
+    assert document["winlog"]["event_id"] == document["event"]["code"] == "4688"
+    assert document["log"] == {"level": "error"}
+    assert document["winlog"]["event_data"] == {"ProcessId": "16", "Flag": "true", "List": "a, 2", "Text": "a\nb"}
 
 
 # --------------------------------------------------------------------------- damage
 
 
 def faults(path: Path) -> list[str]:
-    return [str(one) for one in read_events(path) if isinstance(one, InputError)]
+    return [str(read_event) for read_event in read_events(path) if isinstance(read_event, InputError)]
 
 
-def test_a_damaged_record_is_told_and_the_others_are_read(tmp_path: Path) -> None:
+def test_a_damaged_record_is_reported_and_the_others_are_read(tmp_path: Path) -> None:
     path = write(tmp_path / "a.evtx", [event(data("A", str(number)), number=number) for number in range(1, 6)])
     content = bytearray(path.read_bytes())
     second = content.index(b"**\0\0", content.index(b"**\0\0") + 4)
@@ -110,8 +112,8 @@ def test_a_damaged_record_is_told_and_the_others_are_read(tmp_path: Path) -> Non
     path.write_bytes(bytes(content))
     (fault,) = faults(path)
     assert fault.startswith(f"{path}:2:1: the event log cannot be read here: ")
-    found = [one for one in read_events(path) if isinstance(one, FileEvent)]
-    assert [(one.number, one.event["winlog"]["event_data"]["A"]) for one in found] == [
+    events = [read_event for read_event in read_events(path) if isinstance(read_event, FileEvent)]
+    assert [(item.number, item.event["winlog"]["event_data"]["A"]) for item in events] == [
         (1, "1"),
         (3, "3"),
         (4, "4"),
@@ -119,21 +121,21 @@ def test_a_damaged_record_is_told_and_the_others_are_read(tmp_path: Path) -> Non
     ]
 
 
-def test_a_log_that_is_cut_off_is_told(tmp_path: Path) -> None:
+def test_a_truncated_log_is_reported(tmp_path: Path) -> None:
     path = write(tmp_path / "a.evtx", [event(data("A", "1"))])
     path.write_bytes(path.read_bytes()[:9000])
-    assert any("a part of it is missing" in fault for fault in faults(path))
+    assert any("it is truncated" in fault for fault in faults(path))
 
 
 @pytest.mark.parametrize("content", [b"", b"no event log", b"\0" * 5000])
-def test_what_is_no_event_log_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_an_event_log_is_rejected(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.evtx"
     path.write_bytes(content)
     with pytest.raises(InputError, match="the event log cannot be read here"):
         list(read_events(path))
 
 
-def test_without_the_extra_its_name_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "a.evtx", [event()])
     imported = builtins.__import__
 
@@ -148,12 +150,12 @@ def test_without_the_extra_its_name_is_told(tmp_path: Path, monkeypatch: pytest.
         list(read_events(path))
 
 
-def test_progress_goes_up_to_what_was_read(tmp_path: Path) -> None:
+def test_progress_increases_up_to_the_file_size(tmp_path: Path) -> None:
     path = write(tmp_path / "a.evtx", [event(data("A", "1"))] * 3)
-    told: list[int] = []
-    assert len(list(read_events(path, told.append))) == 3
-    assert told == sorted(told)
-    assert told[-1] <= path.stat().st_size
+    calls: list[int] = []
+    assert len(list(read_events(path, calls.append))) == 3
+    assert calls == sorted(calls)
+    assert calls[-1] <= path.stat().st_size
 
 
 def test_a_folder_is_searched_for_logs(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def test_reads_nesting_of_any_depth(depth: int, opening: str, closing: str) -> N
 
 
 @given(VALUES, st.sampled_from([None, 2]))
-def test_reads_what_the_standard_library_reads(value: Any, indent: int | None) -> None:
+def test_reads_the_same_as_the_standard_library(value: Any, indent: int | None) -> None:
     text = json.dumps([[[[[[[[[[value]]]]]]]]]], indent=indent)  # deeper than what is tried in C
     assert _Reader(text).read() == json.loads(text)
     assert loads(text) == json.loads(text)
@@ -58,12 +58,12 @@ def test_reads_comments_half_surrogate_pairs_and_the_last_of_equal_keys() -> Non
     "text",
     ["", "{", "[1,]", "[1", "[1] x", '{"a"}', '{"a" 1}', '{"a":1,}', "{1: 2}", '{"a": "b', "/*", "[1 2]", "nul", "]"],
 )
-def test_refuses_what_is_no_json(text: str) -> None:
+def test_rejects_invalid_json(text: str) -> None:
     for wrapped in (text, "[" * 2_000 + text):
         with pytest.raises(ValueError, match="line"):
             loads(wrapped)
 
 
-def test_refuses_bytes_that_are_no_text() -> None:
+def test_rejects_invalid_utf_8() -> None:
     with pytest.raises(ValueError, match="utf-8"):
         loads(b'{"a": "\xff"}')

@@ -1,4 +1,4 @@
-"""Writes small event logs in Windows' own binary form, so that no log of somebody's machine need be kept here."""
+"""Writes small event logs in the EVTX format, so that no real log is needed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Element:
 
 
 def data(name: str | None, text: str | None) -> Element:
-    """Give one value of an event."""
+    """Return one value of an event."""
     return Element("Data", (("Name", name),) if name else (), text=text)
 
 
@@ -39,7 +39,7 @@ def event(
     user_data: Element | None = None,
     time: str = "2026-11-23T11:59:30.123456Z",
 ) -> Element:
-    """Make an event of the system's part and its data."""
+    """Return an event with its system properties and data."""
     system = Element(
         "System",
         of=(
@@ -66,8 +66,8 @@ def event(
 def write(path: Path, events: Sequence[Element]) -> Path:
     """Write a log of one chunk."""
     chunk = _Chunk()
-    for number, one in enumerate(events, start=1):
-        chunk.add(one, number)
+    for number, event in enumerate(events, start=1):
+        chunk.add(event, number)
     path.write_bytes(_file_header(len(events)) + chunk.finished(len(events)))
     return path
 
@@ -79,7 +79,7 @@ def _file_header(events: int) -> bytes:
 
 @dataclass
 class _Chunk:
-    """A chunk as it grows; names are referred to by where they stand in it."""
+    """A chunk under construction; names are referenced by their offset."""
 
     content: bytearray = field(default_factory=lambda: bytearray(_RECORDS))
     last: int = 0
@@ -107,8 +107,8 @@ class _Chunk:
                 self._text(value)
             self.content[at : at + 4] = struct.pack("<I", len(self.content) - at - 4)
         self.content += b"\x02"
-        for one in element.of:
-            self._element(one)
+        for item in element.of:
+            self._element(item)
         if element.text:
             self._text(element.text)
         self.content += b"\x04"

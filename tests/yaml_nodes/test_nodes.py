@@ -1,4 +1,4 @@
-"""YAML that keeps every duplicate key, and faults that say what to do."""
+"""YAML with every duplicate key, and syntax errors with a fix."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from watcher.yaml_nodes.nodes import (
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "rules.tar.gz"
 
 
-def one(text: str) -> MapNode:
+def mapping(text: str) -> MapNode:
     (document,) = read_documents(text, file="rule.yml")
     assert isinstance(document, MapNode)
     return document
 
 
 def scalar(written: str) -> ScalarNode:
-    value = one(f"key: {written}\n").get("key")
+    value = mapping(f"key: {written}\n").get("key")
     assert isinstance(value, ScalarNode)
     return value
 
@@ -50,32 +50,32 @@ def sources(text: str) -> tuple[YamlDocument, ...]:
 # --------------------------------------------------------------------------- maps
 
 
-def test_a_key_that_stands_twice_keeps_both_values_with_their_places() -> None:
-    found = one("filter:\n  Image: a\n  User: x\n  Image: b\n").get("filter")
-    assert isinstance(found, MapNode)
-    assert [to_python(value) for value in found.all("Image")] == ["a", "b"]
-    ((first, second),) = found.duplicates()
+def test_both_values_of_a_duplicate_key_are_kept_with_their_locations() -> None:
+    node = mapping("filter:\n  Image: a\n  User: x\n  Image: b\n").get("filter")
+    assert isinstance(node, MapNode)
+    assert [to_python(value) for value in node.all("Image")] == ["a", "b"]
+    ((first, second),) = node.duplicates()
     assert str(first.key_location) == "rule.yml:2:3"
     assert second.key_location == Location(file="rule.yml", line=4, column=3)
     assert second.value.location == Location(file="rule.yml", line=4, column=10)
 
 
-def test_get_gives_the_last_of_equal_keys_as_plain_python_does() -> None:
-    found = one("a: 1\na: 2\n")
-    last = found.get("a")
+def test_get_returns_the_last_of_duplicate_keys_like_to_python() -> None:
+    node = mapping("a: 1\na: 2\n")
+    last = node.get("a")
     assert last is not None
-    assert to_python(last) == to_python(found)["a"] == 2
+    assert to_python(last) == to_python(node)["a"] == 2
 
 
-def test_a_missing_key_is_none_and_no_duplicate() -> None:
-    found = one("a: 1\n")
-    assert found.get("b") is None
-    assert found.all("b") == ()
-    assert found.duplicates() == ()
+def test_a_missing_key_is_none_and_not_a_duplicate() -> None:
+    node = mapping("a: 1\n")
+    assert node.get("b") is None
+    assert node.all("b") == ()
+    assert node.duplicates() == ()
 
 
-def test_a_key_keeps_its_written_form_beside_what_yaml_makes_of_it() -> None:
-    (on, number) = one("on: 1\n4688: 2\n").entries
+def test_a_key_keeps_its_source_beside_its_value() -> None:
+    (on, number) = mapping("on: 1\n4688: 2\n").entries
     assert (on.key, on.key_text) == (True, "on")
     assert (number.key, number.key_text) == (4688, "4688")
 
@@ -106,7 +106,7 @@ def test_a_key_keeps_its_written_form_beside_what_yaml_makes_of_it() -> None:
         ("<<", "<<"),
     ],
 )
-def test_a_scalar_has_the_value_of_yaml_1_1_and_the_text_of_its_author(written: str, value: object) -> None:
+def test_a_scalar_has_its_yaml_1_1_value_and_its_source(written: str, value: object) -> None:
     node = scalar(written)
     assert node.value == value
     assert type(node.value) is type(value)
@@ -129,31 +129,31 @@ def test_quotes_blocks_and_a_tag_make_a_string(written: str) -> None:
 # --------------------------------------------------------------------------- anchors
 
 
-def test_an_alias_gives_what_its_anchor_holds() -> None:
-    assert to_python(one("a: &list [1, 2]\nb: *list\n")) == {"a": [1, 2], "b": [1, 2]}
+def test_an_alias_has_the_value_of_its_anchor() -> None:
+    assert to_python(mapping("a: &list [1, 2]\nb: *list\n")) == {"a": [1, 2], "b": [1, 2]}
 
 
-def test_a_merge_brings_keys_that_the_map_does_not_have_itself() -> None:
+def test_a_merge_adds_keys_that_the_mapping_lacks() -> None:
     text = "base: &base {a: 1, b: 2}\nown:\n  a: 3\n  <<: *base\n"
-    own = one(text).get("own")
+    own = mapping(text).get("own")
     assert isinstance(own, MapNode)
     assert to_python(own) == {"a": 3, "b": 2} == yaml.safe_load(text)["own"]
     assert own.duplicates() == ()
 
 
-def test_of_several_merged_maps_the_first_wins() -> None:
+def test_the_first_of_several_merged_mappings_takes_precedence() -> None:
     text = "x: &x {a: 1}\ny: &y {a: 2, b: 2}\nown:\n  <<: [*x, *y]\n"
-    assert to_python(one(text)) == yaml.safe_load(text)
+    assert to_python(mapping(text)) == yaml.safe_load(text)
 
 
-def test_aliases_of_aliases_are_refused_before_they_fill_the_memory() -> None:
+def test_aliases_of_aliases_are_rejected_before_they_fill_the_memory() -> None:
     lines = ["l0: &l0 [x, x]", *(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 9))]
-    assert fault("\n".join(lines)).endswith("the document holds more than 100000 values [yaml-size]")
+    assert fault("\n".join(lines)).endswith("the document has more than 100000 values [yaml-size]")
 
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- "])
-def test_what_is_nested_too_deep_is_refused_without_a_crash(opening: str) -> None:
-    assert "more than 64 maps and lists stand in each other [yaml-size]" in fault(opening * 5000)
+def test_too_deep_nesting_is_rejected_without_a_crash(opening: str) -> None:
+    assert "more than 64 nested mappings and lists [yaml-size]" in fault(opening * 5000)
 
 
 # --------------------------------------------------------------------------- documents
@@ -166,7 +166,7 @@ def test_each_document_comes_with_its_own_source() -> None:
     assert second.value.location.line == 5
 
 
-def test_a_value_beside_the_document_mark_is_part_of_the_source() -> None:
+def test_a_value_after_the_document_marker_is_part_of_the_source() -> None:
     assert [document.text for document in sources("a: 1\n--- {b: 2}\n")] == ["a: 1\n", "--- {b: 2}\n"]
 
 
@@ -204,7 +204,7 @@ def test_a_list_may_be_the_document() -> None:
         ("-\tx\n", ["x"]),
     ],
 )
-def test_a_tab_that_can_mean_one_thing_only_is_read_and_reported(text: str, value: object) -> None:
+def test_an_unambiguous_tab_is_read_and_reported(text: str, value: object) -> None:
     (document,) = sources(text)
     assert to_python(document.value) == value
     assert [finding.code for finding in document.findings] == ["yaml-tab"]
@@ -217,30 +217,30 @@ def test_a_tab_inside_a_value_is_part_of_the_value() -> None:
     assert document.findings == ()
 
 
-def test_a_tab_warning_belongs_to_the_document_that_holds_it() -> None:
+def test_a_tab_warning_belongs_to_its_document() -> None:
     first, second = sources("a: 1\n---\nb:\t2\n")
     assert first.findings == ()
     assert [str(finding) for finding in second.findings] == [
-        "rule.yml:3:3: warning: a tab was read as spaces; replace it by spaces [yaml-tab]"
+        "rule.yml:3:3: warning: a tab was read as spaces; replace it with spaces [yaml-tab]"
     ]
 
 
-def test_a_tab_that_decides_the_structure_is_refused() -> None:
+def test_an_ambiguous_tab_is_rejected() -> None:
     assert fault("a:\n  b:\n\tc: 2\n") == (
-        "rule.yml:3:1: a tab in the indentation can mean different things here; indent with spaces [yaml-tab]"
+        "rule.yml:3:1: a tab in the indentation is ambiguous here; indent with spaces [yaml-tab]"
     )
 
 
-def test_a_tab_in_a_file_that_is_broken_anyway_is_named_first() -> None:
+def test_a_tab_in_an_otherwise_invalid_file_is_reported_first() -> None:
     assert fault("a:\tb\nc: %x\n") == (
-        "rule.yml:1:3: a tab stands where YAML wants spaces; replace it by spaces [yaml-tab]"
+        "rule.yml:1:3: a tab is used where YAML requires spaces; replace it with spaces [yaml-tab]"
     )
 
 
 # --------------------------------------------------------------------------- faults
 
 QUOTES = "put the value in single quotes"
-SINGLE = "write the value in single quotes, where a backslash stands for itself"
+SINGLE = "write the value in single quotes, where a backslash is literal"
 
 
 @pytest.mark.parametrize(
@@ -254,50 +254,53 @@ SINGLE = "write the value in single quotes, where a backslash stands for itself"
         (
             "a: *cmd",
             (
-                "1:4: `*cmd` refers to `&cmd`, which stands nowhere before it; "
+                "1:4: `*cmd` refers to `&cmd`, which is not defined before it; "
                 "put a value that starts with `*` in quotes: `'*cmd…'` [yaml-alias]"
             ),
         ),
-        ("a: &x [*x]", "1:8: `*x` refers to what it is itself a part of [yaml-alias]"),
-        ('a: "\\d"', f"1:6: `\\d` has no meaning between double quotes; {SINGLE} [yaml-quote]"),
+        ("a: &x [*x]", "1:8: `*x` refers to a value that contains it [yaml-alias]"),
+        ('a: "\\d"', f"1:6: `\\d` is not a valid escape sequence in double quotes; {SINGLE} [yaml-quote]"),
         (
             'a: "C:\\xampp"',
-            f"1:9: a backslash between double quotes starts an escape, and this one is none; {SINGLE} [yaml-quote]",
+            (
+                "1:9: a backslash in double quotes starts an escape sequence, and this one is invalid; "
+                f"{SINGLE} [yaml-quote]"
+            ),
         ),
         (
             "a: 'x\nb: 1",
             (
                 "1:4: a quote is opened here and never closed; "
-                "close it; a quote inside single quotes is written twice [yaml-quote]"
+                "close it; a quote inside single quotes is doubled [yaml-quote]"
             ),
         ),
         ("title:x\nb: 1", "1:1: a space is missing after the colon; write `key: value` [yaml-syntax]"),
         (
             "a: b: c",
             (
-                "1:5: a second colon makes no key here; "
-                "put a value that holds `: ` in quotes, or compare the indentation with the line above [yaml-syntax]"
+                "1:5: a second colon is not allowed here; "
+                "put a value that contains `: ` in quotes, or compare the indentation with the line above [yaml-syntax]"
             ),
         ),
         (
             "a: 1\nb c\nd: e",
             (
-                "2:1: this line is neither `key: value` nor part of the value above; "
-                "write a space after the colon, or indent what continues a value [yaml-syntax]"
+                "2:1: this line is neither `key: value` nor a continuation of the value above; "
+                "write a space after the colon, or indent the continuation of a value [yaml-syntax]"
             ),
         ),
         (
             "a:\n  b: 1\n c: 2",
             (
-                "3:2: the indentation of this line fits nothing above it; "
+                "3:2: the indentation of this line matches no line above it; "
                 "compare the indentation of this line with the lines above it [yaml-indent]"
             ),
         ),
         (
             "a: 'it's'",
             (
-                "1:8: text follows where the value has already ended; put the whole value in single quotes "
-                "and write a quote inside it twice, or check the indentation [yaml-syntax]"
+                "1:8: text follows after the end of the value; put the whole value in single quotes "
+                "and double each quote inside it, or check the indentation [yaml-syntax]"
             ),
         ),
         (
@@ -310,7 +313,7 @@ SINGLE = "write the value in single quotes, where a backslash stands for itself"
         (
             "a: {b",
             (
-                "1:4: a map is opened with `{` here and not closed, or a comma is missing in it; "
+                "1:4: a mapping is opened with `{` here and not closed, or a comma is missing in it; "
                 "close it with `}`, or put a value that starts with `{` in quotes [yaml-syntax]"
             ),
         ),
@@ -324,30 +327,30 @@ SINGLE = "write the value in single quotes, where a backslash stands for itself"
         (
             "a: !!python/name:os.system x",
             (
-                "1:4: the tag `!!python/name:os.system` has no meaning here; "
-                "leave it away, or put a value that starts with `!` in quotes [yaml-tag]"
+                "1:4: the tag `!!python/name:os.system` is not supported; "
+                "remove it, or put a value that starts with `!` in quotes [yaml-tag]"
             ),
         ),
         ("a: !x!y b", f"1:4: a value that starts with `!` is read as a tag; {QUOTES} [yaml-tag]"),
-        ("a: !!int b", "1:4: `b` is no value for `!!int` [yaml-tag]"),
-        ("? [a]\n: b", "1:3: a key must be a single value, not a list or a map [yaml-syntax]"),
+        ("a: !!int b", "1:4: `b` is not a valid `!!int` [yaml-tag]"),
+        ("? [a]\n: b", "1:3: a key must be a scalar, not a list or a mapping [yaml-syntax]"),
         (
             "<<: 1",
             (
-                "1:5: `<<` takes over the keys of a map, and this is none; "
-                "write `<<: *name` with the name of a map, or put the key `<<` in quotes [yaml-alias]"
+                "1:5: `<<` merges a mapping, and this is not a mapping; "
+                "write `<<: *name` with the anchor of a mapping, or put the key `<<` in quotes [yaml-alias]"
             ),
         ),
         (
             "a: 1\nb: \x07",
             (
-                "2:4: the character U+0007 may not stand in a YAML file; "
-                "remove it, or write it as an escape between double quotes [yaml-character]"
+                "2:4: the character U+0007 is not allowed in a YAML file; "
+                "remove it, or write it as an escape sequence in double quotes [yaml-character]"
             ),
         ),
     ],
 )
-def test_a_fault_says_where_it_is_and_what_to_do(text: str, sentence: str) -> None:
+def test_a_syntax_error_has_a_location_and_a_fix(text: str, sentence: str) -> None:
     assert fault(text) == f"rule.yml:{sentence}"
 
 
@@ -361,7 +364,7 @@ def test_the_caller_chooses_the_class_of_the_fault() -> None:
 
 
 def test_real_rules_read_as_pyyaml_reads_them() -> None:
-    """What `safe_load_all` reads gives the same data; the one file that it cannot read is read with a warning."""
+    """Every file equals what `safe_load_all` reads; the file that it rejects is read with a warning."""
     if not CORPUS.is_file():
         pytest.skip("needs the archive of real rules, shared/data/rules.tar.gz beside the checkout")
     compared, repaired = 0, []

@@ -1,6 +1,6 @@
-"""Windows event log files (EVTX) → documents as Winlogbeat ships them in its raw shape.
+"""Reader of Windows event logs (EVTX): records → documents in Winlogbeat's raw shape.
 
-What Windows renders with the help of the event's publisher (the message, names of tasks) is not in such a file.
+Texts that Windows renders from the event's publisher (the message, names of tasks) are not in such a file.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 from watcher.errors import InputError
 from watcher.model import Event, Location
 
-_HEADER, _CHUNK = 4096, 65536  # bytes; a file is one header and whole chunks
-_MOST_FAULTS = 100  # one after the other; a file damaged further is no event log any more
+_HEADER, _CHUNK = 4096, 65536  # bytes; a file is a header and complete chunks
+_MAX_FAULTS = 100  # in a row; then the rest of the file is skipped
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _LEVELS = {1: "critical", 2: "error", 3: "warning", 4: "information", 5: "verbose"}
 _OPCODES = {0: "Info", 1: "Start", 2: "Stop", 3: "DCStart", 4: "DCStop", 5: "Extension", 6: "Reply", 7: "Resume"}
@@ -24,10 +24,10 @@ _AUDITS = {52: ("Audit Failure", "failure"), 53: ("Audit Success", "success")}  
 
 
 def evtx_events(path: Path, progress: Callable[[int], None]) -> Iterator[Event | InputError]:
-    """Read every record of an EVTX file, one that is damaged as the fault that it is.
+    """Yield every record of an EVTX file, or an InputError for each that is damaged.
 
-    `progress` is told how many bytes are read. Raises InputError where the file is no event log, cannot be read, or
-    the extra `evtx` is not installed.
+    `progress` is called with the number of bytes read. Raises InputError if the file is not an event log, cannot be
+    read, or the extra `evtx` is not installed.
     """
     try:
         from evtx import PyEvtxParser  # noqa: PLC0415 - of the extra `evtx`
@@ -35,23 +35,23 @@ def evtx_events(path: Path, progress: Callable[[int], None]) -> Iterator[Event |
         raise InputError(
             "EVTX files need the extra `evtx`",
             location=Location(file=str(path), line=1),
-            fix="install it by `pip install 'sigma-watcher[evtx]'`",
+            fix="install it with `pip install 'sigma-watcher[evtx]'`",
         ) from None
     try:
         with path.open("rb") as raw:
-            yield from _parsed(path, iter(PyEvtxParser(raw).records_json()), lambda: progress(raw.tell()))
+            yield from _documents(path, iter(PyEvtxParser(raw).records_json()), lambda: progress(raw.tell()))
         if (path.stat().st_size - _HEADER) % _CHUNK:
-            yield _unreadable(path, 1, "it ends inside a block: a part of it is missing")
+            yield _unreadable(path, 1, "the file ends inside a chunk: it is truncated")
     except (OSError, RuntimeError, ValueError) as fault:
         raise _unreadable(path, 1, fault) from None
 
 
-def _parsed(path: Path, found: Iterator[Any], progress: Callable[[], None]) -> Iterator[Event | InputError]:
+def _documents(path: Path, records: Iterator[Any], progress: Callable[[], None]) -> Iterator[Event | InputError]:
     number = in_a_row = 0
-    while in_a_row < _MOST_FAULTS:
+    while in_a_row < _MAX_FAULTS:
         number += 1
         try:
-            record = next(found)
+            record = next(records)
         except StopIteration:
             return
         except (OSError, RuntimeError, ValueError) as fault:
@@ -59,7 +59,7 @@ def _parsed(path: Path, found: Iterator[Any], progress: Callable[[], None]) -> I
             yield _unreadable(path, number, fault)
             continue
         in_a_row = 0
-        yield _one(path, number, record)
+        yield _document(path, number, record)
         progress()
 
 
@@ -67,12 +67,12 @@ def _unreadable(path: Path, number: int, fault: object) -> InputError:
     return InputError(
         f"the event log cannot be read here: {fault}",
         location=Location(file=str(path), line=number),
-        fix="export it again from Windows; what is before and behind is read",
+        fix="export it again from Windows; the other records are read",
         code="unreadable",
     )
 
 
-def _one(path: Path, number: int, record: Any) -> Event | InputError:
+def _document(path: Path, number: int, record: Any) -> Event | InputError:
     if isinstance(record, Exception):
         return _unreadable(path, number, record)
     try:
@@ -82,14 +82,14 @@ def _one(path: Path, number: int, record: Any) -> Event | InputError:
 
 
 def evtx_document(event: Mapping[str, Any]) -> Event:
-    """Make the document of one event from the parser's form of its XML."""
+    """Return the document of one event, given its XML as the parser's JSON."""
     system = event["System"]
     code = _text(system["EventID"])
     provider = _attributes(system.get("Provider"))
-    time = _moment(_attributes(system.get("TimeCreated")).get("SystemTime", ""))
+    time = _timestamp(_attributes(system.get("TimeCreated")).get("SystemTime", ""))
     level = _number(system.get("Level"))
     name, outcome = _audit(_text(system.get("Keywords")))
-    made: dict[str, Any] = {
+    document: dict[str, Any] = {
         "@timestamp": time,
         "event": {"code": code, "kind": "event", "provider": provider.get("Name"), "created": time},
         "log": {"level": _LEVELS.get(level or 4, "information")},
@@ -97,11 +97,11 @@ def evtx_document(event: Mapping[str, Any]) -> Event:
     }
     computer = _text(system.get("Computer"))
     if computer:
-        made["host"] = {"name": computer}
+        document["host"] = {"name": computer}
     if outcome:
-        made["event"]["outcome"] = outcome
-        made["winlog"]["keywords"] = [name]
-    return made
+        document["event"]["outcome"] = outcome
+        document["winlog"]["keywords"] = [name]
+    return document
 
 
 def _winlog(
@@ -111,98 +111,98 @@ def _winlog(
     correlation = _attributes(system.get("Correlation"))
     opcode = _number(system.get("Opcode"))
     process = {"pid": _number(execution.get("ProcessID")), "thread": {"id": _number(execution.get("ThreadID"))}}
-    made = {
+    winlog = {
         "api": "wineventlog",
         "channel": _text(system.get("Channel")),
         "event_id": code,
         "provider_name": provider.get("Name"),
-        "provider_guid": _braced(provider.get("Guid", "")),
+        "provider_guid": _with_braces(provider.get("Guid", "")),
         "record_id": _number(system.get("EventRecordID")),
         "computer_name": _text(system.get("Computer")),
         "version": _number(system.get("Version")) or None,
         "opcode": _OPCODES.get(opcode) if opcode is not None else None,
-        "activity_id": _braced(correlation.get("ActivityID", "")),
-        "related_activity_id": _braced(correlation.get("RelatedActivityID", "")),
+        "activity_id": _with_braces(correlation.get("ActivityID", "")),
+        "related_activity_id": _with_braces(correlation.get("RelatedActivityID", "")),
         "process": process if execution else None,
         "user": {"identifier": user} if (user := _attributes(system.get("Security")).get("UserID")) else None,
         "event_data": _event_data(event.get("EventData")),
         "user_data": _user_data(event.get("UserData")),
     }
-    return {key: value for key, value in made.items() if value not in (None, "", {})}
+    return {key: value for key, value in winlog.items() if value not in (None, "", {})}
 
 
 # --------------------------------------------------------------------------- data
 
 
 def _event_data(data: Any) -> dict[str, Any]:
-    """Give the named values; those without a name are called by their position."""
-    made: dict[str, Any] = {}
+    """Return the named values; unnamed values are named by their position."""
+    event_data: dict[str, Any] = {}
     for name, value in data.items() if isinstance(data, Mapping) else ():
         if name == "#attributes":
             continue
         if name == "Data":
             unnamed = value.get("#text") if isinstance(value, Mapping) else value
-            for number, one in enumerate(unnamed if isinstance(unnamed, list) else [unnamed], start=1):
-                _put(made, f"param{number}", one)
+            for number, item in enumerate(unnamed if isinstance(unnamed, list) else [unnamed], start=1):
+                _put(event_data, f"param{number}", item)
         else:
-            _put(made, name, value)
-    return made
+            _put(event_data, name, value)
+    return event_data
 
 
 def _user_data(data: Any) -> dict[str, Any]:
-    """Give the values of the first element and its name."""
+    """Return the values of the first element and its name."""
     if not isinstance(data, Mapping):
         return {}
     for name, inner in data.items():
         if name == "#attributes":
             continue
-        made: dict[str, Any] = {"xml_name": name}
+        user_data: dict[str, Any] = {"xml_name": name}
         for key, value in inner.items() if isinstance(inner, Mapping) else ():
             if key != "#attributes":
-                _put(made, key, value)
-        return made
+                _put(user_data, key, value)
+        return user_data
     return {}
 
 
-def _put(made: dict[str, Any], name: str, value: Any) -> None:
-    """Keep a value that holds something; of equal names the first is kept."""
-    kept = _nested(value) if isinstance(value, Mapping) and "#text" not in value else _text(value)
-    if kept and name not in made:
-        made[name] = kept
+def _put(fields: dict[str, Any], name: str, value: Any) -> None:
+    """Add a value unless it is empty or the name is taken."""
+    content = _nested(value) if isinstance(value, Mapping) and "#text" not in value else _text(value)
+    if content and name not in fields:
+        fields[name] = content
 
 
 def _nested(value: Mapping[str, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    for name, one in value.items():
-        if name == "#attributes" and isinstance(one, Mapping):
-            for key, attribute in one.items():
-                _put(made, key, attribute)
+    fields: dict[str, Any] = {}
+    for name, inner in value.items():
+        if name == "#attributes" and isinstance(inner, Mapping):
+            for key, attribute in inner.items():
+                _put(fields, key, attribute)
         else:
-            _put(made, name, one)
-    return made
+            _put(fields, name, inner)
+    return fields
 
 
 def _text(value: Any) -> str:
-    """Give a value as Windows writes it."""
+    """Return a value as Windows writes it."""
     if isinstance(value, Mapping):
         return _text(value.get("#text"))
     if isinstance(value, list):
-        return ", ".join(_text(one) for one in value)
+        return ", ".join(_text(item) for item in value)
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return _braced(str(value).replace("\r\n", "\n"))
+    return _with_braces(str(value).replace("\r\n", "\n"))
 
 
-def _braced(text: str) -> str:
-    """Put the braces around an identifier that the parser leaves away."""
+def _with_braces(text: str) -> str:
+    """Return a GUID with the braces that the parser omits; other text is unchanged."""
     return f"{{{text}}}" if len(text) == 36 and _GUID.fullmatch(text) else text
 
 
 def _attributes(value: Any) -> Mapping[str, str]:
-    found = value.get("#attributes") if isinstance(value, Mapping) else None
-    return {key: str(one) for key, one in found.items()} if isinstance(found, Mapping) else {}
+    attributes = value.get("#attributes") if isinstance(value, Mapping) else None
+    return {key: str(item) for key, item in attributes.items()} if isinstance(attributes, Mapping) else {}
 
 
 def _number(value: Any) -> int | None:
@@ -212,12 +212,12 @@ def _number(value: Any) -> int | None:
         return None
 
 
-def _moment(written: str) -> str:
-    """Give a time to the millisecond, as Winlogbeat writes it."""
-    seconds, _, fraction = written.removesuffix("Z").partition(".")
+def _timestamp(text: str) -> str:
+    """Return a timestamp in milliseconds, as Winlogbeat writes it."""
+    seconds, _, fraction = text.removesuffix("Z").partition(".")
     return f"{seconds}.{fraction[:3]:0<3}Z"
 
 
 def _audit(keywords: str) -> tuple[str, str]:
     bits = _number(keywords) or 0
-    return next((told for bit, told in _AUDITS.items() if bits >> bit & 1), ("", ""))
+    return next((audit for bit, audit in _AUDITS.items() if bits >> bit & 1), ("", ""))

@@ -12,7 +12,7 @@ from watcher.notify.escaping import bounded_text, truncate
 EventTexts = Mapping[str, str]
 """Dotted path → what stands there, as text."""
 
-_DEEPEST = 20  # engines index no deeper by default
+_MAX_DEPTH = 20  # engines index no deeper by default
 _MOST = 30  # details of one event
 _DATA = "winlog.event_data."
 _DETAILS = (_DATA, "winlog.user_data.", "file.", "registry.", "dns.", "source.", "destination.", "powershell.")
@@ -54,7 +54,7 @@ def event_texts(event: Event) -> EventTexts:
 def _walk(value: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
     if not isinstance(value, Mapping | list | tuple):
         yield path, value
-    elif depth == _DEEPEST:
+    elif depth == _MAX_DEPTH:
         yield path, "{…}"
     elif isinstance(value, Mapping):
         for key, inner in value.items():

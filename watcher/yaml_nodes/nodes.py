@@ -1,7 +1,7 @@
-"""YAML text → nodes that keep every duplicate key, with line and column.
+"""YAML nodes with every duplicate key, and with line and column.
 
-PyYAML scans, parses and resolves; its constructor of mappings, which lets the last of two equal keys win in silence,
-is not used. What the author wrote stays beside what YAML makes of it: `010` is the number 8, its text is `010`.
+PyYAML scans, parses and resolves. Its constructor of mappings is not used, because it silently drops duplicate keys.
+A scalar keeps its source beside its value: `010` is the number 8, its text is `010`.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from yaml.resolver import Resolver
 
 from watcher.errors import InputError, RuleError
 from watcher.model import Finding, Location
-from watcher.yaml_nodes.syntax_errors import explain, unreadable_character
+from watcher.yaml_nodes.syntax_errors import explain_syntax_error, reject_unreadable_character
 from watcher.yaml_nodes.tabs import repair_tabs
 
-DEEPEST = 64  # maps and lists in each other; the deepest rule of SigmaHQ has 6
-MOST_NODES = 100_000  # of one document, with every alias written out
+MAX_DEPTH = 64  # of nested mappings and lists; the deepest rule of SigmaHQ has 6
+MAX_NODES = 100_000  # of one document, with every alias expanded
 
 ScalarValue = str | int | float | bool | None | date | datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScalarNode:
-    """One value: what YAML makes of it, and what the author wrote."""
+    """A scalar: its value in YAML, and its source."""
 
-    value: ScalarValue  # as PyYAML's `safe_load` gives it; a date that does not exist stays a string
-    text: str  # as written, without quotes, escapes resolved
-    quoted: bool  # in quotes or as a block, so a string whatever it looks like
+    value: ScalarValue  # as of PyYAML's `safe_load`; an invalid date is a string
+    text: str  # as written, without quotes, escape sequences resolved
+    quoted: bool  # in quotes or as a block, and thus always a string
     location: Location
 
 
@@ -48,9 +48,9 @@ class ListNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One key of a map and its value."""
+    """One key of a mapping and its value."""
 
-    key: Any  # as PyYAML's `safe_load` gives it: `4688` is a number, `on` is true
+    key: Any  # as of PyYAML's `safe_load`: `4688` is a number, `on` is true
     key_text: str  # as written
     key_location: Location
     value: YamlNode
@@ -58,23 +58,23 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapNode:
-    """A map, with every entry in the order of the file, equal keys too."""
+    """A mapping with every entry in the order of the file, including duplicate keys."""
 
     entries: tuple[Entry, ...]
     location: Location
 
     def get(self, key: object) -> YamlNode | None:
-        """Give the value of a key, the last one where the key stands twice, None where it is missing."""
+        """Return the value of a key, the last one of a duplicate key, None if it is missing."""
         return next((entry.value for entry in reversed(self.entries) if entry.key == key), None)
 
     def all(self, key: object) -> tuple[YamlNode, ...]:
-        """Give the values of every entry with that key."""
+        """Return the values of every entry with that key."""
         return tuple(entry.value for entry in self.entries if entry.key == key)
 
     def duplicates(self) -> tuple[tuple[Entry, ...], ...]:
-        """Give the entries whose key stands more than once, one group per key."""
-        often = [key for key, count in Counter(entry.key for entry in self.entries).items() if count > 1]
-        return tuple(tuple(entry for entry in self.entries if entry.key == key) for key in often)
+        """Return the entries with duplicate keys, one group per key."""
+        duplicated = [key for key, count in Counter(entry.key for entry in self.entries).items() if count > 1]
+        return tuple(tuple(entry for entry in self.entries if entry.key == key) for key in duplicated)
 
 
 YamlNode = MapNode | ListNode | ScalarNode
@@ -85,9 +85,9 @@ class YamlDocument:
     """One document of a file, with its source."""
 
     value: YamlNode
-    line: int  # where its source text starts
-    text: str  # its source; the `---` that opens a later document is not part of it
-    findings: tuple[Finding, ...] = ()  # tabs that were read as spaces
+    line: int  # where its source starts
+    text: str  # its source, without the `---` before a later document
+    findings: tuple[Finding, ...] = ()  # about tabs that were read as spaces
 
 
 def read_documents(text: str, *, file: str, fault: type[InputError] = RuleError) -> tuple[YamlNode, ...]:
@@ -98,17 +98,17 @@ def read_documents(text: str, *, file: str, fault: type[InputError] = RuleError)
 def read_sources(text: str, *, file: str, fault: type[InputError] = RuleError) -> tuple[YamlDocument, ...]:
     """Read every document of a YAML text together with its source and the tabs that were read as spaces.
 
-    Raises the class `fault` with place, sentence and next step where the text is not YAML, or too deep or too large.
+    Raises the class `fault` with location and fix if the text is not valid YAML, too deep or too large.
     """
     text = re.sub(r"^\ufeff+|^\ufeff+(?=---)", "", text, flags=re.MULTILINE)
-    unreadable_character(text, file=file, fault=fault)
+    reject_unreadable_character(text, file=file, fault=fault)
     try:
         built = _build(text, file=file, fault=fault)
     except yaml.MarkedYAMLError as reason:
         if "\t" not in text:
-            raise explain(reason, text, file=file, fault=fault) from None
+            raise explain_syntax_error(reason, text, file=file, fault=fault) from None
         repaired, findings = repair_tabs(
-            text, file=file, fault=fault, read=lambda candidate: _plain_all(candidate, file=file, fault=fault)
+            text, file=file, fault=fault, read=lambda candidate: _to_python_all(candidate, file=file, fault=fault)
         )
         built = _build(repaired, file=file, fault=fault)
     else:
@@ -117,7 +117,7 @@ def read_sources(text: str, *, file: str, fault: type[InputError] = RuleError) -
 
 
 def to_python(value: YamlNode) -> Any:
-    """Turn a node into dicts, lists and scalars; of equal keys the last wins."""
+    """Convert a node to dicts, lists and scalars; the last of duplicate keys is used."""
     if isinstance(value, MapNode):
         return {entry.key: to_python(entry.value) for entry in value.entries}
     if isinstance(value, ListNode):
@@ -125,7 +125,7 @@ def to_python(value: YamlNode) -> Any:
     return value.value
 
 
-def _plain_all(text: str, *, file: str, fault: type[InputError]) -> tuple[Any, ...]:
+def _to_python_all(text: str, *, file: str, fault: type[InputError]) -> tuple[Any, ...]:
     return tuple(to_python(value) for value, _ in _build(text, file=file, fault=fault))
 
 
@@ -134,15 +134,15 @@ def _with_sources(
 ) -> Iterator[YamlDocument]:
     # YAML 1.1 ends a line at these, `str.splitlines` at some more
     lines = re.findall(r"[^\n\r\x85\u2028\u2029]*(?:\r\n|[\n\r\x85\u2028\u2029])|.+$", text)
-    fingerprints = [mark for _, mark in built]
-    starts = [0, *(mark + _opens_alone(lines[mark]) for mark in fingerprints[1:])][: len(built)]
-    ends = [*fingerprints[1:], len(lines)][: len(built)]
+    openings = [line for _, line in built]
+    starts = [0, *(line + _is_bare_marker(lines[line]) for line in openings[1:])][: len(built)]
+    ends = [*openings[1:], len(lines)][: len(built)]
     for (value, _), start, end in zip(built, starts, ends, strict=True):
-        said = tuple(finding for finding in findings if start < finding.location.line <= end)
-        yield YamlDocument(value=value, line=start + 1, text="".join(lines[start:end]), findings=said)
+        own = tuple(finding for finding in findings if start < finding.location.line <= end)
+        yield YamlDocument(value=value, line=start + 1, text="".join(lines[start:end]), findings=own)
 
 
-def _opens_alone(line: str) -> bool:
+def _is_bare_marker(line: str) -> bool:
     return line.removeprefix("---").split("#")[0].strip() == ""
 
 
@@ -150,8 +150,8 @@ def _opens_alone(line: str) -> bool:
 
 
 def _build(text: str, *, file: str, fault: type[InputError]) -> tuple[tuple[YamlNode, int], ...]:
-    """Read each document and the line (from 0) where it is opened."""
-    # libyaml is seven times as fast; it lets some tabs pass and explains less, so those texts are read in Python
+    """Return each document and the line (from 0) where it starts."""
+    # libyaml is seven times as fast, but accepts some tabs and explains less: texts with tabs are read in Python
     if yaml.__with_libyaml__ and "\t" not in text:
         try:
             return tuple(_Builder(yaml.parse(text, yaml.CSafeLoader), file, fault).documents())
@@ -164,26 +164,26 @@ _CORE = "tag:yaml.org,2002:"
 
 
 class _Scalars(SafeConstructor, Resolver):
-    """What PyYAML makes of a scalar, without a loader around it."""
+    """PyYAML's resolver and constructor of scalars, without a loader."""
 
     def __init__(self) -> None:
         SafeConstructor.__init__(self)
         Resolver.__init__(self)
 
-    def resolved(self, text: str, implicit: tuple[bool, bool]) -> str:
+    def resolve_tag(self, text: str, implicit: tuple[bool, bool]) -> str:
         tag: str = self.resolve(yaml.ScalarNode, text, implicit)  # type: ignore[no-untyped-call]  # PyYAML's stub
         return tag.removeprefix(_CORE)
 
-    def made(self, tag: str, text: str) -> ScalarValue:
+    def construct(self, tag: str, text: str) -> ScalarValue:
         value: ScalarValue = self.yaml_constructors[_CORE + tag](self, yaml.ScalarNode(_CORE + tag, text))
         return value
 
 
 @dataclass(slots=True)
 class _Builder:
-    """Turns the parser's events into nodes, counting depth and size on the way."""
+    """Builds nodes from the parser's events, and limits depth and size."""
 
-    events: Iterator[Any]  # yaml.Event; the stubs make every mark optional, the parsers set them all
+    events: Iterator[Any]  # yaml.Event; the stubs make marks optional, but the parsers set them all
     file: str
     fault: type[InputError]
     anchors: dict[str, tuple[YamlNode, int] | None] = field(default_factory=dict)  # None: still open
@@ -202,14 +202,14 @@ class _Builder:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         self._grow(1, event)
-        if depth > DEEPEST:
-            raise self._fault(event, "yaml-size", f"more than {DEEPEST} maps and lists stand in each other")
-        before = self.count
+        if depth > MAX_DEPTH:
+            raise self._fault(event, "yaml-size", f"more than {MAX_DEPTH} nested mappings and lists")
+        count = self.count
         if event.anchor is not None:
             self.anchors[event.anchor] = None
         node = self._content(event, depth)
         if event.anchor is not None:
-            self.anchors[event.anchor] = (node, 1 + self.count - before)
+            self.anchors[event.anchor] = (node, 1 + self.count - count)
         return node
 
     def _content(self, event: Any, depth: int) -> YamlNode:
@@ -218,37 +218,37 @@ class _Builder:
         if isinstance(event, yaml.SequenceStartEvent):
             self._tag(event, ("seq",))
             items = tuple(self._node(child, depth + 1) for child in self._children())
-            return ListNode(items=items, location=self._place(event))
+            return ListNode(items=items, location=self._location(event))
         self._tag(event, ("map",))
-        return self._map(event, depth)
+        return self._mapping(event, depth)
 
     def _children(self) -> Iterator[Any]:
-        """Give the events that each start a child, until the collection ends."""
+        """Yield the events that each start a child, until the collection ends."""
         while not isinstance(event := next(self.events), yaml.CollectionEndEvent):
             yield event
 
-    def _map(self, event: Any, depth: int) -> MapNode:
+    def _mapping(self, event: Any, depth: int) -> MapNode:
         own: list[Entry] = []
         merged: list[YamlNode] = []
         for key_event in self._children():
             key = self._node(key_event, depth + 1)
             if not isinstance(key, ScalarNode):
-                raise self._fault(key_event, "yaml-syntax", "a key must be a single value, not a list or a map")
+                raise self._fault(key_event, "yaml-syntax", "a key must be a scalar, not a list or a mapping")
             value = self._node(next(self.events), depth + 1)
             if key.text == "<<" and not key.quoted:
-                merged = [*self._merged(value), *merged]  # the later merge wins over the earlier one
+                merged = [*self._merge_sources(value), *merged]  # a later merge overrides an earlier one
             else:
                 own.append(Entry(key=key.value, key_text=key.text, key_location=key.location, value=value))
-        return MapNode(entries=(*_inherited(own, merged), *own), location=self._place(event))
+        return MapNode(entries=(*_inherited(own, merged), *own), location=self._location(event))
 
-    def _merged(self, value: YamlNode) -> tuple[YamlNode, ...]:
+    def _merge_sources(self, value: YamlNode) -> tuple[YamlNode, ...]:
         sources = value.items if isinstance(value, ListNode) else (value,)
         for source in sources:
             if not isinstance(source, MapNode):
                 raise self.fault(
-                    "`<<` takes over the keys of a map, and this is none",
+                    "`<<` merges a mapping, and this is not a mapping",
                     location=source.location,
-                    fix="write `<<: *name` with the name of a map, or put the key `<<` in quotes",
+                    fix="write `<<: *name` with the anchor of a mapping, or put the key `<<` in quotes",
                     code="yaml-alias",
                 )
         return sources
@@ -259,59 +259,59 @@ class _Builder:
             raise self._fault(
                 event,
                 "yaml-alias",
-                f"`*{name}` refers to `&{name}`, which stands nowhere before it",
+                f"`*{name}` refers to `&{name}`, which is not defined before it",
                 f"put a value that starts with `*` in quotes: `'*{name}…'`",
             )
-        known = self.anchors[name]
-        if known is None:
-            raise self._fault(event, "yaml-alias", f"`*{name}` refers to what it is itself a part of")
-        node, size = known
+        anchored = self.anchors[name]
+        if anchored is None:
+            raise self._fault(event, "yaml-alias", f"`*{name}` refers to a value that contains it")
+        node, size = anchored
         self._grow(size, event)
         return node
 
     def _scalar(self, event: Any) -> ScalarNode:
-        known = ("str", "int", "float", "bool", "null", "timestamp")
-        given = self._tag(event, known)
-        tag = given or self.scalars.resolved(event.value, event.implicit)
+        allowed = ("str", "int", "float", "bool", "null", "timestamp")
+        explicit = self._tag(event, allowed)
+        tag = explicit or self.scalars.resolve_tag(event.value, event.implicit)
         value: ScalarValue = event.value
-        if tag in known and tag != "str":
+        if tag in allowed and tag != "str":
             try:
-                value = self.scalars.made(tag, event.value)
+                value = self.scalars.construct(tag, event.value)
             except (ValueError, KeyError, AttributeError, OverflowError):
-                # 2024-13-45 and 0b_ look like what they are not: text, unless the author insists with a tag
-                if given:
-                    raise self._fault(event, "yaml-tag", f"`{event.value}` is no value for `!!{tag}`") from None
-        return ScalarNode(value=value, text=event.value, quoted=bool(event.style), location=self._place(event))
+                # 2024-13-45 and 0b_ only look like a date and a number: strings, unless there is a tag
+                if explicit:
+                    raise self._fault(event, "yaml-tag", f"`{event.value}` is not a valid `!!{tag}`") from None
+        return ScalarNode(value=value, text=event.value, quoted=bool(event.style), location=self._location(event))
 
-    def _tag(self, event: Any, known: tuple[str, ...]) -> str | None:
-        """Give the core tag that the author wrote, None where there is none."""
+    def _tag(self, event: Any, allowed: tuple[str, ...]) -> str | None:
+        """Return the explicit core tag, None if there is none."""
         if event.tag is None or event.tag == "!":
             return None
         name = str(event.tag).removeprefix(_CORE)
-        if name not in known or not str(event.tag).startswith(_CORE):
+        if name not in allowed or not str(event.tag).startswith(_CORE):
             shown = event.tag if name == event.tag else f"!!{name}"
             raise self._fault(
                 event,
                 "yaml-tag",
-                f"the tag `{shown}` has no meaning here",
-                "leave it away, or put a value that starts with `!` in quotes",
+                f"the tag `{shown}` is not supported",
+                "remove it, or put a value that starts with `!` in quotes",
             )
         return name
 
     def _grow(self, size: int, event: Any) -> None:
         self.count += size
-        if self.count > MOST_NODES:
-            raise self._fault(event, "yaml-size", f"the document holds more than {MOST_NODES} values")
+        if self.count > MAX_NODES:
+            raise self._fault(event, "yaml-size", f"the document has more than {MAX_NODES} values")
 
-    def _place(self, event: Any) -> Location:
+    def _location(self, event: Any) -> Location:
         return Location(file=self.file, line=event.start_mark.line + 1, column=event.start_mark.column + 1)
 
     def _fault(self, event: Any, code: str, message: str, fix: str = "") -> InputError:
-        return self.fault(message, location=self._place(event), fix=fix, code=code)
+        return self.fault(message, location=self._location(event), fix=fix, code=code)
 
 
 def _inherited(own: list[Entry], merged: list[YamlNode]) -> list[Entry]:
-    """Give the entries that `<<` brings: what the map says itself wins, then the map merged first."""
+    """Return the entries merged by `<<`: own keys take precedence, then the mapping merged first."""
     taken = {entry.key for entry in own}
     entries: list[Entry] = []
     for source in merged:

@@ -1,4 +1,4 @@
-"""Tabs where YAML wants spaces, read where they can only mean one thing."""
+"""Repair of tabs where YAML requires spaces, if the meaning is unambiguous."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import yaml
 
 from watcher.errors import InputError
 from watcher.model import Finding, Location, Severity
-from watcher.yaml_nodes.syntax_errors import explain, location_of
+from watcher.yaml_nodes.syntax_errors import explain_syntax_error, location_of
 
 _WIDTHS = (2, 4, 8)
-_MOST_REPAIRS = 200
+_MAX_REPAIRS = 200
 
 
 def repair_tabs(
     text: str, *, file: str, fault: type[InputError], read: Callable[[str], Any]
 ) -> tuple[str, tuple[Finding, ...]]:
-    """Replace the tabs that stop the parser by spaces, where every way to do it that can be read means the same.
+    """Replace tabs that stop the parser with spaces, if all readable replacements mean the same.
 
-    `read` turns a candidate into plain data, or raises what the parser raises.
+    `read` converts a candidate to Python values, or raises the parser's error.
     """
     outcomes = list(_outcomes(text, file, read))
     if not outcomes:
-        first = _complaint(text)
-        raise explain(first, text, file=file, fault=fault)
+        error = _first_error(text)
+        raise explain_syntax_error(error, text, file=file, fault=fault)
     (repaired, locations, meaning), *others = outcomes
     if any(other != meaning for _, _, other in others):
         raise fault(
-            "a tab in the indentation can mean different things here",
+            "a tab in the indentation is ambiguous here",
             location=locations[0],
             fix="indent with spaces",
             code="yaml-tab",
@@ -50,18 +50,20 @@ def _outcomes(text: str, file: str, read: Callable[[str], Any]) -> Iterator[tupl
 
 
 def _expanded(text: str, width: int, file: str) -> tuple[str, tuple[Location, ...]]:
-    """Replace the runs of tabs that stop the scanner: in the indentation up to the tab stop, else space by tab."""
+    """Replace the tabs that stop the scanner: up to the tab stop in the indentation, else one space each."""
     locations: list[Location] = []
-    for _ in range(_MOST_REPAIRS):
+    for _ in range(_MAX_REPAIRS):
         mark = _stop(text)
         if mark is None:
             break
         start = mark.index
         run = re.compile(r"[\t ]+").match(text, start)
         end = run.end() if run else start + 1
-        before = text[start - mark.column : start]
+        preceding = text[start - mark.column : start]
         spaces = (
-            (before + text[start:end]).expandtabs(width)[len(before) :] if not before.strip() else " " * (end - start)
+            (preceding + text[start:end]).expandtabs(width)[len(preceding) :]
+            if not preceding.strip()
+            else " " * (end - start)
         )
         text = text[:start] + spaces + text[end:]
         locations.append(location_of(mark, file))
@@ -69,15 +71,15 @@ def _expanded(text: str, width: int, file: str) -> tuple[str, tuple[Location, ..
 
 
 def _stop(text: str) -> Any:
-    """Give the mark of the first tab that the scanner cannot pass, None where there is none."""
-    reason = _complaint(text)
+    """Return the mark of the first tab that stops the scanner, None if no tab does."""
+    reason = _first_error(text)
     if reason is not None and reason.problem_mark and text[reason.problem_mark.index :][:1] == "\t":
         return reason.problem_mark
     return None
 
 
-def _complaint(text: str) -> Any:
-    """Give the first complaint of the parser, None where it has none."""
+def _first_error(text: str) -> Any:
+    """Return the parser's first error, None if it has none."""
     try:
         for _ in yaml.parse(text, yaml.SafeLoader):
             pass
@@ -92,5 +94,5 @@ def _warning(location: Location) -> Finding:
         severity=Severity.WARNING,
         location=location,
         message="a tab was read as spaces",
-        fix="replace it by spaces",
+        fix="replace it with spaces",
     )
