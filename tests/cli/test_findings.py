@@ -103,7 +103,7 @@ check:
     assert {(one["code"], one["because"]) for one in told["allowed"]} == {
         ("title-start", "kept as written"),
         ("title-end", "kept as written"),
-        ("yaml-syntax", "settings allow it"),
+        ("yaml-syntax", "allowed by settings"),
     }
     (unused,) = [one for one in told["findings"] if one["code"] == "unused-allowance"]
     assert (unused["location"]["file"], unused["location"]["line"]) == (str(settings), 6)
@@ -121,7 +121,7 @@ def test_sarif_is_what_its_schema_wants(folder: Path, monkeypatch: pytest.Monkey
     rules = run["tool"]["driver"]["rules"]
     results = {one["ruleId"]: one for one in run["results"]}
     assert [rules[one["ruleIndex"]]["id"] for one in run["results"]] == [one["ruleId"] for one in run["results"]]
-    assert all(one["shortDescription"]["text"] == CODES[one["id"]].about for one in rules)
+    assert all(one["shortDescription"]["text"] == CODES[one["id"]].description for one in rules)
     location = results["field-case"]["locations"][0]["physicalLocation"]
     assert location["artifactLocation"] == {"uri": "rules/proc_creation_win_enc.yml", "uriBaseId": "SRCROOT"}
     assert location["region"] == {"startLine": 9, "startColumn": 17}

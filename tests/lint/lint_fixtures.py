@@ -1,4 +1,4 @@
-"""A rule that no lint has anything to say of, and what is said of it once something is changed."""
+"""A clean rule, and the findings of its variants."""
 
 from __future__ import annotations
 
@@ -44,27 +44,27 @@ level: high
 
 
 def rules_of(text: str, *, file: str = FILE) -> tuple[Rule, ...]:
-    """Read the rules of a text; it must not be faulty."""
+    """Return the rules of a text without faults."""
     read = read_contents(text, file=file, origin=RuleOrigin(folder="own", path=file))
-    assert [str(one) for one in read.findings] == []
+    assert [str(finding) for finding in read.findings] == []
     return read.rules
 
 
-def said_of(text: str, *, file: str = FILE, today: date = TODAY) -> tuple[Finding, ...]:
-    """Say what reading and lints say of a text."""
+def findings_of(text: str, *, file: str = FILE, today: date = TODAY) -> tuple[Finding, ...]:
+    """Return the findings of the reader and the lints."""
     rules = rules_of(text, file=file)
-    return (*(one for rule in rules for one in rule.findings), *lint_rules(rules, Source(), today=today))
+    return (*(finding for rule in rules for finding in rule.findings), *lint_rules(rules, Source(), today=today))
 
 
 def file_of(text: str) -> str:
-    """Name a file as Sigma's own rules of the log source are called."""
+    """Return a file name in Sigma's naming scheme."""
     if "service: sysmon" in text:
         return "rules/sysmon_a_shell_starts.yml"
     return "rules/win_a_shell_starts.yml" if "service:" in text else FILE
 
 
 def changed(old: str, new: str) -> str:
-    """Give the clean rule with a change."""
+    """Return the clean rule with one change."""
     assert old in CLEAN
     return CLEAN.replace(old, new, 1)
 
@@ -73,7 +73,7 @@ COMMAND_LINE = "process.command_line"
 
 
 def planned_on(selection: str, types: dict[str, str]) -> tuple[QueryPlan, QueryCost]:
-    """Plan a rule of one selection for indices that map some fields, and judge what its query costs."""
+    """Return the plan of a rule with one selection, and the cost of its query."""
     text = f"title: T\nlogsource: {{product: windows, category: process_creation}}\ndetection:\n  s: {{{selection}}}\n"
     (rule,) = read_contents(f"{text}  condition: s\n", file="r.yml", origin=RuleOrigin()).rules
     fields = {path: (FieldType(type=kind),) for path, kind in types.items()}

@@ -1,8 +1,8 @@
-"""What settings or a rule allow is told apart, and nothing else."""
+"""Allowances of settings and rules."""
 
 from __future__ import annotations
 
-from lint_fixtures import CLEAN, changed, rules_of, said_of
+from lint_fixtures import CLEAN, changed, findings_of, rules_of
 
 from watcher.lint.allowances import apply_allowances, unused_allowances
 from watcher.model import Finding, Location, Severity
@@ -12,8 +12,11 @@ ODD = changed("A Shell Starts", "A Shell starts.")  # title-case and title-end
 
 
 def allowed(allowance: Allowance) -> dict[str, str]:
-    """Give code → why it is allowed, of the odd rule."""
-    return {one.finding.code: one.allowed for one in apply_allowances(said_of(ODD), rules_of(ODD), (allowance,))}
+    """Return code → reason of the allowance, for a rule with findings."""
+    return {
+        apply_allowance.finding.code: apply_allowance.allowed
+        for apply_allowance in apply_allowances(findings_of(ODD), rules_of(ODD), (allowance,))
+    }
 
 
 def test_a_code_is_allowed_by_name_or_by_a_glob() -> None:
@@ -22,12 +25,12 @@ def test_a_code_is_allowed_by_name_or_by_a_glob() -> None:
         "title-end": "",
     }
     assert allowed(Allowance(code=("title-*",), line=3)) == {
-        "title-case": "settings allow it",
-        "title-end": "settings allow it",
+        "title-case": "allowed by settings",
+        "title-end": "allowed by settings",
     }
 
 
-def test_an_allowance_speaks_of_the_rules_that_its_criteria_name() -> None:
+def test_an_allowance_applies_to_the_rules_that_its_criteria_match() -> None:
     for criteria, fits in (
         ({"line": 3, "folder": ("own",)}, True),
         ({"line": 3, "folder": ("other",)}, False),
@@ -37,29 +40,31 @@ def test_an_allowance_speaks_of_the_rules_that_its_criteria_name() -> None:
         assert bool(allowed(Allowance(code=("title-end",), **criteria))["title-end"]) is fits
 
 
-def test_a_rule_allows_for_itself() -> None:
+def test_a_rule_can_allow_its_own_findings() -> None:
     text = ODD.replace("level: high\n", "level: high\ncustom: {watcher: {allow: [title-end]}}\n")
-    judged = apply_allowances(said_of(text), rules_of(text), ())
-    assert {one.finding.code: one.allowed for one in judged} == {
+    judged = apply_allowances(findings_of(text), rules_of(text), ())
+    assert {item.finding.code: item.allowed for item in judged} == {
         "title-case": "",
-        "title-end": "the rule allows it itself",
+        "title-end": "allowed by the rule",
     }
 
 
-def test_a_finding_belongs_to_the_rule_that_it_stands_in() -> None:
+def test_a_finding_belongs_to_the_rule_at_its_location() -> None:
     second = ODD.replace("7f6f2c52", "8f6f2c52").replace("level: high", "level: low")
     text = f"{ODD}---\n{second}"
     only_low = Allowance(code=("title-end",), line=1, level=("low",))
     judged = [
-        one for one in apply_allowances(said_of(text), rules_of(text), (only_low,)) if one.finding.code == "title-end"
+        apply_allowance
+        for apply_allowance in apply_allowances(findings_of(text), rules_of(text), (only_low,))
+        if apply_allowance.finding.code == "title-end"
     ]
-    assert [(str(one.rule.level) if one.rule else "", bool(one.allowed)) for one in judged] == [
+    assert [(str(item.rule.level) if item.rule else "", bool(item.allowed)) for item in judged] == [
         ("high", False),
         ("low", True),
     ]
 
 
-def test_a_file_without_a_rule_is_allowed_by_its_path_alone() -> None:
+def test_a_file_without_a_rule_is_allowed_only_by_its_path() -> None:
     broken = Finding(
         code="yaml-tab", severity=Severity.ERROR, location=Location(file="rules/a/b.yml", line=1), message="x"
     )
@@ -73,17 +78,17 @@ def test_a_file_without_a_rule_is_allowed_by_its_path_alone() -> None:
         assert bool(judged.allowed) is fits
 
 
-def test_an_allowance_that_allows_nothing_is_told_with_its_line() -> None:
+def test_an_unused_allowance_is_reported_with_its_line() -> None:
     used = Allowance(code=("title-*",), line=4)
     idle = Allowance(code=("duplicate-key",), line=7)
     settings = Settings(check=CheckSettings(allow=(used, idle)))
-    (said,) = unused_allowances(apply_allowances(said_of(ODD), rules_of(ODD), settings.check.allow), settings)
-    assert (said.code, said.location.line, said.message) == (
+    (findings,) = unused_allowances(apply_allowances(findings_of(ODD), rules_of(ODD), settings.check.allow), settings)
+    assert (findings.code, findings.location.line, findings.message) == (
         "unused-allowance",
         7,
-        "no finding is allowed by this: `duplicate-key`",
+        "no finding matches this allowance: `duplicate-key`",
     )
 
 
 def test_the_clean_rule_needs_no_allowance() -> None:
-    assert apply_allowances(said_of(CLEAN), rules_of(CLEAN), ()) == ()
+    assert apply_allowances(findings_of(CLEAN), rules_of(CLEAN), ()) == ()

@@ -1,11 +1,11 @@
-r"""Each lint finds what it is for, at its place, and nothing else is said of that rule."""
+r"""Each lint reports its finding at its location, and there is no other finding."""
 
 from __future__ import annotations
 
 from datetime import date
 
 import pytest
-from lint_fixtures import CLEAN, changed, file_of, rules_of, said_of
+from lint_fixtures import CLEAN, changed, file_of, findings_of, rules_of
 
 from watcher.lint.finding_codes import CODES
 from watcher.lint.run_lints import lint_rules
@@ -20,13 +20,13 @@ TAGS = "    - attack.t1059.001\n"
 
 
 def security(lines: str) -> str:
-    """Give the rule of the Security log with other lines in its selection."""
+    """Return the rule of the Security log with other lines in its selection."""
     text = changed(SOURCE, "    service: security\n").replace(IMAGE, lines, 1).replace(COMMAND + "\n", "", 1)
     return text.replace("        User|contains", "        SubjectUserName|contains")
 
 
 def sysmon(lines: str) -> str:
-    """Give the rule of Sysmon's channel with other lines in its selection."""
+    """Return the rule of Sysmon's channel with other lines in its selection."""
     return changed(SOURCE, "    service: sysmon\n").replace(IMAGE, lines, 1)
 
 
@@ -146,22 +146,24 @@ LOGIC = [
 TABLE = [*ABOUT, *TAGGED, *LOGSOURCE, *FIELDS, *VALUES, *MODIFIERS, *LOGIC]
 
 
-def test_nothing_is_said_of_the_clean_rule() -> None:
-    assert [str(one) for one in said_of(CLEAN)] == []
+def test_a_clean_rule_has_no_finding() -> None:
+    assert [str(finding) for finding in findings_of(CLEAN)] == []
 
 
 @pytest.mark.parametrize(
     ("code", "text", "line"), TABLE, ids=[f"{row[0]}-{number}" for number, row in enumerate(TABLE)]
 )
-def test_a_lint_finds_what_it_is_for_and_nothing_else_is_said(code: str, text: str, line: int) -> None:
-    found = said_of(text, file=file_of(text))
-    assert [(one.code, one.location.line) for one in found] == [(code, line)], [str(one) for one in found]
-    assert found[0].severity is CODES[code].severity
-    assert not found[0].message.endswith(".")
+def test_a_lint_reports_its_finding_and_no_other(code: str, text: str, line: int) -> None:
+    findings = findings_of(text, file=file_of(text))
+    assert [(finding.code, finding.location.line) for finding in findings] == [(code, line)], [
+        str(finding) for finding in findings
+    ]
+    assert findings[0].severity is CODES[code].severity
+    assert not findings[0].message.endswith(".")
 
 
 def test_a_blank_is_a_short_value() -> None:
-    assert [one.code for one in said_of(changed("'encoded'", "' '"))] == ["short-value"]
+    assert [finding.code for finding in findings_of(changed("'encoded'", "' '"))] == ["short-value"]
 
 
 @pytest.mark.parametrize(
@@ -179,14 +181,14 @@ def test_a_blank_is_a_short_value() -> None:
         changed(FILTER, f"    _part:\n        User: x\n{FILTER}").replace(CONDITION, f"{CONDITION} and _part"),
     ],
 )
-def test_nothing_is_said_of_what_is_right(text: str) -> None:
-    assert [str(one) for one in said_of(text)] == []
+def test_a_correct_rule_has_no_finding(text: str) -> None:
+    assert [str(finding) for finding in findings_of(text)] == []
 
 
-def test_a_rule_that_is_new_should_not_be_called_tried() -> None:
+def test_a_new_rule_should_not_have_the_status_test() -> None:
     young = changed("date: 2024-05-01\nmodified: 2024-06-01\n", "date: 2026-11-01\n")
-    assert [one.code for one in said_of(young)] == ["status-too-new"]
-    assert [one.code for one in said_of(young, today=date(2027, 3, 1))] == []
+    assert [finding.code for finding in findings_of(young)] == ["status-too-new"]
+    assert [finding.code for finding in findings_of(young, today=date(2027, 3, 1))] == []
 
 
 @pytest.mark.parametrize(
@@ -197,29 +199,29 @@ def test_a_rule_that_is_new_should_not_be_called_tried() -> None:
         ("rules/proc_creation_win_x.yml", []),
     ],
 )
-def test_a_files_name_is_compared_with_the_habit_of_sigma(name: str, codes: list[str]) -> None:
-    assert [one.code for one in said_of(CLEAN, file=name)] == codes
+def test_a_file_name_is_compared_with_sigmas_naming_scheme(name: str, codes: list[str]) -> None:
+    assert [finding.code for finding in findings_of(CLEAN, file=name)] == codes
 
 
-def test_a_rule_of_a_special_folder_bears_its_tag() -> None:
+def test_a_rule_of_a_special_folder_has_its_tag() -> None:
     location = "rules-threat-hunting/windows/proc_creation_win_x.yml"
-    assert [one.code for one in said_of(CLEAN, file=location)] == ["tag-detection"]
+    assert [finding.code for finding in findings_of(CLEAN, file=location)] == ["tag-detection"]
     tagged = changed(TAGS, f"{TAGS}    - detection.threat-hunting\n")
-    assert said_of(tagged, file=location) == ()
+    assert findings_of(tagged, file=location) == ()
 
 
-def test_settings_make_log_sources_and_fields_known() -> None:
+def test_log_sources_and_fields_of_settings_are_accepted() -> None:
     rules = rules_of(changed("category: process_creation", "category: vpn").replace("CommandLine", "CompanyUser"))
     mapping = LogSourceMapping(product="windows", category="vpn", channels=("Company-VPN/Operational",))
     source = Source(logsources=(mapping,), fields={"CompanyUser": ("company.user",)})
     assert lint_rules(rules, source, today=date(2026, 11, 25)) == ()
 
 
-def test_rules_together_are_compared() -> None:
+def test_rules_are_compared_with_each_other() -> None:
     other = CLEAN.replace("7f6f2c52", "8f6f2c52")
     rules = (*rules_of(CLEAN), *rules_of(other, file="more/proc_creation_win_a_shell_starts.yml"))
-    found = lint_rules(rules, Source(), today=date(2026, 11, 25))
-    assert [(one.code, one.location.file) for one in found] == [
+    findings = lint_rules(rules, Source(), today=date(2026, 11, 25))
+    assert [(finding.code, finding.location.file) for finding in findings] == [
         (code, "more/proc_creation_win_a_shell_starts.yml")
         for code in ("duplicate-title", "duplicate-file", "same-logic")
     ]
@@ -231,18 +233,18 @@ def test_rules_that_differ_in_logic_alone_are_not_the_same() -> None:
     assert lint_rules(rules, Source(), today=date(2026, 11, 25)) == ()
 
 
-def test_places_are_right_in_the_second_document_of_a_file() -> None:
+def test_locations_are_correct_in_the_second_document_of_a_file() -> None:
     second = changed("Image|endswith: '\\powershell.exe'", "Image|endswith: 'powershell.exe'").replace(
         "7f6f2c52", "8f6f"
     )
     second = second.replace("8f6f-", "8f6f2c52-").replace("A Shell Starts", "Another Shell")
     text = f"# first\n{CLEAN}---\n# second\n{second}"
-    found = [one for one in said_of(text) if one.code == "program-without-backslash"]
-    (line,) = [number for number, one in enumerate(text.split("\n"), start=1) if "'powershell.exe'" in one]
-    assert [(one.location.line, one.location.column) for one in found] == [(line, 25)]
+    findings = [finding for finding in findings_of(text) if finding.code == "program-without-backslash"]
+    (line,) = [number for number, content in enumerate(text.split("\n"), start=1) if "'powershell.exe'" in content]
+    assert [(finding.location.line, finding.location.column) for finding in findings] == [(line, 25)]
 
 
-def test_a_lint_survives_every_kind_of_odd_value() -> None:
+def test_lints_accept_values_of_any_type() -> None:
     odd = r"""
 title: 5
 logsource: {product: windows, category: [process_creation, [x]], 5: 6}
@@ -256,5 +258,14 @@ falsepositives: ''
 related: [x]
 date: never
 """
-    rules = rules_of(odd)
-    assert lint_rules(rules, Source(), today=date(2026, 11, 25))
+    findings = lint_rules(rules_of(odd), Source(), today=date(2026, 11, 25))
+    assert sorted({finding.code for finding in findings}) == [
+        "event-outside-logsource",  # neither `x` nor `1.5` is an event id of process creation
+        "hash-form",
+        "logsource-key",  # `5`
+        "missing-author",
+        "missing-description",
+        "missing-status",
+        "unknown-field",  # `x`
+        "unknown-logsource",  # `x`, the inner list of `category`
+    ]

@@ -1,4 +1,4 @@
-"""A query's cost is what it asks of the cluster: patterns that walk all values, or everything there is."""
+"""Query cost: patterns that are compared with all values, or queries that return all events."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from watcher.lint.query_cost import CostGrade, lint
         (f"CommandLine|contains: [{', '.join(f'a{number}b' for number in range(25))}]", "keyword", CostGrade.HIGH, 25),
     ],
 )
-def test_the_grade_goes_by_patterns_that_walk_all_values(
+def test_the_grade_depends_on_patterns_that_are_compared_with_all_values(
     selection: str, kind: str, grade: CostGrade, walks: int
 ) -> None:
     _, cost = planned_on(selection, {COMMAND_LINE: kind})
-    assert (cost.grade, cost.walks, cost.broad) == (grade, walks, False)
+    assert (cost.grade, cost.scans, cost.broad) == (grade, walks, False)
     if walks:
         assert cost.paths == (COMMAND_LINE,)
 
 
-def test_a_query_that_only_the_log_source_narrows_is_costly() -> None:
+def test_a_query_that_only_the_log_source_narrows_is_expensive() -> None:
     plan, cost = planned_on("CommandLine|re: '^[a-z]*$'", {COMMAND_LINE: "text"})
-    (said,) = lint(plan, cost)
+    (findings,) = lint(plan, cost)
     assert cost.broad
-    assert said.code == "query-cost"
-    assert said.message.startswith("the query's cost is high: every event of the log source that has the fields is")
+    assert findings.code == "query-cost"
+    assert findings.message.startswith("the query's cost is high: every event of the log source that has the fields is")
 
 
-def test_nothing_is_said_of_a_cheap_query() -> None:
+def test_a_cheap_query_has_no_finding() -> None:
     plan, cost = planned_on("CommandLine|contains: abc", {COMMAND_LINE: "keyword"})
     assert list(lint(plan, cost)) == []
     assert str(cost) == f"medium: 1 pattern is compared with every value of `{COMMAND_LINE}`"

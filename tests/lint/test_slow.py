@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from lint_fixtures import CLEAN, said_of
+from lint_fixtures import CLEAN, findings_of
 
 from watcher.lint.slow_patterns import LONGEST, said, slow_text, texts
 from watcher.match.bounded_regex import BoundedSearch
@@ -33,5 +33,5 @@ def test_texts_repeat_each_repetition_behind_what_precedes_it() -> None:
 
 def test_a_rule_is_named_at_its_line() -> None:
     text = CLEAN.replace("CommandLine|contains: 'encoded'", f"CommandLine|re: '{SLOW}'")
-    (finding,) = [each for each in said_of(text) if each.code == "slow-pattern"]
+    (finding,) = [finding for finding in findings_of(text) if finding.code == "slow-pattern"]
     assert finding.location.line == 1 + text[: text.index("CommandLine|re")].count("\n")

@@ -1,4 +1,4 @@
-"""Tags of ATT&CK are looked up where its matrix is at hand."""
+"""Tags of ATT&CK are checked if a matrix is given."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Small:
         (("execution", "g0016", "s0154"), []),  # groups and software are looked up by nobody here
     ],
 )
-def test_techniques_and_tactics_are_looked_up(tags: tuple[str, ...], said: list[tuple[str, str]]) -> None:
+def test_techniques_and_tactics_are_checked(tags: tuple[str, ...], said: list[tuple[str, str]]) -> None:
     rules = rules_of(changed(TAGS, "".join(f"    - attack.{tag}\n" for tag in tags)))
-    found = lint_rules(rules, Source(), today=TODAY, matrix=Small())
-    assert [(one.code, one.message) for one in found] == said
+    findings = lint_rules(rules, Source(), today=TODAY, matrix=Small())
+    assert [(item.code, item.message) for item in findings] == said

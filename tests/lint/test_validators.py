@@ -1,4 +1,4 @@
-"""What pySigma's and SigmaHQ's validators say of real rules, our lints say too."""
+"""Every finding of pySigma's and SigmaHQ's validators on real rules is a finding of watcher."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def some(folder: Path) -> dict[str, str]:
-    """Give the rules of one author whole, and every tenth of the others."""
+    """Return all rules of one author, and every tenth of the others."""
     effective = [
-        one for number, one in enumerate(sorted(rule_files(folder))) if one[0].startswith("mde") or number % 10 == 0
+        file for number, file in enumerate(sorted(rule_files(folder))) if file[0].startswith("mde") or number % 10 == 0
     ]
     return dict(effective)
 
 
 def by_pysigma(texts: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Give validator and file of everything that they say."""
+    """Yield validator and file of every finding."""
     rules = []
     for path, text in texts.items():
         try:
-            documents = [one for one in yaml.safe_load_all(text) if isinstance(one, dict) and "detection" in one]
+            documents = [item for item in yaml.safe_load_all(text) if isinstance(item, dict) and "detection" in item]
             source = SigmaRuleLocation(Path(path))
-            for one in documents:
-                one.pop("correlation", None)  # a remark of one author
-                rules.append((path, SigmaRule.from_dict(one, collect_errors=True, source=source)))
+            for document in documents:
+                document.pop("correlation", None)  # a remark of one author
+                rules.append((path, SigmaRule.from_dict(document, collect_errors=True, source=source)))
         except (yaml.YAMLError, SigmaError):
             continue
     validators = InstalledSigmaPlugins.autodiscover(include_backends=False, include_pipelines=False).validators
@@ -68,7 +68,7 @@ def by_pysigma(texts: dict[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def validated(validator: object, rule: SigmaRule) -> list[object]:
-    """Run a validator, which may break on a rule that has an error."""
+    """Run a validator, which may fail on a rule with an error."""
     try:
         return list(validator.validate(rule))  # type: ignore[attr-defined]
     except (SigmaError, TypeError, AttributeError):
@@ -76,7 +76,7 @@ def validated(validator: object, rule: SigmaRule) -> list[object]:
 
 
 @pytest.mark.usefixtures("_offline")
-def test_what_the_validators_say_of_a_rule_that_we_read_we_say_too(shared_data: Path) -> None:
+def test_every_finding_of_the_validators_is_a_finding_of_watcher(shared_data: Path) -> None:
     texts = some(shared_data)
     assert len(texts) > 350
     read = [
@@ -86,11 +86,11 @@ def test_what_the_validators_say_of_a_rule_that_we_read_we_say_too(shared_data: 
     ]
     ours = defaultdict(set)
     for finding in (
-        *(one for rule in read for one in rule.findings),
+        *(finding for rule in read for finding in rule.findings),
         *lint_rules(read, Source(), today=date(2026, 11, 25)),
     ):
-        for name in CODES[finding.code].like:
+        for name in CODES[finding.code].validators:
             ours[finding.location.file].add(name)
     theirs = {(name, path) for name, path in by_pysigma(texts) if path in {rule.path for rule in read}}
     assert len(theirs) > 1000
-    assert {one for one in theirs if one[0] not in ours[one[1]]} - OTHERWISE == set()
+    assert {their for their in theirs if their[0] not in ours[their[1]]} - OTHERWISE == set()

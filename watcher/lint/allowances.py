@@ -1,4 +1,4 @@
-"""Which findings are allowed: by settings, and by a rule for itself (`custom: {watcher: {allow: […]}}`)."""
+"""Allowed findings: by settings, and by a rule for itself (`custom: {watcher: {allow: […]}}`)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from watcher.model import Finding, Location, Rule
 from watcher.settings import Allowance, Settings
 from watcher.settings.effective import criteria_match
 
-_BY_ITSELF = "the rule allows it itself"
-_UNTOLD = "settings allow it"
+_BY_RULE = "allowed by the rule"
+_BY_SETTINGS = "allowed by settings"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,40 +22,40 @@ class JudgedFinding:
 
     finding: Finding
     rule: Rule | None = None
-    allowed: str = ""  # why; empty: it is not
+    allowed: str = ""  # the reason; empty: it is not
 
 
 def apply_allowances(
     findings: Iterable[Finding], rules: Sequence[Rule], allowances: Sequence[Allowance]
 ) -> tuple[JudgedFinding, ...]:
-    """Tell which findings are allowed."""
-    at = RuleLocator(rules)
-    return tuple(_judged(finding, at.rule(finding.location), allowances) for finding in findings)
+    """Return every finding with its rule and the reason why it is allowed, if it is."""
+    locator = RuleLocator(rules)
+    return tuple(_judge(finding, locator.rule(finding.location), allowances) for finding in findings)
 
 
 def unused_allowances(judged: Sequence[JudgedFinding], settings: Settings) -> Iterator[Finding]:
-    """Say which lines of settings allow what is not there."""
-    for one in settings.check.allow:
-        if not any(_allows(one, this.finding, this.rule) for this in judged):
+    """Yield a finding for every allowance of settings that allows nothing."""
+    for allowance in settings.check.allow:
+        if not any(_allows(allowance, item.finding, item.rule) for item in judged):
             yield make_finding(
                 "unused-allowance",
-                f"no finding is allowed by this: {', '.join(f'`{code}`' for code in one.code)}",
-                Location(file=str(settings.file or "settings"), line=one.line),
+                f"no finding matches this allowance: {', '.join(f'`{code}`' for code in allowance.code)}",
+                Location(file=str(settings.file or "settings"), line=allowance.line),
                 "remove it",
             )
 
 
-def _judged(finding: Finding, rule: Rule | None, allowances: Sequence[Allowance]) -> JudgedFinding:
-    if rule is not None and any(fnmatchcase(finding.code, code) for code in _own(rule)):
-        return JudgedFinding(finding=finding, rule=rule, allowed=_BY_ITSELF)
-    allowing = next((one for one in allowances if _allows(one, finding, rule)), None)
-    because = "" if allowing is None else allowing.reason or _UNTOLD
-    return JudgedFinding(finding=finding, rule=rule, allowed=because)
+def _judge(finding: Finding, rule: Rule | None, allowances: Sequence[Allowance]) -> JudgedFinding:
+    if rule is not None and any(fnmatchcase(finding.code, code) for code in _allowed_codes(rule)):
+        return JudgedFinding(finding=finding, rule=rule, allowed=_BY_RULE)
+    allowance = next((item for item in allowances if _allows(item, finding, rule)), None)
+    reason = "" if allowance is None else allowance.reason or _BY_SETTINGS
+    return JudgedFinding(finding=finding, rule=rule, allowed=reason)
 
 
-def _own(rule: Rule) -> tuple[str, ...]:
-    written = rule.custom.get("allow", ())
-    return tuple(map(str, written)) if isinstance(written, list) else (str(written),) if written else ()
+def _allowed_codes(rule: Rule) -> tuple[str, ...]:
+    codes = rule.custom.get("allow", ())
+    return tuple(map(str, codes)) if isinstance(codes, list) else (str(codes),) if codes else ()
 
 
 def _allows(allowance: Allowance, finding: Finding, rule: Rule | None) -> bool:
@@ -63,14 +63,14 @@ def _allows(allowance: Allowance, finding: Finding, rule: Rule | None) -> bool:
         return False
     if rule is not None:
         return criteria_match(allowance, rule)
-    # of a file that contains no rule only the path is known
+    # without a rule only the path of the file is known
     if any((allowance.folder, allowance.id, allowance.tag, allowance.level, allowance.status, allowance.author)):
         return False
     return not allowance.path or any(fnmatchcase(finding.location.file, f"*{path}") for path in allowance.path)
 
 
 class RuleLocator:
-    """Finds the rule that a place belongs to."""
+    """Finds the rule at a location."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules: dict[str, list[Rule]] = {}
@@ -78,7 +78,7 @@ class RuleLocator:
             self._rules.setdefault(rule.location.file, []).append(rule)
 
     def rule(self, location: Location) -> Rule | None:
-        """Give the last rule that starts at or before a place; comments before the first belong to it too."""
-        known = self._rules.get(location.file, [])
-        number = bisect_right([rule.location.line for rule in known], location.line)
-        return known[max(number - 1, 0)] if known else None
+        """Return the last rule that starts at or before a location; comments before the first rule belong to it."""
+        file_rules = self._rules.get(location.file, [])
+        number = bisect_right([rule.location.line for rule in file_rules], location.line)
+        return file_rules[max(number - 1, 0)] if file_rules else None

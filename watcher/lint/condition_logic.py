@@ -1,4 +1,4 @@
-"""Conditions and selections that say something else than their author meant, or nothing."""
+"""Lints of conditions and selections that have no effect or an unintended one."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from watcher.model import (
     Finding,
     Location,
     Not,
-    Or,
     Selection,
     SigmaNumber,
     SigmaString,
     SigmaValue,
+    branches,
 )
 
 _QUANTIFIED = re.compile(r"\b(1|any|all)\s+of\s+([^\s()]+)", re.IGNORECASE)
@@ -29,7 +29,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.*?-]+")
 
 
 def lint(rule: RuleSource) -> Iterator[Finding]:
-    """Look at the condition and what it names."""
+    """Yield the findings about the condition and its selections."""
     yield from _unused(rule)
     yield from _timeframe(rule)
     yield from _quantifiers(rule)
@@ -39,9 +39,10 @@ def lint(rule: RuleSource) -> Iterator[Finding]:
 
 def _unused(rule: RuleSource) -> Iterator[Finding]:
     words = {word for condition, _ in rule.conditions for word in _NAME.findall(condition.partition("|")[0])}
-    them = any(what.lower() == "them" for condition, _ in rule.conditions for _, what in _QUANTIFIED.findall(condition))
+    quantified = (match for condition, _ in rule.conditions for match in _QUANTIFIED.findall(condition))
+    them = any(pattern.lower() == "them" for _, pattern in quantified)
     for name, location in rule.selections:
-        if not (name in words or (them and not name.startswith("_")) or any(fnmatchcase(name, one) for one in words)):
+        if not (name in words or (them and not name.startswith("_")) or any(fnmatchcase(name, word) for word in words)):
             yield make_finding(
                 "unused-selection",
                 f"no condition uses the selection `{name}`",
@@ -55,36 +56,40 @@ def _timeframe(rule: RuleSource) -> Iterator[Finding]:
         if str(entry.key).lower() == "timeframe" and rule.rule.aggregation is None:
             yield make_finding(
                 "timeframe",
-                "`timeframe` has no effect: every event is looked at by itself",
+                "`timeframe` has no effect in a rule for single events",
                 rule.at(entry.key_location),
-                "write a Sigma correlation, or remove it",
+                "write a Sigma correlation rule, or remove it",
             )
 
 
 def _quantifiers(rule: RuleSource) -> Iterator[Finding]:
     names = [name for name, _ in rule.selections]
     for condition, location in rule.conditions:
-        for how, what in _QUANTIFIED.findall(condition):
-            if what.lower() == "them":
-                yield from _them(how.lower(), names, location=location)
-            elif "*" not in what:
-                fix = f"write `{what}`" if what in names else "write the pattern with `*`"
-                yield make_finding("pattern-no-asterisk", f"`{how} of {what}` names a single selection", location, fix)
+        for quantifier, pattern in _QUANTIFIED.findall(condition):
+            if pattern.lower() == "them":
+                yield from _them(quantifier.lower(), names, location=location)
+            elif "*" not in pattern:
+                fix = f"write `{pattern}`" if pattern in names else "write the pattern with `*`"
+                yield make_finding(
+                    "pattern-no-asterisk", f"`{quantifier} of {pattern}` matches a single selection", location, fix
+                )
             else:
-                named = [name for name in names if fnmatchcase(name, what)]
-                if len(named) == 1 and not what.startswith(("filter_", "selection_")):
+                named = [name for name in names if fnmatchcase(name, pattern)]
+                if len(named) == 1 and not pattern.startswith(("filter_", "selection_")):
                     yield make_finding(
                         "pattern-single",
-                        f"`{how} of {what}` fits the selection `{named[0]}` alone",
+                        f"`{quantifier} of {pattern}` matches only the selection `{named[0]}`",
                         location,
                         f"write `{named[0]}`",
                     )
 
 
-def _them(how: str, names: list[str], *, location: Location) -> Iterator[Finding]:
+def _them(quantifier: str, names: list[str], *, location: Location) -> Iterator[Finding]:
     if len(names) == 1:
-        yield make_finding("them-single", f"`{how} of them` speaks of one selection", location, f"write `{names[0]}`")
-    elif how == "all":
+        yield make_finding(
+            "them-single", f"`{quantifier} of them` matches a single selection", location, f"write `{names[0]}`"
+        )
+    elif quantifier == "all":
         yield make_finding(
             "all-of-them",
             "`all of them` changes its meaning with every selection that is added",
@@ -94,77 +99,73 @@ def _them(how: str, names: list[str], *, location: Location) -> Iterator[Finding
 
 
 def _kept_filters(rule: RuleSource) -> Iterator[Finding]:
-    nodes = {id(one.node): one for one in rule.rule.selections if one.name.lower().startswith("filter")}
+    nodes = {
+        id(selection.node): selection
+        for selection in rule.rule.selections
+        if selection.name.lower().startswith("filter")
+    }
     for name in dict.fromkeys(_positive(rule.rule.node, nodes, negated=False)):
-        location = next((location for one, location in rule.selections if one == name), rule.rule.location)
+        location = next((location for selection, location in rule.selections if selection == name), rule.rule.location)
         yield make_finding(
             "filter-not-negated",
-            f"`{name}` is used without `not`, so the rule keeps what the filter names",
+            f"`{name}` is used without `not`, so the rule matches only what the filter matches",
             location,
-            f"write `not {name}`, or call it a selection",
+            f"write `not {name}`, or rename it to a selection",
         )
 
 
 def _positive(node: ConditionNode, filters: Mapping[int, Selection], *, negated: bool) -> Iterator[str]:
-    """Give the filters that stand under an even number of `not`."""
-    known = filters.get(id(node))
-    if known is not None:
+    """Yield the filters below an even number of `not`."""
+    selection = filters.get(id(node))
+    if selection is not None:
         if not negated:
-            yield known.name
+            yield selection.name
         return
-    match node:
-        case And(of=branches) | Or(of=branches):
-            for branch in branches:
-                yield from _positive(branch, filters, negated=negated)
-        case Not(of=branch):
-            yield from _positive(branch, filters, negated=not negated)
-        case DetectionItem():
-            return
+    for branch in branches(node):
+        yield from _positive(branch, filters, negated=negated != isinstance(node, Not))
 
 
-# --------------------------------------------------------------------------- what cannot both hold
+# --------------------------------------------------------------------------- contradictions
 
 
 def _contradictions(rule: RuleSource) -> Iterator[Finding]:
     for first, second in dict.fromkeys(_opposed(rule.rule.node)):
         yield make_finding(
             "contradiction",
-            f"`{first.field}` cannot be {_values(first)} and {_values(second)} at once",
+            f"`{first.field}` cannot be {_quoted_values(first)} and {_quoted_values(second)} at once",
             second.location or rule.rule.location,
-            "write the values as one list where any will do, or part the selections by `or`",
+            "write the values as one list if any may match, or combine the selections with `or`",
         )
 
 
 def _opposed(node: ConditionNode) -> Iterator[tuple[DetectionItem, DetectionItem]]:
-    if isinstance(node, DetectionItem):
-        return
     if isinstance(node, And):
         items = [item for branch in node.of for item in _required(branch)]
         for first, second in combinations(items, 2):
-            if first.field == second.field and not _whole(first) & _whole(second):
+            if first.field == second.field and not _exact_values(first) & _exact_values(second):
                 yield first, second
-    for branch in (node.of,) if isinstance(node, Not) else node.of:
-        if not (isinstance(node, And) and isinstance(branch, And)):  # what all of all want is compared already
+    for branch in branches(node):
+        if not (isinstance(node, And) and isinstance(branch, And)):  # nested `and` is compared already
             yield from _opposed(branch)
 
 
 def _required(node: ConditionNode) -> Iterator[DetectionItem]:
-    """Give the items of whole values that must all hold."""
+    """Yield the items with exact values that must all match."""
     if isinstance(node, And):
         for branch in node.of:
             yield from _required(branch)
-    elif isinstance(node, DetectionItem) and node.field is not None and not node.match_all and _whole(node):
+    elif isinstance(node, DetectionItem) and node.field is not None and not node.match_all and _exact_values(node):
         yield node
 
 
-def _whole(item: DetectionItem) -> frozenset[str]:
-    """Give the values of an item that compares with whole values alone, else none."""
-    made = [_text(test) for test in item.values]
-    return frozenset() if any(one is None for one in made) else frozenset(one for one in made if one is not None)
+def _exact_values(item: DetectionItem) -> frozenset[str]:
+    """Return the values of an item if all are exact values, else an empty set."""
+    texts = [_exact_text(value) for value in item.values]
+    return frozenset() if None in texts else frozenset(text for text in texts if text is not None)
 
 
-def _text(test: SigmaValue) -> str | None:
-    match test:
+def _exact_text(sigma_value: SigmaValue) -> str | None:
+    match sigma_value:
         case SigmaString(parts=(str(literal),)):
             return fold(literal)
         case SigmaNumber(value=value):
@@ -172,6 +173,6 @@ def _text(test: SigmaValue) -> str | None:
     return None
 
 
-def _values(item: DetectionItem) -> str:
+def _quoted_values(item: DetectionItem) -> str:
     shown = [f"`{value}`" for value in item.source_values[:3]]
     return " or ".join(shown) + (" …" if len(item.source_values) > 3 else "")

@@ -1,4 +1,4 @@
-"""What is odd about rules together."""
+"""Lints that compare rules with each other."""
 
 from __future__ import annotations
 
@@ -14,58 +14,58 @@ K = TypeVar("K", bound=Hashable)
 
 
 def lint(rules: Sequence[Rule]) -> Iterator[Finding]:
-    """Compare rules with each other."""
-    for alike in _groups(rules, lambda rule: rule.title.strip().lower()):
+    """Yield the findings about rules with the same title, file name or logic."""
+    for first, second in _groups(rules, lambda rule: rule.title.strip().lower()):
         yield make_finding(
             "duplicate-title",
-            f"the title `{alike[1].title}` is that of {_named(alike[0])} too",
-            alike[1].location,
-            "give each a title of its own",
+            f"the title `{second.title}` is that of {_file(first)} too",
+            second.location,
+            "give each rule its own title",
         )
     files = {rule.location.file: rule for rule in rules}
-    for alike in _groups(tuple(files.values()), lambda rule: PurePath(rule.location.file).name.lower()):
+    for first, second in _groups(tuple(files.values()), lambda rule: PurePath(rule.location.file).name.lower()):
         yield make_finding(
             "duplicate-file",
-            f"the file has the name of {_named(alike[0])}",
-            alike[1].location,
-            "call it by what the rule finds",
+            f"the file has the same name as {_file(first)}",
+            second.location,
+            "name it after what the rule detects",
         )
-    for alike in _groups(rules, _meaning):
+    for first, second in _groups(rules, _logic):
         yield make_finding(
             "same-logic",
-            f"the rule looks for the same as `{alike[0].title}` in {_named(alike[0])}",
-            alike[1].location,
+            f"the rule has the same logic as `{first.title}` in {_file(first)}",
+            second.location,
             "remove one, or disable it in settings",
         )
 
 
 def _groups(rules: Sequence[Rule], key: Callable[[Rule], K]) -> Iterator[tuple[Rule, Rule]]:
-    """Give each rule together with the first one that is like it."""
+    """Yield each rule after the first with an equal key, together with that first rule."""
     first: dict[K, Rule] = {}
     for rule in rules:
-        known = first.setdefault(key(rule), rule)
-        if known is not rule:
-            yield known, rule
+        earlier = first.setdefault(key(rule), rule)
+        if earlier is not rule:
+            yield earlier, rule
 
 
-def _named(rule: Rule) -> str:
+def _file(rule: Rule) -> str:
     return f"`{rule.location.file}`"
 
 
-def _meaning(rule: Rule) -> Hashable:
+def _logic(rule: Rule) -> Hashable:
     source = rule.logsource
-    return (source.product, source.category, source.service, rule.aggregation, repr(_bare(rule.node)))
+    return (source.product, source.category, source.service, rule.aggregation, repr(_normalized(rule.node)))
 
 
-def _bare(node: ConditionNode) -> ConditionNode:
-    """Leave away where a node stands and how it is written."""
+def _normalized(node: ConditionNode) -> ConditionNode:
+    """Return the node without locations and spelling, in a stable order."""
     match node:
         case And(of=branches):
-            return And(tuple(sorted(map(_bare, branches), key=repr)))
+            return And(tuple(sorted(map(_normalized, branches), key=repr)))
         case Or(of=branches):
-            return Or(tuple(sorted(map(_bare, branches), key=repr)))
+            return Or(tuple(sorted(map(_normalized, branches), key=repr)))
         case Not(of=branch):
-            return Not(_bare(branch))
+            return Not(_normalized(branch))
         case DetectionItem():
             return replace(
                 node, values=tuple(sorted(node.values, key=repr)), modifiers=(), source_values=(), location=None

@@ -1,4 +1,4 @@
-"""Fields that no event has, and values that fields never hold."""
+"""Lints of field names and of values that their fields never have."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ _LOCALISED = re.compile(r"AUTHORI|AUTORI")
 
 
 def lint(rule: RuleSource, source: Source) -> Iterator[Finding]:
-    """Look at every field of the selections."""
-    where = events_of(rule.rule.logsource, source.logsources)
-    known, spellings = fields_of(where), spellings_of(where)
-    said: set[str] = set()
+    """Yield the findings about every field of the selections."""
+    logsource_events = events_of(rule.rule.logsource, source.logsources)
+    allowed, spellings = fields_of(logsource_events), spellings_of(logsource_events)
+    checked: set[str] = set()
     for line in rule.lines:
-        if line.field and line.field not in said and not is_path(line.field) and line.field not in source.fields:
-            said.add(line.field)
-            yield from _named(line, known, spellings)
+        if line.field and line.field not in checked and not is_path(line.field) and line.field not in source.fields:
+            checked.add(line.field)
+            yield from _field_name(line, allowed, spellings)
         if line.field in ("Hashes", "Hash"):
             yield from _hashes(line)
         if "user" in line.field.lower() and len(line.values) == 1 and _LOCALISED.search(line.values[0].text):
             yield make_finding(
                 "localised-name",
-                f"`{line.values[0].text}` is how some languages of Windows call the account",
+                f"`{line.values[0].text}` is the account's name in some languages of Windows",
                 line.values[0].location,
-                "look for a part that all share, such as `AUTHORI` and `AUTORI`, or for the account's SID",
+                "match the parts `AUTHORI` and `AUTORI`, or the account's SID",
             )
 
 
-def _named(line: SourceLine, known: frozenset[str] | None, spellings: Mapping[str, str]) -> Iterator[Finding]:
+def _field_name(line: SourceLine, allowed: frozenset[str] | None, spellings: Mapping[str, str]) -> Iterator[Finding]:
     spelled = spellings.get(line.field.lower())
-    if spelled is not None and spelled != line.field and (known is None or line.field not in known):
+    if spelled is not None and spelled != line.field and (allowed is None or line.field not in allowed):
         yield make_finding(
             "field-case",
-            f"Windows writes the field `{spelled}`, and names are compared with their case",
+            f"the field's name is `{spelled}` in Windows, and names are case-sensitive",
             line.location,
             f"write `{spelled}`",
         )
-    elif known is not None and line.field not in known:
-        near = get_close_matches(line.field, known, n=1)
+    elif allowed is not None and line.field not in allowed:
+        near = get_close_matches(line.field, allowed, n=1)
         yield make_finding(
             "unknown-field",
             f"events of the log source have no field `{line.field}`",
@@ -59,9 +59,9 @@ def _named(line: SourceLine, known: frozenset[str] | None, spellings: Mapping[st
     if " " in line.field:
         yield make_finding(
             "field-space",
-            f"the name of the field `{line.field}` holds a space",
+            f"the field name `{line.field}` contains a space",
             line.location,
-            "write it without: both are found",
+            "write it without the space: both names are found",
         )
 
 
@@ -70,11 +70,11 @@ def _hashes(line: SourceLine) -> Iterator[Finding]:
         if {"re", "exists"} & set(line.modifiers) or node.value is None:
             continue
         name, sign, digits = node.text.strip("*").partition("=")
-        wanted = _HASHES.get(name.strip(",").upper())
-        if not sign or wanted is None:
-            message, fix = f"`{node.text}` names no kind of hash", "write for example `SHA256=` before it"
-        elif len(digits) != wanted or not _HEX.fullmatch(digits):
-            message, fix = f"a hash by {name.upper()} has {wanted} hexadecimal digits", "copy it again"
+        length = _HASHES.get(name.strip(",").upper())
+        if not sign or length is None:
+            message, fix = f"`{node.text}` has no hash algorithm", "add e.g. `SHA256=` before it"
+        elif len(digits) != length or not _HEX.fullmatch(digits):
+            message, fix = f"a hash of {name.upper()} has {length} hexadecimal digits", "copy it again"
         else:
             continue
         yield make_finding("hash-form", message, node.location, fix)

@@ -1,4 +1,4 @@
-"""Every code that a finding may have, how much it matters, and what it says: a code never changes its meaning."""
+"""The finding codes, with severity and description; a code never changes its meaning."""
 
 from __future__ import annotations
 
@@ -13,91 +13,93 @@ class FindingCode:
     """One kind of finding."""
 
     name: str
-    severity: Severity  # as a rule; reading a file knows some faults as errors that are else warnings
-    about: str  # one sentence
-    like: tuple[str, ...] = ()  # pySigma's validators that look for the same
+    severity: Severity  # the default; the readers report some as errors
+    description: str  # one sentence
+    validators: tuple[str, ...] = ()  # the pySigma validators with the same purpose
     topic: str
 
 
 def _codes(topic: str, rows: Iterable[tuple[str, Severity, str, str]]) -> Iterable[FindingCode]:
-    for name, severity, about, like in rows:
-        yield FindingCode(name=name, severity=severity, about=about, like=tuple(like.split()), topic=topic)
+    for name, severity, description, validators in rows:
+        yield FindingCode(
+            name=name, severity=severity, description=description, validators=tuple(validators.split()), topic=topic
+        )
 
 
-_E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO  # the table below reads best with letters
+_E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO  # letters keep the table compact
 
 _READING = (
-    ("action", _W, "A rule is put together by `action`, which Sigma no longer has; or its word has no meaning.", ""),
-    ("aggregation", _W, "The condition counts events, so the rule is read but not run.", ""),
-    ("bare-pattern", _W, "A pattern of names stands without `1 of` or `all of`.", ""),
-    ("condition", _E, "The condition has no meaning, e.g. it names what is not there.", "dangling_condition"),
+    ("action", _W, "A rule is merged by `action`, which Sigma no longer supports, or the action is invalid.", ""),
+    ("aggregation", _W, "The condition has an aggregation, so the rule is read but not run.", ""),
+    ("bare-pattern", _W, "A name pattern has no `1 of` or `all of` before it.", ""),
+    ("condition", _E, "The condition is invalid, e.g. it names an undefined selection.", "dangling_condition"),
     (
         "correlation",
         _W,
-        "The document is a correlation, which is not run.",
+        "The document is a correlation rule, which is not run.",
         "sigmahq_correlation_rules_minimum sigmahq_correlation_group_by_existence sigmahq_correlation_filename_prefix",
     ),
-    ("duplicate-id", _E, "Two rules have one id, so none of them is run.", "identifier_uniqueness"),
-    ("duplicate-key", _W, "A key stands twice in a map; every one of them holds.", ""),
-    ("empty-file", _W, "The file holds no rule.", ""),
-    ("empty-folder", _W, "The folder holds no rule, or does not exist.", ""),
-    ("empty-keyword", _W, "A keyword is empty and says nothing.", ""),
+    ("duplicate-id", _E, "Several rules have the same id, so none of them is run.", "identifier_uniqueness"),
+    ("duplicate-key", _W, "Duplicate key; all occurrences are kept and combined with AND.", ""),
+    ("empty-file", _W, "The file contains no rule.", ""),
+    ("empty-folder", _W, "The folder contains no rule, or does not exist.", ""),
+    ("empty-keyword", _W, "A keyword is empty.", ""),
     ("empty-list", _W, "A list of values is empty, which is read as `null`.", ""),
-    ("empty-selection", _W, "A selection holds nothing.", ""),
-    ("filter-keeps", _W, "A filter keeps what it names, where it should leave it out.", ""),
-    ("filter-logsource", _W, "A filter names a rule of another log source, so it is not applied.", ""),
-    ("filter-rules", _E, "A filter does not say which rules it narrows.", ""),
-    ("filter-unknown-rule", _W, "A filter narrows no rule that is there.", ""),
+    ("empty-selection", _W, "A selection is empty.", ""),
+    ("filter-keeps", _W, "A filter has no `not`, so rules match only events that the filter matches.", ""),
+    ("filter-logsource", _W, "A filter names a rule with another log source, so it is not applied.", ""),
+    ("filter-rules", _E, "A filter does not name its rules.", ""),
+    ("filter-unknown-rule", _W, "A filter applies to no existing rule.", ""),
     ("filtered", _I, "A filter narrows the rule.", ""),
-    ("invalid-date", _W, "A date cannot be read.", ""),
-    ("invalid-id", _W, "The id is no UUID; it is used as it stands.", ""),
-    ("logsource-list", _W, "A log source holds a list where Sigma knows one value.", ""),
+    ("invalid-date", _W, "A date is invalid.", ""),
+    ("invalid-id", _W, "The id is not a UUID; it is used unchanged.", ""),
+    ("logsource-list", _W, "A log source has a list where Sigma allows a single value.", ""),
     ("missing-condition", _E, "`detection` has no condition.", ""),
     ("missing-detection", _E, "The rule has no `detection`.", ""),
     (
         "missing-id",
         _I,
-        "The rule has no id; the one made from its path changes when the file moves.",
+        "The rule has no id; the id derived from its path changes when the file moves.",
         "identifier_existence",
     ),
-    ("missing-logsource", _W, "The rule has no log source, so every event is looked at.", ""),
+    ("missing-logsource", _W, "The rule has no log source, so every event is searched.", ""),
     ("missing-selection", _E, "`detection` has no selection.", ""),
     ("missing-title", _W, "The rule has no title.", ""),
-    ("modifier", _E, "A modifier does not exist or does not fit its value.", ""),
-    ("not-a-map", _E, "Something is no map of keys and values where one is wanted.", ""),
+    ("modifier", _E, "A modifier is unknown or does not fit its value.", ""),
+    ("not-a-map", _E, "A mapping of keys and values is required.", ""),
     ("related", _W, "An entry of `related` has no id.", ""),
     ("tag-no-namespace", _W, "A tag has no namespace.", ""),
-    ("tags-no-list", _W, "`tags` is a text and no list.", ""),
-    ("unknown-key", _W, "A key is no key of Sigma, but nearly one.", "custom_attributes"),
+    ("tags-no-list", _W, "`tags` is a string; expected a list.", ""),
+    ("unknown-key", _W, "A key is not a Sigma key, but similar to one.", "custom_attributes"),
     (
         "unknown-level",
         _W,
-        "The level is missing or none of Sigma's; it is taken as `medium`.",
+        "The level is missing or unknown; `medium` is used.",
         "sigmahq_level_existence",
     ),
-    ("unknown-status", _W, "The status is none of Sigma's.", ""),
+    ("unknown-status", _W, "The status is unknown.", ""),
     ("unreadable", _E, "A file or folder cannot be read.", ""),
-    ("wrong-type", _W, "A map stands where a text or a list of texts is wanted.", ""),
-    ("wrong-value", _E, "A map or list stands where a value is wanted.", ""),
-    ("yaml-alias", _E, "An alias of YAML refers to nothing, or to itself.", ""),
-    ("yaml-character", _E, "A character may not stand in a YAML file.", ""),
-    ("yaml-indent", _E, "The indentation fits nothing above it.", ""),
-    ("yaml-number", _W, "YAML makes another number of a value than is written.", ""),
+    ("wrong-type", _W, "A mapping is used where a string or a list of strings is expected.", ""),
+    ("wrong-value", _E, "A mapping or a list is used where a value is expected.", ""),
+    ("yaml-alias", _E, "A YAML alias refers to an undefined anchor, or to itself.", ""),
+    ("yaml-character", _E, "A character is not allowed in a YAML file.", ""),
+    ("yaml-indent", _E, "The indentation matches no line above it.", ""),
+    ("yaml-number", _W, "YAML reads a value as another number than is written.", ""),
     ("yaml-quote", _E, "A value needs quotes, or a quote is not closed.", ""),
     ("yaml-size", _E, "The document is too large or too deep.", ""),
-    ("yaml-syntax", _E, "The text is no YAML.", ""),
-    ("yaml-tab", _W, "A tab stands where YAML wants spaces; where it can mean only one thing it is read.", ""),
-    ("yaml-tag", _E, "A tag of YAML has no meaning here.", ""),
+    ("yaml-syntax", _E, "The text is not valid YAML.", ""),
+    ("yaml-tab", _W, "A tab is used where YAML requires spaces; it is read if unambiguous.", ""),
+    ("yaml-tag", _E, "A YAML tag is not supported.", ""),
 )
 
 _LOGIC = (
     ("timeframe", _W, "`timeframe` has no effect in a rule for single events.", ""),
     ("unused-selection", _W, "No condition uses the selection.", "dangling_detection"),
-    ("filter-not-negated", _W, "A selection called a filter is used without `not`, so it keeps what it names.", ""),
+    ("filter-not-negated", _W, "A selection named `filter…` is used without `not`.", ""),
     (
         "contradiction",
         _W,
-        "Two conditions on one field cannot both hold for one value, so the rule hardly ever matches.",
+        "Two values are required of one field at once, so the rule hardly ever matches.",
         "",
     ),
     (
@@ -109,10 +111,10 @@ _LOGIC = (
     (
         "them-single",
         _I,
-        "`of them` speaks of a single selection.",
+        "`of them` matches a single selection.",
         "them_condition_with_single_detection sigmahq_ofthem_condition",
     ),
-    ("pattern-single", _I, "A pattern of names fits a single selection.", "sigmahq_ofselection_condition"),
+    ("pattern-single", _I, "A name pattern matches a single selection.", "sigmahq_ofselection_condition"),
     (
         "pattern-no-asterisk",
         _I,
@@ -122,27 +124,32 @@ _LOGIC = (
 )
 
 _LOGSOURCE = (
-    ("unknown-logsource", _W, "No table knows the log source, so it narrows nothing.", "sigmahq_logsource_unknown"),
-    ("no-channel", _I, "The log source names neither category nor service, so every event is looked at.", ""),
-    ("logsource-key", _W, "A key of the log source is none of Sigma's.", "fieldname_logsource"),
-    ("event-outside-logsource", _W, "The rule asks for an event id that its log source does not have.", ""),
-    ("redundant-eventid", _I, "The log source says already which event ids are meant.", "sigmahq_category_event_id"),
+    (
+        "unknown-logsource",
+        _W,
+        "The log source is unknown, so it does not narrow the events.",
+        "sigmahq_logsource_unknown",
+    ),
+    ("no-channel", _I, "The log source names neither category nor service, so every event is searched.", ""),
+    ("logsource-key", _W, "A key of the log source is unknown.", "fieldname_logsource"),
+    ("event-outside-logsource", _W, "The rule requires an event id that its log source does not have.", ""),
+    ("redundant-eventid", _I, "The log source already implies the event ids.", "sigmahq_category_event_id"),
     (
         "redundant-field",
         _I,
-        "The log source says already which channel or provider is meant.",
+        "The log source already implies the channel or provider.",
         "sigmahq_category_windows_provider_name sigmahq_redundant_field",
     ),
     (
         "specific-logsource",
         _I,
-        "The rule names Sysmon and an event id where a category says the same for every program.",
+        "The rule names Sysmon and an event id, where a category covers every provider.",
         "specific_instead_of_generic_logsource",
     ),
     (
         "sysmon-without-eventid",
         _W,
-        "The rule names Sysmon without an event id, so every event of Sysmon is looked at.",
+        "The rule names Sysmon without an event id, so every event of Sysmon is searched.",
         "sigmahq_sysmon_missing_eventid",
     ),
 )
@@ -151,21 +158,21 @@ _FIELDS = (
     (
         "field-case",
         _W,
-        "A field is written in another case than Windows writes it, so it is never found.",
+        "A field name has another case than in Windows, so it never matches.",
         "sigmahq_fieldname_cast",
     ),
     ("unknown-field", _I, "Events of the log source have no such field.", "sigmahq_invalid_fieldname"),
-    ("field-space", _I, "A field's name holds a space.", "sigmahq_space_field_name"),
+    ("field-space", _I, "A field name contains a space.", "sigmahq_space_field_name"),
     (
         "localised-name",
         _I,
-        "The name of an account is written as one language of Windows has it.",
+        "An account name is that of one language of Windows.",
         "sigmahq_field_user",
     ),
     (
         "hash-form",
         _W,
-        "A hash has no name before it, or not the length that its name wants.",
+        "A hash lacks its algorithm, or has the wrong length for it.",
         "sigmahq_invalid_hash_kv",
     ),
 )
@@ -174,32 +181,32 @@ _VALUES = (
     (
         "control-character",
         _W,
-        "A value holds a control character, mostly a backslash that YAML read as an escape.",
+        "A value contains a control character, often a backslash that YAML read as an escape sequence.",
         "control_character",
     ),
-    ("double-wildcard", _I, "Two `*` follow each other.", "double_wildcard"),
-    ("duplicate-value", _I, "A value stands twice in a list.", "sigmahq_field_duplicate_value"),
-    ("covered-value", _I, "A value is covered by another one of its list.", ""),
-    ("number-as-text", _I, "A number stands in quotes.", "number_as_string"),
+    ("double-wildcard", _I, "Two adjacent `*`.", "double_wildcard"),
+    ("duplicate-value", _I, "A value appears twice in a list.", "sigmahq_field_duplicate_value"),
+    ("covered-value", _I, "A value is covered by another value of its list.", ""),
+    ("number-as-text", _I, "A number is in quotes.", "number_as_string"),
     (
         "wildcard-for-modifier",
         _I,
-        "A wildcard stands where a modifier says the same.",
+        "A wildcard is used where a modifier is equivalent.",
         "wildcards_instead_of_modifiers",
     ),
-    ("redundant-wildcard", _I, "A wildcard stands where the modifier says the same already.", ""),
-    ("escaped-wildcard", _I, "A wildcard is escaped, so that it stands for itself.", "escaped_wildcard"),
-    ("short-value", _I, "A single character is looked for anywhere, which nearly every value holds.", ""),
+    ("redundant-wildcard", _I, "A wildcard is redundant with the modifier.", ""),
+    ("escaped-wildcard", _I, "A wildcard is escaped, so it is literal.", "escaped_wildcard"),
+    ("short-value", _I, "A single character, which nearly every value contains.", ""),
     (
         "program-without-backslash",
         _I,
-        "A program is named without the backslash before it, so longer names match too.",
+        "A program name lacks the backslash before it, so longer names match too.",
         "",
     ),
     (
         "dash-without-windash",
         _I,
-        "An option is looked for with one of the characters that Windows takes for a dash.",
+        "An option is matched with only one of the characters that Windows accepts as a dash.",
         "",
     ),
 )
@@ -208,28 +215,28 @@ _MODIFIERS = (
     (
         "all-without-contains",
         _W,
-        "`all` on whole values: one value cannot be several at once.",
+        "`all` with exact values: a value cannot equal several values at once.",
         "invalid_modifier_combinations",
     ),
-    ("all-single-value", _I, "`all` speaks of a single value.", "sigmahq_invalid_all_modifier"),
+    ("all-single-value", _I, "`all` with a single value.", "sigmahq_invalid_all_modifier"),
     (
         "base64offset-without-contains",
         _W,
-        "`base64offset` without `contains` compares a part of a text with the whole of it.",
+        "`base64offset` without `contains` compares part of a string with the entire value.",
         "invalid_modifier_combinations",
     ),
-    ("modifier-twice", _W, "A modifier stands twice.", "invalid_modifier_combinations"),
+    ("modifier-twice", _W, "A modifier appears twice.", "invalid_modifier_combinations"),
     (
         "windash-all",
         _I,
-        "`windash` and `all` together are misread by tools that write out every dash.",
+        "`windash` with `all` is misinterpreted by tools that expand every dash.",
         "invalid_modifier_combinations",
     ),
-    ("regex-for-modifier", _I, "A regular expression says what `contains`, `startswith` or `endswith` says.", ""),
+    ("regex-for-modifier", _I, "A regular expression is equivalent to `contains`, `startswith` or `endswith`.", ""),
     (
         "regex-lookaround",
         _I,
-        "An expression looks around, which search engines cannot; the events are confirmed in memory.",
+        "An expression has lookaround, which search engines do not support; events are confirmed in memory.",
         "sigmahq_unsupported_regex_group_construct",
     ),
     (
@@ -238,7 +245,7 @@ _MODIFIERS = (
         "An expression needs backtracking, so an event on which it takes too long stays undecided.",
         "",
     ),
-    ("regex-backtracking", _W, "An expression repeats a repetition, so that some texts take it very long.", ""),
+    ("regex-backtracking", _W, "An expression has nested repetitions, which take very long on some values.", ""),
 )
 
 _ABOUT = (
@@ -246,110 +253,120 @@ _ABOUT = (
     ("missing-date", _I, "The rule has no date.", "sigmahq_date_existence"),
     ("missing-description", _I, "The rule has no description.", "sigmahq_description_existence"),
     ("missing-status", _I, "The rule has no status.", "sigmahq_status_existence"),
-    ("status-not-watched", _I, "Rules of this status are not watched unless settings say so.", "sigmahq_status"),
-    ("status-too-new", _I, "A rule this new is called tried already.", "sigmahq_status_to_high"),
+    ("status-not-watched", _I, "Rules of this status are not run unless enabled in settings.", "sigmahq_status"),
+    (
+        "status-too-new",
+        _I,
+        "Status is `stable` or `test`, but the rule is less than 60 days old.",
+        "sigmahq_status_to_high",
+    ),
     ("description-length", _I, "The description is very short.", "sigmahq_description_length"),
     (
         "description-link",
         _I,
-        "A link stands in the description instead of in `references`.",
+        "The description contains a link, which belongs in `references`.",
         "sigmahq_link_in_description",
     ),
-    ("title-length", _I, "The title is long for a mail's subject.", "sigmahq_title_length"),
-    ("title-start", _I, "The title starts with what every rule does: to detect.", "sigmahq_title_start"),
+    ("title-length", _I, "The title is too long for a mail subject.", "sigmahq_title_length"),
+    ("title-start", _I, "The title starts with `Detect`.", "sigmahq_title_start"),
     ("title-end", _I, "The title ends with a full stop.", "sigmahq_title_end"),
-    ("title-case", _I, "A word of the title starts with a small letter.", "sigmahq_title_case"),
+    ("title-case", _I, "A word of the title starts with a lower-case letter.", "sigmahq_title_case"),
     ("modified-before-date", _I, "The rule was modified before it was written.", "sigmahq_modified_date_order"),
     (
         "modified-without-date",
         _I,
-        "The rule says when it was modified and not when it was written.",
+        "The rule has `modified` but no `date`.",
         "sigmahq_modified_without_date",
     ),
-    ("modified-same-day", _I, "`modified` says the same as `date`.", "sigmahq_redundant_modified"),
+    ("modified-same-day", _I, "`modified` equals `date`.", "sigmahq_redundant_modified"),
     ("fields-key", _I, "`fields` is deprecated.", "sigmahq_fields_existence"),
-    ("custom-key", _I, "A key is none of Sigma's.", "sigmahq_unknown_field"),
-    ("duplicate-reference", _I, "A reference stands twice.", "duplicate_references"),
+    ("custom-key", _I, "A key is not a Sigma key.", "sigmahq_unknown_field"),
+    ("duplicate-reference", _I, "A reference appears twice.", "duplicate_references"),
     ("link-branch", _I, "A link to GitHub names a branch, whose contents change.", "sigmahq_github_link"),
-    ("link-mitre", _I, "A link leads to ATT&CK, which is what tags are for.", "sigmahq_mitre_link"),
-    ("falsepositive-capital", _I, "A false positive starts with a small letter.", "sigmahq_falsepositives_capital"),
+    ("link-mitre", _I, "A link points to ATT&CK; tags are meant for that.", "sigmahq_mitre_link"),
+    (
+        "falsepositive-capital",
+        _I,
+        "A false positive starts with a lower-case letter.",
+        "sigmahq_falsepositives_capital",
+    ),
     (
         "falsepositive-word",
         _I,
-        "A false positive says nothing: no rule has none, and a test of intruders is none.",
+        "`None` and `pentest` are not useful false positives.",
         "sigmahq_falsepositives_banned_word",
     ),
-    ("falsepositive-typo", _I, "A word of a false positive is misspelt.", "sigmahq_falsepositives_typo_word"),
+    ("falsepositive-typo", _I, "A word of a false positive is misspelled.", "sigmahq_falsepositives_typo_word"),
     (
         "file-name",
         _I,
-        "The file's name is not what Sigma's own rules are called: small letters, digits and `_`, 10 to 90 characters.",
+        "The file name is not 10 to 90 lower-case letters, digits and `_`.",
         "filename_length sigmahq_filename_convention",
     ),
     (
         "file-prefix",
         _I,
-        "The file's name does not start as Sigma's own rules of the log source do.",
+        "The file name lacks the prefix of Sigma's rules for the log source.",
         "sigmahq_filename_prefix",
     ),
-    ("related-type", _W, "The kind of a relation is none of Sigma's.", ""),
+    ("related-type", _W, "A relation type is unknown.", ""),
 )
 
 _TAGS = (
-    ("tag-form", _W, "A tag holds a character that none may have.", "tag_format"),
-    ("tag-namespace", _I, "The namespace of a tag is none of Sigma's.", "namespace_tag"),
+    ("tag-form", _W, "A tag contains a character that is not allowed.", "tag_format"),
+    ("tag-namespace", _I, "The namespace of a tag is unknown.", "namespace_tag"),
     (
         "tag-pattern",
         _W,
-        "A tag is not written as its namespace wants it.",
+        "A tag does not have the form of its namespace.",
         "cvetag cartag stptag d3_fendtag detection_tag tlptag tlpv1_tag tlpv2_tag",
     ),
     ("tag-attack", _W, "ATT&CK has no such tactic or technique.", "attacktag"),
     (
         "tag-tactic-missing",
         _I,
-        "A technique is named and none of its tactics is.",
+        "A technique is tagged without any of its tactics.",
         "sigmahq_tags_techniques_without_tactics",
     ),
-    ("tag-twice", _I, "A tag stands twice.", "duplicate_tag"),
+    ("tag-twice", _I, "A tag appears twice.", "duplicate_tag"),
     (
         "tag-detection",
         _I,
-        "`detection` is tagged twice, or not as the rule's folder says.",
+        "Several `detection` tags, or none that fits the rule's folder.",
         "sigmahq_tags_unique_detection sigmahq_tags_detection",
     ),
     (
         "tag-tlp",
         _I,
-        "A rule is marked with several TLP levels, or may not be shared.",
+        "Several TLP levels, or one that restricts sharing.",
         "sigmahq_tags_unique_tlp sigmahq_tags_tlp",
     ),
 )
 
 _TOGETHER = (
-    ("duplicate-title", _W, "Several rules have one title, so alerts cannot be told apart.", "duplicate_title"),
-    ("duplicate-file", _I, "Several files have one name.", "duplicate_filename"),
-    ("same-logic", _W, "Two rules look for the same, so every event is told twice.", ""),
-    ("test-file", _E, "A file of tests cannot be read, or belongs to no rule.", ""),
-    ("unused-allowance", _I, "Settings allow a finding that is not there.", ""),
+    ("duplicate-title", _W, "Several rules have the same title, so alerts cannot be distinguished.", "duplicate_title"),
+    ("duplicate-file", _I, "Several files have the same name.", "duplicate_filename"),
+    ("same-logic", _W, "Two rules have the same logic, so every event is alerted twice.", ""),
+    ("test-file", _E, "A rule test file cannot be read, or has no rule.", ""),
+    ("unused-allowance", _I, "An allowance of settings that no finding matches.", ""),
 )
 
 _LIVE = (
-    ("inert", _W, "The rule cannot fire as things stand: no index has its fields, nor has a sample of the events.", ""),
-    ("silent-logsource", _I, "No event of the log source is there.", ""),
-    ("unindexed-field", _W, "A field is in the events and in no index.", ""),
-    ("rebuilt-field", _I, "A field is taken apart by Winlogbeat's modules and put together again.", ""),
-    ("lossy-field", _I, "A value of a field is destroyed by Winlogbeat's modules.", ""),
-    ("slow-rule", _W, "A rule took long to be held against one event.", ""),
-    ("key-case", _W, "A key is written in another case than the specification writes it.", ""),
-    ("other-case", _W, "A selection is named in another case than it is defined.", ""),
-    ("computed-field", _W, "A field is computed by the cluster and stands in no event.", ""),
-    ("cut-off-values", _I, "Long values are in the events and not in the index.", ""),
-    ("no-source", _W, "An index does not keep `_source` whole.", ""),
+    ("inert", _W, "The rule cannot match on this cluster: neither an index nor sampled events have its fields.", ""),
+    ("silent-logsource", _I, "No event of the log source exists.", ""),
+    ("unindexed-field", _W, "A field is in events but not indexed.", ""),
+    ("rebuilt-field", _I, "A field is rebuilt from values that Winlogbeat's modules split.", ""),
+    ("lossy-field", _I, "Winlogbeat's modules destroy a value of a field.", ""),
+    ("slow-rule", _W, "A rule took long to evaluate on one event.", ""),
+    ("key-case", _W, "A key has another case than in the specification.", ""),
+    ("other-case", _W, "A selection is named in another case than defined.", ""),
+    ("computed-field", _W, "A field is computed by the cluster and in no event.", ""),
+    ("cut-off-values", _I, "Long values are in events but not indexed.", ""),
+    ("no-source", _W, "An index does not keep the complete `_source`.", ""),
     (
         "query-cost",
         _I,
-        "The query is costly: it walks all values of a field, or returns all events of the log source.",
+        "The query is expensive: it compares all values of a field, or returns all events of the log source.",
         "",
     ),
 )
@@ -361,10 +378,10 @@ TOPICS: Mapping[str, str] = {
     "fields": "Fields",
     "values": "Values",
     "modifiers": "Modifiers and regular expressions",
-    "about": "What describes the rule",
+    "about": "Metadata",
     "tags": "Tags",
-    "together": "Rules together, tests and settings",
-    "live": "What only the cluster knows (`--live`)",
+    "together": "Several rules, tests and settings",
+    "live": "Cluster (`--live`)",
 }
 """The headings of the page that documents the codes."""
 
@@ -381,5 +398,5 @@ CODES: Mapping[str, FindingCode] = {
 
 
 def make_finding(code: str, message: str, location: Location, fix: str = "") -> Finding:
-    """Make a finding of a code, as much as it matters."""
+    """Create a finding with the severity of its code."""
     return Finding(code=code, severity=CODES[code].severity, location=location, message=message, fix=fix)

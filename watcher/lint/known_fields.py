@@ -77,29 +77,29 @@ _EVERYWHERE = frozenset((*system_fields(), "RuleName", "UtcTime", "Data", "Event
 
 
 @cache
-def fields_of(scope: LogSourceEvents) -> frozenset[str] | None:
-    """Give the fields that events of a log source may have, None where no table tells."""
-    parts = [_of(where) for where in scope.event_classes]
+def fields_of(logsource_events: LogSourceEvents) -> frozenset[str] | None:
+    """Return the fields that events of a log source may have, None if they are not documented here."""
+    parts = [_fields_of_class(event_class) for event_class in logsource_events.event_classes]
     if any(part is None for part in parts):
         return None
     return _EVERYWHERE.union(*(part for part in parts if part is not None))
 
 
 @cache
-def spellings_of(scope: LogSourceEvents) -> Mapping[str, str]:
-    """Give how Windows spells the fields of a log source: without case → as it is written."""
-    known = fields_of(scope)
-    if known is None and all(where.channel == SECURITY for where in scope.event_classes):
-        known = _EVERYWHERE.union(MOVED_FIELDS)
-    return {name.lower(): name for name in sorted(known or _EVERYWHERE)}
+def spellings_of(logsource_events: LogSourceEvents) -> Mapping[str, str]:
+    """Return the field names of a log source by their lower-case form."""
+    fields = fields_of(logsource_events)
+    if fields is None and all(event_class.channel == SECURITY for event_class in logsource_events.event_classes):
+        fields = _EVERYWHERE.union(MOVED_FIELDS)
+    return {name.lower(): name for name in sorted(fields or _EVERYWHERE)}
 
 
-def _of(where: EventClass) -> frozenset[str] | None:
-    if where.process_audit:
+def _fields_of_class(event_class: EventClass) -> frozenset[str] | None:
+    if event_class.process_audit:
         return frozenset(_PROCESS_AUDIT.split())
-    tables = {SYSMON: _SYSMON, POWERSHELL: _SHELL, POWERSHELL_CORE: _SHELL}.get(where.channel or "")
-    if where.channel == POWERSHELL_CLASSIC and where.codes:
+    tables = {SYSMON: _SYSMON, POWERSHELL: _SHELL, POWERSHELL_CORE: _SHELL}.get(event_class.channel or "")
+    if event_class.channel == POWERSHELL_CLASSIC and event_class.codes:
         return frozenset((*LINES, "param1", "param2", "param3"))
-    if tables is None or not where.codes or not all(code in tables for code in where.codes):
+    if tables is None or not event_class.codes or not all(code in tables for code in event_class.codes):
         return None
-    return frozenset(name for code in where.codes for name in tables[code].split())
+    return frozenset(name for code in event_class.codes for name in tables[code].split())

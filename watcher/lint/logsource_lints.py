@@ -11,74 +11,76 @@ from watcher.settings import LogSourceMapping
 from watcher.taxonomy.logsources import SYSMON, LogSourceEvents, categories_of, events_of
 
 _KEYS = ("product", "category", "service", "definition")
-_PROVIDERS = {  # of the categories that Sysmon alone feeds, and of Security's
+_PROVIDERS = {  # of the categories of Sysmon, and of the Security log
     "Microsoft-Windows-Sysmon/Operational": "microsoft-windows-sysmon",
     "Security": "microsoft-windows-security-auditing",
 }
 
 
 def lint(rule: RuleSource, extra: Sequence[LogSourceMapping]) -> Iterator[Finding]:
-    """Look at the log source and at the fields that belong to it."""
-    where = events_of(rule.rule.logsource, extra)
+    """Yield the findings about the log source and the fields that it implies."""
+    logsource_events = events_of(rule.rule.logsource, extra)
     location = rule.rule.logsource.location or rule.rule.location
     for entry in rule.entries("logsource"):
         if entry.key_text not in _KEYS:
             yield make_finding(
                 "logsource-key",
-                f"`{entry.key_text}` is no key of a log source",
+                f"`{entry.key_text}` is not a key of a log source",
                 rule.at(entry.key_location),
-                f"Sigma knows {', '.join(f'`{key}`' for key in _KEYS)}; it is left aside",
+                f"Sigma has {', '.join(f'`{key}`' for key in _KEYS)}; it is ignored",
             )
-    if where.unknown:
+    if logsource_events.unknown:
         yield make_finding(
             "unknown-logsource",
-            f"no table knows the log source {', '.join(f'`{name}`' for name in where.unknown)}",
+            f"unknown log source {', '.join(f'`{name}`' for name in logsource_events.unknown)}",
             location,
-            "add it under `logsources` of the source in settings; until then it narrows nothing",
+            "add it under `logsources` of the source in settings; until then it does not narrow the events",
         )
-    elif rule.rule.logsource.product and not any(one.channel or one.codes for one in where.event_classes):
+    elif rule.rule.logsource.product and not any(
+        event_class.channel or event_class.codes for event_class in logsource_events.event_classes
+    ):
         yield make_finding(
             "no-channel",
-            "the log source names neither category nor service, so every event is looked at",
+            "the log source names neither category nor service, so every event is searched",
             location,
             "add one",
         )
-    yield from _event_ids(rule, where)
-    yield from _redundant(rule, where)
+    yield from _event_ids(rule, logsource_events)
+    yield from _redundant(rule, logsource_events)
 
 
-def _event_ids(rule: RuleSource, where: LogSourceEvents) -> Iterator[Finding]:
-    known = {code for one in where.event_classes for code in one.codes}
-    every = all(one.codes for one in where.event_classes)
+def _event_ids(rule: RuleSource, logsource_events: LogSourceEvents) -> Iterator[Finding]:
+    known = {code for event_class in logsource_events.event_classes for code in event_class.codes}
+    is_narrowed = all(event_class.codes for event_class in logsource_events.event_classes)
     lines = [line for line in rule.lines if line.field == "EventID" and not line.modifiers]
     for line in lines:
-        asked = [node.text.strip() for node in line.values]
-        odd = [code for code in asked if code not in known]
-        if every and odd and len(odd) == len(asked):
+        values = [node.text.strip() for node in line.values]
+        foreign = [code for code in values if code not in known]
+        if is_narrowed and foreign and len(foreign) == len(values):
             codes = ", ".join(sorted(known, key=lambda code: (len(code), code)))
             yield make_finding(
                 "event-outside-logsource",
-                f"events of the log source have the id {codes}, never {' or '.join(odd)}",
+                f"events of the log source have the event id {codes}, never {' or '.join(foreign)}",
                 line.location,
-                "name the log source that has them",
+                "use the log source that has them",
             )
-        elif every:
+        elif is_narrowed:
             yield make_finding(
-                "redundant-eventid", "the log source says already which event ids are meant", line.location, "remove it"
+                "redundant-eventid", "the log source already implies the event ids", line.location, "remove it"
             )
         elif "sysmon" in rule.rule.logsource.service:
-            yield from _category(line, asked)
-        elif rule.rule.logsource.service == ("security",) and asked == ["4688"]:
+            yield from _category(line, values)
+        elif rule.rule.logsource.service == ("security",) and values == ["4688"]:
             yield make_finding(
                 "specific-logsource",
-                "a started process is looked for in the Security log alone, and not in Sysmon's",
+                "only the Security log is searched for process creation, not Sysmon's",
                 line.location,
-                "write `category: process_creation` and the fields by its names: `Image`, `ParentImage`",
+                "write `category: process_creation` and its field names: `Image`, `ParentImage`",
             )
     if "sysmon" in rule.rule.logsource.service and not rule.rule.logsource.category and not lines:
         yield make_finding(
             "sysmon-without-eventid",
-            "the rule looks at every event of Sysmon",
+            "the rule searches every event of Sysmon",
             rule.rule.logsource.location or rule.rule.location,
             "name a category, e.g. `process_creation`, or an `EventID`",
         )
@@ -87,29 +89,29 @@ def _event_ids(rule: RuleSource, where: LogSourceEvents) -> Iterator[Finding]:
 def _category(line: SourceLine, codes: Sequence[str]) -> Iterator[Finding]:
     names = [names for code in codes if (names := categories_of(code))]
     if names and len(names) == len(codes):
-        told = " or ".join(f"`category: {name}`" for name in dict.fromkeys(names[0]))
+        categories = " or ".join(f"`category: {name}`" for name in dict.fromkeys(names[0]))
         yield make_finding(
             "specific-logsource",
-            f"Sysmon's event {', '.join(codes)} has a category of its own, which other programs feed too",
+            f"Sysmon's event {', '.join(codes)} has its own category, which includes other providers",
             line.location,
-            f"write {told} in place of `service: sysmon`",
+            f"write {categories} instead of `service: sysmon`",
         )
 
 
-def _redundant(rule: RuleSource, where: LogSourceEvents) -> Iterator[Finding]:
-    channels = {one.channel for one in where.event_classes}
+def _redundant(rule: RuleSource, logsource_events: LogSourceEvents) -> Iterator[Finding]:
+    channels = {event_class.channel for event_class in logsource_events.event_classes}
     if None in channels:
         return
-    told = {str(channel).lower() for channel in channels}
+    expected = {str(channel).lower() for channel in channels}
     providers = {_PROVIDERS.get(str(channel), "") for channel in channels}
     for line in rule.lines:
         values = {node.text.lower() for node in line.values}
-        same = line.field == "Channel" and values == told
+        same = line.field == "Channel" and values == expected
         feeds = line.field == "Provider_Name" and rule.rule.logsource.category and values <= providers
         if same or (feeds and SYSMON in channels):
             yield make_finding(
                 "redundant-field",
-                f"the log source says already which `{line.field}` is meant",
+                f"the log source already implies `{line.field}`",
                 line.location,
                 "remove it",
             )

@@ -1,4 +1,4 @@
-"""Modifiers that do not go together, and regular expressions that say too little or take too long."""
+"""Lints of modifier combinations and of regular expressions."""
 
 from __future__ import annotations
 
@@ -14,51 +14,51 @@ from watcher.model import Finding
 from watcher.yaml_nodes.nodes import ScalarNode
 
 _REPEATS = (ops.MAX_REPEAT, ops.MIN_REPEAT)
-_MANY = 16  # repetitions from which nesting them is slow
+_MANY = 16  # repetitions from which on nesting is slow
 _PLAIN = re.compile(r"(\^?)(\.\*\??)?((?:[^\\.^$*+?{}\[\]|()]|\\[\\.^$*+?{}\[\]|()/-])+)(\.\*\??)?(\$?)")
 
 
 def lint(rule: RuleSource) -> Iterator[Finding]:
-    """Look at the modifiers of every entry."""
+    """Yield the findings about the modifiers and expressions of every line."""
     for line in rule.lines:
-        yield from _together(line)
+        yield from _combinations(line)
         if "re" in line.modifiers:
             for node in line.values:
                 yield from _expression(line, node)
 
 
-def _together(line: SourceLine) -> Iterator[Finding]:
+def _combinations(line: SourceLine) -> Iterator[Finding]:
     used = set(line.modifiers)
     if "all" in used and line.field and len(line.values) < 2:
         yield make_finding(
-            "all-single-value", f"`all` of `{line.name}` speaks of one value", line.location, "remove it"
+            "all-single-value", f"`all` of `{line.name}` applies to a single value", line.location, "remove it"
         )
     elif "all" in used and line.field and not used & {"contains", "startswith", "endswith", "re", "neq", "fieldref"}:
         wild = [node for node in line.values if re.search(r"(?<!\\)[*?]", node.text)]
         if not wild:
             yield make_finding(
                 "all-without-contains",
-                f"`{line.name}` asks one value to be {len(line.values)} values at once",
+                f"`{line.name}` requires one value to equal {len(line.values)} values at once",
                 line.location,
-                f"write `{line.field}|contains|all` where parts are meant",
+                f"write `{line.field}|contains|all` to match parts of the value",
             )
     if "base64offset" in used and "contains" not in used:
         yield make_finding(
             "base64offset-without-contains",
-            f"`{line.name}` compares the middle of an encoded text with the whole value",
+            f"`{line.name}` compares part of an encoded string with the entire value",
             line.location,
             f"write `{line.name}|contains`",
         )
     if {"windash", "all"} <= used:
         yield make_finding(
             "windash-all",
-            f"tools that write out every dash ask for all of them at once in `{line.name}`",
+            f"tools that expand every dash require all of them at once in `{line.name}`",
             line.location,
-            "write one selection for each value where other tools read the rule too",
+            "write one selection for each value if other tools use the rule",
         )
-    doubled = next((one for one in line.modifiers if line.modifiers.count(one) > 1), None)
+    doubled = next((name for name in line.modifiers if line.modifiers.count(name) > 1), None)
     if doubled is not None:
-        yield make_finding("modifier-twice", f"`{doubled}` stands twice in `{line.name}`", line.location, "remove one")
+        yield make_finding("modifier-twice", f"`{doubled}` appears twice in `{line.name}`", line.location, "remove one")
 
 
 def _expression(line: SourceLine, node: ScalarNode) -> Iterator[Finding]:
@@ -69,18 +69,18 @@ def _expression(line: SourceLine, node: ScalarNode) -> Iterator[Finding]:
     if any(operation in (ops.ASSERT, ops.ASSERT_NOT, ops.GROUPREF_EXISTS) for operation, _ in _walk(tree)):
         yield make_finding(
             "regex-lookaround",
-            f"the expression of `{line.name}` looks around, which search engines cannot",
+            f"the expression of `{line.name}` has lookaround, which search engines do not support",
             node.location,
-            "it is narrowed by its fixed parts and confirmed in memory; other tools may refuse it",
+            "its literal parts narrow the search and events are confirmed in memory; other tools may reject it",
         )
     if any(
         operation in _REPEATS and _is_open(argument) and _repeats(argument[2]) for operation, argument in _walk(tree)
     ):
         yield make_finding(
             "regex-backtracking",
-            f"the expression of `{line.name}` repeats a repetition: some events keep it busy for long",
+            f"the expression of `{line.name}` has nested repetitions, which take very long on some values",
             node.location,
-            "write the inner part without `+` or `*`, or with a character that ends it",
+            "write the inner part without `+` or `*`, or end it with a fixed character",
         )
     yield from _as_modifier(line, node)
 
@@ -104,7 +104,7 @@ def _inside(operation: Any, argument: Any) -> Iterator[Any]:
     elif operation is ops.ATOMIC_GROUP:
         yield argument
     elif operation is ops.GROUPREF_EXISTS:
-        yield from (one for one in argument[1:] if one is not None)
+        yield from (branch for branch in argument[1:] if branch is not None)
 
 
 def _is_open(argument: Any) -> bool:
@@ -112,7 +112,7 @@ def _is_open(argument: Any) -> bool:
 
 
 def _repeats(tree: Any) -> bool:
-    """Tell whether all that is repeated is itself a repetition, so that one text can be parted in many ways."""
+    """Whether the repeated part is itself a repetition, so that a text can be split in many ways."""
     parts = list(tree)
     while len(parts) == 1 and parts[0][0] is ops.SUBPATTERN:
         parts = list(parts[0][1][3])
@@ -122,17 +122,18 @@ def _repeats(tree: Any) -> bool:
 
 
 def _as_modifier(line: SourceLine, node: ScalarNode) -> Iterator[Finding]:
-    """Say where an expression is a fixed text at the start, the end or anywhere."""
+    """Yield a finding if an expression is a literal at the start, at the end or anywhere."""
     plain = _PLAIN.fullmatch(node.text)
     if plain is None or set(line.modifiers) - {"re", "i"} or "i" not in line.modifiers:
-        return  # without the flag `i` the expression looks at the case, which the modifier does not
+        return  # without the flag `i` the expression is case-sensitive, unlike the modifier
     start, before, text, behind, end = plain.groups()
     starts, ends = bool(start) and not before, bool(end) and not behind
     modifier = "contains" if not starts and not ends else "startswith" if not ends else "endswith" if not starts else ""
-    written = re.sub(r"\\(.)", r"\1", text)
+    value = re.sub(r"\\(.)", r"\1", text)
+    equivalent = f"`{modifier}`" if modifier else "the plain value"
     yield make_finding(
         "regex-for-modifier",
-        f"the expression says what `{modifier or 'the plain value'}` says, and is slower",
+        f"the expression is equivalent to {equivalent}, which is faster",
         node.location,
-        f"write `{'|'.join(one for one in (line.field, modifier) if one)}: '{written}'`",
+        f"write `{'|'.join(part for part in (line.field, modifier) if part)}: '{value}'`",
     )

@@ -1,4 +1,4 @@
-"""A rule as its author wrote it: keys and values with their places, duplicates too."""
+"""The source of a rule: keys and values with locations, including duplicates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 from watcher.model import Location, Rule
 from watcher.yaml_nodes.nodes import Entry, ListNode, MapNode, ScalarNode, YamlNode, read_sources
 
-_NO_SELECTIONS = ("condition", "timeframe")
+_NOT_SELECTIONS = ("condition", "timeframe")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,53 +20,53 @@ class SourceLine:
     field: str  # empty: keywords
     modifiers: tuple[str, ...]
     values: tuple[ScalarNode, ...]
-    listed: bool  # the values stand in a list
+    listed: bool  # the values are in a list
     location: Location
 
     @property
     def name(self) -> str:
-        """The entry as it is written."""
+        """The entry as written."""
         return "|".join((self.field, *self.modifiers)) if self.field or self.modifiers else "the keywords"
 
 
 class RuleSource:
-    """One rule and the places of what stands in it."""
+    """One rule and the locations of its keys and values."""
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         documents = read_sources(rule.text, file=rule.location.file)
-        maps = [one.value for one in documents if isinstance(one.value, MapNode)]
-        # of a rule put together by `action` the last document is the one whose place is known
-        self.map = maps[-1] if maps else MapNode(entries=(), location=rule.location)
-        self._before = maps[:-1]
-        self._shift = rule.location.line - self.map.location.line
+        mappings = [document.value for document in documents if isinstance(document.value, MapNode)]
+        # for a rule merged by `action`, the location is that of the last document
+        self.mapping = mappings[-1] if mappings else MapNode(entries=(), location=rule.location)
+        self._merged = mappings[:-1]
+        self._shift = rule.location.line - self.mapping.location.line
 
     def at(self, location: Location) -> Location:
-        """Give the place in the file of a place in the rule's text."""
+        """Return the location in the file of a location in the rule's text."""
         return replace(location, line=location.line + self._shift)
 
     def key(self, name: str) -> Location:
-        """Give the place of a key, that of the rule where it does not have it."""
+        """Return the location of a key, or of the rule if it lacks the key."""
         return next(
-            (self.at(entry.key_location) for entry in self.map.entries if entry.key == name), self.rule.location
+            (self.at(entry.key_location) for entry in self.mapping.entries if entry.key == name), self.rule.location
         )
 
     def scalars(self, name: str) -> Iterator[tuple[str, Location]]:
-        """Give the texts under a key, each with its place."""
+        """Yield the strings under a key, each with its location."""
         for value in self._all(name):
             for node in value.items if isinstance(value, ListNode) else (value,):
                 if isinstance(node, ScalarNode) and node.value is not None:
                     yield node.text, self.at(node.location)
 
     def entries(self, name: str) -> Iterator[Entry]:
-        """Give the entries of the map under a key."""
+        """Yield the entries of the mapping under a key."""
         for value in self._all(name):
             if isinstance(value, MapNode):
                 yield from value.entries
 
     def _all(self, name: str) -> Iterator[YamlNode]:
-        for one in (*self._before, self.map):
-            yield from one.all(name)
+        for mapping in (*self._merged, self.mapping):
+            yield from mapping.all(name)
 
     @cached_property
     def selections(self) -> tuple[tuple[str, Location], ...]:
@@ -74,14 +74,14 @@ class RuleSource:
         return tuple(
             (str(entry.key), self.at(entry.key_location))
             for entry in self.entries("detection")
-            if str(entry.key).lower() not in _NO_SELECTIONS
+            if str(entry.key).lower() not in _NOT_SELECTIONS
         )
 
     @cached_property
     def conditions(self) -> tuple[tuple[str, Location], ...]:
         """The condition lines."""
-        found = (entry.value for entry in self.entries("detection") if str(entry.key).lower() == "condition")
-        nodes = (node for value in found for node in (value.items if isinstance(value, ListNode) else (value,)))
+        values = (entry.value for entry in self.entries("detection") if str(entry.key).lower() == "condition")
+        nodes = (node for value in values for node in (value.items if isinstance(value, ListNode) else (value,)))
         return tuple((node.text, self.at(node.location)) for node in nodes if isinstance(node, ScalarNode))
 
     @cached_property
@@ -90,7 +90,7 @@ class RuleSource:
         return tuple(
             line
             for entry in self.entries("detection")
-            if str(entry.key).lower() not in _NO_SELECTIONS
+            if str(entry.key).lower() not in _NOT_SELECTIONS
             for line in self._lines(str(entry.key), entry.value)
         )
 
@@ -115,7 +115,7 @@ class RuleSource:
         return SourceLine(
             selection=selection,
             field=name,
-            modifiers=tuple(one.strip().lower() for one in modifiers),
+            modifiers=tuple(modifier.strip().lower() for modifier in modifiers),
             values=tuple(
                 replace(node, location=self.at(node.location)) for node in nodes if isinstance(node, ScalarNode)
             ),

@@ -1,47 +1,49 @@
-"""Every lint over every rule, and what settings and rules allow."""
+"""Every lint over every rule."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
-from watcher.lint import condition_logic as logic
-from watcher.lint import duplicates as across
-from watcher.lint import field_names as fields
-from watcher.lint import logsource_lints as logsource
-from watcher.lint import metadata as about
-from watcher.lint import modifier_lints as modifiers
-from watcher.lint import slow_patterns as slow
-from watcher.lint import tag_lints as tags
-from watcher.lint import value_lints as values
+from watcher.lint import (
+    condition_logic,
+    duplicates,
+    field_names,
+    logsource_lints,
+    metadata,
+    modifier_lints,
+    tag_lints,
+    value_lints,
+)
 from watcher.lint.rule_source import RuleSource
 from watcher.model import Finding, Rule
 from watcher.settings import Source
 
 
 def lint_rules(
-    rules: Sequence[Rule], source: Source, *, today: date, matrix: tags.AttackMatrix | None = None
+    rules: Sequence[Rule], source: Source, *, today: date, matrix: tag_lints.AttackMatrix | None = None
 ) -> tuple[Finding, ...]:
-    """Say what is odd about rules, each by itself and all together."""
-    alone = (finding for rule in rules for finding in lint_rule(rule, source, today=today, matrix=matrix))
-    return tuple(unique((*alone, *across.lint(rules))))
+    """Return the findings about each rule by itself and about all rules together."""
+    single = (finding for rule in rules for finding in lint_rule(rule, source, today=today, matrix=matrix))
+    return tuple(unique((*single, *duplicates.lint(rules))))
 
 
-def lint_rule(rule: Rule, source: Source, *, today: date, matrix: tags.AttackMatrix | None = None) -> Iterator[Finding]:
-    """Say what is odd about one rule."""
-    written = RuleSource(rule)
-    yield from about.lint(written, today)
-    yield from tags.lint(written, matrix)
-    yield from logsource.lint(written, source.logsources)
-    yield from logic.lint(written)
-    yield from fields.lint(written, source)
-    yield from values.lint(written)
-    yield from modifiers.lint(written)
-    yield from slow.lint(rule)
+def lint_rule(
+    rule: Rule, source: Source, *, today: date, matrix: tag_lints.AttackMatrix | None = None
+) -> Iterator[Finding]:
+    """Yield the findings about one rule."""
+    rule_source = RuleSource(rule)
+    yield from metadata.lint(rule_source, today)
+    yield from tag_lints.lint(rule_source, matrix)
+    yield from logsource_lints.lint(rule_source, source.logsources)
+    yield from condition_logic.lint(rule_source)
+    yield from field_names.lint(rule_source, source)
+    yield from value_lints.lint(rule_source)
+    yield from modifier_lints.lint(rule_source)
 
 
 def unique(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Leave away what is said twice of one place."""
+    """Yield each finding once per code, location and message."""
     seen = set()
     for finding in findings:
         key = (finding.code, finding.location, finding.message)

@@ -1,4 +1,4 @@
-"""Tags: their namespaces and how each of them is written."""
+"""Lints of tags: namespaces, form, and ATT&CK names."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _FOLDERS = ("dfir", "emerging-threats", "threat-hunting")
 
 
 class AttackTechnique(Protocol):
-    """How an attacker does something."""
+    """A technique of ATT&CK."""
 
     @property
     def tactics(self) -> Sequence[str]:
-        """Their short names, e.g. `persistence`."""
+        """The short names of its tactics, e.g. `persistence`."""
         ...
 
 
@@ -37,24 +37,24 @@ class AttackMatrix(Protocol):
     """A version of ATT&CK."""
 
     def technique(self, name: str) -> AttackTechnique | None:
-        """Find a technique by its id, e.g. `T1505.004`."""
+        """Return a technique by its id, e.g. `T1505.004`."""
         ...
 
     def tactic(self, short: str) -> object | None:
-        """Find a tactic by its short name, e.g. `persistence`."""
+        """Return a tactic by its short name, e.g. `persistence`."""
         ...
 
 
 def lint(rule: RuleSource, matrix: AttackMatrix | None) -> Iterator[Finding]:
-    """Look at every tag; those of ATT&CK are looked up where its matrix is at hand."""
+    """Yield the findings about every tag; tags of ATT&CK are checked if a matrix is given."""
     tags = [(text.strip(), location) for text, location in rule.scalars("tags")]
     for tag, location in tags:
         yield from _form(tag, location)
     counted = Counter(tag.lower() for tag, _ in tags)
     for tag, location in {tag.lower(): location for tag, location in tags}.items():
         if counted[tag] > 1:
-            yield make_finding("tag-twice", f"the tag `{tag}` stands {counted[tag]} times", location, "keep one")
-    yield from _once(rule, [tag.lower() for tag, _ in tags])
+            yield make_finding("tag-twice", f"the tag `{tag}` appears {counted[tag]} times", location, "keep one")
+    yield from _exclusive(rule, [tag.lower() for tag, _ in tags])
     if matrix is not None:
         yield from _attack(tags, matrix)
 
@@ -62,39 +62,41 @@ def lint(rule: RuleSource, matrix: AttackMatrix | None) -> Iterator[Finding]:
 def _form(tag: str, location: Location) -> Iterator[Finding]:
     namespace, dot, name = tag.partition(".")
     if not dot:
-        return  # told on reading
+        return  # reported by the reader
     if not _FORM.fullmatch(tag):
-        fix = "use small letters, digits, `-`, `_` and `.`"
-        yield make_finding("tag-form", f"the tag `{tag}` holds what no tag may", location, fix)
+        fix = "use lower-case letters, digits, `-`, `_` and `.`"
+        yield make_finding("tag-form", f"the tag `{tag}` contains a character that is not allowed", location, fix)
     elif namespace not in _PATTERNS:
-        known = ", ".join(_PATTERNS)
-        yield make_finding("tag-namespace", f"`{namespace}` is no namespace of Sigma", location, f"Sigma knows {known}")
+        namespaces = ", ".join(_PATTERNS)
+        yield make_finding(
+            "tag-namespace", f"`{namespace}` is not a tag namespace of Sigma", location, f"Sigma has {namespaces}"
+        )
     elif not re.fullmatch(_PATTERNS[namespace][0], name):
         yield make_finding(
             "tag-pattern",
-            f"`{tag}` is not how a tag of `{namespace}` looks",
+            f"`{tag}` is not a valid tag of `{namespace}`",
             location,
-            f"write for example `{_PATTERNS[namespace][1]}`",
+            f"write e.g. `{_PATTERNS[namespace][1]}`",
         )
 
 
-def _once(rule: RuleSource, tags: Sequence[str]) -> Iterator[Finding]:
+def _exclusive(rule: RuleSource, tags: Sequence[str]) -> Iterator[Finding]:
     location = rule.key("tags")
     detection = [tag.partition(".")[2] for tag in tags if tag.startswith("detection.")]
     if len(set(detection)) > 1:
         yield make_finding("tag-detection", "the rule has several tags of `detection`", location, "keep one")
-    wanted = next((one for one in _FOLDERS if f"rules-{one}/" in rule.rule.location.file), None)
-    if wanted is not None and wanted not in detection:
-        fix = f"add `detection.{wanted}`"
+    expected = next((name for name in _FOLDERS if f"rules-{name}/" in rule.rule.location.file), None)
+    if expected is not None and expected not in detection:
+        fix = f"add `detection.{expected}`"
         yield make_finding(
-            "tag-detection", f"the rule lies among those for {wanted} and is not tagged so", location, fix
+            "tag-detection", f"the rule is in the folder for {expected} and lacks the tag", location, fix
         )
     tlp = {tag.partition(".")[2] for tag in tags if tag.startswith("tlp.")}
     if len(tlp) > 1:
         yield make_finding("tag-tlp", f"the rule is marked {' and '.join(sorted(tlp))}", location, "keep one")
     elif tlp - {"clear", "white"}:
         yield make_finding(
-            "tag-tlp", f"the rule is marked `tlp.{tlp.pop()}`", location, "see whom it may be shared with"
+            "tag-tlp", f"the rule is marked `tlp.{tlp.pop()}`", location, "check with whom the rule may be shared"
         )
 
 
@@ -111,12 +113,12 @@ def _attack(tags: Sequence[tuple[str, Location]], matrix: AttackMatrix) -> Itera
                     "tag-attack",
                     f"ATT&CK has no technique {name.upper()}",
                     location,
-                    "look it up: it may have got another id",
+                    "check whether its id has changed",
                 )
             elif not tactics.intersection(technique.tactics):
-                told = " or ".join(f"`attack.{one}`" for one in technique.tactics)
+                tags_to_add = " or ".join(f"`attack.{tactic}`" for tactic in technique.tactics)
                 yield make_finding(
-                    "tag-tactic-missing", f"the tactic of {name.upper()} is not tagged", location, f"add {told}"
+                    "tag-tactic-missing", f"the tactic of {name.upper()} is not tagged", location, f"add {tags_to_add}"
                 )
         elif re.fullmatch(r"[a-z_-]+", name) and matrix.tactic(name.replace("_", "-")) is None:
             yield make_finding(

@@ -47,7 +47,7 @@ def counts_table(findings: Sequence[JudgedFinding]) -> Table:
     shown.columns[0].justify = "right"
     for (code, severity, allowed), count in sorted(counts.items(), key=order):
         style = "dim" if allowed else STYLES[severity]
-        about = CODES[code].about if code in CODES else ""
+        about = CODES[code].description if code in CODES else ""
         shown.add_row(f"{count:,}", cell("allowed" if allowed else severity, style=style), cell(code), cell(about))
     return shown
 

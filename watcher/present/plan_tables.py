@@ -34,7 +34,7 @@ def rule_plan_json(explained: RulePlan) -> dict[str, Any]:
         "index": source.index,
         "query": plan.query,
         "exact": plan.exact,
-        "cost": {"class": str(cost.grade), "walks": cost.walks, "broad": cost.broad},
+        "cost": {"class": str(cost.grade), "walks": cost.scans, "broad": cost.broad},
         "fields": [asdict(field) for field in plan.fields],
         "settings": {
             name: {"value": getattr(effective, name), "from": origin} for name, origin in effective.origins.items()

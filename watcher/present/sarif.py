@@ -35,8 +35,8 @@ def _rule(name: str) -> dict[str, Any]:
     code = CODES[name]
     return {
         "id": name,
-        "shortDescription": {"text": code.about},
-        "help": {"text": f"{code.about} docs/findings.md, “{TOPICS[code.topic]}”."},
+        "shortDescription": {"text": code.description},
+        "help": {"text": f"{code.description} docs/findings.md, “{TOPICS[code.topic]}”."},
         "defaultConfiguration": {"level": _LEVELS[code.severity]},
         "properties": {"tags": [code.topic]},
     }
