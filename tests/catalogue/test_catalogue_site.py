@@ -87,7 +87,7 @@ def test_a_rules_page_says_everything_in_its_order(site: dict[str, str]) -> None
         "Query as the cluster gets it For indices as Winlogbeat 8 itself maps them",
         "Test cases passed Filled and boiled must hit failed Only filled must hit, but the rule does not",
         "Findings",
-        "warning line 17 `CommandLine|contains` stands 2 times",
+        "warning line 17 `CommandLine|contains` appears twice",
         "Related rules The Stove Is Lit names this rule: similar",
         "False positives Guests",
         "References https://kettle.example/manual javascript:alert(1)",
