@@ -1,0 +1,81 @@
+"""The programs in examples/ run, and print what they promise."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from engines import Running
+from house import IIS, IIS_TITLE, RULES, House, cases, environ, housed
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+def run(name: str, *arguments: object) -> str:
+    """Run an example, and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / f"{name}.py", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env=environ(),
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Path:
+    path = tmp_path / "events.ndjson"
+    path.write_text("".join(f"{json.dumps(case.event)}\n" for case in cases(IIS)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def alerted(opensearch: Running, tmp_path: Path) -> Iterator[House]:
+    with housed(opensearch, tmp_path) as house:
+        house.template()
+        house.feed(cases(IIS)[:1])
+        house.once()
+        yield house
+
+
+def test_every_example_has_a_test() -> None:
+    tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} <= tested
+
+
+def test_match_an_event() -> None:
+    assert f"[high] {IIS_TITLE}\n" in run("match_an_event", RULES)
+
+
+def test_match_a_file(events: Path) -> None:
+    hits = sum(case.expect == "hit" for case in cases(IIS))
+    assert f"{hits:>6}  {IIS_TITLE}\n" in run("match_a_file", RULES, events)
+
+
+def test_explain_a_miss(tmp_path: Path) -> None:
+    miss = next(case.event for case in cases(IIS) if case.expect == "miss")
+    (tmp_path / "event.json").write_text(json.dumps(miss), encoding="utf-8")
+    assert run("explain_a_miss", IIS, tmp_path / "event.json") == f"does not match: {IIS_TITLE}\n"
+
+
+def test_translate_rules(tmp_path: Path) -> None:
+    mappings = {
+        "dynamic_templates": [{"strings": {"mapping": {"type": "keyword"}}}],
+        "properties": {"process": {"properties": {"command_line": {"type": "wildcard"}}}},
+    }
+    (tmp_path / "template.json").write_text(json.dumps({"template": {"mappings": mappings}}), encoding="utf-8")
+    (line,) = map(json.loads, run("translate_rules", IIS, tmp_path / "template.json").splitlines())
+    assert line["title"] == IIS_TITLE
+    assert "process.command_line" in json.dumps(line["query"])
+
+
+def test_list_alerts(alerted: House) -> None:
+    (line,) = run("list_alerts", alerted.settings()).splitlines()
+    assert line.endswith(f"high           {IIS_TITLE}")
