@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engines import Running
-from house import IIS, IIS_TITLE, RULES, House, cases, environ, housed
+from support.engines import Running
+from support.sandbox import IIS, IIS_TITLE, RULES, Sandbox, environ, open_sandbox, rule_events
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -32,17 +32,17 @@ def run(name: str, *arguments: object) -> str:
 @pytest.fixture
 def events(tmp_path: Path) -> Path:
     path = tmp_path / "events.ndjson"
-    path.write_text("".join(f"{json.dumps(case.event)}\n" for case in cases(IIS)), encoding="utf-8")
+    path.write_text("".join(f"{json.dumps(rule_event.event)}\n" for rule_event in rule_events(IIS)), encoding="utf-8")
     return path
 
 
 @pytest.fixture
-def alerted(opensearch: Running, tmp_path: Path) -> Iterator[House]:
-    with housed(opensearch, tmp_path) as house:
-        house.template()
-        house.feed(cases(IIS)[:1])
-        house.once()
-        yield house
+def alerted(opensearch: Running, tmp_path: Path) -> Iterator[Sandbox]:
+    with open_sandbox(opensearch, tmp_path) as sandbox:
+        sandbox.template()
+        sandbox.feed(rule_events(IIS)[:1])
+        sandbox.once()
+        yield sandbox
 
 
 def test_every_example_has_a_test() -> None:
@@ -55,12 +55,12 @@ def test_match_an_event() -> None:
 
 
 def test_match_a_file(events: Path) -> None:
-    hits = sum(case.expect == "hit" for case in cases(IIS))
+    hits = sum(rule_event.expect == "hit" for rule_event in rule_events(IIS))
     assert f"{hits:>6}  {IIS_TITLE}\n" in run("match_a_file", RULES, events)
 
 
 def test_explain_a_miss(tmp_path: Path) -> None:
-    miss = next(case.event for case in cases(IIS) if case.expect == "miss")
+    miss = next(rule_event.event for rule_event in rule_events(IIS) if rule_event.expect == "miss")
     (tmp_path / "event.json").write_text(json.dumps(miss), encoding="utf-8")
     assert run("explain_a_miss", IIS, tmp_path / "event.json") == f"does not match: {IIS_TITLE}\n"
 
@@ -76,6 +76,6 @@ def test_translate_rules(tmp_path: Path) -> None:
     assert "process.command_line" in json.dumps(line["query"])
 
 
-def test_list_alerts(alerted: House) -> None:
+def test_list_alerts(alerted: Sandbox) -> None:
     (line,) = run("list_alerts", alerted.settings()).splitlines()
     assert line.endswith(f"high           {IIS_TITLE}")

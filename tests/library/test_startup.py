@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from house import IIS, environ
+from support.sandbox import IIS, environ
 
 HEAVY = {
     "apprise",
