@@ -15,6 +15,7 @@ from watcher.alerts.alert_store import AlertStore
 from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.clock import SystemClock
 from watcher.cluster.connections import Connection, connect
+from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.heap import freeze_heap
 from watcher.model import Rule
@@ -22,7 +23,7 @@ from watcher.notify.channel_registry import build_notifier
 from watcher.notify.links import Links
 from watcher.notify.operators import Operators
 from watcher.notify.renderer import Renderer
-from watcher.pipeline import Delivery, Detector, PreparedRule, RateLimit, Stopping, prepare_rule
+from watcher.pipeline import Detector, Dispatcher, PreparedRule, RateLimit, Stopping, prepare_rule
 from watcher.ports import EventSource, Notifier, State
 from watcher.schedule import DELIVERY, RuleReloader, Sidecar, Ticker, live_lease, past_lease
 from watcher.settings import Channel, Settings, Source
@@ -114,10 +115,11 @@ class Components:
             rules=[prepare_rule(rule, rule_settings(rule, self.settings), source) for rule in rules],
         )
 
-    def delivery(self, rate_limit: RateLimit, stopping: Stopping) -> Delivery:
-        """Create the delivery of pending messages."""
-        return Delivery(
-            outbox=Outbox(self.state(), self.settings.state.prefix),
+    def delivery(self, rate_limit: RateLimit, stopping: Stopping) -> Dispatcher:
+        """Create the dispatcher of pending deliveries."""
+        return Dispatcher(
+            queries=DeliveryQueries(self.state(), self.settings.state.prefix),
+            outbox=Outbox(self.state()),
             channels=self.notifiers(),
             renderer=self.renderer(),
             links=Links(discover_url=self.settings.discover_url),

@@ -147,7 +147,7 @@ class StoredDocument:
     document: Mapping[str, Any]
     seq_no: int
     primary_term: int
-    sort: tuple[Any, ...] = ()  # where a search found it: its sort values
+    sort: tuple[Any, ...] = ()  # the sort values, where a search returned it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,64 +164,51 @@ class CreateResult:
     """The outcome of one `create`."""
 
     id: str
-    new: bool  # false: it was there already (409), or it was refused
-    error: str | None = None  # the engine refuses this document for good, and why
+    new: bool  # false: it existed already (409), or it was refused
+    error: str | None = None  # why the engine refuses this document for good
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateQuery:
-    """Documents of the state that are looked for."""
+    """A search for documents of the state."""
 
     index: str  # a pattern
     query: Query
     size: int
     sort: Sequence[Mapping[str, Any]] = ()
-    after: Sequence[Any] = ()  # the sort values of the last one of the page before
-    only: Sequence[str] = ()  # the paths that are read; empty: whole documents
+    after: Sequence[Any] = ()  # the sort values of the last document of the previous page
+    only: Sequence[str] = ()  # the paths that are read; empty: entire documents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartialUpdate:
-    """A part of a document to be written anew: objects are merged, anything else takes the place of what was there."""
+    """A part of a document to be written: objects are merged, anything else replaces the previous value."""
 
-    stored: StoredDocument  # as it was read; what somebody else wrote since stays
+    stored: StoredDocument  # as it was read; the update fails if it was changed since
     part: Mapping[str, Any]
 
 
-class State(Protocol):
-    """Where alerts, hits and coverage are kept; every write is conditional."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """A new version of an entire document."""
 
-    def create(self, drafts: Sequence[NewDocument]) -> Sequence[CreateResult]:
-        """Create documents, each answered on its own, in the order given.
+    stored: StoredDocument  # as it was read; the replacement fails if it was changed since
+    document: Mapping[str, Any]
 
-        Raises a ClusterError where any of them met a fault that may pass (429, 503, a missing primary): then
-        some may have been written, and creating all of them again is right.
-        """
-        ...
+
+class DocumentReader(Protocol):
+    """Reads documents of the state."""
 
     def get(self, keys: Sequence[tuple[str, str]]) -> Sequence[StoredDocument | None]:
-        """Read documents by (index, id), realtime, in the order asked; None where there is none."""
-        ...
-
-    def replace(self, stored: StoredDocument, document: Mapping[str, Any]) -> bool:
-        """Write a new version of what was read; false where somebody else wrote first."""
-        ...
-
-    def update(self, changes: Sequence[PartialUpdate]) -> Sequence[StoredDocument | None]:
-        """Write parts of documents anew, each answered on its own, in the order given.
-
-        Gives what a next change of the document needs (its `document` is the part alone), None where somebody else
-        wrote first or the document is gone. Raises a ClusterError where any of them met another fault: then some may
-        have been written.
-        """
+        """Read documents by (index, id), realtime, in the order of the keys; None where there is none."""
         ...
 
     def search(self, state_query: StateQuery) -> Sequence[StoredDocument]:
-        """Find candidates in a pattern (empty where no index matches); what decides is read again by `get`."""
+        """Return candidates in a pattern (empty where no index matches); `get` reads them again before a decision."""
         ...
 
     def count(self, index: str, query: Query) -> int:
-        """Count the documents of a pattern that a query finds."""
+        """Count the documents of a pattern that match a query."""
         ...
 
     def counts(self, index: str, query: Query, field: str) -> Mapping[str, int]:
@@ -229,39 +216,87 @@ class State(Protocol):
         ...
 
     def refresh(self, index: str) -> None:
-        """Make what was written so far visible to `search`."""
+        """Make everything written so far visible to `search`."""
         ...
 
+
+class DocumentWriter(Protocol):
+    """Writes documents of the state; every write is conditional."""
+
+    def create(self, drafts: Sequence[NewDocument]) -> Sequence[CreateResult]:
+        """Create documents; return an outcome for each, in the order given.
+
+        Raises a ClusterError where any of them met a fault that may pass (429, 503, a missing primary): then
+        some may have been written, and creating all of them again is right.
+        """
+        ...
+
+    def replace(self, stored: StoredDocument, document: Mapping[str, Any]) -> bool:
+        """Write a new version of a document; return false where another process wrote first."""
+        ...
+
+    def replace_many(self, replacements: Sequence[Replacement]) -> Sequence[bool]:
+        """Write new versions of documents; return an outcome for each as `replace` does, in the order given.
+
+        Raises a ClusterError where any of them met another fault: then some may have been written.
+        """
+        ...
+
+    def update(self, changes: Sequence[PartialUpdate]) -> Sequence[StoredDocument | None]:
+        """Write parts of documents; return an outcome for each, in the order given.
+
+        An outcome is what the next change of the document needs (its `document` is the part alone), None where
+        another process wrote first or the document is gone. Raises a ClusterError where any of them met another
+        fault: then some may have been written.
+        """
+        ...
+
+
+class Documents(DocumentReader, DocumentWriter, Protocol):
+    """The documents of the state: alerts, hits and checkpoints."""
+
+
+class IndexTemplates(Protocol):
+    """Templates and mappings of the state's indices."""
+
     def template_version(self, name: str) -> int | None:
-        """Tell the version of an index template, None where it is not installed."""
+        """Return the version of an index template, None where it is not installed."""
         ...
 
     def put_template(self, name: str, template: Mapping[str, Any]) -> None:
         """Install a composable index template."""
         ...
 
-    def indices(self, pattern: str) -> Sequence[str]:
-        """Name the indices of a pattern, sorted."""
-        ...
-
     def strict(self, pattern: str) -> Sequence[str]:
-        """Name the indices of a pattern that take no field but those of their mapping, sorted."""
+        """Return the sorted names of the indices of a pattern that refuse unmapped fields."""
         ...
 
     def put_mapping(self, index: str, mapping: Mapping[str, Any]) -> None:
-        """Add fields to an index that is there."""
+        """Add fields to an existing index."""
+        ...
+
+
+class IndexAdmin(Protocol):
+    """The indices of the state and their deletion by age."""
+
+    def indices(self, pattern: str) -> Sequence[str]:
+        """Return the sorted names of the indices of a pattern."""
         ...
 
     def drop(self, index: str) -> None:
-        """Delete one index; it may be gone already."""
+        """Delete one index; no error where it is gone already."""
         ...
 
     def keep_for(self, name: str, indices: str, age: timedelta) -> Mapping[str, Any] | None:
-        """Let the cluster delete indices of a pattern when they are older; None where it has no such service.
+        """Let the cluster delete indices of a pattern at an age; None where it has no such service.
 
-        Gives the settings that new indices need for it.
+        Returns the settings that new indices need for it.
         """
         ...
+
+
+class State(Documents, IndexTemplates, IndexAdmin, Protocol):
+    """Everything that one cluster offers for the state; a consumer asks for the smallest port that it needs."""
 
 
 class Notifier(Protocol):

@@ -11,7 +11,7 @@ from support.borrowed_indices import Indices, connections, indices
 from support.engines import Running
 from support.fake_cluster import Reply, serving
 
-from watcher.cluster.state_cluster import LARGEST, MOST, _runs
+from watcher.cluster.document_cluster import MAX_BULK_BYTES, MAX_BULK_DOCUMENTS, bulk_batches
 from watcher.errors import Overloaded, Refused
 from watcher.ports import CreateResult, NewDocument, PartialUpdate, State, StateQuery, StoredDocument
 
@@ -92,11 +92,11 @@ def test_creates_more_than_one_request_holds(state: State, lent: Indices) -> Non
 
 
 def test_splits_by_count_and_by_size() -> None:
-    small = [draft("x", str(n)) for n in range(MOST + 1)]
-    assert [len(run) for run in _runs(small)] == [MOST, 1]
-    large = [draft("x", str(n), text="x" * (LARGEST // 2)) for n in range(3)]
-    assert [len(run) for run in _runs(large)] == [1, 1, 1]
-    assert [d.id for run in _runs(large) for d in run] == ["0", "1", "2"]
+    small = [draft("x", str(n)) for n in range(MAX_BULK_DOCUMENTS + 1)]
+    assert [len(batch) for batch in bulk_batches(small)] == [MAX_BULK_DOCUMENTS, 1]
+    large = [draft("x", str(n), text="x" * (MAX_BULK_BYTES // 2)) for n in range(3)]
+    assert [len(batch) for batch in bulk_batches(large)] == [1, 1, 1]
+    assert [d.id for batch in bulk_batches(large) for d in batch] == ["0", "1", "2"]
 
 
 def test_keeps_text_of_any_shape(state: State, lent: Indices) -> None:
@@ -182,7 +182,9 @@ def test_counts_what_a_query_finds(state: State, lent: Indices) -> None:
 NESTED = {
     "dynamic": "strict",
     "properties": {
-        "owed": {"properties": {"channel": {"type": "keyword"}, "state": {"type": "keyword"}, "due": {"type": "date"}}},
+        "deliveries": {
+            "properties": {"channel": {"type": "keyword"}, "state": {"type": "keyword"}, "due": {"type": "date"}}
+        },
         "own": {"properties": {"state": {"type": "keyword"}, "by": {"type": "keyword"}}},
     },
 }
@@ -190,15 +192,18 @@ NESTED = {
 
 def test_amends_a_part_merging_objects_and_replacing_lists(state: State, lent: Indices) -> None:
     lent.make("watcher-amended", NESTED)
-    owed = [{"channel": "mail", "state": "owed", "due": "2026-11-23T12:00:00Z"}, {"channel": "slack", "state": "owed"}]
-    state.create([draft("amended", "a", owed=owed, own={"state": "open", "by": "nobody"})])
-    struck = [{"channel": "mail", "state": "sent"}, owed[1]]
-    part = {"owed": struck, "own": {"state": "closed"}}
+    deliveries = [
+        {"channel": "mail", "state": "pending", "due": "2026-11-23T12:00:00Z"},
+        {"channel": "slack", "state": "pending"},
+    ]
+    state.create([draft("amended", "a", deliveries=deliveries, own={"state": "open", "by": "nobody"})])
+    changed = [{"channel": "mail", "state": "sent"}, deliveries[1]]
+    part = {"deliveries": changed, "own": {"state": "closed"}}
     (made,) = state.update([PartialUpdate(stored=read(state, "amended", "a"), part=part)])
     assert made is not None
     assert made.document == part
     fresh = read(state, "amended", "a")
-    assert fresh.document == {"owed": struck, "own": {"state": "closed", "by": "nobody"}}
+    assert fresh.document == {"deliveries": changed, "own": {"state": "closed", "by": "nobody"}}
     # what it gave is enough for the next change
     assert made.seq_no == fresh.seq_no
     assert state.update([PartialUpdate(stored=made, part={"own": {"by": "me"}})]) != [None]
@@ -218,7 +223,7 @@ def test_amends_each_on_its_own_and_only_what_nobody_else_wrote(state: State, le
 
 def test_amends_more_than_one_request_holds(state: State, lent: Indices) -> None:
     lent.make("watcher-amends", STRICT)
-    drafts = [draft("amends", str(n), n=0) for n in range(MOST + 1)]
+    drafts = [draft("amends", str(n), n=0) for n in range(MAX_BULK_DOCUMENTS + 1)]
     state.create(drafts)
     stored = [one for one in state.get([(d.index, d.id) for d in drafts]) if one is not None]
     made = state.update([PartialUpdate(stored=one, part={"n": 1}) for one in stored])

@@ -14,6 +14,7 @@ from support.fakes import NOW, MemoryState, effective, event, found, rule
 from watcher.alerts.alert_documents import alert_document, hit_document
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits, group
+from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.delivery.restored_alert import restore_alert
 from watcher.errors import Forbidden, Overloaded, Refused
@@ -82,7 +83,7 @@ def test_a_document_that_the_engine_refuses_is_kept_as_text() -> None:
         assert '"host": {"name": "EVIL"}' in stored.document["event"]["original"]
     (alert,) = [stored for (index, _), stored in state.documents.items() if "alerts" in index]
     assert restore_alert(alert).first.event == event(host="EVIL")
-    assert [one["channel"] for one in alert.document["watcher"]["owed"]] == ["mail", "slack"]
+    assert [one["channel"] for one in alert.document["watcher"]["deliveries"]] == ["mail", "slack"]
 
 
 def test_a_state_that_refuses_even_the_text_is_an_error() -> None:
@@ -102,19 +103,19 @@ def of(origin: str, *channels: str, number: int = 1) -> tuple[tuple[Alert, ...],
 
 def test_an_alert_that_a_backfill_opened_silently_starts_to_owe_on_a_live_hit_once() -> None:
     state = MemoryState()
-    alert_store, outbox = AlertStore(state), Outbox(state)
+    alert_store, queries, outbox = AlertStore(state), DeliveryQueries(state), Outbox(state)
     alert_store.record(*of("backfill"), now=NOW)
-    assert outbox.deliveries(now=NOW) == ()
+    assert queries.due(now=NOW) == ()
     # another backfill adds nothing
     alert_store.record(*of("backfill", "mail", number=2), now=NOW)
-    assert outbox.deliveries(now=NOW) == ()
+    assert queries.due(now=NOW) == ()
     alert_store.record(*of("live", "mail", number=3), now=NOW)
-    (delivery,) = outbox.deliveries(now=NOW)
+    (delivery,) = queries.due(now=NOW)
     claimed = outbox.claim(delivery, now=NOW)
     assert claimed is not None
     outbox.mark_sent(claimed, now=NOW)
     alert_store.record(*of("live", "mail", number=4), now=NOW)
-    assert outbox.deliveries(now=NOW + timedelta(days=9)) == ()
+    assert queries.due(now=NOW + timedelta(days=9)) == ()
     (alert,) = [one.document for (index, _), one in state.documents.items() if "alerts" in index]
     assert alert["watcher"]["alert"]["origin"] == "live"
 
@@ -123,14 +124,14 @@ def test_an_alert_that_was_opened_live_without_channels_owes_nobody_later() -> N
     state = MemoryState()
     AlertStore(state).record(*of("live"), now=NOW)
     AlertStore(state).record(*of("live", "mail", number=2), now=NOW)
-    assert Outbox(state).deliveries(now=NOW) == ()
+    assert DeliveryQueries(state).due(now=NOW) == ()
 
 
 def test_what_a_backfill_tells_itself_is_not_told_again_by_a_live_hit() -> None:
     state = MemoryState()
     AlertStore(state).record(*of("backfill", "mail"), now=NOW)
     AlertStore(state).record(*of("live", "mail", "slack", number=2), now=NOW)
-    assert [delivery.channel for delivery in Outbox(state).deliveries(now=NOW)] == ["mail"]
+    assert [delivery.channel for delivery in DeliveryQueries(state).due(now=NOW)] == ["mail"]
 
 
 # --------------------------------------------------------------------------- documents

@@ -121,10 +121,10 @@ def test_an_alert_has_the_fields_that_dashboards_rely_on(told: Sandbox) -> None:
     assert document["process"]["executable"] == "C:\\Windows\\System32\\inetsrv\\appcmd.exe"
 
 
-def test_what_is_owed_says_per_channel_how_telling_went(told: Sandbox) -> None:
-    owed = told.owed()
-    assert set(owed) == {"mail", "slack"}
-    for one in owed.values():
+def test_deliveries_store_the_outcome_for_each_channel(told: Sandbox) -> None:
+    deliveries = told.deliveries()
+    assert set(deliveries) == {"mail", "slack"}
+    for entry in deliveries.values():
         assert (one["state"], one["attempts"]) == ("sent", 1)
         assert stamp(one["sent"])
         assert "due" not in one

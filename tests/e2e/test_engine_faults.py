@@ -307,7 +307,7 @@ def storm(sandbox: Sandbox, count: int) -> None:
     told_together = [int(one[1].replace(",", "")) for one in further if one is not None]
     assert sum(told_together) == count - 20, told_together
     assert max(told_together) < 100_000 + 500, told_together  # a message is full at the end of a page of 500
-    sent = sandbox.admin.state().count(f"{sandbox.prefix}-alerts-*", {"term": {"watcher.owed.state": "sent"}})
+    sent = sandbox.admin.state().count(f"{sandbox.prefix}-alerts-*", {"term": {"watcher.deliveries.state": "sent"}})
     assert sent == count
     print(f"{count} alerts of one rule: {len(bodies)} messages a channel, {memory} MB")  # noqa: T201
     assert memory < 400

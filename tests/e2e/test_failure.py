@@ -183,9 +183,13 @@ def test_a_mail_server_that_refuses_for_now_is_asked_again_and_hides_no_other_ch
     done = opensearch_sandbox.call("run", "--once")
     assert done.returncode == 1
     assert len(opensearch_sandbox.slack.requests) == 1
-    owed = opensearch_sandbox.owed()
-    assert (owed["slack"]["state"], owed["mail"]["state"], owed["mail"]["attempts"]) == ("sent", "owed", 1)
-    assert "451" in owed["mail"]["error"]
+    deliveries = opensearch_sandbox.deliveries()
+    assert (deliveries["slack"]["state"], deliveries["mail"]["state"], deliveries["mail"]["attempts"]) == (
+        "sent",
+        "pending",
+        1,
+    )
+    assert "451" in deliveries["mail"]["error"]
 
     opensearch_sandbox.smtp.data_reply = ""
     opensearch_sandbox.once()
@@ -193,9 +197,9 @@ def test_a_mail_server_that_refuses_for_now_is_asked_again_and_hides_no_other_ch
     opensearch_sandbox.hasten()
     opensearch_sandbox.once()
     assert len(opensearch_sandbox.smtp.messages) == len(opensearch_sandbox.slack.requests) == 1
-    owed = opensearch_sandbox.owed()
-    assert (owed["mail"]["state"], owed["mail"]["attempts"]) == ("sent", 2)
-    assert "error" not in owed["mail"]
+    deliveries = opensearch_sandbox.deliveries()
+    assert (deliveries["mail"]["state"], deliveries["mail"]["attempts"]) == ("sent", 2)
+    assert "error" not in deliveries["mail"]
 
 
 def test_a_mail_server_that_refuses_for_good_is_given_up_and_status_says_so(opensearch_sandbox: Sandbox) -> None:
@@ -203,22 +207,22 @@ def test_a_mail_server_that_refuses_for_good_is_given_up_and_status_says_so(open
     opensearch_sandbox.smtp.recipients = {"soc@corp.example": "550 no such user"}
     done = opensearch_sandbox.call("run", "--once")
     assert done.returncode == 1
-    owed = opensearch_sandbox.owed()
-    assert (owed["slack"]["state"], owed["mail"]["state"]) == ("sent", "failed")
-    assert "550" in owed["mail"]["error"]
-    assert "due" not in owed["mail"]
+    deliveries = opensearch_sandbox.deliveries()
+    assert (deliveries["slack"]["state"], deliveries["mail"]["state"]) == ("sent", "failed")
+    assert "550" in deliveries["mail"]["error"]
+    assert "due" not in deliveries["mail"]
     status = opensearch_sandbox.call("status")
     assert status.returncode == 1
     assert "failed" in status.stdout
 
 
-def test_a_mail_server_that_is_not_there_leaves_the_mail_owed(opensearch_sandbox: Sandbox) -> None:
+def test_a_mail_server_that_is_not_there_leaves_the_mail_pending(opensearch_sandbox: Sandbox) -> None:
     opensearch_sandbox.feed([ATTACK])
     with SmtpServer() as gone:
         pass
     opensearch_sandbox.smtp, kept = gone, opensearch_sandbox.smtp
     assert opensearch_sandbox.call("run", "--once").returncode == 1
-    assert opensearch_sandbox.owed()["mail"]["state"] == "owed"
+    assert opensearch_sandbox.deliveries()["mail"]["state"] == "pending"
     opensearch_sandbox.smtp = kept
     opensearch_sandbox.hasten()
     opensearch_sandbox.once()

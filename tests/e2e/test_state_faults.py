@@ -217,8 +217,10 @@ def test_a_state_of_an_older_version_is_brought_forward(sandbox: Sandbox) -> Non
     for name, template in templates(sandbox.prefix).items():
         assert sandbox.admin.state().template_version(name) == VERSION, template
     mapping = sandbox.ask("GET", f"/{sandbox.prefix}-alerts-{month}/_mapping")
-    owed = mapping[f"{sandbox.prefix}-alerts-{month}"]["mappings"]["properties"]["watcher"]["properties"]["owed"]
-    assert "told_in" in owed["properties"]
+    deliveries = mapping[f"{sandbox.prefix}-alerts-{month}"]["mappings"]["properties"]["watcher"]["properties"][
+        "deliveries"
+    ]
+    assert "digest_id" in deliveries["properties"]
 
 
 def older(prefix: str) -> dict[str, Any]:
@@ -227,5 +229,5 @@ def older(prefix: str) -> dict[str, Any]:
     for template in made.values():
         template["version"] = 1
     own = made[f"{prefix}-alerts"]["template"]["mappings"]["properties"]["watcher"]["properties"]
-    del own["owed"]["properties"]["told_in"]
+    del own["deliveries"]["properties"]["digest_id"]
     return dict(made)

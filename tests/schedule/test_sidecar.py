@@ -13,12 +13,13 @@ from support.fakes import NOW, FakeClock, ListedEvents, MemoryState, RecordingCh
 from watcher.alerts.alert_store import AlertStore
 from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.clock import SystemClock
+from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.errors import DeliveryError, Unexpected, Unreachable
 from watcher.notify.links import Links
 from watcher.notify.operators import Operators
 from watcher.notify.renderer import Renderer
-from watcher.pipeline import Delivery, Detector, Stopped, prepare_rule
+from watcher.pipeline import Detector, Dispatcher, Stopped, prepare_rule
 from watcher.schedule import DELIVERY, Sidecar, Ticker, live_lease, past_lease
 from watcher.schedule.sidecar import BackoffJob
 from watcher.settings import MailChannel, Settings, Source
@@ -37,9 +38,16 @@ def ticker(events: ListedEvents, state: MemoryState) -> Ticker:
     return Ticker(detector, Checkpoints(StateDocuments(state)))
 
 
-def delivery(state: MemoryState) -> Delivery:
-    """Tell nobody."""
-    return Delivery(outbox=Outbox(state), channels={}, renderer=Renderer(), links=Links(), now=lambda: NOW)
+def dispatcher(state: MemoryState) -> Dispatcher:
+    """Create a dispatcher without channels."""
+    return Dispatcher(
+        queries=DeliveryQueries(state),
+        outbox=Outbox(state),
+        channels={},
+        renderer=Renderer(),
+        links=Links(),
+        now=lambda: NOW,
+    )
 
 
 class Down(ListedEvents):
@@ -51,7 +59,9 @@ class Down(ListedEvents):
 
 def test_one_source_that_is_away_keeps_no_other_from_its_turn() -> None:
     state = MemoryState()
-    sidecar = Sidecar(tickers=(ticker(Down(), state), ticker(ListedEvents([found()]), state)), delivery=delivery(state))
+    sidecar = Sidecar(
+        tickers=(ticker(Down(), state), ticker(ListedEvents([found()]), state)), delivery=dispatcher(state)
+    )
     with pytest.raises(Unreachable):
         sidecar.once()
     assert any(index.startswith("watcher-hits-") for index, _ in state.documents)
@@ -67,7 +77,7 @@ def test_an_error_that_is_in_no_plan_keeps_no_other_source_from_its_turn(fault: 
     state = MemoryState()
     tickers = (ticker(Poisoned(), MemoryState()), ticker(ListedEvents([found()]), state))
     with pytest.raises((Unexpected, type(fault))):
-        Sidecar(tickers=tickers, delivery=delivery(state)).once()
+        Sidecar(tickers=tickers, delivery=dispatcher(state)).once()
     assert any(index.startswith("watcher-hits-") for index, _ in state.documents)
 
 
@@ -76,7 +86,7 @@ def test_a_sidecar_works_as_soon_as_it_runs_and_gives_its_leases_away_when_it_st
     works = (DELIVERY, live_lease(SOURCE.name), past_lease(SOURCE.name))
     leases = Leases(StateDocuments(state), SystemClock(), "me", works)
     sidecar = Sidecar(
-        tickers=(ticker(ListedEvents([found()]), state),), delivery=delivery(state), leases=leases, stop=stop
+        tickers=(ticker(ListedEvents([found()]), state),), delivery=dispatcher(state), leases=leases, stop=stop
     )
     running = threading.Thread(target=sidecar.run)
     running.start()

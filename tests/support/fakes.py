@@ -21,6 +21,7 @@ from watcher.ports import (
     NewDocument,
     Page,
     PartialUpdate,
+    Replacement,
     SearchRequest,
     Server,
     StateQuery,
@@ -172,6 +173,9 @@ class MemoryState:
             return False
         self._put(stored.index, stored.id, document, now.seq_no + 1)
         return True
+
+    def replace_many(self, replacements: Sequence[Replacement]) -> Sequence[bool]:
+        return [self.replace(change.stored, change.document) for change in replacements]
 
     def update(self, changes: Sequence[PartialUpdate]) -> Sequence[StoredDocument | None]:
         made: list[StoredDocument | None] = []

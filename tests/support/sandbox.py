@@ -136,13 +136,13 @@ class Sandbox:
             StateQuery(index=pattern, query={"match_all": {}}, size=1000, sort=[{"@timestamp": "asc"}])
         )
 
-    def owed(self) -> dict[str, Mapping[str, Any]]:
-        """Tell by channel what the one alert owes."""
+    def deliveries(self) -> dict[str, Mapping[str, Any]]:
+        """Return the deliveries of the only alert, by channel."""
         (alert,) = self.documents("alerts")
-        return {one["channel"]: one for one in alert.document["watcher"]["owed"]}
+        return {entry["channel"]: entry for entry in alert.document["watcher"]["deliveries"]}
 
     def hasten(self) -> None:
-        """Make everything that is owed due now, as if time had passed."""
+        """Make every pending delivery due now, as if time had passed."""
         wait_until(self._hastened, what="a moment in which nobody else writes to the alerts")
 
     def _hastened(self) -> bool:
@@ -151,9 +151,11 @@ class Sandbox:
         replaced = []
         for alert in self.documents("alerts"):
             own = alert.document["watcher"]
-            if any("due" in one for one in own["owed"]):
-                owed = [{**one, "due": due} if "due" in one else one for one in own["owed"]]
-                replaced.append(self.admin.state().replace(alert, {**alert.document, "watcher": {**own, "owed": owed}}))
+            if any("due" in entry for entry in own["deliveries"]):
+                deliveries = [{**entry, "due": due} if "due" in entry else entry for entry in own["deliveries"]]
+                replaced.append(
+                    self.admin.state().replace(alert, {**alert.document, "watcher": {**own, "deliveries": deliveries}})
+                )
         return all(replaced)
 
     def hasten_gaps(self) -> None:

@@ -54,7 +54,7 @@ def alert_document(alert: Alert, *, now: datetime) -> dict[str, Any]:
             "slot": format_timestamp(alert.slot),
             "origin": alert.origin,
         },
-        "owed": pending_deliveries(alert, now=now),
+        "deliveries": pending_deliveries(alert, now=now),
     }
     return document
 
@@ -62,7 +62,8 @@ def alert_document(alert: Alert, *, now: datetime) -> dict[str, Any]:
 def pending_deliveries(alert: Alert, *, now: datetime) -> list[Mapping[str, Any]]:
     """Write what a new alert owes: a message to each channel, due at once."""
     return [
-        {"channel": channel, "state": "owed", "attempts": 0, "due": format_timestamp(now)} for channel in alert.channels
+        {"channel": channel, "state": "pending", "attempts": 0, "due": format_timestamp(now)}
+        for channel in alert.channels
     ]
 
 

@@ -105,7 +105,7 @@ class AlertStore:
             changes = [
                 PartialUpdate(
                     stored=stored,
-                    part={"watcher": {"owed": pending_deliveries(alert, now=now), "alert": {"origin": "live"}}},
+                    part={"watcher": {"deliveries": pending_deliveries(alert, now=now), "alert": {"origin": "live"}}},
                 )
                 for alert, stored in silent
             ]
@@ -139,4 +139,4 @@ class AlertStore:
 
 def _has_no_deliveries(stored: StoredDocument) -> bool:
     own = stored.document["watcher"]
-    return own["alert"]["origin"] == "backfill" and not own.get("owed")
+    return own["alert"]["origin"] == "backfill" and not own.get("deliveries")

@@ -39,7 +39,7 @@ def restore_alert(stored: StoredDocument) -> Alert:
         key=tuple(_pair(text) for text in own["alert"]["key"]),
         slot=slot,
         origin=str(own["alert"]["origin"]),
-        channels=tuple(str(one["channel"]) for one in own.get("owed", ())),
+        channels=tuple(str(entry["channel"]) for entry in own.get("deliveries", ())),
         first=hit,
     )
 

@@ -1,10 +1,11 @@
-"""The order of the verbs: search, confirm, decide, record; then notify, and strike off.
+"""The order of the steps: search, confirm, group, record; then claim, send, and mark as sent.
 
-Hits are recorded some hundred at a time, a window counts when all of them are, and a message is struck off after its
-channel took it: so a crash anywhere leaves work that is done again, and nothing that is lost.
+Hits are recorded in batches, a window is complete when all of them are, and a delivery is marked as sent after its
+channel accepted it. A crash at any point leaves work that is repeated, and loses nothing.
 """
 
-from watcher.pipeline.deliver import Delivery, DeliveryResult, RateLimit
+from watcher.delivery.rate_limit import RateLimit
+from watcher.pipeline.deliver import DeliveryResult, Dispatcher
 from watcher.pipeline.detect import (
     DetectionScope,
     Detector,
@@ -17,10 +18,10 @@ from watcher.pipeline.detect import (
 from watcher.pipeline.undecided import UndecidedEvent
 
 __all__ = [
-    "Delivery",
     "DeliveryResult",
     "DetectionScope",
     "Detector",
+    "Dispatcher",
     "PreparedRule",
     "RateLimit",
     "Stopped",

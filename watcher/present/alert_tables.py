@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from watcher.delivery.outbox import deliveries_of
+from watcher.delivery.deliveries import delivery_entries
 from watcher.event_files.nested_json import loads
 from watcher.notify.event_texts import event_details, event_texts
 from watcher.present.terminal import LEVEL_STYLES, cell, shortened
@@ -74,5 +74,5 @@ def _value(document: Mapping[str, Any], group: str, name: str) -> str:
 def _deliveries(alert: AlertRecord) -> Text:
     return Text("\n").join(
         cell(f"{delivery['channel']} {delivery['state']}", style=_STATE_STYLES.get(delivery["state"], "yellow"))
-        for delivery in deliveries_of(alert.document)
+        for delivery in delivery_entries(alert.document)
     )

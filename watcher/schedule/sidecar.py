@@ -17,7 +17,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from watcher.clock import SystemClock
 from watcher.errors import ClusterError, Incomplete
 from watcher.notify.operators import Operators
-from watcher.pipeline import Delivery, DeliveryResult, Stopped, WindowResult
+from watcher.pipeline import DeliveryResult, Dispatcher, Stopped, WindowResult
 from watcher.ports import Clock
 from watcher.schedule.rule_reloader import RuleReloader
 from watcher.schedule.ticker import Ticker
@@ -26,7 +26,7 @@ from watcher.state.leases import Leases
 log = structlog.get_logger(__name__)
 
 DELIVERY = "delivery"
-"""The work of telling what is owed."""
+"""The lease of sending pending deliveries."""
 
 _DELIVER_EVERY = timedelta(seconds=5)
 _PAST_EVERY = timedelta(seconds=10)
@@ -49,7 +49,7 @@ class Sidecar:
     """Ticks and delivers until it is asked to stop."""
 
     tickers: tuple[Ticker, ...]
-    delivery: Delivery
+    delivery: Dispatcher
     leases: Leases | None = None  # None: nobody else is there
     reloader: RuleReloader | None = None  # None: the rules stay as they are
     operators: Operators = field(default_factory=Operators)

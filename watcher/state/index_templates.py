@@ -7,7 +7,7 @@ from typing import Any
 
 MAX_KEYWORD = 8191  # characters of an indexed string; longer ones are cut, the complete event is in `event.original`
 
-VERSION = 2
+VERSION = 3
 _PRIORITY = 300  # above what users commonly give their own templates
 
 _KEYWORD = {"type": "keyword", "ignore_above": MAX_KEYWORD}
@@ -48,13 +48,13 @@ def _watcher(**own: Any) -> dict[str, Any]:
 
 def _alerts() -> dict[str, Any]:
     alert = _keywords("id", "state", "key", "origin", "by")["properties"] | {"slot": _DATE, "changed": _DATE}
-    owed = _keywords("channel", "state", "told_alone", "told_in")["properties"] | {
+    deliveries = _keywords("channel", "state", "sent_single", "digest_id")["properties"] | {
         "attempts": {"type": "integer"},
         "error": _KEYWORD,
         "due": _DATE,
         "sent": _DATE,
     }
-    return _common() | {"watcher": _watcher(alert=_object(alert), owed=_object(owed))}
+    return _common() | {"watcher": _watcher(alert=_object(alert), deliveries=_object(deliveries))}
 
 
 def _hits() -> dict[str, Any]:

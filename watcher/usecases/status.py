@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from watcher.checkpoints.checkpoints import Checkpoint
 from watcher.components import Components
-from watcher.delivery.outbox import deliveries_of
+from watcher.delivery.deliveries import delivery_entries
 from watcher.ports import IndexMapping
 from watcher.settings import Source
 from watcher.state.leases import lease_holders
@@ -113,7 +113,7 @@ def _count_deliveries(components: Components) -> tuple[DeliveryCount, ...]:
     counts = Counter(
         (str(delivery["channel"]), str(delivery["state"]))
         for alert in components.alert_store().alerts(size=ALERTS_COUNTED)
-        for delivery in deliveries_of(alert.document)
+        for delivery in delivery_entries(alert.document)
     )
     return tuple(
         DeliveryCount(channel=channel, state=state, count=count) for (channel, state), count in sorted(counts.items())

@@ -1,0 +1,258 @@
+"""Deliveries are claimed and marked under conditions; what nobody marked becomes due again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from support.fakes import NOW, MemoryState, effective, found, rule
+
+from watcher.alerts.alert_store import AlertStore
+from watcher.alerts.grouping import alerts_of_hits, group
+from watcher.delivery.deliveries import CLAIM, Delivery
+from watcher.delivery.delivery_queries import DeliveryQueries
+from watcher.delivery.outbox import Outbox
+from watcher.ports import PartialUpdate, StateQuery, StoredDocument
+
+
+def pending(
+    *channels: str, hosts: int = 1, state: MemoryState | None = None
+) -> tuple[MemoryState, DeliveryQueries, Outbox]:
+    """Create a state with an alert for each host, each with a pending delivery to every channel."""
+    state = state or MemoryState()
+    settings = effective(channels=channels or ("mail", "slack"))
+    grouped = [group(rule(), settings, found(number, host=f"H{number}")) for number in range(hosts)]
+    alerts = alerts_of_hits(rule(), settings, grouped, origin="live")
+    AlertStore(state).record(alerts, [grouped_hit.hit for grouped_hit in grouped], now=NOW)
+    return state, DeliveryQueries(state), Outbox(state)
+
+
+def due(queries: DeliveryQueries, after: timedelta = timedelta(0)) -> list[Delivery]:
+    """Return what is due some time after now."""
+    return list(queries.due(now=NOW + after))
+
+
+def claimed(outbox: Outbox, delivery: Delivery, after: timedelta = timedelta(0)) -> Delivery:
+    """Claim a delivery that must be free."""
+    claim = outbox.claim(delivery, now=NOW + after)
+    assert claim is not None
+    return claim
+
+
+def claimed_digest(
+    queries: DeliveryQueries, outbox: Outbox, channel: str = "mail", after: timedelta = timedelta(0)
+) -> Delivery | None:
+    """Gather and claim a digest of what is due to a channel."""
+    digest = queries.gather_digest(rule().id, channel, now=NOW + after)
+    return None if digest is None else outbox.claim(digest, now=NOW + after)
+
+
+def entries(state: MemoryState) -> list[dict[str, object]]:
+    """Return the deliveries of all alerts."""
+    return [
+        entry
+        for (index, _), stored in state.documents.items()
+        if "alerts" in index
+        for entry in stored.document["watcher"]["deliveries"]
+    ]
+
+
+def test_a_new_alert_has_a_pending_delivery_to_each_of_its_channels() -> None:
+    _, queries, _ = pending()
+    assert [(delivery.channel, delivery.attempts) for delivery in due(queries)] == [("mail", 0), ("slack", 0)]
+
+
+def test_some_rules_can_be_left_out() -> None:
+    _, queries, _ = pending()
+    assert queries.due(now=NOW, without=[rule().id]) == ()
+
+
+def test_a_claim_is_exclusive_and_expires() -> None:
+    _, queries, outbox = pending()
+    mail, _ = due(queries)
+    claim = claimed(outbox, mail)
+    assert claim.first is not None
+    assert claim.first.document["event"]["original"]
+    assert outbox.claim(mail, now=NOW) is None
+    assert [delivery.channel for delivery in due(queries)] == ["slack"]
+    again, _ = due(queries, CLAIM)
+    assert (again.channel, again.attempts) == ("mail", 1)
+    assert claimed(outbox, again, CLAIM).attempts == 2
+
+
+def test_a_sent_delivery_is_never_due_again() -> None:
+    state, queries, outbox = pending()
+    for delivery in due(queries):
+        outbox.mark_sent(claimed(outbox, delivery), now=NOW)
+    assert due(queries, timedelta(days=400)) == []
+    assert [entry["state"] for entry in entries(state)] == ["sent", "sent"]
+
+
+def test_a_postponed_delivery_is_due_again_in_time_with_its_error() -> None:
+    state, queries, outbox = pending()
+    mail, _ = due(queries)
+    outbox.postpone(claimed(outbox, mail), "451 later", until=NOW + timedelta(seconds=30))
+    assert [delivery.channel for delivery in due(queries, timedelta(seconds=29))] == ["slack"]
+    again, _ = due(queries, timedelta(seconds=30))
+    assert (again.attempts, entries(state)[0]["error"]) == (1, "451 later")
+
+
+def test_a_failed_delivery_stays_visible_and_is_never_tried_again() -> None:
+    state, queries, outbox = pending()
+    mail, _ = due(queries)
+    outbox.fail(claimed(outbox, mail), "550 no such user")
+    assert [delivery.channel for delivery in due(queries, timedelta(days=400))] == ["slack"]
+    assert entries(state)[0] == {"channel": "mail", "state": "failed", "attempts": 1, "error": "550 no such user"}
+
+
+def test_two_channels_of_one_alert_are_settled_independently() -> None:
+    state, queries, outbox = pending()
+    mail, slack = due(queries)
+    first = claimed(outbox, mail)
+    second = claimed(outbox, slack)  # changes the document that the first claim read
+    outbox.mark_sent(first, now=NOW)
+    outbox.fail(second, "gone")
+    assert [entry["state"] for entry in entries(state)] == ["sent", "failed"]
+
+
+def claimed_twice() -> tuple[MemoryState, DeliveryQueries, Outbox, Delivery, Delivery]:
+    """Let a claim expire, and another sidecar claim the same delivery."""
+    state, queries, outbox = pending("mail")
+    (mail,) = due(queries)
+    slow = claimed(outbox, mail)
+    (again,) = due(queries, CLAIM)
+    return state, queries, outbox, slow, claimed(outbox, again, CLAIM)
+
+
+def test_a_delivery_that_another_sidecar_sent_after_the_claim_expired_stays_sent() -> None:
+    state, _, outbox, slow, second = claimed_twice()
+    outbox.mark_sent(second, now=NOW)
+    outbox.postpone(slow, "too slow", until=NOW)
+    assert [entry["state"] for entry in entries(state)] == ["sent"]
+
+
+def test_a_delivery_that_another_sidecar_claimed_after_the_claim_expired_is_not_released() -> None:
+    state, queries, outbox, slow, second = claimed_twice()
+    outbox.postpone(slow, "too slow", until=NOW)
+    assert due(queries, CLAIM) == []
+    outbox.fail(slow, "never")
+    assert [entry["state"] for entry in entries(state)] == ["claimed"]
+    outbox.postpone(second, "451 later", until=NOW + CLAIM)
+    assert [entry["error"] for entry in entries(state)] == ["451 later"]
+
+
+def test_a_sent_delivery_is_marked_though_another_sidecar_claimed_it_again() -> None:
+    state, _, outbox, slow, second = claimed_twice()
+    outbox.mark_sent(slow, now=NOW)
+    outbox.postpone(second, "451 later", until=NOW)
+    assert [entry["state"] for entry in entries(state)] == ["sent"]
+
+
+@dataclass
+class Contested(MemoryState):
+    """A state where another process writes just before the first change."""
+
+    others: int = 1
+
+    def update(self, changes: Sequence[PartialUpdate]) -> Sequence[StoredDocument | None]:
+        if self.others:
+            self.others -= 1
+            stored = changes[0].stored
+            current = self.documents[stored.index, stored.id]
+            super().update([PartialUpdate(stored=current, part={"other": True})])
+        return super().update(changes)
+
+
+def test_a_lost_race_for_a_claim_leaves_the_delivery_to_the_other() -> None:
+    state = Contested(others=0)
+    _, queries, outbox = pending(state=state)
+    mail, _ = due(queries)
+    state.others = 1
+    assert outbox.claim(mail, now=NOW) is None
+    assert outbox.claim(mail, now=NOW) is not None
+
+
+def test_a_deleted_alert_has_no_deliveries() -> None:
+    state, queries, outbox = pending()
+    mail, slack = due(queries)
+    claim = claimed(outbox, slack)
+    state.documents.clear()
+    assert outbox.claim(mail, now=NOW) is None
+    outbox.mark_sent(claim, now=NOW)
+    assert state.documents == {}
+
+
+# --------------------------------------------------------------------------- digests
+
+
+def test_a_digest_is_gathered_over_pages_and_claimed_and_marked_in_all_its_alerts() -> None:
+    state, queries, outbox = pending("mail", hosts=1_203)
+    digest = claimed_digest(queries, outbox)
+    assert digest is not None
+    assert (len(digest.alerts), len(digest.keys), digest.attempts) == (1_203, 50, 1)
+    assert {entry["state"] for entry in entries(state)} == {"claimed"}
+    assert claimed_digest(queries, outbox) is None
+    outbox.mark_sent(digest, now=NOW)
+    assert {(entry["state"], entry["digest_id"]) for entry in entries(state)} == {("sent", digest.digest_id)}
+
+
+def test_the_alerts_of_an_unfinished_digest_are_gathered_alone_under_the_same_id() -> None:
+    state, queries, outbox = pending("mail", hosts=3)
+    digest = claimed_digest(queries, outbox)
+    assert digest is not None
+    pending("mail", hosts=5, state=state)  # two more open meanwhile
+    later = timedelta(minutes=10)
+    again = claimed_digest(queries, outbox, after=later)
+    assert again is not None
+    assert (again.digest_id, len(again.alerts), again.attempts) == (digest.digest_id, 3, 2)
+    outbox.mark_sent(again, now=NOW + later)
+    rest = claimed_digest(queries, outbox, after=later)
+    assert rest is not None
+    assert (len(rest.alerts), rest.digest_id != digest.digest_id) == (2, True)
+
+
+def test_another_channel_of_the_same_alerts_is_left_alone() -> None:
+    state, queries, outbox = pending(hosts=3)
+    digest = claimed_digest(queries, outbox)
+    assert digest is not None
+    outbox.mark_sent(digest, now=NOW)
+    states = [(entry["channel"], entry["state"]) for entry in entries(state)]
+    assert states[:2] == [("mail", "sent"), ("slack", "pending")]
+    assert {delivery.channel for delivery in due(queries)} == {"slack"}
+
+
+@dataclass
+class Lagging(MemoryState):
+    """A state whose searches see what was written before the last refresh, as engines' do."""
+
+    visible: dict[tuple[str, str], StoredDocument] = field(default_factory=dict)
+
+    def refresh(self, index: str) -> None:  # noqa: ARG002 - the port's names
+        self.visible = {**self.documents}
+
+    def search(self, state_query: StateQuery) -> Sequence[StoredDocument]:
+        return MemoryState(self.visible).search(state_query)
+
+
+def test_a_channel_gathers_all_alerts_right_after_another_channel() -> None:
+    _, queries, outbox = pending(hosts=40, state=Lagging())
+    for channel in ("mail", "slack"):
+        digest = claimed_digest(queries, outbox, channel)
+        assert digest is not None
+        assert len(digest.alerts) == 40
+        outbox.mark_sent(digest, now=NOW)
+
+
+def test_only_single_messages_count_against_the_rate_limit() -> None:
+    _, queries, outbox = pending("mail", hosts=6)
+    for delivery in due(queries)[:2]:
+        outbox.mark_sent(claimed(outbox, delivery), now=NOW)
+    assert queries.sent_since(rule().id, "mail", since=NOW, most=20) == 2
+    assert queries.sent_since(rule().id, "mail", since=NOW, most=1) == 1
+    assert queries.sent_since(rule().id, "mail", since=NOW + timedelta(seconds=1), most=20) == 0
+    assert queries.sent_since(rule().id, "slack", since=NOW, most=20) == 0
+    digest = claimed_digest(queries, outbox)
+    assert digest is not None
+    outbox.mark_sent(digest, now=NOW)
+    assert queries.sent_since(rule().id, "mail", since=NOW, most=20) == 2

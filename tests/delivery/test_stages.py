@@ -1,0 +1,207 @@
+"""The stages of a delivery as a table: what each lets pass, leaves, holds or drops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from support.fakes import NOW, MemoryState, RecordingChannel, effective, found, rule
+
+from watcher.alerts.alert_store import AlertStore
+from watcher.alerts.grouping import alerts_of_hits, group
+from watcher.delivery.deliveries import CLAIM, Delivery
+from watcher.delivery.delivery_queries import DeliveryQueries
+from watcher.delivery.outbox import Outbox
+from watcher.delivery.rate_limit import RateLimit
+from watcher.delivery.stages import (
+    INTERRUPTED,
+    Claim,
+    Drop,
+    FindChannel,
+    GatherDigest,
+    Hold,
+    HoldLease,
+    Leave,
+    Outcome,
+    Proceed,
+    Render,
+    Send,
+    SettleDigest,
+    Stage,
+    run_stages,
+)
+from watcher.errors import DeliveryError
+from watcher.notify.links import Links
+from watcher.notify.renderer import Renderer
+from watcher.settings import MailChannel
+
+MAIL = MailChannel(name="mail", host="localhost", to=("soc@corp.example",))
+HALF_A_MINUTE = NOW + timedelta(seconds=30)
+
+
+def state_with_alerts(hosts: int = 1) -> MemoryState:
+    """Create a state with an alert for each host, pending to one channel."""
+    state, settings = MemoryState(), effective(channels=("mail",))
+    grouped = [group(rule(), settings, found(number, host=f"H{number}")) for number in range(hosts)]
+    AlertStore(state).record(alerts_of_hits(rule(), settings, grouped, origin="live"), [], now=NOW)
+    return state
+
+
+def single(state: MemoryState) -> Delivery:
+    """Return the first due delivery."""
+    return DeliveryQueries(state).due(now=NOW)[0]
+
+
+def digest() -> Delivery:
+    """Return a digest before its alerts are gathered."""
+    return Delivery(rule=rule().id, channel="mail", is_digest=True)
+
+
+def claimed(state: MemoryState) -> Delivery:
+    """Return a claimed delivery."""
+    delivery = Outbox(state).claim(single(state), now=NOW)
+    assert delivery is not None
+    return delivery
+
+
+def rendered(state: MemoryState) -> Delivery:
+    """Return a rendered delivery."""
+    outcome = render(claimed(state))
+    assert isinstance(outcome, Proceed)
+    return outcome.delivery
+
+
+def send(*faults: Exception, stopping: bool = False) -> Stage:
+    """Return the stage that sends, to a channel that fails."""
+    return Send({"mail": (MAIL, RecordingChannel("mail", list(faults)))}, lambda: stopping, lambda: NOW)
+
+
+render = Render({"mail": (MAIL, RecordingChannel("mail"))}, Renderer(), Links(), lambda: NOW)
+LATER = DeliveryError("451 later", permanent=False)
+NEVER = DeliveryError("550 no such user", permanent=True)
+
+
+def settle(rate_limit: RateLimit, opened: timedelta) -> Callable[[MemoryState], Stage]:
+    """Return the stage that waits for a rule to settle, some time after the alerts were opened."""
+    return lambda state: SettleDigest(DeliveryQueries(state), rate_limit, lambda: NOW + opened)
+
+
+MINUTE = timedelta(minutes=1)
+ROWS: list[tuple[str, Callable[[MemoryState], Stage], Callable[[MemoryState], Delivery], object]] = [
+    ("the lease is held", lambda _: HoldLease(lambda: False), single, Proceed),
+    (
+        "the lease was lost: nothing is written",
+        lambda _: HoldLease(lambda: True),
+        single,
+        Leave(reason="the lease is not held"),
+    ),
+    ("a single message waits for nothing", settle(RateLimit(), timedelta(0)), single, Proceed),
+    (
+        "a digest waits while its rule opens alerts",
+        settle(RateLimit(), MINUTE / 2),
+        lambda _: digest(),
+        Leave(reason="the rule still opens alerts"),
+    ),
+    ("a digest passes after a quiet minute", settle(RateLimit(), MINUTE), lambda _: digest(), Proceed),
+    (
+        "without a settle time it passes at once",
+        settle(RateLimit(settle=timedelta(0)), timedelta(0)),
+        lambda _: digest(),
+        Proceed,
+    ),
+    (
+        "it waits no longer than the longest wait",
+        settle(RateLimit(settle=10 * MINUTE, longest=MINUTE), MINUTE),
+        lambda _: digest(),
+        Proceed,
+    ),
+    (
+        "a single message has its alert",
+        lambda state: GatherDigest(DeliveryQueries(state), lambda: NOW),
+        single,
+        Proceed,
+    ),
+    (
+        "a digest gathers its alerts",
+        lambda state: GatherDigest(DeliveryQueries(state), lambda: NOW),
+        lambda _: digest(),
+        Proceed,
+    ),
+    (
+        "an empty digest is left",
+        lambda _: GatherDigest(DeliveryQueries(MemoryState()), lambda: NOW),
+        lambda _: digest(),
+        Leave(reason="nothing is due"),
+    ),
+    (
+        "a channel of settings",
+        lambda _: FindChannel({"mail": (MAIL, RecordingChannel("mail"))}, lambda: NOW),
+        single,
+        Proceed,
+    ),
+    (
+        "a channel that settings lack is looked up again in an hour",
+        lambda _: FindChannel({}, lambda: NOW),
+        single,
+        Hold(reason="no channel is called `mail` in settings", until=NOW + timedelta(hours=1)),
+    ),
+    ("a free delivery is claimed", lambda state: Claim(Outbox(state), lambda: NOW), single, Proceed),
+    (
+        "a delivery that another sidecar claimed is left",
+        lambda state: Claim(Outbox(state), lambda: NOW),
+        lambda state: replace(single(state), alerts=claimed(state).alerts),
+        Leave(reason="another sidecar claimed it"),
+    ),
+    (
+        "a claim that expired may be taken over",
+        lambda state: Claim(Outbox(state), lambda: NOW + CLAIM),
+        lambda state: replace(single(state), alerts=claimed(state).alerts),
+        Proceed,
+    ),
+    ("a claimed delivery is rendered", lambda _: render, claimed, Proceed),
+    (
+        "a message that cannot be rendered is tried again",
+        lambda _: render,
+        lambda state: replace(claimed(state), first=None),
+        Hold(reason="the message cannot be rendered: ValueError: the delivery was not claimed", until=HALF_A_MINUTE),
+    ),
+    ("the channel accepts the message", lambda _: send(), rendered, Proceed),
+    ("the channel rejects it for now", lambda _: send(LATER), rendered, Hold(reason="451 later", until=HALF_A_MINUTE)),
+    ("the channel rejects it for good", lambda _: send(NEVER), rendered, Drop(reason="550 no such user")),
+    (
+        "a library's exception may quote a secret: its type alone is stored",
+        lambda _: send(OSError("secret")),
+        rendered,
+        Hold(reason="OSError in the channel", until=HALF_A_MINUTE),
+    ),
+    (
+        "the lease was lost before sending: due at once for the next",
+        lambda _: send(stopping=True),
+        rendered,
+        Hold(reason=INTERRUPTED, until=NOW),
+    ),
+]
+
+
+@pytest.mark.parametrize(("stage", "delivery", "expected"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
+def test_each_stage_has_a_named_outcome(
+    stage: Callable[[MemoryState], Stage],
+    delivery: Callable[[MemoryState], Delivery],
+    expected: type[Proceed] | Outcome,
+) -> None:
+    state = state_with_alerts()
+    outcome = stage(state)(delivery(state))
+    assert (type(outcome) if expected is Proceed else outcome) == expected
+
+
+def test_a_delivery_passes_the_stages_in_order_until_one_ends_its_way() -> None:
+    state = state_with_alerts(3)
+    gather = GatherDigest(DeliveryQueries(state), lambda: NOW)
+    passed, outcome = run_stages(digest(), (gather, Claim(Outbox(state), lambda: NOW), render, send(NEVER)))
+    assert outcome == Drop(reason="550 no such user")
+    assert (len(passed.alerts), passed.attempts) == (3, 1)
+    assert passed.notification is not None
+    unchanged, left = run_stages(single(state_with_alerts()), (HoldLease(lambda: True), gather))
+    assert (unchanged.attempts, left) == (0, Leave(reason="the lease is not held"))

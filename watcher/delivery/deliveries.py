@@ -1,0 +1,121 @@
+"""A delivery: one alert, or a digest of many alerts of one rule, to be sent to one channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from watcher.model import Notification, Window
+from watcher.ports import StoredDocument
+from watcher.timestamps import format_timestamp, parse_timestamp
+
+CLAIM = timedelta(minutes=2)
+"""How long a claimed message may take before another sidecar sends it again."""
+
+DIGEST_CLAIM = timedelta(minutes=10)
+
+_MAX_ERROR = 1000  # characters of an error that are stored
+
+Entry = Mapping[str, Any]
+"""What an alert document stores about its delivery to one channel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One alert, or a digest of many alerts of one rule, to be sent to one channel."""
+
+    rule: str  # the rule's id
+    channel: str
+    alerts: tuple[StoredDocument, ...] = ()  # as last read or written: conditional writes rest on them
+    is_digest: bool = False
+    digest_id: str = ""  # set when the alerts of a digest are gathered; an unfinished digest keeps its id
+    attempts: int = 0  # how often it was claimed
+    first: StoredDocument | None = None  # the oldest alert as a complete document; set by the claim
+    window: Window | None = None  # from the first to the last event; set by the claim
+    keys: tuple[str, ...] = ()  # group keys of the alerts, each once, at most 50; set by the claim
+    notification: Notification | None = None  # set when it is rendered
+
+    @property
+    def claim_time(self) -> timedelta:
+        """How long a claim of it lasts."""
+        return DIGEST_CLAIM if self.is_digest else CLAIM
+
+    @property
+    def digest_values(self) -> Entry:
+        """The value that marks an entry as part of the digest; empty for a single message."""
+        return {"digest_id": self.digest_id} if self.is_digest else {}
+
+
+# ---- entries: `watcher.deliveries` of an alert document
+
+
+def delivery_entries(document: Mapping[str, Any]) -> Sequence[Entry]:
+    """Return the deliveries that an alert document stores, one entry for each channel."""
+    entries = document.get("watcher", {}).get("deliveries", ())
+    return entries if isinstance(entries, list) else ()
+
+
+def entry_for(stored: StoredDocument, channel: str) -> Entry | None:
+    """Return the entry of one channel, None where the alert has none."""
+    return next((entry for entry in delivery_entries(stored.document) if entry["channel"] == channel), None)
+
+
+def is_due(entry: Entry | None, now: datetime) -> bool:
+    """Whether a sidecar may claim the delivery now."""
+    due = parse_timestamp(str((entry or {}).get("due") or ""))
+    return due is not None and due <= now
+
+
+def attempts_of(stored: StoredDocument, channel: str) -> int:
+    """Return how often the delivery to a channel was claimed."""
+    return int((entry_for(stored, channel) or {}).get("attempts") or 0)
+
+
+def digest_id_of(stored: StoredDocument, channel: str) -> str:
+    """Return the id of the digest that contains the alert, empty where there is none."""
+    return str((entry_for(stored, channel) or {}).get("digest_id") or "")
+
+
+def was_sent_single(stored: StoredDocument, channel: str, since: datetime) -> bool:
+    """Whether the alert was sent to a channel in a message of its own, at or after a time."""
+    entry = entry_for(stored, channel) or {}
+    sent = parse_timestamp(str(entry.get("sent") or ""))
+    return sent is not None and sent >= since and "sent_single" in entry
+
+
+def was_taken_over(before: StoredDocument, after: StoredDocument, channel: str, state: str) -> bool:
+    """Whether another sidecar sent or claimed the delivery after the claim of this one expired.
+
+    A message that this sidecar sent is marked as sent all the same: whoever claimed it again need not retry it.
+    """
+    entry = entry_for(after, channel)
+    if entry is None or entry["state"] == "sent":
+        return True
+    return state != "sent" and int(entry["attempts"]) != attempts_of(before, channel)
+
+
+def with_entry(stored: StoredDocument, channel: str, values: Entry) -> list[Entry]:
+    """Return all entries with one channel's entry changed; a value of None removes the key."""
+    changed = [
+        {**entry, **values} if entry["channel"] == channel else entry for entry in delivery_entries(stored.document)
+    ]
+    return [{key: value for key, value in entry.items() if value is not None} for entry in changed]
+
+
+def sent_values(delivery: Delivery, now: datetime) -> Entry:
+    """Return what an entry stores when its channel accepted the message."""
+    # the channel's name, not a boolean: the entries are flattened in the index, and the rate limit counts by channel
+    single = {} if delivery.is_digest else {"sent_single": delivery.channel}
+    return {"state": "sent", "sent": format_timestamp(now), "due": None, "error": None, **single}
+
+
+def postponed_values(error: str, until: datetime) -> Entry:
+    """Return what an entry stores when it is retried later."""
+    return {"state": "pending", "due": format_timestamp(until), "error": error[:_MAX_ERROR]}
+
+
+def failed_values(error: str) -> Entry:
+    """Return what an entry stores when it is never retried."""
+    return {"state": "failed", "due": None, "error": error[:_MAX_ERROR]}

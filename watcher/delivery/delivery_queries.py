@@ -1,0 +1,137 @@
+"""Searches for deliveries: due ones, the alerts of a digest, and what the rate limit counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from watcher.delivery.deliveries import Delivery, delivery_entries, digest_id_of, entry_for, is_due, was_sent_single
+from watcher.digests import digest
+from watcher.model import Query
+from watcher.ports import DocumentReader, StateQuery, StoredDocument
+from watcher.timestamps import format_timestamp, parse_timestamp
+
+_CANDIDATES = 200
+_PAGE = 500
+_MAX_DIGEST = 100_000  # alerts in one message; the rest goes into the next
+_FIELDS = ("watcher.deliveries", "watcher.alert.key", "@timestamp", "rule.id", "event.created")
+_OLDEST = ({"@timestamp": "asc"}, {"watcher.alert.id": "asc"})
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryQueries:
+    """Searches for deliveries in the alerts."""
+
+    documents: DocumentReader
+    prefix: str = "watcher"
+
+    def due(self, *, now: datetime, without: Sequence[str] = ()) -> tuple[Delivery, ...]:
+        """Return the oldest deliveries that are due, except those of some rules.
+
+        A delivery that belongs to an unfinished digest has the id of that digest.
+        """
+        self.documents.refresh(self._alerts)
+        query: dict[str, Any] = {"filter": [_due_by(now)]}
+        if without:
+            query["must_not"] = [{"terms": {"rule.id": list(without)}}]
+        candidates = self._search({"bool": query}, _OLDEST, size=_CANDIDATES)
+        return tuple(delivery for stored in candidates for delivery in _due_deliveries(stored, now))
+
+    def sent_since(self, rule: str, channel: str, *, since: datetime, most: int) -> int:
+        """Count the alerts of a rule that were sent to a channel in messages of their own, up to `most`."""
+        query = _filtered(
+            {"term": {"rule.id": rule}},
+            {"term": {"watcher.deliveries.sent_single": channel}},
+            {"range": {"watcher.deliveries.sent": {"gte": format_timestamp(since)}}},  # to this channel or another
+        )
+        newest = ({"watcher.deliveries.sent": "desc"}, {"watcher.alert.id": "asc"})
+        count = 0
+        for page in self._pages(query, newest):
+            count += sum(was_sent_single(stored, channel, since) for stored in page)
+            if count >= most:
+                break
+        return min(count, most)
+
+    def opened(self, rule: str, *, now: datetime) -> tuple[datetime, datetime] | None:
+        """Return when the first and the last alert of a rule with due deliveries were opened; None without any."""
+        query = _filtered({"term": {"rule.id": rule}}, _due_by(now))
+        moments = [
+            parse_timestamp(str(stored.document["event"]["created"]))
+            for order in ("asc", "desc")
+            for stored in self._search(query, ({"event.created": order},), size=1)
+        ]
+        first, last = moments or (None, None)
+        return (first, last) if first is not None and last is not None else None
+
+    def gather_digest(self, rule: str, channel: str, *, now: datetime) -> Delivery | None:
+        """Return a digest of all alerts of a rule that are due to a channel; None where there is none.
+
+        The alerts of an unfinished digest are gathered alone, so that it is sent again under the same id.
+        """
+        # a write for another channel a moment ago would look like a conflict
+        self.documents.refresh(self._alerts)
+        query = _filtered({"term": {"rule.id": rule}}, {"term": {"watcher.deliveries.channel": channel}}, _due_by(now))
+        unfinished = self._unfinished_digest(query, channel, now)
+        alerts: list[StoredDocument] = []
+        for page in self._pages(query, _OLDEST):
+            due = (stored for stored in page if is_due(entry_for(stored, channel), now))
+            alerts.extend(stored for stored in due if not unfinished or digest_id_of(stored, channel) == unfinished)
+            if len(alerts) >= _MAX_DIGEST:
+                break
+        if not alerts:
+            return None
+        # the word `storm` is part of the id's definition: a changed word would change the id of the same digest
+        digest_id = unfinished or digest("storm", rule, channel, alerts[0].id)
+        return Delivery(rule=rule, channel=channel, alerts=tuple(alerts), is_digest=True, digest_id=digest_id)
+
+    @property
+    def _alerts(self) -> str:
+        return f"{self.prefix}-alerts-*"
+
+    def _unfinished_digest(self, query: Query, channel: str, now: datetime) -> str:
+        """Return the id of a digest that was claimed and not marked as sent, empty where there is none."""
+        unfinished = _filtered(query, {"exists": {"field": "watcher.deliveries.digest_id"}})
+        ids = (
+            digest_id_of(stored, channel)
+            for stored in self._search(unfinished, _OLDEST, size=_PAGE)
+            if is_due(entry_for(stored, channel), now)
+        )
+        return next(filter(None, ids), "")
+
+    def _pages(self, query: Query, sort: Sequence[Mapping[str, str]]) -> Iterator[Sequence[StoredDocument]]:
+        after: Sequence[Any] = ()
+        while True:
+            page = self._search(query, sort, size=_PAGE, after=after)
+            yield page
+            if len(page) < _PAGE:
+                return
+            after = page[-1].sort
+
+    def _search(
+        self, query: Query, sort: Sequence[Mapping[str, str]], *, size: int, after: Sequence[Any] = ()
+    ) -> Sequence[StoredDocument]:
+        return self.documents.search(
+            StateQuery(index=self._alerts, query=query, size=size, sort=sort, after=after, only=_FIELDS)
+        )
+
+
+def _filtered(*filters: Query) -> Query:
+    return {"bool": {"filter": list(filters)}}
+
+
+def _due_by(now: datetime) -> Query:
+    return {"range": {"watcher.deliveries.due": {"lte": format_timestamp(now)}}}
+
+
+def _due_deliveries(stored: StoredDocument, now: datetime) -> Iterator[Delivery]:
+    for entry in delivery_entries(stored.document):
+        if is_due(entry, now):
+            yield Delivery(
+                rule=str(stored.document["rule"]["id"]),
+                channel=str(entry["channel"]),
+                alerts=(stored,),
+                digest_id=str(entry.get("digest_id") or ""),
+                attempts=int(entry["attempts"]),
+            )

@@ -1,0 +1,215 @@
+"""The stages that a delivery passes, each with a named outcome.
+
+A stage either lets the delivery proceed, or ends its way: left as stored, held until a time, or dropped for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from watcher.delivery.deliveries import Delivery
+from watcher.delivery.delivery_queries import DeliveryQueries
+from watcher.delivery.outbox import Outbox
+from watcher.delivery.rate_limit import RateLimit
+from watcher.delivery.restored_alert import restore_alert
+from watcher.errors import DeliveryError, InputError
+from watcher.notify.channel_registry import retry_delay
+from watcher.notify.links import Links
+from watcher.notify.message_context import alert_context, digest_context
+from watcher.notify.renderer import MessageContext, Renderer
+from watcher.ports import Notifier
+from watcher.settings import Channel
+
+log = structlog.get_logger(__name__)
+
+INTERRUPTED = "interrupted by shutdown; will be retried"
+_MISSING_CHANNEL_ATTEMPTS = 99  # the longest delay: a channel that settings lack is looked up once an hour
+
+Channels = Mapping[str, tuple[Channel, Notifier]]
+Now = Callable[[], datetime]
+Stopping = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proceed:
+    """The delivery passes on to the next stage."""
+
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leave:
+    """The delivery stays as it is stored; nothing is written."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """The delivery is postponed."""
+
+    reason: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """The delivery failed for good."""
+
+    reason: str
+
+
+Outcome = Proceed | Leave | Hold | Drop
+Stage = Callable[[Delivery], Outcome]
+
+
+def run_stages(delivery: Delivery, stages: Sequence[Stage]) -> tuple[Delivery, Outcome]:
+    """Return the delivery as the last passed stage left it, and the outcome; `Proceed` where it passed all stages."""
+    for stage in stages:
+        outcome = stage(delivery)
+        if not isinstance(outcome, Proceed):
+            return delivery, outcome
+        delivery = outcome.delivery
+    return delivery, Proceed(delivery=delivery)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldLease:
+    """Leaves deliveries to others when this sidecar ends or lost the lease."""
+
+    stopping: Stopping
+
+    def __call__(self, delivery: Delivery) -> Outcome:
+        """Check the lease before anything is written."""
+        return Leave(reason="the lease is not held") if self.stopping() else Proceed(delivery=delivery)
+
+
+@dataclass(frozen=True, slots=True)
+class SettleDigest:
+    """Leaves a digest until its rule opens no more alerts, or for the longest wait of the rate limit."""
+
+    queries: DeliveryQueries
+    rate_limit: RateLimit
+    now: Now
+
+    def __call__(self, delivery: Delivery) -> Outcome:
+        """Check when the alerts of the digest were opened; a single message passes."""
+        now = self.now()
+        if (
+            delivery.is_digest
+            and self.rate_limit.digest_due(self.queries.opened(delivery.rule, now=now), now=now) > now
+        ):
+            return Leave(reason="the rule still opens alerts")
+        return Proceed(delivery=delivery)
+
+
+@dataclass(frozen=True, slots=True)
+class GatherDigest:
+    """Loads the alerts of a digest."""
+
+    queries: DeliveryQueries
+    now: Now
+
+    def __call__(self, delivery: Delivery) -> Outcome:
+        """Search the alerts that are due; a single message passes."""
+        if not delivery.is_digest:
+            return Proceed(delivery=delivery)
+        gathered = self.queries.gather_digest(delivery.rule, delivery.channel, now=self.now())
+        return Leave(reason="nothing is due") if gathered is None else Proceed(delivery=gathered)
+
+
+@dataclass(frozen=True, slots=True)
+class FindChannel:
+    """Holds deliveries to channels that settings lack."""
+
+    channels: Channels
+    now: Now
+
+    def __call__(self, delivery: Delivery) -> Outcome:
+        """Look the channel up in settings."""
+        if delivery.channel in self.channels:
+            return Proceed(delivery=delivery)
+        until = self.now() + retry_delay(_MISSING_CHANNEL_ATTEMPTS)
+        return Hold(reason=f"no channel is called `{delivery.channel}` in settings", until=until)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Claims deliveries in the outbox."""
+
+    outbox: Outbox
+    now: Now
+
+    def __call__(self, delivery: Delivery) -> Outcome:
+        """Write the claim under a condition."""
+        claimed = self.outbox.claim(delivery, now=self.now())
+        return Leave(reason="another sidecar claimed it") if claimed is None else Proceed(delivery=claimed)
+
+
+@dataclass(frozen=True, slots=True)
+class Render:
+    """Renders claimed deliveries."""
+
+    channels: Channels
+    renderer: Renderer
+    links: Links
+    now: Now
+
+    def __call__(self, delivery: Delivery) -> Outcome:
+        """Render the message for its channel; a message that cannot be rendered is tried again later."""
+        channel, _ = self.channels[delivery.channel]
+        try:
+            notification = self.renderer.render(self._context(delivery), channel)
+        except InputError as fault:
+            error = f"the message cannot be rendered: {fault}"
+        except Exception as fault:  # attackers write events: one bad event must not suppress other alerts
+            log.exception("delivery.unrenderable", channel=delivery.channel)
+            error = f"the message cannot be rendered: {type(fault).__name__}: {fault}"
+        else:
+            return Proceed(delivery=replace(delivery, notification=notification))
+        return Hold(reason=error, until=self.now() + retry_delay(delivery.attempts))
+
+    def _context(self, delivery: Delivery) -> MessageContext:
+        if delivery.first is None or delivery.window is None:
+            raise ValueError("the delivery was not claimed")
+        alert = restore_alert(delivery.first)
+        if not delivery.is_digest:
+            return alert_context(alert, links=self.links)
+        return digest_context(
+            alert.rule,
+            digest=delivery.digest_id,
+            count=len(delivery.alerts),
+            window=delivery.window,
+            keys=delivery.keys,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Hands rendered messages to their channels."""
+
+    channels: Channels
+    stopping: Stopping
+    now: Now
+
+    def __call__(self, delivery: Delivery) -> Outcome:
+        """Send the message, unless the lease was lost meanwhile."""
+        if self.stopping() or delivery.notification is None:
+            return Hold(reason=INTERRUPTED, until=self.now())  # the next holder of the lease need not wait
+        _, notifier = self.channels[delivery.channel]
+        try:
+            notifier.send(delivery.notification)
+        except DeliveryError as fault:
+            if fault.permanent:
+                return Drop(reason=str(fault))
+            error = str(fault)
+        except Exception as fault:  # noqa: BLE001 - a channel's library may raise anything; other channels go on
+            # the text is left out: it may quote an address that is a secret
+            error = f"{type(fault).__name__} in the channel"
+        else:
+            return Proceed(delivery=delivery)
+        return Hold(reason=error, until=self.now() + retry_delay(delivery.attempts))
