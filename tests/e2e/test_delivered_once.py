@@ -125,9 +125,9 @@ def test_deliveries_store_the_outcome_for_each_channel(told: Sandbox) -> None:
     deliveries = told.deliveries()
     assert set(deliveries) == {"mail", "slack"}
     for entry in deliveries.values():
-        assert (one["state"], one["attempts"]) == ("sent", 1)
-        assert stamp(one["sent"])
-        assert "due" not in one
+        assert (entry["state"], entry["attempts"]) == ("sent", 1)
+        assert stamp(entry["sent"])
+        assert "due" not in entry
 
 
 def test_the_mail_tells_everything_in_text_and_html(told: Sandbox) -> None:
