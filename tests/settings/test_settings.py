@@ -335,6 +335,37 @@ def test_all_errors_are_reported_together_in_the_order_of_the_file() -> None:
     ]
 
 
+def test_errors_within_one_section_are_reported_together() -> None:
+    assert errors_of(
+        "rules:\n"
+        "  folders: [own, {name: theirs}]\n"
+        "  select: {level: hihg, tga: a, set: {channels: mail, quiet_period: 0s}}\n"
+        "sources: [{index: a}, {index: b, logsources: {product: 1, chanels: x}, delay: soon}, {every: 1m}]\n"
+    ) == [
+        "2:18: `rules.folders.path` is missing",
+        "3:11: `rules.select` names the channel `mail`, which is not defined; define it under `channels`",
+        (
+            "3:19: `rules.select.level`: expected one of "
+            "`informational`, `low`, `medium`, `high`, `critical`, got `hihg`"
+        ),
+        (
+            "3:25: `rules.select.tga` is not a setting; did you mean `tag`? allowed here: "
+            "`folder`, `id`, `tag`, `level`, `status`, `author`, `path`, `set`"
+        ),
+        "3:69: `rules.select.set.quiet_period`: the duration must be greater than zero; `0s` is zero",
+        "4:10: `sources`: several entries have the name `windows`; give each source a `name` of its own",
+        (
+            "4:46: `sources.logsources` does not say which events belong to the log source; "
+            "give `channels`, `event_codes` or both"
+        ),
+        (
+            "4:59: `sources.logsources.chanels` is not a setting; did you mean `channels`? "
+            "allowed here: `product`, `category`, `service`, `channels`, `event_codes`"
+        ),
+        f"4:79: `sources.delay`: expected a duration, got `soon`; {DURATION}",
+    ]
+
+
 def test_an_error_is_a_settings_error_with_its_location_and_code() -> None:
     with pytest.raises(SettingsError) as raised:
         read("cluster: {hots: http://a.test}", {}, file=FILE)

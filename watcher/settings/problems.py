@@ -29,7 +29,8 @@ class Reading:
     warnings: list[str] = field(default_factory=list)
     unresolved: set[Location] = field(default_factory=set)  # values whose variable is missing: already reported
     former: dict[str, str] = field(default_factory=dict)  # key → the former name under which the file has it
-    sections: list[tuple[object, MapNode]] = field(default_factory=list)  # what was created from which mapping
+    folder_names: list[str] = field(default_factory=list)  # of the folders of rules that have no errors
+    selectors: list[MapNode] = field(default_factory=list)
 
 
 def find_entry(node: MapNode, key: str) -> Entry | None:

@@ -11,7 +11,6 @@ from watcher.errors import SettingsError
 from watcher.model import Location
 from watcher.settings.environment import add_cluster_variables, replace_variables
 from watcher.settings.problems import FaultySettingsError, Reading, report_duplicates
-from watcher.settings.rule_selection import Folder, Selector
 from watcher.settings.settings_types import Settings
 from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, YamlNode, read_documents
 
@@ -83,20 +82,27 @@ def _unknown_names(root: YamlNode, reading: Reading) -> Iterator[SettingsError]:
         return
     channels = root.get("channels")
     channel_names = [entry.key_text for entry in channels.entries] if isinstance(channels, MapNode) else []
-    folders = [section.name for section, _ in reading.sections if isinstance(section, Folder)]
     # without folders of its own the shipped rules are read, and a faulty folder has no name yet
-    has_all_folders = bool(folders) and len(folders) == _folder_count(root)
-    for section, node in reading.sections:
-        if isinstance(section, Selector):
-            if has_all_folders:
-                yield from _undefined("folder", section.folder, folders, node)
-            yield from _undefined("channel", section.set.channels or (), channel_names, node)
+    has_all_folders = bool(reading.folder_names) and len(reading.folder_names) == _folder_count(root)
+    for node in reading.selectors:
+        if has_all_folders:
+            yield from _undefined("folder", _texts(node, "folder"), reading.folder_names, node)
+        options = node.get("set")
+        if isinstance(options, MapNode):
+            yield from _undefined("channel", _texts(options, "channels"), channel_names, node)
 
 
 def _folder_count(root: MapNode) -> int:
     rules = root.get("rules")
     folders = rules.get("folders") if isinstance(rules, MapNode) else None
     return len(folders.items) if isinstance(folders, ListNode) else int(folders is not None)
+
+
+def _texts(node: MapNode, key: str) -> tuple[str, ...]:
+    """Return the strings of a list or of a single value; those of another type are reported by their setting."""
+    value = node.get(key)
+    items = value.items if isinstance(value, ListNode) else () if value is None else (value,)
+    return tuple(item.text for item in items if isinstance(item, ScalarNode) and item.value is not None)
 
 
 def _undefined(kind: str, names: tuple[str, ...], defined: list[str], node: MapNode) -> Iterator[SettingsError]:

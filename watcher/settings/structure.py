@@ -69,7 +69,6 @@ class Structure:
             )
         if problems:
             raise ClassValidationError("invalid settings", problems, kind)
-        self.reading.sections.append((instance, mapping))
         return instance
 
     def _create(self, kind: type) -> Hook:

@@ -13,7 +13,7 @@ from watcher.settings.annotations import InvalidValueError
 from watcher.settings.channel_types import ChannelSettings, channel_type_names, load_channel_type
 from watcher.settings.formats import is_name
 from watcher.settings.problems import FaultySettingsError, Reading, report, report_duplicates
-from watcher.settings.rule_selection import Folder
+from watcher.settings.rule_selection import Folder, Selector
 from watcher.settings.section_checks import expect_mapping, expected, given
 from watcher.settings.settings_types import Settings
 from watcher.settings.source_settings import FieldMap, Source
@@ -37,6 +37,7 @@ def create_structure(reading: Reading) -> Structure:
     structure = Structure(reading)
     structure.register(Folder, lambda node: _folder(node, structure))
     structure.register(FieldMap, lambda node: _field_map(node, structure))
+    structure.register(Selector, lambda node: _selector(node, structure))
     structure.register(Source, lambda node: _source(node, structure))
     structure.register(tuple[ChannelSettings, ...], lambda node: _channels(node, structure))
     return structure
@@ -59,7 +60,15 @@ def _folder(node: YamlNode, structure: Structure) -> Folder:
         stand_in = ScalarNode(value="unnamed", text="unnamed", quoted=True, location=node.location)
         mapping = replace(mapping, entries=(*mapping.entries, _entry("name", stand_in)))  # the path is reported
     folder: Folder = structure.section(mapping, Folder)
+    structure.reading.folder_names.append(folder.name)
     return folder
+
+
+def _selector(node: YamlNode, structure: Structure) -> Selector:
+    """Return a selector; the folders and channels that it names are checked when all of them are read."""
+    structure.reading.selectors.append(expect_mapping(node))
+    selector: Selector = structure.section(node, Selector, line=node.location.line)
+    return selector
 
 
 def _source(node: YamlNode, structure: Structure) -> Source:
