@@ -1,11 +1,11 @@
-"""A small kitchen of rules, as a catalogue."""
+"""A small catalogue of sample rules."""
 
 from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
 
-from watcher.catalogue.assumed_mapping import assumed
+from watcher.catalogue.assumed_mapping import assumed_mapping
 from watcher.catalogue.attack import shipped_table
 from watcher.catalogue.catalogue import Catalogue, LiveData
 from watcher.catalogue.entries import SourceMapping, build_entries, unplaced
@@ -24,19 +24,19 @@ FOLDERS = (
 
 
 def sample_catalogue(*, corpus: str = "", live: LiveData | None = None) -> Catalogue:
-    """Make the catalogue of the kitchen; with a label, all of its folders bear it."""
+    """Return the sample catalogue; a corpus label applies to all of its folders."""
     folders = tuple(
-        Folder(name=one.name, path=one.path, corpus=corpus, repository=one.repository, files=one.files)
-        for one in FOLDERS
+        Folder(name=item.name, path=item.path, corpus=corpus, repository=item.repository, files=item.files)
+        for item in FOLDERS
     )
-    rules = read_folders(read_folder(one.name, one.path) for one in folders)
+    rules = read_folders(read_folder(folder.name, folder.path) for folder in folders)
     source = Source()
-    asked = (SourceMapping(source=source, mapping=assumed(source, paths_of(rules.rules, source))),)
-    said = review_rules(rules, source, today=date(2026, 11, 25), matrix=shipped_table())
+    mappings = (SourceMapping(source=source, mapping=assumed_mapping(source, paths_of(rules.rules, source))),)
+    findings = review_rules(rules, source, today=date(2026, 11, 25), matrix=shipped_table())
     return Catalogue(
-        entries=build_entries(rules.rules, folders, asked, (), said),
+        entries=build_entries(rules.rules, folders, mappings, (), findings),
         attack=shipped_table(),
-        findings=unplaced(rules.rules, (), said),
+        findings=unplaced(rules.rules, (), findings),
         live=live,
         assumed=live is None,
         folders=folders,

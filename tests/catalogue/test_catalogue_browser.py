@@ -1,4 +1,4 @@
-"""The site in a real browser: from disk, by keyboard, in both colours, with axe's judgement on every page."""
+"""The site in a real browser: from disk, by keyboard, in both colour schemes, checked by axe."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ SHARED = "indicators/commandline-match.html"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write the kitchen's site."""
-    folder = tmp_path_factory.mktemp("kitchen") / "site"
+    """Write the site of the sample catalogue."""
+    folder = tmp_path_factory.mktemp("catalogue") / "site"
     write_site(folder, files(sample_catalogue(live=LIVE)))
     return folder
 
@@ -48,7 +48,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
-    """Open a page that remembers what it asked for and what went wrong."""
+    """Open a page that records its requests and errors."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     opened = context.new_page()
     opened.asked, opened.wrong = [], []
@@ -69,12 +69,12 @@ def test_axe_finds_no_violation(site: Path, page: Any, path: str, colours: str) 
     if path == "index.html":
         page.wait_for_selector("#results li")
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    found = axe.Axe().run(page, options={"preload": False}).response["violations"]
-    assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found] == []
+    response = axe.Axe().run(page, options={"preload": False}).response["violations"]
+    assert [(item["id"], [node["target"] for node in item["nodes"]]) for item in response] == []
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_no_page_is_wider_than_a_telephone(site: Path, page: Any, path: str) -> None:
+def test_no_page_is_wider_than_a_phone(site: Path, page: Any, path: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto((site / path).as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -115,7 +115,7 @@ def test_search_and_filters_narrow_the_list_and_the_address_keeps_them(site: Pat
     assert titles(page)[0] == "The Stove Is Lit"
 
 
-def test_the_list_is_walked_by_keyboard(site: Path, page: Any) -> None:
+def test_the_list_is_operable_by_keyboard(site: Path, page: Any) -> None:
     page.goto((site / "index.html").as_uri())
     page.wait_for_selector("#results li")
     for key in ("/", "ArrowDown", "ArrowDown"):
@@ -126,7 +126,7 @@ def test_the_list_is_walked_by_keyboard(site: Path, page: Any) -> None:
     assert page.inner_text("h1") == "The Kettle Is Filled And Boiled"
 
 
-def test_a_count_shows_its_rules_and_leads_to_them(site: Path, page: Any) -> None:
+def test_a_count_shows_and_links_its_rules(site: Path, page: Any) -> None:
     page.goto((site / KETTLE).as_uri())
     count = page.locator("a[data-shared]", has_text="green 1")
     count.focus()
@@ -141,7 +141,7 @@ def test_a_count_shows_its_rules_and_leads_to_them(site: Path, page: Any) -> Non
     assert shown == ["A Cup <b>Is</b> Broken", "The Kettle Is Filled And Boiled"]
 
 
-def test_the_matrix_counts_what_is_asked_and_leads_to_the_rules(site: Path, page: Any) -> None:
+def test_the_matrix_counts_the_chosen_level_and_links_the_rules(site: Path, page: Any) -> None:
     page.goto((site / "attack.html").as_uri())
     cell = page.locator(".cell", has_text="Server Software Component").first
     assert cell.locator(".n").inner_text().split()[0] == "1"

@@ -1,4 +1,4 @@
-"""The counting rule: rules that hold a field, kind and value, by a small corpus of our own."""
+"""Indicators: rules are counted by field, kind and value."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ def catalogue() -> Catalogue:
 
 
 def of(catalogue: Catalogue, title: str) -> dict[tuple[str, str, str], str]:
-    """Field, kind and value as written → what the page says."""
-    (entry,) = [one for one in catalogue.entries if one.rule.title == title]
-    return {(one.field, one.kind, one.value): str(catalogue.corpus.shared(one.key)) for one in entry.indicators}
+    """Return field, kind and value → the count on the page."""
+    (entry,) = [entry for entry in catalogue.entries if entry.rule.title == title]
+    return {
+        (indicator.field, indicator.kind, indicator.value): str(catalogue.corpus.shared(indicator.key))
+        for indicator in entry.indicators
+    }
 
 
-def test_each_value_of_a_page_counts_the_rules_that_hold_it(catalogue: Catalogue) -> None:
+def test_each_value_of_a_page_has_the_count_of_its_rules(catalogue: Catalogue) -> None:
     assert of(catalogue, KETTLE) == {
         # `Image` and `NewProcessName` are one; a rule that lists it twice is one rule
         ("NewProcessName", "ends_with", "\\kettle.exe"): "corpus 2 (blue 2)",
@@ -35,9 +38,9 @@ def test_each_value_of_a_page_counts_the_rules_that_hold_it(catalogue: Catalogue
     }
 
 
-def test_kinds_are_told_apart(catalogue: Catalogue) -> None:
-    told = of(catalogue, "A Cup <b>Is</b> Broken")
-    assert set(told) == {
+def test_kinds_are_distinguished(catalogue: Catalogue) -> None:
+    labels = of(catalogue, "A Cup <b>Is</b> Broken")
+    assert set(labels) == {
         ("keywords", "match", "shard"),
         ("Size", "gte", "4"),
         ("Digest", "regex", "^ab+$"),
@@ -47,24 +50,24 @@ def test_kinds_are_told_apart(catalogue: Catalogue) -> None:
         ("CommandLine", "exact", "boil"),
         ("CommandLine", "match", "fill"),
     }
-    assert told["CommandLine", "exact", "boil"] == "corpus 1 (green 1)"
+    assert labels["CommandLine", "exact", "boil"] == "corpus 1 (green 1)"
 
 
 def test_the_corpus_names_the_rules_behind_a_count(catalogue: Catalogue) -> None:
     shared = catalogue.corpus.shared(IndicatorKey("CommandLine", "match", "fill"))
-    assert [catalogue.by_id[one.id].rule.title for one in shared.holders] == ["A Cup <b>Is</b> Broken", KETTLE]
+    assert [catalogue.by_id[holder.id].rule.title for holder in shared.holders] == ["A Cup <b>Is</b> Broken", KETTLE]
     assert catalogue.corpus.shared(IndicatorKey("CommandLine", "match", "never")).count == 0
 
 
 def test_a_label_joins_several_folders() -> None:
-    joined = sample_catalogue(corpus="kitchen")
-    assert of(joined, KETTLE)["CommandLine", "match", "fill"] == "corpus 2 (kitchen 2)"
+    joined = sample_catalogue(corpus="shared")
+    assert of(joined, KETTLE)["CommandLine", "match", "fill"] == "corpus 2 (shared 2)"
 
 
-def test_a_rule_gives_each_indicator_once_in_the_order_of_its_text(catalogue: Catalogue) -> None:
-    (entry,) = [one for one in catalogue.entries if one.rule.title == "The Stove Is Lit"]
-    found: tuple[Indicator, ...] = indicators(entry.rule)
-    assert [(one.field, one.value) for one in found] == [
+def test_a_rule_has_each_indicator_once_in_the_order_of_its_text(catalogue: Catalogue) -> None:
+    (entry,) = [entry for entry in catalogue.entries if entry.rule.title == "The Stove Is Lit"]
+    shared_list: tuple[Indicator, ...] = indicators(entry.rule)
+    assert [(item.field, item.value) for item in shared_list] == [
         ("EventID", "4688"),
         ("EventID", "4689"),
         ("Image", "\\KETTLE.exe"),

@@ -1,4 +1,4 @@
-"""The real rules: each selection is cut out of its rule's text, and the whole becomes a site."""
+"""Real rules: the source of each selection, and a site of all of them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def rules(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     folder = tmp_path_factory.mktemp("rules")
     with tarfile.open(shared_data / "rules.tar.gz") as archive:
         archive.extractall(folder, filter="data")
-    found = read_folder("shared", folder).rules
-    assert len(found) > 2_000
-    return found
+    shared_list = read_folder("shared", folder).rules
+    assert len(shared_list) > 2_000
+    return shared_list
 
 
-def test_each_stage_shows_the_text_of_its_selection(rules: tuple[Rule, ...]) -> None:
+def test_each_stage_has_the_source_of_its_selection(rules: tuple[Rule, ...]) -> None:
     shown = [(rule, stage) for rule in rules for stage in stages(rule)]
     assert len(shown) > 4_000
     odd = [
@@ -35,7 +35,7 @@ def test_each_stage_shows_the_text_of_its_selection(rules: tuple[Rule, ...]) -> 
     assert odd == []
 
 
-def test_colours_keep_every_line(rules: tuple[Rule, ...]) -> None:
+def test_highlighting_keeps_every_line(rules: tuple[Rule, ...]) -> None:
     for rule in rules:
         text = rule.text.rstrip("\n")
         assert str(yaml_numbered(text, 1)).count('<span class="l"') == len(text.replace("\r\n", "\n").split("\n"))

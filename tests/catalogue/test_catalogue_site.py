@@ -1,4 +1,4 @@
-"""The site: every page, in a stable order, with what rules say as data."""
+"""The site: every page, in a stable order, with the text of rules escaped."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ class Page(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        told = dict(attrs)
+        mapping = dict(attrs)
         self.tags.append(tag)
         if tag not in _INLINE:
             self.texts.append(" ")
-        self.links += [value for name in ("href", "src") if (value := told.get(name))]
-        self.ids += [value for value in (told.get("id"),) if value]
+        self.links += [value for name in ("href", "src") if (value := mapping.get(name))]
+        self.ids += [value for value in (mapping.get("id"),) if value]
 
     def handle_data(self, data: str) -> None:
         self.texts.append(data)
@@ -65,7 +65,7 @@ class Page(HTMLParser):
         return " ".join("".join(self.texts).split())
 
 
-def test_a_rules_page_says_everything_in_its_order(site: dict[str, str]) -> None:
+def test_a_rule_page_has_every_section_in_order(site: dict[str, str]) -> None:
     text = Page(site[KETTLE]).text
     order = [
         "The Kettle Is Filled And Boiled Status experimental Severity high",
@@ -84,11 +84,11 @@ def test_a_rules_page_says_everything_in_its_order(site: dict[str, str]) -> None
         "Indicators",
         "CommandLine match fill corpus 2 (blue 1, green 1) pour corpus 1 (blue 1) boil corpus 2 (blue 2)",
         "NewProcessName ends_with \\kettle.exe corpus 2 (blue 2)",
-        "Query as the cluster gets it For indices as Winlogbeat 8 itself maps them",
+        "Query sent to the cluster For indices with the mapping of Winlogbeat 8",
         "Test cases passed Filled and boiled must hit failed Only filled must hit, but the rule does not",
         "Findings",
         "warning line 17 `CommandLine|contains` appears twice",
-        "Related rules The Stove Is Lit names this rule: similar",
+        "Related rules The Stove Is Lit refers to this rule: similar",
         "False positives Guests",
         "References https://kettle.example/manual javascript:alert(1)",
     ]
@@ -98,7 +98,7 @@ def test_a_rules_page_says_everything_in_its_order(site: dict[str, str]) -> None
         at = text.index(words, at) + len(words)
 
 
-def test_the_body_stands_as_the_author_wrote_it_with_both_of_two_equal_keys(site: dict[str, str]) -> None:
+def test_the_body_is_the_source_with_duplicate_keys(site: dict[str, str]) -> None:
     written = (Path(__file__).parent / "corpus" / "blue" / "kettle.yml").read_text(encoding="utf-8")
     body = re.search(r'numbered".*?<code>(.*?)</code>', site[KETTLE], re.DOTALL)
     assert body is not None
@@ -113,7 +113,7 @@ def test_the_body_stands_as_the_author_wrote_it_with_both_of_two_equal_keys(site
     ]
 
 
-def test_what_a_rule_says_is_data_and_never_markup(site: dict[str, str]) -> None:
+def test_the_text_of_a_rule_is_escaped(site: dict[str, str]) -> None:
     page = Page(site[CUP])
     assert "A Cup <b>Is</b> Broken" in page.text
     assert "b" not in page.tags or site[CUP].count("<b>Is</b>") == 0
@@ -123,18 +123,18 @@ def test_what_a_rule_says_is_data_and_never_markup(site: dict[str, str]) -> None
     assert all(not link.lower().startswith("javascript:") for text in site.values() for link in Page(text).links)
 
 
-def test_no_page_asks_another_machine_for_anything(site: dict[str, str]) -> None:
+def test_no_page_loads_external_resources(site: dict[str, str]) -> None:
     for path, text in site.items():
         if path.endswith(".html"):
             loaded = re.findall(r"<(?:script|link|img|iframe|source)\b[^>]*?(?:src|href)=\"([^\"]+)\"", text)
             assert loaded
-            assert [one for one in loaded if "//" in one] == [], path
+            assert [item for item in loaded if "//" in item] == [], path
         if path.endswith((".css", ".js")):
             assert "://" not in text
             assert "fetch(" not in text
 
 
-def test_every_link_within_the_site_leads_somewhere(site: dict[str, str]) -> None:
+def test_every_internal_link_has_a_target(site: dict[str, str]) -> None:
     pages = {path: Page(text) for path, text in site.items() if path.endswith(".html")}
     lost = []
     for path, page in pages.items():
@@ -144,8 +144,8 @@ def test_every_link_within_the_site_leads_somewhere(site: dict[str, str]) -> Non
                 continue
             where = str((Path(path).parent / target).as_posix()) if target else path
             where = where.removeprefix("rules/../").removeprefix("indicators/../")
-            found = where in site and (not anchor or "=" in anchor or anchor in pages[where].ids)
-            lost += [] if found else [(path, link)]
+            links_list = where in site and (not anchor or "=" in anchor or anchor in pages[where].ids)
+            lost += [] if links_list else [(path, link)]
     assert lost == []
 
 
@@ -156,14 +156,14 @@ def test_ids_are_unique_on_each_page(site: dict[str, str]) -> None:
             assert len(ids) == len(set(ids)), path
 
 
-def test_the_whole_catalogue_is_one_json(site: dict[str, str]) -> None:
-    told = json.loads(site["catalogue.json"])
-    assert [one["title"] for one in told["rules"]] == [
+def test_the_catalogue_is_available_as_json(site: dict[str, str]) -> None:
+    document = json.loads(site["catalogue.json"])
+    assert [item["title"] for item in document["rules"]] == [
         "A Cup <b>Is</b> Broken",
         "The Kettle Is Filled And Boiled",
         "The Stove Is Lit",
     ]
-    kettle = told["rules"][1]
+    kettle = document["rules"][1]
     assert {
         "field": "NewProcessName",
         "kind": "ends_with",
@@ -172,37 +172,37 @@ def test_the_whole_catalogue_is_one_json(site: dict[str, str]) -> None:
         "by_corpus": {"blue": 2},
     } in kettle["indicators"]
     assert kettle["queries"][0]["query"]["bool"]
-    assert [(one["expected"], one["passed"]) for one in kettle["tests"]][:2] == [("hit", True), ("hit", False)]
+    assert [(item["expected"], item["passed"]) for item in kettle["tests"]][:2] == [("hit", True), ("hit", False)]
     assert kettle["file"] == "https://git.example/blue/f/kettle.yml"
-    assert [one["file"] for one in told["findings"]] == ["blue/kettle.test.ndjson", "green/broken.yml"]
-    assert (told["live_days"], told["mapping_assumed"]) == (None, True)
+    assert [item["file"] for item in document["findings"]] == ["blue/kettle.test.ndjson", "green/broken.yml"]
+    assert (document["live_days"], document["mapping_assumed"]) == (None, True)
 
 
 def test_quality_names_findings_failing_and_untested_rules(site: dict[str, str]) -> None:
     text = Page(site["quality.html"]).text
     assert "green/broken.yml" in text
     assert "Rules that fail a test The Kettle Is Filled And Boiled blue/kettle.yml" in text
-    assert "2 rules without test events beside them" in text
-    assert "Only the cluster knows" in text
+    assert "2 rules without rule tests" in text
+    assert "Needs a cluster" in text
 
 
-def test_with_the_cluster_pages_tell_events_hosts_and_hits() -> None:
-    made = dict(files(sample_catalogue(live=LIVE)))
-    text = Page(made[KETTLE]).text
+def test_with_a_cluster_pages_have_events_hosts_and_hits() -> None:
+    mapping = dict(files(sample_catalogue(live=LIVE)))
+    text = Page(mapping[KETTLE]).text
     assert "Hits 5 in the last 7 days" in text
     assert "For command lines turn on `Include command line in process creation events` too. 1,234 3" in text
     assert "Microsoft-Windows-Sysmon/Operational 1 <ProcessCreate> · Sysmon configuration none none" in text
-    events = Page(made["events.html"]).text
+    events = Page(mapping["events.html"]).text
     assert "The cluster: no index may be read" in events
-    assert 'data-hits="5"' in made["attack.html"]
-    assert "layers/hits.json" in made
+    assert 'data-hits="5"' in mapping["attack.html"]
+    assert "layers/hits.json" in mapping
 
 
 def test_two_builds_of_the_same_rules_are_the_same(site: dict[str, str]) -> None:
     assert dict(files(sample_catalogue())) == site
 
 
-def test_a_site_is_written_once_and_what_is_gone_is_removed(tmp_path: Path) -> None:
+def test_unchanged_files_are_not_rewritten_and_obsolete_files_are_removed(tmp_path: Path) -> None:
     first = write_site(tmp_path / "site", [("index.html", "one"), ("rules/a.html", "a")])
     assert (first.files, first.changed, first.removed) == (2, 2, 0)
     again = write_site(tmp_path / "site", [("index.html", "two"), ("rules/b.html", "b")])
@@ -214,14 +214,14 @@ def test_a_site_is_written_once_and_what_is_gone_is_removed(tmp_path: Path) -> N
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear", encoding="utf-8")
-    with pytest.raises(InputError, match="holds files that are no catalogue; name a folder that is new"):
+    with pytest.raises(InputError, match="contains files that are not a catalogue; name a folder that is new"):
         write_site(tmp_path, [("index.html", "one")])
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="is not a directory"):
         write_site(tmp_path / "letter.txt", [])
 
 
-def test_a_manifest_never_reaches_outside_its_folder(tmp_path: Path) -> None:
+def test_a_manifest_cannot_name_files_outside_its_folder(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear", encoding="utf-8")
     site = tmp_path / "site"
     site.mkdir()

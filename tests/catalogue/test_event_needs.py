@@ -1,4 +1,4 @@
-"""Which events a rule can see, and what Windows needs to write them."""
+"""The events that a rule can match, and what Windows needs to log them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def seen(source: str, one: str, *, two: str = "{User: x}", condition: str = "one
     text = RULE.format(source=source, one=one, two=two, condition=condition)
     rules, findings = read_file(text, file="rule.yml", origin=RuleOrigin())
     assert rules, findings
-    return {f"{found.channel or 'any'} {found.code or 'any'}" for found in event_needs(rules[0])}
+    return {f"{event_need.channel or 'any'} {event_need.code or 'any'}" for event_need in event_needs(rules[0])}
 
 
-def test_a_category_sees_its_codes_in_each_channel() -> None:
+def test_a_category_has_its_event_ids_in_each_channel() -> None:
     assert seen("category: process_creation", "{Image: x}") == {f"{SYSMON} 1", "Security 4688"}
 
 
@@ -36,17 +36,17 @@ def test_a_condition_narrows_a_service_to_the_event_ids_that_it_names() -> None:
 
 
 def test_both_sides_of_an_or_must_name_ids() -> None:
-    told = {"two": "{EventID: 4625}", "condition": "one or two"}
-    assert seen("service: security", "{EventID: 4624}", **told) == {"Security 4624", "Security 4625"}
-    assert seen("service: security", "{User: y}", **told) == {"Security any"}
+    result = {"two": "{EventID: 4625}", "condition": "one or two"}
+    assert seen("service: security", "{EventID: 4624}", **result) == {"Security 4624", "Security 4625"}
+    assert seen("service: security", "{User: y}", **result) == {"Security any"}
 
 
-def test_ids_that_exclude_each_other_leave_nothing_to_see() -> None:
+def test_contradicting_event_ids_leave_no_event() -> None:
     assert seen("service: security", "{EventID: 4624}", two="{EventID: 4625}") == set()
     assert seen("category: process_creation", "{EventID: 1}") == {f"{SYSMON} 1"}
 
 
-def test_what_is_denied_or_only_a_pattern_narrows_nothing() -> None:
+def test_negations_and_patterns_do_not_narrow() -> None:
     assert seen("service: security", "{EventID: 4624}", condition="not one and two") == {"Security any"}
     assert seen("service: security", "{EventID|startswith: '46'}") == {"Security any"}
 
@@ -65,27 +65,30 @@ def test_what_is_denied_or_only_a_pattern_narrows_nothing() -> None:
     ],
 )
 def test_what_an_event_needs(channel: str, code: str, what: str) -> None:
-    found = audit_needs(channel, code)
-    assert found is not None
-    assert found.setting == what
+    result = audit_needs(channel, code)
+    assert result is not None
+    assert result.setting == what
 
 
-def test_what_nobody_knows_is_not_made_up() -> None:
+def test_an_unknown_need_is_none() -> None:
     assert audit_needs(SECURITY, "99999") is None
     assert audit_needs("Company-VPN/Operational", "1") is None
     assert audit_needs(None, "4688") is None
 
 
-def test_every_event_of_sysmon_and_powershell_that_sigma_names_is_known() -> None:
-    event_classes = [where for found in _CATEGORIES.values() for where in found]
+def test_every_event_of_sysmon_and_powershell_in_sigma_has_a_need() -> None:
+    event_classes = [where for item in _CATEGORIES.values() for where in item]
     assert [
-        (one.channel, code) for one in event_classes for code in one.codes if audit_needs(one.channel, code) is None
+        (event_class.channel, code)
+        for event_class in event_classes
+        for code in event_class.codes
+        if audit_needs(event_class.channel, code) is None
     ] == []
 
 
 def test_the_channels_of_services_without_an_answer_are_few() -> None:
-    """The ones left are logs that no documentation speaks of; the list may shrink, not grow."""
-    missing = {channel for found in _SERVICES.values() for channel in found if audit_needs(channel, None) is None}
+    """Only logs without documentation are left; the list may shrink, not grow."""
+    missing = {channel for item in _SERVICES.values() for channel in item if audit_needs(channel, None) is None}
     assert missing <= {
         "Microsoft-ServiceBus-Client",
         "Microsoft-Windows-Kernel-EventTracing",

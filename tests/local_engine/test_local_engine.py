@@ -81,11 +81,11 @@ def test_no_engine_runs_as_root(engine: Running) -> None:
     assert Path(f"/proc/{engine.node.pid}").stat().st_uid != 0
 
 
-def test_the_log_holds_what_the_engine_says(engine: Running) -> None:
+def test_the_log_has_the_output_of_the_engine(engine: Running) -> None:
     assert "started" in engine.node.log.read_text(encoding="utf-8")
 
 
-def test_the_distribution_is_shared_and_stays_as_it_was(engine: Running) -> None:
+def test_the_distribution_is_shared_and_unchanged(engine: Running) -> None:
     home = engine.node.running.setup.home
     assert not list((home / "logs").iterdir())
     assert not (home / "data").exists()
@@ -106,7 +106,7 @@ def events(elasticsearch: Running) -> Running:
     return elasticsearch
 
 
-def test_watchers_user_may_all_that_reading_events_needs(events: Running) -> None:
+def test_watchers_user_has_all_privileges_for_reading_events(events: Running) -> None:
     cluster = events.cluster()
     status, opened = ask(cluster, "POST", "/winlogbeat-*/_pit?keep_alive=1m")
     assert status == 200
@@ -127,7 +127,7 @@ def test_watchers_user_may_all_that_reading_events_needs(events: Running) -> Non
     assert ask(cluster, "DELETE", "/_pit", {"id": opened["id"]})[0] == 200
 
 
-def test_watchers_user_may_all_that_keeping_state_needs(events: Running) -> None:
+def test_watchers_user_has_all_privileges_for_the_state(events: Running) -> None:
     cluster = events.cluster()
     asked = [
         ("PUT", "/_index_template/watcher-local", TEMPLATE, 200),
@@ -156,17 +156,17 @@ def test_watchers_user_may_all_that_keeping_state_needs(events: Running) -> None
         ("PUT", "/_cluster/settings", {"persistent": {"action.auto_create_index": "false"}}),
     ],
 )
-def test_watchers_user_may_nothing_else(events: Running, method: str, path: str, body: Any) -> None:
+def test_watchers_user_has_no_other_privilege(events: Running, method: str, path: str, body: Any) -> None:
     status, answer = ask(events.cluster(), method, path, body)
     assert (status, answer["error"]["type"]) == (403, "security_exception")
 
 
-def test_a_wrong_password_is_not_let_in(elasticsearch: Running) -> None:
+def test_a_wrong_password_is_rejected(elasticsearch: Running) -> None:
     wrong = replace(elasticsearch.admin(), username="nobody-knows")
     assert ask(wrong, "GET", "/_cluster/health")[0] == 401
 
 
-def test_the_node_proves_itself_to_its_own_ca_only(elasticsearch: Running, tmp_path: Path) -> None:
+def test_the_certificate_is_valid_only_for_its_own_ca(elasticsearch: Running, tmp_path: Path) -> None:
     stranger = replace(elasticsearch.admin(), ca_certs=certificates(tmp_path).ca)
     with pytest.raises(ssl.SSLCertVerificationError):
         ask(stranger, "GET", "/_cluster/health")
@@ -198,7 +198,7 @@ def parent() -> Iterator[tuple[subprocess.Popen[str], list[Any]]]:
             process.kill()
 
 
-def test_on_the_java_from_pypi_opensearch_works_and_does_not_outlive_a_killed_parent() -> None:
+def test_opensearch_runs_on_the_java_from_pypi_and_ends_with_a_killed_parent() -> None:
     with parent() as (process, (url, pid, folder, guard, stages)):
         cluster = Cluster(hosts=(url,))
         wildcard = {"properties": {"command_line": {"type": "wildcard"}}}
@@ -226,7 +226,7 @@ def test_on_the_java_from_pypi_opensearch_works_and_does_not_outlive_a_killed_pa
     assert not Path(folder).exists()
 
 
-def test_a_node_that_dies_at_its_start_is_an_error_with_its_last_words() -> None:
+def test_a_failed_start_is_an_error_with_the_last_lines_of_the_log() -> None:
     broken = Runtime(homes=RUNTIME.homes, options="-XX:+NoSuchOption")
     with pytest.raises(ClusterError, match=r"(?s)OpenSearch 3\.6\.0 ended at its start with code 1; .*NoSuchOption"):
         start(OPENSEARCH, cache=default_cache(os.environ), progress=quiet, runtime=broken)
@@ -243,11 +243,11 @@ def test_a_node_that_dies_at_its_start_is_an_error_with_its_last_words() -> None
         ({}, Path.home() / ".cache" / "watcher"),
     ],
 )
-def test_the_cache_is_where_the_environment_says(environment: dict[str, str], expected: Path) -> None:
+def test_the_cache_folder_is_taken_from_the_environment(environment: dict[str, str], expected: Path) -> None:
     assert default_cache(environment) == expected
 
 
-def test_what_was_interrupted_leaves_nothing_and_the_next_run_repairs_it(tmp_path: Path) -> None:
+def test_an_interrupted_build_is_removed_and_repeated_by_the_next_run(tmp_path: Path) -> None:
     target = tmp_path / "engines" / "one"
     (tmp_path / "engines" / ".part-killed" / "half").mkdir(parents=True)
 
@@ -287,17 +287,17 @@ with locked(base, say):
 """
 
 
-def test_of_two_processes_at_once_one_builds_and_the_other_waits(tmp_path: Path) -> None:
+def test_of_two_concurrent_processes_one_builds_and_the_other_waits(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FILLER, str(tmp_path)]
     with (
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as one,
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as two,
     ):
-        said = sorted([one.communicate()[0].split("\n"), two.communicate()[0].split("\n")])
-    assert said == [["built", "whole", ""], ["waiting for another watcher that fills the cache", "whole", ""]]
+        results = sorted([one.communicate()[0].split("\n"), two.communicate()[0].split("\n")])
+    assert results == [["built", "whole", ""], ["waiting for another watcher that fills the cache", "whole", ""]]
 
 
-def test_the_cache_is_open_to_the_engines_user_whatever_the_umask(tmp_path: Path) -> None:
+def test_the_cache_is_readable_by_the_engines_user_with_any_umask(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
         with locked(tmp_path / "a" / "b", quiet):
@@ -318,13 +318,13 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         raise AssertionError
 
 
-def test_an_archive_that_is_not_the_published_one_is_refused(tmp_path: Path) -> None:
+def test_an_archive_with_another_checksum_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"tampered")
     with pytest.raises(WatcherError, match=r"the download of Elasticsearch 8\.19\.0 is not what was published"):
         _verify(ELASTICSEARCH, tmp_path / "a.zip")
 
 
-def test_runs_of_the_living_are_left_alone_and_those_of_the_dead_deleted(tmp_path: Path) -> None:
+def test_run_folders_of_running_processes_are_kept_and_others_deleted(tmp_path: Path) -> None:
     living = begin(tmp_path, "a")
     dead = begin(tmp_path, "b")
     dead.lock.close()
@@ -351,7 +351,7 @@ def test_without_any_java_the_error_names_the_extra(tmp_path: Path, monkeypatch:
         find(OPENSEARCH, [tmp_path])
 
 
-def test_the_java_from_pypi_is_taken_where_no_full_jdk_is_found(tmp_path: Path) -> None:
+def test_the_java_from_pypi_is_used_without_a_full_jdk(tmp_path: Path) -> None:
     java = find(OPENSEARCH, [tmp_path])
     assert (java.major in OPENSEARCH.java, java.full, java.thai) == (True, False, False)
     assert list(look(java.home)) == [java]
@@ -377,14 +377,12 @@ SHIPPED = """\
         (frozenset[str](), "-XX:+UseG1GC\n"),
     ],
 )
-def test_options_that_write_into_the_distribution_or_that_this_java_lacks_are_left_out(
-    modules: frozenset[str], expected: str
-) -> None:
+def test_unusable_jvm_options_are_dropped(modules: frozenset[str], expected: str) -> None:
     java = Java(home=Path("/java"), version="25.0.1", modules=modules, thai=True)
     assert jvm_options(SHIPPED, java) == expected
 
 
-def test_a_folder_below_a_closed_one_is_out_of_reach_of_others(tmp_path: Path) -> None:
+def test_a_folder_below_a_closed_one_is_not_reachable(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     (closed / "open").mkdir(parents=True)
     closed.chmod(0o700)
@@ -396,7 +394,7 @@ def test_a_folder_below_a_closed_one_is_out_of_reach_of_others(tmp_path: Path) -
     assert stranger.reaches(Path("/usr/lib"))
 
 
-def test_a_data_folder_out_of_reach_is_refused(tmp_path: Path) -> None:
+def test_an_unreachable_data_folder_is_rejected(tmp_path: Path) -> None:
     stranger = Account(name="stranger", uid=os.geteuid() + 1, gid=os.getegid() + 1)
     tmp_path.chmod(0o700)
     with pytest.raises(WatcherError, match=r"lies where the user `stranger` cannot go"):

@@ -20,9 +20,9 @@ NAMES = [str(path.relative_to(FOLDER)) for path in PATHS]
 
 
 def read(path: Path) -> Rule:
-    found = read_folder("shipped", path)
-    assert [str(finding) for finding in found.findings] == []
-    (rule,) = found.rules
+    folder = read_folder("shipped", path)
+    assert [str(finding) for finding in folder.findings] == []
+    (rule,) = folder.rules
     return rule
 
 
@@ -31,20 +31,20 @@ def cases(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def test_there_are_rules_and_each_has_its_tests() -> None:
+def test_every_shipped_rule_has_tests() -> None:
     assert len(PATHS) >= 17
     assert sorted(FOLDER.rglob("*.test.ndjson")) == [path.with_suffix(".test.ndjson") for path in PATHS]
 
 
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)
-def test_a_shipped_rule_is_read_without_error_and_looks_at_known_events(path: Path) -> None:
+def test_a_shipped_rule_has_no_error_and_a_known_log_source(path: Path) -> None:
     rule = read(path)
-    assert [str(one) for one in rule.findings if one.severity is Severity.ERROR] == []
+    assert [str(finding) for finding in rule.findings if finding.severity is Severity.ERROR] == []
     assert events_of(rule.logsource).unknown == ()
 
 
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)
-def test_a_shipped_rule_agrees_with_every_event_beside_it(path: Path) -> None:
+def test_a_shipped_rule_passes_its_tests(path: Path) -> None:
     tests = cases(path)
     counts = Counter(test["expect"] for test in tests)
     assert counts["hit"] >= 1
@@ -58,13 +58,15 @@ def test_a_shipped_rule_agrees_with_every_event_beside_it(path: Path) -> None:
 
 
 def test_only_the_first_rule_has_findings() -> None:
-    said = {name: sorted(one.code for one in read(path).findings) for name, path in zip(NAMES, PATHS, strict=True)}
-    assert {name: codes for name, codes in said.items() if codes} == {
+    reported = {
+        name: sorted(finding.code for finding in read(path).findings) for name, path in zip(NAMES, PATHS, strict=True)
+    }
+    assert {name: codes for name, codes in reported.items() if codes} == {
         "windows/process_creation/webserver_iis_module_installed_command.yml": ["duplicate-key", "missing-id"]
     }
 
 
-def test_both_entries_of_the_duplicate_key_must_hold() -> None:
+def test_both_entries_of_the_duplicate_key_must_match() -> None:
     rule = read(FOLDER / "windows" / "process_creation" / "webserver_iis_module_installed_command.yml")
     assert isinstance(rule.node, And)
     entries = [item for item in rule.node.of if isinstance(item, DetectionItem) and item.field == "CommandLine"]

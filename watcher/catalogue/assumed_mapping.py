@@ -1,4 +1,4 @@
-"""The mapping that queries are shown for where no cluster is asked: that of Winlogbeat's own index template.
+"""The assumed mapping for queries without a cluster: that of Winlogbeat's index template.
 
 Sources: Winlogbeat's exported fields, ECS 8.17, and the dynamic templates that Beats install.
 """
@@ -11,9 +11,9 @@ from watcher.ports import FieldType, IndexMapping, Server
 from watcher.settings import Source
 from watcher.taxonomy.field_locations import DATA
 
-SAID = (
-    "For indices as Winlogbeat 8 itself maps them on Elasticsearch: `winlog.event_data.*` as keyword without a limit, "
-    "ECS fields by their own types. With `--live` the query is made for your indices."
+DESCRIPTION = (
+    "For indices with the mapping of Winlogbeat 8 on Elasticsearch: `winlog.event_data.*` as keyword without a limit, "
+    "ECS fields by their own types. With `--live` the query is built for your indices."
 )
 
 _LIMIT = 1024
@@ -51,8 +51,8 @@ _WITH_TEXT = (
 )
 
 
-def assumed(source: Source, paths: Iterable[str]) -> IndexMapping:
-    """Give the facts of indices as Winlogbeat maps them."""
+def assumed_mapping(source: Source, paths: Iterable[str]) -> IndexMapping:
+    """Return the mapping of indices as Winlogbeat creates it."""
     fields = {path: (kind,) for path in paths if (kind := _field(path)) is not None}
     return IndexMapping(
         pattern=source.index,
@@ -63,8 +63,8 @@ def assumed(source: Source, paths: Iterable[str]) -> IndexMapping:
 
 
 def _field(path: str) -> FieldType | None:
-    whole, _, last = path.rpartition(".")
-    if last == "text" and whole in _WITH_TEXT:
+    parent, _, last = path.rpartition(".")
+    if last == "text" and parent in _WITH_TEXT:
         return FieldType(type="match_only_text")
     if last in ("text", "keyword"):
         return None

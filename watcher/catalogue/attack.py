@@ -1,4 +1,4 @@
-"""The names of ATT&CK's tactics and techniques: a small table that ships with watcher, or one made from MITRE's data.
+"""ATT&CK's tactics and techniques: the table shipped with watcher, or one built from MITRE's data.
 
 ATT&CK is a registered trademark of The MITRE Corporation; the table bears its copyright designation and licence.
 """
@@ -27,22 +27,22 @@ NOTICE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tactic:
-    """Why an attacker does something."""
+    """A tactic of ATT&CK."""
 
     id: str  # `TA0003`
     short: str  # `persistence`
     name: str
-    retired: bool = False  # a former version's; rules may still name it
+    retired: bool = False  # of a former version; rules may still name it
 
     @property
     def url(self) -> str:
-        """Where MITRE describes it."""
+        """The address of its description at MITRE."""
         return f"{SITE}/tactics/{self.id}/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Technique:
-    """How an attacker does something."""
+    """A technique of ATT&CK."""
 
     id: str  # `T1505.004`
     name: str
@@ -50,12 +50,12 @@ class Technique:
 
     @property
     def parent(self) -> str | None:
-        """The technique that this one is a part of."""
+        """The id of the technique, for a sub-technique."""
         return self.id.partition(".")[0] if "." in self.id else None
 
     @property
     def url(self) -> str:
-        """Where MITRE describes it."""
+        """The address of its description at MITRE."""
         return f"{SITE}/techniques/{self.id.replace('.', '/')}/"
 
 
@@ -65,36 +65,36 @@ class Attack:
 
     version: str
     as_of: str  # the day of MITRE's release
-    tactics: tuple[Tactic, ...]  # in the matrix' order
+    tactics: tuple[Tactic, ...]  # in the order of the matrix
     techniques: Mapping[str, Technique]  # by id, in order
     retired: Mapping[str, Tactic] = field(default_factory=dict)  # by short name
-    moved: Mapping[str, str] = field(default_factory=dict)  # former id → today's
+    moved: Mapping[str, str] = field(default_factory=dict)  # former id → current id
 
     def tactic(self, short: str) -> Tactic | None:
-        """Find a tactic by its short name, a former one too."""
-        return next((one for one in self.tactics if one.short == short), self.retired.get(short))
+        """Return a tactic by its short name, including former ones."""
+        return next((tactic for tactic in self.tactics if tactic.short == short), self.retired.get(short))
 
     def technique(self, name: str) -> Technique | None:
-        """Find a technique by its id, one that was given another id too."""
+        """Return a technique by its current or former id."""
         return self.techniques.get(self.current(name))
 
     def current(self, name: str) -> str:
-        """Give today's id of a technique."""
+        """Return the current id of a technique."""
         return name if name in self.techniques else self.moved.get(name, name)
 
     def under(self, tactic: str) -> Iterator[tuple[Technique, tuple[Technique, ...]]]:
-        """Give the techniques of a tactic by name, each with its parts."""
+        """Yield the techniques of a tactic by name, each with its sub-techniques."""
         parts: dict[str, list[Technique]] = {}
-        for one in self.techniques.values():
-            if one.parent and tactic in one.tactics:
-                parts.setdefault(one.parent, []).append(one)
-        whole = (one for one in self.techniques.values() if one.parent is None and tactic in one.tactics)
-        for one in sorted(whole, key=lambda technique: technique.name.lower()):
-            yield one, tuple(sorted(parts.get(one.id, ()), key=lambda part: part.id))
+        for technique in self.techniques.values():
+            if technique.parent and tactic in technique.tactics:
+                parts.setdefault(technique.parent, []).append(technique)
+        top = (item for item in self.techniques.values() if item.parent is None and tactic in item.tactics)
+        for technique in sorted(top, key=lambda item: item.name.lower()):
+            yield technique, tuple(sorted(parts.get(technique.id, ()), key=lambda part: part.id))
 
 
 def shipped_table() -> Attack:
-    """Read the table that ships with watcher."""
+    """Read the table shipped with watcher."""
     return _table(json.loads(files(__package__).joinpath("attack.json").read_text(encoding="utf-8")))
 
 
@@ -104,40 +104,41 @@ def read_table(path: Path) -> Attack:
         document = json.loads(path.read_text(encoding="utf-8"))
         return from_stix(document) if "objects" in document else _table(document)
     except OSError as fault:
-        raise _wrong(path, f"cannot be read: {fault.strerror}") from fault
+        raise _invalid(path, f"cannot be read: {fault.strerror}") from fault
     except (ValueError, KeyError, TypeError, StopIteration) as fault:
-        raise _wrong(path, "is neither a table of `watcher attack` nor MITRE's STIX bundle") from fault
+        raise _invalid(path, "is neither a table of `watcher attack` nor MITRE's STIX bundle") from fault
 
 
-def _wrong(path: Path, what: str) -> InputError:
+def _invalid(path: Path, problem: str) -> InputError:
     return InputError(
-        f"the ATT&CK data {what}",
+        f"the ATT&CK data {problem}",
         location=Location(file=str(path), line=1),
-        fix="take `enterprise-attack.json` of MITRE's repository attack-stix-data",
+        fix="use `enterprise-attack.json` of MITRE's repository attack-stix-data",
     )
 
 
 def _table(document: Mapping[str, Any]) -> Attack:
     techniques = (
-        Technique(id=name, name=told["name"], tactics=tuple(told["tactics"]))
-        for name, told in document["techniques"].items()
+        Technique(id=name, name=entry["name"], tactics=tuple(entry["tactics"]))
+        for name, entry in document["techniques"].items()
     )
     return Attack(
         version=str(document["version"]),
         as_of=str(document["as_of"]),
-        tactics=tuple(Tactic(**told) for told in document["tactics"]),
-        techniques={one.id: one for one in techniques},
-        retired={told["short"]: Tactic(**told, retired=True) for told in document["retired"]},
+        tactics=tuple(Tactic(**entry) for entry in document["tactics"]),
+        techniques={technique.id: technique for technique in techniques},
+        retired={entry["short"]: Tactic(**entry, retired=True) for entry in document["retired"]},
         moved=dict(document["moved"]),
     )
 
 
 def write_table(attack: Attack) -> str:
-    """Write a table as JSON, a line an entry, so that two versions can be compared."""
-    tactics = [_line({"id": one.id, "short": one.short, "name": one.name}) for one in attack.tactics]
-    retired = [_line({"id": one.id, "short": one.short, "name": one.name}) for one in attack.retired.values()]
+    """Return a table as JSON, one line per entry, so that versions can be compared."""
+    tactics = [_line({"id": tactic.id, "short": tactic.short, "name": tactic.name}) for tactic in attack.tactics]
+    retired = [_line({"id": item.id, "short": item.short, "name": item.name}) for item in attack.retired.values()]
     techniques = [
-        f'"{one.id}": {_line({"name": one.name, "tactics": list(one.tactics)})}' for one in attack.techniques.values()
+        f'"{technique.id}": {_line({"name": technique.name, "tactics": list(technique.tactics)})}'
+        for technique in attack.techniques.values()
     ]
     moved = [f'"{old}": "{new}"' for old, new in sorted(attack.moved.items())]
     parts = (
@@ -161,40 +162,41 @@ def _lines(lines: list[str]) -> str:
     return ",\n".join(f"  {line}" for line in lines)
 
 
-# --------------------------------------------------------------------------- MITRE's own data
+# --------------------------------------------------------------------------- STIX
 
 
 _RETIRED = (Tactic(id="TA0005", short="defense-evasion", name="Defense Evasion", retired=True),)
-"""Until version 18; version 19 made Stealth and Defense Impairment of it."""
+"""Until version 18; version 19 replaced it with Stealth and Defense Impairment."""
 
 
 def from_stix(bundle: Mapping[str, Any]) -> Attack:
-    """Make a table out of MITRE's STIX bundle of the enterprise matrix."""
+    """Build a table from MITRE's STIX bundle of the enterprise matrix."""
     of: dict[str, list[Mapping[str, Any]]] = {}
-    for one in bundle["objects"]:
-        of.setdefault(one["type"], []).append(one)
+    for element in bundle["objects"]:
+        of.setdefault(element["type"], []).append(element)
     release = of["x-mitre-collection"][0]
-    tactics = {one["id"]: _tactic(one) for one in of["x-mitre-tactic"]}
+    tactics = {item["id"]: _tactic(item) for item in of["x-mitre-tactic"]}
     order = [name for matrix in of["x-mitre-matrix"] for name in matrix["tactic_refs"] if name in tactics]
-    live = {one["id"]: _technique(one) for one in of["attack-pattern"] if _is_live(one)}
-    ids = {one["id"]: _id(one) for one in of["attack-pattern"]}
-    shorts = {one.short for one in tactics.values()}
+    live = {item["id"]: _technique(item) for item in of["attack-pattern"] if _is_live(item)}
+    ids = {item["id"]: _id(item) for item in of["attack-pattern"]}
+    shorts = {tactic.short for tactic in tactics.values()}
     return Attack(
         version=str(release["x_mitre_version"]),
         as_of=str(release["modified"])[:10],
         tactics=tuple(tactics[name] for name in order),
-        techniques={one.id: one for one in sorted(live.values(), key=lambda technique: technique.id)},
-        retired={one.short: one for one in _RETIRED if one.short not in shorts},
-        moved=dict(_moved(of.get("relationship", ()), ids, {one.id for one in live.values()})),
+        techniques={item.id: item for item in sorted(live.values(), key=lambda technique: technique.id)},
+        retired={item.short: item for item in _RETIRED if item.short not in shorts},
+        moved=dict(_moved(of.get("relationship", ()), ids, {item.id for item in live.values()})),
     )
 
 
 def _moved(relationships: Any, ids: Mapping[str, str], live: set[str]) -> Iterator[tuple[str, str]]:
-    """Follow who took whose place, over several versions too."""
+    """Yield former and current ids, also across several versions."""
     steps = {
-        ids[one["source_ref"]]: ids[one["target_ref"]]
-        for one in relationships
-        if one.get("relationship_type") == "revoked-by" and {one["source_ref"], one["target_ref"]} <= ids.keys()
+        ids[relationship["source_ref"]]: ids[relationship["target_ref"]]
+        for relationship in relationships
+        if relationship.get("relationship_type") == "revoked-by"
+        and {relationship["source_ref"], relationship["target_ref"]} <= ids.keys()
     }
     for old in sorted(steps):
         new, seen = steps[old], {old}
@@ -205,18 +207,18 @@ def _moved(relationships: Any, ids: Mapping[str, str], live: set[str]) -> Iterat
             yield old, new
 
 
-def _is_live(one: Mapping[str, Any]) -> bool:
-    return not one.get("revoked") and not one.get("x_mitre_deprecated")
+def _is_live(stix: Mapping[str, Any]) -> bool:
+    return not stix.get("revoked") and not stix.get("x_mitre_deprecated")
 
 
-def _id(one: Mapping[str, Any]) -> str:
-    return next(str(ref["external_id"]) for ref in one["external_references"] if ref["source_name"] == "mitre-attack")
+def _id(stix: Mapping[str, Any]) -> str:
+    return next(str(ref["external_id"]) for ref in stix["external_references"] if ref["source_name"] == "mitre-attack")
 
 
-def _tactic(one: Mapping[str, Any]) -> Tactic:
-    return Tactic(id=_id(one), short=str(one["x_mitre_shortname"]), name=str(one["name"]))
+def _tactic(stix: Mapping[str, Any]) -> Tactic:
+    return Tactic(id=_id(stix), short=str(stix["x_mitre_shortname"]), name=str(stix["name"]))
 
 
-def _technique(one: Mapping[str, Any]) -> Technique:
-    phases = (phase for phase in one["kill_chain_phases"] if phase["kill_chain_name"] == "mitre-attack")
-    return Technique(id=_id(one), name=str(one["name"]), tactics=tuple(str(phase["phase_name"]) for phase in phases))
+def _technique(stix: Mapping[str, Any]) -> Technique:
+    phases = (phase for phase in stix["kill_chain_phases"] if phase["kill_chain_name"] == "mitre-attack")
+    return Technique(id=_id(stix), name=str(stix["name"]), tactics=tuple(str(phase["phase_name"]) for phase in phases))

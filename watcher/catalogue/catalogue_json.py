@@ -1,4 +1,4 @@
-"""The catalogue as JSON for programs, and as the data that the site's own script reads."""
+"""The catalogue as JSON for programs, and as data for the site's scripts."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from watcher.catalogue.catalogue import Catalogue
 from watcher.catalogue.entries import Entry
 from watcher.catalogue.event_needs import EventNeed
 from watcher.catalogue.page_paths import PagePaths
-from watcher.catalogue.rule_page import indicator_rows, seen, tactics, techniques
+from watcher.catalogue.rule_page import event_volumes, indicator_rows, tactics, techniques
 from watcher.model import Finding
 
-_DESCRIPTION = 600  # characters of a description that are searched
-_VALUES = 2_000  # characters of what a rule looks for, the same
+_DESCRIPTION = 600  # searched characters of a description
+_VALUES = 2_000  # searched characters of indicator values
 
 
-def whole(catalogue: Catalogue, locations: PagePaths) -> str:
-    """Write everything, a line a rule."""
+def catalogue_json(catalogue: Catalogue, locations: PagePaths) -> str:
+    """Return the catalogue as JSON, one line per rule."""
     attack = {"version": catalogue.attack.version, "as_of": catalogue.attack.as_of}
     lines = ",\n".join(_dump(_rule(catalogue, entry, locations)) for entry in catalogue.entries)
-    findings = ",\n".join(_dump(_finding(catalogue, one)) for one in catalogue.findings)
+    findings = ",\n".join(_dump(_finding(catalogue, finding)) for finding in catalogue.findings)
     return (
         f'{{"attack": {_dump(attack)},\n"live_days": {_dump(catalogue.live.days if catalogue.live else None)},\n'
         f'"mapping_assumed": {_dump(catalogue.assumed)},\n"rules": [\n{lines}\n],\n"findings": [\n{findings}\n]}}\n'
@@ -52,11 +52,11 @@ def _rule(catalogue: Catalogue, entry: Entry, locations: PagePaths) -> dict[str,
         "license": rule.license,
         "description": rule.description,
         "tags": list(rule.tags),
-        "tactics": [{"id": one.id, "name": one.name} for one in tactics(catalogue, entry)],
-        "techniques": [{"id": one.id, "name": one.name} for one in techniques(catalogue, entry)],
+        "tactics": [{"id": tactic.id, "name": tactic.name} for tactic in tactics(catalogue, entry)],
+        "techniques": [{"id": technique.id, "name": technique.name} for technique in techniques(catalogue, entry)],
         "events": [
-            _sighting(one.sighting) | ({} if live is None else {"events": one.events, "hosts": one.hosts})
-            for one in seen(catalogue, entry)
+            _event_need(volume.event_need) | ({} if live is None else {"events": volume.events, "hosts": volume.hosts})
+            for volume in event_volumes(catalogue, entry)
         ],
         "hits": live.hits.get(rule.id, 0) if live else None,
         "conditions": list(rule.conditions),
@@ -76,11 +76,11 @@ def _rule(catalogue: Catalogue, entry: Entry, locations: PagePaths) -> dict[str,
             for plan in entry.plans
         ],
         "tests": [
-            {"name": one.test.name, "expected": "hit" if one.test.hit else "miss", "passed": one.passed}
-            for one in entry.outcomes
+            {"name": result.test.name, "expected": "hit" if result.test.hit else "miss", "passed": result.passed}
+            for result in entry.test_results
         ],
-        "findings": [_finding(catalogue, one) for one in entry.findings],
-        "related": [{"id": one.id, "type": one.type} for one in rule.related],
+        "findings": [_finding(catalogue, finding) for finding in entry.findings],
+        "related": [{"id": item.id, "type": item.type} for item in rule.related],
         "falsepositives": list(rule.falsepositives),
         "references": list(rule.references),
         "hash": rule.hash,
@@ -88,24 +88,24 @@ def _rule(catalogue: Catalogue, entry: Entry, locations: PagePaths) -> dict[str,
     }
 
 
-def _sighting(one: EventNeed) -> dict[str, Any]:
-    needed = one.needed
+def _event_need(need: EventNeed) -> dict[str, Any]:
+    needed = need.needed
     return {
-        "channel": one.channel,
-        "code": one.code,
+        "channel": need.channel,
+        "code": need.code,
         "needs": None if needed is None else {"what": needed.setting, "where": needed.location, "note": needed.note},
     }
 
 
-def _finding(catalogue: Catalogue, one: Finding) -> dict[str, Any]:
+def _finding(catalogue: Catalogue, finding: Finding) -> dict[str, Any]:
     return {
-        "code": one.code,
-        "severity": one.severity,
-        "file": catalogue.told(one.location.file),
-        "line": one.location.line,
-        "column": one.location.column,
-        "message": catalogue.told(one.message),
-        "fix": catalogue.told(one.fix),
+        "code": finding.code,
+        "severity": finding.severity,
+        "file": catalogue.relative_paths(finding.location.file),
+        "line": finding.location.line,
+        "column": finding.location.column,
+        "message": catalogue.relative_paths(finding.message),
+        "fix": catalogue.relative_paths(finding.fix),
     }
 
 
@@ -117,20 +117,20 @@ def _dump(value: Any) -> str:
 
 
 def rules_script(catalogue: Catalogue) -> str:
-    """Write what the index lists, a line a rule."""
-    return _script("rules", ((one.key, _listed(catalogue, one)) for one in catalogue.entries))
+    """Return the data of the rule list, one line per rule."""
+    return _script("rules", ((entry.key, _row(catalogue, entry)) for entry in catalogue.entries))
 
 
-def _listed(catalogue: Catalogue, entry: Entry) -> list[Any]:
+def _row(catalogue: Catalogue, entry: Entry) -> list[Any]:
     rule = entry.rule
-    today = dict.fromkeys(catalogue.attack.current(name) for name in rule.techniques)
+    current = dict.fromkeys(catalogue.attack.current(name) for name in rule.techniques)
     return [
         entry.name,
         rule.title,
         str(rule.level),
         rule.status or "",
         list(rule.tactics),
-        list(today),
+        list(current),
         str(rule.logsource),
         entry.corpus,
         list(entry.authors),
@@ -139,29 +139,30 @@ def _listed(catalogue: Catalogue, entry: Entry) -> list[Any]:
 
 
 def words_script(catalogue: Catalogue) -> str:
-    """Write what the index searches, a line a rule."""
-    return _script("words", ((one.key, _words(catalogue, one)) for one in catalogue.entries))
+    """Return the search texts, one line per rule."""
+    return _script("words", ((entry.key, _words(catalogue, entry)) for entry in catalogue.entries))
 
 
 def _words(catalogue: Catalogue, entry: Entry) -> str:
     rule = entry.rule
-    names = (found.name for name in rule.techniques if (found := catalogue.attack.technique(name)))
-    values = " ".join(dict.fromkeys(one.value for one in entry.indicators))[:_VALUES]
+    techniques = (catalogue.attack.technique(name) for name in rule.techniques)
+    names = (technique.name for technique in techniques if technique)
+    values = " ".join(dict.fromkeys(indicator.value for indicator in entry.indicators))[:_VALUES]
     parts = (rule.title, rule.path, rule.id, *rule.tags, *names, rule.description[:_DESCRIPTION], values)
     return " ".join(" ".join(parts).split()).lower()
 
 
 def shared_script(catalogue: Catalogue, locations: PagePaths) -> str:
-    """Write which rules hold what more than one rule looks for, a line an indicator."""
-    keys = {one.rule.id: one.key for one in catalogue.entries}
-    made = {locations.anchor(one.key): [keys[holder.id] for holder in one.holders] for one in catalogue.shared}
-    return _script("shared", ((name, made[name]) for name in sorted(made)))
+    """Return the rules of each shared indicator, one line per indicator."""
+    keys = {entry.rule.id: entry.key for entry in catalogue.entries}
+    rules = {locations.anchor(item.key): [keys[holder.id] for holder in item.holders] for item in catalogue.shared}
+    return _script("shared", ((name, rules[name]) for name in sorted(rules)))
 
 
 def _script(name: str, rows: Iterable[tuple[str, Any]]) -> str:
-    lines = ",\n".join(_row(rows))
+    lines = ",\n".join(_lines(rows))
     return f'watcher.take("{name}", {{\n{lines}\n}});\n'
 
 
-def _row(rows: Iterable[tuple[str, Any]]) -> Iterator[str]:
+def _lines(rows: Iterable[tuple[str, Any]]) -> Iterator[str]:
     return (f"{_dump(key)}: {_dump(value)}" for key, value in rows)

@@ -1,4 +1,4 @@
-"""One rule of the catalogue, with everything that its page says."""
+"""The rules of the catalogue, each with the data of its page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from urllib.parse import quote
 
-from watcher.catalogue.event_needs import EventNeed, event_needs, unknown
+from watcher.catalogue.event_needs import EventNeed, event_needs, unknown_logsource
 from watcher.catalogue.indicators import Indicator, indicators
 from watcher.catalogue.page_text import web
 from watcher.lint.allowances import RuleLocator, apply_allowances
@@ -21,12 +21,12 @@ from watcher.settings import Allowance, Folder, Source
 from watcher.translate.plan import Translator, translate_rule
 
 _PLAIN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,79}")
-_SHORT = 8  # characters of a digest by which the site's data call a rule
+_SHORT = 8  # characters of the digest that identifies a rule in the site's data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceMapping:
-    """A source, and how its indices are mapped: as they are, or as they are assumed to be."""
+    """A source and the actual or assumed mapping of its indices."""
 
     source: Source
     mapping: IndexMapping
@@ -34,21 +34,21 @@ class SourceMapping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A rule and what is known about it."""
+    """A rule and the data of its page."""
 
     rule: Rule
-    key: str  # what the site's data call it
-    name: str  # of its page, without the ending
+    key: str  # its id in the site's data
+    name: str  # of its page, without the suffix
     corpus: str  # the label of its folder
-    repository: str | None  # where the folder's rules come from
-    file: str | None  # where the rule itself can be read there
+    repository: str | None  # the origin of the folder's rules
+    file: str | None  # the address of the rule file there
     indicators: tuple[Indicator, ...]
-    sightings: tuple[EventNeed, ...]
-    unknown: tuple[str, ...]  # parts of its log source that no table knows
-    plans: tuple[QueryPlan, ...]  # one a source
+    event_needs: tuple[EventNeed, ...]
+    unknown: tuple[str, ...]  # unknown parts of its log source
+    plans: tuple[QueryPlan, ...]  # one per source
     sources: tuple[Source, ...]  # in the same order
-    outcomes: tuple[RuleTestResult, ...]  # of the tests beside it
-    findings: tuple[Finding, ...]  # that are not allowed, in the order of the lines
+    test_results: tuple[RuleTestResult, ...]  # of its rule tests
+    findings: tuple[Finding, ...]  # without allowed ones, in the order of the lines
 
     @property
     def page(self) -> str:
@@ -57,50 +57,55 @@ class Entry:
 
     @property
     def authors(self) -> tuple[str, ...]:
-        """Those whom the author line names."""
+        """The names of the author line."""
         names = (" ".join(part.split()) for part in self.rule.author.split(","))
         return tuple(dict.fromkeys(name for name in names if name))
 
     @property
     def failed(self) -> tuple[RuleTestResult, ...]:
-        """The tests that the rule does not pass."""
-        return tuple(one for one in self.outcomes if not one.passed)
+        """The results of failed tests."""
+        return tuple(result for result in self.test_results if not result.passed)
 
 
 def build_entries(
     rules: Sequence[Rule],
     folders: Sequence[Folder],
-    asked: Sequence[SourceMapping],
+    mappings: Sequence[SourceMapping],
     allowances: Sequence[Allowance],
-    said: Sequence[Finding],
+    findings: Sequence[Finding],
 ) -> tuple[Entry, ...]:
-    """Make the entries of many rules, ordered by title; `said` is what was found odd about them."""
+    """Create the entries of all rules, ordered by title; `findings` are those of reader and lints."""
     by_name = {folder.name: folder for folder in folders}
-    by_rule = _by_rule(rules, said)
-    translators = tuple(Translator(one.source, one.mapping) for one in asked)
-    made: list[Entry] = []
+    by_rule = _by_rule(rules, findings)
+    translators = tuple(Translator(mapping.source, mapping.mapping) for mapping in mappings)
+    entries: list[Entry] = []
     for suite in sorted(suites_of_rules(rules).suites, key=lambda suite: (suite.rule.title.casefold(), suite.rule.id)):
         rule = suite.rule
         plans = tuple(translate_rule(rule, translator) for translator in translators)
-        found = unique((*(one for plan in plans for one in plan.findings), *by_rule.get(rule.id, ())))
-        kept = [one.finding for one in apply_allowances(found, (rule,), allowances) if not one.allowed]
-        made.append(_entry(suite, by_name.get(rule.folder), [one.source for one in translators], plans, kept))
-    return tuple(_told_apart(made))
+        unique_findings = unique((*(item for plan in plans for item in plan.findings), *by_rule.get(rule.id, ())))
+        judged = apply_allowances(unique_findings, (rule,), allowances)
+        remaining = [item.finding for item in judged if not item.allowed]
+        entries.append(
+            _entry(suite, by_name.get(rule.folder), [translator.source for translator in translators], plans, remaining)
+        )
+    return tuple(_with_unique_names(entries))
 
 
-def _by_rule(rules: Sequence[Rule], said: Sequence[Finding]) -> Mapping[str, Sequence[Finding]]:
+def _by_rule(rules: Sequence[Rule], findings: Sequence[Finding]) -> Mapping[str, Sequence[Finding]]:
     locations = RuleLocator(rules)
-    found: dict[str, list[Finding]] = {}
-    for finding in said:
+    by_rule: dict[str, list[Finding]] = {}
+    for finding in findings:
         if (rule := locations.rule(finding.location)) is not None:
-            found.setdefault(rule.id, []).append(finding)
-    return found
+            by_rule.setdefault(rule.id, []).append(finding)
+    return by_rule
 
 
-def unplaced(rules: Sequence[Rule], allowances: Sequence[Allowance], said: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Give the findings of files that hold no rule, less those that are allowed."""
-    judged = apply_allowances(said, rules, allowances)
-    return tuple(one.finding for one in judged if one.rule is None and not one.allowed)
+def unplaced(
+    rules: Sequence[Rule], allowances: Sequence[Allowance], findings: Sequence[Finding]
+) -> tuple[Finding, ...]:
+    """Return the findings about files without a rule, without allowed ones."""
+    judged = apply_allowances(findings, rules, allowances)
+    return tuple(item.finding for item in judged if item.rule is None and not item.allowed)
 
 
 def _entry(
@@ -108,7 +113,7 @@ def _entry(
     folder: Folder | None,
     sources: Sequence[Source],
     plans: tuple[QueryPlan, ...],
-    said: Sequence[Finding],
+    findings: Sequence[Finding],
 ) -> Entry:
     rule, first = suite.rule, sources[0]
     name = rule.id if _PLAIN_ID.fullmatch(rule.id) else sha256(rule.id.encode("utf-8", "replace")).hexdigest()[:32]
@@ -122,30 +127,30 @@ def _entry(
         repository=repository,
         file=f"{files.rstrip('/')}/{quote(rule.path)}" if files else None,
         indicators=indicators(rule),
-        sightings=event_needs(rule, first.logsources),
-        unknown=unknown(rule, first.logsources),
+        event_needs=event_needs(rule, first.logsources),
+        unknown=unknown_logsource(rule, first.logsources),
         plans=plans,
         sources=tuple(sources),
-        outcomes=in_memory(suite, first),
-        findings=tuple(sorted(said, key=lambda one: (one.location, one.code))),
+        test_results=in_memory(suite, first),
+        findings=tuple(sorted(findings, key=lambda finding: (finding.location, finding.code))),
     )
 
 
 def _key(digest: str) -> str:
-    """Make a name that no script takes for a number, which it would put before all others."""
+    """Return a key that JavaScript does not treat as a number, which it would sort first."""
     return f"r{digest[:_SHORT]}"
 
 
-def _told_apart(made: Iterable[Entry]) -> Iterator[Entry]:
-    """Lengthen the names that two rules would share."""
+def _with_unique_names(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Yield the entries with a suffix where two rules would have the same name."""
     keys: set[str] = set()
     names: set[str] = set()
-    for one in made:
-        key, name, again = one.key, one.name, 0
+    for entry in entries:
+        key, name, attempt = entry.key, entry.name, 0
         while key in keys or name in names:
-            again += 1
-            digest = sha256(f"{one.rule.folder}\0{one.rule.path}\0{again}".encode("utf-8", "replace")).hexdigest()
-            key, name = _key(digest), f"{one.name}-{digest[:_SHORT]}"
+            attempt += 1
+            digest = sha256(f"{entry.rule.folder}\0{entry.rule.path}\0{attempt}".encode("utf-8", "replace")).hexdigest()
+            key, name = _key(digest), f"{entry.name}-{digest[:_SHORT]}"
         keys.add(key)
         names.add(name)
-        yield one if again == 0 else replace(one, key=key, name=name)
+        yield entry if attempt == 0 else replace(entry, key=key, name=name)

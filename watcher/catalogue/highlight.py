@@ -1,4 +1,4 @@
-"""YAML as HTML, in colours, character for character as it was written; and JSON that people can read."""
+"""YAML as highlighted HTML, and JSON in a readable layout."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pygments.token import Token, _TokenType
 
 from watcher.catalogue.page_text import visible
 
-_WIDTH = 100  # columns of a clause that stands on one line
+_WIDTH = 100  # columns of a clause on one line
 _CLASSES: tuple[tuple[_TokenType, str], ...] = (
     (Token.Comment, "c"),
     (Token.Name.Tag, "k"),
@@ -27,12 +27,12 @@ _CLASSES: tuple[tuple[_TokenType, str], ...] = (
 
 
 def yaml_block(text: str) -> Markup:
-    """Colour YAML."""
+    """Return YAML as highlighted HTML."""
     return Markup("").join(Markup(f"{line}\n") for line in _lines(text))  # noqa: S704 - every part is escaped
 
 
 def yaml_numbered(text: str, first: int) -> Markup:
-    """Colour YAML, each line with its number and an anchor."""
+    """Return YAML as highlighted HTML, each line with number and anchor."""
     lines = (f'<span class="l" id="L{at}" data-n="{at}">{line}\n</span>' for at, line in enumerate(_lines(text), first))
     return Markup("".join(lines))  # noqa: S704 - every part is escaped
 
@@ -56,17 +56,17 @@ def _class(kind: _TokenType) -> str:
 
 
 def pretty(value: Any) -> str:
-    """Write JSON so that a clause that fits stands on one line."""
-    return "\n".join(_written(value, 0))
+    """Return JSON in which short clauses take a single line."""
+    return "\n".join(_layout(value, 0))
 
 
-def _written(value: Any, depth: int) -> list[str]:
-    """Give the lines of a value; one that fits is a single line."""
+def _layout(value: Any, depth: int) -> list[str]:
+    """Return the lines of a value; a short value is a single line."""
     if isinstance(value, Mapping):
-        parts = [_prefixed(f"{_quoted(key)}: ", _written(one, depth + 1)) for key, one in value.items()]
+        parts = [_prefixed(f"{_quoted(key)}: ", _layout(item, depth + 1)) for key, item in value.items()]
         return _joined("{", parts, "}", depth)
     if isinstance(value, list | tuple):
-        return _joined("[", [_written(one, depth + 1) for one in value], "]", depth)
+        return _joined("[", [_layout(item, depth + 1) for item in value], "]", depth)
     return [json.dumps(value, ensure_ascii=False)]
 
 

@@ -1,9 +1,9 @@
-"""What rules look for, and how many rules look for the same.
+"""Indicators of rules, and the rules that share them.
 
-An indicator is a field, a kind of comparison and a value. Two of them are one where the fields mean the same (a field
-of 4688 read as process creation is that of Sysmon's event 1), the modifiers come down to one kind (`contains` and
-`contains|all`), and the values are equal as wholes, whatever their case. What is counted are rules, not occurrences:
-in every selection, those that filter too, and under every key that stands twice.
+An indicator is a field, a kind of comparison and a value. Two are the same if the fields are equivalent (a field of
+4688 read as process creation is that of Sysmon's event 1), the modifiers have the same kind (`contains` and
+`contains|all`), and the values are equal when case is ignored. Rules are counted, not occurrences: in every selection,
+including filters, and under every duplicate key.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from watcher.model import ConditionNode, DetectionItem, Not, Rule
+from watcher.model import DetectionItem, Rule, detection_items
 from watcher.taxonomy.field_locations import canonical_field
 
 KEYWORDS = "keywords"
-"""Stands for the field where a rule searches without one."""
+"""The field name of keywords."""
 
-_KINDS: Mapping[str, str] = {  # the first of a field's modifiers that stands here says the kind
+_KINDS: Mapping[str, str] = {  # the first modifier of this table determines the kind
     "re": "regex",
     "cidr": "cidr",
     "fieldref": "field",
@@ -34,7 +34,7 @@ _TIMES = ("minute", "hour", "day", "week", "month", "year")
 
 @dataclass(frozen=True, slots=True, order=True)
 class IndicatorKey:
-    """By what indicators are compared."""
+    """The identity of an indicator."""
 
     field: str
     kind: str
@@ -43,7 +43,7 @@ class IndicatorKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Indicator:
-    """One thing that a rule looks for."""
+    """A field, a kind of comparison and a value of a rule."""
 
     field: str  # as written
     kind: str
@@ -53,7 +53,7 @@ class Indicator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndicatorHolder:
-    """A rule as the corpus knows it."""
+    """A rule with an indicator."""
 
     id: str
     label: str  # of its corpus
@@ -61,22 +61,22 @@ class IndicatorHolder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedIndicator:
-    """The rules that hold one indicator."""
+    """The rules that share one indicator."""
 
     key: IndicatorKey
-    holders: tuple[IndicatorHolder, ...]  # in the order in which the corpus was given them
+    holders: tuple[IndicatorHolder, ...]  # in the order of the corpus
 
     @property
     def count(self) -> int:
-        """How many rules there are."""
+        """The number of rules."""
         return len(self.holders)
 
     @property
     def labels(self) -> tuple[tuple[str, int], ...]:
-        """How many there are of each corpus, the most first."""
+        """The number of rules per corpus label, highest first."""
         counts: dict[str, int] = {}
-        for one in self.holders:
-            counts[one.label] = counts.get(one.label, 0) + 1
+        for holder in self.holders:
+            counts[holder.label] = counts.get(holder.label, 0) + 1
         return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
     def __str__(self) -> str:
@@ -85,49 +85,38 @@ class SharedIndicator:
 
 
 class Corpus:
-    """Every indicator of many rules, and who holds it."""
+    """Every indicator with its rules."""
 
     __slots__ = ("_holders",)
 
     def __init__(self, rules: Iterable[tuple[IndicatorHolder, Iterable[Indicator]]]) -> None:
         self._holders: dict[IndicatorKey, dict[str, IndicatorHolder]] = {}
         for holder, indicators in rules:
-            for one in indicators:
-                self._holders.setdefault(one.key, {})[holder.id] = holder
+            for indicator in indicators:
+                self._holders.setdefault(indicator.key, {})[holder.id] = holder
 
     def shared(self, key: IndicatorKey) -> SharedIndicator:
-        """Give the rules that hold an indicator."""
+        """Return the rules of an indicator."""
         return SharedIndicator(key=key, holders=tuple(self._holders.get(key, {}).values()))
 
     def __iter__(self) -> Iterator[SharedIndicator]:
-        """Give every indicator, ordered by field, kind and value."""
+        """Yield every indicator, ordered by field, kind and value."""
         return (self.shared(key) for key in sorted(self._holders))
 
 
 def indicators(rule: Rule) -> tuple[Indicator, ...]:
-    """Give what a rule looks for, in the order in which its author wrote it, each once."""
-    found: dict[tuple[str, IndicatorKey], Indicator] = {}
+    """Return the indicators of a rule in the order written, each once."""
+    by_key: dict[tuple[str, IndicatorKey], Indicator] = {}
     for selection in rule.selections:
-        for item in items(selection.node):
-            for one in _of_item(item):
-                found.setdefault((one.field, one.key), one)
-    return tuple(found.values())
-
-
-def items(node: ConditionNode) -> Iterator[DetectionItem]:
-    """Give the entries of a condition tree, in the order in which they are written."""
-    if isinstance(node, DetectionItem):
-        yield node
-    elif isinstance(node, Not):
-        yield from items(node.of)
-    else:
-        for branch in node.of:
-            yield from items(branch)
+        for item in detection_items(selection.node):
+            for element in _of_item(item):
+                by_key.setdefault((element.field, element.key), element)
+    return tuple(by_key.values())
 
 
 def _of_item(item: DetectionItem) -> Iterator[Indicator]:
     field = item.field or KEYWORDS
-    for written in item.source_values or (None,):  # a list without values asks for none
+    for written in item.source_values or (None,):  # an empty list means null
         kind = kind_of(item, written)
         value = spelled(written)
         key = IndicatorKey(canonical_field(field), kind, value.casefold())
@@ -135,7 +124,7 @@ def _of_item(item: DetectionItem) -> Iterator[Indicator]:
 
 
 def kind_of(item: DetectionItem, written: object) -> str:
-    """Bring modifiers down to the kind of comparison; a keyword may stand anywhere."""
+    """Return the kind of comparison of the modifiers; keywords match anywhere."""
     modifiers = item.modifiers
     time = [name for name in modifiers if name in _TIMES]
     number = [name for name in modifiers if name in _NUMERIC]
@@ -148,7 +137,7 @@ def kind_of(item: DetectionItem, written: object) -> str:
 
 
 def spelled(written: object) -> str:
-    """Give a value as text, the way that YAML writes it."""
+    """Return a value as YAML writes it."""
     if written is None:
         return "null"
     if isinstance(written, bool):

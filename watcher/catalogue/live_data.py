@@ -1,4 +1,4 @@
-"""What only the cluster knows: how its indices are mapped, which events they hold, what was found."""
+"""Data of the cluster: mappings, event volumes and hits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from watcher.catalogue.assumed_mapping import assumed
+from watcher.catalogue.assumed_mapping import assumed_mapping
 from watcher.catalogue.catalogue import LiveData
 from watcher.catalogue.entries import SourceMapping
 from watcher.errors import ClusterError, Unreachable
@@ -20,47 +20,49 @@ from watcher.translate.plan import Translator, paths_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatheredData:
-    """Everything that was asked of the cluster, or is assumed of it."""
+    """The data of the cluster, or assumptions in its place."""
 
-    live: LiveData | None  # None: it was not asked
-    asked: tuple[SourceMapping, ...]
+    live: LiveData | None  # None: no cluster was queried
+    mappings: tuple[SourceMapping, ...]
     findings: tuple[Finding, ...]
 
 
 def gather_live(
     settings: Settings, events: EventSource, state: State, rules: Sequence[Rule], *, days: int
 ) -> GatheredData:
-    """Ask the cluster; what it refuses is told, and the rest goes on. Raises Unreachable where nothing answers."""
+    """Query the cluster; failed requests are collected as problems. Raises Unreachable if it does not answer."""
     now = events.now()
     window = Window(start=now - timedelta(days=days), end=now)
     problems: list[str] = []
-    asked: list[SourceMapping] = []
+    mappings: list[SourceMapping] = []
     findings: list[Finding] = []
     volumes: list[EventVolume] = []
     for source in settings.sources:
-        asked.append(SourceMapping(source=source, mapping=assumed(source, paths_of(rules, source))))
-        with _told(problems):
-            asked[-1] = SourceMapping(source=source, mapping=events.mapping(source.index, paths_of(rules, source)))
+        mappings.append(SourceMapping(source=source, mapping=assumed_mapping(source, paths_of(rules, source))))
+        with _collecting(problems):
+            mappings[-1] = SourceMapping(source=source, mapping=events.mapping(source.index, paths_of(rules, source)))
             volumes.extend(events.volumes(source.index, window, time_field=source.time_field))
-            findings.extend(_looked(events, asked[-1], rules, window))
+            findings.extend(_live_findings(events, mappings[-1], rules, window))
     hits = {}
-    with _told(problems):
+    with _collecting(problems):
         span = {"gte": window.start.isoformat(), "lt": window.end.isoformat()}
         hits = dict(state.counts(f"{settings.state.prefix}-hits-*", {"range": {"@timestamp": span}}, "rule.id"))
-    live = LiveData(days=days, volumes=tuple(_added(volumes)), hits=hits, problems=tuple(problems))
-    return GatheredData(live=live, asked=tuple(asked), findings=tuple(findings))
+    live = LiveData(days=days, volumes=tuple(_merged(volumes)), hits=hits, problems=tuple(problems))
+    return GatheredData(live=live, mappings=tuple(mappings), findings=tuple(findings))
 
 
-def _looked(events: EventSource, asked: SourceMapping, rules: Sequence[Rule], window: Window) -> tuple[Finding, ...]:
-    if not asked.mapping.indices:
+def _live_findings(
+    events: EventSource, source_mapping: SourceMapping, rules: Sequence[Rule], window: Window
+) -> tuple[Finding, ...]:
+    if not source_mapping.mapping.indices:
         return ()
-    source: Source = asked.source
+    source: Source = source_mapping.source
     with events.open(source.index, window, time_field=source.time_field) as snapshot:
-        return live_findings(snapshot, rules, Translator(source, asked.mapping))
+        return live_findings(snapshot, rules, Translator(source, source_mapping.mapping))
 
 
 @contextmanager
-def _told(problems: list[str]) -> Iterator[None]:
+def _collecting(problems: list[str]) -> Iterator[None]:
     try:
         yield
     except Unreachable:
@@ -69,15 +71,16 @@ def _told(problems: list[str]) -> Iterator[None]:
         problems.append(str(fault))
 
 
-def _added(volumes: Sequence[EventVolume]) -> Iterator[EventVolume]:
-    """Add up what several sources hold of one kind; hosts may be the same ones, so the most count."""
-    found: dict[tuple[str, str], EventVolume] = {}
-    for one in volumes:
-        before = found.get((one.channel.lower(), one.code))
-        found[one.channel.lower(), one.code] = EventVolume(
-            channel=one.channel,
-            code=one.code,
-            events=one.events + (before.events if before else 0),
-            hosts=max(one.hosts, before.hosts if before else 0),
+def _merged(volumes: Sequence[EventVolume]) -> Iterator[EventVolume]:
+    """Yield the sum of events per channel and event id; hosts may overlap, so their maximum is used."""
+    merged: dict[tuple[str, str], EventVolume] = {}
+    for volume in volumes:
+        key = (volume.channel.lower(), volume.code)
+        previous = merged.get(key)
+        merged[key] = EventVolume(
+            channel=volume.channel,
+            code=volume.code,
+            events=volume.events + (previous.events if previous else 0),
+            hosts=max(volume.hosts, previous.hosts if previous else 0),
         )
-    yield from (found[key] for key in sorted(found))
+    yield from (merged[key] for key in sorted(merged))

@@ -13,46 +13,46 @@ from watcher.model import Level
 
 _COLOURS = ("#e3f1f8", "#0b4f79")
 _HIT_COLOURS = ("#fdebd8", "#a31621")
-_NAMED = 25  # rules that a technique's comment names
+_MAX_NAMED = 25  # rules in a technique's comment
 
 
 def layers(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
-    """Give each layer's file name and text: every rule, each level, each corpus, and what was found."""
+    """Yield file name and text of each layer: all rules, each level, each corpus, and hits."""
     yield "all.json", _layer(catalogue, "All rules", catalogue.entries)
     for level in reversed(Level):
-        some = [one for one in catalogue.entries if one.rule.level is level]
-        if some:
-            yield f"level-{level}.json", _layer(catalogue, f"Level {level}", some)
-    for number, label in enumerate(sorted({one.corpus for one in catalogue.entries})):
-        some = [one for one in catalogue.entries if one.corpus == label]
-        yield f"corpus-{file_name(label) or number}.json", _layer(catalogue, f"Corpus {label}", some)
+        entries = [entry for entry in catalogue.entries if entry.rule.level is level]
+        if entries:
+            yield f"level-{level}.json", _layer(catalogue, f"Level {level}", entries)
+    for number, label in enumerate(sorted({entry.corpus for entry in catalogue.entries})):
+        entries = [entry for entry in catalogue.entries if entry.corpus == label]
+        yield f"corpus-{file_name(label) or number}.json", _layer(catalogue, f"Corpus {label}", entries)
     if catalogue.live is not None:
         yield "hits.json", _hits(catalogue, catalogue.live.hits, catalogue.live.days)
 
 
 def file_name(label: str) -> str:
-    """Make a file name of a label."""
+    """Return a file name for a label."""
     return "-".join("".join(char if char.isascii() and char.isalnum() else " " for char in label.lower()).split())
 
 
-def _layer(catalogue: Catalogue, name: str, some: Sequence[Entry]) -> str:
-    wanted = {one.rule.id for one in some}
+def _layer(catalogue: Catalogue, name: str, entries: Sequence[Entry]) -> str:
+    ids = {entry.rule.id for entry in entries}
     techniques = []
-    for technique, found in catalogue.by_technique.items():
-        here = [one.rule.title for one in found if one.rule.id in wanted]
-        if here and technique in catalogue.attack.techniques:
-            more = f"\nand {len(here) - _NAMED} more" if len(here) > _NAMED else ""
-            techniques.append(_technique(technique, len(here), "\n".join(here[:_NAMED]) + more))
-    return _document(catalogue, name, "Score: how many rules name the technique.", techniques, _COLOURS)
+    for technique, element in catalogue.by_technique.items():
+        titles = [entry.rule.title for entry in element if entry.rule.id in ids]
+        if titles and technique in catalogue.attack.techniques:
+            more = f"\nand {len(titles) - _MAX_NAMED} more" if len(titles) > _MAX_NAMED else ""
+            techniques.append(_technique(technique, len(titles), "\n".join(titles[:_MAX_NAMED]) + more))
+    return _document(catalogue, name, "Score: number of rules with the technique.", techniques, _COLOURS)
 
 
 def _hits(catalogue: Catalogue, hits: Mapping[str, int], days: int) -> str:
     techniques = []
-    for technique, found in catalogue.by_technique.items():
-        here = [(hits[one.rule.id], one.rule.title) for one in found if hits.get(one.rule.id)]
-        if here and technique in catalogue.attack.techniques:
-            told = "\n".join(f"{title}: {count:,}" for count, title in sorted(here, reverse=True)[:_NAMED])
-            techniques.append(_technique(technique, sum(count for count, _ in here), told))
+    for technique, element in catalogue.by_technique.items():
+        counts = [(hits[entry.rule.id], entry.rule.title) for entry in element if hits.get(entry.rule.id)]
+        if counts and technique in catalogue.attack.techniques:
+            comment = "\n".join(f"{title}: {count:,}" for count, title in sorted(counts, reverse=True)[:_MAX_NAMED])
+            techniques.append(_technique(technique, sum(count for count, _ in counts), comment))
     described = f"Score: hits of the last {days} days."
     return _document(catalogue, "Hits", described, techniques, _HIT_COLOURS)
 
@@ -77,7 +77,7 @@ def _document(
     techniques: Sequence[Mapping[str, Any]],
     colours: tuple[str, str],
 ) -> str:
-    most = max((int(one["score"]) for one in techniques), default=1)
+    most = max((int(technique["score"]) for technique in techniques), default=1)
     return (
         json.dumps(
             {

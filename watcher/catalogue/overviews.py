@@ -1,4 +1,4 @@
-"""What the pages beside those of the rules say: matrix, events, indicators, quality."""
+"""Data of the overview pages: matrix, events, indicators, quality."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from watcher.catalogue.page_paths import PagePaths
 from watcher.model import Finding, Level, Severity
 
 LEVELS = tuple(reversed(Level))
-_TOP = 200  # shared values that the overview names
-_STEPS = (1, 2, 5, 10, 25)  # rules from which on a cell is shaded darker
+_TOP = 200  # shared values on the overview
+_STEPS = (1, 2, 5, 10, 25)  # rules from which on a cell has a darker shade
 _HIT_STEPS = (1, 10, 100, 1_000, 10_000)
 
 
@@ -25,31 +25,31 @@ _HIT_STEPS = (1, 10, 100, 1_000, 10_000)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixCell:
-    """A technique in the matrix; a rule of a part of it counts for the whole too."""
+    """A technique in the matrix; rules of its sub-techniques count too."""
 
     technique: Technique
-    levels: tuple[int, ...]  # rules by level, the worst first
+    levels: tuple[int, ...]  # rules per level, highest first
     hits: int
     parts: tuple[MatrixCell, ...] = ()
 
     @property
     def rules(self) -> int:
-        """How many rules name it, whatever their level."""
+        """The number of rules of any level."""
         return sum(self.levels)
 
     @property
     def shade(self) -> int:
-        """How dark it is by its rules."""
+        """The shade by number of rules."""
         return sum(self.rules >= step for step in _STEPS)
 
     @property
     def hit_shade(self) -> int:
-        """How dark it is by its hits."""
+        """The shade by number of hits."""
         return sum(self.hits >= step for step in _HIT_STEPS)
 
     @property
     def spelled_levels(self) -> str:
-        """The rules by level, as the page's script reads them."""
+        """The rules per level, for the page's script."""
         return " ".join(map(str, self.levels))
 
 
@@ -59,38 +59,40 @@ class MatrixColumn:
 
     tactic: Tactic
     cells: tuple[MatrixCell, ...]
-    covered: int  # techniques and parts that a rule names itself
+    covered: int  # techniques and sub-techniques with a rule
     techniques: int
 
 
 def matrix(catalogue: Catalogue) -> tuple[MatrixColumn, ...]:
-    """Lay the rules over the matrix."""
+    """Return the matrix with the number of rules of each technique."""
     columns = []
     for tactic in catalogue.attack.tactics:
-        cells = tuple(_cell(catalogue, whole, parts) for whole, parts in catalogue.attack.under(tactic.short))
-        flat = [one for cell in cells for one in (cell, *cell.parts)]
-        covered = sum(1 for one in flat if one.technique.id in catalogue.by_technique)
+        cells = tuple(_cell(catalogue, technique, parts) for technique, parts in catalogue.attack.under(tactic.short))
+        flat = [item for cell in cells for item in (cell, *cell.parts)]
+        covered = sum(1 for item in flat if item.technique.id in catalogue.by_technique)
         columns.append(MatrixColumn(tactic=tactic, cells=cells, covered=covered, techniques=len(flat)))
     return tuple(columns)
 
 
 def _cell(catalogue: Catalogue, technique: Technique, parts: Sequence[Technique] = ()) -> MatrixCell:
-    """Count the rules that name a technique or a part of it, each once."""
+    """Return a technique with its rules and those of its sub-techniques, each counted once."""
     rules = catalogue.by_technique
-    found = {one.rule.id: one for name in (technique.id, *(part.id for part in parts)) for one in rules.get(name, ())}
+    entries = {
+        rule.rule.id: rule for name in (technique.id, *(part.id for part in parts)) for rule in rules.get(name, ())
+    }
     hits = catalogue.live.hits if catalogue.live else {}
     return MatrixCell(
         technique=technique,
-        levels=tuple(count for _, count in count_by_level(tuple(found.values()))),
-        hits=sum(hits.get(name, 0) for name in found),
+        levels=tuple(count for _, count in count_by_level(tuple(entries.values()))),
+        hits=sum(hits.get(name, 0) for name in entries),
         parts=tuple(_cell(catalogue, part) for part in parts),
     )
 
 
-def strangers(catalogue: Catalogue) -> tuple[tuple[str, tuple[Entry, ...]], ...]:
-    """Give the techniques that rules name and the matrix does not have."""
-    known = catalogue.attack.techniques
-    return tuple((name, found) for name, found in catalogue.by_technique.items() if name not in known)
+def unknown_techniques(catalogue: Catalogue) -> tuple[tuple[str, tuple[Entry, ...]], ...]:
+    """Return the techniques of rules that the matrix lacks."""
+    techniques = catalogue.attack.techniques
+    return tuple((name, entries) for name, entries in catalogue.by_technique.items() if name not in techniques)
 
 
 # --------------------------------------------------------------------------- events
@@ -98,7 +100,7 @@ def strangers(catalogue: Catalogue) -> tuple[tuple[str, tuple[Entry, ...]], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogSourceRow:
-    """A log source, as rules name it."""
+    """A log source as named by rules."""
 
     name: str
     levels: tuple[tuple[Level, int], ...]
@@ -111,58 +113,60 @@ class LogSourceRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventKindRow:
-    """Events of one channel and id, and how many rules can see them."""
+    """One channel and event id, and the number of rules that can match it."""
 
-    sighting: EventNeed
+    event_need: EventNeed
     rules: int
     events: int | None
     hosts: int | None
 
 
 def log_sources(catalogue: Catalogue) -> tuple[LogSourceRow, ...]:
-    """Give every log source, the one of most rules first."""
+    """Return every log source, the one with most rules first."""
     groups: dict[str, list[Entry]] = {}
-    for one in catalogue.entries:
-        groups.setdefault(str(one.rule.logsource), []).append(one)
-    made = (_source(catalogue, name, found) for name, found in groups.items())
-    return tuple(sorted(made, key=lambda one: (-one.rules, one.name)))
+    for entry in catalogue.entries:
+        groups.setdefault(str(entry.rule.logsource), []).append(entry)
+    rows = (_source(catalogue, name, group) for name, group in groups.items())
+    return tuple(sorted(rows, key=lambda row: (-row.rules, row.name)))
 
 
-def _source(catalogue: Catalogue, name: str, found: Sequence[Entry]) -> LogSourceRow:
-    sightings = sorted({one for entry in found for one in entry.sightings}, key=lambda one: one.order)
-    whole = {one.channel for one in sightings if one.code is None}
-    told = [one for one in sightings if one.code is None or one.channel not in whole]
-    counts = [catalogue.live.seen(one) for one in told] if catalogue.live else []
-    known = [one for one in counts if one is not None]
+def _source(catalogue: Catalogue, name: str, entries: Sequence[Entry]) -> LogSourceRow:
+    event_needs = sorted(
+        {event_need for entry in entries for event_need in entry.event_needs}, key=lambda need: need.order
+    )
+    entire_channels = {need.channel for need in event_needs if need.code is None}
+    disjoint = [need for need in event_needs if need.code is None or need.channel not in entire_channels]
+    volumes = [catalogue.live.volume(need) for need in disjoint] if catalogue.live else []
+    known_volumes = [volume for volume in volumes if volume is not None]
     return LogSourceRow(
         name=name,
-        levels=count_by_level(found),
-        rules=len(found),
-        channels=tuple(_channels(sightings)),
-        unknown=any(one.unknown for one in found),
-        events=sum(events for events, _ in known) if known else None,
-        hosts=max(hosts for _, hosts in known) if known else None,
+        levels=count_by_level(entries),
+        rules=len(entries),
+        channels=tuple(_channels(event_needs)),
+        unknown=any(entry.unknown for entry in entries),
+        events=sum(events for events, _ in known_volumes) if known_volumes else None,
+        hosts=max(hosts for _, hosts in known_volumes) if known_volumes else None,
     )
 
 
-def _channels(sightings: Sequence[EventNeed]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Bring the event ids of one channel together."""
-    found: dict[str, list[str]] = {}
-    for one in sightings:
-        found.setdefault(one.channel or "any channel", []).append(one.code or "any")
-    for channel, codes in found.items():
+def _channels(event_needs: Sequence[EventNeed]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield each channel with its event ids."""
+    channels: dict[str, list[str]] = {}
+    for event_need in event_needs:
+        channels.setdefault(event_need.channel or "any channel", []).append(event_need.code or "any")
+    for channel, codes in channels.items():
         yield channel, tuple(codes)
 
 
 def event_kinds(catalogue: Catalogue) -> tuple[EventKindRow, ...]:
-    """Give every channel and event id that a rule can see, by channel and number."""
-    counts = Counter(one for entry in catalogue.entries for one in entry.sightings)
-    made = []
-    for sighting in sorted(counts, key=lambda one: one.order):
-        found = catalogue.live.seen(sighting) if catalogue.live else None
-        events, hosts = found or (None, None)
-        made.append(EventKindRow(sighting=sighting, rules=counts[sighting], events=events, hosts=hosts))
-    return tuple(made)
+    """Return every channel and event id that a rule can match, by channel and number."""
+    counts = Counter(event_need for entry in catalogue.entries for event_need in entry.event_needs)
+    rows = []
+    for event_need in sorted(counts, key=lambda need: need.order):
+        volume = catalogue.live.volume(event_need) if catalogue.live else None
+        events, hosts = volume or (None, None)
+        rows.append(EventKindRow(event_need=event_need, rules=counts[event_need], events=events, hosts=hosts))
+    return tuple(rows)
 
 
 # --------------------------------------------------------------------------- indicators
@@ -170,10 +174,10 @@ def event_kinds(catalogue: Catalogue) -> tuple[EventKindRow, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndicatorRow:
-    """An indicator that several rules hold."""
+    """An indicator of several rules."""
 
     shared: SharedIndicator
-    shown: str  # the value as a rule writes it
+    value: str  # as written in a rule
     anchor: str
     page: str
     entries: tuple[Entry, ...]
@@ -181,77 +185,77 @@ class IndicatorRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldUseRow:
-    """How much a field is looked at."""
+    """The use of a field."""
 
     field: str
     kind: str
     rules: int
     values: int
-    shared: int  # values that more than one rule looks for
+    shared: int  # values of more than one rule
     page: str | None
 
 
-def indicator_rows_shared(catalogue: Catalogue, locations: PagePaths) -> tuple[IndicatorRow, ...]:
-    """Give the indicators that several rules hold, those of most rules first."""
+def shared_indicator_rows(catalogue: Catalogue, locations: PagePaths) -> tuple[IndicatorRow, ...]:
+    """Return the indicators of several rules, those of most rules first."""
     written: dict[tuple[str, str, str], str] = {}
     for entry in catalogue.entries:
-        for one in entry.indicators:
-            written.setdefault((one.key.field, one.key.kind, one.key.value), one.value)
-    made = (
+        for indicator in entry.indicators:
+            written.setdefault((indicator.key.field, indicator.key.kind, indicator.key.value), indicator.value)
+    rows = (
         IndicatorRow(
-            shared=one,
-            shown=written[one.key.field, one.key.kind, one.key.value],
-            anchor=locations.anchor(one.key),
-            page=locations.page(one.key),
-            entries=tuple(catalogue.by_id[holder.id] for holder in one.holders),
+            shared=item,
+            value=written[item.key.field, item.key.kind, item.key.value],
+            anchor=locations.anchor(item.key),
+            page=locations.page(item.key),
+            entries=tuple(catalogue.by_id[holder.id] for holder in item.holders),
         )
-        for one in catalogue.shared
+        for item in catalogue.shared
     )
-    return tuple(sorted(made, key=lambda one: (-one.shared.count, one.shared.key)))
+    return tuple(sorted(rows, key=lambda row: (-row.shared.count, row.shared.key)))
 
 
-def top(found: Sequence[IndicatorRow]) -> tuple[IndicatorRow, ...]:
-    """Give those that the overview names."""
-    return tuple(found[:_TOP])
+def top(rows: Sequence[IndicatorRow]) -> tuple[IndicatorRow, ...]:
+    """Return the rows of the overview."""
+    return tuple(rows[:_TOP])
 
 
 def field_uses(catalogue: Catalogue, locations: PagePaths) -> tuple[FieldUseRow, ...]:
-    """Tell how often each field is looked at, and how, the most used first."""
+    """Return the use of each field and kind, the most used first."""
     rules: dict[tuple[str, str], set[str]] = {}
     values: Counter[tuple[str, str]] = Counter()
     common: Counter[tuple[str, str]] = Counter()
     pages: dict[tuple[str, str], str] = {}
-    for one in catalogue.corpus:
-        name = (one.key.field, one.key.kind)
-        rules.setdefault(name, set()).update(holder.id for holder in one.holders)
+    for corpu in catalogue.corpus:
+        name = (corpu.key.field, corpu.key.kind)
+        rules.setdefault(name, set()).update(holder.id for holder in corpu.holders)
         values[name] += 1
-        if one.count > 1:
+        if corpu.count > 1:
             common[name] += 1
-            pages[name] = locations.page(one.key)
-    made = (
+            pages[name] = locations.page(corpu.key)
+    rows = (
         FieldUseRow(
             field=field,
             kind=kind,
-            rules=len(found),
+            rules=len(rule),
             values=values[field, kind],
             shared=common[field, kind],
             page=pages.get((field, kind)),
         )
-        for (field, kind), found in rules.items()
+        for (field, kind), rule in rules.items()
     )
-    return tuple(sorted(made, key=lambda one: (-one.rules, one.field.casefold(), one.kind)))
+    return tuple(sorted(rows, key=lambda row: (-row.rules, row.field.casefold(), row.kind)))
 
 
 # --------------------------------------------------------------------------- quality
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NotedFinding:
-    """A finding, and the rule that it is about."""
+class LocatedFinding:
+    """A finding and its rule."""
 
     finding: Finding
     path: str
-    entry: Entry | None  # None: the file gave no rule
+    entry: Entry | None  # None: the file has no rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,27 +264,29 @@ class FindingCodeRow:
 
     code: str
     severity: Severity
-    noted: tuple[NotedFinding, ...]
+    findings: tuple[LocatedFinding, ...]
     rules: int
 
 
 def codes(catalogue: Catalogue) -> tuple[FindingCodeRow, ...]:
-    """Give the findings by code, the gravest and most frequent first."""
-    groups: dict[tuple[str, Severity], list[NotedFinding]] = {}
-    for noted in _noted(catalogue):
-        groups.setdefault((noted.finding.code, noted.finding.severity), []).append(noted)
-    made = (
-        FindingCodeRow(code=code, severity=severity, noted=tuple(found), rules=len({one.path for one in found}))
-        for (code, severity), found in groups.items()
+    """Return the findings by code, the most severe and most frequent first."""
+    groups: dict[tuple[str, Severity], list[LocatedFinding]] = {}
+    for located in _located(catalogue):
+        groups.setdefault((located.finding.code, located.finding.severity), []).append(located)
+    rows = (
+        FindingCodeRow(code=code, severity=severity, findings=tuple(group), rules=len({item.path for item in group}))
+        for (code, severity), group in groups.items()
     )
     order = list(Severity)
-    return tuple(sorted(made, key=lambda one: (order.index(one.severity), -len(one.noted), one.code)))
+    return tuple(sorted(rows, key=lambda row: (order.index(row.severity), -len(row.findings), row.code)))
 
 
-def _noted(catalogue: Catalogue) -> Iterator[NotedFinding]:
-    for finding in sorted(catalogue.findings, key=lambda one: (one.location, one.code)):
-        told = replace(finding, message=catalogue.told(finding.message), fix=catalogue.told(finding.fix))
-        yield NotedFinding(finding=told, path=catalogue.told(finding.location.file), entry=None)
+def _located(catalogue: Catalogue) -> Iterator[LocatedFinding]:
+    for finding in sorted(catalogue.findings, key=lambda finding: (finding.location, finding.code)):
+        relative = replace(
+            finding, message=catalogue.relative_paths(finding.message), fix=catalogue.relative_paths(finding.fix)
+        )
+        yield LocatedFinding(finding=relative, path=catalogue.relative_paths(finding.location.file), entry=None)
     for entry in catalogue.entries:
         for finding in entry.findings:
-            yield NotedFinding(finding=finding, path=f"{entry.rule.folder}/{entry.rule.path}", entry=entry)
+            yield LocatedFinding(finding=finding, path=f"{entry.rule.folder}/{entry.rule.path}", entry=entry)

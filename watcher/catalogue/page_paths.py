@@ -1,4 +1,4 @@
-"""Where the site tells of an indicator: one page a field and kind, one anchor a value."""
+"""Paths of the indicator pages: one page per field and kind, one anchor per value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from watcher.catalogue.navigator_layers import file_name
 
 
 class PagePaths:
-    """The pages of the indicators that rules share; the same rules give the same names, whatever else is there."""
+    """The pages of shared indicators; names depend only on the rules."""
 
     __slots__ = ("_pages",)
 
@@ -25,11 +25,11 @@ class PagePaths:
             self._pages[field, kind] = f"indicators/{name}.html"
 
     def page(self, key: IndicatorKey) -> str:
-        """Give the path of an indicator's page within the site."""
+        """Return the path of an indicator's page within the site."""
         return self._pages[key.field, key.kind]
 
     @staticmethod
     def anchor(key: IndicatorKey) -> str:
-        """Give the anchor of an indicator on its page, which is also its name in the site's data."""
+        """Return the anchor of an indicator on its page, which is also its id in the site's data."""
         text = f"{key.field}\0{key.kind}\0{key.value}"
         return f"v{sha256(text.encode('utf-8', 'replace')).hexdigest()[:10]}"

@@ -1,4 +1,4 @@
-"""Templates → HTML: everything is escaped, and what a terminal would act on is written out."""
+"""Rendering of templates to HTML: everything is escaped, including control characters."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _FOLDER = "templates/catalogue"
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(shipped(_FOLDER)),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_shown,
+        finalize=_escaped,
     )
-    made.filters.update(thousands=_thousands, plural=_plural, paragraphs=_paragraphs, web=web)
-    return made
+    environment.filters.update(thousands=_thousands, plural=_plural, paragraphs=_paragraphs, web=web)
+    return environment
 
 
 def render(name: str, values: Mapping[str, Any]) -> str:
@@ -35,11 +35,11 @@ def render(name: str, values: Mapping[str, Any]) -> str:
 
 
 def asset(name: str) -> str:
-    """Read a file that goes into the site as it stands."""
+    """Return a file that is copied to the site unchanged."""
     return (shipped(_FOLDER) / name).read_text(encoding="utf-8")
 
 
-def _shown(value: Any) -> Any:
+def _escaped(value: Any) -> Any:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
@@ -47,10 +47,10 @@ def _thousands(number: int) -> str:
     return f"{number:,}"
 
 
-def _plural(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+def _plural(number: int, singular: str, plural: str = "") -> str:
+    return f"{number:,} {singular if number == 1 else plural or f'{singular}s'}"
 
 
 def _paragraphs(text: str) -> tuple[str, ...]:
-    """Part a text at its empty lines."""
+    """Split a text at its empty lines."""
     return tuple(part for part in (" ".join(part.split()) for part in text.split("\n\n")) if part)

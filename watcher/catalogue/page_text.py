@@ -1,4 +1,4 @@
-"""Text that somebody wrote into a rule, as a page may show it."""
+"""Untrusted text of rules for pages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from watcher.printable import printable_text
 
 
 def visible(text: str) -> str:
-    """Write out control characters, those that turn the direction of text too; line ends and tabs stay."""
+    """Return a text with control characters, as escape sequences; keep line ends and tabs."""
     if text.isprintable():
         return text
     return "\n".join(map(_line, text.replace("\r\n", "\n").split("\n")))
@@ -17,6 +17,6 @@ def _line(text: str) -> str:
 
 
 def web(address: str) -> str | None:
-    """Give an address that a browser may follow, None for anything else than a web page."""
+    """Return the address of a web page, None for any other address."""
     bare = address.strip()
     return bare if bare.lower().startswith(("https://", "http://")) and bare.isprintable() else None

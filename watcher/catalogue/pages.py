@@ -1,4 +1,4 @@
-"""A catalogue → every file of its site, one after the other."""
+"""The files of the catalogue site."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from watcher.catalogue import overviews
 from watcher.catalogue.attack import NOTICE
 from watcher.catalogue.catalogue import Catalogue, count_by_level, counted
-from watcher.catalogue.catalogue_json import rules_script, shared_script, whole, words_script
+from watcher.catalogue.catalogue_json import catalogue_json, rules_script, shared_script, words_script
 from watcher.catalogue.navigator_layers import layers
 from watcher.catalogue.overviews import IndicatorRow
 from watcher.catalogue.page_paths import PagePaths
@@ -18,22 +18,22 @@ from watcher.catalogue.rule_page import rule_page
 from watcher.taxonomy.logsources import ANY
 
 File = tuple[str, str]
-"""A path within the site, and the text that stands there."""
+"""A path within the site and its text."""
 
 _ASSETS = ("catalogue.css", "catalogue.js", "theme.js")
-_UNTESTED = 500  # rules without tests that the quality page names
+_UNTESTED = 500  # rules without tests on the quality page
 
 
 def files(catalogue: Catalogue) -> Iterator[File]:
-    """Give every file of the site."""
-    locations = PagePaths(one.key for one in catalogue.shared)
+    """Yield every file of the site."""
+    locations = PagePaths(item.key for item in catalogue.shared)
     layer_files = tuple(layers(catalogue))
     for name in _ASSETS:
         yield f"assets/{name}", asset(name)
     yield "assets/rules.js", rules_script(catalogue)
     yield "assets/words.js", words_script(catalogue)
     yield "assets/shared.js", shared_script(catalogue, locations)
-    yield "catalogue.json", whole(catalogue, locations)
+    yield "catalogue.json", catalogue_json(catalogue, locations)
     for name, text in layer_files:
         yield f"layers/{name}", text
     yield "index.html", _page("index", catalogue, "rules", **_index(catalogue))
@@ -43,61 +43,61 @@ def files(catalogue: Catalogue) -> Iterator[File]:
     yield "quality.html", _page("quality", catalogue, "quality", **_quality(catalogue))
     yield from _indicators(catalogue, locations)
     for entry in catalogue.entries:
-        told = rule_page(catalogue, entry, locations)
-        values = {each.name: getattr(told, each.name) for each in fields(told)}
+        page = rule_page(catalogue, entry, locations)
+        values = {field.name: getattr(page, field.name) for field in fields(page)}
         yield entry.page, _page("rule", catalogue, "rules", root="../", **values)
 
 
 def _page(name: str, catalogue: Catalogue, here: str, *, root: str = "", **values: Any) -> str:
-    about = {
+    common = {
         "root": root,
         "here": here,
         "attack_version": catalogue.attack.version,
         "attack_as_of": catalogue.attack.as_of,
         "notice": NOTICE.partition(". This")[0],
     }
-    return render(name, {**about, **values})
+    return render(name, {**common, **values})
 
 
 def _index(catalogue: Catalogue) -> Mapping[str, Any]:
-    every = catalogue.entries
-    tactics = {one.short: one.name for one in (*catalogue.attack.tactics, *catalogue.attack.retired.values())}
+    entries = catalogue.entries
+    tactics = {tactic.short: tactic.name for tactic in (*catalogue.attack.tactics, *catalogue.attack.retired.values())}
     return {
-        "rules": len(every),
-        "levels": count_by_level(every),
-        "statuses": counted(one.rule.status or "none" for one in every),
+        "rules": len(entries),
+        "levels": count_by_level(entries),
+        "statuses": counted(entry.rule.status or "none" for entry in entries),
         "tactics": tuple(
             (short, tactics.get(short, short), count)
-            for short, count in counted(short for one in every for short in one.rule.tactics)
+            for short, count in counted(short for entry in entries for short in entry.rule.tactics)
         ),
         "tactic_names": tactics,
-        "log_sources": counted(str(one.rule.logsource) for one in every),
-        "corpora": counted(one.corpus for one in every),
-        "authors": counted(name for one in every for name in one.authors),
+        "log_sources": counted(str(entry.rule.logsource) for entry in entries),
+        "corpora": counted(entry.corpus for entry in entries),
+        "authors": counted(name for entry in entries for name in entry.authors),
         "techniques": sum(1 for name in catalogue.by_technique if name in catalogue.attack.techniques),
-        "tested": sum(1 for one in every if one.outcomes),
+        "tested": sum(1 for entry in entries if entry.test_results),
     }
 
 
 def _by_source(catalogue: Catalogue) -> tuple[tuple[str, tuple[Any, ...]], ...]:
     groups: dict[str, list[Any]] = {}
-    for one in catalogue.entries:
-        groups.setdefault(str(one.rule.logsource), []).append(one)
+    for entry in catalogue.entries:
+        groups.setdefault(str(entry.rule.logsource), []).append(entry)
     return tuple((name, tuple(groups[name])) for name in sorted(groups))
 
 
 def _attack(catalogue: Catalogue, layer_names: list[str]) -> Mapping[str, Any]:
     columns = overviews.matrix(catalogue)
-    flat = {one.technique.id: one for column in columns for cell in column.cells for one in (cell, *cell.parts)}
+    flat = {item.technique.id: item for column in columns for cell in column.cells for item in (cell, *cell.parts)}
     return {
         "columns": columns,
         "levels": overviews.LEVELS,
         "covered": sum(1 for name in flat if name in catalogue.by_technique),
         "techniques": len(flat),
         "days": catalogue.live.days if catalogue.live else None,
-        "strangers": overviews.strangers(catalogue),
+        "unknown_techniques": overviews.unknown_techniques(catalogue),
         "layers": layer_names,
-        "untagged": sum(1 for one in catalogue.entries if not one.rule.techniques),
+        "untagged": sum(1 for entry in catalogue.entries if not entry.rule.techniques),
     }
 
 
@@ -113,31 +113,33 @@ def _events(catalogue: Catalogue) -> Mapping[str, Any]:
 
 
 def _quality(catalogue: Catalogue) -> Mapping[str, Any]:
-    untested = tuple(one for one in catalogue.entries if not one.outcomes)
+    untested = tuple(entry for entry in catalogue.entries if not entry.test_results)
     return {
         "rules": len(catalogue.entries),
         "codes": overviews.codes(catalogue),
-        "inert": tuple(one for one in catalogue.entries if any(said.code == "inert" for said in one.findings)),
-        "failing": tuple(one for one in catalogue.entries if one.failed),
+        "inert": tuple(
+            entry for entry in catalogue.entries if any(finding.code == "inert" for finding in entry.findings)
+        ),
+        "failing": tuple(entry for entry in catalogue.entries if entry.failed),
         "untested": untested,
         "named": untested[:_UNTESTED],
         "days": catalogue.live.days if catalogue.live else None,
-        "counting": tuple(one for one in catalogue.entries if one.rule.aggregation),
-        "told": catalogue.told,
+        "counting": tuple(entry for entry in catalogue.entries if entry.rule.aggregation),
+        "relative_paths": catalogue.relative_paths,
     }
 
 
 def _indicators(catalogue: Catalogue, locations: PagePaths) -> Iterator[File]:
-    found = overviews.indicator_rows_shared(catalogue, locations)
+    rows = overviews.shared_indicator_rows(catalogue, locations)
     uses = overviews.field_uses(catalogue, locations)
     yield (
         "indicators.html",
-        _page("indicators", catalogue, "indicators", top=overviews.top(found), shared=len(found), uses=uses),
+        _page("indicators", catalogue, "indicators", top=overviews.top(rows), shared=len(rows), uses=uses),
     )
     by_page: dict[str, list[IndicatorRow]] = {}
-    for one in found:
-        by_page.setdefault(one.page, []).append(one)
+    for row in rows:
+        by_page.setdefault(row.page, []).append(row)
     for path in sorted(by_page):
         first = by_page[path][0].shared.key
-        values = {"field": first.field, "kind": first.kind, "found": by_page[path]}
+        values = {"field": first.field, "kind": first.kind, "rows": by_page[path]}
         yield path, _page("indicator", catalogue, "indicators", root="../", **values)

@@ -1,4 +1,4 @@
-"""What a rule's page says, in the order in which it says it."""
+"""Data of a rule's page, in the order of the page."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from watcher.catalogue.stages import StageLine, stages
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttackName:
-    """A tactic or technique that the rule names."""
+    """A tactic or technique of the rule."""
 
     id: str  # as tagged, or MITRE's id
     name: str
     url: str | None
-    note: str = ""  # where ATT&CK has moved on
+    note: str = ""  # e.g. that ATT&CK replaced it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventVolumeRow:
-    """Events that the rule can see, and what the cluster holds of them."""
+    """Events that the rule can match, and their volume in the cluster."""
 
-    sighting: EventNeed
-    events: int | None  # None: nobody asked, or nobody knows
+    event_need: EventNeed
+    events: int | None  # None: unknown
     hosts: int | None
 
 
@@ -42,7 +42,7 @@ class IndicatorValue:
     text: str
     shared: SharedIndicator
     anchor: str
-    page: str | None  # that lists the rules which hold it; None where no other does
+    page: str | None  # the page with its rules; None if no other rule has it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class IndicatorValues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceLineView:
-    """A selection with its own text and predicates."""
+    """A selection with its source and predicates."""
 
     name: str
     line: int
@@ -66,44 +66,44 @@ class SourceLineView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleQuery:
-    """The query of one source."""
+    """The query for one source."""
 
     source: str
     index: str
     exact: bool
-    parts: tuple[str, ...]  # several where one would be too large
+    parts: tuple[str, ...]  # several if one query would be too large
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelatedLink:
-    """Another rule, and what it has to do with this one."""
+    """Another rule and its relation to this one."""
 
     title: str
     page: str | None  # None: it is not in the catalogue
-    how: str
+    relation: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulePage:
-    """Everything that the template of a rule's page may use."""
+    """The variables of the rule page's template."""
 
     entry: Entry
-    days: int | None  # how far back the cluster was asked; None: it was not
+    days: int | None  # the queried period; None without a cluster
     assumed: bool
     tactics: tuple[AttackName, ...]
     techniques: tuple[AttackName, ...]
-    seen: tuple[EventVolumeRow, ...]
+    event_volumes: tuple[EventVolumeRow, ...]
     body: Markup
     stages: tuple[SourceLineView, ...]
     rows: tuple[IndicatorValues, ...]
     queries: tuple[RuleQuery, ...]
     related: tuple[RelatedLink, ...]
-    alike: tuple[RelatedLink, ...]
+    similar: tuple[RelatedLink, ...]
     hits: int | None
 
 
 def rule_page(catalogue: Catalogue, entry: Entry, locations: PagePaths) -> RulePage:
-    """Bring together what the page of one rule says."""
+    """Return the data of one rule's page."""
     rule, live = entry.rule, catalogue.live
     text = rule.text.replace("\r\n", "\n")
     return RulePage(
@@ -112,11 +112,11 @@ def rule_page(catalogue: Catalogue, entry: Entry, locations: PagePaths) -> RuleP
         assumed=catalogue.assumed,
         tactics=tactics(catalogue, entry),
         techniques=techniques(catalogue, entry),
-        seen=seen(catalogue, entry),
+        event_volumes=event_volumes(catalogue, entry),
         body=yaml_numbered(text, _first_line(entry, text)),
         stages=tuple(
-            SourceLineView(name=one.name, line=one.line, text=yaml_block(one.text), tree=one.tree)
-            for one in stages(rule)
+            SourceLineView(name=stage.name, line=stage.line, text=yaml_block(stage.text), tree=stage.tree)
+            for stage in stages(rule)
         ),
         rows=tuple(indicator_rows(catalogue, entry, locations)),
         queries=tuple(
@@ -129,16 +129,16 @@ def rule_page(catalogue: Catalogue, entry: Entry, locations: PagePaths) -> RuleP
             for plan, source in zip(entry.plans, entry.sources, strict=True)
         ),
         related=tuple(_related(catalogue, entry)),
-        alike=tuple(
-            RelatedLink(title=other.rule.title, page=other.page, how=f"{count} of its rarer indicators")
-            for other, count in catalogue.alike(entry)
+        similar=tuple(
+            RelatedLink(title=other.rule.title, page=other.page, relation=f"{count} of its rarer indicators")
+            for other, count in catalogue.similar(entry)
         ),
         hits=live.hits.get(rule.id, 0) if live else None,
     )
 
 
 def _first_line(entry: Entry, text: str) -> int:
-    """Tell which line of its file the text begins on: a document's place is its first line that says something."""
+    """Return the line of the file where the text starts: the rule's location is its first line with content."""
     lead = 0
     for line in text.split("\n"):
         if line.strip() and not line.lstrip().startswith(("#", "---", "%")):
@@ -148,53 +148,55 @@ def _first_line(entry: Entry, text: str) -> int:
 
 
 def tactics(catalogue: Catalogue, entry: Entry) -> tuple[AttackName, ...]:
-    """Give the tactics that a rule names."""
+    """Return the tactics of a rule."""
     return tuple(_tactic(catalogue, name) for name in entry.rule.tactics)
 
 
 def techniques(catalogue: Catalogue, entry: Entry) -> tuple[AttackName, ...]:
-    """Give the techniques that a rule names."""
+    """Return the techniques of a rule."""
     return tuple(_technique(catalogue, name) for name in entry.rule.techniques)
 
 
-def seen(catalogue: Catalogue, entry: Entry) -> tuple[EventVolumeRow, ...]:
-    """Give the events that a rule can see."""
-    return tuple(_seen(catalogue, one) for one in entry.sightings)
+def event_volumes(catalogue: Catalogue, entry: Entry) -> tuple[EventVolumeRow, ...]:
+    """Return the events that a rule can match."""
+    return tuple(_event_volume(catalogue, event_need) for event_need in entry.event_needs)
 
 
 def _tactic(catalogue: Catalogue, short: str) -> AttackName:
-    found = catalogue.attack.tactic(short)
-    if found is None:
+    tactic = catalogue.attack.tactic(short)
+    if tactic is None:
         note = f"ATT&CK {catalogue.attack.version} has no such tactic"
         return AttackName(id=short, name=short.replace("-", " ").title(), url=None, note=note)
-    note = f"not in ATT&CK {catalogue.attack.version} any more" if found.retired else ""
-    return AttackName(id=found.id, name=found.name, url=found.url, note=note)
+    note = f"not in ATT&CK {catalogue.attack.version} any more" if tactic.retired else ""
+    return AttackName(id=tactic.id, name=tactic.name, url=tactic.url, note=note)
 
 
 def _technique(catalogue: Catalogue, name: str) -> AttackName:
     attack = catalogue.attack
-    found = attack.technique(name)
-    if found is None:
+    technique = attack.technique(name)
+    if technique is None:
         return AttackName(id=name, name="", url=None, note=f"ATT&CK {attack.version} has no such technique")
-    whole = attack.techniques.get(found.parent) if found.parent else None
-    full = f"{whole.name}: {found.name}" if whole else found.name
-    note = f"now {found.id}" if found.id != name else ""
-    return AttackName(id=name, name=full, url=found.url, note=note)
+    parent = attack.techniques.get(technique.parent) if technique.parent else None
+    full = f"{parent.name}: {technique.name}" if parent else technique.name
+    note = f"now {technique.id}" if technique.id != name else ""
+    return AttackName(id=name, name=full, url=technique.url, note=note)
 
 
-def _seen(catalogue: Catalogue, sighting: EventNeed) -> EventVolumeRow:
-    found = catalogue.live.seen(sighting) if catalogue.live else None
-    return EventVolumeRow(sighting=sighting, events=found[0] if found else None, hosts=found[1] if found else None)
+def _event_volume(catalogue: Catalogue, event_need: EventNeed) -> EventVolumeRow:
+    volume = catalogue.live.volume(event_need) if catalogue.live else None
+    return EventVolumeRow(
+        event_need=event_need, events=volume[0] if volume else None, hosts=volume[1] if volume else None
+    )
 
 
 def indicator_rows(catalogue: Catalogue, entry: Entry, locations: PagePaths) -> Iterator[IndicatorValues]:
-    """Give what a rule looks for, by field and kind."""
+    """Yield the indicators of a rule by field and kind."""
     groups: dict[tuple[str, str], list[IndicatorValue]] = {}
-    for one in entry.indicators:
-        shared = catalogue.corpus.shared(one.key)
-        page = locations.page(one.key) if shared.count > 1 else None
-        value = IndicatorValue(text=one.value, shared=shared, anchor=locations.anchor(one.key), page=page)
-        groups.setdefault((one.field, one.kind), []).append(value)
+    for indicator in entry.indicators:
+        shared = catalogue.corpus.shared(indicator.key)
+        page = locations.page(indicator.key) if shared.count > 1 else None
+        value = IndicatorValue(text=indicator.value, shared=shared, anchor=locations.anchor(indicator.key), page=page)
+        groups.setdefault((indicator.field, indicator.kind), []).append(value)
     for (field, kind), values in sorted(groups.items(), key=lambda group: (group[0][0].casefold(), *group[0])):
         yield IndicatorValues(field=field, kind=kind, values=tuple(values))
 
@@ -205,9 +207,10 @@ def _related(catalogue: Catalogue, entry: Entry) -> Iterator[RelatedLink]:
         yield RelatedLink(
             title=other.rule.title if other else related.id,
             page=other.page if other else None,
-            how=related.type or "related",
+            relation=related.type or "related",
         )
     own = {related.id for related in entry.rule.related}
-    for one, how in catalogue.naming.get(entry.rule.id, ()):
-        if one.rule.id not in own:
-            yield RelatedLink(title=one.rule.title, page=one.page, how=f"names this rule: {how or 'related'}")
+    for other, relation in catalogue.referring.get(entry.rule.id, ()):
+        if other.rule.id not in own:
+            link = f"refers to this rule: {relation or 'related'}"
+            yield RelatedLink(title=other.rule.title, page=other.page, relation=link)

@@ -1,4 +1,4 @@
-"""Files of the site → a folder; what has not changed is not written again, what is no longer made is removed."""
+"""Writes the site to a folder: changed files are written, obsolete files removed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from watcher.errors import InputError
 from watcher.model import Location
 
 MANIFEST = "files.txt"
-"""Names every file of the site: whatever else lies in the folder is not watcher's."""
+"""The list of the site's files; any other file in the folder is left alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteResult:
-    """What became of a folder."""
+    """The number of files written and removed."""
 
     files: int
     changed: int
@@ -23,26 +23,26 @@ class WriteResult:
 
 
 def write_site(folder: Path, files: Iterable[tuple[str, str]]) -> WriteResult:
-    """Write a site; raises InputError where the folder holds something that is none."""
-    before = _manifest(folder)
-    made: list[str] = []
+    """Write a site; raises InputError if the folder contains anything else."""
+    previous = _manifest(folder)
+    written: list[str] = []
     changed = 0
     try:
-        if not before:  # a first build that is cut short is taken up by the next
-            _written(folder / MANIFEST, "")
+        if not previous:  # an interrupted first build is continued by the next
+            _write(folder / MANIFEST, "")
         for path, text in files:
-            changed += _written(folder / path, text)
-            made.append(path)
-        gone = [path for path in before if path not in set(made)]
-        for path in gone:
+            changed += _write(folder / path, text)
+            written.append(path)
+        obsolete = [path for path in previous if path not in set(written)]
+        for path in obsolete:
             (folder / path).unlink(missing_ok=True)
-        _written(folder / MANIFEST, "".join(f"{path}\n" for path in sorted(made)))
+        _write(folder / MANIFEST, "".join(f"{path}\n" for path in sorted(written)))
     except OSError as fault:
-        raise _wrong(folder, f"cannot be written: {fault.strerror}", "take another folder") from fault
-    return WriteResult(files=len(made), changed=changed, removed=len(gone))
+        raise _unusable(folder, f"cannot be written: {fault.strerror}", "use another folder") from fault
+    return WriteResult(files=len(written), changed=changed, removed=len(obsolete))
 
 
-def _written(file: Path, text: str) -> bool:
+def _write(file: Path, text: str) -> bool:
     data = text.encode("utf-8", "backslashreplace")
     if file.is_file() and file.stat().st_size == len(data) and file.read_bytes() == data:
         return False
@@ -55,20 +55,24 @@ def _manifest(folder: Path) -> tuple[str, ...]:
     if not folder.exists():
         return ()
     if not folder.is_dir():
-        raise _wrong(folder, "is no folder", "name a folder that is new, empty, or holds a catalogue")
+        raise _unusable(folder, "is not a directory", "name a folder that is new, empty, or contains a catalogue")
     manifest = folder / MANIFEST
     if manifest.is_file():
         listed = manifest.read_text(encoding="utf-8").splitlines()
         return tuple(path for path in listed if path and _is_inside(path))
     if any(folder.iterdir()):
-        raise _wrong(folder, "holds files that are no catalogue", "name a folder that is new, empty, or holds one")
+        raise _unusable(
+            folder,
+            "contains files that are not a catalogue",
+            "name a folder that is new, empty, or contains a catalogue",
+        )
     return ()
 
 
 def _is_inside(path: str) -> bool:
-    """Tell whether a path of the manifest, which anybody may have edited, stays within the folder."""
+    """Whether a path of the manifest, which may have been edited, is within the folder."""
     return not Path(path).is_absolute() and ".." not in Path(path).parts
 
 
-def _wrong(folder: Path, what: str, fix: str) -> InputError:
-    return InputError(f"the folder {what}", location=Location(file=str(folder), line=1), fix=fix)
+def _unusable(folder: Path, problem: str, fix: str) -> InputError:
+    return InputError(f"the folder {problem}", location=Location(file=str(folder), line=1), fix=fix)

@@ -1,4 +1,4 @@
-"""A rule's condition and selections, one stage after the other, each with its predicates and its own text."""
+"""The selections of a rule as stages, each with its predicates and its source."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ _WORDS = {
     "startswith": "starts with",
     "endswith": "ends with",
     "re": "matches the regular expression",
-    "cidr": "lies in the network",
+    "cidr": "is in the network",
     "lt": "is less than",
     "lte": "is at most",
     "gt": "is greater than",
     "gte": "is at least",
-    "exists": "is there:",
+    "exists": "exists:",
     "fieldref": "equals the field",
-    "base64": "holds in Base64",
-    "base64offset": "holds in Base64, at any offset,",
+    "base64": "contains in Base64",
+    "base64offset": "contains in Base64, at any offset,",
 }
-_ASIDES = {
-    "cased": "in this case",
+_REMARKS = {
+    "cased": "case-sensitive",
     "windash": "with any dash",
     "wide": "as UTF-16",
     "utf16le": "as UTF-16LE",
     "utf16be": "as UTF-16BE",
-    "utf16": "as UTF-16 with a mark",
-    "expand": "with placeholders filled in",
-    "i": "in any case",
-    "ignorecase": "in any case",
-    "m": "over several lines",
-    "multiline": "over several lines",
-    "s": "a dot takes line ends too",
-    "dotall": "a dot takes line ends too",
+    "utf16": "as UTF-16 with a byte order mark",
+    "expand": "with placeholders expanded",
+    "i": "case-insensitive",
+    "ignorecase": "case-insensitive",
+    "m": "multi-line",
+    "multiline": "multi-line",
+    "s": "a dot matches line ends",
+    "dotall": "a dot matches line ends",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageLine:
-    """One line of a stage's tree: how deep it stands, what it says, and the values that it speaks of."""
+    """One line of a stage's tree: depth, text and values."""
 
     depth: int
     text: str  # a heading such as `all of`, or a field and how it is compared
     values: tuple[str, ...] = ()
-    join: str = ""  # `any of` or `all of` the values, where there are several
+    join: str = ""  # `any of` or `all of`, for several values
     line: int | None = None  # of the file
     is_predicate: bool = False
 
@@ -64,7 +64,7 @@ class Stage:
 
 
 def stages(rule: Rule) -> tuple[Stage, ...]:
-    """Give the selections in their order."""
+    """Return the selections in their order."""
     return tuple(
         Stage(
             name=selection.name,
@@ -89,10 +89,10 @@ def _lines(node: ConditionNode, depth: int) -> Iterator[StageLine]:
 
 
 def _predicate(item: DetectionItem, depth: int) -> StageLine:
-    values = tuple(spelled(one) for one in item.source_values) or ("null",)
+    values = tuple(spelled(value) for value in item.source_values) or ("null",)
     return StageLine(
         depth=depth,
-        text=" ".join(_said(item)),
+        text=" ".join(_words(item)),
         values=values,
         join=("all of" if item.match_all else "any of") if len(values) > 1 else "",
         line=item.location.line if item.location else None,
@@ -100,20 +100,20 @@ def _predicate(item: DetectionItem, depth: int) -> StageLine:
     )
 
 
-def _said(item: DetectionItem) -> Iterator[str]:
+def _words(item: DetectionItem) -> Iterator[str]:
     yield item.field or KEYWORDS
-    named = [_WORDS[one] for one in item.modifiers if one in _WORDS]
-    times = [one for one in item.modifiers if one in ("minute", "hour", "day", "week", "month", "year")]
-    yield from (f"({one})" for one in times)
-    yield " ".join(named) or ("contains" if item.field is None else "is")
-    yield from (f"({_ASIDES[one]})" for one in item.modifiers if one in _ASIDES)
+    words = [_WORDS[name] for name in item.modifiers if name in _WORDS]
+    times = [name for name in item.modifiers if name in ("minute", "hour", "day", "week", "month", "year")]
+    yield from (f"({name})" for name in times)
+    yield " ".join(words) or ("contains" if item.field is None else "is")
+    yield from (f"({_REMARKS[name]})" for name in item.modifiers if name in _REMARKS)
 
 
-# --------------------------------------------------------------------------- the text of a selection
+# --------------------------------------------------------------------------- source of a selection
 
 
 def source_of(rule: Rule, selection: Selection) -> str:
-    """Cut a selection out of the rule's text, every time that its name stands there."""
+    """Return the source of a selection from the rule's text, including duplicates of its name."""
     lines = rule.text.splitlines()
     first = selection.location.line - rule.location.line + _leading(lines)
     if not 0 <= first < len(lines):
@@ -125,7 +125,7 @@ def source_of(rule: Rule, selection: Selection) -> str:
 
 
 def _leading(lines: list[str]) -> int:
-    """Count the lines before the first that says something: a document's place is that line."""
+    """Return the number of lines before the first with content, which is the rule's location."""
     for number, line in enumerate(lines):
         if line.strip() and not line.lstrip().startswith(("#", "---", "%")):
             return number

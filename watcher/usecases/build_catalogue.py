@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watcher.catalogue.assumed_mapping import assumed
+from watcher.catalogue.assumed_mapping import assumed_mapping
 from watcher.catalogue.attack import Attack, read_table, shipped_table, write_table
 from watcher.catalogue.catalogue import Catalogue
 from watcher.catalogue.entries import SourceMapping, build_entries, unplaced
@@ -45,10 +45,10 @@ def attack_table(file: Path | None) -> Attack:
 def assume_mappings(settings: Settings, rules: LoadedRules) -> GatheredData:
     """Return the mappings that Winlogbeat's template would give, without a cluster."""
     mappings = (
-        SourceMapping(source=source, mapping=assumed(source, paths_of(rules.rules, source)))
+        SourceMapping(source=source, mapping=assumed_mapping(source, paths_of(rules.rules, source)))
         for source in settings.sources
     )
-    return GatheredData(live=None, asked=tuple(mappings), findings=())
+    return GatheredData(live=None, mappings=tuple(mappings), findings=())
 
 
 def read_mappings(components: Components, rules: LoadedRules, *, days: int) -> GatheredData:
@@ -84,7 +84,7 @@ def _catalogue(request: CatalogueRequest) -> Catalogue:
     reviewed = review_rules(rules, settings.sources[0], today=request.today, matrix=request.attack, stray=tests)
     findings = (*reviewed, *data.findings)
     return Catalogue(
-        entries=build_entries(rules.rules, folders, data.asked, settings.check.allow, findings),
+        entries=build_entries(rules.rules, folders, data.mappings, settings.check.allow, findings),
         attack=request.attack,
         findings=unplaced(rules.rules, settings.check.allow, findings),
         live=data.live,
