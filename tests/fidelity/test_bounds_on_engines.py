@@ -1,4 +1,4 @@
-"""Whatever a rule and an event say: the query never loses, and what it negates it never takes too much of."""
+"""For any rule and event: the upper bound returns every match, and the lower bound returns only matches."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import worlds
-from drawn import FIELDS, LOG_SOURCES, SOURCE, Drawn, cases, put, rule
+import sample_mappings
 from hypothesis import HealthCheck, Phase, given, settings
+from strategies import FIELDS, LOG_SOURCES, SOURCE, GeneratedCase, cases, set_value
+from strategies import rule as rule_of
 from support.borrowed_indices import Indices, connections, indices
 from support.engines import Running
 
@@ -23,123 +24,126 @@ from watcher.translate.mapped_events import EventReader
 from watcher.translate.plan import Translator, paths_of, rule_predicate
 
 EVERY_FIELD = tuple(
-    rule(And(tuple(DetectionItem(field=name, values=(SigmaExists(True),)) for name in FIELDS)), source)
+    rule_of(And(tuple(DetectionItem(field=name, values=(SigmaExists(True),)) for name in FIELDS)), source)
     for source in LOG_SOURCES
 )
 PATHS = paths_of(EVERY_FIELD, SOURCE)
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """A world, and how rules are translated there."""
+class TranslatedSet:
+    """Indices, and how rules are translated for them."""
 
-    world: worlds.World
+    index_set: sample_mappings.IndexSet
     translator: Translator
     event_reader: EventReader
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
-    """An engine with an index of every kind; Hypothesis prints it for every case, so it says little of itself."""
+class IndexedEngine:
+    """An engine with all sample mappings; its fields have no repr, as Hypothesis prints it for every case."""
 
     admin: Indices = field(repr=False)
     connection: Connection = field(repr=False)
-    worlds: tuple[worlds.World, ...] = field(repr=False)
-    stages: list[Stage] = field(repr=False)
-    refused: set[str] = field(repr=False)  # what the engine said of documents that it did not take
+    index_sets: tuple[sample_mappings.IndexSet, ...] = field(repr=False)
+    stages: list[TranslatedSet] = field(repr=False)
+    refused: set[str] = field(repr=False)  # errors of documents that the engine did not accept
 
     def prepare(self) -> None:
-        """Map every path that the events of these tests may hold, and read the mapping."""
-        whole: dict[str, Any] = {}
+        """Map every path that events of these tests may hold, and read the mapping."""
+        document: dict[str, Any] = {}
         for path in PATHS:
             if path.endswith((".keyword", ".text")) or path == "own.alias" or "data.process" in path:
                 continue
             if path in UNNAMED_DATA and not path.endswith((".param1", ".param2", ".param3")):
                 continue
-            put(whole, path, "true", 0)
-        filled = self.fill("first", [whole] * 10)
-        assert {name: len(found) for name, found in filled.items()} == dict.fromkeys(filled, 10), self.refused
-        for world in self.worlds:
-            mapping = self.connection.events().mapping(world.pattern, PATHS)
-            self.stages.append(Stage(world, Translator(SOURCE, mapping), EventReader(SOURCE, mapping)))
+            set_value(document, path, "true", 0)
+        filled = self.fill("first", [document] * 10)
+        assert {name: len(documents) for name, documents in filled.items()} == dict.fromkeys(filled, 10), self.refused
+        for index_set in self.index_sets:
+            mapping = self.connection.events().mapping(index_set.pattern, PATHS)
+            self.stages.append(TranslatedSet(index_set, Translator(SOURCE, mapping), EventReader(SOURCE, mapping)))
 
     def fill(self, batch: str, events: Sequence[Mapping[str, Any]]) -> dict[str, list[EventDocument]]:
-        """Write the events into every world; what an engine refuses is no part of that world."""
+        """Index the events in every sample mapping; return those that the engine accepted, by mapping."""
         lines: list[Mapping[str, Any]] = []
         written: list[tuple[str, EventDocument]] = []
-        for world in self.worlds:
+        for index_set in self.index_sets:
             for number, event in enumerate(events):
-                index = world.indices[number % len(world.indices)]
+                index = index_set.indices[number % len(index_set.indices)]
                 lines += [{"create": {"_index": index, "_id": f"{batch}-{number}"}}, {**event, "batch": batch}]
-                written.append((world.name, EventDocument(index=index, id=f"{batch}-{number}", event=event)))
+                written.append((index_set.name, EventDocument(index=index, id=f"{batch}-{number}", event=event)))
         answer = self.admin.transport.request("POST", "/_bulk", params={"refresh": "true"}, body=lines)
-        found: dict[str, list[EventDocument]] = {world.name: [] for world in self.worlds}
-        for (name, one), told in zip(written, answer.body["items"], strict=True):
-            if told["create"]["status"] == 201:
-                found[name].append(one)
+        accepted: dict[str, list[EventDocument]] = {index_set.name: [] for index_set in self.index_sets}
+        for (name, document), item in zip(written, answer.body["items"], strict=True):
+            if item["create"]["status"] == 201:
+                accepted[name].append(document)
             else:
-                self.refused.add(json.dumps(told["create"]["error"]))
-        return found
+                self.refused.add(json.dumps(item["create"]["error"]))
+        return accepted
 
-    def ask(self, batch: str, asked: Sequence[tuple[str, Query]]) -> list[set[str]]:
-        """Ask for the ids of a batch that queries return."""
+    def search(self, batch: str, queries: Sequence[tuple[str, Query]]) -> list[set[str]]:
+        """Return the ids of a batch that each query of an index pattern returns."""
         lines: list[Mapping[str, Any]] = []
-        for pattern, query in asked:
+        for pattern, query in queries:
             only = {"bool": {"filter": [{"term": {"batch": batch}}, query]}}
             lines += [{"index": pattern}, {"query": only, "size": 1000, "_source": False}]
         answer = self.connection.transport.request("POST", "/_msearch", body=lines)
-        found = []
-        for (_, query), told in zip(asked, answer.body["responses"], strict=True):
-            assert "error" not in told, (query, told)
-            assert not told["_shards"]["failed"], (query, told)
-            found.append({hit["_id"] for hit in told["hits"]["hits"]})
-        return found
+        returned = []
+        for (_, query), response in zip(queries, answer.body["responses"], strict=True):
+            assert "error" not in response, (query, response)
+            assert not response["_shards"]["failed"], (query, response)
+            returned.append({hit["_id"] for hit in response["hits"]["hits"]})
+        return returned
 
 
 @pytest.fixture(scope="module")
-def bench(engine: Running) -> Iterator[Bench]:
-    has = worlds.EVERYWHERE if engine.ca else (*worlds.EVERYWHERE, *worlds.OPENSEARCH)
+def bench(engine: Running) -> Iterator[IndexedEngine]:
+    index_sets = (
+        sample_mappings.BOTH_ENGINES if engine.ca else (*sample_mappings.BOTH_ENGINES, *sample_mappings.OPENSEARCH_ONLY)
+    )
     with indices(engine.admin()) as admin, connections(engine.cluster()) as connection:
-        for world in has:
-            for index, mapping in zip(world.indices, world.mappings, strict=True):
-                admin.make(index, mapping, **world.settings)
-        made = Bench(admin, connection, has, [], set())
-        made.prepare()
-        yield made
+        for index_set in index_sets:
+            for index, mapping in zip(index_set.indices, index_set.mappings, strict=True):
+                admin.make(index, mapping, **index_set.settings)
+        indexed = IndexedEngine(admin, connection, index_sets, [], set())
+        indexed.prepare()
+        yield indexed
 
 
-def told(world: worlds.World, rule: Rule, query: Query, found: EventDocument) -> str:
-    """Tell everything about a disagreement."""
-    dumped = json.dumps({"event": found.event, "query": query}, ensure_ascii=False, default=str)
-    return f"{world.name} ({found.index}): {rule.logsource}: {rule.node}\n{dumped}"
+def describe_difference(index_set: sample_mappings.IndexSet, rule: Rule, query: Query, document: EventDocument) -> str:
+    """Return all that is needed to repeat a difference between query and predicate."""
+    dumped = json.dumps({"event": document.event, "query": query}, ensure_ascii=False, default=str)
+    return f"{index_set.name} ({document.index}): {rule.logsource}: {rule.node}\n{dumped}"
 
 
-def hold_together(bench: Bench, case: Drawn) -> None:
-    """Hold query and predicate together in every world."""
+def assert_bounds(bench: IndexedEngine, case: GeneratedCase) -> None:
+    """Compare the bounds with the predicate in every sample mapping."""
     batch = uuid.uuid4().hex
     written = bench.fill(batch, case.events)
-    asked: list[tuple[str, Query]] = []
-    seen: list[tuple[worlds.World, Rule, set[str]]] = []
-    compiled: list[tuple[Rule, Predicate]] = [(one, rule_predicate(one, SOURCE)) for one in case.rules]
+    queries: list[tuple[str, Query]] = []
+    expected: list[tuple[sample_mappings.IndexSet, Rule, set[str]]] = []
+    compiled: list[tuple[Rule, Predicate]] = [(rule, rule_predicate(rule, SOURCE)) for rule in case.rules]
     for stage in bench.stages:
-        views = {one.id: stage.event_reader.view(one) for one in written[stage.world.name]}
-        for one, holds in compiled:
-            bounds = stage.translator.bounds(one)
-            seen.append((stage.world, one, {number for number, view in views.items() if holds(view)}))
-            asked += [(stage.world.pattern, bounds.upper), (stage.world.pattern, bounds.lower)]
-    answers = iter(bench.ask(batch, asked))
-    queries = iter(asked)
-    for world, one, meant in seen:
-        upper, lower = next(answers), next(answers)
-        (_, above), (_, below) = next(queries), next(queries)
-        events = {found.id: found for found in written[world.name]}
-        for lost in meant - upper:
-            pytest.fail(f"the query loses: {told(world, one, above, events[lost])}")
-        for taken in lower - meant:
-            pytest.fail(f"surely meant, and not: {told(world, one, below, events[taken])}")
+        views = {document.id: stage.event_reader.view(document) for document in written[stage.index_set.name]}
+        for rule, predicate in compiled:
+            bounds = stage.translator.bounds(rule)
+            expected.append((stage.index_set, rule, {number for number, view in views.items() if predicate(view)}))
+            queries += [(stage.index_set.pattern, bounds.upper), (stage.index_set.pattern, bounds.lower)]
+    returned = zip(queries, bench.search(batch, queries), strict=True)
+    for index_set, rule, matching in expected:
+        ((_, upper_query), upper), ((_, lower_query), lower) = next(returned), next(returned)
+        documents = {document.id: document for document in written[index_set.name]}
+        for number in matching - upper:
+            pytest.fail(
+                f"the upper bound misses: {describe_difference(index_set, rule, upper_query, documents[number])}"
+            )
+        for number in lower - matching:
+            difference = describe_difference(index_set, rule, lower_query, documents[number])
+            pytest.fail(f"the lower bound adds: {difference}")
 
 
-FEW = settings(
+FEW_EXAMPLES = settings(
     max_examples=20,
     deadline=None,
     database=None,
@@ -149,14 +153,14 @@ FEW = settings(
 )
 
 
-@FEW
+@FEW_EXAMPLES
 @given(case=cases())
-def test_the_query_returns_at_least_what_the_predicate_confirms(bench: Bench, case: Drawn) -> None:
-    hold_together(bench, case)
+def test_the_bounds_enclose_what_the_predicate_matches(bench: IndexedEngine, case: GeneratedCase) -> None:
+    assert_bounds(bench, case)
 
 
 @pytest.mark.slow
-@settings(FEW, max_examples=500, derandomize=False)
+@settings(FEW_EXAMPLES, max_examples=500, derandomize=False)
 @given(case=cases())
-def test_the_same_five_hundred_times(bench: Bench, case: Drawn) -> None:
-    hold_together(bench, case)
+def test_the_bounds_enclose_what_the_predicate_matches_in_500_cases(bench: IndexedEngine, case: GeneratedCase) -> None:
+    assert_bounds(bench, case)

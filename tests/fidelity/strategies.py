@@ -1,4 +1,4 @@
-"""Random rules and events, made so that they often have to do with each other."""
+"""Strategies for random rules and events that share fields and words, so that many events match."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ PROCESS = LogSource(product="windows", category=("process_creation",))
 SECURITY_LOG = LogSource(product="windows", service=("security",))
 CLASSIC = LogSource(product="windows", service=("powershell-classic", "system"))
 ANYTHING = LogSource(product="windows")
-KINDS = {
+LOG_SOURCE_OF = {
     (SYSMON, "1"): PROCESS,
     (SYSMON, "3"): LogSource(product="windows", category=("network_connection",)),
     (SYSMON, "13"): LogSource(product="windows", category=("registry_set",)),
@@ -63,69 +63,69 @@ KINDS = {
     ("Own/Log", "7"): LogSource(product="windows", category=("own",)),
     ("", ""): ANYTHING,
 }
-LOG_SOURCES = tuple(dict.fromkeys((*KINDS.values(), ANYTHING)))
-# letters that fold in unlike ways, dashes, what patterns and expressions write specially, and what is not in the BMP
+LOG_SOURCES = tuple(dict.fromkeys((*LOG_SOURCE_OF.values(), ANYTHING)))
+# letters with special case rules, dashes, special characters of patterns and expressions, and one beyond the BMP
 LETTERS = "aAbBkKsSiI01 .-/\\*?()|éÉßẞǅ日😀\n\N{EN DASH}\N{KELVIN SIGN}\u0130\u0131\u017fς\u03c3Σ"
 
-PLAIN = ("a", "A", "1", "01", "5", "1.5", "0x10", "true", "-", "10.0.0.1", "::1", "::ffff:10.0.0.1", "powershell")
+WORDS = ("a", "A", "1", "01", "5", "1.5", "0x10", "true", "-", "10.0.0.1", "::1", "::ffff:10.0.0.1", "powershell")
 LOOKALIKES = str.maketrans({"k": "\N{KELVIN SIGN}", "s": "\u017f", "i": "\u0130", "I": "\u0131", "\u03c3": "ς"})
 
-# whole numbers written as fractions (`5.0`) are left out: what an engine keeps of them is not what Python reads
+# integers written as fractions (`5.0`) are left out: the engines keep them in another form than Python
 numbers = st.one_of(st.integers(-2, 12), st.sampled_from([1.5, -2.25, 0.5, 2**53 + 1, 2**63 - 1, 49152]))
 
 
-def spelt(word: str) -> tuple[str, ...]:
-    """Write a word in all the ways that may, or may not, be the same."""
+def spellings(word: str) -> tuple[str, ...]:
+    """Return the spellings of a word that may compare as equal."""
     return tuple(dict.fromkeys((word, word.lower(), word.upper(), word.swapcase(), word.translate(LOOKALIKES))))
 
 
 @dataclass(frozen=True, slots=True)
-class Matter:
-    """What the rules and the events of one case are about."""
+class Vocabulary:
+    """The fields, event classes and words that the rules and events of one case share."""
 
     fields: tuple[str, ...]
-    kinds: tuple[tuple[str, str], ...]
+    event_classes: tuple[tuple[str, str], ...]
     words: tuple[str, ...]
 
     def word(self) -> st.SearchStrategy[str]:
-        """Draw one of the words."""
+        """Return a strategy for the words."""
         return st.sampled_from(self.words)
 
     def text(self) -> st.SearchStrategy[str]:
-        """Draw a text made of the words, often longer than what an index keeps."""
+        """Return a strategy for strings of these words, often longer than `ignore_above`."""
         word = self.word()
         return st.one_of(
             word,
             word,
             st.builds("".join, st.lists(word, min_size=2, max_size=3)),
-            st.builds(lambda one, times: one * times, word, st.integers(LIMIT - 2, LIMIT + 2)),
+            st.builds(lambda repeated, times: repeated * times, word, st.integers(LIMIT - 2, LIMIT + 2)),
             st.builds(lambda left, right: f"{left}{'x' * 2 * LIMIT}{right}", word, word),
-            st.builds(lambda one: f"{'x' * 254}{one}{'x' * 9}", word),
+            st.builds(lambda inner: f"{'x' * 254}{inner}{'x' * 9}", word),
             st.sampled_from(["2026-03-01T12:00:00Z", "HASH=abc,IMPHASH=def"]),
         )
 
     def value(self) -> st.SearchStrategy[Any]:
-        """Draw what an event may hold at a path."""
+        """Return a strategy for the values that an event may hold at a path."""
         text = self.text()
         scalar = st.one_of(text, text, text, text, numbers, st.sampled_from([True, False, None, ""]))
         return st.one_of(scalar, scalar, st.lists(scalar, max_size=3))
 
 
 @st.composite
-def matters(draw: st.DrawFn) -> Matter:
-    """Draw what a case is about."""
-    some = draw(
-        st.lists(st.one_of(st.text(LETTERS, min_size=1, max_size=3), st.sampled_from(PLAIN)), min_size=2, max_size=4)
+def vocabularies(draw: st.DrawFn) -> Vocabulary:
+    """Draw the vocabulary of a case."""
+    words = draw(
+        st.lists(st.one_of(st.text(LETTERS, min_size=1, max_size=3), st.sampled_from(WORDS)), min_size=2, max_size=4)
     )
-    return Matter(
+    return Vocabulary(
         fields=tuple(draw(st.lists(st.sampled_from(FIELDS), min_size=2, max_size=4, unique=True))),
-        kinds=tuple(draw(st.lists(st.sampled_from(list(KINDS)), min_size=1, max_size=3, unique=True))),
-        words=tuple(dict.fromkeys(way for word in some for way in spelt(word))),
+        event_classes=tuple(draw(st.lists(st.sampled_from(list(LOG_SOURCE_OF)), min_size=1, max_size=3, unique=True))),
+        words=tuple(dict.fromkeys(spelling for word in words for spelling in spellings(word))),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class GeneratedCase:
     """Rules and events."""
 
     rules: tuple[Rule, ...]
@@ -135,8 +135,8 @@ class Drawn:
 # --------------------------------------------------------------------------- events
 
 
-def put(document: dict[str, Any], path: str, value: Any, spelling: int) -> None:
-    """Put a value at a path: nested, dotted, or dotted behind the first or the second name."""
+def set_value(document: dict[str, Any], path: str, value: Any, spelling: int) -> None:
+    """Set a value at a path: nested, dotted, or dotted after the first or the second name."""
     names = path.split(".")
     heads = {0: len(names) - 1, 1: 0, 2: 1, 3: 2}[spelling]
     node = document
@@ -146,33 +146,33 @@ def put(document: dict[str, Any], path: str, value: Any, spelling: int) -> None:
 
 
 def moved_to(field: str, channel: str, code: str) -> str | None:
-    """Give the path that a module moves a field's value to."""
-    there = field_locations(field, EventClass(channel=channel or None, codes=(code,) if code else ()))
-    return next((path for path in there.direct if not path.startswith(DATA)), None)
+    """Return the path that a module moves a field's value to."""
+    locations = field_locations(field, EventClass(channel=channel or None, codes=(code,) if code else ()))
+    return next((path for path in locations.direct if not path.startswith(DATA)), None)
 
 
 @st.composite
-def events(draw: st.DrawFn, matter: Matter) -> Mapping[str, Any]:
-    """Draw an event, raw or as the modules leave it."""
-    channel, code = draw(st.sampled_from(matter.kinds))
+def events(draw: st.DrawFn, vocabulary: Vocabulary) -> Mapping[str, Any]:
+    """Draw an event, raw or changed by the modules."""
+    channel, code = draw(st.sampled_from(vocabulary.event_classes))
     spelling = draw(st.integers(0, 3))
     document: dict[str, Any] = {}
     if channel:
-        put(document, "winlog.channel", draw(st.sampled_from([channel, channel, channel.upper()])), spelling)
-        kept = draw(st.sampled_from(["both", "both", "event", "winlog", "apart"]))
-        if kept in ("both", "event", "apart"):
-            put(document, "event.code", code, spelling)
-        if kept in ("both", "winlog", "apart"):
-            put(document, "winlog.event_id", "1" if kept == "apart" else code, spelling)
+        set_value(document, "winlog.channel", draw(st.sampled_from([channel, channel, channel.upper()])), spelling)
+        kept = draw(st.sampled_from(["both", "both", "event", "winlog", "different"]))
+        if kept in ("both", "event", "different"):
+            set_value(document, "event.code", code, spelling)
+        if kept in ("both", "winlog", "different"):
+            set_value(document, "winlog.event_id", "1" if kept == "different" else code, spelling)
     modules = draw(st.booleans())
-    for field in draw(st.lists(st.sampled_from(matter.fields), min_size=1, unique=True)):
-        value = draw(matter.value())
+    for field in draw(st.lists(st.sampled_from(vocabulary.fields), min_size=1, unique=True)):
+        value = draw(vocabulary.value())
         path = _place(draw, field, moved_to(field, channel, code) if modules else None, document)
         if path is None:
             continue
-        put(document, path, value, draw(st.integers(0, 3)))
+        set_value(document, path, value, draw(st.integers(0, 3)))
         if path != f"winlog.event_data.{field}" and not path.startswith(("own", *DATA)) and draw(st.booleans()):
-            put(document, f"winlog.event_data.{field}", value, spelling)  # copied, not moved
+            set_value(document, f"winlog.event_data.{field}", value, spelling)  # copied, not moved
     return document
 
 
@@ -209,34 +209,34 @@ regexes = st.sampled_from(
 )
 
 
-def patterns(matter: Matter) -> st.SearchStrategy[tuple[str | Wildcard, ...]]:
-    """Draw the parts of a text."""
-    word, any_run = matter.word(), Wildcard.ANY
+def string_parts(vocabulary: Vocabulary) -> st.SearchStrategy[tuple[str | Wildcard, ...]]:
+    """Return a strategy for the parts of a string."""
+    word, any_run = vocabulary.word(), Wildcard.ANY
     return st.one_of(
         st.lists(st.one_of(word, word, st.sampled_from(list(Wildcard))), min_size=1, max_size=4),
-        word.map(lambda one: [any_run, one, any_run]),
-        word.map(lambda one: [any_run, one]),
-        word.map(lambda one: [one, any_run]),
-        matter.text().map(lambda one: [one]),
+        word.map(lambda inner: [any_run, inner, any_run]),
+        word.map(lambda end: [any_run, end]),
+        word.map(lambda start: [start, any_run]),
+        vocabulary.text().map(lambda literal: [literal]),
     ).map(_joined)
 
 
-def tests(matter: Matter) -> st.SearchStrategy[SigmaValue]:
-    """Draw a test of any kind; half of them are texts, as in real rules."""
-    parts = patterns(matter)
+def sigma_values(vocabulary: Vocabulary) -> st.SearchStrategy[SigmaValue]:
+    """Return a strategy for values of any type; half of them are strings, as in real rules."""
+    parts = string_parts(vocabulary)
     text = st.builds(SigmaString, parts, st.sampled_from([False, False, True]))
     other: list[st.SearchStrategy[SigmaValue]] = [
         st.builds(SigmaNumber, numbers),
         st.just(SigmaNull()),
         st.builds(SigmaExists, st.booleans()),
         st.builds(
-            SigmaRegex, st.one_of(regexes, matter.word().map(re.escape)), st.sampled_from(["", "", "i", "m", "s"])
+            SigmaRegex, st.one_of(regexes, vocabulary.word().map(re.escape)), st.sampled_from(["", "", "i", "m", "s"])
         ),
         st.builds(SigmaCidr, st.sampled_from(["10.0.0.0/8", "0.0.0.0/0", "::/0", "::1/128"]).map(ip_network)),
         st.builds(SigmaCompare, st.sampled_from(["lt", "lte", "gt", "gte"]), st.one_of(numbers, st.just(1e30))),
         st.builds(
             SigmaFieldReference,
-            st.sampled_from(matter.fields),
+            st.sampled_from(vocabulary.fields),
             st.sampled_from(["equals", "contains", "startswith", "endswith"]),
         ),
         st.builds(SigmaTimestampPart, st.sampled_from(["hour", "year"]), st.sampled_from([12, 2026])),
@@ -244,16 +244,16 @@ def tests(matter: Matter) -> st.SearchStrategy[SigmaValue]:
     return st.one_of(text, st.one_of(other))
 
 
-def _item(field: str | None, asked: Sequence[SigmaValue], every: bool) -> DetectionItem:  # noqa: FBT001 - as hypothesis hands it over
+def _item(field: str | None, values: Sequence[SigmaValue], every: bool) -> DetectionItem:  # noqa: FBT001 - Hypothesis passes it by position
     if field is None:
-        asked = [test for test in asked if isinstance(test, SigmaString | SigmaNumber)] or [SigmaString(("a",))]
-    return DetectionItem(field=field, values=tuple(asked), match_all=every)
+        values = [value for value in values if isinstance(value, SigmaString | SigmaNumber)] or [SigmaString(("a",))]
+    return DetectionItem(field=field, values=tuple(values), match_all=every)
 
 
-def nodes(matter: Matter) -> st.SearchStrategy[ConditionNode]:
-    """Draw a condition tree."""
-    fields = st.sampled_from((*matter.fields, *matter.fields, None))
-    item = st.builds(_item, fields, st.lists(tests(matter), min_size=1, max_size=2), st.booleans())
+def nodes(vocabulary: Vocabulary) -> st.SearchStrategy[ConditionNode]:
+    """Return a strategy for condition trees."""
+    fields = st.sampled_from((*vocabulary.fields, *vocabulary.fields, None))
+    item = st.builds(_item, fields, st.lists(sigma_values(vocabulary), min_size=1, max_size=2), st.booleans())
     return st.recursive(
         st.one_of(item, item, st.builds(Not, item)),
         lambda inner: st.one_of(
@@ -265,8 +265,8 @@ def nodes(matter: Matter) -> st.SearchStrategy[ConditionNode]:
     )
 
 
-def rule(node: ConditionNode, source: LogSource, name: str = "drawn") -> Rule:
-    """Make a rule of a condition tree."""
+def rule(node: ConditionNode, source: LogSource, name: str = "generated") -> Rule:
+    """Return a rule with a condition tree."""
     return Rule(
         id=name,
         title=name,
@@ -281,11 +281,11 @@ def rule(node: ConditionNode, source: LogSource, name: str = "drawn") -> Rule:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> Drawn:
-    """Draw rules and events that have to do with each other."""
-    matter = draw(matters())
-    log_source = st.sampled_from((*(KINDS[kind] for kind in matter.kinds), ANYTHING))
-    return Drawn(
-        rules=tuple(draw(st.lists(st.builds(rule, nodes(matter), log_source), min_size=10, max_size=12))),
-        events=tuple(draw(st.lists(events(matter), min_size=20, max_size=25))),
+def cases(draw: st.DrawFn) -> GeneratedCase:
+    """Draw rules and events of one vocabulary."""
+    vocabulary = draw(vocabularies())
+    log_source = st.sampled_from((*(LOG_SOURCE_OF[kind] for kind in vocabulary.event_classes), ANYTHING))
+    return GeneratedCase(
+        rules=tuple(draw(st.lists(st.builds(rule, nodes(vocabulary), log_source), min_size=10, max_size=12))),
+        events=tuple(draw(st.lists(events(vocabulary), min_size=20, max_size=25))),
     )
