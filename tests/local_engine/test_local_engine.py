@@ -22,10 +22,10 @@ from support.processes import alive
 from watcher.clock import SystemClock
 from watcher.errors import ClusterError, WatcherError
 from watcher.local_engine import ELASTICSEARCH, OPENSEARCH, Runtime, Tls, User, default_cache, start
-from watcher.local_engine.account import Account, give
+from watcher.local_engine.account import Account, prepare_data_folder
 from watcher.local_engine.cache import _verify, archive, locked, put
 from watcher.local_engine.config import jvm_options
-from watcher.local_engine.java import Java, find, look
+from watcher.local_engine.java import Java, find, java_at
 from watcher.local_engine.run import begin
 from watcher.settings import Cluster
 
@@ -228,7 +228,7 @@ def test_opensearch_runs_on_the_java_from_pypi_and_ends_with_a_killed_parent() -
 
 def test_a_failed_start_is_an_error_with_the_last_lines_of_the_log() -> None:
     broken = Runtime(homes=RUNTIME.homes, options="-XX:+NoSuchOption")
-    with pytest.raises(ClusterError, match=r"(?s)OpenSearch 3\.6\.0 ended at its start with code 1; .*NoSuchOption"):
+    with pytest.raises(ClusterError, match=r"(?s)OpenSearch 3\.6\.0 ended during start-up with code 1; .*NoSuchOption"):
         start(OPENSEARCH, cache=default_cache(os.environ), progress=quiet, runtime=broken)
 
 
@@ -320,7 +320,7 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_an_archive_with_another_checksum_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"tampered")
-    with pytest.raises(WatcherError, match=r"the download of Elasticsearch 8\.19\.0 is not what was published"):
+    with pytest.raises(WatcherError, match=r"the download of Elasticsearch 8\.19\.0 has the wrong checksum"):
         _verify(ELASTICSEARCH, tmp_path / "a.zip")
 
 
@@ -354,7 +354,7 @@ def test_without_any_java_the_error_names_the_extra(tmp_path: Path, monkeypatch:
 def test_the_java_from_pypi_is_used_without_a_full_jdk(tmp_path: Path) -> None:
     java = find(OPENSEARCH, [tmp_path])
     assert (java.major in OPENSEARCH.java, java.full, java.thai) == (True, False, False)
-    assert list(look(java.home)) == [java]
+    assert list(java_at(java.home)) == [java]
 
 
 # --------------------------------------------------------------------------- options and accounts
@@ -397,8 +397,8 @@ def test_a_folder_below_a_closed_one_is_not_reachable(tmp_path: Path) -> None:
 def test_an_unreachable_data_folder_is_rejected(tmp_path: Path) -> None:
     stranger = Account(name="stranger", uid=os.geteuid() + 1, gid=os.getegid() + 1)
     tmp_path.chmod(0o700)
-    with pytest.raises(WatcherError, match=r"lies where the user `stranger` cannot go"):
-        give(stranger, tmp_path / "data")
+    with pytest.raises(WatcherError, match=r"the user `stranger` cannot reach"):
+        prepare_data_folder(stranger, tmp_path / "data")
 
 
 def test_no_repr_shows_a_password() -> None:

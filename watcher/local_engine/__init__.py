@@ -1,4 +1,4 @@
-"""The embedded local node: a real engine from Maven Central, started as a child process and gone with it."""
+"""A local engine from Maven Central, run as a child process that ends with its parent."""
 
 from watcher.local_engine.cache import default_cache
 from watcher.local_engine.engine import ELASTICSEARCH, OPENSEARCH, Engine, Progress, Runtime, Security, Tls, User

@@ -1,4 +1,4 @@
-"""Whom an engine runs as: the caller, but never root, which both engines refuse to be."""
+"""The user that an engine runs as: the caller, but never root, which both engines reject."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from watcher.errors import WatcherError
 
 ROOT_CACHE = Path("/var/cache/watcher")
-"""Where root keeps what another user must read, when the cache lies where that user cannot go."""
+"""The folder for files that another user must read, if that user cannot reach root's cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +23,12 @@ class Account:
     gid: int
 
     def reaches(self, folder: Path) -> bool:
-        """Whether the way down to the folder is open to this user; one that is still to be made counts as open."""
+        """Whether this user may enter the folder and its parents; missing folders count as open."""
         resolved = folder.resolve()
         return all(self._may_enter(step) for step in (resolved, *resolved.parents) if step.exists())
 
     def own(self, folder: Path) -> None:
-        """Hand a folder with everything in it over to this user."""
+        """Make this user the owner of a folder and its contents."""
         if self.uid == os.geteuid():
             return
         os.chown(folder, self.uid, self.gid)
@@ -45,35 +45,35 @@ class Account:
 
 
 def runner() -> Account:
-    """Tell whom to run an engine as: ourselves, or `nobody` where we are root."""
+    """Return the account to run an engine as: the current user, or `nobody` for root."""
     if os.geteuid() != 0:
         return Account(name="", uid=os.geteuid(), gid=os.getegid())
     try:
         entry = pwd.getpwnam("nobody")
     except KeyError as error:
         raise WatcherError(
-            "an engine cannot run as root, and there is no user `nobody` to run it as; start watcher as another user"
+            "an engine cannot run as root, and the user `nobody` does not exist; start watcher as another user"
         ) from error
     return Account(name=entry.pw_name, uid=entry.pw_uid, gid=entry.pw_gid)
 
 
 def base(cache: Path, account: Account) -> Path:
-    """Choose the folder for what the engine itself must read: the cache, or where its user can go."""
+    """Return the folder for the engine's own files: the cache, or a folder that its user can reach."""
     if account.uid == os.geteuid() or account.reaches(cache):
         return cache
     return ROOT_CACHE
 
 
-def give(account: Account, data: Path) -> None:
-    """Make a data folder that the engine may write; one that holds something else is refused, not taken over."""
+def prepare_data_folder(account: Account, data: Path) -> None:
+    """Create a data folder that the engine may write; a folder with other files is rejected."""
     data.mkdir(parents=True, exist_ok=True)
     if account.uid == os.geteuid():
         return
     if not account.reaches(data):
         raise WatcherError(
-            f"`{data}` lies where the user `{account.name}` cannot go, and an engine runs as that user because it "
-            "refuses to run as root; choose a folder whose parents everybody may enter"
+            f"the user `{account.name}` cannot reach `{data}`, and an engine runs as that user because it "
+            "does not run as root; choose a folder whose parents every user may enter"
         )
     if data.stat().st_uid != account.uid and any(data.iterdir()):
-        raise WatcherError(f"`{data}` holds files of somebody else; choose an empty folder for the data of an engine")
+        raise WatcherError(f"`{data}` contains files of another user; choose an empty data folder")
     os.chown(data, account.uid, account.gid)

@@ -1,4 +1,4 @@
-"""The cache on disk: archives downloaded once, distributions unpacked once, whoever else asks meanwhile."""
+"""The cache on disk: archives are downloaded once and unpacked once, also by concurrent processes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from watcher.local_engine.engine import Engine, Progress
 from watcher.local_engine.java import EXTRA
 
 PARTS = ".part-"
-"""How the names of unfinished things begin; whoever holds the lock may delete what another left."""
+"""The prefix of unfinished folders; the holder of the lock may delete leftovers."""
 
 
 def default_cache(environment: Mapping[str, str]) -> Path:
-    """Choose the cache folder: `WATCHER_CACHE`, else `watcher` in the user's cache folder."""
+    """Return the cache folder: `WATCHER_CACHE`, else `watcher` in the user's cache folder."""
     named = environment.get("WATCHER_CACHE")
     if named:
         return Path(named).expanduser()
@@ -29,8 +29,8 @@ def default_cache(environment: Mapping[str, str]) -> Path:
     return (Path(general) if general else Path.home() / ".cache") / "watcher"
 
 
-def make(folder: Path) -> None:
-    """Make a folder that every user may enter, whatever our umask: the engine may run as another one."""
+def make_public(folder: Path) -> None:
+    """Create a folder that every user may enter, whatever the umask: the engine may run as another user."""
     missing = [step for step in (folder, *folder.parents) if not step.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for step in missing:
@@ -39,19 +39,19 @@ def make(folder: Path) -> None:
 
 @contextmanager
 def locked(folder: Path, progress: Progress) -> Iterator[None]:
-    """Hold the cache for ourselves; the system lets go of it when we die."""
+    """Hold the lock of the cache; the system releases it when the process ends."""
     try:
-        make(folder)
+        make_public(folder)
         handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise WatcherError(
-            f"the cache cannot be written: `{folder}`: {error.strerror}; set `WATCHER_CACHE` to a folder that can"
+            f"the cache cannot be written: `{folder}`: {error.strerror}; set `WATCHER_CACHE` to a writable folder"
         ) from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress("waiting for another watcher that fills the cache", None)
+            progress("waiting for another watcher process that fills the cache", None)
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
@@ -59,10 +59,10 @@ def locked(folder: Path, progress: Progress) -> Iterator[None]:
 
 
 def put(target: Path, build: Callable[[Path], Path]) -> Path:
-    """Make a folder or file whole or not at all: built beside its place and renamed. The caller holds the lock."""
+    """Build a folder or file atomically: beside its target, then renamed. The caller holds the lock."""
     if target.exists():
         return target
-    make(target.parent)
+    make_public(target.parent)
     for left in target.parent.glob(f"{PARTS}*"):
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=PARTS, dir=target.parent) as part:
@@ -71,18 +71,18 @@ def put(target: Path, build: Callable[[Path], Path]) -> Path:
 
 
 def archive(engine: Engine, cache: Path, progress: Progress) -> Path:
-    """Give the engine's archive, downloaded where it is not there yet."""
+    """Return the engine's archive, downloaded if it is missing."""
 
     def download(part: Path) -> Path:
-        found = _resolve(engine, part, progress)
-        _verify(engine, found)
-        return found
+        path = _resolve(engine, part, progress)
+        _verify(engine, path)
+        return path
 
     return put(cache / "archives" / f"{engine.folder}.zip", download)
 
 
 def unpack(source: Path, part: Path, *, without: tuple[str, ...], progress: Progress) -> Path:
-    """Unpack an archive, less some of its folders, readable by every user; returns its top folder."""
+    """Unpack an archive without some of its folders, readable by every user; returns its top folder."""
     with zipfile.ZipFile(source) as opened:
         members = [item for item in opened.infolist() if not item.filename.startswith(without)]
         for number, item in enumerate(members):
@@ -98,11 +98,13 @@ def unpack(source: Path, part: Path, *, without: tuple[str, ...], progress: Prog
 
 
 def _resolve(engine: Engine, part: Path, progress: Progress) -> Path:
-    """Download by jgo into a repository of our own, so that nothing half done is ever taken for whole."""
+    """Download with jgo into a separate repository, so that a partial download is never used."""
     try:
         from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415 - only in the extra `local`
     except ImportError as error:
-        raise WatcherError(f"a local {engine.name} is downloaded by `jgo`, which is not installed; {EXTRA}") from error
+        raise WatcherError(
+            f"a local {engine.name} is downloaded with `jgo`, which is not installed; {EXTRA}"
+        ) from error
     stage = f"downloading {engine}"
     progress(stage, 0.0)
 
@@ -112,8 +114,8 @@ def _resolve(engine: Engine, part: Path, progress: Progress) -> Path:
 
         def count(more: int) -> None:
             nonlocal done
-            before, done = done, done + more
-            if done * 100 // total != before * 100 // total:
+            previous, done = done, done + more
+            if done * 100 // total != previous * 100 // total:
                 progress(stage, done / total)
 
         yield count
@@ -124,7 +126,7 @@ def _resolve(engine: Engine, part: Path, progress: Progress) -> Path:
         return Path(component.artifact(packaging="zip").resolve())
     except (OSError, RuntimeError) as error:
         raise Unreachable(
-            f"{engine} cannot be downloaded from Maven Central: {error}; check the network and the proxy, try again"
+            f"{engine} cannot be downloaded from Maven Central: {error}; check the network and the proxy, and try again"
         ) from error
 
 
@@ -133,6 +135,6 @@ def _verify(engine: Engine, path: Path) -> None:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     if digest != engine.sha256:
         raise WatcherError(
-            f"the download of {engine} is not what was published: SHA-256 `{digest}`, not `{engine.sha256}`; "
-            "try again, and do not trust the network if it stays so"
+            f"the download of {engine} has the wrong checksum: SHA-256 `{digest}`, not `{engine.sha256}`; "
+            "try again; if it persists, do not trust the network"
         )

@@ -1,4 +1,4 @@
-"""The configuration folder of one node, written anew for each start."""
+"""The configuration folder of one node, written for each start."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ logger.deprecation.level = off
 
 
 def write(setup: Setup) -> None:
-    """Write everything that the engine reads at its start."""
+    """Write the files that the engine reads at its start."""
     folder, engine = setup.config, setup.engine
     (folder / "jvm.options.d").mkdir(parents=True)
     settings = {**_common(setup), **(_xpack(setup) if engine is ELASTICSEARCH else {})}
@@ -43,7 +43,7 @@ def write(setup: Setup) -> None:
 
 
 def jvm_options(shipped: str, java: Java) -> str:
-    """Take the shipped options, less what writes into the shared folder or what this Java does not have."""
+    """Return the shipped options without those that write into the shared folder or that this Java lacks."""
     unwanted = ("logs/", "HeapDump", "-Xms", "-Xmx", *(() if VECTORS in java.modules else (VECTORS,)))
     kept = (line for line in shipped.splitlines() if line and not line.startswith("#"))
     return "\n".join(line for line in kept if not any(word in line for word in unwanted)) + "\n"
@@ -55,7 +55,7 @@ def _common(setup: Setup) -> Mapping[str, Any]:
         "node.name": "local",
         "discovery.type": "single-node",
         "network.host": "127.0.0.1",
-        # The system gives free ports, and the engine writes down which: nobody can take them in between.
+        # The system chooses free ports, and the engine writes them to a file: no other process can take them.
         "http.port": 0,
         "transport.port": 0,
         "node.portsfile": True,
@@ -98,7 +98,7 @@ def _secure(folder: Path, security: Security) -> None:
 
 
 def _hash(user: User) -> str:
-    """Hash a password as the file realm reads it; its own tool would start a Java for each user."""
+    """Hash a password for the file realm; the engine's own tool would start a Java for each user."""
     salt, rounds = secrets.token_bytes(32), 10_000
     key = hashlib.pbkdf2_hmac("sha512", user.password.encode(), salt, rounds, dklen=32)
     return f"{{PBKDF2}}{rounds}${base64.b64encode(salt).decode()}${base64.b64encode(key).decode()}"

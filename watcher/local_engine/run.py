@@ -1,4 +1,4 @@
-"""The folder of one run: its configuration, logs and, unless given, its data."""
+"""The folder of one run: configuration, logs and, unless given, data."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from watcher.local_engine.cache import make
+from watcher.local_engine.cache import make_public
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A folder that is ours as long as we hold its lock; the system drops the lock when we die."""
+    """A folder owned while its lock is held; the system releases the lock when the process ends."""
 
     path: Path
     lock: IO[str]
 
     def delete(self) -> None:
-        """Delete the folder and let go of it."""
+        """Delete the folder and release its lock."""
         shutil.rmtree(self.path, ignore_errors=True)
         self.lock.close()
 
 
 def begin(base: Path, prefix: str) -> Run:
-    """Make a run folder, and delete those whose owner died. The caller holds the lock of the base."""
+    """Create a run folder, and delete those of ended processes. The caller holds the lock of the base."""
     runs = base / "runs"
-    make(runs)
-    for left in runs.iterdir():
-        _sweep(left)
+    make_public(runs)
+    for leftover in runs.iterdir():
+        _delete_unlocked(leftover)
     folder = Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=runs))
     lock = (folder / "lock").open("w", encoding="ascii")
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -39,7 +39,7 @@ def begin(base: Path, prefix: str) -> Run:
     return Run(path=folder, lock=lock)
 
 
-def _sweep(folder: Path) -> None:
+def _delete_unlocked(folder: Path) -> None:
     try:
         with (folder / "lock").open(encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""What one start of an engine is made from."""
+"""The parameters of one start of an engine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from watcher.local_engine.java import Java
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """An engine, where it lies, what it runs on, whom it runs as and what it may write."""
+    """An engine with its folders, Java and account."""
 
     engine: Engine
     home: Path  # the unpacked distribution, shared by every node
@@ -35,5 +35,5 @@ class Setup:
 
     @property
     def log(self) -> Path:
-        """What the engine says."""
+        """The output of the engine."""
         return self.logs / "output.log"

@@ -1,4 +1,4 @@
-"""How indices of an engine of our own are mapped: as Winlogbeat maps what it has no field for."""
+"""The index template of a local engine: mapped as Winlogbeat maps unknown fields."""
 
 from __future__ import annotations
 
