@@ -142,7 +142,7 @@ def test_an_empty_rules_folder_is_said_and_is_no_error(opensearch_sandbox: Sandb
     (opensearch_sandbox.folder / "rules").mkdir()
     opensearch_sandbox.changes["rules"] = {"folders": [{"name": "own", "path": "rules"}]}
     done = opensearch_sandbox.once()
-    assert "the rules folder `own` holds no rule" in done.stderr
+    assert "the rules folder `own` contains no rule" in done.stderr
     assert "event=rules.none" in done.stderr
 
 

@@ -1,4 +1,4 @@
-"""JSON that the decoders written in C refuse is read all the same, and what is no JSON is refused."""
+"""JSON that the C decoders reject is read, and invalid JSON is rejected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON that the decoders written in C refuse: nested too deep, numbers out of range, comments."""
+"""Decoder for JSON that the C decoders reject: deep nesting, large numbers, comments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def loads(raw: bytes | str) -> Any:
     """Return the value of a JSON text of any depth.
 
     A number that Python has no number for is returned as it is written: engines index it as that text.
-    Raises ValueError where the text is no JSON.
+    Raises ValueError if the text is not JSON.
     """
     text = raw.decode("utf-8", "surrogatepass") if isinstance(raw, bytes) else raw
     try:
@@ -52,7 +52,7 @@ class _Reader:
         self._names: list[str] = []  # of the value that each opened object waits for
 
     def read(self) -> Any:
-        """Return the value; raises JSONDecodeError where the text is no JSON."""
+        """Return the value; raises JSONDecodeError if the text is not JSON."""
         self._skip()
         while True:
             value, is_open = self._begin()
