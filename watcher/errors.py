@@ -1,20 +1,20 @@
-"""Every exception of watcher, by who must act.
+"""The exceptions of watcher, by who must act.
 
 WatcherError
-├── InputError             whoever wrote the file: it carries a place and what to do
+├── InputError             the author of the file; has a location and a fix
 │   ├── RuleError              a Sigma rule
 │   └── SettingsError          watcher.yml
-├── ClusterError           whoever runs the cluster
+├── ClusterError           the operator of the cluster
 │   ├── Unreachable            nothing answers; try again later
-│   ├── Overloaded             it answers "not now" (429, 503, circuit breaker); try again later, slower
-│   ├── Forbidden              a privilege is missing; the sentence names it
-│   ├── Incomplete             it answered in part (shards, counts); the window must be searched again
-│   │   ├── TooSlow                it ran out of time: asked the same way, it will again
-│   │   ├── Undecodable            it calls itself JSON and is none
-│   │   └── Unexpected             an error that is in no plan ended the search of a window
-│   └── Refused                it will never accept this request; asking again is pointless
-├── Undecided              whoever wrote the rule: an expression takes too long on an event
-└── DeliveryError          whoever runs the channel: says whether trying again can help
+│   ├── Overloaded             429, 503 or circuit breaker; try again later, slower
+│   ├── Forbidden              a privilege is missing; the message names it
+│   ├── Incomplete             a partial response (shards, counts); the window must be searched again
+│   │   ├── TooSlow                a timeout; the same request would time out again
+│   │   ├── Undecodable            the response is not valid JSON
+│   │   └── Unexpected             an unexpected error ended the search of a window
+│   └── Refused                the request is rejected permanently; a retry is pointless
+├── Undecided              the author of the rule; an expression takes too long on an event
+└── DeliveryError          the operator of the channel; says whether a retry can help
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 
 class WatcherError(Exception):
-    """What every exception of watcher is."""
+    """The base of every exception of watcher."""
 
 
 class InputError(WatcherError):
-    """A file that a person wrote cannot be used as it stands."""
+    """A file is invalid."""
 
     def __init__(self, message: str, *, location: Location | None = None, fix: str = "", code: str = "invalid") -> None:
         self.message = message
@@ -46,7 +46,7 @@ class InputError(WatcherError):
 
 
 class RuleError(InputError):
-    """A Sigma rule has no meaning as it is written."""
+    """A Sigma rule is invalid."""
 
 
 class SettingsError(InputError):
@@ -54,27 +54,27 @@ class SettingsError(InputError):
 
 
 class ClusterError(WatcherError):
-    """The cluster did not do what it was asked."""
+    """A request to the cluster failed."""
 
 
 class Unreachable(ClusterError):  # noqa: N818 - reads as the state it names
-    """Nothing answers at the address."""
+    """The address does not answer."""
 
 
 class Overloaded(ClusterError):  # noqa: N818 - reads as the state it names
-    """The cluster asks for patience."""
+    """The cluster is overloaded."""
 
 
 class Forbidden(ClusterError):  # noqa: N818 - reads as the state it names
-    """The cluster knows the user, and the user may not."""
+    """The user lacks a privilege."""
 
 
 class Incomplete(ClusterError):  # noqa: N818 - reads as the state it names
-    """The answer misses shards, ran out of time, or does not add up to its own count."""
+    """The response lacks shards, timed out, or differs from its own count."""
 
 
 class TooSlow(Incomplete):
-    """The answer ran out of time; the same question would again."""
+    """The request timed out; the same request would time out again."""
 
 
 class Undecodable(Incomplete):
@@ -86,7 +86,7 @@ class Unexpected(Incomplete):
 
 
 class Refused(ClusterError):  # noqa: N818 - reads as the state it names
-    """The cluster refuses this request for good."""
+    """The cluster rejects the request permanently."""
 
 
 class Undecided(WatcherError):  # noqa: N818 - reads as the state it names
@@ -94,9 +94,9 @@ class Undecided(WatcherError):  # noqa: N818 - reads as the state it names
 
 
 class DeliveryError(WatcherError):
-    """A channel did not take a notification.
+    """A channel did not accept a notification.
 
-    `permanent` is true where sending the same again cannot succeed (a wrong address, a revoked webhook).
+    `permanent` is true if a retry cannot succeed (a wrong address, a revoked webhook).
     """
 
     def __init__(self, message: str, *, permanent: bool) -> None:

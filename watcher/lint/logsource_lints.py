@@ -50,14 +50,14 @@ def lint(rule: RuleSource, extra: Sequence[LogSourceMapping]) -> Iterator[Findin
 
 
 def _event_ids(rule: RuleSource, logsource_events: LogSourceEvents) -> Iterator[Finding]:
-    known = {code for event_class in logsource_events.event_classes for code in event_class.codes}
+    implied = {code for event_class in logsource_events.event_classes for code in event_class.codes}
     is_narrowed = all(event_class.codes for event_class in logsource_events.event_classes)
     lines = [line for line in rule.lines if line.field == "EventID" and not line.modifiers]
     for line in lines:
         values = [node.text.strip() for node in line.values]
-        foreign = [code for code in values if code not in known]
+        foreign = [code for code in values if code not in implied]
         if is_narrowed and foreign and len(foreign) == len(values):
-            codes = ", ".join(sorted(known, key=lambda code: (len(code), code)))
+            codes = ", ".join(sorted(implied, key=lambda code: (len(code), code)))
             yield make_finding(
                 "event-outside-logsource",
                 f"events of the log source have the event id {codes}, never {' or '.join(foreign)}",

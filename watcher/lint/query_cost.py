@@ -92,10 +92,10 @@ def _scanned_paths(query: Query, mapping: IndexMapping) -> Iterator[str]:
     """Yield the path of every pattern that is compared with all values."""
     for leaf in _leaves(query):
         for kind in ("wildcard", "regexp"):
-            yield from (path for path, asked in leaf.get(kind, {}).items() if _is_scan(kind, path, asked, mapping))
+            yield from (path for path, clause in leaf.get(kind, {}).items() if _is_scan(kind, path, clause, mapping))
 
 
-def _is_scan(kind: str, path: str, asked: Any, mapping: IndexMapping) -> bool:
-    pattern = str(asked.get("value", asked.get("wildcard", ""))) if isinstance(asked, Mapping) else str(asked)
+def _is_scan(kind: str, path: str, clause: Any, mapping: IndexMapping) -> bool:
+    pattern = str(clause.get("value", clause.get("wildcard", ""))) if isinstance(clause, Mapping) else str(clause)
     types = {field.type for field in mapping.fields.get(path, ())}
     return (kind == "regexp" or pattern[:1] in ("*", "?")) and not types <= set(_INDEXED)
