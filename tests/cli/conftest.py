@@ -1,4 +1,4 @@
-"""A house on OpenSearch for the commands."""
+"""A sandbox on OpenSearch for the commands, which run in this process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.sandbox import Sandbox, open_sandbox
 
 @pytest.fixture
 def sandbox(opensearch: Running, tmp_path: Path) -> Iterator[Sandbox]:
-    """Give a house of its own to each test."""
-    with open_sandbox(opensearch, tmp_path) as made:
-        made.caller = call
-        yield made
+    """Yield a sandbox of its own to each test."""
+    with open_sandbox(opensearch, tmp_path) as opened:
+        opened.caller = call
+        yield opened

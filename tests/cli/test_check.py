@@ -10,27 +10,27 @@ from support.sandbox import IIS, IIS_TITLE, Sandbox, rule_events
 
 from watcher.ports import StateQuery
 
-DOUBLED = "`CommandLine|contains` appears twice in `selection` (lines 29 and 32)"
+DUPLICATE = "`CommandLine|contains` appears twice in `selection` (lines 29 and 32)"
 
 
-def test_check_reports_the_doubled_key_with_file_and_lines_as_a_warning() -> None:
+def test_check_reports_the_duplicate_key_with_file_and_lines_as_a_warning() -> None:
     done = call("check", str(IIS))
     assert done.returncode == 0
-    assert f"{IIS}:32:5: warning: {DOUBLED}" in done.stdout
+    assert f"{IIS}:32:5: warning: {DUPLICATE}" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("1 rule read; 1 warning")
 
 
-def test_check_as_json_says_the_same() -> None:
+def test_check_as_json_reports_the_same() -> None:
     done = call("check", "--json", str(IIS))
-    told = json.loads(done.stdout)
-    assert (done.returncode, told["rules"], told["cluster"]) == (0, 1, [])
-    (finding,) = [one for one in told["findings"] if one["code"] == "duplicate-key"]
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["rules"], report["cluster"]) == (0, 1, [])
+    (finding,) = [finding for finding in report["findings"] if finding["code"] == "duplicate-key"]
     assert finding["severity"] == "warning"
     assert (finding["location"]["file"], finding["location"]["line"]) == (str(IIS), 32)
-    assert DOUBLED in finding["message"]
+    assert DUPLICATE in finding["message"]
 
 
-def test_check_reads_the_shipped_rules_where_nothing_else_is_named(tmp_path: Path) -> None:
+def test_check_reads_the_shipped_rules_by_default(tmp_path: Path) -> None:
     settings = tmp_path / "watcher.yml"
     settings.write_text("", encoding="utf-8")
     done = call("check", "--settings", str(settings))
@@ -56,10 +56,10 @@ def test_check_exits_with_1_where_a_path_does_not_exist(tmp_path: Path) -> None:
 
 def test_a_file_inside_a_rules_folder_keeps_the_id_that_it_has_there(sandbox: Sandbox) -> None:
     sandbox.changes["rules"] = {"folders": [{"name": "mine", "path": str(IIS.parent.parent)}]}
-    whole = json.loads(sandbox.call("check", "--json").stdout)
+    complete = json.loads(sandbox.call("check", "--json").stdout)
     alone = json.loads(sandbox.call("check", "--json", str(IIS)).stdout)
-    (fix,) = [one["fix"] for one in alone["findings"] if one["code"] == "missing-id"]
-    assert fix in [one["fix"] for one in whole["findings"]]
+    (fix,) = [finding["fix"] for finding in alone["findings"] if finding["code"] == "missing-id"]
+    assert fix in [finding["fix"] for finding in complete["findings"]]
 
 
 def test_check_live_names_the_index_and_the_templates_that_are_missing(sandbox: Sandbox) -> None:
@@ -86,13 +86,17 @@ def test_explain_shows_the_query_as_the_cluster_gets_it(sandbox: Sandbox) -> Non
     assert plan["rule"]["title"] == IIS_TITLE
     assert "query_string" not in done.stdout
     assert '"case_insensitive": true' in done.stdout
-    found = sandbox.admin.state().search(StateQuery(index=sandbox.index, query=plan["query"], size=100))
-    assert {one.id for one in found} >= {case.id for case in rule_events(IIS) if case.expect == "hit"}
+    documents = sandbox.admin.state().search(StateQuery(index=sandbox.index, query=plan["query"], size=100))
+    assert {document.id for document in documents} >= {
+        rule_event.id for rule_event in rule_events(IIS) if rule_event.expect == "hit"
+    }
     if plan["exact"]:
-        assert {one.id for one in found} == {case.id for case in rule_events(IIS) if case.expect == "hit"}
+        assert {document.id for document in documents} == {
+            rule_event.id for rule_event in rule_events(IIS) if rule_event.expect == "hit"
+        }
 
 
-def test_explain_shows_the_fields_with_their_mapping_and_what_settings_gave(sandbox: Sandbox) -> None:
+def test_explain_shows_the_fields_with_their_mapping_and_the_settings_that_apply(sandbox: Sandbox) -> None:
     sandbox.template()
     sandbox.feed(rule_events(IIS))
     done = sandbox.call("explain", str(IIS))
@@ -103,11 +107,11 @@ def test_explain_shows_the_fields_with_their_mapping_and_what_settings_gave(sand
     assert "host.name" in done.stdout
     assert "the default" in done.stdout
     assert "exact: " in done.stdout or "an upper bound: " in done.stdout
-    assert DOUBLED in done.stdout
+    assert DUPLICATE in done.stdout
     assert "query_string" not in done.stdout
 
 
-def test_explain_finds_a_rule_by_a_part_of_its_title_and_names_the_choice_where_there_are_several(
+def test_explain_finds_a_rule_by_a_part_of_its_title_and_lists_the_candidates_where_there_are_several(
     sandbox: Sandbox,
 ) -> None:
     assert sandbox.call("explain", "iis module inst").returncode == 0

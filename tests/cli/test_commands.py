@@ -18,7 +18,7 @@ COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7]|4[0-7])(?:;\d+)*m")
 
 @pytest.fixture(scope="module")
 def attacked(opensearch: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """Give a house where one attack was told."""
+    """Yield a sandbox where an alert of one attack was sent."""
     with open_sandbox(opensearch, tmp_path_factory.mktemp("attacked")) as sandbox:
         sandbox.caller = call
         sandbox.template()
@@ -28,7 +28,7 @@ def attacked(opensearch: Running, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.mark.parametrize("argument", ["version", "--version"])
-def test_version_says_which(argument: str) -> None:
+def test_version_is_shown(argument: str) -> None:
     done = call(argument)
     assert (done.returncode, done.stdout) == (0, f"sigma-watcher {version('sigma-watcher')}\n")
 
@@ -41,7 +41,7 @@ def test_setup_installs_the_templates_once(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("channel", ["mail", "slack"])
-def test_notify_sends_a_test_message_that_says_it_is_one(sandbox: Sandbox, channel: str) -> None:
+def test_notify_sends_a_message_that_is_marked_as_a_test(sandbox: Sandbox, channel: str) -> None:
     done = sandbox.call("notify", channel)
     assert (done.returncode, done.stdout) == (0, f"`{channel}` accepted the test message\n")
     if channel == "mail":
@@ -52,7 +52,7 @@ def test_notify_sends_a_test_message_that_says_it_is_one(sandbox: Sandbox, chann
         assert "TEST" in json.loads(request.body)["text"]
 
 
-def test_notify_says_what_the_channel_answered_and_no_secret(sandbox: Sandbox) -> None:
+def test_notify_shows_the_answer_of_the_channel_and_no_secret(sandbox: Sandbox) -> None:
     sandbox.slack.status, sandbox.slack.answer = 404, "no_service"
     done = sandbox.call("notify", "slack")
     assert done.returncode == 1
@@ -60,7 +60,7 @@ def test_notify_says_what_the_channel_answered_and_no_secret(sandbox: Sandbox) -
     assert "secret-token" not in done.stdout + done.stderr
 
 
-def test_notify_names_the_channels_that_there_are(sandbox: Sandbox) -> None:
+def test_notify_lists_the_channels_of_settings(sandbox: Sandbox) -> None:
     done = sandbox.call("notify", "pager")
     assert done.returncode == 2
     assert "no channel is called `pager`; settings have `mail`, `slack`; add it under `channels`" in done.stderr
@@ -71,12 +71,12 @@ def test_status_shows_how_far_each_source_is_searched(attacked: Sandbox) -> None
     assert done.returncode == 0
     assert f"winlogbeat-{attacked.name}-*" in done.stdout
     assert re.search(r"│ \d+ s ", done.stdout)
-    told = json.loads(attacked.call("status", "--json").stdout)
-    (source,) = told["sources"]
+    status = json.loads(attacked.call("status", "--json").stdout)
+    (source,) = status["sources"]
     assert (source["source"], source["indices"], source["closed"]) == ("windows", 1, [])
     assert stamp(source["searched_until"])
     assert source["lag_seconds"] >= 0
-    assert {(one["channel"], one["state"], one["count"]) for one in told["messages"]} == {
+    assert {(message["channel"], message["state"], message["count"]) for message in status["messages"]} == {
         ("mail", "sent", 1),
         ("slack", "sent", 1),
     }
@@ -88,7 +88,7 @@ def test_status_exits_with_1_before_the_first_search(sandbox: Sandbox) -> None:
     assert "never searched" in done.stdout
 
 
-def test_alerts_shows_what_happened_and_who_was_told(attacked: Sandbox) -> None:
+def test_alerts_shows_the_event_and_the_deliveries(attacked: Sandbox) -> None:
     done = attacked.call("alerts")
     assert done.returncode == 0
     for part in (IIS_TITLE, "high", "WEB01.corp.example", "jdoe", "/name:MyNativeModule", "mail sent", "slack sent"):
@@ -99,7 +99,7 @@ def test_alerts_shows_what_happened_and_who_was_told(attacked: Sandbox) -> None:
     assert json.loads(attacked.call("alerts", "--json", "--limit", "0").stdout) == []
 
 
-def test_alerts_says_so_where_there_are_none(sandbox: Sandbox) -> None:
+def test_alerts_without_any_says_so(sandbox: Sandbox) -> None:
     done = sandbox.call("alerts")
     assert (done.returncode, done.stdout) == (0, "no alerts\n")
     assert json.loads(sandbox.call("alerts", "--json").stdout) == []
@@ -111,20 +111,20 @@ def test_alerts_fit_the_terminal(attacked: Sandbox, columns: int) -> None:
     assert max(map(len, shown.splitlines())) <= columns
 
 
-def test_colour_is_left_out_where_the_user_wants_none(attacked: Sandbox) -> None:
+def test_no_color_removes_colours(attacked: Sandbox) -> None:
     assert COLOUR.search(attacked.call("alerts", FORCE_COLOR="1").stdout)
     assert not COLOUR.search(attacked.call("alerts", FORCE_COLOR="1", NO_COLOR="1").stdout)
     assert "\x1b" not in attacked.call("alerts").stdout  # no terminal
 
 
-def test_the_log_goes_to_standard_error_as_lines_of_json_where_wanted(sandbox: Sandbox) -> None:
+def test_the_log_goes_to_standard_error_as_json_lines(sandbox: Sandbox) -> None:
     done = sandbox.call("run", "--once", "--log-json")
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert done.stdout == ""
     assert {"rules.read", "state.templates", "window.searched", "run.done"} <= {line["event"] for line in lines}
 
 
-def test_settings_are_taken_from_the_working_folder(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_read_from_the_working_folder(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     sandbox.settings()
     monkeypatch.chdir(sandbox.folder)
     assert json.loads(call("status", "--json").stdout)["sources"][0]["index"] == f"winlogbeat-{sandbox.name}-*"
@@ -134,16 +134,16 @@ def test_an_unknown_option_is_exit_code_2(tmp_path: Path) -> None:
     assert call("run", "--twice", HOME=str(tmp_path)).returncode == 2
 
 
-def test_explain_tells_which_way_windows_are_searched(sandbox: Sandbox) -> None:
-    told = sandbox.call("explain", "--plan")
-    assert told.returncode == 0, told.stderr
+def test_explain_shows_the_search_strategy(sandbox: Sandbox) -> None:
+    done = sandbox.call("explain", "--plan")
+    assert done.returncode == 0, done.stderr
     assert (
         "scan: 0 events of the window are fewer than 7,000 (1,000 for each of 7 queries, by `scan_below`)"
-        in told.stdout
+        in done.stdout
     )
 
 
-def test_explain_without_a_rule_says_what_to_do(sandbox: Sandbox) -> None:
-    told = sandbox.call("explain")
-    assert told.returncode == 2
-    assert "no rule is named; name a rule, or pass `--plan`" in told.stderr
+def test_explain_without_a_rule_names_the_next_step(sandbox: Sandbox) -> None:
+    done = sandbox.call("explain")
+    assert done.returncode == 2
+    assert "no rule is named; name a rule, or pass `--plan`" in done.stderr

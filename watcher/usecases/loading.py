@@ -52,8 +52,8 @@ def load_rules(settings: Settings, paths: Sequence[Path] = ()) -> LoadedRules:
     inside = [path for path in paths if path.exists() and any(_contains(folder.path, path) for folder in folders)]
     parts = [read_folder(path.resolve().name, path, placeholders=values) for path in paths if path not in inside]
     if inside:
-        whole = (read_folder(folder.name, folder.path, placeholders=values) for folder in folders)
-        parts.extend(_restricted(folder, inside) for folder in whole)
+        complete = (read_folder(folder.name, folder.path, placeholders=values) for folder in folders)
+        parts.extend(_restricted(folder, inside) for folder in complete)
     return read_folders(parts)
 
 

