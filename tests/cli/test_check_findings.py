@@ -54,7 +54,7 @@ def test_findings_are_lines_as_compilers_write_them(folder: Path) -> None:
     rule = folder / "rules" / "proc_creation_win_enc.yml"
     assert done.returncode == 1
     assert (
-        f"{rule}:9:17: warning: Windows writes the field `CommandLine`, and names are compared with their case; "
+        f"{rule}:9:17: warning: the field's name is `CommandLine` in Windows, and names are case-sensitive; "
         in done.stdout
     )
     assert f"{rule}:1:1: info: the title ends with a full stop; remove it [title-end]" in done.stdout

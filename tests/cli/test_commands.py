@@ -137,9 +137,10 @@ def test_an_unknown_option_is_exit_code_2(tmp_path: Path) -> None:
 def test_explain_shows_the_search_strategy(sandbox: Sandbox) -> None:
     done = sandbox.call("explain", "--plan")
     assert done.returncode == 0, done.stderr
+    queries = sum(".test." not in path.name for path in IIS.parent.glob("*.yml"))
     assert (
-        "scan: 0 events of the window are fewer than 7,000 (1,000 for each of 7 queries, by `scan_below`)"
-        in done.stdout
+        f"scan: 0 events of the window are fewer than {queries},000 (1,000 for each of {queries} queries, "
+        "by `scan_below`)" in done.stdout
     )
 
 

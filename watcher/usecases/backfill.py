@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -97,22 +98,41 @@ def backfill_source(
     Raises SettingsError where the span is empty, ClusterError where cluster or state do not answer.
     """
     job = _job(source, request)
-    documents = components.state_documents()
-    resumed = interrupted_window(job, documents)
+    resumed = interrupted_window(job, components.state_documents())
     span = BackfillSpan(window=resumed) if resumed is not None else _span(source, job, components)
     observer.begun(source.name, span)
-    parts = tuple(slices(span.window, source.slice, _counts_by_hour(source, span.window, components)))
-    parallel = max(1, min(request.workers or os.cpu_count() or 1, len(parts)))
     clock = SystemClock()
     started = clock.monotonic()
+    with _runner(source, request, components, job=job, window=span.window, stopping=stopping) as runner:
+        progress = runner.run(lambda progress, fraction: observer.progressed(source.name, progress, fraction))
+    seconds = clock.monotonic() - started
+    refused = send_digest(runner, progress, request.by_id, components) if progress.finished else ()
+    return BackfillReport(
+        job=job, window=span.window, progress=progress, rules=request.by_id, seconds=seconds, refused=refused
+    )
+
+
+@contextmanager
+def _runner(  # noqa: PLR0913 - each is a part of the runner
+    source: Source,
+    request: BackfillRequest,
+    components: Components,
+    *,
+    job: BackfillJob,
+    window: Window,
+    stopping: Stopping,
+) -> Iterator[BackfillRunner]:
+    """Yield the runner of a job, with its worker processes."""
+    parts = tuple(slices(window, source.slice, _counts_by_hour(source, window, components)))
+    parallel = max(1, min(request.workers or os.cpu_count() or 1, len(parts)))
     worker = SliceWorkerSettings(
         settings=components.settings, source=source, rules=request.rules, silent=request.notify != "all"
     )
     with slice_workers(worker, parallel) as (submit, cancel):
-        runner = BackfillRunner(
+        yield BackfillRunner(
             job=job,
-            window=span.window,
-            documents=documents,
+            window=window,
+            documents=components.state_documents(),
             submit=submit,
             slices=parts,
             now=components.events().now,
@@ -121,12 +141,6 @@ def backfill_source(
             stopping=stopping,
             cancel=cancel,
         )
-        progress = runner.run(lambda progress, fraction: observer.progressed(source.name, progress, fraction))
-    seconds = clock.monotonic() - started
-    refused = send_digest(runner, progress, request.by_id, components) if progress.finished else ()
-    return BackfillReport(
-        job=job, window=span.window, progress=progress, rules=request.by_id, seconds=seconds, refused=refused
-    )
 
 
 def _job(source: Source, request: BackfillRequest) -> BackfillJob:

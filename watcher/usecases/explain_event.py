@@ -51,17 +51,23 @@ def explain_stored_event(rule: Rule, reference: str, components: Components) -> 
 
     Raises InputError where the reference names no event.
     """
+    index, name = index_and_id(reference)
+    (stored,) = components.connections.events.state().get([(index, name)])
+    if stored is None:
+        raise InputError(f"the index `{index}` holds no event `{name}`", fix="copy `_index` and `_id` of the event")
+    document = EventDocument(index=stored.index, id=stored.id, event=stored.document)
+    return tuple(_explain_stored(rule, document, components))
+
+
+def index_and_id(reference: str) -> tuple[str, str]:
+    """Return index and `_id` of `index/_id`; raises InputError where the reference is something else."""
     index, _, name = reference.partition("/")
     if not name:
         raise InputError(
             f"`{reference}` is no file, and no event of the cluster",
             fix="give a file, `FILE:LINE`, `-` for standard input, or `index/_id`",
         )
-    (stored,) = components.connections.events.state().get([(index, name)])
-    if stored is None:
-        raise InputError(f"the index `{index}` holds no event `{name}`", fix="copy `_index` and `_id` of the event")
-    document = EventDocument(index=stored.index, id=stored.id, event=stored.document)
-    return tuple(_explain_stored(rule, document, components))
+    return index, name
 
 
 def _explain_stored(rule: Rule, document: EventDocument, components: Components) -> Iterator[SourceExplanation]:
