@@ -33,16 +33,16 @@ def read_in_pieces(
     waiting = _halves(0, len(hits))
     while waiting:
         start, end = waiting.pop()
-        literal = read(replace(ask, size=end - start, after=cursors[start]))
-        if isinstance(literal, Page):
-            found.extend(literal.found)
-        elif not isinstance(literal, Undecodable):
-            return literal
+        piece = read(replace(ask, size=end - start, after=cursors[start]))
+        if isinstance(piece, Page):
+            found.extend(piece.found)
+        elif not isinstance(piece, Undecodable):
+            return piece
         elif end - start > 1:
             waiting += _halves(start, end)
         else:
             hit = hits[start]
-            unreadable.append(UnreadableEvent(index=hit["_index"], id=hit["_id"], reason=str(literal)))
+            unreadable.append(UnreadableEvent(index=hit["_index"], id=hit["_id"], reason=str(piece)))
     return Pieces(found=tuple(found), unreadable=tuple(unreadable))
 
 

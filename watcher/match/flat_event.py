@@ -169,10 +169,13 @@ class FieldFilter:
         if isinstance(value, list):
             for entry in entries(value):
                 self._spread_other(entry, location, into, levels)
-        elif isinstance(value, Mapping) and levels:
+        elif not isinstance(value, Mapping):
+            for text in scalar_strings(value):
+                into.add(location.path, text)
+        elif levels:
             self._spread(value, location, into, levels - 1)
         else:
-            for text in leaf_strings(value) if isinstance(value, Mapping) else scalar_strings(value):
+            for text in leaf_strings(value):
                 into.add(location.path, text)
 
     def _learnt(self, above: _PathNode, name: str, locations: dict[str, _PathNode]) -> _PathNode:

@@ -196,7 +196,7 @@ class _PageBuffer:
 
     def _whole(self, held: Mapping[str, Sequence[EventDocument]]) -> Mapping[tuple[str, str], EventDocument]:
         """Read whole what was read in part; an `_id` may stand in several indices, and an index in no cluster."""
-        wanted = {(single_page.index, single_page.id) for found in held.values() for single_page in found}
+        wanted = {(document.index, document.id) for documents in held.values() for document in documents}
         read: dict[tuple[str, str], EventDocument] = {}
         undecodable: set[tuple[str, str]] = set()
         for page in self._read_again(wanted, None):
