@@ -1,0 +1,297 @@
+"""What the product says of the conformance cases; the only module of the suite that imports the product."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from case_files import ANY_FINDING, UNSPECIFIED, Case, IndexMapping, labelled
+from engines import Running
+from indices import Indices, connected, indices
+
+from watcher.cluster.connect import Connection
+from watcher.match.many import RuleSet, Watched
+from watcher.match.predicate import Predicate
+from watcher.model import (
+    All,
+    AnyOf,
+    Empty,
+    Event,
+    Exists,
+    FieldRef,
+    Item,
+    LogSource,
+    Node,
+    Not,
+    Number,
+    Plan,
+    Query,
+    Regex,
+    Rule,
+    Severity,
+    Test,
+    Text,
+    Window,
+)
+from watcher.read.contents import RuleFile, read_contents
+from watcher.read.folder import RuleFolder, read_folders
+from watcher.read.modifiers import ALLOWED as MODIFIERS
+from watcher.read.rule import Origin
+from watcher.search.outcome import Failed
+from watcher.search.query import search
+from watcher.settings import LogSourceMapping, Source
+from watcher.translate.book import PlanBook
+from watcher.translate.lens import Lens
+from watcher.translate.plan import predicate, view
+
+__all__ = [
+    "MODIFIERS",
+    "All",
+    "AnyOf",
+    "Empty",
+    "Exists",
+    "FieldRef",
+    "Item",
+    "Node",
+    "Not",
+    "Number",
+    "Regex",
+    "Rule",
+    "Test",
+    "Text",
+]
+
+EVER = Window(start=datetime(1990, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC))
+NOTHING: Query = {"match_none": {}}
+
+Change = Callable[[Rule], Rule]
+ChangeQuery = Callable[[Query], Query]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The rules of a case, and the findings of reading them."""
+
+    rules: tuple[Rule, ...]
+    findings: tuple[str, ...]  # codes, sorted
+    errors: tuple[str, ...]  # whole sentences
+
+
+def read(case: Case) -> Reading:
+    """Read the rule files of a case as a folder of rules."""
+    placeholders = {name: tuple(values) for name, values in case.settings.get("placeholders", {}).items()}
+    files = [
+        read_contents(text, file=name, origin=Origin(folder="conformance", path=name, placeholders=placeholders))
+        for name, text in case.files.items()
+    ]
+    rules = read_folders([_folder(files)])
+    findings = (*rules.findings, *(finding for rule in rules.rules for finding in rule.findings))
+    return Reading(
+        rules=rules.rules,
+        findings=tuple(sorted(finding.code for finding in findings)),
+        errors=tuple(str(finding) for finding in findings if finding.severity is Severity.ERROR),
+    )
+
+
+def _folder(files: Sequence[RuleFile]) -> RuleFolder:
+    return RuleFolder(
+        name="conformance",
+        path=Path("conformance"),
+        rules=tuple(rule for file in files for rule in file.rules),
+        filters=tuple(tuning for file in files for tuning in file.filters),
+        findings=tuple(finding for file in files for finding in file.findings),
+    )
+
+
+def source_of(case: Case, pattern: str = "winlogbeat-*") -> Source:
+    """Return the settings of a case as a source."""
+    fields = {name: tuple(paths) for name, paths in case.settings.get("fields", {}).items()}
+    logsources = tuple(
+        LogSourceMapping(**{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
+        for entry in case.settings.get("logsources", [])
+    )
+    return Source(name="conformance", index=pattern, fields=fields, logsources=logsources)
+
+
+# --------------------------------------------------------------------------- in memory
+
+
+def faults_of(case: Case, change: Change = lambda rule: rule) -> list[str]:
+    """Return every difference between a case and what the product does; `change` damages its rules on purpose."""
+    reading = read(case)
+    if case.error is not None:
+        return list(_refusal(case.error, reading))
+    differences = list(_findings(case, reading))
+    source = source_of(case)
+    compiled = [(rule, predicate(rule, source)) for rule in map(change, reading.rules)]
+    for number, event in enumerate(case.events):
+        matches = any(_matches(rule, holds, event.document, source) for rule, holds in compiled)
+        if matches is not event.hit:
+            expected = "hit" if event.hit else "miss"
+            differences.append(f"event {number} is no {expected}: {event.document}")
+    return differences
+
+
+def _refusal(error: str, reading: Reading) -> Iterator[str]:
+    if reading.rules:
+        yield "the rule is accepted"
+    if not any(error in sentence for sentence in reading.errors):
+        yield f"no error says {error!r}: {reading.errors}"
+
+
+def _findings(case: Case, reading: Reading) -> Iterator[str]:
+    if reading.errors:
+        yield f"errors: {reading.errors}"
+    if case.findings == (ANY_FINDING,):
+        if not reading.findings:
+            yield "no finding"
+    elif case.findings not in ((UNSPECIFIED,), reading.findings):
+        yield f"findings are {reading.findings}, expected {case.findings}"
+
+
+def _matches(rule: Rule, holds: Predicate, event: Event, source: Source) -> bool:
+    """Ask the predicate alone, and behind the literal prefilter; both must agree."""
+    alone = holds(view(event, source))
+    among = RuleSet([Watched(rule, holds)], source.fields).matching(event) == (rule,)
+    if alone is not among:
+        raise AssertionError(f"{rule.title}: the predicate says {alone}, behind the prefilter {among}")
+    return alone
+
+
+# --------------------------------------------------------------------------- damage done on purpose
+
+
+def rewritten(rule: Rule, change: Callable[[Node], Node]) -> Rule:
+    """Return a rule with a change applied to each node, the innermost first."""
+    return replace(rule, node=_rewritten(rule.node, change))
+
+
+def _rewritten(node: Node, change: Callable[[Node], Node]) -> Node:
+    match node:
+        case All(of=branches):
+            return change(All(tuple(_rewritten(branch, change) for branch in branches)))
+        case AnyOf(of=branches):
+            return change(AnyOf(tuple(_rewritten(branch, change) for branch in branches)))
+        case Not(of=branch):
+            return change(Not(_rewritten(branch, change)))
+        case _:
+            return change(node)
+
+
+def negated(rule: Rule) -> Rule:
+    """Return a rule that matches what it must not, within its log source."""
+    return replace(rule, node=Not(rule.node))
+
+
+def matching_nothing(rule: Rule) -> Rule:
+    """Return a rule that matches no event."""
+    return replace(rule, node=Item(field="F", tests=()))
+
+
+def matching_everything(rule: Rule) -> Rule:
+    """Return a rule that matches each event, of whatever log source."""
+    return replace(rule, node=Not(Item(field="F", tests=())), logsource=LogSource())
+
+
+# --------------------------------------------------------------------------- on an engine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What the cluster returned for a case, and what of it was confirmed: numbers of events."""
+
+    returned: frozenset[int]
+    confirmed: frozenset[int]
+
+
+def faults_on(
+    running: Running, mapping: IndexMapping, cases: Sequence[Case], change: ChangeQuery = lambda query: query
+) -> list[str]:
+    """Return every difference between cases and an engine; `change` damages the queries on purpose."""
+    name = f"winlogbeat-conformance-{mapping.name.replace('_', '-')}"
+    with indices(running.admin()) as lent, connected(running.cluster()) as connection:
+        for letter, body in mapping.indices.items():
+            lent.make(f"{name}-{letter}", body["mappings"], **body["settings"])
+        _fill(lent, name, cases)
+        answers = _ask(connection, f"{name}-*", cases, change)
+    place = f"{'elasticsearch' if running.ca else 'opensearch'}-{mapping.name}"
+    return [fault for number, case in enumerate(cases) for fault in judged(case, answers[number], place)]
+
+
+def _fill(lent: Indices, name: str, cases: Sequence[Case]) -> None:
+    lines: list[Any] = []
+    for number, case in enumerate(cases):
+        for position, event in enumerate(case.events):
+            lines.append({"create": {"_index": f"{name}-{event.index}", "_id": f"{number}.{position}"}})
+            lines.append(labelled(event.document, str(number)))
+    answer = lent.wire.request("POST", "/_bulk", params={"refresh": "true"}, body=lines)
+    refused = [entry["create"] for entry in answer.body["items"] if entry["create"]["status"] != 201]
+    assert refused == [], [(cases[int(entry["_id"].split(".")[0])].id, entry["error"]) for entry in refused]
+
+
+def _ask(connection: Connection, pattern: str, cases: Sequence[Case], change: ChangeQuery) -> Mapping[int, Answers]:
+    """Search for all cases whose settings are alike together."""
+    alike: dict[str, list[int]] = {}
+    for number, case in enumerate(cases):
+        alike.setdefault(repr((case.settings.get("fields"), case.settings.get("logsources"))), []).append(number)
+    answers: dict[int, Answers] = {}
+    for numbers in alike.values():
+        answers.update(_searched(connection, pattern, {number: cases[number] for number in numbers}, change))
+    return answers
+
+
+def _searched(
+    connection: Connection, pattern: str, cases: Mapping[int, Case], change: ChangeQuery
+) -> Mapping[int, Answers]:
+    source = source_of(next(iter(cases.values())), pattern)
+    rules = [
+        replace(rule, path=str(number), id=f"{number}.{position}")
+        for number, case in cases.items()
+        for position, rule in enumerate(read(case).rules)
+    ]
+    holds = {rule.id: predicate(rule, source) for rule in rules}
+    book = PlanBook(source, rules)
+    returned: dict[int, set[int]] = {number: set() for number in cases}
+    confirmed: dict[int, set[int]] = {number: set() for number in cases}
+    events = connection.events()
+    with events.open(pattern, EVER, time_field="@timestamp") as snapshot:
+        facts = events.facts(pattern, book.paths)
+        lens = Lens(source, facts)
+        plans = [_narrowed(plan, change) for plan in book.plans(facts)]
+        for outcome in search(snapshot, plans):
+            assert not isinstance(outcome, Failed), (cases[int(outcome.plan.rule.path)].id, outcome)
+            number = int(outcome.plan.rule.path)
+            for document in outcome.found:
+                position = int(document.id.split(".")[1])
+                returned[number].add(position)
+                if holds[outcome.plan.rule.id](lens.view(document)):
+                    confirmed[number].add(position)
+    return {
+        number: Answers(returned=frozenset(returned[number]), confirmed=frozenset(confirmed[number]))
+        for number in cases
+    }
+
+
+def _narrowed(plan: Plan, change: ChangeQuery) -> Plan:
+    """Return a plan that asks for the events of its own case alone."""
+    own = {"term": {"labels.conformance": {"value": plan.rule.path}}}
+    queries = [{"bool": {"filter": [own, change(query)]}} for query in (plan.query, *plan.parts)]
+    return replace(plan, query=queries[0], parts=tuple(queries[1:]))
+
+
+def judged(case: Case, answers: Answers, place: str) -> Iterator[str]:
+    """Yield the differences between a case and an engine's answers; a known fault must still be there."""
+    expected = frozenset(number for number, event in enumerate(case.events) if event.hit)
+    differences = [
+        *(f"the query loses event {number}" for number in sorted(expected - answers.returned)),
+        *(f"event {number} is not confirmed" for number in sorted(expected & answers.returned - answers.confirmed)),
+        *(f"event {number} is confirmed and must not be" for number in sorted(answers.confirmed - expected)),
+    ]
+    reason = case.known_fault or case.query_faults.get(place)
+    if reason is None:
+        yield from (f"{case.id}: {difference}" for difference in differences)
+    elif not differences:
+        yield f"{case.id}: a known fault is mended on {place} ({reason}); remove it from the case"

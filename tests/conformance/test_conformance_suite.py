@@ -1,0 +1,148 @@
+"""The suite is honest: each case can fail, and damage of any kind to the product is noticed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+import suite
+from case_files import SUITE, Case, CaseEvent, all_cases, shared_mappings
+from suite import All, Answers, AnyOf, Empty, Exists, FieldRef, Item, Node, Not, Number, Regex, Text
+
+DETECTING = [case for case in all_cases() if case.error is None]
+IN_MEMORY = [
+    case for case in DETECTING if case.known_fault is None and (case.mapping is None or not case.mapping.adds_values)
+]
+MAPPINGS = frozenset(
+    "keyword wildcard text match_only_text ip long double boolean date constant_keyword alias flattened flat_object "
+    "ignore_above normalizer null_value copy_to runtime derived unmapped disabled not_indexed nested several_types "
+    "floats scaled_float identity".split()
+)
+
+
+def test_there_are_three_hundred_cases_or_more() -> None:
+    assert len(all_cases()) >= 300
+
+
+def test_every_case_has_a_name_of_its_own_and_a_reason() -> None:
+    names = [case.id for case in all_cases()]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
+    assert [case.id for case in all_cases() if not case.why.strip() or "\n" in case.why.strip()] == []
+
+
+def test_every_case_has_events_of_both_kinds() -> None:
+    """A case without a hit, or without a miss, passes where a rule never or always matches."""
+    lopsided = [case.id for case in DETECTING if {event.hit for event in case.events} != {True, False}]
+    assert lopsided == []
+
+
+def test_every_modifier_has_a_case() -> None:
+    written = "".join(text for case in DETECTING for text in case.files.values())
+    aliases = {"ignorecase", "multiline", "dotall"}
+    assert [name for name in suite.MODIFIERS if f"|{name}" not in written and name not in aliases] == []
+
+
+def test_every_type_of_mapping_has_a_file() -> None:
+    files = {path.stem for path in (SUITE / "mappings").glob("*.yml")} | {mapping.name for mapping in shared_mappings()}
+    assert sorted(MAPPINGS - files - {"double"}) == []
+
+
+# --------------------------------------------------------------------------- damage to whole rules
+
+
+@pytest.mark.parametrize("damage", [suite.negated, suite.matching_nothing, suite.matching_everything])
+def test_a_rule_that_matches_otherwise_is_noticed_by_every_case(damage: Callable[[suite.Rule], suite.Rule]) -> None:
+    assert [case.id for case in IN_MEMORY if not suite.faults_of(case, damage)] == []
+
+
+# --------------------------------------------------------------------------- damage to parts of rules
+
+
+def _tests(change: Callable[[suite.Test], suite.Test]) -> Callable[[Node], Node]:
+    def damaged(node: Node) -> Node:
+        return replace(node, tests=tuple(map(change, node.tests))) if isinstance(node, Item) else node
+
+    return damaged
+
+
+DAMAGES: dict[str, Callable[[Node], Node]] = {
+    "every string is cased": _tests(lambda test: replace(test, cased=True) if isinstance(test, Text) else test),
+    "no string is cased": _tests(lambda test: replace(test, cased=False) if isinstance(test, Text) else test),
+    "wildcards are dropped": _tests(
+        lambda test: (
+            Text(tuple(part for part in test.parts if isinstance(part, str)), test.cased)
+            if isinstance(test, Text)
+            else test
+        )
+    ),
+    "flags of expressions are dropped": _tests(lambda test: Regex(test.pattern) if isinstance(test, Regex) else test),
+    "expressions are strings": _tests(
+        lambda test: Regex(re.escape(test.pattern), test.flags) if isinstance(test, Regex) else test
+    ),
+    "null is any value": _tests(lambda test: Exists(expected=True) if isinstance(test, Empty) else test),
+    "presence is turned round": _tests(
+        lambda test: Exists(expected=not test.expected) if isinstance(test, Exists) else test
+    ),
+    "numbers are strings": _tests(lambda test: Text((str(test.value),)) if isinstance(test, Number) else test),
+    "references compare the entire value": _tests(
+        lambda test: replace(test, how="equals") if isinstance(test, FieldRef) else test
+    ),
+    "`all` is dropped": lambda node: replace(node, every=False) if isinstance(node, Item) else node,
+    "negations are dropped": lambda node: node.of if isinstance(node, Not) else node,
+    "AND is OR": lambda node: AnyOf(node.of) if isinstance(node, All) else node,
+    "OR is AND": lambda node: All(node.of) if isinstance(node, AnyOf) else node,
+    "only the first value of a list counts": lambda node: (
+        replace(node, tests=node.tests[:1]) if isinstance(node, Item) else node
+    ),
+    "only the last item of a map counts": lambda node: node.of[-1] if isinstance(node, All) else node,
+    "keywords are a field": lambda node: (
+        replace(node, field="F") if isinstance(node, Item) and node.field is None else node
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_damage_to_a_part_of_rules_is_noticed_by_several_cases(damage: Callable[[Node], Node]) -> None:
+    noticed = (case.id for case in IN_MEMORY if suite.faults_of(case, lambda rule: suite.rewritten(rule, damage)))
+    assert len(list(islice(noticed, 3))) == 3
+
+
+# --------------------------------------------------------------------------- damage to expectations
+
+
+def test_an_expectation_of_findings_or_of_an_error_is_noticed() -> None:
+    plain = next(case for case in IN_MEMORY if not case.findings)
+    assert suite.faults_of(replace(plain, findings=("duplicate-key",))) != []
+    assert suite.faults_of(replace(plain, error="anything")) != []
+    refused = next(case for case in all_cases() if case.error is not None)
+    assert suite.faults_of(replace(refused, error="a sentence that nothing says")) != []
+    assert suite.faults_of(replace(refused, error=None)) != []
+
+
+def test_answers_of_an_engine_are_judged_by_what_is_lost_and_what_is_too_much() -> None:
+    case = replace(
+        IN_MEMORY[0], events=tuple(CaseEvent(document={}, hit=hit, index="a") for hit in (True, True, False))
+    )
+    right = Answers(returned=frozenset({0, 1, 2}), confirmed=frozenset({0, 1}))
+    lost = Answers(returned=frozenset({1}), confirmed=frozenset({1}))
+    unconfirmed = Answers(returned=frozenset({0, 1}), confirmed=frozenset({1}))
+    extra = Answers(returned=frozenset({0, 1, 2}), confirmed=frozenset({0, 1, 2}))
+    assert _judged(case, right) == []
+    assert _judged(case, lost) == [f"{case.id}: the query loses event 0"]
+    assert _judged(case, unconfirmed) == [f"{case.id}: event 0 is not confirmed"]
+    assert _judged(case, extra) == [f"{case.id}: event 2 is confirmed and must not be"]
+
+
+def test_a_known_fault_that_is_mended_is_noticed() -> None:
+    right = Answers(returned=frozenset({0}), confirmed=frozenset({0}))
+    events = (CaseEvent(document={}, hit=True, index="a"),)
+    case = replace(IN_MEMORY[0], events=events, query_faults={"opensearch-x": "a reason"})
+    assert _judged(case, right)[0].endswith("is mended on opensearch-x (a reason); remove it from the case")
+    assert _judged(case, Answers(returned=frozenset(), confirmed=frozenset())) == []
+
+
+def _judged(case: Case, answers: Answers) -> list[str]:
+    return list(suite.judged(case, answers, "opensearch-x"))
