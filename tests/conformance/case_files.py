@@ -139,7 +139,9 @@ def _case(file: str, written: Mapping[str, Any], event: Mapping[str, Any], mappi
         name=name,
         why=written["why"],
         files=_files(file, written),
-        events=tuple(_event(one, event, hit=kind == "hit") for kind in ("hit", "miss") for one in events.get(kind, [])),
+        events=tuple(
+            _event(document, event, hit=kind == "hit") for kind in ("hit", "miss") for document in events.get(kind, [])
+        ),
         findings=(findings,) if isinstance(findings, str) else tuple(sorted(findings)),
         error=written.get("error"),
         known_fault=written.get("known_fault"),

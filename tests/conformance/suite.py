@@ -1,4 +1,4 @@
-"""What the product says of the conformance cases; the only module of the suite that imports the product."""
+"""What the product says of the conformance cases, in memory and on an engine."""
 
 from __future__ import annotations
 
@@ -15,30 +15,9 @@ from indices import Indices, connected, indices
 from watcher.cluster.connect import Connection
 from watcher.match.many import RuleSet, Watched
 from watcher.match.predicate import Predicate
-from watcher.model import (
-    All,
-    AnyOf,
-    Empty,
-    Event,
-    Exists,
-    FieldRef,
-    Item,
-    LogSource,
-    Node,
-    Not,
-    Number,
-    Plan,
-    Query,
-    Regex,
-    Rule,
-    Severity,
-    Test,
-    Text,
-    Window,
-)
+from watcher.model import All, AnyOf, Event, Item, LogSource, Node, Not, Plan, Query, Rule, Severity, Window
 from watcher.read.contents import RuleFile, read_contents
 from watcher.read.folder import RuleFolder, read_folders
-from watcher.read.modifiers import ALLOWED as MODIFIERS
 from watcher.read.rule import Origin
 from watcher.search.outcome import Failed
 from watcher.search.query import search
@@ -46,23 +25,6 @@ from watcher.settings import LogSourceMapping, Source
 from watcher.translate.book import PlanBook
 from watcher.translate.lens import Lens
 from watcher.translate.plan import predicate, view
-
-__all__ = [
-    "MODIFIERS",
-    "All",
-    "AnyOf",
-    "Empty",
-    "Exists",
-    "FieldRef",
-    "Item",
-    "Node",
-    "Not",
-    "Number",
-    "Regex",
-    "Rule",
-    "Test",
-    "Text",
-]
 
 EVER = Window(start=datetime(1990, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC))
 NOTHING: Query = {"match_none": {}}
@@ -77,7 +39,7 @@ class Reading:
 
     rules: tuple[Rule, ...]
     findings: tuple[str, ...]  # codes, sorted
-    errors: tuple[str, ...]  # whole sentences
+    errors: tuple[str, ...]  # complete sentences
 
 
 def read(case: Case) -> Reading:
@@ -205,6 +167,7 @@ class Answers:
 
     returned: frozenset[int]
     confirmed: frozenset[int]
+    refusals: tuple[str, ...] = ()  # what the engine said of queries that it did not run
 
 
 def faults_on(
@@ -256,21 +219,28 @@ def _searched(
     book = PlanBook(source, rules)
     returned: dict[int, set[int]] = {number: set() for number in cases}
     confirmed: dict[int, set[int]] = {number: set() for number in cases}
+    refusals: dict[int, list[str]] = {number: [] for number in cases}
     events = connection.events()
     with events.open(pattern, EVER, time_field="@timestamp") as snapshot:
         facts = events.facts(pattern, book.paths)
         lens = Lens(source, facts)
         plans = [_narrowed(plan, change) for plan in book.plans(facts)]
         for outcome in search(snapshot, plans):
-            assert not isinstance(outcome, Failed), (cases[int(outcome.plan.rule.path)].id, outcome)
             number = int(outcome.plan.rule.path)
+            if isinstance(outcome, Failed):
+                refusals[number].append(str(outcome.error))
+                continue
             for document in outcome.found:
                 position = int(document.id.split(".")[1])
                 returned[number].add(position)
                 if holds[outcome.plan.rule.id](lens.view(document)):
                     confirmed[number].add(position)
     return {
-        number: Answers(returned=frozenset(returned[number]), confirmed=frozenset(confirmed[number]))
+        number: Answers(
+            returned=frozenset(returned[number]),
+            confirmed=frozenset(confirmed[number]),
+            refusals=tuple(refusals[number]),
+        )
         for number in cases
     }
 
@@ -286,6 +256,7 @@ def judged(case: Case, answers: Answers, place: str) -> Iterator[str]:
     """Yield the differences between a case and an engine's answers; a known fault must still be there."""
     expected = frozenset(number for number, event in enumerate(case.events) if event.hit)
     differences = [
+        *(f"the query is refused: {sentence}" for sentence in answers.refusals),
         *(f"the query loses event {number}" for number in sorted(expected - answers.returned)),
         *(f"event {number} is not confirmed" for number in sorted(expected & answers.returned - answers.confirmed)),
         *(f"event {number} is confirmed and must not be" for number in sorted(answers.confirmed - expected)),

@@ -10,7 +10,10 @@ from itertools import islice
 import pytest
 import suite
 from case_files import SUITE, Case, CaseEvent, all_cases, shared_mappings
-from suite import All, Answers, AnyOf, Empty, Exists, FieldRef, Item, Node, Not, Number, Regex, Text
+from suite import Answers
+
+from watcher.model import All, AnyOf, Empty, Exists, FieldRef, Item, Node, Not, Number, Regex, Rule, Test, Text
+from watcher.read.modifiers import ALLOWED
 
 DETECTING = [case for case in all_cases() if case.error is None]
 IN_MEMORY = [
@@ -42,7 +45,7 @@ def test_every_case_has_events_of_both_kinds() -> None:
 def test_every_modifier_has_a_case() -> None:
     written = "".join(text for case in DETECTING for text in case.files.values())
     aliases = {"ignorecase", "multiline", "dotall"}
-    assert [name for name in suite.MODIFIERS if f"|{name}" not in written and name not in aliases] == []
+    assert [name for name in ALLOWED if f"|{name}" not in written and name not in aliases] == []
 
 
 def test_every_type_of_mapping_has_a_file() -> None:
@@ -50,18 +53,18 @@ def test_every_type_of_mapping_has_a_file() -> None:
     assert sorted(MAPPINGS - files - {"double"}) == []
 
 
-# --------------------------------------------------------------------------- damage to whole rules
+# --------------------------------------------------------------------------- damage to the rule
 
 
 @pytest.mark.parametrize("damage", [suite.negated, suite.matching_nothing, suite.matching_everything])
-def test_a_rule_that_matches_otherwise_is_noticed_by_every_case(damage: Callable[[suite.Rule], suite.Rule]) -> None:
+def test_a_rule_that_matches_otherwise_is_noticed_by_every_case(damage: Callable[[Rule], Rule]) -> None:
     assert [case.id for case in IN_MEMORY if not suite.faults_of(case, damage)] == []
 
 
 # --------------------------------------------------------------------------- damage to parts of rules
 
 
-def _tests(change: Callable[[suite.Test], suite.Test]) -> Callable[[Node], Node]:
+def _tests(change: Callable[[Test], Test]) -> Callable[[Node], Node]:
     def damaged(node: Node) -> Node:
         return replace(node, tests=tuple(map(change, node.tests))) if isinstance(node, Item) else node
 
@@ -131,6 +134,7 @@ def test_answers_of_an_engine_are_judged_by_what_is_lost_and_what_is_too_much() 
     unconfirmed = Answers(returned=frozenset({0, 1}), confirmed=frozenset({1}))
     extra = Answers(returned=frozenset({0, 1, 2}), confirmed=frozenset({0, 1, 2}))
     assert _judged(case, right) == []
+    assert _judged(case, replace(right, refusals=("a reason",))) == [f"{case.id}: the query is refused: a reason"]
     assert _judged(case, lost) == [f"{case.id}: the query loses event 0"]
     assert _judged(case, unconfirmed) == [f"{case.id}: event 0 is not confirmed"]
     assert _judged(case, extra) == [f"{case.id}: event 2 is confirmed and must not be"]
