@@ -42,7 +42,7 @@ class CaseEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IndexMapping:
+class SuiteMapping:
     """Indices of one pattern, and which engines have their field types."""
 
     name: str
@@ -67,7 +67,7 @@ class Case:
     query_faults: Mapping[str, str] = field(default_factory=dict)  # engine and mapping → why the query is wrong there
     engines: tuple[str, ...] = ENGINES
     settings: Mapping[str, Any] = field(default_factory=dict)
-    mapping: IndexMapping | None = None  # None: held on every shared mapping
+    mapping: SuiteMapping | None = None  # None: held on every shared mapping
 
     @property
     def id(self) -> str:
@@ -100,7 +100,7 @@ def all_cases() -> tuple[Case, ...]:
 
 
 @cache
-def shared_mappings() -> tuple[IndexMapping, ...]:
+def shared_mappings() -> tuple[SuiteMapping, ...]:
     """Return the mappings on which every case without a mapping of its own is held."""
     return tuple(_mapping(written) for written in _load(SUITE / "shared_mappings.yml")["mappings"])
 
@@ -131,7 +131,7 @@ def _check(written: Mapping[str, Any], keys: frozenset[str], where: str) -> None
 # --------------------------------------------------------------------------- rules
 
 
-def _case(file: str, written: Mapping[str, Any], event: Mapping[str, Any], mapping: IndexMapping | None) -> Case:
+def _case(file: str, written: Mapping[str, Any], event: Mapping[str, Any], mapping: SuiteMapping | None) -> Case:
     events, name = written.get("events", {}), written["name"]
     findings = written.get("findings", [])
     return Case(
@@ -232,9 +232,9 @@ def labelled(document: Mapping[str, Any], label: str) -> Mapping[str, Any]:
 # --------------------------------------------------------------------------- mappings
 
 
-def _mapping(written: Mapping[str, Any]) -> IndexMapping:
+def _mapping(written: Mapping[str, Any]) -> SuiteMapping:
     _check(written, _MAPPING_KEYS, f"mapping {written['name']}")
-    return IndexMapping(
+    return SuiteMapping(
         name=written["name"],
         indices={letter: _index(body) for letter, body in written["indices"].items()},
         engines=tuple(written.get("engines", ENGINES)),
@@ -261,7 +261,7 @@ def _index(written: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"settings": settings, "mappings": _merged(_merged(head, data), written.get("mappings", {}))}
 
 
-def cases_of(mapping: IndexMapping, engine: str) -> Sequence[Case]:
+def cases_of(mapping: SuiteMapping, engine: str) -> Sequence[Case]:
     """Return the cases that are held on a mapping of an engine; a fault in memory needs no engine to be shown."""
     shared = mapping in shared_mappings()
     own = [case for case in all_cases() if (case.mapping is None if shared else case.mapping == mapping)]

@@ -8,23 +8,36 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from case_files import ANY_FINDING, UNSPECIFIED, Case, IndexMapping, labelled
+from case_files import ANY_FINDING, UNSPECIFIED, Case, SuiteMapping, labelled
 from engines import Running
-from indices import Indices, connected, indices
+from indices import Indices, connections, indices
 
-from watcher.cluster.connect import Connection
-from watcher.match.many import RuleSet, Watched
+from watcher.cluster.connections import Connection
 from watcher.match.predicate import Predicate
-from watcher.model import All, AnyOf, Event, Item, LogSource, Node, Not, Plan, Query, Rule, Severity, Window
-from watcher.read.contents import RuleFile, read_contents
-from watcher.read.folder import RuleFolder, read_folders
-from watcher.read.rule import Origin
-from watcher.search.outcome import Failed
-from watcher.search.query import search
+from watcher.match.ruleset import CompiledRule, Ruleset
+from watcher.model import (
+    And,
+    ConditionNode,
+    DetectionItem,
+    Event,
+    LogSource,
+    Not,
+    Or,
+    Query,
+    QueryPlan,
+    Rule,
+    Severity,
+    Window,
+)
+from watcher.search.outcomes import FailedSearch
+from watcher.search.query_strategy import search_by_query
 from watcher.settings import LogSourceMapping, Source
-from watcher.translate.book import PlanBook
-from watcher.translate.lens import Lens
-from watcher.translate.plan import predicate, view
+from watcher.sigma.rule_file import RuleFile, read_contents
+from watcher.sigma.rule_folders import RuleFolder, read_folders
+from watcher.sigma.rule_reader import RuleOrigin
+from watcher.translate.mapped_events import EventReader
+from watcher.translate.plan import event_view, rule_predicate
+from watcher.translate.plan_cache import PlanCache
 
 EVER = Window(start=datetime(1990, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC))
 NOTHING: Query = {"match_none": {}}
@@ -46,7 +59,7 @@ def read(case: Case) -> Reading:
     """Read the rule files of a case as a folder of rules."""
     placeholders = {name: tuple(values) for name, values in case.settings.get("placeholders", {}).items()}
     files = [
-        read_contents(text, file=name, origin=Origin(folder="conformance", path=name, placeholders=placeholders))
+        read_contents(text, file=name, origin=RuleOrigin(folder="conformance", path=name, placeholders=placeholders))
         for name, text in case.files.items()
     ]
     rules = read_folders([_folder(files)])
@@ -88,7 +101,7 @@ def faults_of(case: Case, change: Change = lambda rule: rule) -> list[str]:
         return list(_refusal(case.error, reading))
     differences = list(_findings(case, reading))
     source = source_of(case)
-    compiled = [(rule, predicate(rule, source)) for rule in map(change, reading.rules)]
+    compiled = [(rule, rule_predicate(rule, source)) for rule in map(change, reading.rules)]
     for number, event in enumerate(case.events):
         matches = any(_matches(rule, holds, event.document, source) for rule, holds in compiled)
         if matches is not event.hit:
@@ -116,8 +129,8 @@ def _findings(case: Case, reading: Reading) -> Iterator[str]:
 
 def _matches(rule: Rule, holds: Predicate, event: Event, source: Source) -> bool:
     """Ask the predicate alone, and behind the literal prefilter; both must agree."""
-    alone = holds(view(event, source))
-    among = RuleSet([Watched(rule, holds)], source.fields).matching(event) == (rule,)
+    alone = holds(event_view(event, source))
+    among = Ruleset([CompiledRule(rule, holds)], source.fields).matching(event) == (rule,)
     if alone is not among:
         raise AssertionError(f"{rule.title}: the predicate says {alone}, behind the prefilter {among}")
     return alone
@@ -126,17 +139,17 @@ def _matches(rule: Rule, holds: Predicate, event: Event, source: Source) -> bool
 # --------------------------------------------------------------------------- damage done on purpose
 
 
-def rewritten(rule: Rule, change: Callable[[Node], Node]) -> Rule:
+def rewritten(rule: Rule, change: Callable[[ConditionNode], ConditionNode]) -> Rule:
     """Return a rule with a change applied to each node, the innermost first."""
     return replace(rule, node=_rewritten(rule.node, change))
 
 
-def _rewritten(node: Node, change: Callable[[Node], Node]) -> Node:
+def _rewritten(node: ConditionNode, change: Callable[[ConditionNode], ConditionNode]) -> ConditionNode:
     match node:
-        case All(of=branches):
-            return change(All(tuple(_rewritten(branch, change) for branch in branches)))
-        case AnyOf(of=branches):
-            return change(AnyOf(tuple(_rewritten(branch, change) for branch in branches)))
+        case And(of=branches):
+            return change(And(tuple(_rewritten(branch, change) for branch in branches)))
+        case Or(of=branches):
+            return change(Or(tuple(_rewritten(branch, change) for branch in branches)))
         case Not(of=branch):
             return change(Not(_rewritten(branch, change)))
         case _:
@@ -150,12 +163,12 @@ def negated(rule: Rule) -> Rule:
 
 def matching_nothing(rule: Rule) -> Rule:
     """Return a rule that matches no event."""
-    return replace(rule, node=Item(field="F", tests=()))
+    return replace(rule, node=DetectionItem(field="F", values=()))
 
 
 def matching_everything(rule: Rule) -> Rule:
     """Return a rule that matches each event, of whatever log source."""
-    return replace(rule, node=Not(Item(field="F", tests=())), logsource=LogSource())
+    return replace(rule, node=Not(DetectionItem(field="F", values=())), logsource=LogSource())
 
 
 # --------------------------------------------------------------------------- on an engine
@@ -171,11 +184,11 @@ class Answers:
 
 
 def faults_on(
-    running: Running, mapping: IndexMapping, cases: Sequence[Case], change: ChangeQuery = lambda query: query
+    running: Running, mapping: SuiteMapping, cases: Sequence[Case], change: ChangeQuery = lambda query: query
 ) -> list[str]:
     """Return every difference between cases and an engine; `change` damages the queries on purpose."""
     name = f"winlogbeat-conformance-{mapping.name.replace('_', '-')}"
-    with indices(running.admin()) as lent, connected(running.cluster()) as connection:
+    with indices(running.admin()) as lent, connections(running.cluster()) as connection:
         for letter, body in mapping.indices.items():
             lent.make(f"{name}-{letter}", body["mappings"], **body["settings"])
         _fill(lent, name, cases)
@@ -190,7 +203,7 @@ def _fill(lent: Indices, name: str, cases: Sequence[Case]) -> None:
         for position, event in enumerate(case.events):
             lines.append({"create": {"_index": f"{name}-{event.index}", "_id": f"{number}.{position}"}})
             lines.append(labelled(event.document, str(number)))
-    answer = lent.wire.request("POST", "/_bulk", params={"refresh": "true"}, body=lines)
+    answer = lent.transport.request("POST", "/_bulk", params={"refresh": "true"}, body=lines)
     refused = [entry["create"] for entry in answer.body["items"] if entry["create"]["status"] != 201]
     assert refused == [], [(cases[int(entry["_id"].split(".")[0])].id, entry["error"]) for entry in refused]
 
@@ -215,25 +228,25 @@ def _searched(
         for number, case in cases.items()
         for position, rule in enumerate(read(case).rules)
     ]
-    holds = {rule.id: predicate(rule, source) for rule in rules}
-    book = PlanBook(source, rules)
+    holds = {rule.id: rule_predicate(rule, source) for rule in rules}
+    cache = PlanCache(source, rules)
     returned: dict[int, set[int]] = {number: set() for number in cases}
     confirmed: dict[int, set[int]] = {number: set() for number in cases}
     refusals: dict[int, list[str]] = {number: [] for number in cases}
     events = connection.events()
     with events.open(pattern, EVER, time_field="@timestamp") as snapshot:
-        facts = events.facts(pattern, book.paths)
-        lens = Lens(source, facts)
-        plans = [_narrowed(plan, change) for plan in book.plans(facts)]
-        for outcome in search(snapshot, plans):
+        mapping = events.mapping(pattern, cache.paths)
+        reader = EventReader(source, mapping)
+        plans = [_narrowed(plan, change) for plan in cache.plans(mapping)]
+        for outcome in search_by_query(snapshot, plans):
             number = int(outcome.plan.rule.path)
-            if isinstance(outcome, Failed):
+            if isinstance(outcome, FailedSearch):
                 refusals[number].append(str(outcome.error))
                 continue
             for document in outcome.found:
                 position = int(document.id.split(".")[1])
                 returned[number].add(position)
-                if holds[outcome.plan.rule.id](lens.view(document)):
+                if holds[outcome.plan.rule.id](reader.view(document)):
                     confirmed[number].add(position)
     return {
         number: Answers(
@@ -245,7 +258,7 @@ def _searched(
     }
 
 
-def _narrowed(plan: Plan, change: ChangeQuery) -> Plan:
+def _narrowed(plan: QueryPlan, change: ChangeQuery) -> QueryPlan:
     """Return a plan that asks for the events of its own case alone."""
     own = {"term": {"labels.conformance": {"value": plan.rule.path}}}
     queries = [{"bool": {"filter": [own, change(query)]}} for query in (plan.query, *plan.parts)]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from case_files import ENGINES, IndexMapping, all_cases, cases_of, shared_mappings
+from case_files import ENGINES, SuiteMapping, all_cases, cases_of, shared_mappings
 from engines import Running
 from suite import NOTHING, faults_on
 
 
-def mappings() -> list[IndexMapping]:
+def mappings() -> list[SuiteMapping]:
     """Return the shared mappings, and those that files of cases bring."""
     own = {case.mapping.name: case.mapping for case in all_cases() if case.mapping is not None}
     return [*shared_mappings(), *own.values()]
 
 
-def matrix() -> list[tuple[str, IndexMapping]]:
+def matrix() -> list[tuple[str, SuiteMapping]]:
     """Return each engine with each mapping that it has the field types for."""
     return [(engine, mapping) for engine in ENGINES for mapping in mappings() if engine in mapping.engines]
 
@@ -25,7 +25,7 @@ def matrix() -> list[tuple[str, IndexMapping]]:
     indirect=["engine"],
     ids=[f"{engine}-{mapping.name}" for engine, mapping in matrix()],
 )
-def test_an_engine_agrees_with_every_case_on_a_mapping(engine: Running, mapping: IndexMapping) -> None:
+def test_an_engine_agrees_with_every_case_on_a_mapping(engine: Running, mapping: SuiteMapping) -> None:
     """The query returns at least the expected events; what is confirmed are exactly those."""
     cases = cases_of(mapping, "elasticsearch" if engine.ca else "opensearch")
     assert cases

@@ -12,8 +12,22 @@ import suite
 from case_files import SUITE, Case, CaseEvent, all_cases, shared_mappings
 from suite import Answers
 
-from watcher.model import All, AnyOf, Empty, Exists, FieldRef, Item, Node, Not, Number, Regex, Rule, Test, Text
-from watcher.read.modifiers import ALLOWED
+from watcher.model import (
+    And,
+    ConditionNode,
+    DetectionItem,
+    Not,
+    Or,
+    Rule,
+    SigmaExists,
+    SigmaFieldReference,
+    SigmaNull,
+    SigmaNumber,
+    SigmaRegex,
+    SigmaString,
+    SigmaValue,
+)
+from watcher.sigma.modifiers import ALLOWED
 
 DETECTING = [case for case in all_cases() if case.error is None]
 IN_MEMORY = [
@@ -64,51 +78,57 @@ def test_a_rule_that_matches_otherwise_is_noticed_by_every_case(damage: Callable
 # --------------------------------------------------------------------------- damage to parts of rules
 
 
-def _tests(change: Callable[[Test], Test]) -> Callable[[Node], Node]:
-    def damaged(node: Node) -> Node:
-        return replace(node, tests=tuple(map(change, node.tests))) if isinstance(node, Item) else node
+def _tests(change: Callable[[SigmaValue], SigmaValue]) -> Callable[[ConditionNode], ConditionNode]:
+    def damaged(node: ConditionNode) -> ConditionNode:
+        return replace(node, values=tuple(map(change, node.values))) if isinstance(node, DetectionItem) else node
 
     return damaged
 
 
-DAMAGES: dict[str, Callable[[Node], Node]] = {
-    "every string is cased": _tests(lambda test: replace(test, cased=True) if isinstance(test, Text) else test),
-    "no string is cased": _tests(lambda test: replace(test, cased=False) if isinstance(test, Text) else test),
+DAMAGES: dict[str, Callable[[ConditionNode], ConditionNode]] = {
+    "every string is cased": _tests(lambda test: replace(test, cased=True) if isinstance(test, SigmaString) else test),
+    "no string is cased": _tests(lambda test: replace(test, cased=False) if isinstance(test, SigmaString) else test),
     "wildcards are dropped": _tests(
         lambda test: (
-            Text(tuple(part for part in test.parts if isinstance(part, str)), test.cased)
-            if isinstance(test, Text)
+            SigmaString(tuple(part for part in test.parts if isinstance(part, str)), test.cased)
+            if isinstance(test, SigmaString)
             else test
         )
     ),
-    "flags of expressions are dropped": _tests(lambda test: Regex(test.pattern) if isinstance(test, Regex) else test),
+    "flags of expressions are dropped": _tests(
+        lambda test: SigmaRegex(test.pattern) if isinstance(test, SigmaRegex) else test
+    ),
     "expressions are strings": _tests(
-        lambda test: Regex(re.escape(test.pattern), test.flags) if isinstance(test, Regex) else test
+        lambda test: SigmaRegex(re.escape(test.pattern), test.flags) if isinstance(test, SigmaRegex) else test
     ),
-    "null is any value": _tests(lambda test: Exists(expected=True) if isinstance(test, Empty) else test),
+    "null is any value": _tests(lambda test: SigmaExists(expected=True) if isinstance(test, SigmaNull) else test),
     "presence is turned round": _tests(
-        lambda test: Exists(expected=not test.expected) if isinstance(test, Exists) else test
+        lambda test: SigmaExists(expected=not test.expected) if isinstance(test, SigmaExists) else test
     ),
-    "numbers are strings": _tests(lambda test: Text((str(test.value),)) if isinstance(test, Number) else test),
+    "numbers are strings": _tests(
+        lambda test: SigmaString((str(test.value),)) if isinstance(test, SigmaNumber) else test
+    ),
     "references compare the entire value": _tests(
-        lambda test: replace(test, how="equals") if isinstance(test, FieldRef) else test
+        lambda test: replace(test, how="equals") if isinstance(test, SigmaFieldReference) else test
     ),
-    "`all` is dropped": lambda node: replace(node, every=False) if isinstance(node, Item) else node,
+    "`all` is dropped": lambda node: replace(node, match_all=False) if isinstance(node, DetectionItem) else node,
     "negations are dropped": lambda node: node.of if isinstance(node, Not) else node,
-    "AND is OR": lambda node: AnyOf(node.of) if isinstance(node, All) else node,
-    "OR is AND": lambda node: All(node.of) if isinstance(node, AnyOf) else node,
+    "AND is OR": lambda node: Or(node.of) if isinstance(node, And) else node,
+    "OR is AND": lambda node: And(node.of) if isinstance(node, Or) else node,
     "only the first value of a list counts": lambda node: (
-        replace(node, tests=node.tests[:1]) if isinstance(node, Item) else node
+        replace(node, values=node.values[:1]) if isinstance(node, DetectionItem) else node
     ),
-    "only the last item of a map counts": lambda node: node.of[-1] if isinstance(node, All) else node,
+    "only the last item of a map counts": lambda node: node.of[-1] if isinstance(node, And) else node,
     "keywords are a field": lambda node: (
-        replace(node, field="F") if isinstance(node, Item) and node.field is None else node
+        replace(node, field="F") if isinstance(node, DetectionItem) and node.field is None else node
     ),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_damage_to_a_part_of_rules_is_noticed_by_several_cases(damage: Callable[[Node], Node]) -> None:
+def test_damage_to_a_part_of_rules_is_noticed_by_several_cases(
+    damage: Callable[[ConditionNode], ConditionNode],
+) -> None:
     noticed = (case.id for case in IN_MEMORY if suite.faults_of(case, lambda rule: suite.rewritten(rule, damage)))
     assert len(list(islice(noticed, 3))) == 3
 
