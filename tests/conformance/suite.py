@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from watcher.translate.plan import event_view, rule_predicate
 from watcher.translate.plan_cache import PlanCache
 
 EVER = Window(start=datetime(1990, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC))
+REQUEST_TIMEOUT = timedelta(minutes=5)  # long, so that a busy machine makes no difference
 NOTHING: Query = {"match_none": {}}
 
 Change = Callable[[Rule], Rule]
@@ -188,7 +189,8 @@ def faults_on(
 ) -> list[str]:
     """Return every difference between cases and an engine; `change` damages the queries on purpose."""
     name = f"winlogbeat-conformance-{mapping.name.replace('_', '-')}"
-    with indices(running.admin()) as lent, connections(running.cluster()) as connection:
+    admin, user = (replace(cluster, timeout=REQUEST_TIMEOUT) for cluster in (running.admin(), running.cluster()))
+    with indices(admin) as lent, connections(user) as connection:
         for letter, body in mapping.indices.items():
             lent.make(f"{name}-{letter}", body["mappings"], **body["settings"])
         _fill(lent, name, cases)
