@@ -62,7 +62,7 @@ class Case:
     files: Mapping[str, str]  # file name → text
     events: tuple[CaseEvent, ...]
     findings: tuple[str, ...] = ()
-    error: str | None = None
+    error: tuple[str, ...] | None = None  # parts of the one error that refuses the rule
     known_fault: str | None = None
     query_faults: Mapping[str, str] = field(default_factory=dict)  # engine and mapping → why the query is wrong there
     engines: tuple[str, ...] = ENGINES
@@ -143,7 +143,7 @@ def _case(file: str, written: Mapping[str, Any], event: Mapping[str, Any], mappi
             _event(document, event, hit=kind == "hit") for kind in ("hit", "miss") for document in events.get(kind, [])
         ),
         findings=(findings,) if isinstance(findings, str) else tuple(sorted(findings)),
-        error=written.get("error"),
+        error=tuple(written["error"]) if "error" in written else None,
         known_fault=written.get("known_fault"),
         query_faults=_query_faults(name, written.get("query_fault")),
         engines=tuple(written.get("engines", ENGINES)),

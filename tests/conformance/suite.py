@@ -111,10 +111,10 @@ def faults_of(case: Case, change: Change = lambda rule: rule) -> list[str]:
     return differences
 
 
-def _refusal(error: str, reading: Reading) -> Iterator[str]:
+def _refusal(error: tuple[str, ...], reading: Reading) -> Iterator[str]:
     if reading.rules:
         yield "the rule is accepted"
-    if not any(error in sentence for sentence in reading.errors):
+    if not any(all(part in sentence for part in error) for sentence in reading.errors):
         yield f"no error says {error!r}: {reading.errors}"
 
 

@@ -139,9 +139,9 @@ def test_damage_to_a_part_of_rules_is_noticed_by_several_cases(
 def test_an_expectation_of_findings_or_of_an_error_is_noticed() -> None:
     plain = next(case for case in IN_MEMORY if not case.findings)
     assert suite.faults_of(replace(plain, findings=("duplicate-key",))) != []
-    assert suite.faults_of(replace(plain, error="anything")) != []
+    assert suite.faults_of(replace(plain, error=("anything",))) != []
     refused = next(case for case in all_cases() if case.error is not None)
-    assert suite.faults_of(replace(refused, error="a sentence that nothing says")) != []
+    assert suite.faults_of(replace(refused, error=("a sentence that nothing says",))) != []
     assert suite.faults_of(replace(refused, error=None)) != []
 
 
