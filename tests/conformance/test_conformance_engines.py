@@ -35,7 +35,7 @@ def test_an_engine_agrees_with_every_case_on_a_mapping(engine: Running, mapping:
 
 def test_a_query_that_returns_nothing_is_noticed_in_every_case(opensearch: Running) -> None:
     mapping = shared_mappings()[0]
-    cases = cases_of(mapping, "opensearch")[::5]
+    cases = [case for case in cases_of(mapping, "opensearch") if not case.query_faults][::5]
     faults = faults_on(opensearch, mapping, cases, lambda _: NOTHING)
     hits = [(case, number) for case in cases for number, event in enumerate(case.events) if event.hit]
     assert faults == [f"{case.id}: the query loses event {number}" for case, number in hits]
