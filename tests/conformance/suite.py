@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from case_files import ANY_FINDING, UNSPECIFIED, Case, SuiteMapping, labelled
-from engines import Running
-from indices import Indices, connections, indices
+from support.borrowed_indices import Indices, connections, indices
+from support.engines import Running
 
 from watcher.cluster.connections import Connection
 from watcher.match.predicate import Predicate
@@ -36,8 +36,7 @@ from watcher.sigma.rule_file import RuleFile, read_contents
 from watcher.sigma.rule_folders import RuleFolder, read_folders
 from watcher.sigma.rule_reader import RuleOrigin
 from watcher.translate.mapped_events import EventReader
-from watcher.translate.plan import event_view, rule_predicate
-from watcher.translate.plan_cache import PlanCache
+from watcher.translate.plan import PlanCache, event_view, rule_predicate
 
 EVER = Window(start=datetime(1990, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC))
 REQUEST_TIMEOUT = timedelta(minutes=5)  # long, so that a busy machine makes no difference

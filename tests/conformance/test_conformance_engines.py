@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from case_files import ENGINES, SuiteMapping, all_cases, cases_of, shared_mappings
-from engines import Running
 from suite import NOTHING, faults_on
+from support.engines import Running
 
 
 def mappings() -> list[SuiteMapping]:
