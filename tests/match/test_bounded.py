@@ -12,10 +12,10 @@ from support.fakes import RULE, event, rule
 from watcher.errors import Undecided
 from watcher.match.bounded_regex import LIMIT, BoundedSearch, share
 from watcher.match.event_view import EventView
-from watcher.match.matchers import fold, on_values, string_matcher
+from watcher.match.matchers import fold, string_matcher, values_matcher
 from watcher.match.regex_dialects import FLAGS
 from watcher.match.ruleset import CompiledRule, Ruleset
-from watcher.match.wildcards import on_wildcards
+from watcher.match.wildcards import wildcard_matcher
 from watcher.model import DASHES, Rule, SigmaRegex, SigmaString, Wildcard
 from watcher.settings import Source
 from watcher.sigma.sigma_strings import parse_sigma_string
@@ -53,7 +53,7 @@ VALUES = st.text(alphabet="aabkKsS _1\n.-é\u017fKßµİ\x1c\u0660\ud800{e}", ma
 def test_wildcards_match_as_the_expression_that_python_would_search(parts: list[str | Wildcard], value: str) -> None:
     pattern = "".join(WRITTEN[part] if isinstance(part, Wildcard) else re.escape(part) for part in parts)
     expected = re.compile(pattern, re.DOTALL).fullmatch(value) is not None
-    assert on_wildcards(parts)(value) is expected
+    assert wildcard_matcher(parts)(value) is expected
 
 
 @pytest.mark.parametrize("length", [2_000, 32_000, 100_000])
@@ -113,9 +113,9 @@ def test_beyond_the_limit_it_is_undecided_and_neither_a_match_nor_none(pattern: 
 
 def test_several_values_share_the_limit_and_any_that_matches_decides() -> None:
     assert share(("a",) * 10) == pytest.approx(LIMIT / 10)
-    assert on_values(SLOW)((SLOW_VALUE, "xab")) is True
+    assert values_matcher(SLOW)((SLOW_VALUE, "xab")) is True
     with pytest.raises(Undecided):
-        on_values(SLOW)((SLOW_VALUE, "xa"))
+        values_matcher(SLOW)((SLOW_VALUE, "xa"))
 
 
 # --------------------------------------------------------------------------- rules

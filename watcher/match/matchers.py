@@ -15,12 +15,12 @@ from operator import methodcaller
 from watcher.errors import Undecided
 from watcher.match import regex_literals as factors
 from watcher.match.bounded_regex import BoundedSearch, share
-from watcher.match.wildcards import on_wildcards
+from watcher.match.wildcards import wildcard_matcher
 from watcher.model import SigmaCidr, SigmaCompare, SigmaNumber, SigmaRegex, SigmaString, SigmaTimestampPart, Wildcard
 from watcher.timestamps import timestamp_part
 
 Matcher = Callable[[str], bool]
-OnValues = Callable[[Sequence[str]], bool]
+ValuesMatcher = Callable[[Sequence[str]], bool]
 MAX_NUMBER_LENGTH = 40
 """Characters of a whole number with all the zeros before it; what is longer is no number that anybody writes."""
 
@@ -76,7 +76,7 @@ def string_matcher(test: SigmaString) -> Matcher:
             return lambda value: value.startswith(literal)
         case (Wildcard.ANY, str(literal), Wildcard.ANY):
             return lambda value: literal in value
-    return on_wildcards(parts)
+    return wildcard_matcher(parts)
 
 
 def _folded(test: SigmaString) -> tuple[str | Wildcard, ...]:
@@ -124,12 +124,12 @@ def number_matcher(test: SigmaNumber) -> Matcher:
 
 def regex_matcher(test: SigmaRegex) -> Matcher:
     """Create the function that searches a value by a regular expression, unanchored; it may raise Undecided."""
-    search = on_values(test)
+    search = values_matcher(test)
     return lambda value: search((value,))
 
 
 @lru_cache(maxsize=1024)
-def on_values(test: SigmaRegex) -> OnValues:
+def values_matcher(test: SigmaRegex) -> ValuesMatcher:
     """Create the function that searches the values of a field by a regular expression, unanchored.
 
     A value that lacks what the expression cannot do without is not searched. The function raises Undecided where no
@@ -143,7 +143,7 @@ def on_values(test: SigmaRegex) -> OnValues:
     return _searched(search, lambda value: _has_all(needed, value))
 
 
-def _searched(search: BoundedSearch, may_match: Matcher) -> OnValues:
+def _searched(search: BoundedSearch, may_match: Matcher) -> ValuesMatcher:
     def matches(values: Sequence[str]) -> bool:
         undecided: Undecided | None = None
         for value in values:

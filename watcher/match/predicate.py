@@ -12,10 +12,10 @@ from watcher.match.matchers import (
     comparison_matcher,
     fold,
     number_matcher,
-    on_values,
     string_matcher,
     string_matchers,
     timestamp_matcher,
+    values_matcher,
 )
 from watcher.model import (
     And,
@@ -83,8 +83,8 @@ def any_of(parts: tuple[EventPredicate, ...]) -> EventPredicate:
     def holds(view: EventView) -> bool:
         remaining = iter(parts)
         try:
-            for compile_node in remaining:
-                if compile_node(view):
+            for part in remaining:
+                if part(view):
                     return True
         except Undecided as undecided:
             return _settled(remaining, view, undecided, settles=True)
@@ -113,8 +113,8 @@ def _all_hold(parts: tuple[EventPredicate, ...]) -> EventPredicate:
     def holds(view: EventView) -> bool:
         remaining = iter(parts)
         try:
-            for compile_node in remaining:
-                if not compile_node(view):
+            for part in remaining:
+                if not part(view):
                     return False
         except Undecided as undecided:
             return _settled(remaining, view, undecided, settles=False)
@@ -128,9 +128,9 @@ def _settled(remaining: Iterator[EventPredicate], view: EventView, undecided: Un
 
     A false part settles an "and", a true part an "or", whatever the undecided part would have said.
     """
-    for compile_node in remaining:
+    for part in remaining:
         try:
-            if compile_node(view) is settles:
+            if part(view) is settles:
                 return settles
         except Undecided:
             continue
@@ -169,7 +169,7 @@ def _on_field(test: SigmaValue | tuple[SigmaString, ...], asked: FieldRequest) -
         case SigmaString(cased=False):
             return _texts((test,), asked)
         case SigmaRegex():
-            search = on_values(test)
+            search = values_matcher(test)
             return lambda view: search(view.asked(asked))
     check = _on_value(test)
 
@@ -243,7 +243,7 @@ def _keywords(item: DetectionItem) -> EventPredicate:
 
 def _in_everything(test: SigmaValue) -> EventPredicate:
     if isinstance(test, SigmaRegex):
-        search = on_values(test)
+        search = values_matcher(test)
         return lambda view: search(view.everything())
     check = _on_value(test)
     return lambda view: any(map(check, view.everything()))

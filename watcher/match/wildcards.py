@@ -24,7 +24,7 @@ class _Chunk:
     is_at: Callable[[str, int], bool]  # value, position → whether the chunk begins there
 
 
-def on_wildcards(parts: Sequence[str | Wildcard]) -> Callable[[str], bool]:
+def wildcard_matcher(parts: Sequence[str | Wildcard]) -> Callable[[str], bool]:
     """Create the function that compares an entire value with a pattern."""
     chunks = tuple(map(_chunk, _split(parts)))
     first, last = chunks[0], chunks[-1]
