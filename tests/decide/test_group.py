@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.fakes import effective, event, found, rule
+from support.fakes import effective, event, found, grouped_hit, rule
 
 from watcher.alerts.alert_documents import monthly_index
-from watcher.alerts.grouping import alerts_of_hits, event_time, group, slot_start
+from watcher.alerts.grouping import alerts_of_hits, event_time, slot_start
 from watcher.digests import digest
+from watcher.match.event_view import EventView
 from watcher.model import EventDocument
 
 AT = datetime(2026, 11, 23, 11, 59, 30, tzinfo=UTC)
@@ -27,14 +28,14 @@ def test_the_digests_never_change() -> None:
 
 
 def test_the_identity_of_a_hit_and_its_alert_never_changes() -> None:
-    grouped = group(rule(), effective(), found())
+    grouped = grouped_hit(rule(), effective(), found())
     assert grouped.hit.id == "73ebf2ffe6b535bdbccbe61ad41616a7"
     assert grouped.alert == "a67652e084d054758f33eb4d4e4ff21c"
     assert grouped.slot.isoformat() == "2026-11-23T11:16:46.890000+00:00"
 
 
 def test_the_identity_of_an_alert_for_every_event_never_changes() -> None:
-    grouped = group(rule(), effective(group_by=None), found())
+    grouped = grouped_hit(rule(), effective(group_by=None), found())
     assert (grouped.alert, grouped.slot) == ("6ca1e25f74e6f66857e5be9e0b4f4901", AT)
 
 
@@ -43,8 +44,8 @@ def test_the_identity_of_an_alert_for_every_event_never_changes() -> None:
 
 def test_a_hit_is_the_same_whatever_index_holds_it() -> None:
     shrunk = replace(found(), index="shrink-winlogbeat-1")
-    assert group(rule(), effective(), shrunk).hit.id == group(rule(), effective(), found()).hit.id
-    assert group(rule(), effective(), shrunk).alert == group(rule(), effective(), found()).alert
+    assert grouped_hit(rule(), effective(), shrunk).hit.id == grouped_hit(rule(), effective(), found()).hit.id
+    assert grouped_hit(rule(), effective(), shrunk).alert == grouped_hit(rule(), effective(), found()).alert
 
 
 @pytest.mark.parametrize(
@@ -67,47 +68,55 @@ def test_a_hit_is_the_same_whatever_index_holds_it() -> None:
     ],
 )
 def test_what_makes_a_hit_and_an_alert_another(changed: EventDocument, *, same_hit: bool, same_alert: bool) -> None:
-    one, other = group(rule(), effective(), found()), group(rule(), effective(), changed)
+    one, other = grouped_hit(rule(), effective(), found()), grouped_hit(rule(), effective(), changed)
     assert (one.hit.id == other.hit.id) is same_hit
     assert (one.alert == other.alert) is same_alert
 
 
 def test_a_missing_value_is_a_value_of_its_own_and_an_empty_one_is_missing() -> None:
-    assert group(rule(), effective(), found(host=None)).key == (("host.name", None),)
-    assert group(rule(), effective(), found(host=None)).alert == group(rule(), effective(), found(host="")).alert
-    assert group(rule(), effective(), found(host=None)).alert != group(rule(), effective(), found(host="None")).alert
+    assert grouped_hit(rule(), effective(), found(host=None)).key == (("host.name", None),)
+    assert (
+        grouped_hit(rule(), effective(), found(host=None)).alert
+        == grouped_hit(rule(), effective(), found(host="")).alert
+    )
+    assert (
+        grouped_hit(rule(), effective(), found(host=None)).alert
+        != grouped_hit(rule(), effective(), found(host="None")).alert
+    )
 
 
 def test_text_and_settings_of_a_rule_change_no_hit() -> None:
     changed = effective(quiet_period=timedelta(days=1), channels=())
     assert (
-        group(rule(title="Another title", hash="x"), changed, found()).hit.id
-        == group(rule(), effective(), found()).hit.id
+        grouped_hit(rule(title="Another title", hash="x"), changed, found()).hit.id
+        == grouped_hit(rule(), effective(), found()).hit.id
     )
-    assert group(rule(id="another"), effective(), found()).hit.id != group(rule(), effective(), found()).hit.id
+    assert (
+        grouped_hit(rule(id="another"), effective(), found()).hit.id != grouped_hit(rule(), effective(), found()).hit.id
+    )
 
 
 def test_several_values_are_one_key_in_any_order() -> None:
     one = EventDocument(index="i", id="1", event={**event(), "host": {"name": ["b", "a"]}})
     other = EventDocument(index="i", id="1", event={**event(), "host.name": ["a", "b"], "host": {}})
-    assert group(rule(), effective(), one).alert == group(rule(), effective(), other).alert
+    assert grouped_hit(rule(), effective(), one).alert == grouped_hit(rule(), effective(), other).alert
 
 
 def test_grouping_by_nothing_makes_one_alert_of_all() -> None:
     assert (
-        group(rule(), effective(group_by=()), found(1, host="a")).alert
-        == group(rule(), effective(group_by=()), found(2, host="b")).alert
+        grouped_hit(rule(), effective(group_by=()), found(1, host="a")).alert
+        == grouped_hit(rule(), effective(group_by=()), found(2, host="b")).alert
     )
 
 
 def test_every_event_is_an_alert_where_that_is_wanted() -> None:
     each = effective(group_by=None)
-    assert group(rule(), each, found(1)).alert != group(rule(), each, found(2)).alert
+    assert grouped_hit(rule(), each, found(1)).alert != grouped_hit(rule(), each, found(2)).alert
 
 
 def test_an_event_without_time_is_refused() -> None:
     with pytest.raises(ValueError, match="the event has no `@timestamp`"):
-        event_time({"message": "x"})
+        event_time(EventView({"message": "x"}))
 
 
 # --------------------------------------------------------------------------- slots
@@ -146,7 +155,7 @@ def test_an_alert_begins_with_its_earliest_hit_whatever_the_order() -> None:
     late, early = found(1, time="2026-11-23T11:59:31.000Z"), found(2, time="2026-11-23T11:59:29.000Z")
     for order in ((late, early), (early, late)):
         (alert,) = alerts_of_hits(
-            rule(), effective(), [group(rule(), effective(), one) for one in order], origin="live"
+            rule(), effective(), [grouped_hit(rule(), effective(), one) for one in order], origin="live"
         )
         assert alert.first.event_id == "e2"
         assert (alert.channels, alert.origin, alert.key) == (("mail", "slack"), "live", (("host.name", "WEB01"),))

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from support.fakes import NOW, MemoryState, effective, event, found, rule
+from support.fakes import NOW, MemoryState, effective, event, found, grouped_hit, rule
 
 from watcher.alerts.alert_documents import alert_document, hit_document
 from watcher.alerts.alert_store import AlertStore
-from watcher.alerts.grouping import alerts_of_hits, group
+from watcher.alerts.grouping import alerts_of_hits
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.delivery.restored_alert import restore_alert
@@ -28,7 +28,7 @@ MONTH = "2026.11"
 
 def page(*documents: EventDocument) -> tuple[tuple[Alert, ...], list[Hit]]:
     """Decide on a page of documents."""
-    grouped = [group(rule(), effective(), one) for one in documents]
+    grouped = [grouped_hit(rule(), effective(), one) for one in documents]
     return alerts_of_hits(rule(), effective(), grouped, origin="live"), [one.hit for one in grouped]
 
 
@@ -97,7 +97,7 @@ def test_a_state_that_refuses_even_the_text_is_an_error() -> None:
 def of(origin: str, *channels: str, number: int = 1) -> tuple[tuple[Alert, ...], list[Hit]]:
     """Decide on a document as live or backfill does."""
     settings = effective(channels=channels)
-    grouped = [group(rule(), settings, found(number))]
+    grouped = [grouped_hit(rule(), settings, found(number))]
     return alerts_of_hits(rule(), settings, grouped, origin=origin), [one.hit for one in grouped]
 
 
@@ -165,7 +165,7 @@ def test_an_alert_can_be_told_from_its_document_alone() -> None:
 
 def test_an_alert_whose_rule_had_no_id_of_its_own_is_told_with_the_id_that_it_was_opened_with() -> None:
     nameless = rule(rule().text.replace(f"id: {rule().id}\n", ""), id="second-of-its-file")
-    (alert,) = alerts_of_hits(nameless, effective(), [group(nameless, effective(), found())], origin="live")
+    (alert,) = alerts_of_hits(nameless, effective(), [grouped_hit(nameless, effective(), found())], origin="live")
     stored = StoredDocument(index="i", id=alert.id, document=alert_document(alert, now=NOW), seq_no=0, primary_term=1)
     assert restore_alert(stored).rule.id == "second-of-its-file"
 

@@ -158,6 +158,6 @@ def test_what_is_undecided_leaves_a_condition_open_unless_another_part_settles_i
 def test_an_undecided_rule_hides_no_other_rule_of_the_event() -> None:
     rules = [slow_rule("selection"), rule(RULE.replace("contains: shell", "startswith: xa"), id="plain")]
     ruleset = Ruleset([CompiledRule(each, rule_predicate(each, Source())) for each in rules])
-    verdict = ruleset.judge(event(CommandLine=SLOW_VALUE))
+    verdict = ruleset.verdict(ruleset.view(event(CommandLine=SLOW_VALUE)))
     assert [each.id for each in verdict.rules] == ["plain"]
     assert [each.id for each in verdict.undecided] == ["slow"]

@@ -15,6 +15,7 @@ from support.fakes import NOW, RULE, ListedEvents, MemoryState, found, rule
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import event_time
 from watcher.errors import ClusterError, Refused, Undecided, Unexpected, Unreachable
+from watcher.match.event_view import EventView
 from watcher.model import EventDocument, Rule, UnreadableEvent, Window
 from watcher.nesting import NOTE
 from watcher.pipeline import DetectionScope, Detector, Stopped, UndecidedEvent, prepare_rule
@@ -151,7 +152,7 @@ def test_only_the_rules_that_are_asked_for_search_and_none_finds_what_was_before
         WINDOW, DetectionScope(rules=frozenset({OTHER.id}))
     )
     assert (detected.hits, set(detected.by_rule)) == (1, {OTHER.id})
-    at = event_time(found().event)
+    at = event_time(EventView(found().event))
     for since, hits in ((at, 1), (at + timedelta(milliseconds=1), 0)):
         assert detector(events, MemoryState()).detect(WINDOW, DetectionScope(since={rule().id: since})).hits == hits
 

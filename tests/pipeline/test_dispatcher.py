@@ -9,10 +9,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from support.fakes import NOW, MemoryState, RecordingChannel, effective, found, rule
+from support.fakes import NOW, MemoryState, RecordingChannel, effective, found, grouped_hit, rule
 
 from watcher.alerts.alert_store import AlertStore
-from watcher.alerts.grouping import alerts_of_hits, group
+from watcher.alerts.grouping import alerts_of_hits
 from watcher.delivery.deliveries import CLAIM
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
@@ -30,7 +30,7 @@ SLACK = SlackChannel(name="slack", webhook_url=Secret("http://localhost/"))
 def pending(*, channels: tuple[str, ...] = ("mail", "slack")) -> MemoryState:
     """Create a state with one alert and pending deliveries to some channels."""
     state, settings = MemoryState(), effective(channels=channels)
-    grouped = group(rule(), settings, found())
+    grouped = grouped_hit(rule(), settings, found())
     AlertStore(state).record(alerts_of_hits(rule(), settings, [grouped], origin="live"), [grouped.hit], now=NOW)
     return state
 
@@ -162,11 +162,11 @@ def open_alerts(
     """Open an alert for each host, with pending deliveries to some channels."""
     alert_rule, settings = of or rule(), effective(channels=to)
     grouped = [
-        group(alert_rule, settings, found(number, host=f"H{number:05}")) for number in range(first, first + hosts)
+        grouped_hit(alert_rule, settings, found(number, host=f"H{number:05}")) for number in range(first, first + hosts)
     ]
     AlertStore(state).record(
         alerts_of_hits(alert_rule, settings, grouped, origin="live"),
-        [grouped_hit.hit for grouped_hit in grouped],
+        [member.hit for member in grouped],
         now=NOW + at,
     )
 

@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
-from watcher.alerts.grouping import event_time
+from watcher.alerts.grouping import GroupedHit, event_time, group
 from watcher.errors import ClusterError
+from watcher.match.event_view import EventView
 from watcher.model import EventDocument, Notification, Query, QueryPlan, Rule, Window
 from watcher.ports import (
     CreateResult,
@@ -83,6 +84,11 @@ def event(time: str = "2026-11-23T11:59:30.000Z", host: str | None = "WEB01", **
 def found(number: int = 1, **changes: Any) -> EventDocument:
     """Make a document that a search returned."""
     return EventDocument(index="winlogbeat-1", id=f"e{number}", event=event(**changes))
+
+
+def grouped_hit(rule: Rule, settings: RuleSettings, document: EventDocument) -> GroupedHit:
+    """Group a hit on a document to which the mapping adds nothing."""
+    return group(rule, settings, document, EventView(document.event))
 
 
 def leaves(document: Any, path: str) -> list[Any]:
@@ -336,7 +342,9 @@ class ArrivingEvents(ListedEvents):
     def open(self, pattern: str, window: Window, *, time_field: str) -> Iterator[ListedEvents]:
         seen = [one for at, one in self.arriving if at <= self.time]
         self._field = time_field
-        self.documents = [one for one in seen if window.start <= event_time(one.event, time_field) < window.end]
+        self.documents = [
+            one for one in seen if window.start <= event_time(EventView(one.event), time_field) < window.end
+        ]
         with super().open(pattern, window, time_field=time_field) as opened:
             yield opened
 
@@ -345,7 +353,7 @@ class ArrivingEvents(ListedEvents):
         for moment, fault in self.fails.items():
             if window.start <= moment < window.end:
                 raise fault
-        moments = (event_time(one.event, self._field) for one in self.documents)
+        moments = (event_time(EventView(one.event), self._field) for one in self.documents)
         return Counter(EPOCH + (moment - EPOCH) // step * step for moment in moments)
 
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from watcher.match.event_summary import summarize
+from watcher.match.event_view import EventView
 from watcher.model import Alert, Event, Level
 from watcher.notify.sample import sample
 
@@ -71,6 +73,13 @@ def alert(event: Event, *, level: Level = Level.HIGH) -> Alert:
         falsepositives=("Deployment tools",),
         path="windows/web.yml",
     )
-    hit = replace(made.first, rule=rule, event=event, index="winlogbeat-2026.03.07", event_id="a\"b\\c!'d")
+    hit = replace(
+        made.first,
+        rule=rule,
+        event=event,
+        summary=summarize(EventView(event)),
+        index="winlogbeat-2026.03.07",
+        event_id="a\"b\\c!'d",
+    )
     key = (("host.name", "SRV-01"), ("user.name", None))
     return replace(made, rule=rule, first=hit, key=key, origin="live")

@@ -1,4 +1,4 @@
-"""Alerts and hits as documents: ECS names, short texts, and the event itself as one text."""
+"""Alerts and hits as documents: ECS names, short strings, and the event itself as one string."""
 
 from __future__ import annotations
 
@@ -7,26 +7,35 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from watcher.match.event_view import EventView
-from watcher.model import Alert, Event, Hit, Rule
+from watcher.model import Alert, Event, EventSummary, Hit, Rule
 from watcher.state.index_templates import MAX_KEYWORD
 from watcher.timestamps import format_timestamp
 
-_EXECUTABLE = ("Image", "NewProcessName", "ProcessName", "SourceImage")
-_PARENT = ("ParentImage", "ParentProcessName")
+_ECS_FIELDS: Mapping[str, str] = {  # ECS field → attribute of the summary
+    "host.name": "host",
+    "user.name": "user",
+    "user.domain": "domain",
+    "process.executable": "process",
+    "process.command_line": "command_line",
+    "process.parent.executable": "parent_process",
+    "process.parent.command_line": "parent_command_line",
+    "event.code": "code",
+    "event.provider": "provider",
+    "winlog.channel": "channel",
+}
 
 
 def monthly_index(prefix: str, kind: str, moment: datetime) -> str:
-    """Give the index of a month: `watcher-alerts-2026.11`."""
+    """Return the index of a month: `watcher-alerts-2026.11`."""
     return f"{prefix}-{kind}-{moment.astimezone(UTC):%Y.%m}"
 
 
 def hit_document(hit: Hit, *, store: str) -> dict[str, Any]:
-    """Write a hit; `store` tells how much of the event is kept: whole, fields or none."""
-    document = _about(hit.rule)
+    """Return the document of a hit; `store` is how much of the event is kept: whole, fields or none."""
+    document = _rule_fields(hit.rule)
     document["@timestamp"] = format_timestamp(hit.time)
     if store != "none":
-        document.update(summary_fields(hit.event))
+        document.update(ecs_fields(hit.summary))
     if store == "whole":
         document.setdefault("event", {})["original"] = event_json(hit.event)
     document["watcher"] |= {
@@ -37,15 +46,16 @@ def hit_document(hit: Hit, *, store: str) -> dict[str, Any]:
 
 
 def alert_document(alert: Alert, *, now: datetime) -> dict[str, Any]:
-    """Write a new alert with all that is owed; it carries what telling it takes, even when its rule is gone."""
-    document = _about(alert.rule)
+    """Return the document of a new alert: messages are rendered from it alone, even when the rule is gone."""
+    document = _rule_fields(alert.rule)
     document["@timestamp"] = format_timestamp(alert.first.time)
-    document.update(summary_fields(alert.first.event))
+    document.update(ecs_fields(alert.first.summary))
     document.setdefault("event", {}).update(
         original=event_json(alert.first.event), created=format_timestamp(now), kind="alert"
     )
-    document["watcher"]["rule"]["source"] = alert.rule.text
+    document["watcher"]["rule"] |= _message_fields(alert.rule)
     document["watcher"] |= {
+        "summary": alert.first.summary.as_document(),
         "hit": {"id": alert.first.event_id, "index": alert.first.index},
         "alert": {
             "id": alert.id,
@@ -60,7 +70,7 @@ def alert_document(alert: Alert, *, now: datetime) -> dict[str, Any]:
 
 
 def pending_deliveries(alert: Alert, *, now: datetime) -> list[Mapping[str, Any]]:
-    """Write what a new alert owes: a message to each channel, due at once."""
+    """Return the deliveries of a new alert: one for each channel, due at once."""
     return [
         {"channel": channel, "state": "pending", "attempts": 0, "due": format_timestamp(now)}
         for channel in alert.channels
@@ -68,26 +78,27 @@ def pending_deliveries(alert: Alert, *, now: datetime) -> list[Mapping[str, Any]
 
 
 def without_event_fields(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out of a document what an engine may refuse: all that an attacker wrote, but for the event as text."""
-    kept = {key: document[key] for key in ("@timestamp", "rule", "threat", "watcher") if key in document}
+    """Return a document without what an attacker wrote, which an engine may refuse; the event stays as one string."""
+    kept = {key: document[key] for key in ("@timestamp", "rule", "threat") if key in document}
+    kept["watcher"] = {name: value for name, value in document["watcher"].items() if name != "summary"}
     original = document.get("event", {}).get("original")
     kept["event"] = {"original": original} if isinstance(original, str) else {}
     return kept
 
 
 def event_json(event: Event) -> str:
-    """Write an event as one JSON text."""
+    """Return an event as one JSON string."""
     return json.dumps(event, ensure_ascii=False, default=str)
 
 
-def _about(rule: Rule) -> dict[str, Any]:
+def _rule_fields(rule: Rule) -> dict[str, Any]:
     document: dict[str, Any] = {
         "rule": {
             "id": rule.id,
             "name": _cut(rule.title),
             "description": _cut(rule.description),
             "author": _cut(rule.author),
-            "reference": [_cut(one) for one in rule.references],
+            "reference": [_cut(reference) for reference in rule.references],
         },
         "watcher": {
             "version": 1,
@@ -105,34 +116,28 @@ def _about(rule: Rule) -> dict[str, Any]:
     return document
 
 
-def summary_fields(event: Event) -> dict[str, Any]:
-    """Give who did what where, in ECS names; what the event does not hold is left out."""
-    view = EventView(event)
-    found = {
-        "host.name": view.at("host.name") or view.at("winlog.computer_name"),
-        "user.name": view.at("user.name") or view.values("SubjectUserName") or view.values("User"),
-        "user.domain": view.at("user.domain") or view.values("SubjectDomainName"),
-        "process.executable": _first(view, _EXECUTABLE),
-        "process.command_line": view.values("CommandLine"),
-        "process.parent.executable": _first(view, _PARENT),
-        "process.parent.command_line": view.values("ParentCommandLine"),
-        "event.code": view.at("event.code") or view.at("winlog.event_id"),
-        "event.provider": view.at("event.provider") or view.at("winlog.provider_name"),
-        "winlog.channel": view.at("winlog.channel"),
+def _message_fields(rule: Rule) -> dict[str, Any]:
+    """Return what a message needs of a rule beside the fields that every document has."""
+    return {
+        "status": rule.status or "",
+        "tags": [_cut(tag) for tag in rule.tags],
+        "falsepositives": list(rule.falsepositives),
+        "source": rule.text,
     }
+
+
+def ecs_fields(summary: EventSummary) -> dict[str, Any]:
+    """Return a summary in ECS names, without what is empty."""
     document: dict[str, Any] = {}
-    for path, values in found.items():
-        if values:
+    for path, attribute in _ECS_FIELDS.items():
+        value: str = getattr(summary, attribute)
+        if value:
             *parents, last = path.split(".")
             node = document
             for name in parents:
                 node = node.setdefault(name, {})
-            node[last] = _cut(values[0])
+            node[last] = _cut(value)
     return document
-
-
-def _first(view: EventView, fields: tuple[str, ...]) -> tuple[str, ...]:
-    return next((values for field in fields if (values := view.values(field))), ())
 
 
 def _cut(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Which alert a hit belongs to: identity lives here, and depends on hits alone."""
+"""Which alert a hit belongs to: the ids depend on nothing but the hit and the rule's effective settings."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from watcher.digests import digest
-from watcher.match.flat_event import values_at
-from watcher.model import Alert, Event, EventDocument, Hit, Rule
+from watcher.match.event_summary import summarize
+from watcher.match.event_view import EventView
+from watcher.match.flat_event import Values
+from watcher.model import Alert, EventDocument, Hit, Rule
 from watcher.settings.effective import RuleSettings
 from watcher.timestamps import parse_timestamp
 
@@ -16,32 +18,39 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 GroupKey = tuple[tuple[str, str | None], ...]
+"""The group-by fields with their values; None where an event has none."""
 
 
 def milliseconds(moment: datetime) -> int:
-    """Give the milliseconds since 1970, cut."""
+    """Return the milliseconds since 1970, rounded down."""
     return (moment - _EPOCH) // _MILLISECOND
 
 
-def event_time(event: Event, field: str = "@timestamp") -> datetime:
-    """Give an event's time; raises ValueError where it has none."""
-    found = values_at(event, field)
-    moment = parse_timestamp(found[0]) if found else None
+def event_time(view: EventView, field: str = "@timestamp") -> datetime:
+    """Return an event's time; raises ValueError where it has none."""
+    values = view.at(field)
+    moment = parse_timestamp(values[0]) if values else None
     if moment is None:
         raise ValueError(f"the event has no `{field}`")
     return moment
 
 
-def group_key(event: Event, group_by: Iterable[str]) -> GroupKey:
-    """Give the group-by values of an event; a missing value is a value of its own."""
-    found = ((field, values_at(event, field)) for field in group_by)
-    return tuple((field, "\n".join(sorted(values)) if values else None) for field, values in found)
+def group_key(view: EventView, group_by: Iterable[str]) -> GroupKey:
+    """Return the group-by values of an event; a missing value is a value of its own.
+
+    A field is a path of the document; where that has no value, it is read as a Sigma field.
+    """
+    return tuple((field, _joined(view.at(field) or view.values(field))) for field in group_by)
+
+
+def _joined(values: Values) -> str | None:
+    return "\n".join(sorted(values)) if values else None
 
 
 def slot_start(moment: datetime, quiet: timedelta, shift: str) -> datetime:
-    """Give the start of the quiet period that a moment lies in.
+    """Return the start of the quiet period that contains a moment.
 
-    The edges are shifted by a digest, so that not all alerts open again at once.
+    The edges are shifted by a digest, so that not all alerts open again at the same time.
     """
     length = max(1, quiet // _MILLISECOND)
     offset = int(shift[:12], 16) % length
@@ -59,25 +68,34 @@ class GroupedHit:
     slot: datetime
 
 
-def group(rule: Rule, effective: RuleSettings, found: EventDocument) -> GroupedHit:
-    """Decide which alert a hit belongs to.
+def group(rule: Rule, effective: RuleSettings, document: EventDocument, view: EventView) -> GroupedHit:
+    """Return the hit on an event with the alert that it belongs to.
 
     The ids are digests: of a hit, rule id, `_id` and time in milliseconds; of an alert, rule id, key and slot.
     """
-    moment = event_time(found.event)
-    hit_id = digest(rule.id, found.id, str(milliseconds(moment)))
+    moment = event_time(view)
+    hit_id = digest(rule.id, document.id, str(milliseconds(moment)))
     if effective.group_by is None:
         key: GroupKey = (("event", hit_id),)
         slot = moment
     else:
-        key = group_key(found.event, effective.group_by)
-        slot = slot_start(moment, effective.quiet_period, digest(rule.id, *_flat(key)))
-    alert = digest(rule.id, *_flat(key), "" if effective.group_by is None else str(milliseconds(slot)))
-    hit = Hit(id=hit_id, rule=rule, index=found.index, event_id=found.id, time=moment, event=found.event, alert=alert)
+        key = group_key(view, effective.group_by)
+        slot = slot_start(moment, effective.quiet_period, digest(rule.id, *_key_parts(key)))
+    alert = digest(rule.id, *_key_parts(key), "" if effective.group_by is None else str(milliseconds(slot)))
+    hit = Hit(
+        id=hit_id,
+        rule=rule,
+        index=document.index,
+        event_id=document.id,
+        time=moment,
+        event=document.event,
+        summary=summarize(view),
+        alert=alert,
+    )
     return GroupedHit(hit=hit, alert=alert, key=key, slot=slot)
 
 
-def _flat(key: GroupKey) -> Iterable[str]:
+def _key_parts(key: GroupKey) -> Iterable[str]:
     for field, value in key:
         yield field
         yield "absent" if value is None else "=" + value
@@ -86,21 +104,21 @@ def _flat(key: GroupKey) -> Iterable[str]:
 def alerts_of_hits(
     rule: Rule, effective: RuleSettings, grouped: Iterable[GroupedHit], *, origin: str
 ) -> tuple[Alert, ...]:
-    """Give the alerts of some hits of one rule, each with its earliest hit."""
+    """Return the alerts of the hits of one rule, each with its earliest hit."""
     earliest: dict[str, GroupedHit] = {}
-    for one in grouped:
-        known = earliest.get(one.alert)
-        if known is None or (one.hit.time, one.hit.id) < (known.hit.time, known.hit.id):
-            earliest[one.alert] = one
+    for candidate in grouped:
+        first = earliest.setdefault(candidate.alert, candidate)
+        if (candidate.hit.time, candidate.hit.id) < (first.hit.time, first.hit.id):
+            earliest[candidate.alert] = candidate
     return tuple(
         Alert(
-            id=one.alert,
+            id=first.alert,
             rule=rule,
-            key=one.key,
-            slot=one.slot,
+            key=first.key,
+            slot=first.slot,
             origin=origin,
             channels=effective.channels,
-            first=one.hit,
+            first=first.hit,
         )
-        for one in earliest.values()
+        for first in earliest.values()
     )

@@ -92,7 +92,7 @@ def _match_files(
 
 def _write_hits(matched: MatchedEvent) -> None:
     for rule in matched.rules:
-        sys.stdout.write(json.dumps(hit_json(rule, matched.file_event), default=str) + "\n")
+        sys.stdout.write(json.dumps(hit_json(rule, matched), default=str) + "\n")
 
 
 def _warn_undecided(console: Console, matched: MatchedEvent) -> None:

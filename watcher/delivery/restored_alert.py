@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from watcher.event_files.nested_json import loads
+from watcher.match.event_summary import stored_summary
 from watcher.model import Alert, Event, Hit, Level, Location, LogSource, Or, Rule
 from watcher.nesting import bounded
 from watcher.ports import StoredDocument
@@ -31,6 +32,7 @@ def restore_alert(stored: StoredDocument) -> Alert:
         event_id=str(own["hit"]["id"]),
         time=moment,
         event=_event(document),
+        summary=stored_summary(document),
         alert=stored.id,
     )
     return Alert(

@@ -12,6 +12,8 @@ from watcher.taxonomy.computed_fields import ComputedField, ComputedFromObjects
 from watcher.taxonomy.field_locations import DATA, FieldLocations, field_locations, moved_field_names
 from watcher.taxonomy.logsources import EventClass
 
+NOTHING_ADDED: Event = {}
+
 FieldRequest = tuple[str, bool]
 """A Sigma field, and whether Security 4688 is read as process creation."""
 _DATA_MAPS = ("winlog.event_data", "winlog.user_data")
@@ -35,15 +37,31 @@ _READINGS: dict[tuple[str, str, bool], dict[str, FieldLocations]] = {}  # by kin
 class EventView:
     """One event, asked by Sigma field names; answers are remembered."""
 
-    __slots__ = ("_everything", "_fields", "_flat", "_folded", "_readings", "channel", "code", "event", "extra")
+    __slots__ = (
+        "_added",
+        "_everything",
+        "_fields",
+        "_flat",
+        "_folded",
+        "_readings",
+        "channel",
+        "code",
+        "event",
+        "extra",
+    )
 
     def __init__(
-        self, event: Event, extra: Mapping[str, tuple[str, ...]] | None = None, field_filter: FieldFilter = ALL_FIELDS
+        self,
+        event: Event,
+        extra: Mapping[str, tuple[str, ...]] | None = None,
+        field_filter: FieldFilter = ALL_FIELDS,
+        added: Event = NOTHING_ADDED,
     ) -> None:
-        """Look at an event; fields whose paths lie without the outline have no values."""
-        self.event = event
+        """Flatten an event and the values that its mapping adds; paths outside the filter have no values."""
+        self.event = {**event, **added} if added else event
+        self._added = added
         self.extra = extra or {}  # the field mappings of settings
-        self._flat = field_filter.values(event)
+        self._flat = field_filter.values(self.event)
         self._fields: dict[FieldRequest, Values] = {}
         self._folded: dict[FieldRequest, Values] = {}
         self._everything: Values | None = None
@@ -54,6 +72,10 @@ class EventView:
     def at(self, path: str) -> Values:
         """Give every value at a path of the document."""
         return self._flat.at(path)
+
+    def own_values(self) -> Iterator[tuple[str, Values]]:
+        """Yield every path of the document with its values, without what the mapping adds."""
+        return ((path, values) for path, values in self._flat.items() if path not in self._added)
 
     def text(self) -> str:
         """Give all values of the document as one text, their case folded loosely."""

@@ -83,15 +83,15 @@ class Ruleset:
         return self._predicates[rule](view)
 
     def matching(self, event: Event) -> tuple[Rule, ...]:
-        """Give the rules that match an event for certain."""
-        return self.verdict(EventView(event, self._extra)).rules
+        """Return the rules that match an event for certain."""
+        return self.verdict(self.view(event)).rules
 
-    def judge(self, event: Event) -> Verdict:
-        """Return the rules that match an event, and those that could not be decided."""
-        return self.verdict(EventView(event, self._extra))
+    def view(self, event: Event) -> EventView:
+        """Return the view of an event with the field mappings of settings."""
+        return EventView(event, self._extra)
 
     def verdict(self, view: EventView) -> Verdict:
-        """Return what the rules say of an event that is looked at already."""
+        """Return the rules that match an event, and those that could not be decided."""
         plain = view.values("EventID") == (view.code,)  # else a rule's EventID may mean something else
         key = (view.channel, view.code, plain)
         kind = self._kinds.get(key)

@@ -33,6 +33,7 @@ from watcher.model.conditions import (
     detection_items,
     walk,
 )
+from watcher.model.event_summary import EventSummary
 from watcher.model.findings import Finding, Location, Severity
 from watcher.model.rules import Level, LogSource, Related, Rule, Selection
 from watcher.model.windows import Window
@@ -45,6 +46,7 @@ __all__ = [
     "DetectionItem",
     "Event",
     "EventDocument",
+    "EventSummary",
     "FieldMapping",
     "Finding",
     "Hit",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from watcher.model.event_summary import EventSummary
 from watcher.model.findings import Finding
 from watcher.model.rules import Rule
 
@@ -69,6 +70,7 @@ class Hit:
     event_id: str  # the event's `_id`
     time: datetime  # the event's `@timestamp`
     event: Event
+    summary: EventSummary
     alert: str  # the id of the alert that it belongs to
 
 

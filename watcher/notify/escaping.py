@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Any
 
-MAX_LENGTH = 4_000
-"""How many characters of one value are shown."""
+from watcher.printable import MAX_LENGTH, missing_characters, truncate
 
 _HIDDEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs"})  # control, format (bidi, zero width), separators, lone surrogates
 _KEPT = frozenset("\n\t\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}")  # emoji and whole scripts need the joiners
@@ -36,14 +35,6 @@ def _seen(character: str) -> str:
     return f"[U+{ord(character):04X}]"
 
 
-def truncate(text: str, limit: int = MAX_LENGTH) -> str:
-    """Shorten text to a limit, saying how many characters are missing."""
-    if len(text) <= limit:
-        return text
-    kept = max(limit - len(_missing(len(text))), 0)
-    return f"{text[:kept]}{_missing(len(text) - kept)}"[:limit]
-
-
 def bounded_text(value: Any, limit: int = MAX_LENGTH) -> str:
     """Show any JSON value as visible text of bounded length; None is the empty string."""
     if value is None:
@@ -60,15 +51,11 @@ def _bounded(text: str, limit: int) -> str:
         return whole
     # the count is of the characters as they were sent, before any became a code point
     text = text.replace("\r\n", "\n")
-    room = limit - len(_missing(len(text)))
+    room = limit - len(missing_characters(len(text)))
     seen = [_seen(character) for character in text[: max(room, 0)]]
     ends = list(accumulate(map(len, seen)))
     kept = bisect_right(ends, room)
-    return "".join(seen[:kept]) + _missing(len(text) - kept)
-
-
-def _missing(count: int) -> str:
-    return f"… ({count:,} more characters)"
+    return "".join(seen[:kept]) + missing_characters(len(text) - kept)
 
 
 def single_line(text: str, limit: int = 200) -> str:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from watcher.model import Alert, Rule, Window
-from watcher.notify import event_texts as reading
 from watcher.notify.escaping import bounded_text, format_local
+from watcher.notify.event_texts import event_texts
 from watcher.notify.links import Links, MessageLink, discover_link, reference_link, tactic_link, technique_link
 
 
@@ -98,23 +98,23 @@ def field_help(of: type[RuleContext | AlertContext | DigestContext | OperatorNot
 def alert_context(alert: Alert, *, links: Links) -> AlertContext:
     """Tell of an alert what templates may use."""
     hit = alert.first
-    found = reading.event_texts(hit.event)
+    summary = hit.summary
     return AlertContext(
         rule=rule_context(alert.rule),
-        host=reading.first_value(found, reading.HOST),
-        user=reading.user_name(found),
-        process=reading.first_value(found, reading.PROCESS),
-        command_line=reading.first_value(found, reading.COMMAND_LINE),
-        parent_process=reading.first_value(found, reading.PARENT),
-        parent_command_line=reading.first_value(found, reading.PARENT_COMMAND_LINE),
+        host=bounded_text(summary.host),
+        user=bounded_text(summary.account),
+        process=bounded_text(summary.process),
+        command_line=bounded_text(summary.command_line),
+        parent_process=bounded_text(summary.parent_process),
+        parent_command_line=bounded_text(summary.parent_command_line),
         time=format_local(hit.time),
         time_readable=_readable(hit.time),
-        log_channel=reading.first_value(found, reading.CHANNEL),
-        event_code=reading.first_value(found, reading.CODE),
-        provider=reading.first_value(found, reading.PROVIDER),
-        message=reading.first_value(found, reading.MESSAGE),
-        details=reading.event_details(found),
-        event=found,
+        log_channel=bounded_text(summary.channel),
+        event_code=bounded_text(summary.code),
+        provider=bounded_text(summary.provider),
+        message=bounded_text(summary.message),
+        details=tuple((bounded_text(label), bounded_text(value)) for label, value in summary.details),
+        event=event_texts(hit.event),
         index=bounded_text(hit.index),
         event_id=bounded_text(hit.event_id),
         alert_id=alert.id,

@@ -13,8 +13,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from watcher.errors import InputError
 from watcher.model import Location, Notification
-from watcher.notify.escaping import escape_mrkdwn, neutralise_mentions, single_line, truncate
+from watcher.notify.escaping import escape_mrkdwn, neutralise_mentions, single_line
 from watcher.notify.message_context import AlertContext, DigestContext, OperatorNotice
+from watcher.printable import truncate
 from watcher.settings import AppriseChannel, Channel, MailChannel, SlackChannel
 from watcher.shipped import shipped
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from hashlib import sha256
 
-from watcher.model import Alert, DetectionItem, Event, Hit, Level, Location, LogSource, Rule, SigmaString
+from watcher.model import Alert, DetectionItem, Event, EventSummary, Hit, Level, Location, LogSource, Rule, SigmaString
 from watcher.notify.escaping import format_local
 
 _TEXT = """\
@@ -22,11 +22,34 @@ level: informational
 """
 
 
+_SUMMARY = EventSummary(
+    host="TEST-HOST",
+    user="nobody",
+    domain="TEST",
+    process="C:\\Windows\\System32\\whoami.exe",
+    command_line="whoami /all",
+    parent_process="C:\\Windows\\System32\\cmd.exe",
+    parent_command_line="cmd.exe /k",
+    channel="Microsoft-Windows-Sysmon/Operational",
+    code="1",
+    provider="Microsoft-Windows-Sysmon",
+)
+
+
 def sample(now: datetime, *, channels: tuple[str, ...] = ()) -> Alert:
     """Make up an alert, a new one for every moment; its origin is `test`."""
     rule = _rule()
     digest = sha256(f"test {format_local(now)}".encode()).hexdigest()[:32]
-    hit = Hit(id=digest, rule=rule, index="winlogbeat-test", event_id="test", time=now, event=_event(now), alert=digest)
+    hit = Hit(
+        id=digest,
+        rule=rule,
+        index="winlogbeat-test",
+        event_id="test",
+        time=now,
+        event=_event(now),
+        summary=_SUMMARY,
+        alert=digest,
+    )
     key = (("host.name", "TEST-HOST"),)
     return Alert(id=digest, rule=rule, key=key, slot=now, origin="test", channels=channels, first=hit)
 
@@ -56,13 +79,13 @@ def _rule() -> Rule:
 def _event(now: datetime) -> Event:
     return {
         "@timestamp": format_local(now),
-        "host": {"name": "TEST-HOST"},
-        "user": {"domain": "TEST", "name": "nobody"},
-        "event": {"code": "1", "provider": "Microsoft-Windows-Sysmon"},
-        "winlog": {"channel": "Microsoft-Windows-Sysmon/Operational"},
+        "host": {"name": _SUMMARY.host},
+        "user": {"domain": _SUMMARY.domain, "name": _SUMMARY.user},
+        "event": {"code": _SUMMARY.code, "provider": _SUMMARY.provider},
+        "winlog": {"channel": _SUMMARY.channel},
         "process": {
-            "executable": "C:\\Windows\\System32\\whoami.exe",
-            "command_line": "whoami /all",
-            "parent": {"executable": "C:\\Windows\\System32\\cmd.exe", "command_line": "cmd.exe /k"},
+            "executable": _SUMMARY.process,
+            "command_line": _SUMMARY.command_line,
+            "parent": {"executable": _SUMMARY.parent_process, "command_line": _SUMMARY.parent_command_line},
         },
     }

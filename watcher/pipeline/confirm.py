@@ -52,10 +52,11 @@ class Confirmer:
             try:
                 event = bounded(document.event)  # what is stored and sent is written by encoders that recurse
                 shallow = document if event is document.event else replace(document, event=event)
-                if since is not None and event_time(event, self.time_field) < since:
+                view = self.event_reader.view(shallow)
+                if since is not None and event_time(view, self.time_field) < since:
                     continue
-                if not self.undecided.holds(rule, document) and holds(self.event_reader.view(shallow)):
-                    hits.append(group(rule, effective, shallow))
+                if not self.undecided.holds(rule, document) and holds(view):
+                    hits.append(group(rule, effective, shallow, view))
             except Undecided as fault:
                 new.append(self.undecided.report(rule, document, fault))
             except Exception as error:  # noqa: BLE001 - attackers write events: one of them must not end the window

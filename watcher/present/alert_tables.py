@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from watcher.delivery.deliveries import delivery_entries
-from watcher.event_files.nested_json import loads
-from watcher.notify.event_texts import event_details, event_texts
+from watcher.present.event_lines import event_lines, host_and_account
 from watcher.present.terminal import LEVEL_STYLES, cell, shortened
 from watcher.usecases.triage import AlertRecord
 
 _STATE_STYLES: Mapping[str, str] = {"sent": "green", "failed": "bold red"}
-_DETAILS = 3  # values shown of an event that starts no process
 
 
 def alert_json(alert: AlertRecord) -> dict[str, Any]:
@@ -46,29 +44,10 @@ def _time(alert: AlertRecord) -> Text:
 
 
 def _event_lines(alert: AlertRecord) -> Text:
-    document = alert.document
-    names = [name for name in (_value(document, "host", "name"), _value(document, "user", "name")) if name]
-    lines = [cell(alert.title, style="bold"), cell(", ".join(names), style="dim")]
-    lines.extend(cell(shortened(line)) for line in _details(document))
+    summary = alert.summary
+    lines = [cell(alert.title, style="bold"), cell(host_and_account(summary), style="dim")]
+    lines.extend(cell(shortened(line)) for line in event_lines(summary))
     return Text("\n").join(line for line in lines if line)
-
-
-def _details(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the command line, or where no process was started, some fields of the event."""
-    command = _value(document, "process", "command_line") or _value(document, "process", "executable")
-    if command:
-        yield command
-        return
-    try:
-        event = loads(_value(document, "event", "original"))
-    except ValueError:
-        return
-    for name, value in event_details(event_texts(event))[:_DETAILS]:
-        yield f"{name}: {value}"
-
-
-def _value(document: Mapping[str, Any], group: str, name: str) -> str:
-    return str(document.get(group, {}).get(name) or "")
 
 
 def _deliveries(alert: AlertRecord) -> Text:

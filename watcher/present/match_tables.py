@@ -8,14 +8,11 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from watcher.event_files.event_reader import FileEvent
 from watcher.model import Rule
-from watcher.notify.event_texts import COMMAND_LINE, PROCESS, event_details, event_texts, first_value, user_name
+from watcher.present.event_lines import event_lines, host_and_account
 from watcher.present.rule_json import rule_json
 from watcher.present.terminal import LEVEL_STYLES, cell, shortened
-from watcher.usecases.match_events import MatchSummary, RuleTally, host_of, time_of
-
-_DETAILS = 3  # values shown of an event that starts no process
+from watcher.usecases.match_events import MatchedEvent, MatchSummary, RuleTally, time_of
 
 
 def rules_table(tallies: Sequence[RuleTally]) -> Table:
@@ -47,33 +44,29 @@ def _seconds(timestamp: str) -> str:
     return timestamp[:19].replace("T", " ")
 
 
-def hits_table(hits: Sequence[tuple[Rule, FileEvent]]) -> Table:
+def hits_table(hits: Sequence[tuple[Rule, MatchedEvent]]) -> Table:
     """Show events with the rules that match them."""
     shown = Table(title="Hits", title_justify="left", header_style="bold", show_lines=True)
     shown.add_column("time (UTC)", no_wrap=True)
     shown.add_column("level", no_wrap=True)
     shown.add_column("what happened", overflow="fold")
-    for rule, file_event in hits:
+    for rule, matched in hits:
         level = str(rule.level)
-        day, _, time = time_of(file_event.event).partition("T")
+        day, _, time = time_of(matched.file_event.event).partition("T")
         shown.add_row(
             Text("\n").join((cell(day[:10]), cell(time[:8]))),
             cell(level, style=LEVEL_STYLES[level]),
-            Text("\n").join(_hit_lines(rule, file_event)),
+            Text("\n").join(_hit_lines(rule, matched)),
         )
     return shown
 
 
-def _hit_lines(rule: Rule, file_event: FileEvent) -> Iterator[Text]:
-    texts = event_texts(file_event.event)
+def _hit_lines(rule: Rule, matched: MatchedEvent) -> Iterator[Text]:
     yield cell(rule.title, style="bold")
-    host_and_user = ", ".join(name for name in (host_of(file_event.event), user_name(texts)) if name)
-    if host_and_user:
-        yield cell(host_and_user, style="dim")
-    command = first_value(texts, COMMAND_LINE) or first_value(texts, PROCESS)
-    for line in [command] if command else [f"{name}: {value}" for name, value in event_details(texts)[:_DETAILS]]:
+    yield from (cell(line, style="dim") for line in (host_and_account(matched.summary),) if line)
+    for line in event_lines(matched.summary):
         yield cell(shortened(line))
-    yield cell(file_event, style="cyan")
+    yield cell(matched.file_event, style="cyan")
 
 
 def match_summary(summary: MatchSummary, *, rules: int, files: int) -> str:
@@ -85,13 +78,14 @@ def match_summary(summary: MatchSummary, *, rules: int, files: int) -> str:
     return f"{hits}; {rules:,} rules, {read}{faults}{undecided}"
 
 
-def hit_json(rule: Rule, file_event: FileEvent) -> dict[str, Any]:
+def hit_json(rule: Rule, matched: MatchedEvent) -> dict[str, Any]:
     """Return a hit as JSON."""
+    file_event = matched.file_event
     return {
         "rule": rule_json(rule),
         "file": file_event.file,
         "number": file_event.number,
         "@timestamp": time_of(file_event.event),
-        "host": host_of(file_event.event),
+        "host": matched.summary.host,
         "event": file_event.event,
     }

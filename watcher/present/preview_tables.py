@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from watcher.model import Event
-from watcher.notify.event_texts import COMMAND_LINE, HOST, PROCESS, event_texts, first_value, user_name
+from watcher.model import Hit
 from watcher.present.rule_json import rule_json
 from watcher.present.terminal import cell, table
+from watcher.timestamps import format_timestamp
 from watcher.usecases.preview import Preview
 
 _MOST_VALUES = 10  # rows of a table
@@ -33,7 +33,7 @@ def preview_json(preview: Preview) -> dict[str, Any]:
         "hosts": _first(preview.hosts),
         "users": _first(preview.users),
         "parents": _first(preview.parents),
-        "samples": list(preview.samples),
+        "samples": [hit.event for hit in preview.samples],
     }
 
 
@@ -77,11 +77,11 @@ def values_table(name: str, counts: Mapping[str, int]) -> Table:
     return shown
 
 
-def _print_samples(console: Console, samples: Sequence[Event]) -> None:
-    for event in samples:
-        texts = event_texts(event)
-        command = first_value(texts, COMMAND_LINE) or first_value(texts, PROCESS)
-        time = cell(first_value(texts, ("@timestamp",)), style="dim")
-        console.print(Text("  ").join((time, cell(first_value(texts, HOST)), cell(user_name(texts)))))
+def _print_samples(console: Console, samples: Sequence[Hit]) -> None:
+    for hit in samples:
+        summary = hit.summary
+        command = summary.command_line or summary.process
+        time = cell(format_timestamp(hit.time), style="dim")
+        console.print(Text("  ").join((time, cell(summary.host), cell(summary.account))))
         if command:
             console.print(Text.assemble("  ", cell(command[:_LONGEST])))

@@ -12,6 +12,7 @@ _PRIORITY = 300  # above what users commonly give their own templates
 
 _KEYWORD = {"type": "keyword", "ignore_above": MAX_KEYWORD}
 _STORED = {"type": "keyword", "index": False, "doc_values": False}  # in `_source` alone, of any length
+_UNINDEXED = {"type": "object", "enabled": False}  # in `_source` alone, with any fields
 _DATE = {"type": "date"}
 
 
@@ -42,7 +43,8 @@ def _common() -> dict[str, Any]:
 
 
 def _watcher(**own: Any) -> dict[str, Any]:
-    rule = _keywords("path", "hash", "level", "folder")["properties"] | {"source": _STORED}
+    rule = _keywords("path", "hash", "level", "folder", "status", "tags")["properties"]
+    rule |= {"falsepositives": _STORED, "source": _STORED}
     return _object({"version": {"type": "integer"}, "rule": _object(rule), "hit": _keywords("index", "id"), **own})
 
 
@@ -54,7 +56,7 @@ def _alerts() -> dict[str, Any]:
         "due": _DATE,
         "sent": _DATE,
     }
-    return _common() | {"watcher": _watcher(alert=_object(alert), deliveries=_object(deliveries))}
+    return _common() | {"watcher": _watcher(alert=_object(alert), deliveries=_object(deliveries), summary=_UNINDEXED)}
 
 
 def _hits() -> dict[str, Any]:
@@ -67,7 +69,7 @@ def _state() -> dict[str, Any]:
         "source": _KEYWORD,
         "changed": _DATE,
         "version": {"type": "integer"},
-        "body": {"type": "object", "enabled": False},
+        "body": _UNINDEXED,
     }
 
 

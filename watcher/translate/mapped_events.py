@@ -1,11 +1,12 @@
-"""An event as its mapping shows it: constants and aliases stand in no `_source`, and yet rules ask for them."""
+"""Events with what their mapping adds: constants, aliases and computed fields, which are in no `_source`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from watcher.match.event_view import EventView
+from watcher.match.event_view import NOTHING_ADDED, EventView
 from watcher.match.flat_event import ALL_FIELDS, FieldFilter, values_at
 from watcher.model import Event, EventDocument
 from watcher.ports import FieldType, IndexMapping
@@ -13,49 +14,52 @@ from watcher.settings import Source
 
 
 @dataclass(frozen=True, slots=True)
-class _AddedValues:
-    """What one index adds to its events."""
+class _IndexAdditions:
+    """The constants and aliases of one index."""
 
     constants: dict[str, str] = field(default_factory=dict)  # path → value
     aliases: dict[str, str] = field(default_factory=dict)  # path → the path that it points to
 
-    def to(self, event: Event) -> Event:
-        """Put constants and aliases where an event itself holds nothing."""
-        missing = {path: value for path, value in self.constants.items() if not values_at(event, path)}
-        whole = {**event, **missing}
+    def values(self, event: Event) -> dict[str, Any]:
+        """Return the constants and aliases at paths where the event itself has no value."""
+        added: dict[str, Any] = {path: value for path, value in self.constants.items() if not values_at(event, path)}
+        with_constants = {**event, **added}
         for path, target in self.aliases.items():
-            values = list(values_at(whole, target))
+            values = list(values_at(with_constants, target))
             if values and not values_at(event, path):
-                whole[path] = values
-        return whole
+                added[path] = values
+        return added
 
 
 class EventReader:
-    """Looks at the events that a search of one source returned."""
+    """Flattens the events that a search of one source returned, each with what its index adds."""
 
-    __slots__ = ("_added", "_fields")
+    __slots__ = ("_additions", "_fields")
 
     def __init__(self, source: Source, mapping: IndexMapping) -> None:
         self._fields: Mapping[str, tuple[str, ...]] = source.fields
-        self._added: dict[str, _AddedValues] = {}
-        for path, types in mapping.fields.items():
-            for one in types:
-                self._note(path, one, one.indices or mapping.indices)
+        self._additions: dict[str, _IndexAdditions] = {}
+        for path, field_types in mapping.fields.items():
+            for field_type in field_types:
+                self._register(path, field_type, field_type.indices or mapping.indices)
 
-    def _note(self, path: str, one: FieldType, indices: tuple[str, ...]) -> None:
+    def _register(self, path: str, field_type: FieldType, indices: tuple[str, ...]) -> None:
         for index in indices:
-            if one.value is not None:
-                self._added.setdefault(index, _AddedValues()).constants[path] = one.value
-            if one.path is not None:
-                self._added.setdefault(index, _AddedValues()).aliases[path] = one.path
+            if field_type.value is not None:
+                self._additions.setdefault(index, _IndexAdditions()).constants[path] = field_type.value
+            if field_type.path is not None:
+                self._additions.setdefault(index, _IndexAdditions()).aliases[path] = field_type.path
 
-    def view(self, found: EventDocument, field_filter: FieldFilter = ALL_FIELDS) -> EventView:
-        """Look at an event with the field mappings of settings and what its index adds."""
-        added = self._added.get(found.index)
-        event = found.event if added is None else added.to(found.event)
-        return EventView({**event, **_listed(found)} if found.computed else event, self._fields, field_filter)
+    def view(self, document: EventDocument, field_filter: FieldFilter = ALL_FIELDS) -> EventView:
+        """Return the view of an event, with the field mappings of settings and what its index adds."""
+        return EventView(document.event, self._fields, field_filter, self._added_values(document))
 
-
-def _listed(found: EventDocument) -> Event:
-    """Give the computed values of an event, but for those that it holds itself."""
-    return {path: list(values) for path, values in found.computed.items() if not values_at(found.event, path)}
+    def _added_values(self, document: EventDocument) -> Event:
+        additions = self._additions.get(document.index)
+        if additions is None and not document.computed:
+            return NOTHING_ADDED
+        added = {} if additions is None else additions.values(document.event)
+        computed = {
+            path: list(values) for path, values in document.computed.items() if not values_at(document.event, path)
+        }
+        return {**added, **computed}

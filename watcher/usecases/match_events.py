@@ -8,13 +8,15 @@ from pathlib import Path
 
 from watcher.errors import InputError
 from watcher.event_files.event_reader import FileEvent, ReadProgress, event_files, read_events
+from watcher.match.event_summary import summarize
 from watcher.match.ruleset import CompiledRule, Ruleset
-from watcher.model import Level, Location, Rule, Severity
+from watcher.model import EventSummary, Level, Location, Rule, Severity
 from watcher.nesting import bounded
 from watcher.settings import Settings, Source
 from watcher.translate.plan import rule_predicate
 from watcher.usecases.loading import load_rules
 
+_NO_SUMMARY = EventSummary()
 _LONGEST = 300  # characters of an error's text, which may quote the event
 
 
@@ -68,6 +70,7 @@ class MatchedEvent:
     file_event: FileEvent
     rules: tuple[Rule, ...]
     undecided: tuple[Rule, ...] = ()  # rules that could not be decided within the time limit
+    summary: EventSummary = _NO_SUMMARY  # empty where no rule matches
 
 
 def match_file(ruleset: Ruleset, path: Path, progress: ReadProgress) -> Iterator[MatchedEvent | InputError]:
@@ -82,10 +85,16 @@ def match_file(ruleset: Ruleset, path: Path, progress: ReadProgress) -> Iterator
 
 def _matched(ruleset: Ruleset, file_event: FileEvent) -> MatchedEvent | InputError:
     try:
-        verdict = ruleset.judge(file_event.event)
+        view = ruleset.view(file_event.event)
+        verdict = ruleset.verdict(view)
         if verdict.rules or verdict.undecided:  # JSON writers recurse into what is shown
             file_event = replace(file_event, event=bounded(file_event.event))
-        return MatchedEvent(file_event=file_event, rules=verdict.rules, undecided=verdict.undecided)
+        return MatchedEvent(
+            file_event=file_event,
+            rules=verdict.rules,
+            undecided=verdict.undecided,
+            summary=summarize(view) if verdict.rules else _NO_SUMMARY,
+        )
     except Exception as fault:  # noqa: BLE001 - attackers write events: a broken one must not end the run
         location = Location(file=file_event.file, line=file_event.number)
         reason = f"{type(fault).__name__}: {str(fault)[:_LONGEST]}"
@@ -114,7 +123,7 @@ class MatchSummary:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.events = self.hits = self.faults = self.undecided = 0
-        self.shown: list[tuple[Rule, FileEvent]] = []
+        self.shown: list[tuple[Rule, MatchedEvent]] = []
         self.tallies: dict[str, RuleTally] = {}
 
     def add(self, matched: MatchedEvent) -> None:
@@ -124,8 +133,8 @@ class MatchSummary:
         self.undecided += len(matched.undecided)
         for rule in matched.rules:
             if len(self.shown) < self._limit:
-                self.shown.append((rule, matched.file_event))
-            self._count(rule, time_of(matched.file_event.event), host_of(matched.file_event.event))
+                self.shown.append((rule, matched))
+            self._count(rule, time_of(matched.file_event.event), matched.summary.host)
 
     def _count(self, rule: Rule, time: str, host: str) -> None:
         tally = self.tallies.get(rule.id)
@@ -144,12 +153,3 @@ class MatchSummary:
 def time_of(event: Mapping[str, object]) -> str:
     """Return the `@timestamp` of an event as written."""
     return str(event.get("@timestamp") or "")
-
-
-def host_of(event: Mapping[str, object]) -> str:
-    """Return the name of the host of an event, empty where it has none."""
-    for group, name in (("host", "name"), ("winlog", "computer_name")):
-        inner = event.get(group)
-        if isinstance(inner, Mapping) and inner.get(name):
-            return str(inner[name])
-    return ""

@@ -7,18 +7,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from watcher.alerts.alert_documents import summary_fields
 from watcher.alerts.grouping import GroupedHit
 from watcher.components import Components
 from watcher.errors import SettingsError
-from watcher.model import Event, Rule, Window
+from watcher.model import Hit, Rule, Window
 from watcher.pipeline import DetectionScope, Stopping, UndecidedEvent
 
 SAMPLES = 5
 _MOST_VALUES = 10_000  # different values of a field that are counted; further ones are counted together
 _OTHERS = "(others)"
 _ABSENT = "(none)"
-_PARENT = "process.parent.executable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +31,7 @@ class Preview:
     hosts: Mapping[str, int]  # the most frequent first
     users: Mapping[str, int]
     parents: Mapping[str, int]
-    samples: tuple[Event, ...]  # the newest
+    samples: tuple[Hit, ...]  # the newest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +53,7 @@ class PreviewTally:
     hosts: Counter[str] = field(default_factory=Counter)
     users: Counter[str] = field(default_factory=Counter)
     parents: Counter[str] = field(default_factory=Counter)
-    samples: list[Event] = field(default_factory=list)
+    samples: list[Hit] = field(default_factory=list)
     undecided: int = 0
 
     @property
@@ -68,12 +66,13 @@ class PreviewTally:
         day = f"{grouped.hit.time:%Y-%m-%d}"
         self.days[day] = self.days.get(day, 0) + 1
         self.alerts.add(grouped.alert)
-        summary = summary_fields(grouped.hit.event)
-        for counter, path in ((self.hosts, "host.name"), (self.users, "user.name"), (self.parents, _PARENT)):
-            value = _value_at(summary, path)
+        summary = grouped.hit.summary
+        counted = ((self.hosts, summary.host), (self.users, summary.account), (self.parents, summary.parent_process))
+        for counter, text in counted:
+            value = text or _ABSENT
             is_counted = value in counter or len(counter) < _MOST_VALUES
             counter[value if is_counted else _OTHERS] += 1
-        self.samples = [*self.samples, grouped.hit.event][-SAMPLES:]
+        self.samples = [*self.samples, grouped.hit][-SAMPLES:]
 
     def result(self, rule: Rule) -> Preview:
         """Return the counts, the most frequent values first."""
@@ -88,13 +87,6 @@ class PreviewTally:
             parents=dict(self.parents.most_common()),
             samples=tuple(self.samples),
         )
-
-
-def _value_at(document: Mapping[str, object], path: str) -> str:
-    node: object = document
-    for name in path.split("."):
-        node = node.get(name) if isinstance(node, Mapping) else None
-    return str(node) if node is not None else _ABSENT
 
 
 def preview(

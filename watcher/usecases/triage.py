@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from watcher.components import Components
+from watcher.match.event_summary import stored_summary
+from watcher.model import EventSummary
 from watcher.ports import StoredDocument
 
 
@@ -32,6 +34,11 @@ class AlertRecord:
     def level(self) -> str:
         """The level of the rule."""
         return str(self.document["watcher"]["rule"]["level"])
+
+    @property
+    def summary(self) -> EventSummary:
+        """The summary of the alert's first event."""
+        return stored_summary(self.document)
 
 
 def list_alerts(components: Components, *, limit: int) -> tuple[AlertRecord, ...]:
