@@ -64,7 +64,9 @@ def _start_worker(worker: SliceWorkerSettings, stop: StopEvent) -> None:
     components = Components(settings=worker.settings, connections=connect_clusters(worker.settings))
     detector = components.detector(worker.source, worker.rules)
     if worker.silent:
-        detector.rules = [replace(rule, effective=replace(rule.effective, channels=())) for rule in detector.rules]
+        detector = detector.with_rules(
+            [replace(rule, effective=replace(rule.effective, channels=())) for rule in detector.rules]
+        )
     detector.origin = "backfill"
     freeze_heap()
     threading.Thread(target=_exit_with, args=(parent_process(),), daemon=True).start()
