@@ -26,7 +26,7 @@ from watcher.notify.renderer import Renderer
 from watcher.pipeline import Detector, Dispatcher, PreparedRule, RateLimit, Stopping, prepare_rule
 from watcher.ports import EventSource, Notifier, State
 from watcher.schedule import DELIVERY, RuleReloader, Sidecar, Ticker, live_lease, past_lease
-from watcher.settings import Channel, Settings, Source
+from watcher.settings import ChannelSettings, Settings, Source
 from watcher.settings.effective import rule_settings
 from watcher.sigma.rule_folders import Fingerprints, LoadedRules, fingerprints
 from watcher.state.installation import Installation
@@ -92,7 +92,7 @@ class Components:
         """Return the checkpoints of the sources."""
         return Checkpoints(self.state_documents())
 
-    def notifiers(self) -> Mapping[str, tuple[Channel, Notifier]]:
+    def notifiers(self) -> Mapping[str, tuple[ChannelSettings, Notifier]]:
         """Create the channels by name."""
         clock = SystemClock()
         return {channel.name: (channel, build_notifier(channel, clock)) for channel in self.settings.channels}

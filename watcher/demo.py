@@ -29,11 +29,13 @@ from watcher.cluster.connections import Connection
 from watcher.errors import WatcherError
 from watcher.local_engine import OPENSEARCH, Runtime, default_cache, start
 from watcher.local_engine.winlogbeat import TEMPLATE
+from watcher.notify.mail import MailChannel
+from watcher.notify.slack import SlackChannel
 from watcher.ports import NewDocument
 from watcher.present.alert_tables import alerts_table
 from watcher.present.message_panels import mail_panel, slack_panel
 from watcher.present.progress_bars import Stages, stages
-from watcher.settings import Channel, Cluster, MailChannel, Secret, Settings, SlackChannel, Source
+from watcher.settings import ChannelSettings, Cluster, Secret, Settings, Source
 from watcher.shipped import shipped
 from watcher.timestamps import format_timestamp
 from watcher.usecases.triage import AlertRecord
@@ -135,7 +137,7 @@ def _keep_running(console: Console, url: str) -> None:
     console.print("\nstopping")
 
 
-def _channels(smtp: int, http: int) -> tuple[Channel, ...]:
+def _channels(smtp: int, http: int) -> tuple[ChannelSettings, ...]:
     mail = MailChannel(
         name="mail", host="127.0.0.1", port=smtp, tls="none", sender="watcher@corp.example", to=("soc@corp.example",)
     )

@@ -34,8 +34,8 @@ from watcher.delivery.stages import (
 )
 from watcher.errors import DeliveryError
 from watcher.notify.links import Links
+from watcher.notify.mail import MailChannel
 from watcher.notify.renderer import Renderer
-from watcher.settings import MailChannel
 
 MAIL = MailChannel(name="mail", host="localhost", to=("soc@corp.example",))
 HALF_A_MINUTE = NOW + timedelta(seconds=30)

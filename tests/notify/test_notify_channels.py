@@ -5,11 +5,14 @@ from datetime import timedelta
 import pytest
 from support.hostile_text import FixedClock
 
-from watcher.notify.apprise import AppriseNotifier
+from watcher.notify.apprise import AppriseChannel
+from watcher.notify.apprise.transport import AppriseNotifier
 from watcher.notify.channel_registry import build_notifier, retry_delay
-from watcher.notify.mail import MailNotifier
-from watcher.notify.slack import SlackNotifier
-from watcher.settings import AppriseChannel, Channel, MailChannel, Secret, SlackChannel
+from watcher.notify.mail import MailChannel
+from watcher.notify.mail.transport import MailNotifier
+from watcher.notify.slack import SlackChannel
+from watcher.notify.slack.transport import SlackNotifier
+from watcher.settings import ChannelSettings, Secret
 
 
 @pytest.mark.parametrize(
@@ -20,7 +23,7 @@ from watcher.settings import AppriseChannel, Channel, MailChannel, Secret, Slack
         (AppriseChannel(name="one", url=Secret("json://localhost")), AppriseNotifier),
     ],
 )
-def test_every_kind_of_channel_has_its_notifier(channel: Channel, kind: type) -> None:
+def test_every_kind_of_channel_has_its_notifier(channel: ChannelSettings, kind: type) -> None:
     """Settings of a channel become the channel, under its name, without connecting."""
     built = build_notifier(channel, FixedClock())
     assert type(built) is kind

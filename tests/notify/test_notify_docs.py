@@ -9,6 +9,7 @@ from jinja2.meta import find_undeclared_variables
 from support.hostile_text import EVENT, NOW, alert
 
 from watcher.model import Window
+from watcher.notify.channel_registry import notifier_types
 from watcher.notify.links import Links
 from watcher.notify.message_context import (
     AlertContext,
@@ -23,12 +24,14 @@ from watcher.notify.renderer import Renderer
 from watcher.shipped import shipped
 
 PAGE = Path(__file__).parents[2] / "docs" / "templates.md"
-SHIPPED = sorted(path.name for path in shipped("templates").glob("*.j2"))
+FOLDERS = (shipped("templates"), *(kind.templates for kind in notifier_types()))
+TEMPLATES = {path.name: path for folder in FOLDERS for path in folder.glob("*.j2")}
+SHIPPED = sorted(TEMPLATES)
 
 
 @pytest.mark.parametrize(
     ("heading", "of"),
-    [("Alerts", AlertContext), ("Rules", RuleContext), ("Storms", DigestContext), ("Notices", OperatorNotice)],
+    [("Alerts", AlertContext), ("Rules", RuleContext), ("Digests", DigestContext), ("Notices", OperatorNotice)],
 )
 def test_the_page_lists_what_templates_may_use(
     heading: str, of: type[AlertContext | RuleContext | DigestContext | OperatorNotice]
@@ -65,8 +68,8 @@ def test_what_is_passed_is_what_is_promised() -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_templates_use_only_what_is_promised(name: str) -> None:
     """No shipped template names a value that is not documented."""
-    tree = Renderer()._environment.parse((shipped("templates") / name).read_text(encoding="utf-8"))
-    of = {"storm": DigestContext, "notice": OperatorNotice}.get(name.split(".", maxsplit=1)[0], AlertContext)
+    tree = Renderer()._environment.parse(TEMPLATES[name].read_text(encoding="utf-8"))
+    of = {"digest": DigestContext, "notice": OperatorNotice}.get(name.split(".", maxsplit=1)[0], AlertContext)
     rule = {node.attr for node in tree.find_all(nodes.Getattr) if getattr(node.node, "name", "") == "rule"}
     assert rule <= {each.name for each in fields(RuleContext)}
     layout = {"sans", "mono", "wrap", "ink", "fact", "code", "heading", "linked"}  # set by layout.html.j2

@@ -18,10 +18,11 @@ from watcher.errors import DeliveryError
 from watcher.model import Notification
 from watcher.notify.escaping import bounded_text, single_line
 from watcher.notify.links import Links
-from watcher.notify.mail import MailNotifier
+from watcher.notify.mail import MailChannel
+from watcher.notify.mail.transport import MailNotifier
 from watcher.notify.message_context import alert_context
 from watcher.notify.renderer import Renderer
-from watcher.settings import MailChannel, Secret
+from watcher.settings import Secret
 
 NOTE = Notification(
     alert="a1",

@@ -14,12 +14,15 @@ from support.hostile_text import BIDI, EVENT, EVIL, NOW, alert
 
 from watcher.errors import InputError
 from watcher.model import Level, Window
+from watcher.notify.apprise import AppriseChannel
 from watcher.notify.escaping import bounded_text
 from watcher.notify.links import Links
+from watcher.notify.mail import MailChannel
 from watcher.notify.message_context import alert_context, digest_context
 from watcher.notify.renderer import Renderer, delivery_key
 from watcher.notify.sample import sample
-from watcher.settings import AppriseChannel, MailChannel, Secret, SlackChannel
+from watcher.notify.slack import SlackChannel
+from watcher.settings import Secret
 
 MAIL = MailChannel(name="soc", host="localhost", to=())
 SLACK = SlackChannel(name="chat", webhook_url=Secret("https://hooks.example/x"))
@@ -227,7 +230,7 @@ def test_the_key_is_the_same_for_every_attempt_and_another_for_every_channel() -
 
 def test_a_users_template_takes_the_place_of_ours(tmp_path: Path) -> None:
     """A file of the same name in the user's folder is used, the others stay."""
-    (tmp_path / "mail.subject.txt.j2").write_text("mine: {{ rule.title }}\nsecond line {{ event['host.name'] }}")
+    (tmp_path / "subject.txt.j2").write_text("mine: {{ rule.title }}\nsecond line {{ event['host.name'] }}")
     mail = Renderer(tmp_path).render(alert_context(alert(NORMAL), links=LINKS), MAIL)
     assert mail.subject == "mine: Shell Started by <Web> Server & *Friends* second line SRV-01"
     assert "<!DOCTYPE html>" in mail.bodies["text/html"]
@@ -270,7 +273,7 @@ def test_a_slack_template_that_is_no_json_is_a_fault(tmp_path: Path) -> None:
 
 def test_a_folder_of_templates_must_be_there(tmp_path: Path) -> None:
     """A templates folder that does not exist is said at once."""
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         Renderer(tmp_path / "missing")
 
 
@@ -297,3 +300,13 @@ def test_no_event_keeps_any_channel_from_being_rendered(event: dict[str, Any]) -
         assert message.subject.isprintable()
         for body in message.bodies.values():
             assert body.encode()
+
+
+def test_a_template_under_its_former_name_is_refused(tmp_path: Path) -> None:
+    """A folder of templates that still says `storm` is named with the file and the new name."""
+    (tmp_path / "storm.mail.txt.j2").write_text("x", encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        Renderer(tmp_path)
+    assert str(caught.value).endswith("another name now; rename it to `digest.mail.txt.j2`")
+    assert caught.value.location is not None
+    assert caught.value.location.file == str(tmp_path / "storm.mail.txt.j2")

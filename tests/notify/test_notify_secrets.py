@@ -13,8 +13,11 @@ from support.receivers import LOCALHOST, HttpReceiver, SmtpServer, free_port
 
 from watcher.errors import DeliveryError
 from watcher.model import Notification
+from watcher.notify.apprise import AppriseChannel
 from watcher.notify.channel_registry import build_notifier
-from watcher.settings import AppriseChannel, Channel, MailChannel, Secret, SlackChannel
+from watcher.notify.mail import MailChannel
+from watcher.notify.slack import SlackChannel
+from watcher.settings import ChannelSettings, Secret
 
 # Apprise loads a module that Python 3.13 no longer has
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -29,7 +32,7 @@ NOTE = Notification(
 )
 
 
-def _mail(port: int) -> Channel:
+def _mail(port: int) -> ChannelSettings:
     return MailChannel(
         name="c",
         host=LOCALHOST,
@@ -41,31 +44,31 @@ def _mail(port: int) -> Channel:
     )
 
 
-def _slack(port: int) -> Channel:
+def _slack(port: int) -> ChannelSettings:
     return SlackChannel(name="c", webhook_url=Secret(f"http://{LOCALHOST}:{port}/services/T000/{SECRET}"))
 
 
-def _slack_with_a_blank(port: int) -> Channel:
+def _slack_with_a_blank(port: int) -> ChannelSettings:
     return SlackChannel(name="c", webhook_url=Secret(f"http://{LOCALHOST}:{port}/services/ T000/{SECRET}"))
 
 
-def _slack_of_another_kind(port: int) -> Channel:
+def _slack_of_another_kind(port: int) -> ChannelSettings:
     return SlackChannel(name="c", webhook_url=Secret(f"gopher://{LOCALHOST}:{port}/services/T000/{SECRET}"))
 
 
-def _service(port: int) -> Channel:
+def _service(port: int) -> ChannelSettings:
     return AppriseChannel(name="c", url=Secret(f"json://user:{SECRET}@{LOCALHOST}:{port}/{SECRET}"))
 
 
-def _unknown_service(port: int) -> Channel:
+def _unknown_service(port: int) -> ChannelSettings:
     return AppriseChannel(name="c", url=Secret(f"nosuch://user:{SECRET}@{LOCALHOST}:{port}/{SECRET}"))
 
 
-def _broken_service(_port: int) -> Channel:
+def _broken_service(_port: int) -> ChannelSettings:
     return AppriseChannel(name="c", url=Secret(f"tgram://{SECRET}"))
 
 
-MAKERS: list[Callable[[int], Channel]] = [
+MAKERS: list[Callable[[int], ChannelSettings]] = [
     _mail,
     _slack,
     _slack_with_a_blank,
@@ -76,7 +79,7 @@ MAKERS: list[Callable[[int], Channel]] = [
 ]
 
 
-def _failure(channel: Channel) -> str:
+def _failure(channel: ChannelSettings) -> str:
     """Everything that a failed attempt leaves: the error with its causes, what it printed, the reprs."""
     built = build_notifier(channel, FixedClock())
     with pytest.raises(DeliveryError) as caught:
@@ -93,7 +96,7 @@ def everything(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 @pytest.mark.parametrize("make", MAKERS)
 def test_no_secret_where_nobody_listens(
-    make: Callable[[int], Channel], everything: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    make: Callable[[int], ChannelSettings], everything: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A channel that cannot be reached keeps its secret, even with every log at DEBUG."""
     with capture_logs() as logs:
@@ -104,7 +107,7 @@ def test_no_secret_where_nobody_listens(
 
 @pytest.mark.parametrize("make", [_slack, _service])
 def test_no_secret_where_the_server_echoes_it(
-    make: Callable[[int], Channel], everything: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    make: Callable[[int], ChannelSettings], everything: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A server that quotes the request in its refusal does not make us print the secret."""
     with HttpReceiver(status=500, answer=f"cannot do /services/T000/{SECRET}") as receiver:
@@ -116,7 +119,7 @@ def test_no_secret_where_the_server_echoes_it(
 
 @pytest.mark.parametrize("make", [_slack, _service])
 def test_no_secret_where_it_is_taken(
-    make: Callable[[int], Channel], everything: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    make: Callable[[int], ChannelSettings], everything: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A message that goes through leaves no secret in any log."""
     with HttpReceiver() as receiver:

@@ -3,17 +3,18 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.hostile_text import EVENT, EVIL, alert
+from support.hostile_text import EVENT, EVIL, FixedClock, alert
 from support.receivers import LOCALHOST, HttpReceiver, free_port
 
 from watcher.errors import DeliveryError
 from watcher.model import Notification
-from watcher.notify.apprise import AppriseNotifier
+from watcher.notify.apprise import AppriseChannel
+from watcher.notify.apprise.transport import AppriseNotifier
 from watcher.notify.escaping import bounded_text
 from watcher.notify.links import Links
 from watcher.notify.message_context import alert_context
 from watcher.notify.renderer import Renderer
-from watcher.settings import AppriseChannel, Secret
+from watcher.settings import Secret
 
 # Apprise loads a module that Python 3.13 no longer has
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -22,7 +23,7 @@ NOTE = Notification(alert="a1", channel="pager", key="k1", subject="s", bodies={
 
 
 def _service(url: str) -> AppriseNotifier:
-    return AppriseNotifier(AppriseChannel(name="pager", url=Secret(url)))
+    return AppriseNotifier(AppriseChannel(name="pager", url=Secret(url)), FixedClock())
 
 
 def test_the_text_arrives_whole() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from socket import create_server
 
 import pytest
-from support.hostile_text import EVENT, alert
+from support.hostile_text import EVENT, FixedClock, alert
 from support.receivers import LOCALHOST, HttpReceiver, free_port
 
 from watcher.errors import DeliveryError
@@ -13,8 +13,9 @@ from watcher.model import Notification
 from watcher.notify.links import Links
 from watcher.notify.message_context import alert_context
 from watcher.notify.renderer import Renderer
-from watcher.notify.slack import SlackNotifier
-from watcher.settings import Secret, SlackChannel
+from watcher.notify.slack import SlackChannel
+from watcher.notify.slack.transport import SlackNotifier
+from watcher.settings import Secret
 
 PATH = "/services/T000/B000/secretsecret"
 NOTE = Notification(
@@ -23,7 +24,7 @@ NOTE = Notification(
 
 
 def _slack(url: str, timeout: timedelta = timedelta(seconds=30)) -> SlackNotifier:
-    return SlackNotifier(SlackChannel(name="chat", webhook_url=Secret(url), timeout=timeout))
+    return SlackNotifier(SlackChannel(name="chat", webhook_url=Secret(url), timeout=timeout), FixedClock())
 
 
 def test_the_message_arrives_whole() -> None:

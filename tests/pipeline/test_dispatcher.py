@@ -19,9 +19,11 @@ from watcher.delivery.outbox import Outbox
 from watcher.errors import DeliveryError
 from watcher.model import Notification, Rule
 from watcher.notify.links import Links
+from watcher.notify.mail import MailChannel
 from watcher.notify.renderer import Renderer
+from watcher.notify.slack import SlackChannel
 from watcher.pipeline import DeliveryResult, Dispatcher, RateLimit
-from watcher.settings import MailChannel, Secret, SlackChannel
+from watcher.settings import Secret
 
 MAIL = MailChannel(name="mail", host="localhost", to=("soc@corp.example",))
 SLACK = SlackChannel(name="slack", webhook_url=Secret("http://localhost/"))

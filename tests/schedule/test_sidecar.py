@@ -17,12 +17,13 @@ from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.errors import DeliveryError, Unexpected, Unreachable
 from watcher.notify.links import Links
+from watcher.notify.mail import MailChannel
 from watcher.notify.operators import Operators
 from watcher.notify.renderer import Renderer
 from watcher.pipeline import Detector, Dispatcher, Stopped, prepare_rule
 from watcher.schedule import DELIVERY, Sidecar, Ticker, live_lease, past_lease
 from watcher.schedule.sidecar import BackoffJob
-from watcher.settings import MailChannel, Settings, Source
+from watcher.settings import Settings, Source
 from watcher.settings.effective import rule_settings
 from watcher.state.leases import Leases
 from watcher.state.state_documents import StateDocuments

@@ -11,7 +11,8 @@ import pytest
 from support.fakes import RULE, rule
 
 from watcher.model import Level, Rule
-from watcher.settings import MailChannel, RuleOptions, RuleSelection, Selector, Settings
+from watcher.notify.mail import MailChannel
+from watcher.settings import RuleOptions, RuleSelection, Selector, Settings
 from watcher.settings.effective import rule_settings
 
 MAIL = MailChannel(name="mail", host="localhost", to=("soc@corp.example",))

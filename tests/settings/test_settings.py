@@ -12,21 +12,21 @@ import pytest
 
 from watcher.errors import SettingsError
 from watcher.model import Location
+from watcher.notify.apprise import AppriseChannel
+from watcher.notify.mail import MailChannel
+from watcher.notify.slack import SlackChannel
 from watcher.settings import (
-    AppriseChannel,
     Cluster,
     FaultySettingsError,
     Folder,
     LateEventSettings,
     LogSourceMapping,
-    MailChannel,
     RateLimitSettings,
     RuleOptions,
     RuleSelection,
     Secret,
     Selector,
     Settings,
-    SlackChannel,
     Source,
     StateSettings,
     read,

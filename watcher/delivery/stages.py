@@ -22,14 +22,14 @@ from watcher.notify.links import Links
 from watcher.notify.message_context import alert_context, digest_context
 from watcher.notify.renderer import MessageContext, Renderer
 from watcher.ports import Notifier
-from watcher.settings import Channel
+from watcher.settings import ChannelSettings
 
 log = structlog.get_logger(__name__)
 
 INTERRUPTED = "interrupted by shutdown; will be retried"
 _MISSING_CHANNEL_ATTEMPTS = 99  # the longest delay: a channel that settings lack is looked up once an hour
 
-Channels = Mapping[str, tuple[Channel, Notifier]]
+Channels = Mapping[str, tuple[ChannelSettings, Notifier]]
 Now = Callable[[], datetime]
 Stopping = Callable[[], bool]
 

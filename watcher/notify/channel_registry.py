@@ -1,32 +1,51 @@
-"""Settings of a channel → the channel, and when a failed attempt is followed by the next."""
+"""Settings of a channel → its type, and the channel itself."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import cast
 
-from watcher.notify.apprise import AppriseNotifier
-from watcher.notify.mail import MailNotifier
-from watcher.notify.slack import SlackNotifier
+from watcher.errors import SettingsError
+from watcher.notify.channel_type import NotifierType
 from watcher.ports import Clock, Notifier
-from watcher.settings import AppriseChannel, Channel, MailChannel, SlackChannel
+from watcher.settings.channel_types import ChannelSettings, channel_type_names, load_channel_type
 
 _FIRST = timedelta(seconds=30)
 _LONGEST = timedelta(hours=1)
 
 
-def build_notifier(channel: Channel, clock: Clock) -> Notifier:
+def notifier_types() -> tuple[NotifierType, ...]:
+    """Import and return every installed channel type, the built-in ones first."""
+    return tuple(notifier_type(name) for name in channel_type_names())
+
+
+def notifier_type(name: str) -> NotifierType:
+    """Import and return the channel type of a name."""
+    loaded = load_channel_type(name)
+    missing = [part for part in ("build", "bodies", "templates") if not hasattr(loaded, part)]
+    if missing:
+        raise SettingsError(
+            f"the channel type `{name}` lacks {', '.join(f'`{part}`' for part in missing)}",
+            fix="install a version of its package that fits this version of sigma-watcher",
+        )
+    return cast("NotifierType", loaded)
+
+
+def type_of(channel: ChannelSettings) -> NotifierType:
+    """Return the channel type whose settings these are."""
+    for candidate in notifier_types():
+        if type(channel) is candidate.settings:
+            return candidate
+    raise SettingsError(f"no channel type has settings of the type `{type(channel).__name__}`")
+
+
+def build_notifier(channel: ChannelSettings, clock: Clock) -> Notifier:
     """Build the channel that settings describe; nothing is connected before the first message."""
-    if isinstance(channel, MailChannel):
-        return MailNotifier(channel, clock)
-    if isinstance(channel, SlackChannel):
-        return SlackNotifier(channel)
-    if isinstance(channel, AppriseChannel):
-        return AppriseNotifier(channel)
-    raise TypeError(channel)
+    return type_of(channel).build(channel, clock)
 
 
 def retry_delay(attempts: int) -> timedelta:
-    """Tell how long to wait after so many failed attempts: 30 s, doubling, at most an hour."""
+    """Return how long to wait after so many failed attempts: 30 s, doubling, at most an hour."""
     if attempts <= 0:
         return timedelta()
     doublings: int = 2 ** min(attempts - 1, 16)

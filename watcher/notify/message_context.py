@@ -64,7 +64,7 @@ class AlertContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigestContext:
-    """What the `storm.*` templates may use: one message in place of many."""
+    """What the `digest.*` templates may use: one message about many alerts."""
 
     rule: RuleContext = field(metadata={"help": "the rule that matched so often, see below"})
     count: int = _help("how many further alerts there are")

@@ -12,7 +12,7 @@ from watcher.errors import DeliveryError, InputError
 from watcher.notify.message_context import operator_notice
 from watcher.notify.renderer import Renderer
 from watcher.ports import Clock, Notifier
-from watcher.settings import Channel
+from watcher.settings import ChannelSettings
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 class Operators:
     """The channels marked `operator: true`."""
 
-    channels: Sequence[tuple[Channel, Notifier]] = ()
+    channels: Sequence[tuple[ChannelSettings, Notifier]] = ()
     renderer: Renderer | None = None
     clock: Clock | None = None
 

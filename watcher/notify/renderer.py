@@ -13,21 +13,26 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from watcher.errors import InputError
 from watcher.model import Location, Notification
+from watcher.notify.channel_registry import notifier_types, type_of
 from watcher.notify.escaping import escape_mrkdwn, neutralise_mentions, single_line
 from watcher.notify.message_context import AlertContext, DigestContext, OperatorNotice
 from watcher.printable import truncate
-from watcher.settings import AppriseChannel, Channel, MailChannel, SlackChannel
+from watcher.settings import ChannelSettings
 from watcher.shipped import shipped
 
 MessageContext = AlertContext | DigestContext | OperatorNotice
 """What a template can be about."""
 
-_PREFIXES = {AlertContext: "", DigestContext: "storm.", OperatorNotice: "notice."}
-_SUBJECT = "mail.subject.txt.j2"
-_BODIES: dict[type[Channel], dict[str, str]] = {  # channel → media type → template
-    MailChannel: {"text/plain": "mail.txt.j2", "text/html": "mail.html.j2"},
-    SlackChannel: {"application/json": "slack.json.j2"},
-    AppriseChannel: {"text/plain": "plain.txt.j2"},
+_PREFIXES = {AlertContext: "", DigestContext: "digest.", OperatorNotice: "notice."}
+_SUBJECT = "subject.txt.j2"
+_FORMER = {  # templates that a folder of one's own may still call by their former names
+    "mail.subject.txt.j2": "subject.txt.j2",
+    "notice.mail.subject.txt.j2": "notice.subject.txt.j2",
+    "storm.mail.subject.txt.j2": "digest.subject.txt.j2",
+    "storm.mail.html.j2": "digest.mail.html.j2",
+    "storm.mail.txt.j2": "digest.mail.txt.j2",
+    "storm.plain.txt.j2": "digest.plain.txt.j2",
+    "storm.slack.json.j2": "digest.slack.json.j2",
 }
 
 
@@ -40,13 +45,12 @@ class Renderer:
     """Renders with the shipped templates, or the user's of the same name."""
 
     def __init__(self, templates: Path | None = None) -> None:
-        if templates is not None and not templates.is_dir():
-            raise InputError(
-                f"`{templates}` is no folder", fix="create it, or take `templates` out of settings", code="template"
-            )
-        folders = [FileSystemLoader(folder) for folder in (templates, shipped("templates")) if folder is not None]
+        if templates is not None:
+            _check_folder(templates)
+        folders = (templates, shipped("templates"), *(kind.templates for kind in notifier_types()))
+        loaders = [FileSystemLoader(folder) for folder in folders if folder is not None]
         self._environment = ImmutableSandboxedEnvironment(
-            loader=ChoiceLoader(folders),
+            loader=ChoiceLoader(loaders),
             undefined=StrictUndefined,
             autoescape=lambda name: bool(name) and ".html." in str(name),
             trim_blocks=True,
@@ -56,10 +60,10 @@ class Renderer:
             cut=truncate, mrkdwn=escape_mrkdwn, oneline=single_line, unmention=neutralise_mentions
         )
 
-    def render(self, telling: MessageContext, channel: Channel) -> Notification:
+    def render(self, telling: MessageContext, channel: ChannelSettings) -> Notification:
         """Render what a channel takes; raises InputError where a template is at fault."""
         prefix = _PREFIXES[type(telling)]
-        names = _BODIES[type(channel)]
+        names = type_of(channel).bodies
         return Notification(
             alert=telling.alert_id,
             channel=channel.name,
@@ -89,6 +93,18 @@ class Renderer:
 
     def _file(self, name: str) -> str:
         return self._environment.get_template(name).filename or name
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise InputError where a folder of templates is missing, or holds templates under their former names."""
+    if not folder.is_dir():
+        raise InputError(
+            f"`{folder}` is not a folder", fix="create it, or remove `templates` from the settings", code="template"
+        )
+    for former, current in _FORMER.items():
+        if (folder / former).is_file():
+            location = Location(file=str(folder / former), line=1)
+            raise InputError("this template has another name now", location=location, fix=f"rename it to `{current}`")
 
 
 def _fault(name: str, error: Exception) -> InputError:

@@ -1,6 +1,5 @@
 """watcher.yml and the environment → Settings, frozen; a wrong key or type gets file, line, key and what is allowed."""
 
-from watcher.settings.channel_settings import AppriseChannel, Channel, MailChannel, SlackChannel
 from watcher.settings.channel_types import ChannelSettings, ChannelType, channel_type_names, load_channel_type
 from watcher.settings.cluster_settings import Cluster, StateSettings
 from watcher.settings.environment import ENVIRONMENT
@@ -22,8 +21,6 @@ from watcher.settings.source_settings import FieldMap, LateEventSettings, LogSou
 __all__ = [
     "ENVIRONMENT",
     "Allowance",
-    "AppriseChannel",
-    "Channel",
     "ChannelSettings",
     "ChannelType",
     "CheckSettings",
@@ -33,7 +30,6 @@ __all__ = [
     "Folder",
     "LateEventSettings",
     "LogSourceMapping",
-    "MailChannel",
     "RateLimitSettings",
     "RuleCriteria",
     "RuleOptions",
@@ -41,7 +37,6 @@ __all__ = [
     "Secret",
     "Selector",
     "Settings",
-    "SlackChannel",
     "Source",
     "StateSettings",
     "channel_type_names",

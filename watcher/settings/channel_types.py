@@ -18,10 +18,13 @@ GROUP = "watcher.channels"
 """The group of entry points that name channel types."""
 
 _BUILT_IN = {  # type → the object that describes it, written as in an entry point
-    "mail": "watcher.settings.channel_settings:MAIL",
-    "slack": "watcher.settings.channel_settings:SLACK",
-    "apprise": "watcher.settings.channel_settings:APPRISE",
+    "mail": "watcher.notify.mail:CHANNEL_TYPE",
+    "slack": "watcher.notify.slack:CHANNEL_TYPE",
+    "apprise": "watcher.notify.apprise:CHANNEL_TYPE",
 }
+
+
+TIMEOUT_HELP = "time limit of one delivery"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from watcher.model import Rule, Window
 from watcher.notify.message_context import OperatorNotice, operator_notice
 from watcher.notify.renderer import Renderer
 from watcher.ports import Notifier
-from watcher.settings import Channel
+from watcher.settings import ChannelSettings
 from watcher.timestamps import format_timestamp
 from watcher.usecases.backfill_job import BackfillProgress
 from watcher.usecases.backfill_runner import BackfillRunner
@@ -55,7 +55,7 @@ def send_digest(
     return tuple(refused)
 
 
-def _send(notice: OperatorNotice, channel: Channel, notifier: Notifier, renderer: Renderer) -> str:
+def _send(notice: OperatorNotice, channel: ChannelSettings, notifier: Notifier, renderer: Renderer) -> str:
     """Send a message, again where that can help, and return the last error, empty where it was accepted."""
     error = ""
     for attempt in range(1, _ATTEMPTS + 1):

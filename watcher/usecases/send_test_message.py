@@ -9,7 +9,7 @@ from watcher.notify.links import Links
 from watcher.notify.message_context import alert_context
 from watcher.notify.renderer import Renderer
 from watcher.notify.sample import sample
-from watcher.settings import Channel, Settings
+from watcher.settings import ChannelSettings, Settings
 
 
 def send_test_message(name: str, settings: Settings) -> None:
@@ -24,7 +24,7 @@ def send_test_message(name: str, settings: Settings) -> None:
     build_notifier(channel, clock).send(Renderer(settings.templates).render(context, channel))
 
 
-def _channel(name: str, settings: Settings) -> Channel:
+def _channel(name: str, settings: Settings) -> ChannelSettings:
     channels = {channel.name: channel for channel in settings.channels}
     if name not in channels:
         names = ", ".join(f"`{channel}`" for channel in channels) or "none"

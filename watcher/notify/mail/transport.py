@@ -16,9 +16,9 @@ import structlog
 from watcher.errors import DeliveryError
 from watcher.model import Notification
 from watcher.notify.escaping import single_line
+from watcher.notify.mail.settings import MailChannel
 from watcher.notify.redaction import redact_reply
 from watcher.ports import Clock
-from watcher.settings import MailChannel
 
 _log = structlog.get_logger(__name__)
 

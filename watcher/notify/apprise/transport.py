@@ -8,14 +8,15 @@ from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 
 from watcher.errors import DeliveryError
 from watcher.model import Notification
+from watcher.notify.apprise.settings import AppriseChannel
 from watcher.notify.redaction import redact_reply
-from watcher.settings import AppriseChannel
+from watcher.ports import Clock
 
 
 class AppriseNotifier:
     """Sends notifications to the one service that an Apprise URL names."""
 
-    def __init__(self, channel: AppriseChannel) -> None:
+    def __init__(self, channel: AppriseChannel, _clock: Clock) -> None:
         self._channel = channel
         _hush()
 

@@ -13,7 +13,8 @@ from slack_sdk.webhook import WebhookClient, WebhookResponse
 from watcher.errors import DeliveryError
 from watcher.model import Notification
 from watcher.notify.redaction import redact_reply
-from watcher.settings import SlackChannel
+from watcher.notify.slack.settings import SlackChannel
+from watcher.ports import Clock
 
 # Source: Slack's page on incoming webhooks: 400 `invalid_payload`, 403 `action_prohibited`, 404 `no_service` or
 # `channel_not_found`, 410 `channel_is_archived`. What is not named there is tried again: a needless attempt costs
@@ -32,7 +33,7 @@ class SlackNotifier:
     alert's id, by which people recognise a double.
     """
 
-    def __init__(self, channel: SlackChannel) -> None:
+    def __init__(self, channel: SlackChannel, _clock: Clock) -> None:
         self._channel = channel
 
     @property
