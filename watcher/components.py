@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from watcher.alerts.alert_store import AlertStore
+from watcher.alerts.alert_upgrade import upgrade_alert
 from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.clock import SystemClock
 from watcher.cluster.connections import Connection, connect
@@ -31,6 +32,7 @@ from watcher.settings.effective import rule_settings
 from watcher.sigma.rule_folders import Fingerprints, LoadedRules, fingerprints
 from watcher.state.installation import Installation
 from watcher.state.leases import Leases
+from watcher.state.migration import Migration
 from watcher.state.state_documents import StateDocuments
 
 
@@ -76,8 +78,11 @@ class Components:
 
     def installation(self) -> Installation:
         """Return the index templates and lifecycle policies of the state."""
-        state = self.settings.state
-        return Installation(state=self.state(), prefix=state.prefix, retention=state.retention)
+        state, documents = self.settings.state, self.state()
+        migration = Migration(
+            documents=documents, clock=SystemClock(), prefix=state.prefix, upgrade_alert=upgrade_alert
+        )
+        return Installation(state=documents, prefix=state.prefix, retention=state.retention, migration=migration)
 
     def alert_store(self) -> AlertStore:
         """Return the stored alerts and hits."""

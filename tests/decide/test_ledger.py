@@ -231,7 +231,7 @@ def loose(state: MemoryState) -> Installation:
 
 def test_nothing_is_written_to_an_index_without_its_template_until_setup_mended_it() -> None:
     installation = loose(MemoryState())
-    with pytest.raises(Overloaded, match=f"`{LOOSE}` was made without its index template; call `watcher setup`"):
+    with pytest.raises(Overloaded, match=f"`{LOOSE}` was created without its index template; call `watcher setup`"):
         installation.ensure_index(LOOSE)
     installation.ensure_index(f"watcher-alerts-{MONTH}")
     assert installation.install().updated == (LOOSE,)

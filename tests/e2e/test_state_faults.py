@@ -168,7 +168,7 @@ def test_without_its_templates_nothing_is_created_and_nothing_told(opensearch_sa
         assert len(sandbox.slack.requests) == 1
         for name, template in templates(sandbox.prefix).items():  # as if `setup` were killed halfway
             sandbox.admin.state().put_template(name, template)
-        loop.until_said("was made without its index template")
+        loop.until_said("was created without its index template")
         assert sandbox.call("setup").returncode == 0
         wait_until(lambda: "during" in notices(sandbox), what="a message", shown=loop.said)
     assert expected_deliveries(sandbox).lost(["during"], ["during"]) == []

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from watcher.model import Alert, Event, EventSummary, Hit, Rule
-from watcher.state.index_templates import MAX_KEYWORD
+from watcher.state.index_templates import MAX_KEYWORD, VERSION
 from watcher.timestamps import format_timestamp
 
 _ECS_FIELDS: Mapping[str, str] = {  # ECS field → attribute of the summary
@@ -53,7 +53,7 @@ def alert_document(alert: Alert, *, now: datetime) -> dict[str, Any]:
     document.setdefault("event", {}).update(
         original=event_json(alert.first.event), created=format_timestamp(now), kind="alert"
     )
-    document["watcher"]["rule"] |= _message_fields(alert.rule)
+    document["watcher"]["rule"] |= message_fields(alert.rule)
     document["watcher"] |= {
         "summary": alert.first.summary.as_document(),
         "hit": {"id": alert.first.event_id, "index": alert.first.index},
@@ -101,7 +101,7 @@ def _rule_fields(rule: Rule) -> dict[str, Any]:
             "reference": [_cut(reference) for reference in rule.references],
         },
         "watcher": {
-            "version": 1,
+            "version": VERSION,
             "rule": {"path": rule.path, "hash": rule.hash, "level": str(rule.level), "folder": rule.folder},
         },
     }
@@ -116,7 +116,7 @@ def _rule_fields(rule: Rule) -> dict[str, Any]:
     return document
 
 
-def _message_fields(rule: Rule) -> dict[str, Any]:
+def message_fields(rule: Rule) -> dict[str, Any]:
     """Return what a message needs of a rule beside the fields that every document has."""
     return {
         "status": rule.status or "",

@@ -44,6 +44,8 @@ def _lines(installed: InstallResult, deleted: Sequence[str] | None) -> Iterator[
         yield "everything is installed already"
     if installed.updated:
         yield f"updated with the fields of this version: {', '.join(installed.updated)}"
+    if installed.migrated:
+        yield f"migrated from an older version: {installed.migrated:,} documents"
     if installed.templates and not installed.lifecycle:
         yield "the cluster has no lifecycle service: run `watcher setup --retention` regularly"
     if deleted is not None:

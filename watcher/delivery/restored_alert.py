@@ -1,29 +1,27 @@
-"""A stored alert → Alert, as it was opened, even when its rule is gone."""
+"""A stored alert document → the alert as it was opened, even when its rule is gone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
+from watcher.delivery.deliveries import delivery_entries
 from watcher.event_files.nested_json import loads
 from watcher.match.event_summary import stored_summary
 from watcher.model import Alert, Event, Hit, Level, Location, LogSource, Or, Rule
 from watcher.nesting import bounded
 from watcher.ports import StoredDocument
-from watcher.sigma.rule_folders import read_file
-from watcher.sigma.rule_reader import RuleOrigin
 from watcher.timestamps import parse_timestamp
 
 
 def restore_alert(stored: StoredDocument) -> Alert:
-    """Rebuild an alert from its document."""
+    """Create an alert from its document; its rule has the texts that messages contain, and no detection."""
     document = stored.document
     own = document["watcher"]
     moment = parse_timestamp(str(document["@timestamp"]))
     slot = parse_timestamp(str(own["alert"]["slot"]))
     if moment is None or slot is None:
-        raise ValueError(f"the alert `{stored.id}` has no time")
+        raise ValueError(f"the alert `{stored.id}` has no timestamp")
     rule = _rule(document)
     hit = Hit(
         id="",
@@ -38,15 +36,15 @@ def restore_alert(stored: StoredDocument) -> Alert:
     return Alert(
         id=stored.id,
         rule=rule,
-        key=tuple(_pair(text) for text in own["alert"]["key"]),
+        key=tuple(map(_key_pair, own["alert"]["key"])),
         slot=slot,
         origin=str(own["alert"]["origin"]),
-        channels=tuple(str(entry["channel"]) for entry in own.get("deliveries", ())),
+        channels=tuple(str(entry["channel"]) for entry in delivery_entries(document)),
         first=hit,
     )
 
 
-def _pair(text: str) -> tuple[str, str | None]:
+def _key_pair(text: str) -> tuple[str, str | None]:
     field, _, value = text.partition("=")
     return field, value or None
 
@@ -59,13 +57,6 @@ def _event(document: Mapping[str, Any]) -> Event:
 def _rule(document: Mapping[str, Any]) -> Rule:
     about, own = document["rule"], document["watcher"]["rule"]
     path = str(own.get("path") or "rule.yml")
-    rules, _ = read_file(
-        str(own.get("source") or ""), file=path, origin=RuleOrigin(folder=str(own.get("folder") or ""), path=path)
-    )
-    if rules:
-        # without an id of its own it has one by its place in a file, which its text alone does not tell
-        # where a stored text holds several documents, the rule is the last of them
-        return replace(rules[-1], id=str(about["id"]))
     return Rule(
         id=str(about["id"]),
         title=str(about["name"]),
@@ -73,12 +64,16 @@ def _rule(document: Mapping[str, Any]) -> Rule:
         selections=(),
         conditions=(),
         node=Or(()),
+        status=own.get("status"),
         level=Level(str(own.get("level") or Level.MEDIUM)),
         description=str(about.get("description") or ""),
         author=str(about.get("author") or ""),
         references=tuple(map(str, about.get("reference") or ())),
+        tags=tuple(map(str, own.get("tags") or ())),
+        falsepositives=tuple(map(str, own.get("falsepositives") or ())),
+        folder=str(own.get("folder") or ""),
         path=path,
         location=Location(file=path, line=1),
-        text="",
+        text=str(own.get("source") or ""),
         hash=str(own.get("hash") or ""),
     )

@@ -22,7 +22,7 @@ def delete_expired(components: Components) -> tuple[str, ...]:
 
 
 def prepare_state(components: Components) -> None:
-    """Install missing index templates; nothing is created without them.
+    """Install missing index templates and migrate a state of an older version.
 
     Raises SettingsError where they are missing and the user may not install them.
     """
@@ -34,5 +34,7 @@ def prepare_state(components: Components) -> None:
             f"the index templates of `{prefix}-*` are not installed, and this user may not: {fault}",
             fix="let an administrator call `watcher setup`",
         ) from fault
-    if result.templates or result.updated:
-        log.info("state.templates", installed=list(result.templates), updated=list(result.updated))
+    if result.templates or result.updated or result.migrated:
+        log.info(
+            "state.templates", installed=list(result.templates), updated=list(result.updated), migrated=result.migrated
+        )

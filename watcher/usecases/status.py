@@ -91,6 +91,7 @@ class Status:
 
 def read_status(components: Components) -> Status:
     """Return the status as state and cluster hold it now."""
+    components.installation().version.require_current()
     events, checkpoints = components.events(), components.checkpoints()
     now = events.now()
     sources = tuple(

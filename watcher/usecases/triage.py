@@ -42,7 +42,8 @@ class AlertRecord:
 
 
 def list_alerts(components: Components, *, limit: int) -> tuple[AlertRecord, ...]:
-    """Return the newest alerts, newest first."""
+    """Return the newest alerts, newest first; raises Refused for a state of another version."""
+    components.installation().version.require_current()
     return tuple(map(_record, components.alert_store().alerts(size=limit)))
 
 
