@@ -64,7 +64,7 @@ def _rule(document: Mapping[str, Any]) -> Rule:
         selections=(),
         conditions=(),
         node=Or(()),
-        status=own.get("status"),
+        status=own.get("status") or None,
         level=Level(str(own.get("level") or Level.MEDIUM)),
         description=str(about.get("description") or ""),
         author=str(about.get("author") or ""),
