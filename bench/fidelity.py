@@ -143,8 +143,8 @@ def _ask(connection: Connection, rules: Sequence[Rule]) -> _Answer:
             if isinstance(outcome, FailedSearch):
                 failed[rule.path] = str(outcome.error)
                 continue
-            returned[rule.path] += len(outcome.found)
-            confirmed = (one for one in outcome.found if holds[rule.id](event_reader.view(one)))
+            returned[rule.path] += len(outcome.documents)
+            confirmed = (one for one in outcome.documents if holds[rule.id](event_reader.view(one)))
             found[rule.path].update(corpus.pair_of(one.event) for one in confirmed)
     seconds = clock.monotonic() - began
     return _Answer(found=found, returned=returned, failed=failed, widened=widened, seconds=seconds)

@@ -119,7 +119,7 @@ class _Searches:
 
     def _run(self, context: SearchContext, mode: str) -> tuple[int, int, int]:
         if mode in ("pages", "zero"):
-            job, first = self.searchers["scan"].begin(context, self.bare)
+            job, first = self.searchers["scan"].begin_scan(context, self.bare)
             if mode == "zero":
                 job = replace(job, rules=Ruleset([]), plans={})
                 return first.total or 0, 0, len(list(job.outcomes(first)))
@@ -132,7 +132,7 @@ class _Searches:
             if isinstance(outcome, FailedSearch):
                 raise outcome.error
             if isinstance(outcome, MatchedPage):
-                hits += len(outcome.found)
+                hits += len(outcome.documents)
         return 0, 0, hits
 
 

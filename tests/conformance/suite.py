@@ -244,7 +244,7 @@ def _searched(
             if isinstance(outcome, FailedSearch):
                 refusals[number].append(str(outcome.error))
                 continue
-            for document in outcome.found:
+            for document in outcome.documents:
                 position = int(document.id.split(".")[1])
                 returned[number].add(position)
                 if holds[outcome.plan.rule.id](reader.view(document)):

@@ -78,7 +78,7 @@ class Trap:
             (plan,) = cache.plans(mapping)
             for outcome in search_by_query(snapshot, [plan]):
                 assert not isinstance(outcome, FailedSearch), outcome
-                for document in outcome.found:
+                for document in outcome.documents:
                     document_id = f"{document.index.rsplit('-', 1)[1]}/{document.id}"
                     returned.add(document_id)
                     if predicate(event_reader.view(document)):

@@ -187,4 +187,4 @@ def test_rules_that_stay_are_not_looked_at_again(monkeypatch: pytest.MonkeyPatch
 
 def test_a_rule_can_be_asked_alone() -> None:
     one = replace(rule(), id="alone")
-    assert Ruleset([watched(one)]).holds("alone", EventView(event(CommandLine="a shell")))
+    assert Ruleset([watched(one)]).matches("alone", EventView(event(CommandLine="a shell")))

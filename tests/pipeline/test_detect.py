@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -19,8 +20,8 @@ from watcher.match.event_view import EventView
 from watcher.model import EventDocument, Rule, UnreadableEvent, Window
 from watcher.nesting import NOTE
 from watcher.pipeline import DetectionScope, Detector, Stopped, UndecidedEvent, prepare_rule
-from watcher.pipeline.undecided import UndecidedMemory
-from watcher.ports import Page, SearchRequest
+from watcher.pipeline.event_memory import EventMemory, is_undecided, report_undecided
+from watcher.ports import Page, SearchRequest, StoredDocument
 from watcher.settings import Settings, Source
 from watcher.settings.effective import rule_settings
 
@@ -55,14 +56,14 @@ def test_the_same_window_again_records_nothing() -> None:
     state, events = MemoryState(), ListedEvents([found()])
     detector(events, state).detect(WINDOW)
     again = detector(events, state).detect(WINDOW)
-    assert (again.hits, again.alerts, again.whole) == (0, 0, True)
+    assert (again.hits, again.alerts, again.is_complete) == (0, 0, True)
 
 
 def test_an_event_that_cannot_be_read_is_told_and_hides_neither_others_nor_the_window() -> None:
     timeless = EventDocument(index="winlogbeat-1", id="odd", event={**found().event, "@timestamp": "no time"})
     state = MemoryState()
     detected = detector(ListedEvents([timeless, found(2)]), state).detect(WINDOW)
-    assert (detected.hits, detected.whole) == (1, True)
+    assert (detected.hits, detected.is_complete) == (1, True)
     (event,) = detected.unreadable
     assert (event.index, event.id) == ("winlogbeat-1", "odd")
     assert "the event has no `@timestamp`" in event.reason
@@ -89,7 +90,7 @@ def test_an_event_that_cannot_be_flattened_is_reported_once_and_hides_nothing() 
     broken = EventDocument(index="winlogbeat-1", id="odd", event=Exploding(found().event))
     with capture_logs() as logs:
         detected = detector(ListedEvents([broken, found(2)]), MemoryState(), rule(), OTHER).detect(WINDOW)
-    assert (detected.hits, detected.whole, [event.id for event in detected.unreadable]) == (1, True, ["odd"])
+    assert (detected.hits, detected.is_complete, [event.id for event in detected.unreadable]) == (1, True, ["odd"])
     assert len(str(logs)) < 5_000
 
 
@@ -97,7 +98,7 @@ def test_an_event_that_the_cluster_could_not_deliver_is_reported_and_counted() -
     unreadable = UnreadableEvent(index="winlogbeat-1", id="odd", reason="an answer of the cluster is no JSON")
     page = Page(found=(found(),), total=2, after=None, unreadable=(unreadable,))
     detected = detector(ListedEvents(answers=[page]), MemoryState()).detect(WINDOW)
-    assert (detected.hits, detected.whole, detected.unreadable) == (1, True, (unreadable,))
+    assert (detected.hits, detected.is_complete, detected.unreadable) == (1, True, (unreadable,))
 
 
 def test_an_event_nested_deep_is_found_and_stored_with_a_note() -> None:
@@ -108,7 +109,7 @@ def test_an_event_nested_deep_is_found_and_stored_with_a_note() -> None:
     nested.event["winlog"]["event_data"]["CommandLine"] = deep
     state = MemoryState()
     detected = detector(ListedEvents([nested, found(2, host="DC01")]), state).detect(WINDOW)
-    assert (detected.hits, detected.alerts, detected.whole, detected.unreadable) == (2, 2, True, ())
+    assert (detected.hits, detected.alerts, detected.is_complete, detected.unreadable) == (2, 2, True, ())
     (stored,) = [
         one.document
         for (index, _), one in state.documents.items()
@@ -139,10 +140,18 @@ def test_a_query_that_the_engine_refuses_is_searched_by_its_log_source() -> None
 
 
 def test_nothing_is_written_once_it_is_time_to_end() -> None:
-    asked = iter((False, False, False))
-    state = MemoryState()
+    """A search that is asked to end while the state is read for known hits writes nothing."""
+    ending = threading.Event()
+
+    class Reading(MemoryState):
+        def get(self, keys: Sequence[tuple[str, str]]) -> Sequence[StoredDocument | None]:
+            ending.set()
+            return super().get(keys)
+
+    state = Reading()
     with pytest.raises(Stopped):
-        detector(ListedEvents([found()]), state).detect(WINDOW, DetectionScope(stopping=lambda: next(asked, True)))
+        detector(ListedEvents([found()]), state).detect(WINDOW, DetectionScope(stopping=ending.is_set))
+    assert ending.is_set()
     assert state.documents == {}
 
 
@@ -165,7 +174,7 @@ def test_the_events_of_a_window_are_counted_by_slices() -> None:
 def test_what_is_refused_in_every_way_is_said_and_holds_up_nothing() -> None:
     refusals = [Refused("no"), Refused("still no")]
     detected = detector(ListedEvents(answers=list(refusals)), MemoryState()).detect(WINDOW)
-    assert detected.whole
+    assert detected.is_complete
     assert [str(one.error) for one in detected.refused] == ["still no"]
 
 
@@ -197,9 +206,9 @@ def test_an_undecided_event_is_reported_once_and_hides_neither_other_rules_nor_o
     detected = watching.detect(WINDOW)
     assert [(one.rule.id, one.index, one.id) for one in detected.undecided] == [("slow", "winlogbeat-1", "e1")]
     assert "did not decide about a value of 100009 characters within 50 ms" in str(detected.undecided[0])
-    assert (detected.hits, detected.whole, detected.refused) == (1, True, ())
+    assert (detected.hits, detected.is_complete, detected.refused) == (1, True, ())
     again = watching.detect(WINDOW)
-    assert (again.undecided, again.hits, again.whole) == ((), 0, True)
+    assert (again.undecided, again.hits, again.is_complete) == ((), 0, True)
 
 
 def test_an_undecided_rule_lets_others_hit_the_same_event() -> None:
@@ -211,22 +220,31 @@ def test_an_undecided_rule_lets_others_hit_the_same_event() -> None:
 
 def test_undecided_events_are_remembered_over_a_change_of_rules_and_shown_without_recording() -> None:
     watching = detector(ListedEvents([found(1, CommandLine=SLOW_VALUE)]), MemoryState(), SLOW)
-    (shown,) = watching.look(WINDOW)
+    (shown,) = watching.find_hits(WINDOW)
     assert isinstance(shown, UndecidedEvent)
     with_rules = watching.with_rules(watching.rules)
     assert with_rules.detect(WINDOW).undecided == ()
 
 
 def test_the_memory_of_undecided_events_is_bounded() -> None:
-    memory = UndecidedMemory(most=2)
+    memory = EventMemory(most=2)
     for number in range(3):
-        memory.report(SLOW, found(number), Undecided("too long"))
-    assert [memory.holds(SLOW, found(number)) for number in range(3)] == [False, True, True]
-    assert not memory.holds(replace(SLOW, hash="changed"), found(2))
+        report_undecided(SLOW, found(number), Undecided("too long"), memory)
+    assert [is_undecided(SLOW, found(number), memory) for number in range(3)] == [False, True, True]
+    assert not is_undecided(replace(SLOW, hash="changed"), found(2), memory)
 
 
 def test_a_scan_ends_between_two_events_once_it_is_time_to_end() -> None:
-    asked = iter([False] * 6)
-    events = ListedEvents([found(number) for number in range(50)])
+    ending = threading.Event()
+    evaluated: list[str] = []
+
+    class Ending(dict[str, Any]):
+        def items(self) -> Any:
+            evaluated.append(self["@timestamp"])
+            ending.set()
+            return super().items()
+
+    documents = [replace(found(number), event=Ending(found(number).event)) for number in range(50)]
     with pytest.raises(Stopped):
-        detector(events, MemoryState()).detect(WINDOW, DetectionScope(stopping=lambda: next(asked, True)))
+        detector(ListedEvents(documents), MemoryState()).detect(WINDOW, DetectionScope(stopping=ending.is_set))
+    assert len(evaluated) == 1

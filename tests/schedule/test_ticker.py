@@ -99,7 +99,7 @@ def test_a_whole_window_is_covered_and_its_hits_are_kept() -> None:
     world.events.feed(made(1, NOW - MINUTE))
     detected = world.ticker.tick()
     assert detected is not None
-    assert (detected.hits, detected.alerts, detected.whole) == (1, 1, True)
+    assert (detected.hits, detected.alerts, detected.is_complete) == (1, 1, True)
     assert (world.checkpoint.since, world.checkpoint.until) == (NOW - 5 * MINUTE, NOW)
 
 

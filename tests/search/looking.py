@@ -65,7 +65,7 @@ def search(
 
 def pairs(outcomes: Sequence[SearchOutcome]) -> list[tuple[str, str]]:
     """Give rule and document of everything that matched."""
-    return [(one.plan.rule.id, found.id) for one in outcomes if isinstance(one, MatchedPage) for found in one.found]
+    return [(one.plan.rule.id, found.id) for one in outcomes if isinstance(one, MatchedPage) for found in one.documents]
 
 
 def failures(outcomes: Sequence[SearchOutcome]) -> list[tuple[str, str]]:

@@ -17,13 +17,13 @@ def plans(count: int) -> list[QueryPlan]:
 
 def read(outcomes: list[MatchedPage | FailedSearch]) -> list[str]:
     """Give the ids of the documents of all pages, in order."""
-    return [one.id for outcome in outcomes if isinstance(outcome, MatchedPage) for one in outcome.found]
+    return [one.id for outcome in outcomes if isinstance(outcome, MatchedPage) for one in outcome.documents]
 
 
 def test_pages_are_read_until_the_count_is_reached() -> None:
     events = ListedEvents([found(number) for number in range(7)])
     outcomes = list(search_by_query(events, plans(1), page=3))
-    assert [len(one.found) for one in outcomes if isinstance(one, MatchedPage)] == [3, 3, 1]
+    assert [len(one.documents) for one in outcomes if isinstance(one, MatchedPage)] == [3, 3, 1]
     assert read(outcomes) == [f"e{number}" for number in range(7)]
 
 

@@ -113,7 +113,7 @@ def found(there: Corpus, rules: Sequence[Rule], way: str, fetch: str) -> set[Pai
         ):
             assert isinstance(outcome, MatchedPage), outcome.plan.rule.path
             rule = outcome.plan.rule
-            confirmed = (one for one in outcome.found if holds[rule.id](event_reader.view(one)))
+            confirmed = (one for one in outcome.documents if holds[rule.id](event_reader.view(one)))
             pairs.update((rule.path, location(one.event)) for one in confirmed)
     return pairs
 

@@ -62,7 +62,7 @@ def test_pages_of_large_events_get_smaller() -> None:
 
 def test_hits_come_in_parts_that_fit_into_memory() -> None:
     outcomes = search(ListedEvents(many(5_000)), [ruled(1)], search="scan")
-    assert max(len(one.found) for one in outcomes if isinstance(one, MatchedPage)) <= 2 * FIRST_PAGE
+    assert max(len(one.documents) for one in outcomes if isinstance(one, MatchedPage)) <= 2 * FIRST_PAGE
 
 
 @pytest.mark.parametrize("total", [0, 1, 3])
@@ -130,7 +130,7 @@ def test_a_hit_s_namesake_in_another_index_is_no_hit() -> None:
     twin = replace(found(1, CommandLine="notepad"), index="winlogbeat-2")
     events = ListedEvents([found(1), twin])
     (matched,) = [one for one in search(events, [ruled(1)], fetch="needed") if isinstance(one, MatchedPage)]
-    assert [(one.index, one.id) for one in matched.found] == [("winlogbeat-1", "e1")]
+    assert [(one.index, one.id) for one in matched.documents] == [("winlogbeat-1", "e1")]
 
 
 # --------------------------------------------------------------------------- which way

@@ -78,9 +78,9 @@ class Ruleset:
         """Give a set of other rules, without a second look at those that stay."""
         return Ruleset(watched, self._extra, before=self)
 
-    def holds(self, rule: str, view: EventView) -> bool:
-        """Tell whether the rule of an id matches an event, without a look at its clues; may raise Undecided."""
-        return self._predicates[rule](view)
+    def matches(self, rule_id: str, view: EventView) -> bool:
+        """Return whether one rule matches an event, without the required literals; raises Undecided."""
+        return self._predicates[rule_id](view)
 
     def matching(self, event: Event) -> tuple[Rule, ...]:
         """Return the rules that match an event for certain."""

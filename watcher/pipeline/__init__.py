@@ -6,16 +6,10 @@ channel accepted it. A crash at any point leaves work that is repeated, and lose
 
 from watcher.delivery.rate_limit import RateLimit
 from watcher.pipeline.deliver import DeliveryResult, Dispatcher
-from watcher.pipeline.detect import (
-    DetectionScope,
-    Detector,
-    PreparedRule,
-    Stopped,
-    Stopping,
-    WindowResult,
-    prepare_rule,
-)
-from watcher.pipeline.undecided import UndecidedEvent
+from watcher.pipeline.detect import Detector
+from watcher.pipeline.detection_scope import DetectionScope, PreparedRule, Stopped, Stopping, prepare_rule
+from watcher.pipeline.event_memory import UndecidedEvent
+from watcher.pipeline.window_result import WindowResult
 
 __all__ = [
     "DeliveryResult",

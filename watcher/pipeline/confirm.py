@@ -1,4 +1,4 @@
-"""What a search returned, held against the rule once more, and grouped into alerts."""
+"""Documents of a search → hits, by evaluating the rule itself; a query may return more than the rule matches."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from datetime import datetime
 
 from watcher.alerts.grouping import GroupedHit, event_time, group
 from watcher.errors import Undecided
-from watcher.match.predicate import Predicate
 from watcher.model import UnreadableEvent
 from watcher.nesting import bounded
-from watcher.pipeline.undecided import UndecidedEvent, UndecidedMemory
+from watcher.pipeline.detection_scope import PreparedRule
+from watcher.pipeline.event_memory import EventMemory, UndecidedEvent, is_undecided, report_undecided
 from watcher.search.outcomes import MatchedPage, reason_of
-from watcher.settings.effective import RuleSettings
 from watcher.translate.mapped_events import EventReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmed:
-    """What one page of a rule's search came to."""
+    """The outcome of confirming one page of a rule's search."""
 
     hits: tuple[GroupedHit, ...]
     unreadable: tuple[UnreadableEvent, ...]  # events that cannot be evaluated
-    undecided: tuple[UndecidedEvent, ...]  # events that the rule did not decide within the time limit, not reported yet
+    undecided: tuple[UndecidedEvent, ...]  # events that the rule did not decide in time, not reported before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,33 +31,31 @@ class Confirmer:
 
     event_reader: EventReader
     time_field: str
-    undecided: UndecidedMemory  # an event that was undecided before is not evaluated again
-    pause: Callable[[], None]  # called before each event; raises where the search is to end
+    undecided: EventMemory  # an event that was undecided before is not evaluated again
+    pause: Callable[[], None]  # called before each event; raises if the search is to end
 
-    def confirm(
-        self, matched: MatchedPage, holds: Predicate, effective: RuleSettings, since: datetime | None
-    ) -> Confirmed:
-        """Return the hits of a page, the events of it that cannot be evaluated, and those that stay undecided.
+    def confirm(self, page: MatchedPage, prepared: PreparedRule, since: datetime | None) -> Confirmed:
+        """Return the hits of a page, the events that cannot be evaluated, and those that stay undecided.
 
         Such an event hides neither other events nor other rules. Events before `since`, by the time field, are no
-        hits.
+        hits. Each event is flattened once; grouping and the summary of the hit read the same view.
         """
-        rule = matched.plan.rule
+        rule = prepared.rule
         hits: list[GroupedHit] = []
         unreadable: list[UnreadableEvent] = []
-        new: list[UndecidedEvent] = []
-        for document in matched.found:
+        undecided: list[UndecidedEvent] = []
+        for document in page.documents:
             self.pause()
             try:
-                event = bounded(document.event)  # what is stored and sent is written by encoders that recurse
+                event = bounded(document.event)  # JSON writers recurse into what is stored and sent
                 shallow = document if event is document.event else replace(document, event=event)
                 view = self.event_reader.view(shallow)
                 if since is not None and event_time(view, self.time_field) < since:
                     continue
-                if not self.undecided.holds(rule, document) and holds(view):
-                    hits.append(group(rule, effective, shallow, view))
+                if not is_undecided(rule, document, self.undecided) and prepared.predicate(view):
+                    hits.append(group(rule, prepared.effective, shallow, view))
             except Undecided as fault:
-                new.append(self.undecided.report(rule, document, fault))
+                undecided.append(report_undecided(rule, document, fault, self.undecided))
             except Exception as error:  # noqa: BLE001 - attackers write events: one of them must not end the window
                 unreadable.append(UnreadableEvent(index=document.index, id=document.id, reason=reason_of(error)))
-        return Confirmed(hits=tuple(hits), unreadable=tuple(unreadable), undecided=tuple(new))
+        return Confirmed(hits=tuple(hits), unreadable=tuple(unreadable), undecided=tuple(undecided))

@@ -73,7 +73,7 @@ def run_on_cluster(
             if isinstance(outcome, FailedSearch):
                 answers.failed[outcome.plan.rule.id] = str(outcome.error)
             elif isinstance(outcome, MatchedPage):
-                answers.returned.update((outcome.plan.rule.id, document.id) for document in outcome.found)
+                answers.returned.update((outcome.plan.rule.id, document.id) for document in outcome.documents)
     event_reader = EventReader(test_source, mapping)
     return tuple(_result(test, test_source, event_reader, answers) for test in indexed)
 

@@ -1,4 +1,4 @@
-"""What a search of a window comes to, page by page."""
+"""The outcomes of the search of a window, page by page."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def reason_of(error: Exception) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchedPage:
-    """A page of documents that a rule's search returned: at least those of the page that the rule means."""
+    """A page of documents for one rule: at least those of the page that the rule matches."""
 
     plan: QueryPlan
-    found: tuple[EventDocument, ...]
+    documents: tuple[EventDocument, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedSearch:
-    """A rule whose search was not answered whole: its window must be searched again.
+    """A rule whose search was not answered completely: its window must be searched again.
 
-    Where the error is Refused, the engine will not answer however it is asked, and asking again is pointless.
+    If the error is Refused, the engine refuses the rule in every way of searching, and searching again is pointless.
     """
 
     plan: QueryPlan
@@ -39,7 +39,7 @@ class FailedSearch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchFinding:
-    """Something that a person should know of a rule's search, which found all it should nevertheless."""
+    """A finding about a rule's search, which is complete nevertheless."""
 
     plan: QueryPlan
     finding: Finding

@@ -1,10 +1,9 @@
-"""Each rule asked of the cluster by its own query, many to a request."""
+"""Search by query: one query for each rule, several in one request."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from math import inf
 
 from watcher.errors import ClusterError, Incomplete, TooSlow
 from watcher.model import EventDocument, Query, QueryPlan
@@ -18,49 +17,49 @@ TOGETHER = 10  # queries of one request
 
 
 class OutOfTime(TooSlow):
-    """The turn of a rule's query did not come in time."""
+    """The time limit of the window passed before the rule's query was sent."""
 
 
 @dataclass(slots=True)
 class _RuleSearch:
-    """A plan and what came of its queries so far."""
+    """A plan and the outcome of its queries so far."""
 
     plan: QueryPlan
-    seen: set[tuple[str, str]] = field(default_factory=set)  # index and `_id`, where several queries are asked
+    seen: set[tuple[str, str]] = field(default_factory=set)  # index and `_id`, if the plan has several queries
     failed: bool = False
 
-    def matched(self, found: tuple[EventDocument, ...]) -> Iterator[MatchedPage]:
-        """Give a page, without what another query of the plan gave already."""
+    def matched(self, documents: tuple[EventDocument, ...]) -> Iterator[MatchedPage]:
+        """Yield a page without the documents that another query of the plan returned."""
         if self.plan.parts:
-            found = tuple(one for one in found if (one.index, one.id) not in self.seen)
-            self.seen.update((one.index, one.id) for one in found)
-        if found:
-            yield MatchedPage(plan=self.plan, found=found)
+            documents = tuple(document for document in documents if (document.index, document.id) not in self.seen)
+            self.seen.update((document.index, document.id) for document in documents)
+        if documents:
+            yield MatchedPage(plan=self.plan, documents=documents)
 
-    def lost(self, error: ClusterError) -> Iterator[FailedSearch]:
-        """Say once that the plan failed."""
+    def fail(self, error: ClusterError) -> Iterator[FailedSearch]:
+        """Yield the failure of the plan, once."""
         if not self.failed:
             self.failed = True
             yield FailedSearch(plan=self.plan, error=error)
 
 
 @dataclass(slots=True)
-class _PartProgress:
-    """How far the pages of one query have come."""
+class _QueryProgress:
+    """How many pages of one query were read."""
 
-    asked: _RuleSearch
+    search: _RuleSearch
     query: Query
     computed: tuple[str, ...]
     total: int = 0
     read: int = 0
     after: tuple[object, ...] | None = None
 
-    def note(self, answer: Page) -> None:
-        """Count what a page brought."""
-        if answer.total is not None:
-            self.total = answer.total
-        self.read += answer.count
-        self.after = answer.after
+    def count(self, page: Page) -> None:
+        """Count a page."""
+        if page.total is not None:
+            self.total = page.total
+        self.read += page.count
+        self.after = page.after
 
 
 def search_by_query(
@@ -68,52 +67,57 @@ def search_by_query(
     plans: Sequence[QueryPlan],
     *,
     page: int = PAGE,
-    until: float = inf,
-    seconds: Callable[[], float] = lambda: 0.0,
+    is_time_up: Callable[[], bool] = lambda: False,
+    computed: tuple[str, ...] = (),
 ) -> Iterator[MatchedPage | FailedSearch | Unreadable]:
-    """Ask every plan's query of a snapshot, or its parts; pages come as they are answered, each document once.
+    """Search by the query of every plan, or its parts, and yield pages as they arrive, each document once.
 
-    A plan whose documents do not add up to the count of its first page is Failed, and so are those whose turn has not
-    come when the clock `seconds` passes `until`. Raises a ClusterError where the cluster answers nothing at all.
+    A plan fails if its documents do not add up to the count of its first page, or if the time is up before its query
+    is sent. `computed` are computed fields to read beside those of the plans. Raises a ClusterError if the cluster
+    answers nothing at all.
     """
     waiting = [
-        _PartProgress(asked=asked, query=query, computed=_computed(asked.plan))
-        for asked in map(_RuleSearch, plans)
-        for query in asked.plan.parts or (asked.plan.query,)
+        _QueryProgress(search=search, query=query, computed=_computed(search.plan, computed))
+        for search in map(_RuleSearch, plans)
+        for query in search.plan.parts or (search.plan.query,)
     ]
     for start in range(0, len(waiting), TOGETHER):
-        if seconds() > until:
+        if is_time_up():
             late = OutOfTime(f"the time for one window is up, {start} of {len(waiting)} queries were asked")
-            for one in waiting[start:]:
-                yield from one.asked.lost(late)
+            for progress in waiting[start:]:
+                yield from progress.search.fail(late)
             return
-        yield from _together(snapshot, waiting[start : start + TOGETHER], page)
+        yield from _search_together(snapshot, waiting[start : start + TOGETHER], page)
 
 
-def _computed(plan: QueryPlan) -> tuple[str, ...]:
-    """Give the paths of a plan that are computed for each search."""
-    return tuple(dict.fromkeys(path for use in plan.fields for path in use.computed))
+def _computed(plan: QueryPlan, others: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the computed fields that are read with the documents of a plan."""
+    return tuple(dict.fromkeys((*(path for use in plan.fields for path in use.computed), *others)))
 
 
-def _together(
-    snapshot: Snapshot, waiting: list[_PartProgress], page: int
+def _search_together(
+    snapshot: Snapshot, waiting: list[_QueryProgress], page: int
 ) -> Iterator[MatchedPage | FailedSearch | Unreadable]:
     while waiting:
         requests = [
-            SearchRequest(query=one.query, size=page, after=one.after, computed=one.computed) for one in waiting
+            SearchRequest(query=progress.query, size=page, after=progress.after, computed=progress.computed)
+            for progress in waiting
         ]
         unfinished = []
-        for one, answer in zip(waiting, snapshot.search(requests), strict=True):
+        for progress, answer in zip(waiting, snapshot.search(requests), strict=True):
             if isinstance(answer, ClusterError):
-                yield from one.asked.lost(answer)
+                yield from progress.search.fail(answer)
                 continue
-            yield from one.asked.matched(answer.found)
+            yield from progress.search.matched(answer.found)
             if answer.unreadable:
                 yield Unreadable(events=answer.unreadable)
-            one.note(answer)
-            if answer.after is not None and one.read < one.total:
-                unfinished.append(one)
-            elif one.read != one.total:
-                title = one.asked.plan.rule.title
-                yield from one.asked.lost(Incomplete(f"`{title}`: {one.read} of {one.total} events were read"))
+            progress.count(answer)
+            if answer.after is not None and progress.read < progress.total:
+                unfinished.append(progress)
+            elif progress.read != progress.total:
+                yield from progress.search.fail(_miscounted(progress))
         waiting = unfinished
+
+
+def _miscounted(progress: _QueryProgress) -> Incomplete:
+    return Incomplete(f"`{progress.search.plan.rule.title}`: {progress.read} of {progress.total} events were read")

@@ -1,6 +1,6 @@
-"""One pass over a window's events: each is read once and held against every rule in memory.
+"""Search by scan: the events of a window are read once, page by page, and matched with every rule in memory.
 
-What it asks of the cluster does not depend on the number of rules: the pages of the window's events, in order.
+The number of requests does not depend on the number of rules.
 """
 
 from __future__ import annotations
@@ -25,92 +25,92 @@ log = structlog.get_logger(__name__)
 
 FIRST_PAGE = 500  # documents
 MOST = 5_000  # documents of a page
-_FEWEST = 100
-_LENGTH = 6_000_000  # bytes that a page should come to
-_KEPT = 500  # documents with hits that are kept before they are handed on
-_SLOW = 0.5  # seconds that one event may take before the rule that it takes them is named
+_FEWEST = 100  # documents of a page
+_LENGTH = 6_000_000  # bytes that a page should have
+_BUFFERED = 500  # documents with hits that are buffered before they are yielded
+_SLOW = 0.5  # seconds that one event may take before the slowest rule is reported
 
 
-def go_on() -> None:
-    """Let a pass go on."""
+def keep_running() -> None:
+    """Let a scan continue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """A pass over the events of a window."""
+    """A scan of the events of one window."""
 
     snapshot: Snapshot
     event_reader: EventReader
     rules: Ruleset
-    plans: Mapping[str, QueryPlan]  # by rule id; rules without a plan are not asked for
+    plans: Mapping[str, QueryPlan]  # by rule id; rules without a plan are left out
     query: Query  # at least the events that any rule may match
-    only: tuple[str, ...] | None  # the paths that are read; None: events are read whole
-    field_filter: FieldFilter  # the paths that the rules look at
-    identity: tuple[str, ...] = ("@timestamp",)  # what a hit needs beside them where its event cannot be read whole
-    computed: tuple[str, ...] = ()
-    seconds: Callable[[], float]  # a clock that never goes back
-    pause: Callable[[], None] = go_on  # called before each event; raises where the pass is to end
+    only: tuple[str, ...] | None  # the paths of `_source` that are read; None: all of it
+    field_filter: FieldFilter  # the paths that the rules read
+    identity: tuple[str, ...] = ("@timestamp",)  # what a hit needs beside them if its event cannot be read completely
+    computed: tuple[str, ...] = ()  # computed fields that the rules read
+    seconds: Callable[[], float]  # a monotonic clock
+    pause: Callable[[], None] = keep_running  # called before each event; raises if the scan is to end
 
-    def first(self) -> SearchRequest:
-        """Ask for the first page, which also tells how many events there are."""
+    def first_request(self) -> SearchRequest:
+        """Return the request for the first page, which also counts the events."""
         return SearchRequest(query=self.query, size=FIRST_PAGE, only=self.only, computed=self.computed)
 
     def pages(self, first: Page) -> Iterator[Page]:
-        """Give all pages, the next one read while the last is worked on."""
-        return _ahead(self.snapshot, self.first(), first)
+        """Yield all pages; the next one is read while the last one is matched."""
+        return _read_ahead(self.snapshot, self.first_request(), first)
 
     def outcomes(self, first: Page) -> Iterator[MatchedPage | SearchFinding | Unreadable]:
-        """Give what the rules match, beginning with a first page that was read already.
+        """Yield the documents that rules match, from the first page on, which was read already.
 
-        Raises Incomplete where the events that were read do not add up to the count of the first page.
+        Raises Incomplete if the events that were read do not add up to the count of the first page.
         """
-        held = _PageBuffer(self)
+        matches = _MatchBuffer(self)
         read = 0
         for page in self.pages(first):
             read += page.count
-            held.note(page.unreadable)
+            matches.add_unreadable(page.unreadable)
             began = self.seconds()
-            for found in page.found:
+            for document in page.found:
                 self.pause()
-                held.take(found)
+                matches.add(document)
                 ended = self.seconds()
                 if ended - began > _SLOW:
-                    yield from held.slow(found)
+                    yield from matches.slowest_rule(document)
                     ended = self.seconds()
                 began = ended
-            if held.full:
-                yield from held.out()
-        yield from held.out()
-        if held.unreadable:
-            yield Unreadable(events=tuple(held.unreadable))
+            if matches.is_full:
+                yield from matches.flush()
+        yield from matches.flush()
+        if matches.unreadable:
+            yield Unreadable(events=tuple(matches.unreadable))
         if read != first.total:
             raise Incomplete(f"{read} of {first.total} events of the window were read; it is searched again")
 
 
-def single_page(snapshot: Snapshot, ask: SearchRequest) -> Page:
-    """Ask for one page, and raise what came in its place."""
-    (answer,) = snapshot.search([ask])
+def read_page(snapshot: Snapshot, request: SearchRequest) -> Page:
+    """Return one page; raises the error that came in its place."""
+    (answer,) = snapshot.search([request])
     if isinstance(answer, ClusterError):
         raise answer
     return answer
 
 
-def _ahead(snapshot: Snapshot, ask: SearchRequest, page: Page) -> Iterator[Page]:
-    """Give page after page, the next one read while the last is worked on."""
+def _read_ahead(snapshot: Snapshot, request: SearchRequest, page: Page) -> Iterator[Page]:
+    """Yield page after page; the next one is read while the last one is used."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="page") as reader:
         while True:
             following: Future[Page] | None = None
             if page.after is not None:
-                ask = replace(ask, after=page.after, size=_size(page))
-                following = reader.submit(single_page, snapshot, ask)
+                request = replace(request, after=page.after, size=_next_size(page))
+                following = reader.submit(read_page, snapshot, request)
             yield page
             if following is None:
                 return
             page = following.result()
 
 
-def _size(page: Page) -> int:
-    """Tell how many documents the next page may have: about as many bytes as memory should hold."""
+def _next_size(page: Page) -> int:
+    """Return how many documents the next page may have, so that its bytes fit into memory."""
     if not page.length:
         return max(_FEWEST, len(page.found))
     size = len(page.found) * _LENGTH // page.length
@@ -118,112 +118,115 @@ def _size(page: Page) -> int:
 
 
 @dataclass(slots=True)
-class _PageBuffer:
-    """Documents that some rules match, until they are handed on together: each hand-over costs round trips."""
+class _MatchBuffer:
+    """Documents that rules match, buffered because each page that is yielded costs round trips."""
 
-    job: Scan
-    found: dict[str, list[EventDocument]] = field(default_factory=dict)  # by rule id
+    scan: Scan
+    documents: dict[str, list[EventDocument]] = field(default_factory=dict)  # by rule id
     count: int = 0
     unreadable: list[UnreadableEvent] = field(default_factory=list)
 
-    def note(self, events: Sequence[UnreadableEvent]) -> None:
-        """Note events that cannot be read."""
+    def add_unreadable(self, events: Sequence[UnreadableEvent]) -> None:
+        """Add events that cannot be read."""
         self.unreadable.extend(events)
 
     @property
-    def full(self) -> bool:
-        """Tell whether it is time to hand on."""
-        return self.count >= _KEPT
+    def is_full(self) -> bool:
+        """Whether the buffer is to be flushed."""
+        return self.count >= _BUFFERED
 
-    def take(self, found: EventDocument) -> None:
-        """Hold an event against the rules, and keep it where any matches."""
-        matched = self._matched(found)
-        if matched:
+    def add(self, document: EventDocument) -> None:
+        """Match an event with the rules, and buffer it for each rule that matches."""
+        rule_ids = self._matching_rules(document)
+        if rule_ids:
             self.count += 1
-            for name in matched:
-                self.found.setdefault(name, []).append(found)
+            for rule_id in rule_ids:
+                self.documents.setdefault(rule_id, []).append(document)
 
-    def _matched(self, found: EventDocument) -> Sequence[str]:
-        job = self.job
-        view = self._view(found)
+    def _matching_rules(self, document: EventDocument) -> Sequence[str]:
+        scan = self.scan
+        view = self._view(document)
         if view is None:
             return ()
         try:
-            verdict = job.rules.verdict(view)
-        except Exception:  # noqa: BLE001 - each rule is asked alone, and who confirms reports what is broken
-            return [name for name in job.plans if self._may_match(name, view)]
+            verdict = scan.rules.verdict(view)
+        except Exception:  # noqa: BLE001 - each rule is evaluated alone, and confirmation reports what is broken
+            return [rule_id for rule_id in scan.plans if self._may_match(rule_id, view)]
         if not verdict.rules and not verdict.undecided:
             return ()
-        # who confirms meets what is undecided again, and reports it
-        return [rule.id for rule in (*verdict.rules, *verdict.undecided) if rule.id in job.plans]
+        # undecided events are met again by confirmation, which reports them
+        return [rule.id for rule in (*verdict.rules, *verdict.undecided) if rule.id in scan.plans]
 
-    def _view(self, found: EventDocument) -> EventView | None:
-        """Return the view of an event; None, and the event noted, where it has none."""
+    def _view(self, document: EventDocument) -> EventView | None:
+        """Return the view of an event; None, and the event is unreadable, if it has none."""
         try:
-            return self.job.event_reader.view(found, self.job.field_filter)
+            return self.scan.event_reader.view(document, self.scan.field_filter)
         except Exception as error:  # noqa: BLE001 - attackers write events: one of them must not end the window
-            self.note([UnreadableEvent(index=found.index, id=found.id, reason=reason_of(error))])
+            self.add_unreadable([UnreadableEvent(index=document.index, id=document.id, reason=reason_of(error))])
             return None
 
-    def _may_match(self, name: str, view: EventView) -> bool:
+    def _may_match(self, rule_id: str, view: EventView) -> bool:
         try:
-            return self.job.rules.holds(name, view)
-        except Exception:  # noqa: BLE001 - in doubt for it: who confirms meets the same, and reports it
+            return self.scan.rules.matches(rule_id, view)
+        except Exception:  # noqa: BLE001 - confirmation meets the same error, and reports it
             return True
 
-    def slow(self, found: EventDocument) -> Iterator[SearchFinding]:
-        """Name the rule that takes most of the time that an event takes."""
-        view = self._view(found)  # once: of a huge event it takes longer than all rules together
+    def slowest_rule(self, document: EventDocument) -> Iterator[SearchFinding]:
+        """Yield a finding about the rule that takes most of the time that an event takes."""
+        view = self._view(document)  # once: of a huge event it takes longer than all rules together
         if view is None:
             return
-        took: dict[str, float] = {}
-        for name in self.job.plans:
-            began = self.job.seconds()
-            self._may_match(name, view)
-            took[name] = self.job.seconds() - began
-        longest = max(took, key=lambda name: took[name], default=None)
-        if longest is not None and took[longest] > _SLOW / 2:  # else the machine was busy with something else
-            plan = self.job.plans[longest]
-            yield SearchFinding(plan=plan, finding=_slow(plan, found, took[longest]))
+        seconds: dict[str, float] = {}
+        for rule_id in self.scan.plans:
+            began = self.scan.seconds()
+            self._may_match(rule_id, view)
+            seconds[rule_id] = self.scan.seconds() - began
+        slowest = max(seconds, key=lambda rule_id: seconds[rule_id], default=None)
+        if slowest is not None and seconds[slowest] > _SLOW / 2:  # else the machine was busy with something else
+            plan = self.scan.plans[slowest]
+            yield SearchFinding(plan=plan, finding=_slow_rule(plan, document, seconds[slowest]))
 
-    def out(self) -> Iterator[MatchedPage]:
-        """Hand on what is kept, whole documents."""
-        held, self.found, self.count = self.found, {}, 0
-        whole = {} if self.job.only is None else self._whole(held)
-        for name, found in held.items():
-            kept = tuple(whole.get((single_page.index, single_page.id), single_page) for single_page in found)
-            yield MatchedPage(plan=self.job.plans[name], found=kept)
+    def flush(self) -> Iterator[MatchedPage]:
+        """Yield the buffered documents, read completely."""
+        buffered, self.documents, self.count = self.documents, {}, 0
+        complete = {} if self.scan.only is None else self._read_completely(buffered)
+        for rule_id, documents in buffered.items():
+            replaced = tuple(complete.get((document.index, document.id), document) for document in documents)
+            yield MatchedPage(plan=self.scan.plans[rule_id], documents=replaced)
 
-    def _whole(self, held: Mapping[str, Sequence[EventDocument]]) -> Mapping[tuple[str, str], EventDocument]:
-        """Read whole what was read in part; an `_id` may stand in several indices, and an index in no cluster."""
-        wanted = {(document.index, document.id) for documents in held.values() for document in documents}
+    def _read_completely(
+        self, buffered: Mapping[str, Sequence[EventDocument]]
+    ) -> Mapping[tuple[str, str], EventDocument]:
+        """Read documents of which only some fields were read; several indices may hold the same `_id`."""
+        wanted = {(document.index, document.id) for documents in buffered.values() for document in documents}
         read: dict[tuple[str, str], EventDocument] = {}
         undecodable: set[tuple[str, str]] = set()
         for page in self._read_again(wanted, None):
-            read.update(((found.index, found.id), found) for found in page.found)
+            read.update(((document.index, document.id), document) for document in page.found)
             undecodable.update((event.index, event.id) for event in page.unreadable)
-            self.note(page.unreadable)
-        if undecodable:  # what cannot be read whole is handed on in part
-            part = (*(self.job.only or ()), *self.job.identity)
+            self.add_unreadable(page.unreadable)
+        if undecodable:  # of these, the fields that rules and hits need are read
+            part = (*(self.scan.only or ()), *self.scan.identity)
             for page in self._read_again(undecodable, part):
-                read.update(((found.index, found.id), found) for found in page.found)
+                read.update(((document.index, document.id), document) for document in page.found)
         missing = wanted - read.keys() - undecodable
         if missing:
             raise Incomplete(f"{len(missing)} of {len(wanted)} events that matched could not be read again")
         return read
 
     def _read_again(self, wanted: AbstractSet[tuple[str, str]], only: tuple[str, ...] | None) -> Iterator[Page]:
-        ids = sorted({name for _, name in wanted})
+        ids = sorted({document_id for _, document_id in wanted})
         if ids:
-            ask = SearchRequest(query={"ids": {"values": ids}}, size=FIRST_PAGE, only=only, computed=self.job.computed)
-            yield from _ahead(self.job.snapshot, ask, single_page(self.job.snapshot, ask))
+            scan = self.scan
+            request = SearchRequest(query={"ids": {"values": ids}}, size=FIRST_PAGE, only=only, computed=scan.computed)
+            yield from _read_ahead(scan.snapshot, request, read_page(scan.snapshot, request))
 
 
-def _slow(plan: QueryPlan, found: EventDocument, took: float) -> Finding:
+def _slow_rule(plan: QueryPlan, document: EventDocument, seconds: float) -> Finding:
     return Finding(
         code="slow-rule",
         severity=Severity.WARNING,
         location=plan.rule.location,
-        message=f"it took {took:.1f} s to hold the rule against one event, `{found.id}` of `{found.index}`",
+        message=f"it took {seconds:.1f} s to evaluate the rule on one event, `{document.id}` of `{document.index}`",
         fix="write its regular expressions without repetitions inside repetitions",
     )

@@ -1,4 +1,4 @@
-"""One door to every search of a window: plans go in, pages of hits come out, whichever way is taken."""
+"""The search of a window by plans, with the strategy that fits, and the other one for rules that it fails."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from watcher.search.event_selection import computed_fields, event_selection, nee
 from watcher.search.outcomes import FailedSearch, MatchedPage, SearchFinding, SearchOutcome, Unreadable
 from watcher.search.planner import Strategy, StrategyChoice, choose_strategy
 from watcher.search.query_strategy import OutOfTime, search_by_query
-from watcher.search.scan_strategy import Scan, go_on, single_page
+from watcher.search.scan_strategy import Scan, keep_running, read_page
 from watcher.search.throttle import Throttle, ThrottledSnapshot
 from watcher.settings import Source
 from watcher.translate.bounds import EVERYTHING
@@ -25,17 +25,18 @@ from watcher.translate.plan import Translator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchContext:
-    """What one window shows, and how its events are to be looked at."""
+    """The snapshot of one window, and how its events are read."""
 
     snapshot: Snapshot
-    translator: Translator  # of the source, as its indices are mapped at the moment
+    translator: Translator  # of the source, for the mapping of its indices
     event_reader: EventReader
-    pause: Callable[[], None] = go_on  # called before each event; raises where the search is to end
+    computed: tuple[str, ...] = ()  # computed fields that are read with every hit, beside those of the rules
+    pause: Callable[[], None] = keep_running  # called before each event; raises if the search is to end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ScanSelection:
-    """What a pass reads, as long as rules and mapping stay as they are."""
+    """What a scan reads, as long as rules and mapping are the same."""
 
     translator: Translator
     rules: frozenset[str]
@@ -45,125 +46,125 @@ class _ScanSelection:
 
 
 class Searcher:
-    """Searches the windows of one source by the same rules, again and again; several threads may share it."""
+    """Searches windows of one source by the same rules; several threads may share it."""
 
     def __init__(self, source: Source, rules: Sequence[CompiledRule], *, clock: Clock | None = None) -> None:
         self._source = source
         self._clock = clock or SystemClock()
-        self._paces = {way: Throttle(self._clock) for way in Strategy}
+        self._throttles = {strategy: Throttle(self._clock) for strategy in Strategy}
         self._rules = Ruleset(rules, source.fields)
-        self._narrow: _ScanSelection | None = None
+        self._selection: _ScanSelection | None = None
 
     def with_rules(self, rules: Sequence[CompiledRule]) -> Searcher:
-        """Give the searcher of other rules; those that stay are not compiled again, and its pace is kept."""
-        made = Searcher(self._source, (), clock=self._clock)
-        made._paces, made._rules = self._paces, self._rules.with_rules(rules)
-        return made
+        """Return a searcher for other rules; rules that stay are not compiled again, and the throttles are kept."""
+        searcher = Searcher(self._source, (), clock=self._clock)
+        searcher._throttles, searcher._rules = self._throttles, self._rules.with_rules(rules)
+        return searcher
 
     def search(self, context: SearchContext, plans: Sequence[QueryPlan]) -> Iterator[SearchOutcome]:
-        """Give the pages of some plans, all of which are of the rules that this was made of.
+        """Yield the outcomes of some plans, all of which are of the searcher's rules.
 
-        What is Matched holds at least the events of the page that the rule means. Raises a ClusterError where the
+        A MatchedPage holds at least the events of the page that the rule matches. Raises a ClusterError if the
         cluster answers nothing at all.
         """
         if not plans:
             return
         until = self._clock.monotonic() + self._source.budget.total_seconds()
-        query, scan = (
-            replace(context, snapshot=ThrottledSnapshot(context.snapshot, self._paces[way], until))
-            for way in (Strategy.QUERY, Strategy.SCAN)
+        query_context, scan_context = (
+            replace(context, snapshot=ThrottledSnapshot(context.snapshot, self._throttles[strategy], until))
+            for strategy in (Strategy.QUERY, Strategy.SCAN)
         )
         if self._source.search == Strategy.QUERY:
-            yield from self._by_query(query, plans, until)
+            yield from self._by_query(query_context, plans, until)
             return
         try:
-            job, first = self.begin(scan, plans)
+            scan, first = self.begin_scan(scan_context, plans)
         except Refused as error:
             yield from (FailedSearch(plan=plan, error=error) for plan in plans)
             return
-        if choose_strategy(self._source, events=first.total or 0, queries=_queries(plans)).way is Strategy.SCAN:
-            yield from job.outcomes(first)
+        choice = choose_strategy(self._source, events=first.total or 0, queries=_count_queries(plans))
+        if choice.strategy is Strategy.SCAN:
+            yield from scan.outcomes(first)
         else:
-            yield from self._by_query(query, plans, until)
+            yield from self._by_query(query_context, plans, until)
 
-    def choice(self, context: SearchContext, plans: Sequence[QueryPlan]) -> tuple[StrategyChoice, Query]:
-        """Tell which way a window would be searched, and what a pass would ask for."""
-        job, first = self.begin(context, plans)
-        return choose_strategy(self._source, events=first.total or 0, queries=_queries(plans)), job.query
+    def choose(self, context: SearchContext, plans: Sequence[QueryPlan]) -> tuple[StrategyChoice, Query]:
+        """Return the strategy for a window, and the query of a scan."""
+        scan, first = self.begin_scan(context, plans)
+        return choose_strategy(self._source, events=first.total or 0, queries=_count_queries(plans)), scan.query
 
-    def begin(self, context: SearchContext, plans: Sequence[QueryPlan]) -> tuple[Scan, Page]:
-        """Make a pass over a window, and ask for its first page.
+    def begin_scan(self, context: SearchContext, plans: Sequence[QueryPlan]) -> tuple[Scan, Page]:
+        """Return a scan of a window with its first page.
 
-        Where the engine refuses to narrow it, every event of the window is asked for.
+        If the engine refuses the query of the scan, every event of the window is read.
         """
-        job = self._pass(context, plans)
+        scan = self._scan(context, plans)
         try:
-            return job, single_page(job.snapshot, job.first())
+            return scan, read_page(scan.snapshot, scan.first_request())
         except Refused:
-            job = replace(job, query=EVERYTHING)
-            return job, single_page(job.snapshot, job.first())
+            scan = replace(scan, query=EVERYTHING)
+            return scan, read_page(scan.snapshot, scan.first_request())
 
-    def _pass(self, context: SearchContext, plans: Sequence[QueryPlan]) -> Scan:
-        narrow = self._narrowed(context.translator, plans)
+    def _scan(self, context: SearchContext, plans: Sequence[QueryPlan]) -> Scan:
+        selection = self._scan_selection(context.translator, plans)
         return Scan(
             snapshot=context.snapshot,
             event_reader=context.event_reader,
             rules=self._rules,
             plans={plan.rule.id: plan for plan in plans},
-            query=narrow.query,
-            only=narrow.only,
-            field_filter=narrow.field_filter,
+            query=selection.query,
+            only=selection.only,
+            field_filter=selection.field_filter,
             identity=("@timestamp", self._source.time_field),
             computed=computed_fields(context.translator),
             seconds=self._clock.monotonic,
             pause=context.pause,
         )
 
-    def _narrowed(self, translator: Translator, plans: Sequence[QueryPlan]) -> _ScanSelection:
-        names = frozenset(plan.rule.id for plan in plans)
-        known = self._narrow
-        if known is None or known.translator is not translator or known.rules != names:
+    def _scan_selection(self, translator: Translator, plans: Sequence[QueryPlan]) -> _ScanSelection:
+        rule_ids = frozenset(plan.rule.id for plan in plans)
+        selection = self._selection
+        if selection is None or selection.translator is not translator or selection.rules != rule_ids:
             rules = [plan.rule for plan in plans]
             fields = needed_fields(rules, translator)
-            known = self._narrow = _ScanSelection(
+            selection = self._selection = _ScanSelection(
                 translator=translator,
-                rules=names,
+                rules=rule_ids,
                 query=event_selection(rules, translator),
                 only=fields if self._source.fetch == "needed" else None,
                 field_filter=FieldFilter(fields),
             )
-        return known
+        return selection
 
     def _by_query(self, context: SearchContext, plans: Sequence[QueryPlan], until: float) -> Iterator[SearchOutcome]:
-        unfit: list[QueryPlan] = []
-        for outcome in search_by_query(context.snapshot, plans, until=until, seconds=self._clock.monotonic):
+        failed: list[QueryPlan] = []
+        for outcome in search_by_query(
+            context.snapshot, plans, is_time_up=lambda: self._clock.monotonic() > until, computed=context.computed
+        ):
             if isinstance(outcome, FailedSearch) and isinstance(outcome.error, Refused | TooSlow):
-                unfit.append(outcome.plan)
+                failed.append(outcome.plan)
                 if not isinstance(outcome.error, OutOfTime):
-                    yield SearchFinding(plan=outcome.plan, finding=_unfit(outcome.plan, outcome.error))
+                    yield SearchFinding(plan=outcome.plan, finding=_query_finding(outcome.plan, outcome.error))
             else:
                 yield outcome
-        if unfit:
-            yield from self._scan_instead(context, unfit)
+        if failed:
+            yield from self._scan_instead(context, failed)
 
     def _scan_instead(self, context: SearchContext, plans: Sequence[QueryPlan]) -> Iterator[SearchOutcome]:
-        """Scan for the rules that cannot be asked by their queries, or not in time: one pass does for any number.
-
-        Their failure is no other rule's.
-        """
+        """Scan for rules whose queries are refused or too slow; if the scan fails, only these rules fail."""
         try:
-            job, first = self.begin(context, plans)
-            yield from job.outcomes(first)
+            scan, first = self.begin_scan(context, plans)
+            yield from scan.outcomes(first)
         except ClusterError as error:
             yield from (FailedSearch(plan=plan, error=error) for plan in plans)
 
 
-def _queries(plans: Sequence[QueryPlan]) -> int:
-    """Count what would be asked of the cluster for some plans."""
+def _count_queries(plans: Sequence[QueryPlan]) -> int:
+    """Return the number of queries of some plans."""
     return sum(len(plan.parts) or 1 for plan in plans)
 
 
-def _unfit(plan: QueryPlan, error: ClusterError) -> Finding:
+def _query_finding(plan: QueryPlan, error: ClusterError) -> Finding:
     if isinstance(error, TooSlow):
         code, fix = "costly-query", "it is found by reading its log source's events; `search: scan` does so for all"
     else:

@@ -70,9 +70,9 @@ def _explained(components: Components) -> Iterator[StrategyExplanation]:
                 snapshot=snapshot, translator=Translator(source, mapping), event_reader=EventReader(source, mapping)
             )
             searcher = Searcher(source, [CompiledRule(rule, rule_predicate(rule, source)) for rule in rules])
-            choice, query = searcher.choice(context, [_counted_plan(rule, source) for rule in rules])
+            choice, query = searcher.choose(context, [_counted_plan(rule, source) for rule in rules])
         yield StrategyExplanation(
-            source=source, window=window, rules=len(rules), strategy=choice.way, reason=choice.because, query=query
+            source=source, window=window, rules=len(rules), strategy=choice.strategy, reason=choice.reason, query=query
         )
 
 

@@ -114,7 +114,7 @@ def preview(
         for done, window in enumerate(windows):
             progress(PreviewProgress(source=source.name, done=done, days=len(windows), hits=tally.hits))
             tally.days.setdefault(f"{window.start:%Y-%m-%d}", 0)
-            for item in detector.look(window, DetectionScope(stopping=stopping)):
+            for item in detector.find_hits(window, DetectionScope(stopping=stopping)):
                 if isinstance(item, UndecidedEvent):
                     tally.undecided += 1
                 else:

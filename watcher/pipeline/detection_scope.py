@@ -1,0 +1,74 @@
+"""Which rules search a window, and when the search ends early."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from watcher.errors import ClusterError
+from watcher.match.predicate import Predicate
+from watcher.model import Rule
+from watcher.ports import Page, SearchRequest, Snapshot
+from watcher.settings import Source
+from watcher.settings.effective import RuleSettings
+from watcher.translate.plan import rule_predicate
+
+Stopping = Callable[[], bool]
+
+
+class Stopped(Exception):  # noqa: N818 - reads as the state it names
+    """The search was asked to end; what it did so far can be repeated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedRule:
+    """A rule with its effective settings and its predicate for one source."""
+
+    rule: Rule
+    effective: RuleSettings
+    predicate: Predicate
+
+
+def prepare_rule(rule: Rule, effective: RuleSettings, source: Source) -> PreparedRule:
+    """Compile a rule for a source."""
+    return PreparedRule(rule=rule, effective=effective, predicate=rule_predicate(rule, source))
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectionScope:
+    """The rules that search a window, and whether the search is to end."""
+
+    rules: frozenset[str] | None = None  # ids; None: every rule of the source
+    since: Mapping[str, datetime] = field(default_factory=dict)  # rule id → earlier events are no hits of the rule
+    stopping: Stopping = _never  # whether to end; evaluated before every side effect
+
+    def check(self) -> None:
+        """Raise Stopped if the search is to end."""
+        if self.stopping():
+            raise Stopped
+
+
+ALL_RULES = DetectionScope()
+
+
+@dataclass(frozen=True, slots=True)
+class StoppableSnapshot:
+    """A snapshot that sends no request once the search is to end."""
+
+    snapshot: Snapshot
+    scope: DetectionScope
+
+    def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
+        """Search, unless the search is to end."""
+        self.scope.check()
+        return self.snapshot.search(requests)
+
+    def counts(self, step: timedelta) -> Mapping[datetime, int]:
+        """Count events, unless the search is to end."""
+        self.scope.check()
+        return self.snapshot.counts(step)

@@ -1,0 +1,70 @@
+"""Hits of a window → recorded hits and opened alerts, many at a time: each request to the state costs a round trip."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from watcher.alerts.alert_store import AlertStore, RecordResult
+from watcher.alerts.grouping import GroupedHit, alerts_of_hits
+from watcher.model import Alert, Rule
+from watcher.pipeline.detection_scope import DetectionScope, PreparedRule
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+"""Hits that are recorded together."""
+
+
+@dataclass(slots=True, kw_only=True)
+class HitRecorder:
+    """Buffers the hits of one window by rule, and records them in batches."""
+
+    alert_store: AlertStore
+    prepared: Mapping[str, PreparedRule]  # by rule id
+    origin: str  # `live` or `backfill`
+    scope: DetectionScope
+    now: Callable[[], datetime]  # the cluster's time
+    result: RecordResult = field(default_factory=RecordResult)
+    by_rule: Counter[str] = field(default_factory=Counter)  # rule id → hits, new or not
+    _buffer: dict[str, list[GroupedHit]] = field(default_factory=dict)  # by rule id
+    _buffered: int = 0
+
+    def add(self, rule: Rule, hits: Sequence[GroupedHit]) -> None:
+        """Buffer the hits of a rule, and record the buffer once it is a batch."""
+        self.by_rule[rule.id] += len(hits)
+        self._buffer.setdefault(rule.id, []).extend(hits)
+        self._buffered += len(hits)
+        if self._buffered >= BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Record the buffered hits; those that are recorded already open nothing."""
+        buffer, self._buffer, self._buffered = self._buffer, {}, 0
+        unknown = {
+            hit.id for hit in self.alert_store.unknown([entry.hit for grouped in buffer.values() for entry in grouped])
+        }
+        if not unknown:
+            return
+        new = {rule_id: [entry for entry in grouped if entry.hit.id in unknown] for rule_id, grouped in buffer.items()}
+        alerts = tuple(self._alerts(new))
+        self.scope.check()
+        new_hits = [entry.hit for grouped in new.values() for entry in grouped]
+        recorded = self.alert_store.record(alerts, new_hits, now=self.now())
+        self.result += recorded
+        _log_opened(alerts, frozenset(recorded.alerts))
+
+    def _alerts(self, hits: Mapping[str, Sequence[GroupedHit]]) -> Iterator[Alert]:
+        for rule_id, grouped in hits.items():
+            prepared = self.prepared[rule_id]
+            yield from alerts_of_hits(prepared.rule, prepared.effective, grouped, origin=self.origin)
+
+
+def _log_opened(alerts: Sequence[Alert], opened: frozenset[str]) -> None:
+    for alert in alerts:
+        if alert.id in opened:
+            log.info("alert.opened", alert=alert.id, rule=alert.rule.title, level=str(alert.rule.level))

@@ -1,0 +1,84 @@
+"""A window of a source, opened and planned: what is searched in it, and how its events are read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from watcher.model import QueryPlan, Rule, Window
+from watcher.pipeline.detection_scope import DetectionScope, PreparedRule, StoppableSnapshot
+from watcher.ports import EventSource, IndexMapping
+from watcher.search.searcher import SearchContext
+from watcher.settings import Source
+from watcher.taxonomy.summary_fields import SUMMARY_PATHS
+from watcher.translate.mapped_events import EventReader
+from watcher.translate.plan import PlanCache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenWindow:
+    """A window while its snapshot is open."""
+
+    mapping: IndexMapping
+    context: SearchContext
+    plans: Sequence[QueryPlan]
+
+
+@dataclass(slots=True)
+class WindowPlanner:
+    """Opens windows of one source and plans the queries of its rules; several threads may share it."""
+
+    source: Source
+    events: EventSource
+    _cache: PlanCache
+    _hit_paths: tuple[str, ...]  # paths beside those of the rules that grouping and summaries read
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def of(cls, source: Source, events: EventSource, prepared: Sequence[PreparedRule]) -> WindowPlanner:
+        """Create the planner of some rules."""
+        return cls(source, events, PlanCache(source, _rules(prepared)), _hit_paths(source, prepared))
+
+    def with_rules(self, prepared: Sequence[PreparedRule]) -> WindowPlanner:
+        """Return a planner for other rules; plans of rules that stay are kept."""
+        cache = self._cache.with_rules(_rules(prepared))
+        return WindowPlanner(self.source, self.events, cache, _hit_paths(self.source, prepared))
+
+    @contextmanager
+    def open(self, window: Window, scope: DetectionScope) -> Iterator[OpenWindow | None]:
+        """Open a window and plan its queries; None where the pattern matches no index."""
+        with self.events.open(self.source.index, window, time_field=self.source.time_field) as snapshot:
+            mapping = self.events.mapping(self.source.index, sorted({*self._cache.paths, *self._hit_paths}))
+            if not mapping.indices:
+                yield None
+                return
+            with self._lock:  # the newest window and gaps are searched by different threads
+                plans = self._cache.plans(mapping)
+                translator = self._cache.translator_for(mapping)
+            context = SearchContext(
+                snapshot=StoppableSnapshot(snapshot, scope),
+                translator=translator,
+                event_reader=EventReader(self.source, mapping),
+                computed=_computed_paths(mapping, self._hit_paths),
+                pause=scope.check,
+            )
+            selected = plans if scope.rules is None else [plan for plan in plans if plan.rule.id in scope.rules]
+            yield OpenWindow(mapping=mapping, context=context, plans=tuple(selected))
+
+
+def _rules(prepared: Sequence[PreparedRule]) -> tuple[Rule, ...]:
+    return tuple(entry.rule for entry in prepared)
+
+
+def _hit_paths(source: Source, prepared: Sequence[PreparedRule]) -> tuple[str, ...]:
+    """Return the paths that grouping and summaries of hits read."""
+    group_by = {field for entry in prepared for field in entry.effective.group_by or ()}
+    mapped = {path for field in group_by for path in source.fields.get(field, ())}
+    return tuple(sorted({*SUMMARY_PATHS, *group_by, *mapped}))
+
+
+def _computed_paths(mapping: IndexMapping, paths: Sequence[str]) -> tuple[str, ...]:
+    """Return those of the paths whose values the engine computes for each search."""
+    return tuple(path for path in paths if any(field_type.computed for field_type in mapping.fields.get(path, ())))

@@ -1,0 +1,57 @@
+"""The outcome of the search of one window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from watcher.errors import Refused
+from watcher.model import UnreadableEvent, Window
+from watcher.pipeline.event_memory import UndecidedEvent
+from watcher.search.outcomes import FailedSearch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowResult:
+    """The outcome of the search of one window."""
+
+    window: Window
+    indices: tuple[str, ...] = ()  # that were searched
+    counts: Mapping[datetime, int] = field(default_factory=dict)  # events by the start of their slice
+    hits: int = 0  # recorded for the first time
+    by_rule: Mapping[str, int] = field(default_factory=dict)  # rule id → hits, recorded before or not
+    alerts: int = 0  # opened
+    failed: tuple[FailedSearch, ...] = ()  # to be searched again
+    refused: tuple[FailedSearch, ...] = ()  # the engine refuses them in every way of searching
+    unreadable: tuple[UnreadableEvent, ...] = ()  # events that cannot be decoded or evaluated, each once
+    undecided: tuple[UndecidedEvent, ...] = ()  # neither hits nor none; reported for the first time
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every rule that can be searched searched the window."""
+        return not self.failed
+
+
+@dataclass(slots=True)
+class WindowProblems:
+    """What kept rules from searching a window, or events from being evaluated."""
+
+    failed: list[FailedSearch] = field(default_factory=list)
+    refused: list[FailedSearch] = field(default_factory=list)
+    unreadable: dict[tuple[str, str], UnreadableEvent] = field(default_factory=dict)  # by index and `_id`
+    undecided: list[UndecidedEvent] = field(default_factory=list)
+
+    def add_failure(self, outcome: FailedSearch) -> None:
+        """Add a rule whose search failed: for now, or for good."""
+        (self.refused if isinstance(outcome.error, Refused) else self.failed).append(outcome)
+
+    def result(self, window: Window) -> WindowResult:
+        """Return the problems as part of the outcome of a window."""
+        return WindowResult(
+            window=window,
+            failed=tuple(self.failed),
+            refused=tuple(self.refused),
+            unreadable=tuple(self.unreadable.values()),
+            undecided=tuple(self.undecided),
+        )
