@@ -1,4 +1,4 @@
-"""A sweep over a week in which nothing came late, beside the tick that it must not outweigh."""
+"""A late-event check over a week without late events, beside the live search that it must not outweigh."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from datetime import datetime, timedelta
 from bench import filled
 from bench.findings import Series, Spent
 from watcher.alerts.alert_store import AlertStore
-from watcher.checkpoints.checkpoints import Checkpoint, Checkpoints
+from watcher.checkpoints.checkpoint import Begin
+from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.checkpoints.gaps import SLICE
 from watcher.cluster.connections import connect
 from watcher.cluster.event_cluster import EventCluster
 from watcher.model import Window
 from watcher.pipeline import Detector
 from watcher.ports import EventSource
-from watcher.schedule.ticker import Ticker
+from watcher.schedule import source_search
 from watcher.settings import Cluster, LateEventSettings, Source
 from watcher.state.installation import Installation
 from watcher.state.state_documents import StateDocuments
@@ -27,32 +28,33 @@ _PREFIX = "bench-sweep"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Later(EventCluster):
-    """The events of the day, looked at a week later."""
+    """The events of the day, a week later."""
 
     def now(self) -> datetime:
         return filled.DAY + timedelta(days=7)
 
 
 def week(url: str, index: str, *, repeats: int, spent: Callable[[], Spent]) -> Series:
-    """Sweep the week that begins with the day again and again; raises RuntimeError where a sweep finds anything."""
+    """Check the week that begins with the day repeatedly; raises RuntimeError where a check finds anything."""
     connection = connect(Cluster(hosts=(url,), timeout=timedelta(minutes=5)))
     state = connection.state()
     Installation(state=state, prefix=_PREFIX).install()
     source = Source(index=index, late_events=LateEventSettings(every=timedelta(0)))
     events = _later(connection.events())
-    coverage = Checkpoints(StateDocuments(state, _PREFIX))
-    ticker = Ticker(Detector(source=source, events=events, alert_store=AlertStore(state, _PREFIX), rules=()), coverage)
+    checkpoints = Checkpoints(StateDocuments(state, _PREFIX))
+    detector = Detector(source=source, events=events, alert_store=AlertStore(state, _PREFIX), rules=())
+    late_events = source_search(detector, checkpoints).late_events
     now = events.now()
     span = Window(start=filled.DAY, end=now)
     with events.open(index, span, time_field=source.time_field) as snapshot:
-        coverage.count(source.name, span, snapshot.counts(SLICE), now=now)
-    coverage.change(source.name, lambda _: Checkpoint(since=filled.DAY, until=now), now=now)
+        checkpoints.record_counts(source.name, span, snapshot.counts(SLICE), now=now)
+    checkpoints.apply(source.name, (), now=now, begin=Begin(since=filled.DAY, watermark=now))
     series = Series()
-    ticker.sweep()  # warm
+    late_events.check()  # warm
     for _ in range(repeats):
         before, began, own = spent(), time.perf_counter(), time.process_time()
-        if ticker.sweep():
-            raise RuntimeError("a sweep over what did not change searched something")
+        if late_events.check():
+            raise RuntimeError("a late-event check without changes searched something")
         wall, used = time.perf_counter() - began, time.process_time() - own
         series.add({"wall": wall, "own": used, "hits": 0, "memory": 0}, spent() - before)
     for name in state.indices(f"{_PREFIX}-*"):
@@ -64,4 +66,4 @@ def week(url: str, index: str, *, repeats: int, spent: Callable[[], Spent]) -> S
 def _later(events: EventSource) -> _Later:
     if not isinstance(events, EventCluster):
         raise TypeError(f"{type(events).__name__} reads no cluster")
-    return _Later(**{one.name: getattr(events, one.name) for one in fields(events)})
+    return _Later(**{part.name: getattr(events, part.name) for part in fields(events)})

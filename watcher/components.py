@@ -26,7 +26,16 @@ from watcher.notify.operators import Operators
 from watcher.notify.renderer import Renderer
 from watcher.pipeline import Detector, Dispatcher, PreparedRule, RateLimit, Stopping, prepare_rule
 from watcher.ports import EventSource, Notifier, State
-from watcher.schedule import DELIVERY, RuleReloader, Sidecar, Ticker, live_lease, past_lease
+from watcher.schedule import (
+    DELIVERY,
+    RuleReloader,
+    Sidecar,
+    SourceSearch,
+    StopConditions,
+    live_lease,
+    past_lease,
+    source_search,
+)
 from watcher.settings import ChannelSettings, Settings, Source
 from watcher.settings.effective import rule_settings
 from watcher.sigma.rule_folders import Fingerprints, LoadedRules, fingerprints
@@ -151,17 +160,13 @@ class Components:
 
 def one_shot_sidecar(components: Components, rules: Sequence[Rule], stopping: Stopping) -> Sidecar:
     """Create a sidecar for a single round: it shares no leases and waits for no digest to settle."""
-    tickers = tuple(
-        Ticker(
-            components.detector(source, rules),
-            components.checkpoints(),
-            stopping=stopping,
-            stopping_past=stopping,
-        )
+    stop = StopConditions(live=stopping, past=stopping)
+    searches = tuple(
+        source_search(components.detector(source, rules), components.checkpoints(), stop=stop)
         for source in components.settings.sources
     )
     rate_limit = RateLimit(limit=components.settings.rate_limit.alerts, settle=timedelta(0))
-    return Sidecar(tickers=tickers, delivery=components.delivery(rate_limit, stopping))
+    return Sidecar(searches=searches, delivery=components.delivery(rate_limit, stopping))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,38 +187,37 @@ def shared_sidecar(components: Components, rules: RuleSource, stop: threading.Ev
         return lambda: stop.is_set() or not leases.holds(work)
 
     enabled = rules.enabled(rules.loaded)
-    tickers = tuple(
-        Ticker(
+    searches = tuple(
+        source_search(
             components.detector(source, enabled),
             components.checkpoints(),
-            stopping=stopping(live_lease(source.name)),
-            stopping_past=stopping(past_lease(source.name)),
+            stop=StopConditions(live=stopping(live_lease(source.name)), past=stopping(past_lease(source.name))),
         )
         for source in components.settings.sources
     )
     rate_limit = RateLimit(limit=components.settings.rate_limit.alerts)
     freeze_heap()
     return Sidecar(
-        tickers=tickers,
+        searches=searches,
         delivery=components.delivery(rate_limit, stopping(DELIVERY)),
         leases=leases,
-        reloader=_reloader(components.settings, rules, tickers),
+        reloader=_reloader(components.settings, rules, searches),
         operators=components.operators(),
         stop=stop,
     )
 
 
-def _reloader(settings: Settings, rules: RuleSource, tickers: Sequence[Ticker]) -> RuleReloader:
-    """Connect the rule files to the tickers; unchanged rules are not prepared again."""
+def _reloader(settings: Settings, rules: RuleSource, searches: Sequence[SourceSearch]) -> RuleReloader:
+    """Connect the rule files to the searches; unchanged rules are not prepared again."""
 
     def current() -> Fingerprints:
         return {file: mark for folder in rules.folders for file, mark in fingerprints(folder).items()}
 
     def apply(loaded: LoadedRules) -> None:
         enabled = rules.enabled(loaded)
-        for ticker in tickers:
-            prepared = {rule.rule.id: rule for rule in ticker.detector.rules}
-            ticker.renew([_prepared(rule, prepared.get(rule.id), settings, ticker.source) for rule in enabled])
+        for search in searches:
+            prepared = {rule.rule.id: rule for rule in search.rules.detector.rules}
+            search.rules.reload([_prepared(rule, prepared.get(rule.id), settings, search.source) for rule in enabled])
         freeze_heap()
 
     return RuleReloader(rules.loaded, fingerprints=current, read=rules.read, take=apply)

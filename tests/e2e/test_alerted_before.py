@@ -24,7 +24,7 @@ def test_a_slot_across_a_month_s_edge_opens_one_alert(sandbox: Sandbox) -> None:
         for _ in range(3):
             runs.run()
             sandbox.hasten_gaps()
-        assert sandbox.live()["holes"] == []
+        assert sandbox.live()["gaps"] == []
     found = expected_deliveries(sandbox)
     assert found.lost(["one"], ["before", "after"]) == []
     assert not found.doubled()

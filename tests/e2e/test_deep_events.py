@@ -60,6 +60,6 @@ def test_the_deepest_events_are_found_beside_others_and_no_window_is_lost(
     state = expected_deliveries(sandbox)
     assert state.lost(hosts, hosts) == []
     assert not state.doubled()
-    assert sandbox.live()["holes"] == []
+    assert sandbox.live()["gaps"] == []
     assert "event.unreadable" not in done.stderr
     assert len(done.stderr) < 100_000

@@ -133,11 +133,11 @@ def test_an_answer_that_is_not_whole_leaves_a_hole_and_is_asked_for_again(
             proxy.answers = changed(change)
             runs.run()
             assert hosts[-1] not in expected_deliveries(sandbox).hosts.values()
-            assert len(sandbox.live()["holes"]) == 1
+            assert len(sandbox.live()["gaps"]) == 1
             proxy.calm()
             sandbox.hasten_gaps()  # the next window may begin a slice later
             told_once_after(sandbox, runs, hosts)
-            assert sandbox.live()["holes"] == []
+            assert sandbox.live()["gaps"] == []
 
 
 def test_hours_behind_with_a_failing_first_query_everything_is_found(
@@ -154,13 +154,13 @@ def test_hours_behind_with_a_failing_first_query_everything_is_found(
     with killed_runs(sandbox) as runs:
         runs.run()
         runs.run()
-        assert not sandbox.live()["holes"][0]["end"] > now.isoformat()
+        assert not sandbox.live()["gaps"][0]["end"] > now.isoformat()
         proxy.calm()
         for _ in range(8):
             sandbox.hasten_gaps()
             runs.run()
         told_once_after(sandbox, runs, hosts)
-    assert sandbox.live()["holes"] == []
+    assert sandbox.live()["gaps"] == []
 
 
 def test_a_clean_up_that_fails_costs_nothing(stood_before: tuple[Sandbox, AnsweringProxy]) -> None:
@@ -192,12 +192,12 @@ def test_an_index_deleted_between_two_pages_takes_only_its_own_events_with_it(
     proxy.answers = answer
     with killed_runs(sandbox) as runs:
         runs.run()
-        assert len(sandbox.live()["holes"]) == 1
+        assert len(sandbox.live()["gaps"]) == 1
         sandbox.hasten_gaps()
         told_once_after(
             sandbox, runs, [host for host in ("here", "there") if host in expected_deliveries(sandbox).alerts]
         )
-    assert sandbox.live()["holes"] == []
+    assert sandbox.live()["gaps"] == []
     hits = expected_deliveries(sandbox).hits
     assert sum(hits[f"here-{number}"] for number in range(600)) == 600
 
@@ -220,7 +220,7 @@ def test_a_red_index_leaves_a_hole_that_closes_when_it_is_back(sandbox: Sandbox)
         sandbox.admin.transport.request("GET", f"/_cluster/health/{red}", params={"wait_for_status": "yellow"})
         sandbox.hasten_gaps()
         told_once_after(sandbox, runs, ["a"])
-    assert sandbox.live()["holes"] == []
+    assert sandbox.live()["gaps"] == []
 
 
 def test_indices_that_map_a_field_in_other_ways_are_all_searched(sandbox: Sandbox) -> None:

@@ -53,7 +53,7 @@ def test_rules_that_change_under_way_are_taken_over_and_no_tick_is_lost(opensear
         assert loop.stop(signal.SIGTERM) == 0
     titles = [alert.document["rule"]["name"] for alert in sandbox.documents("alerts")]
     assert sorted(titles) == sorted([IIS_TITLE, f"Second {IIS_TITLE}"])
-    assert "work.failed" not in loop.said()
+    assert "job.failed" not in loop.said()
 
 
 # --------------------------------------------------------------------------- the cluster
@@ -97,7 +97,7 @@ def test_a_cluster_that_goes_away_and_comes_back_loses_nothing_and_doubles_nothi
         sandbox.feed([ATTACK], ago=timedelta(seconds=1))
         proxy.open()
         loop.until_said("channel=slack")
-        loop.until_said("cluster.back")  # what failed may be another work than the one that told
+        loop.until_said("cluster.recovered")  # what failed may be another work than the one that told
         assert loop.stop(signal.SIGTERM) == 0
     assert (len(sandbox.documents("alerts")), len(sandbox.smtp.messages), len(sandbox.slack.requests)) == (1, 1, 1)
 

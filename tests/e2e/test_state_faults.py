@@ -48,13 +48,13 @@ def test_a_state_that_cannot_be_written_tells_nothing_and_goes_on_afterwards(
     sandbox.feed([attack_on("before", "before")])
     with killed_runs(sandbox) as runs:
         runs.run()
-        until_then = sandbox.live()["until"]
+        watermark = sandbox.live()["watermark"]
         harm(sandbox)
         sandbox.feed([attack_on("during", "during")], ago=timedelta(seconds=2))
         assert runs.run()["status"] == 3
         assert (len(sandbox.slack.requests), len(sandbox.smtp.messages)) == (1, 1)
         heal(sandbox)
-        assert sandbox.live()["until"] == until_then
+        assert sandbox.live()["watermark"] == watermark
         runs.run()
     found = expected_deliveries(sandbox)
     assert found.lost(["before", "during"], ["before", "during"]) == []
@@ -137,15 +137,15 @@ def at_work(sandbox: Sandbox) -> Iterator[Any]:
 
 
 def begun_anew(said: str) -> bool:
-    """Tell whether the log says that coverage begins, and not as it does at every first start."""
-    return any("coverage.begins" in line and "level=error" in line for line in said.splitlines())
+    """Whether the log reports, as an error, that a checkpoint was created anew."""
+    return any("checkpoint.created" in line and "level=error" in line for line in said.splitlines())
 
 
 def test_a_state_deleted_while_a_sidecar_runs_begins_anew_and_says_so(opensearch_sandbox: Sandbox) -> None:
     sandbox = opensearch_sandbox
     with at_work(sandbox) as loop:
         sandbox.ask("DELETE", f"/{sandbox.prefix}-state")
-        wait_until(lambda: begun_anew(loop.said()), what="`coverage.begins` as an error", shown=loop.said)
+        wait_until(lambda: begun_anew(loop.said()), what="`checkpoint.created` as an error", shown=loop.said)
         sandbox.feed([attack_on("after", "after")], ago=timedelta(seconds=1))
         wait_until(lambda: len(sandbox.slack.requests) == 2, what="a message", shown=loop.said)
     assert expected_deliveries(sandbox).lost(["before", "after"], ["before", "after"]) == []

@@ -21,8 +21,8 @@ from watcher.notify.mail import MailChannel
 from watcher.notify.operators import Operators
 from watcher.notify.renderer import Renderer
 from watcher.pipeline import Detector, Dispatcher, Stopped, prepare_rule
-from watcher.schedule import DELIVERY, Sidecar, Ticker, live_lease, past_lease
-from watcher.schedule.sidecar import BackoffJob
+from watcher.schedule import DELIVERY, Sidecar, SourceSearch, live_lease, past_lease, source_search
+from watcher.schedule.sidecar import _NO_BACKOFF, BackoffJob
 from watcher.settings import Settings, Source
 from watcher.settings.effective import rule_settings
 from watcher.state.leases import Leases
@@ -32,11 +32,11 @@ SOURCE = Source(delay=timedelta(0))
 MAIL = MailChannel(name="mail", host="localhost", to=("soc@corp.example",), operator=True)
 
 
-def ticker(events: ListedEvents, state: MemoryState) -> Ticker:
-    """Watch one rule on fakes."""
+def search_of(events: ListedEvents, state: MemoryState) -> SourceSearch:
+    """Create the searches of a source with one rule, on fakes."""
     watched = prepare_rule(rule(), rule_settings(rule(), Settings()), SOURCE)
     detector = Detector(source=SOURCE, events=events, alert_store=AlertStore(state), rules=(watched,))
-    return Ticker(detector, Checkpoints(StateDocuments(state)))
+    return source_search(detector, Checkpoints(StateDocuments(state)))
 
 
 def dispatcher(state: MemoryState) -> Dispatcher:
@@ -61,7 +61,7 @@ class Down(ListedEvents):
 def test_one_source_that_is_away_keeps_no_other_from_its_turn() -> None:
     state = MemoryState()
     sidecar = Sidecar(
-        tickers=(ticker(Down(), state), ticker(ListedEvents([found()]), state)), delivery=dispatcher(state)
+        searches=(search_of(Down(), state), search_of(ListedEvents([found()]), state)), delivery=dispatcher(state)
     )
     with pytest.raises(Unreachable):
         sidecar.once()
@@ -76,9 +76,9 @@ def test_an_error_that_is_in_no_plan_keeps_no_other_source_from_its_turn(fault: 
             raise fault
 
     state = MemoryState()
-    tickers = (ticker(Poisoned(), MemoryState()), ticker(ListedEvents([found()]), state))
+    searches = (search_of(Poisoned(), MemoryState()), search_of(ListedEvents([found()]), state))
     with pytest.raises((Unexpected, type(fault))):
-        Sidecar(tickers=tickers, delivery=dispatcher(state)).once()
+        Sidecar(searches=searches, delivery=dispatcher(state)).once()
     assert any(index.startswith("watcher-hits-") for index, _ in state.documents)
 
 
@@ -87,7 +87,7 @@ def test_a_sidecar_works_as_soon_as_it_runs_and_gives_its_leases_away_when_it_st
     works = (DELIVERY, live_lease(SOURCE.name), past_lease(SOURCE.name))
     leases = Leases(StateDocuments(state), SystemClock(), "me", works)
     sidecar = Sidecar(
-        tickers=(ticker(ListedEvents([found()]), state),), delivery=dispatcher(state), leases=leases, stop=stop
+        searches=(search_of(ListedEvents([found()]), state),), delivery=dispatcher(state), leases=leases, stop=stop
     )
     running = threading.Thread(target=sidecar.run)
     running.start()
@@ -144,7 +144,7 @@ def test_what_fails_for_ever_is_still_tried() -> None:
 
 def test_leases_are_renewed_every_time() -> None:
     work = Works([Unreachable("away")] * 9)
-    assert tries(BackoffJob("leases", work, most_skips=0), work, 10) == [1] * 10
+    assert tries(BackoffJob("leases", work, backoff=_NO_BACKOFF), work, 10) == [1] * 10
 
 
 def test_an_unexpected_error_ends_no_schedule() -> None:
@@ -194,7 +194,7 @@ def test_to_be_asked_to_end_is_no_failure() -> None:
 def test_work_whose_lease_ran_out_is_neither_done_nor_taken_to_work_again() -> None:
     mail, ours = RecordingChannel("mail"), [True]
     work = Works([Unreachable("away")] * 3)
-    patient = BackoffJob("source", work, told_operators(mail), mine=lambda: ours[0])
+    patient = BackoffJob("source", work, told_operators(mail), holds_lease=lambda: ours[0])
     tries(patient, work, 4)
     assert len(mail.taken) == 1
     ours[0] = False

@@ -159,17 +159,17 @@ class Sandbox:
         return all(replaced)
 
     def hasten_gaps(self) -> None:
-        """Make every hole due now, and every sweep, as if time had passed."""
+        """Make every gap and every late-event check due now, as if time had passed."""
         keys = [(f"{self.prefix}-state", f"live-{name}") for name in self.sources]
         for note in self.admin.state().get(keys):
             assert note is not None
             body = note.document["body"]
-            gaps = [{**one, "due": body["since"]} for one in body["holes"]]
-            document = {**note.document, "body": {**body, "holes": gaps, "swept": None}}
+            gaps = [{**gap, "due": body["since"]} for gap in body["gaps"]]
+            document = {**note.document, "body": {**body, "gaps": gaps, "last_late_check": None}}
             assert self.admin.state().replace(note, document)
 
     def live(self) -> Mapping[str, Any]:
-        """Tell what is covered of the one source."""
+        """Return the stored checkpoint of the only source."""
         (note,) = self.admin.state().get([(f"{self.prefix}-state", f"live-{self.sources[0]}")])
         assert note is not None
         body: Mapping[str, Any] = note.document["body"]

@@ -1,4 +1,4 @@
-"""Arithmetic on spans of time: the grid of slices, windows cut out of windows, and holes. No clock is asked."""
+"""Gaps and the grid of slices: arithmetic on spans of time, without a clock."""
 
 from __future__ import annotations
 
@@ -6,38 +6,39 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from watcher.backoff import Backoff
 from watcher.model import Window
 
 SLICE = timedelta(minutes=5)
-"""The step in which events are counted and coverage is kept."""
+"""The step in which events are counted and checkpoints are kept."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST_WAIT = timedelta(seconds=30)
-_MOST_DOUBLINGS = 5  # 16 minutes
+_BACKOFF = Backoff(first=timedelta(seconds=30), longest=timedelta(minutes=16))
+_MOST_ATTEMPTS = 6  # that are counted: the wait is the longest one by then
 
 
 def slice_floor(moment: datetime) -> datetime:
-    """Give the start of the slice that a moment lies in."""
+    """Return the start of the slice that holds a time."""
     return _EPOCH + (moment - _EPOCH) // SLICE * SLICE
 
 
 def slice_ceiling(moment: datetime) -> datetime:
-    """Give the start of the first slice that begins no earlier than a moment."""
+    """Return the start of the first slice that begins no earlier than a time."""
     low = slice_floor(moment)
     return low if low == moment else low + SLICE
 
 
 def slices(window: Window) -> Iterator[datetime]:
-    """Give the start of every slice that a window touches."""
-    at = slice_floor(window.start)
-    while at < window.end:
-        yield at
-        at += SLICE
+    """Yield the start of every slice that a window overlaps."""
+    start = slice_floor(window.start)
+    while start < window.end:
+        yield start
+        start += SLICE
 
 
-def pieces(window: Window, longest: timedelta) -> Iterator[Window]:
-    """Cut a window into pieces on the grid, oldest first, none longer than `longest` (but at least a slice)."""
-    step = max(SLICE, longest // SLICE * SLICE)
+def split_window(window: Window, longest: timedelta) -> Iterator[Window]:
+    """Yield the parts of a window on the grid, oldest first, none longer than `longest` (but at least a slice)."""
+    step = _step(longest)
     start = window.start
     while start < window.end:
         end = min(slice_floor(start) + step, window.end)
@@ -45,92 +46,94 @@ def pieces(window: Window, longest: timedelta) -> Iterator[Window]:
         start = end
 
 
-def last_piece(window: Window, longest: timedelta) -> Window:
-    """Give the newest piece of a window, on the grid and none longer than `longest` (but at least a slice)."""
-    step = max(SLICE, longest // SLICE * SLICE)
-    return Window(start=max(window.start, slice_ceiling(window.end) - step), end=window.end)
+def newest_part(window: Window, longest: timedelta) -> Window:
+    """Return the newest part of a window, on the grid and not longer than `longest` (but at least a slice)."""
+    return Window(start=max(window.start, slice_ceiling(window.end) - _step(longest)), end=window.end)
+
+
+def _step(longest: timedelta) -> timedelta:
+    return max(SLICE, longest // SLICE * SLICE)
 
 
 def adjacent_slices(starts: Iterable[datetime]) -> Iterator[Window]:
-    """Join slices that lie side by side."""
-    first: datetime | None = None
-    last: datetime | None = None
-    for at in sorted(starts):
-        if first is not None and last is not None and at - last == SLICE:
-            last = at
+    """Yield windows that join adjacent slices."""
+    window: Window | None = None
+    for start in sorted(starts):
+        if window is not None and start == window.end:
+            window = Window(start=window.start, end=start + SLICE)
             continue
-        if first is not None and last is not None:
-            yield Window(start=first, end=last + SLICE)
-        first = last = at
-    if first is not None and last is not None:
-        yield Window(start=first, end=last + SLICE)
+        if window is not None:
+            yield window
+        window = Window(start=start, end=start + SLICE)
+    if window is not None:
+        yield window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """A span that was not searched whole, and when to try again."""
+    """A span that was not completely searched, and when it is searched again."""
 
     window: Window
     reason: str  # one sentence
-    rules: tuple[str, ...] = ()  # ids of the rules that miss it, sorted; empty: every rule
+    rules: tuple[str, ...] = ()  # ids of the rules that did not search it, sorted; empty: every rule
     attempts: int = 0  # that failed
     due: datetime
 
-    def again(self, reason: str, *, now: datetime) -> Gap:
-        """Give the hole after one more attempt that failed: the wait doubles from 30 s to 16 min."""
-        wait = _FIRST_WAIT * 2 ** min(self.attempts, _MOST_DOUBLINGS)
-        return replace(self, reason=reason, attempts=min(self.attempts, _MOST_DOUBLINGS) + 1, due=now + wait)
+    def after_failure(self, reason: str, *, now: datetime) -> Gap:
+        """Return the gap after one more failed attempt: the wait doubles from 30 s to 16 min."""
+        attempts = min(self.attempts + 1, _MOST_ATTEMPTS)
+        return replace(self, reason=reason, attempts=attempts, due=now + _BACKOFF.delay(attempts))
 
 
 def merge_gaps(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
-    """Join holes of the same rules that overlap, and those that touch and failed as often.
+    """Join gaps of the same rules that overlap, and those that touch and failed equally often.
 
-    What overlaps is tried again as late as the more patient of the two.
+    Overlapping gaps become due at the later of both times.
     """
-    made: list[Gap] = []
-    for gap in sorted(gaps, key=lambda one: (one.rules, one.window)):
-        last = made[-1] if made else None
-        if last is None or not _belong_together(last, gap):
-            made.append(gap)
+    merged: list[Gap] = []
+    for gap in sorted(gaps, key=lambda gap: (gap.rules, gap.window)):
+        previous = merged[-1] if merged else None
+        if previous is None or not _can_merge(previous, gap):
+            merged.append(gap)
             continue
-        later = max(last, gap, key=lambda one: (one.attempts, one.due))
-        end = max(last.window.end, gap.window.end)
-        made[-1] = replace(later, window=Window(start=last.window.start, end=end))
-    return tuple(sorted(made, key=lambda one: (one.window, one.rules)))
+        later = max(previous, gap, key=lambda gap: (gap.attempts, gap.due))
+        end = max(previous.window.end, gap.window.end)
+        merged[-1] = replace(later, window=Window(start=previous.window.start, end=end))
+    return tuple(sorted(merged, key=lambda gap: (gap.window, gap.rules)))
 
 
-def _belong_together(gap: Gap, later: Gap) -> bool:
+def _can_merge(gap: Gap, later: Gap) -> bool:
     if gap.rules != later.rules or gap.window.end < later.window.start:
         return False
     return later.window.start < gap.window.end or gap.attempts == later.attempts
 
 
 def without_span(gaps: Iterable[Gap], searched: Window, rules: Sequence[str] | None = None) -> tuple[Gap, ...]:
-    """Take a span that was searched whole out of some holes.
+    """Return gaps without a span that was completely searched.
 
-    `rules` are the ids of those that searched it, None where all did.
+    `rules` are the ids of the rules that searched it, None where all did.
     """
-    left: list[Gap] = []
+    remaining: list[Gap] = []
     for gap in gaps:
         if searched.end <= gap.window.start or gap.window.end <= searched.start:
-            left.append(gap)
+            remaining.append(gap)
             continue
         common = Window(start=max(gap.window.start, searched.start), end=min(gap.window.end, searched.end))
-        left.extend(_missing(replace(gap, window=common), rules))
+        remaining.extend(_unsearched(replace(gap, window=common), rules))
         if gap.window.start < common.start:
-            left.append(replace(gap, window=Window(start=gap.window.start, end=common.start)))
+            remaining.append(replace(gap, window=Window(start=gap.window.start, end=common.start)))
         if common.end < gap.window.end:
-            left.append(replace(gap, window=Window(start=common.end, end=gap.window.end)))
-    return merge_gaps(left)
+            remaining.append(replace(gap, window=Window(start=common.end, end=gap.window.end)))
+    return merge_gaps(remaining)
 
 
-def _missing(gap: Gap, rules: Sequence[str] | None) -> Iterator[Gap]:
-    """Give what is left of a hole that some rules searched."""
+def _unsearched(gap: Gap, rules: Sequence[str] | None) -> Iterator[Gap]:
+    """Yield what remains of a gap that some rules searched."""
     if rules is None:
         return
-    if not gap.rules:  # every rule misses it, and who they all are is not known here
+    if not gap.rules:  # a gap of every rule: which rules exist is unknown here, so it stays
         yield gap
         return
-    still = tuple(one for one in gap.rules if one not in rules)
-    if still:
-        yield replace(gap, rules=still)
+    missing = tuple(rule for rule in gap.rules if rule not in rules)
+    if missing:
+        yield replace(gap, rules=missing)

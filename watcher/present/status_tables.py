@@ -32,10 +32,10 @@ def _sources_table(sources: Sequence[SourceStatus]) -> Table:
             cell(source.source.name),
             cell(source.source.index),
             cell(len(source.mapping.indices)),
-            cell(f"{checkpoint.until:%Y-%m-%d %H:%M:%S}" if checkpoint else ""),
+            cell(f"{checkpoint.watermark:%Y-%m-%d %H:%M:%S}" if checkpoint else ""),
             cell("never searched" if lag is None else f"{round(lag.total_seconds()):,} s"),
-            cell(f"{checkpoint.older:,} events" if checkpoint and checkpoint.older else ""),
-            cell(f"{checkpoint.ahead:,} events" if checkpoint and checkpoint.ahead else ""),
+            cell(f"{checkpoint.too_late:,} events" if checkpoint and checkpoint.too_late else ""),
+            cell(f"{checkpoint.future_events:,} events" if checkpoint and checkpoint.future_events else ""),
         )
     return shown
 
@@ -93,13 +93,15 @@ def source_json(status: SourceStatus) -> dict[str, Any]:
         "indices": len(status.mapping.indices),
         "closed": list(status.mapping.closed),
         "searched_since": checkpoint.since.isoformat() if checkpoint else None,
-        "searched_until": checkpoint.until.isoformat() if checkpoint else None,
+        "searched_until": checkpoint.watermark.isoformat() if checkpoint else None,
         "lag_seconds": round(lag.total_seconds()) if lag is not None else None,
         "gaps": [_gap_json(gap) for gap in (checkpoint.gaps if checkpoint else ())],
         "unsearchable": [{"index": index.indices, "reason": index.reason} for index in status.unsearchable],
-        "late_events_checked": checkpoint.swept.isoformat() if checkpoint and checkpoint.swept else None,
-        "events_too_late": checkpoint.older if checkpoint else 0,
-        "events_too_far_ahead": checkpoint.ahead if checkpoint else 0,
+        "late_events_checked": checkpoint.last_late_check.isoformat()
+        if checkpoint and checkpoint.last_late_check
+        else None,
+        "events_too_late": checkpoint.too_late if checkpoint else 0,
+        "events_too_far_ahead": checkpoint.future_events if checkpoint else 0,
     }
 
 

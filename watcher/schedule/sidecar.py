@@ -1,6 +1,6 @@
-"""A running watcher: ticks, the past, deliveries and leases, each woken by APScheduler.
+"""A running sidecar: searches, deliveries and leases as jobs, each called by APScheduler.
 
-A job is only a wake-up: what is due is told by the state, and who does it by the leases.
+A call only starts a job: the state decides what is due, and the leases decide which sidecar does it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from watcher.backoff import Backoff
 from watcher.clock import SystemClock
 from watcher.errors import ClusterError, Incomplete
 from watcher.notify.operators import Operators
 from watcher.pipeline import DeliveryResult, Dispatcher, Stopped, WindowResult
 from watcher.ports import Clock
 from watcher.schedule.rule_reloader import RuleReloader
-from watcher.schedule.ticker import Ticker
+from watcher.schedule.source_search import SourceSearch
 from watcher.state.leases import Leases
 
 log = structlog.get_logger(__name__)
@@ -31,38 +32,41 @@ DELIVERY = "delivery"
 _DELIVER_EVERY = timedelta(seconds=5)
 _PAST_EVERY = timedelta(seconds=10)
 _RULES_EVERY = timedelta(seconds=5)
-_PATIENCE = 3  # failures in a row until operators are told
+_NOTIFY_AFTER = 3  # failures in a row
+_CALL = timedelta(seconds=1)  # the unit of a job's back-off: one call, however far apart the calls are
+_JOB_BACKOFF = Backoff(first=_CALL, longest=5 * _CALL)
+_NO_BACKOFF = Backoff(first=_CALL, longest=_CALL)
 
 
 def live_lease(source: str) -> str:
-    """Name the work of searching a source's live edge."""
+    """Return the name of the lease of a source's live search."""
     return f"live-{source}"
 
 
 def past_lease(source: str) -> str:
-    """Name the work of searching a source's holes and late events."""
+    """Return the name of the lease of a source's gaps and late events."""
     return f"past-{source}"
 
 
 @dataclass(slots=True)
 class Sidecar:
-    """Ticks and delivers until it is asked to stop."""
+    """Searches the sources and sends deliveries until `stop` is set."""
 
-    tickers: tuple[Ticker, ...]
+    searches: tuple[SourceSearch, ...]
     delivery: Dispatcher
-    leases: Leases | None = None  # None: nobody else is there
+    leases: Leases | None = None  # None: no other sidecar shares the work
     reloader: RuleReloader | None = None  # None: the rules stay as they are
     operators: Operators = field(default_factory=Operators)
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Clock = field(default_factory=SystemClock)
 
     def once(self) -> tuple[tuple[WindowResult, ...], DeliveryResult]:
-        """Do one tick of every source and one delivery; the first fault is raised when all had their turn."""
-        done: list[WindowResult] = []
+        """Search every source and deliver once; the first fault is raised after all of them had their turn."""
+        results: list[WindowResult] = []
         faults: list[Exception] = []
-        for ticker in self.tickers:
+        for search in self.searches:
             try:
-                done.extend(_all_of(ticker, faults))
+                results.extend(_search_all(search, faults))
             except Stopped:
                 raise
             except Exception as fault:  # noqa: BLE001 - raised below, when the others had their turn
@@ -73,132 +77,128 @@ class Sidecar:
             faults.append(fault)
         if faults:
             raise faults[0]
-        return tuple(done), delivered
+        return tuple(results), delivered
 
     def run(self) -> None:
-        """Work on schedule; returns when `stop` is set and what is in hand is finished or left repeatable."""
-        threads = 2 * len(self.tickers) + 3  # one for each job: none waits for another, least of all the leases
+        """Run the jobs until `stop` is set; work in progress is finished, or left so that it can be repeated."""
+        threads = 2 * len(self.searches) + 3  # one for each job: none waits for another, least of all the leases
         scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(threads)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
-
-        def every(span: timedelta, patient: BackoffJob) -> None:
-            first = self.clock.now()
-            scheduler.add_job(patient, "interval", seconds=span.total_seconds(), id=patient.name, next_run_time=first)
-
-        if self.leases is not None:
-            beat = BackoffJob("leases", self._beat, self.operators, most_skips=0)  # whoever waits longer loses them
-            beat()
-            every(self.leases.period / 3, beat)
-        for ticker in self.tickers:
-            name = ticker.source.name
-            live, past = live_lease(name), past_lease(name)
-            every(ticker.source.every, BackoffJob(f"source {name}", ticker.tick, self.operators, mine=self._mine(live)))
-            every(_PAST_EVERY, BackoffJob(f"past of {name}", _past(ticker), self.operators, mine=self._mine(past)))
-        if self.reloader is not None:
-            every(_RULES_EVERY, BackoffJob("rules", self.reloader.look, self.operators))
-        deliver = self.delivery.deliver
-        every(_DELIVER_EVERY, BackoffJob(DELIVERY, deliver, self.operators, mine=self._mine(DELIVERY)))
+        first = self.clock.now()
+        for interval, job in self._jobs():
+            scheduler.add_job(job, "interval", seconds=interval.total_seconds(), id=job.name, next_run_time=first)
         scheduler.start()
-        log.info("sidecar.started", sources=[ticker.source.name for ticker in self.tickers])
+        log.info("sidecar.started", sources=[search.source.name for search in self.searches])
         self.stop.wait()
         log.info("sidecar.stopping")
         scheduler.shutdown(wait=True)
         self._leave()
         log.info("sidecar.stopped")
 
+    def _jobs(self) -> Iterator[tuple[timedelta, BackoffJob]]:
+        """Yield each job and its interval; the leases are renewed once before the other jobs exist."""
+        operators = self.operators
+        if self.leases is not None:
+            beat = BackoffJob("leases", self._beat, operators, backoff=_NO_BACKOFF)  # a late renewal loses them
+            beat()
+            yield self.leases.period / 3, beat
+        for search in self.searches:
+            name = search.source.name
+            live, past = self._holds(live_lease(name)), self._holds(past_lease(name))
+            yield search.source.every, BackoffJob(f"source {name}", search.live.advance, operators, live)
+            yield _PAST_EVERY, BackoffJob(f"past of {name}", search.search_past, operators, past)
+        if self.reloader is not None:
+            yield _RULES_EVERY, BackoffJob("rules", self.reloader.look, operators)
+        yield _DELIVER_EVERY, BackoffJob(DELIVERY, self.delivery.deliver, operators, self._holds(DELIVERY))
+
     def _beat(self) -> None:
         if self.leases is not None:
             self.leases.beat(now=self.clock.now())
 
-    def _mine(self, work: str) -> Callable[[], bool]:
-        """Tell whether a work is ours, whenever it is asked."""
+    def _holds(self, lease: str) -> Callable[[], bool]:
+        """Return a function that tells whether this sidecar holds a lease at the moment."""
         leases = self.leases
-        return _always if leases is None else lambda: leases.holds(work)
+        return _always if leases is None else lambda: leases.holds(lease)
 
     def _leave(self) -> None:
         if self.leases is not None:
             try:
                 self.leases.leave(now=self.clock.now())
             except ClusterError as fault:
-                log.warning("lease.left", error=str(fault), advice="the others take over when their time is over")
+                advice = "the other sidecars take over when the leases expire"
+                log.warning("lease.left", error=str(fault), advice=advice)
 
 
-def _all_of(ticker: Ticker, faults: list[Exception]) -> Iterator[WindowResult]:
-    """Yield what a source's live edge and its past came to; a live edge that fails in part keeps the past from nothing.
+def _search_all(search: SourceSearch, faults: list[Exception]) -> Iterator[WindowResult]:
+    """Yield the results of a source's live search, gaps and late-event check.
 
-    Such a fault is added to `faults`, any other is raised.
+    An Incomplete of the live search is added to `faults` and the rest goes on; any other error is raised.
     """
     try:
-        tick = ticker.tick()
-        yield from () if tick is None else (tick,)
+        result = search.live.advance()
+        yield from () if result is None else (result,)
     except Incomplete as fault:
         faults.append(fault)
-    yield from ticker.fill(ticker.source.every)
-    yield from ticker.sweep()
+    yield from search.gaps.fill(search.source.every)
+    yield from search.late_events.check()
 
 
 def _always() -> bool:
     return True
 
 
-def _past(ticker: Ticker) -> Callable[[], object]:
-    def past() -> None:
-        ticker.fill(ticker.source.every)
-        ticker.sweep()
-
-    return past
-
-
 @dataclass(slots=True)
 class BackoffJob:
-    """Does some work; where the cluster fails it says so and skips calls, more of them each time."""
+    """Does some work at each call; after failures it logs them and skips calls, more of them each time."""
 
     name: str
     work: Callable[[], object]
     operators: Operators = field(default_factory=Operators)
-    mine: Callable[[], bool] = _always  # where it is not, nothing is done, and nothing is taken for a success
-    most_skips: int = 4
+    holds_lease: Callable[[], bool] = _always  # where it does not, nothing is done, and nothing counts as a success
+    backoff: Backoff = _JOB_BACKOFF  # its first wait is the time between two calls
     failures: int = 0
     skip: int = 0
 
     def __call__(self) -> None:
-        """Do it, unless it is time to wait or somebody else's work."""
+        """Do the work, unless the job waits after a failure or another sidecar holds its lease."""
         if self._waits():
             return
         try:
             self.work()
         except Stopped:
-            log.info("work.left", what=self.name)
+            log.info("job.interrupted", job=self.name)
         except ClusterError as fault:
-            self._failed()
-            self.skip = min(2 ** min(self.failures - 1, 10) - 1, self.most_skips)
+            self.failures += 1
+            self.skip = self.backoff.delay(self.failures) // self.backoff.first - 1
             log.error(  # noqa: TRY400 - the sentence says it all, a trace would bury it
-                "cluster.failed", what=self.name, error=str(fault), failures=self.failures, skips=self.skip
+                "cluster.failed", job=self.name, error=str(fault), failures=self.failures, skips=self.skip
             )
-            if self.failures == _PATIENCE:
-                self.operators.tell(f"{self.name} fails", f"{fault}\nNothing is told meanwhile, and nothing is lost")
+            self._notify_of_failure(f"{fault}\nNo alerts are sent meanwhile, and no events are lost")
         except Exception:  # the scheduler would drop the job's error into a log of its own and go on
-            self._failed()
-            log.exception("work.failed", what=self.name)
-            if self.failures == _PATIENCE:
-                self.operators.tell(f"{self.name} fails", "an unexpected error; see the log")
+            self.failures += 1
+            log.exception("job.failed", job=self.name)
+            self._notify_of_failure("an unexpected error; see the log")
         else:
-            if self.failures:
-                log.info("cluster.back", what=self.name, failures=self.failures)
-            if self.failures >= _PATIENCE:
-                self.operators.tell(f"{self.name} works again", f"it failed {self.failures} times in a row")
-            self.failures = 0
+            self._succeeded()
 
     def _waits(self) -> bool:
-        if not self.mine():
+        if not self.holds_lease():
             return True
         if self.skip > 0:
             self.skip -= 1
             return True
         return False
 
-    def _failed(self) -> None:
-        self.failures += 1
+    def _notify_of_failure(self, text: str) -> None:
+        if self.failures == _NOTIFY_AFTER:
+            self.operators.tell(f"{self.name} fails", text)
+
+    def _succeeded(self) -> None:
+        if self.failures:
+            log.info("cluster.recovered", job=self.name, failures=self.failures)
+        if self.failures >= _NOTIFY_AFTER:
+            self.operators.tell(f"{self.name} works again", f"it failed {self.failures} times in a row")
+        self.failures = 0

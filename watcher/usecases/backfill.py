@@ -156,7 +156,7 @@ def _job(source: Source, request: BackfillRequest) -> BackfillJob:
 def _span(source: Source, job: BackfillJob, components: Components) -> BackfillSpan:
     """Return the span of a new job; it never passes the watermark, which belongs to live detection."""
     checkpoint = components.checkpoints().read(source.name)
-    watermark = checkpoint.until if checkpoint is not None else components.events().now() - source.delay
+    watermark = checkpoint.watermark if checkpoint is not None else components.events().now() - source.delay
     end = min(job.end or watermark, watermark)
     if job.start >= end:
         raise SettingsError(

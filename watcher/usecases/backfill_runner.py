@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from watcher.checkpoints.gaps import pieces
+from watcher.checkpoints.gaps import split_window
 from watcher.model import Window
 from watcher.pipeline import Stopping
 from watcher.state.state_documents import Body, StateDocuments
@@ -38,7 +38,7 @@ def slices(window: Window, longest: timedelta, counts: Mapping[datetime, int]) -
         day = Window(start=start, end=min(midnight, window.end))
         events = sum(counts.get(hour, 0) for hour in _hours(day))
         if events:
-            parts = (day,) if events <= _FEW else pieces(day, longest)
+            parts = (day,) if events <= _FEW else split_window(day, longest)
             yield from (part for part in parts if any(counts.get(hour) for hour in _hours(part)))
         start = day.end
 

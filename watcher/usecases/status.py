@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from watcher.checkpoints.checkpoints import Checkpoint
+from watcher.checkpoints.checkpoint import Checkpoint
 from watcher.components import Components
 from watcher.delivery.deliveries import delivery_entries
 from watcher.ports import IndexMapping
@@ -40,7 +40,7 @@ class SourceStatus:
     @property
     def lag(self) -> timedelta | None:
         """The time between the watermark and now."""
-        return None if self.checkpoint is None else self.now - self.checkpoint.until
+        return None if self.checkpoint is None else self.now - self.checkpoint.watermark
 
     @property
     def unsearchable(self) -> tuple[UnsearchableIndex, ...]:

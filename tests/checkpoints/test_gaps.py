@@ -13,12 +13,12 @@ from watcher.checkpoints.gaps import (
     SLICE,
     Gap,
     adjacent_slices,
-    last_piece,
     merge_gaps,
-    pieces,
+    newest_part,
     slice_ceiling,
     slice_floor,
     slices,
+    split_window,
     without_span,
 )
 from watcher.model import Window
@@ -76,16 +76,16 @@ PIECES = [
 
 
 @pytest.mark.parametrize(("span", "longest", "expected"), PIECES)
-def test_pieces(span: Span, longest: float, expected: list[Span]) -> None:
-    made = [minutes(one) for one in pieces(window(span), timedelta(minutes=longest))]
+def test_split_window(span: Span, longest: float, expected: list[Span]) -> None:
+    made = [minutes(one) for one in split_window(window(span), timedelta(minutes=longest))]
     assert made == expected
-    assert minutes(last_piece(window(span), timedelta(minutes=longest)))[1] == span[1]
+    assert minutes(newest_part(window(span), timedelta(minutes=longest)))[1] == span[1]
 
 
-def test_the_last_piece_lies_on_the_grid_and_a_piece_after_the_other_leaves_nothing() -> None:
+def test_the_newest_part_lies_on_the_grid_and_a_piece_after_the_other_leaves_nothing() -> None:
     left, cut = window((3, 17)), []
     while True:
-        literal = last_piece(left, timedelta(minutes=5))
+        literal = newest_part(left, timedelta(minutes=5))
         cut.append(minutes(literal))
         if literal.start == left.start:
             break
@@ -105,7 +105,7 @@ def test_runs_join_what_lies_side_by_side() -> None:
 def test_each_attempt_that_fails_doubles_the_wait_up_to_sixteen_minutes() -> None:
     one, waits = gap(0, 5), []
     for _ in range(8):
-        one = one.again("still away", now=at(0))
+        one = one.after_failure("still away", now=at(0))
         waits.append((one.due - at(0)).total_seconds())
     assert waits == [30, 60, 120, 240, 480, 960, 960, 960]
 
@@ -198,6 +198,6 @@ def test_what_was_searched_and_what_is_left_is_all_that_was_missed(
 
 @given(edges, st.integers(1, 30))
 def test_pieces_touch_and_are_the_window(span: Span, longest: int) -> None:
-    made = [minutes(one) for one in pieces(window(span), timedelta(minutes=longest))]
+    made = [minutes(one) for one in split_window(window(span), timedelta(minutes=longest))]
     assert (made[0][0], made[-1][1]) == span
     assert all(one[1] == other[0] for one, other in pairwise(made))

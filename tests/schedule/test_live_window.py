@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watcher.checkpoints.checkpoints import Checkpoint
+from watcher.checkpoints.checkpoint import Checkpoint
 from watcher.checkpoints.gaps import slice_floor
 from watcher.schedule.live_window import due_window
 from watcher.settings import Source
@@ -24,7 +24,7 @@ def at(minutes: float) -> datetime:
 
 def due(checkpoint: tuple[float, float] | None, now: float, source: Source = SOURCE) -> tuple[float, ...] | None:
     """Tell what is due, in minutes: window, and what is skipped before it."""
-    known = None if checkpoint is None else Checkpoint(since=at(checkpoint[0]), until=at(checkpoint[1]))
+    known = None if checkpoint is None else Checkpoint(since=at(checkpoint[0]), watermark=at(checkpoint[1]))
     made = due_window(source, known, at(now))
     if made is None:
         return None
@@ -109,16 +109,16 @@ def test_whatever_the_times_no_moment_between_the_edge_and_now_is_left_out(
     source = Source(
         delay=timedelta(seconds=30 * late), overlap=timedelta(minutes=overlap), slice=timedelta(minutes=longest)
     )
-    checkpoint = Checkpoint(since=slice_floor(ZERO + since), until=ZERO + since + searched)
-    now = checkpoint.until + passed
+    checkpoint = Checkpoint(since=slice_floor(ZERO + since), watermark=ZERO + since + searched)
+    now = checkpoint.watermark + passed
     made = due_window(source, checkpoint, now)
     if made is None:
-        assert now - source.delay <= max(slice_floor(checkpoint.until - source.overlap), checkpoint.since)
+        assert now - source.delay <= max(slice_floor(checkpoint.watermark - source.overlap), checkpoint.since)
         return
     assert made.window.end == now - source.delay
     begins = made.skipped.start if made.skipped else made.window.start
     assert made.skipped is None or made.skipped.end == made.window.start
-    assert begins <= checkpoint.until
+    assert begins <= checkpoint.watermark
     assert begins >= checkpoint.since
     assert slice_floor(made.window.start) == made.window.start
     assert made.window.length <= max(source.slice, source.overlap + timedelta(minutes=5)) + timedelta(minutes=5)

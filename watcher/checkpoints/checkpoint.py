@@ -1,0 +1,154 @@
+"""The checkpoint of a source, and the commands that change it: pure functions on values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from watcher.checkpoints.gaps import SLICE, Gap, merge_gaps, slice_floor, without_span
+from watcher.model import Window
+
+_LOST_INDICES_LISTED_FOR = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostIndices:
+    """Indices that were deleted, and with them events that the late-event check still covers."""
+
+    indices: tuple[str, ...]
+    events: int
+    noticed: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OlderEvents:
+    """The number of events before the span of the last late-event check."""
+
+    before: datetime
+    events: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """How far the search of a source has come."""
+
+    since: datetime  # where it began
+    watermark: datetime  # up to where the live search has come
+    gaps: tuple[Gap, ...] = ()
+    indices: tuple[str, ...] = ()  # searched by the last live search
+    lost_indices: tuple[LostIndices, ...] = ()
+    last_late_check: datetime | None = None
+    too_late: int = 0  # events that came after the last check of their time span
+    older_events: OlderEvents | None = None  # the count that the next check compares with
+    future_events: int = 0  # events dated further ahead than a check looks
+
+    def covers(self, start: datetime) -> bool:
+        """Whether every rule completely searched the slice that begins at a time."""
+        end = start + SLICE
+        if start < slice_floor(self.since) or end > self.watermark:
+            return False
+        return not any(gap.window.start < end and start < gap.window.end for gap in self.gaps)
+
+    def has_gap_of_all_rules(self, start: datetime) -> bool:
+        """Whether the slice that begins at a time overlaps a gap of every rule.
+
+        Where only some rules have a gap, the others still find late events there.
+        """
+        end = start + SLICE
+        return any(gap.window.start < end and start < gap.window.end for gap in self.gaps if not gap.rules)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begin:
+    """Create the checkpoint where the state holds none."""
+
+    since: datetime
+    watermark: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance:
+    """Move the watermark; it never moves back."""
+
+    to: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordIndices:
+    """Replace the indices that the live search covered."""
+
+    indices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddGaps:
+    """Add spans that were not completely searched."""
+
+    gaps: tuple[Gap, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseGaps:
+    """Remove a span that was completely searched from the gaps."""
+
+    window: Window
+    rules: tuple[str, ...] | None = None  # ids of the rules that searched it; None: every rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordLostIndices:
+    """Add deleted indices, and replace the list of indices."""
+
+    lost: LostIndices
+    indices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordLateCheck:
+    """Store the outcome of a late-event check."""
+
+    at: datetime
+    too_late: int  # additional events
+    older_events: OlderEvents
+    future_events: int
+
+
+Command = Advance | RecordIndices | AddGaps | CloseGaps | RecordLostIndices | RecordLateCheck
+
+
+def apply(checkpoint: Checkpoint, commands: Iterable[Command]) -> Checkpoint:
+    """Return the checkpoint after commands, applied in order."""
+    for command in commands:
+        checkpoint = reduce(checkpoint, command)
+    return checkpoint
+
+
+def reduce(checkpoint: Checkpoint, command: Command) -> Checkpoint:
+    """Return the checkpoint after one command."""
+    match command:
+        case Advance(to=to):
+            return replace(checkpoint, watermark=max(checkpoint.watermark, to))
+        case RecordIndices(indices=indices):
+            return replace(checkpoint, indices=indices)
+        case AddGaps(gaps=gaps):
+            return replace(checkpoint, gaps=merge_gaps((*checkpoint.gaps, *gaps)))
+        case CloseGaps(window=window, rules=rules):
+            return replace(checkpoint, gaps=without_span(checkpoint.gaps, window, rules))
+        case RecordLostIndices(lost=lost, indices=indices):
+            return replace(checkpoint, lost_indices=(*checkpoint.lost_indices, lost), indices=indices)
+        case RecordLateCheck():
+            return _with_late_check(checkpoint, command)
+
+
+def _with_late_check(checkpoint: Checkpoint, check: RecordLateCheck) -> Checkpoint:
+    return replace(
+        checkpoint,
+        last_late_check=check.at,
+        too_late=checkpoint.too_late + check.too_late,
+        older_events=check.older_events,
+        future_events=check.future_events,
+        lost_indices=tuple(
+            lost for lost in checkpoint.lost_indices if check.at - lost.noticed < _LOST_INDICES_LISTED_FOR
+        ),
+    )

@@ -1,0 +1,107 @@
+"""The checkpoint as the body of a state document, in the form of state version 3; version 2 and 1 are read too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from watcher.checkpoints.checkpoint import Checkpoint, LostIndices, OlderEvents
+from watcher.checkpoints.gaps import Gap
+from watcher.model import Window
+from watcher.state.state_documents import Body
+from watcher.timestamps import format_timestamp, read_timestamp
+
+_OVERLAP_OF_VERSION_1 = timedelta(hours=1)  # before the watermark: version 1 did not store where the search began
+_LONGEST_REASON = 1000
+
+
+def checkpoint_from_body(body: Body) -> Checkpoint:
+    """Return the checkpoint that a body of any version holds."""
+    body = upgrade_checkpoint_body(body)
+    older = body.get("older_events")
+    late_check = body.get("last_late_check")
+    return Checkpoint(
+        since=read_timestamp(body["since"]),
+        watermark=read_timestamp(body["watermark"]),
+        gaps=tuple(_gap_from_body(gap) for gap in body.get("gaps") or ()),
+        indices=tuple(body.get("indices") or ()),
+        lost_indices=tuple(_lost_from_body(lost) for lost in body.get("lost_indices") or ()),
+        last_late_check=read_timestamp(late_check) if late_check else None,
+        too_late=int(body.get("too_late") or 0),
+        older_events=OlderEvents(before=read_timestamp(older["before"]), events=int(older["events"]))
+        if older
+        else None,
+        future_events=int(body.get("future_events") or 0),
+    )
+
+
+def checkpoint_to_body(checkpoint: Checkpoint) -> Body:
+    """Return the body of a checkpoint, in the form of state version 3."""
+    older = checkpoint.older_events
+    late_check = checkpoint.last_late_check
+    return {
+        "since": format_timestamp(checkpoint.since),
+        "watermark": format_timestamp(checkpoint.watermark),
+        "gaps": [_gap_to_body(gap) for gap in checkpoint.gaps],
+        "indices": list(checkpoint.indices),
+        "lost_indices": [_lost_to_body(lost) for lost in checkpoint.lost_indices],
+        "last_late_check": format_timestamp(late_check) if late_check else None,
+        "too_late": checkpoint.too_late,
+        "older_events": {"before": format_timestamp(older.before), "events": older.events} if older else None,
+        "future_events": checkpoint.future_events,
+    }
+
+
+def upgrade_checkpoint_body(body: Body) -> Body:
+    """Return a body of version 1 or 2 in the form of version 3, and a body of version 3 unchanged.
+
+    The watermark has a new key, so a sidecar of an older version fails to read the document. It changes nothing then,
+    and cannot drop gaps that it does not understand.
+    """
+    if "watermark" in body:
+        return body
+    watermark = body["until"]
+    since = body.get("since") or format_timestamp(read_timestamp(watermark) - _OVERLAP_OF_VERSION_1)
+    return {
+        "since": since,
+        "watermark": watermark,
+        "gaps": body.get("holes") or [],
+        "indices": body.get("indices") or [],
+        "lost_indices": body.get("gaps") or [],
+        "last_late_check": body.get("swept"),
+        "too_late": body.get("older") or 0,
+        "older_events": body.get("counted"),
+        "future_events": body.get("ahead") or 0,
+    }
+
+
+def _gap_from_body(body: Mapping[str, Any]) -> Gap:
+    return Gap(
+        window=Window(start=read_timestamp(body["start"]), end=read_timestamp(body["end"])),
+        reason=str(body["reason"]),
+        rules=tuple(body.get("rules") or ()),
+        attempts=int(body.get("attempts") or 0),
+        due=read_timestamp(body["due"]),
+    )
+
+
+def _gap_to_body(gap: Gap) -> Body:
+    return {
+        "start": format_timestamp(gap.window.start),
+        "end": format_timestamp(gap.window.end),
+        "reason": gap.reason[:_LONGEST_REASON],
+        "rules": list(gap.rules),
+        "attempts": gap.attempts,
+        "due": format_timestamp(gap.due),
+    }
+
+
+def _lost_from_body(body: Mapping[str, Any]) -> LostIndices:
+    return LostIndices(
+        indices=tuple(body["indices"]), events=int(body["events"]), noticed=read_timestamp(body["noticed"])
+    )
+
+
+def _lost_to_body(lost: LostIndices) -> Body:
+    return {"indices": list(lost.indices), "events": lost.events, "noticed": format_timestamp(lost.noticed)}

@@ -1,0 +1,94 @@
+"""The gaps of a source: each is searched again when it is due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from watcher.checkpoints.checkpoint import AddGaps, Checkpoint, CloseGaps
+from watcher.checkpoints.checkpoints import Checkpoints
+from watcher.checkpoints.gaps import Gap, newest_part, split_window
+from watcher.clock import SystemClock
+from watcher.errors import Incomplete, Overloaded, Refused
+from watcher.pipeline import Stopped, Stopping, WindowResult
+from watcher.ports import Clock
+from watcher.schedule.watched_rules import WatchedRules
+from watcher.settings import Source
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class GapFiller:
+    """Searches the gaps of one source."""
+
+    rules: WatchedRules
+    checkpoints: Checkpoints
+    clock: Clock = field(default_factory=SystemClock)
+    stopping: Stopping = lambda: False  # asked before every side effect
+
+    def fill(self, budget: timedelta) -> tuple[WindowResult, ...]:
+        """Search the gaps that are due, in windows no longer than the source's `slice`, while the budget lasts.
+
+        A window that fails again waits longer each time; the others are searched meanwhile. Raises a ClusterError where
+        the cluster or the state does not answer, Stopped where `stopping` asks for it.
+        """
+        end = self.clock.monotonic() + budget.total_seconds()
+        results: list[WindowResult] = []
+        while self.clock.monotonic() < end:
+            if self.stopping():
+                raise Stopped
+            now = self.rules.detector.events.now()
+            gap = next_gap(self.checkpoints.read(self.rules.source.name), self.rules.source, now)
+            if gap is None:
+                break
+            results.extend(self._fill(gap, now))
+        return tuple(results)
+
+    def _fill(self, gap: Gap, now: datetime) -> Iterator[WindowResult]:
+        detector = self.rules.detector
+        source = detector.source
+        ids = {prepared.rule.id for prepared in detector.rules}
+        if gap.rules and ids.isdisjoint(gap.rules):  # rules that were removed have no gaps
+            self._replace(gap, (), now)
+            return
+        rules = frozenset(gap.rules) if gap.rules else None
+        scope = self.rules.past_scope(detector, gap.window.end, self.stopping, rules)
+        try:
+            result = detector.detect(gap.window, scope)
+        except (Incomplete, Overloaded, Refused) as fault:
+            self._replace(gap, (gap.after_failure(str(fault), now=now),), now)
+            log.warning("gap.failed", source=source.name, window=str(gap.window), error=str(fault))
+            return
+        if rules is None:  # counted only where every rule searched: the others have not seen what came meanwhile
+            self.checkpoints.record_counts(source.name, gap.window, result.counts, now=now)
+        failed = [
+            replace(gap.after_failure(str(search.error), now=now), rules=(search.plan.rule.id,))
+            for search in result.failed
+        ]
+        self._replace(gap, failed, now)
+        log.info("gap.closed", source=source.name, window=str(gap.window), hits=result.hits)
+        yield result
+
+    def _replace(self, gap: Gap, remaining: Sequence[Gap], now: datetime) -> None:
+        """Replace a part of a gap by what remains of it."""
+        close = CloseGaps(window=gap.window, rules=gap.rules or None)
+        self.checkpoints.apply(self.rules.source.name, (close, AddGaps(gaps=tuple(remaining))), now=now)
+
+
+def next_gap(checkpoint: Checkpoint | None, source: Source, now: datetime) -> Gap | None:
+    """Return the part of a gap to search next, None where no gap is due.
+
+    It is the oldest or the newest part, depending on the source's `catch_up`.
+    """
+    due = [gap for gap in (checkpoint.gaps if checkpoint else ()) if gap.due <= now]
+    if not due:
+        return None
+    if source.catch_up == "oldest":
+        gap = min(due, key=lambda gap: gap.window)
+        return replace(gap, window=next(split_window(gap.window, source.slice)))
+    gap = max(due, key=lambda gap: gap.window)
+    return replace(gap, window=newest_part(gap.window, source.slice))

@@ -1,0 +1,102 @@
+"""The live search of a source: it searches the window that is due and moves the watermark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from watcher.checkpoints.checkpoint import AddGaps, Advance, Begin, CloseGaps, Command, RecordIndices
+from watcher.checkpoints.checkpoints import Checkpoints
+from watcher.checkpoints.gaps import Gap, slice_floor
+from watcher.errors import ClusterError, Incomplete, Overloaded, Refused
+from watcher.model import Window
+from watcher.pipeline import DetectionScope, Stopping, WindowResult
+from watcher.schedule.live_window import DueWindow, due_window
+from watcher.schedule.watched_rules import WatchedRules
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class LiveSearch:
+    """Searches the newest window of one source; the checkpoint decides which window that is."""
+
+    rules: WatchedRules
+    checkpoints: Checkpoints
+    stopping: Stopping = lambda: False  # asked before every side effect
+
+    def advance(self) -> WindowResult | None:
+        """Search the window that is due and move the watermark; return None where no window is due.
+
+        What was not completely searched becomes a gap. Raises a ClusterError where the cluster or the state does not
+        answer: the watermark stays, and the next call begins there. Raises Incomplete where the checkpoint was deleted
+        meanwhile: the next call begins anew. Raises Stopped where `stopping` asks for it.
+        """
+        detector = self.rules.detector
+        source = detector.source
+        now = detector.events.now()
+        checkpoint = self.checkpoints.read(source.name)
+        due = due_window(source, checkpoint, now)
+        if due is None:
+            return None
+        begin = _begin(due) if checkpoint is None else None
+        since = self.rules.record(detector, checkpoint, due.since, now=now)
+        try:
+            result = detector.detect(due.window, DetectionScope(since=since, stopping=self.stopping))
+        except (Incomplete, Overloaded, Refused) as fault:
+            gaps = (failed_gap(due.window, fault, now), *_skipped_gap(due, now))
+            self.checkpoints.apply(source.name, (Advance(to=due.window.end), AddGaps(gaps=gaps)), now=now, begin=begin)
+            raise
+        self.checkpoints.record_counts(source.name, due.window, result.counts, now=now)
+        searching = [prepared.rule.id for prepared in detector.rules]
+        self.checkpoints.apply(source.name, _advance(due, result, searching, now), now=now, begin=begin)
+        self._log(result)
+        return result
+
+    def _log(self, result: WindowResult) -> None:
+        source = self.rules.source
+        if not result.indices:
+            log.warning("index.missing", source=source.name, index=source.index, advice="nothing can be found yet")
+        log.info(
+            "window.searched",
+            source=source.name,
+            start=result.window.start.isoformat(),
+            end=result.window.end.isoformat(),
+            events=sum(result.counts.values()),
+            hits=result.hits,
+            alerts=result.alerts,
+            failed=len(result.failed) + len(result.refused),
+            unreadable=len(result.unreadable),
+            undecided=len(result.undecided),
+        )
+
+
+def failed_gap(window: Window, fault: ClusterError, now: datetime, *rules: str) -> Gap:
+    """Return the gap of a window whose first search failed."""
+    return Gap(window=window, reason="", rules=rules, due=now).after_failure(str(fault), now=now)
+
+
+def _begin(due: DueWindow) -> Begin:
+    return Begin(since=slice_floor(due.since), watermark=due.window.end)
+
+
+def _skipped_gap(due: DueWindow, now: datetime) -> tuple[Gap, ...]:
+    return () if due.skipped is None else (Gap(window=due.skipped, reason="not searched yet", due=now),)
+
+
+def _advance(due: DueWindow, result: WindowResult, searching: Sequence[str], now: datetime) -> tuple[Command, ...]:
+    """Return the commands that record a window: its gaps of earlier searches close where rules searched it."""
+    gaps = [failed_gap(due.window, search.error, now, search.plan.rule.id) for search in result.failed]
+    advance = (Advance(to=due.window.end), RecordIndices(indices=result.indices))
+    if gaps and len(gaps) == len(searching):
+        return (*advance, AddGaps(gaps=(replace(gaps[0], rules=()), *_skipped_gap(due, now))))
+    failed = {rule for gap in gaps for rule in gap.rules}
+    searched = tuple(rule for rule in searching if rule not in failed) if failed else None
+    return (
+        *advance,
+        CloseGaps(window=due.window, rules=searched),
+        AddGaps(gaps=(*gaps, *_skipped_gap(due, now))),
+    )
