@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+_MOST_STEPS = 64  # that a wait grows by, also where its factor is 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
@@ -19,7 +21,7 @@ class Backoff:
         if attempts <= 0:
             return timedelta(0)
         delay = self.first
-        for _ in range(attempts - 1):
+        for _ in range(min(attempts - 1, _MOST_STEPS)):
             if delay >= self.longest:
                 break
             delay *= self.factor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -313,16 +313,16 @@ class Notifier(Protocol):
 
 
 class Clock(Protocol):
-    """The only one who knows the time of this machine."""
+    """The only source of this machine's time."""
 
     def now(self) -> datetime:
-        """Tell the time in UTC."""
+        """Return the time in UTC."""
         ...
 
     def monotonic(self) -> float:
-        """Tell seconds that never go back and count suspend."""
+        """Return seconds that never go back and include suspend."""
         ...
 
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
+    def wait(self, seconds: float, stopping: Callable[[], bool]) -> None:
+        """Wait; end earlier where `stopping` returns true. What `stopping` raises ends it too."""
         ...

@@ -168,7 +168,7 @@ def test_two_sidecars_search_no_more_than_one_and_a_new_one_moves_only_its_share
     def searches(seconds: float) -> tuple[float, float]:
         proxy.calls.clear()
         start = clock.monotonic()
-        clock.sleep(seconds)
+        clock.wait(seconds)
         kinds, passed = proxy.kinds(), clock.monotonic() - start
         return sum(kinds[kind] for kind in SEARCHES) / passed, kinds.total() / passed
 

@@ -217,7 +217,7 @@ def test_opensearch_runs_on_the_java_from_pypi_and_ends_with_a_killed_parent() -
         for _ in range(100):
             if not (alive(pid) or alive(guard)):
                 break
-            SystemClock().sleep(0.1)
+            SystemClock().wait(0.1)
         assert (alive(pid), alive(guard)) == (False, False)
 
     base = Path(folder).parents[1]
@@ -275,7 +275,7 @@ from watcher.local_engine.cache import locked, put
 base = Path(sys.argv[1])
 def build(part):
     while not (base / "waits").exists():
-        SystemClock().sleep(0.05)
+        SystemClock().wait(0.05)
     print("built", flush=True)
     (part / "x").write_text("whole")
     return part / "x"

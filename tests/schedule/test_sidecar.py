@@ -94,7 +94,7 @@ def test_a_sidecar_works_as_soon_as_it_runs_and_gives_its_leases_away_when_it_st
     clock = SystemClock()
     end = clock.monotonic() + 20
     while not any("hits" in index for index, _ in list(state.documents)) and clock.monotonic() < end:
-        clock.sleep(0.05)
+        clock.wait(0.05)
     stop.set()
     running.join(timeout=10)
     assert not running.is_alive()

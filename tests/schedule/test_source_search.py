@@ -423,13 +423,7 @@ def test_catching_up_stays_within_its_budget() -> None:
     world = World()
     world.searched(NOW - timedelta(days=2), NOW - timedelta(days=1))
     world.search.live.advance()
-
-    class Slow(FakeClock):
-        def monotonic(self) -> float:
-            self.at += 20
-            return self.at
-
-    world.search.gaps.clock = Slow()
+    world.search.gaps.clock = FakeClock(step=20)
     assert len(world.search.gaps.fill(MINUTE)) == 2
 
 

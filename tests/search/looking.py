@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-from support.fakes import NOW, ListedEvents, rule
+from support.fakes import FakeClock, ListedEvents, rule
 
 from watcher.match.ruleset import CompiledRule
 from watcher.model import EventDocument, Rule
@@ -16,26 +14,6 @@ from watcher.search.searcher import SearchContext, Searcher
 from watcher.settings import Source
 from watcher.translate.mapped_events import EventReader
 from watcher.translate.plan import PlanCache, rule_predicate
-
-
-@dataclass
-class Hands:
-    """A clock whose time passes only in sleep, or as each look at it is told to take."""
-
-    at: float = 0.0
-    step: float = 0.0
-    slept: list[float] = field(default_factory=list)
-
-    def now(self) -> datetime:
-        return NOW
-
-    def monotonic(self) -> float:
-        self.at += self.step
-        return self.at
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.at += seconds
 
 
 def ruled(number: int, text: str = "shell") -> Rule:
@@ -47,7 +25,7 @@ def ruled(number: int, text: str = "shell") -> Rule:
 
 
 def search(
-    events: ListedEvents, rules: Sequence[Rule], *, clock: Hands | None = None, **settings: Any
+    events: ListedEvents, rules: Sequence[Rule], *, clock: FakeClock | None = None, **settings: Any
 ) -> list[SearchOutcome]:
     """Search everything that a list of events holds."""
     source = Source(**settings)
@@ -55,7 +33,7 @@ def search(
     mapping = events.mapping(source.index, book.paths)
     plans = book.plans(mapping)
     searcher = Searcher(
-        source, [CompiledRule(one, rule_predicate(one, source)) for one in rules], clock=clock or Hands()
+        source, [CompiledRule(one, rule_predicate(one, source)) for one in rules], clock=clock or FakeClock()
     )
     context = SearchContext(
         snapshot=events, translator=book.translator_for(mapping), event_reader=EventReader(source, mapping)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
-from looking import Hands, failures, many, notes, pairs, ruled, search
+from looking import FakeClock, failures, many, notes, pairs, ruled, search
 from support.fakes import ListedEvents, found, rule
 
 from watcher.errors import ClusterError, Incomplete, Overloaded, Refused, TooSlow
@@ -179,14 +179,14 @@ def test_a_rule_that_can_neither_be_asked_nor_scanned_fails_alone() -> None:
 
 def test_rules_whose_turn_does_not_come_in_time_are_scanned_together() -> None:
     events = Asked(many(1))
-    outcomes = search(events, [ruled(one) for one in range(30)], search="query", clock=Hands(step=130))
+    outcomes = search(events, [ruled(one) for one in range(30)], search="query", clock=FakeClock(step=130))
     assert len(set(pairs(outcomes))) == 30
     assert failures(outcomes) == []
     assert len([ask for ask in events.asked if "CommandLine" in str(ask.query)]) == 20
 
 
 def test_a_rule_that_one_event_keeps_busy_is_named() -> None:
-    class Busy(Hands):
+    class Busy(FakeClock):
         def monotonic(self) -> float:
             self.at += 0.6
             return self.at
@@ -206,27 +206,27 @@ def test_no_rules_ask_nothing() -> None:
 
 
 def test_an_overloaded_cluster_is_asked_again_later_and_for_less() -> None:
-    hands = Hands()
+    hands = FakeClock()
     events = Asked([found(1)], answers=[Overloaded("too many requests"), Overloaded("circuit breaker")])
     assert pairs(search(events, [ruled(1)], clock=hands)) == [("rule-1", "e1")]
-    assert sum(hands.slept) == pytest.approx(1 + 2)
+    assert sum(hands.waits) == pytest.approx(1 + 2)
     assert [ask.size for ask in events.asked] == [FIRST_PAGE, FIRST_PAGE // 2, FIRST_PAGE // 4]
 
 
 def test_a_cluster_that_stays_overloaded_is_left_alone_when_the_time_is_up() -> None:
-    hands = Hands()
+    hands = FakeClock()
     events = ListedEvents(answers=[Overloaded("too many requests")] * 100)
     with pytest.raises(Overloaded):
         search(events, [ruled(1)], clock=hands)
-    assert 200 < sum(hands.slept) < 300
+    assert 200 < sum(hands.waits) < 300
 
 
 def test_a_search_that_takes_far_longer_than_usual_is_followed_by_a_rest() -> None:
-    hands = Hands()
+    hands = FakeClock()
     pages = [
         Page(found=(found(n),), total=4 if n == 0 else None, after=(n,), took=took)
         for n, took in enumerate((0.1, 0.1, 6.0))
     ]
     events = ListedEvents(answers=[*pages, Page(found=(found(3),), total=None, after=None, took=0.1)])
     assert len(pairs(search(events, [ruled(1)], clock=hands))) == 4
-    assert sum(hands.slept) == pytest.approx(6.0)
+    assert sum(hands.waits) == pytest.approx(6.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -313,18 +313,24 @@ class ListedEvents:
 
 @dataclass
 class FakeClock:
-    """A clock that goes on when it is told to."""
+    """A clock whose time passes only in waits, or by a step with each reading of the monotonic time."""
 
     at: float = 0.0
+    step: float = 0.0
+    start: datetime = NOW
+    waits: list[float] = field(default_factory=list)
 
     def now(self) -> datetime:
-        return NOW + timedelta(seconds=self.at)
+        return self.start + timedelta(seconds=self.at)
 
     def monotonic(self) -> float:
+        self.at += self.step
         return self.at
 
-    def sleep(self, seconds: float) -> None:
-        self.at += seconds
+    def wait(self, seconds: float, stopping: Callable[[], bool]) -> None:
+        if seconds > 0 and not stopping():
+            self.waits.append(seconds)
+            self.at += seconds
 
 
 @dataclass

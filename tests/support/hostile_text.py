@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from support.fakes import FakeClock
 from watcher.match.event_summary import summarize
 from watcher.match.event_view import EventView
 from watcher.model import Alert, Event, Level
@@ -47,17 +49,14 @@ EVENT: dict[str, Any] = {
 }
 
 
-class FixedClock:
-    """A clock that stands still."""
+@dataclass
+class FixedClock(FakeClock):
+    """A clock that fails the test at each wait."""
 
-    def now(self) -> datetime:
-        return NOW
+    start: datetime = NOW
 
-    def monotonic(self) -> float:
-        return 0.0
-
-    def sleep(self, seconds: float) -> None:
-        raise AssertionError(f"nobody may wait {seconds} s here")
+    def wait(self, seconds: float, stopping: Callable[[], bool]) -> None:
+        raise AssertionError(f"a wait of {seconds} s, stopping={stopping}")
 
 
 def alert(event: Event, *, level: Level = Level.HIGH) -> Alert:

@@ -121,7 +121,7 @@ def run(work: Callable[[KillPoint], None], order: Mapping[str, Any]) -> Mapping[
         os._exit(0)
     os.close(writing)
     if "after" in order:
-        SystemClock().sleep(order["after"])
+        SystemClock().wait(order["after"])
         os.kill(child, signal.SIGKILL)
     with os.fdopen(reading) as lines:  # read to its end: a full pipe would hold the child up
         steps = lines.read().splitlines()

@@ -298,7 +298,7 @@ def wait_until(holds: Callable[[], bool], *, what: str, shown: Callable[[], str]
     end = clock.monotonic() + seconds
     while not holds():
         assert clock.monotonic() < end, f"{what} did not come within {seconds} s: {shown()}"
-        clock.sleep(0.1)
+        clock.wait(0.1)
 
 
 def environ(**more: str) -> dict[str, str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import cast
 
+from watcher.backoff import Backoff
 from watcher.errors import SettingsError
 from watcher.notify.channel_type import NotifierType
 from watcher.ports import Clock, Notifier
 from watcher.settings.channel_types import ChannelSettings, channel_type_names, load_channel_type
 
-_FIRST = timedelta(seconds=30)
-_LONGEST = timedelta(hours=1)
+_BACKOFF = Backoff(first=timedelta(seconds=30), longest=timedelta(hours=1))
 
 
 def notifier_types() -> tuple[NotifierType, ...]:
@@ -45,8 +45,5 @@ def build_notifier(channel: ChannelSettings, clock: Clock) -> Notifier:
 
 
 def retry_delay(attempts: int) -> timedelta:
-    """Return how long to wait after so many failed attempts: 30 s, doubling, at most an hour."""
-    if attempts <= 0:
-        return timedelta()
-    doublings: int = 2 ** min(attempts - 1, 16)
-    return min(_FIRST * doublings, _LONGEST)
+    """Return the wait after a number of failed attempts: 30 s, doubling, at most an hour."""
+    return _BACKOFF.delay(attempts)

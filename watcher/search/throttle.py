@@ -1,101 +1,99 @@
-"""How fast the cluster is asked: when it says "not now", or takes longer than it did, watcher slows down."""
+"""How fast the cluster is searched: where it rejects requests, or answers slower than usual, watcher slows down."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
 
+from watcher.backoff import Backoff
 from watcher.errors import ClusterError, Overloaded
 from watcher.ports import Clock, Page, SearchRequest, Snapshot
 
 log = structlog.get_logger(__name__)
 
 FEWEST = 50  # documents of a page, however busy the cluster is
-_FIRST_WAIT = 1.0
-_LONGEST_WAIT = 30.0
-_STEP = 0.5  # of waiting, between looks at whether it is time to end
-_SLOW = 3.0  # times what searches usually take
-_NOTICED = 0.5  # seconds below which nothing counts as slow
-_LATELY = 0.5  # how far the mean of late follows each search
-_USUALLY = 0.02  # and the mean of old
-_LONGEST_REST = 10.0
+_BACKOFF = Backoff(first=timedelta(seconds=1), longest=timedelta(seconds=30))
+_SLOW = 3.0  # times the usual duration of a search
+_NOTICED = 0.5  # seconds below which no search counts as slow
+_RECENT_WEIGHT = 0.5  # of each search in the mean of recent searches
+_USUAL_WEIGHT = 0.02  # and in the usual mean
+_LONGEST_PAUSE = 10.0
 
 
 @dataclass(slots=True)
 class Throttle:
-    """How the cluster bears one kind of searches of a source; it outlasts the windows."""
+    """How long the cluster takes for one kind of searches of a source; it outlives the windows."""
 
     clock: Clock
     usual: float | None = None  # seconds that a request takes, a slow mean
-    late: float = 0.0  # the same, a quick mean
+    recent: float = 0.0  # the same, a quick mean
 
-    def rest(self, took: float) -> float:
-        """Tell how long to leave the cluster alone after a search: as long again where searches became slow."""
+    def pause(self, took: float) -> float:
+        """Return how long to pause after a search: as long as it took where searches became slow."""
         if self.usual is None:
-            self.usual = self.late = took
-        self.usual += (took - self.usual) * _USUALLY
-        self.late += (took - self.late) * _LATELY
-        slow = took > _NOTICED and self.late > _SLOW * self.usual
-        return min(took, _LONGEST_REST) if slow else 0.0
+            self.usual = self.recent = took
+        self.usual += (took - self.usual) * _USUAL_WEIGHT
+        self.recent += (took - self.recent) * _RECENT_WEIGHT
+        slow = took > _NOTICED and self.recent > _SLOW * self.usual
+        return min(took, _LONGEST_PAUSE) if slow else 0.0
 
 
 @dataclass(slots=True)
 class ThrottledSnapshot:
-    """A snapshot that is asked no faster than its cluster bears."""
+    """A snapshot that is searched no faster than its cluster can answer."""
 
     snapshot: Snapshot
-    pace: Throttle
-    until: float  # on the clock's monotonic time: after this an overloaded cluster is waited for no longer
-    _wait: float = field(default=_FIRST_WAIT)
+    throttle: Throttle
+    deadline: float  # on the clock's monotonic time: an overloaded cluster is not waited for beyond it
+    _rejections: int = 0  # in a row
 
     def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
-        """Ask; what the cluster is too busy for is asked again, later and for less, until the time is up."""
-        waiting = list(requests)
-        locations = list(range(len(requests)))
-        answers: list[Page | ClusterError] = [Overloaded("not asked yet")] * len(requests)
+        """Search; requests that a busy cluster rejects are repeated later with smaller pages, until the deadline."""
+        pending = dict(enumerate(requests))
+        answers: dict[int, Page | ClusterError] = {}
         while True:
-            told = self._ask(waiting)
-            for location, answer in zip(locations, told, strict=True):
-                answers[location] = answer
-            busy = [number for number, answer in enumerate(told) if isinstance(answer, Overloaded)]
-            if not busy or not self._patient(told[busy[0]]):
-                return answers
-            waiting = [replace(waiting[number], size=max(FEWEST, waiting[number].size // 2)) for number in busy]
-            locations = [locations[number] for number in busy]
+            answers |= zip(pending, self._search(list(pending.values())), strict=True)
+            rejected = [number for number in pending if isinstance(answers[number], Overloaded)]
+            if not rejected or not self._back_off(answers[rejected[0]]):
+                return [answers[number] for number in range(len(requests))]
+            pending = {number: _smaller(pending[number]) for number in rejected}
 
     def counts(self, step: timedelta) -> Mapping[datetime, int]:
         """Count, as the snapshot does."""
         return self.snapshot.counts(step)
 
-    def _ask(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
+    def _search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
         try:
-            told = self.snapshot.search(requests)
+            answers = self.snapshot.search(requests)
         except Overloaded as error:
             return [error] * len(requests)
-        took = max((answer.took for answer in told if isinstance(answer, Page)), default=0.0)
-        rest = self.pace.rest(took)
-        if rest:
-            log.info("cluster.slow", took=round(took, 2), usual=round(self.pace.usual or 0.0, 2), rests=round(rest, 2))
-            self._pause(rest)
-        elif not any(isinstance(answer, Overloaded) for answer in told):
-            self._wait = _FIRST_WAIT
-        return told
+        took = max((answer.took for answer in answers if isinstance(answer, Page)), default=0.0)
+        pause = self.throttle.pause(took)
+        if pause:
+            usual = round(self.throttle.usual or 0.0, 2)
+            log.info("cluster.slow", took=round(took, 2), usual=usual, pause=round(pause, 2))
+            self._wait(pause)
+        elif not any(isinstance(answer, Overloaded) for answer in answers):
+            self._rejections = 0
+        return answers
 
-    def _patient(self, error: object) -> bool:
-        """Wait for an overloaded cluster, longer each time; false where there is no time left to."""
-        wait = self._wait
-        if self.pace.clock.monotonic() + wait > self.until:
+    def _back_off(self, error: object) -> bool:
+        """Wait for an overloaded cluster, longer each time; return false where the deadline leaves no time."""
+        wait = _BACKOFF.delay(self._rejections + 1).total_seconds()
+        if self.throttle.clock.monotonic() + wait > self.deadline:
             return False
-        log.warning("cluster.busy", error=str(error), waits=wait)
-        self._wait = min(wait * 2, _LONGEST_WAIT)
-        self._pause(wait)
+        log.warning("cluster.busy", error=str(error), wait=wait)
+        self._rejections += 1
+        self._wait(wait)
         return True
 
-    def _pause(self, seconds: float) -> None:
-        while seconds > 0:
-            self.snapshot.search(())  # asks for nothing, and ends the wait where it is time to end
-            self.pace.clock.sleep(min(_STEP, seconds))
-            seconds -= _STEP
+    def _wait(self, seconds: float) -> None:
+        # an empty search requests nothing, and raises where the search is to stop
+        self.throttle.clock.wait(seconds, lambda: bool(self.snapshot.search(())))
+
+
+def _smaller(request: SearchRequest) -> SearchRequest:
+    return replace(request, size=max(FEWEST, request.size // 2))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
+from watcher.backoff import Backoff
 from watcher.clock import SystemClock
 from watcher.components import Components
 from watcher.errors import DeliveryError, InputError
@@ -19,6 +21,7 @@ from watcher.usecases.backfill_job import BackfillProgress
 from watcher.usecases.backfill_runner import BackfillRunner
 
 _ATTEMPTS = 3  # on one channel
+_BACKOFF = Backoff(first=timedelta(seconds=2), longest=timedelta(seconds=4))
 _MOST_RULES = 100
 
 
@@ -66,7 +69,7 @@ def _send(notice: OperatorNotice, channel: ChannelSettings, notifier: Notifier, 
             if not isinstance(fault, DeliveryError) or fault.permanent:
                 return error
             if attempt < _ATTEMPTS:
-                SystemClock().sleep(2.0**attempt)
+                SystemClock().wait(_BACKOFF.delay(attempt).total_seconds())
         else:
             return ""
     return error

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
+from watcher.backoff import Backoff
 from watcher.clock import SystemClock
 from watcher.components import (
     Components,
@@ -29,9 +31,7 @@ from watcher.usecases.loading import enabled_rules, load_rules, rule_folders
 
 log = structlog.get_logger("watcher")
 
-_FIRST_WAIT = 1.0  # seconds before the second attempt to connect
-_LONGEST_WAIT = 60.0
-_STEP = 0.5  # seconds between two looks at `stopping`
+_BACKOFF = Backoff(first=timedelta(seconds=1), longest=timedelta(minutes=1))  # of attempts to connect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,14 +116,15 @@ class _Connector:
 
     def connect(self) -> Components | None:
         """Return the components, None where it is asked to stop meanwhile."""
-        delay = _FIRST_WAIT
+        attempts = 0
         while not self.stopping():
             try:
                 return self._prepared()
             except (Unreachable, Overloaded, Incomplete) as fault:
+                attempts += 1
+                delay = _BACKOFF.delay(attempts).total_seconds()
                 log.error("cluster.unreachable", error=str(fault), next_try_in=f"{delay:.0f}s")  # noqa: TRY400 - the sentence says it all
-                self._wait(delay)
-                delay = min(delay * 2, _LONGEST_WAIT)
+                self.clock.wait(delay, self.stopping)
         return None
 
     def _prepared(self) -> Components:
@@ -134,8 +135,3 @@ class _Connector:
             components.close()
             raise
         return components
-
-    def _wait(self, seconds: float) -> None:
-        while seconds > 0 and not self.stopping():
-            self.clock.sleep(min(seconds, _STEP))
-            seconds -= _STEP

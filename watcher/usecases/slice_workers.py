@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event as StopEvent
 
 import structlog
 
+from watcher.backoff import Backoff
 from watcher.clock import SystemClock
 from watcher.components import Components, connect_clusters
 from watcher.errors import ClusterError, Forbidden, Unreachable
@@ -29,8 +31,7 @@ from watcher.usecases.backfill_job import SliceResult
 log = structlog.get_logger(__name__)
 
 _ATTEMPTS = 5
-_FIRST_WAIT = 1.0  # seconds; doubled for each further attempt
-_STEP = 0.5  # seconds between two looks at `stopping`
+_BACKOFF = Backoff(first=timedelta(seconds=2), longest=timedelta(seconds=16))  # of attempts on one slice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +97,7 @@ class SliceSearcher:
         """Search a slice; after the last attempt the result carries the error."""
         error, unreachable = "", False
         for attempt in range(_ATTEMPTS):
-            if attempt:
-                self._wait(_FIRST_WAIT * 2**attempt)
+            self.clock.wait(_BACKOFF.delay(attempt).total_seconds(), self.stopping)
             if self.stopping():
                 break
             try:
@@ -116,11 +116,6 @@ class SliceSearcher:
         return SliceResult(
             window=window, error=error or "interrupted by shutdown; will be retried", unreachable=unreachable
         )
-
-    def _wait(self, seconds: float) -> None:
-        while seconds > 0 and not self.stopping():
-            self.clock.sleep(min(seconds, _STEP))
-            seconds -= _STEP
 
 
 def _result(searched: WindowResult) -> SliceResult:
