@@ -145,5 +145,5 @@ def load(connection: Connection, documents: Iterator[Event]) -> Loaded:
     send()
     state.refresh(INDEX)
     # as an index is that is no longer written to
-    connection.transport.request("POST", f"/{INDEX}/_forcemerge", params={"max_num_segments": "1"}, patience=_MERGE)
+    connection.transport.request("POST", f"/{INDEX}/_forcemerge", params={"max_num_segments": "1"}, timeout=_MERGE)
     return Loaded(files=frozenset(files), count=count, refused=refused)

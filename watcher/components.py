@@ -150,10 +150,10 @@ class Components:
     def leases(self) -> Leases:
         """Create the membership of a new sidecar."""
         return Leases(
-            notes=self.state_documents(),
+            documents=self.state_documents(),
             clock=SystemClock(),
-            me=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
-            works=self.lease_names(),
+            member=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
+            names=self.lease_names(),
             period=self.settings.lease,
         )
 

@@ -44,10 +44,10 @@ class FakeCluster:
         *,
         params: Mapping[str, str] | None = None,
         body: RequestBody = None,
-        patience: timedelta | None = None,
+        timeout: timedelta | None = None,
     ) -> Answer:
         """Answer a multi-search as an engine does, in bytes."""
-        assert (method, path, bool(params), bool(patience)) == ("POST", "/_msearch", True, True)
+        assert (method, path, bool(params), bool(timeout)) == ("POST", "/_msearch", True, True)
         assert isinstance(body, list)
         responses = ",".join(map(self._response, body[1::2]))
         return Answer(status=self.status, body=loads(f'{{"responses":[{responses}]}}'.encode()))
@@ -74,7 +74,7 @@ class FakeCluster:
 
 def snapshot(cluster: FakeCluster) -> PointInTime:
     """Open a snapshot of the documents."""
-    return PointInTime(transport=cluster, dialect=OPENSEARCH, view=VIEW, timeout=timedelta(seconds=1), ids=["pit"])
+    return PointInTime(transport=cluster, dialect=OPENSEARCH, target=VIEW, timeout=timedelta(seconds=1), ids=["pit"])
 
 
 def documents(count: int, *broken: int) -> dict[int, str]:

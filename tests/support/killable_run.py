@@ -62,10 +62,10 @@ class KillableTransport:
         *,
         params: Mapping[str, str] | None = None,
         body: RequestBody = None,
-        patience: timedelta | None = None,
+        timeout: timedelta | None = None,
     ) -> Answer:
         self.kill_point.edge(f"asking {path}")
-        answer = self.transport.request(method, path, params=params, body=body, patience=patience)
+        answer = self.transport.request(method, path, params=params, body=body, timeout=timeout)
         self.kill_point.edge(f"answered {path}")
         return answer
 

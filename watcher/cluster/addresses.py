@@ -1,4 +1,4 @@
-"""Where a cluster is and how to show who we are: addresses, credentials and certificates from the settings."""
+"""Addresses, credentials and certificates of a cluster, from the settings."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Address:
 
 
 def address(host: str) -> Address:
-    """Read one of the setting `hosts`; raises SettingsError, which never repeats what may be a password."""
+    """Return an address of the setting `hosts`; raises SettingsError, which never repeats what may be a password."""
     try:
         parts = urlsplit(host if "://" in host else f"http://{host}")
         port = parts.port or PORT
@@ -51,7 +51,7 @@ def address(host: str) -> Address:
 
 
 def addresses(cluster: Cluster) -> tuple[Address, ...]:
-    """Read all hosts; raises SettingsError where there is none, or where files that they need cannot be read."""
+    """Return all addresses; raises SettingsError where there is none, or where files that they need cannot be read."""
     if not cluster.hosts:
         raise SettingsError("`hosts` is empty", fix="write at least one address, such as `https://host:9200`")
     for name, path in _files(cluster):
@@ -70,7 +70,7 @@ def _files(cluster: Cluster) -> tuple[tuple[str, Path], ...]:
 
 
 def headers(cluster: Cluster) -> dict[str, str]:
-    """Say who we are: an API key goes before user and password."""
+    """Return the authorization header: an API key goes before user and password."""
     if cluster.api_key is not None:
         return {"authorization": f"ApiKey {cluster.api_key.value}"}
     if cluster.username is None:

@@ -1,4 +1,4 @@
-"""What a status, an error's body or a broken connection means: which ClusterError, by who must act."""
+"""Statuses, error bodies and broken connections → ClusterErrors, by who must act."""
 
 from __future__ import annotations
 
@@ -65,35 +65,35 @@ PERMANENT = frozenset(
 
 
 def cluster_error(answer: Answer, doing: str) -> ClusterError:
-    """Tell what an answer that is no success means; `doing` says what was asked, e.g. `searching `winlogbeat-*``."""
+    """Return the error for an unsuccessful answer; `doing` names the request, e.g. `searching `winlogbeat-*``."""
     kinds = frozenset(_types(answer.body))
-    said = f"{doing}: {reason(answer.body) or f'status {answer.status}'}"
+    message = f"{doing}: {reason(answer.body) or f'status {answer.status}'}"
     if answer.status == 401:
         return Forbidden(
             f"{doing}: the cluster does not accept the credentials; check `username`, `password`, `api_key`"
         )
     if "cluster_block_exception" in kinds:
-        return Overloaded(f"{said}; writing is blocked until an operator lifts it (disk space, read-only index)")
+        return Overloaded(f"{message}; writing is blocked until an operator lifts it (disk space, read-only index)")
     if answer.status == 403 or "security_exception" in kinds:
         return Forbidden(f"{doing}: {privilege(answer.body)}")
     if kinds & LOST:
-        return Incomplete(f"{said}; search it again")
+        return Incomplete(f"{message}; search it again")
     if kinds & BUSY or answer.status == 429:
-        return Overloaded(f"{said}; ask again later, and for less")
-    return _by_status(answer.status, kinds, said)
+        return Overloaded(f"{message}; ask again later, and for less")
+    return _by_status(answer.status, kinds, message)
 
 
-def _by_status(status: int, kinds: frozenset[str], said: str) -> ClusterError:
+def _by_status(status: int, kinds: frozenset[str], message: str) -> ClusterError:
     if kinds & PERMANENT or (400 <= status < 500 and status != 408):
-        return Refused(said)
+        return Refused(message)
     if status in {408, 502, 504}:
-        return Unreachable(f"{said}; what stands before the cluster got no answer from it")
-    return Overloaded(f"{said}; ask again later")
+        return Unreachable(f"{message}; the proxy before the cluster got no answer from it")
+    return Overloaded(f"{message}; ask again later")
 
 
 def privilege(body: Any) -> str:
-    """Say which privilege the engine missed, out of its own words."""
-    words = ": ".join(_reasons(body))  # whole: what counts stands at the end
+    """Return which privilege is missing, from the engine's own words."""
+    words = ": ".join(_reasons(body))  # uncut: the important part is at the end
     action = re.search(r"action \[([^\]]+)\]", words)
     granted = re.search(r"granted by the (cluster|index) privileges \[([^\]]+)\]", words)
     indices = re.search(r"on indices \[([^\]]+)\]", words)
@@ -108,7 +108,7 @@ def privilege(body: Any) -> str:
 
 
 def unreachable(addresses: Sequence[object], error: BaseException, waited: timedelta) -> Unreachable:
-    """Tell why nothing answered, and which setting to look at."""
+    """Return why nothing answered, and which setting to check."""
     where = ", ".join(f"`{address}`" for address in addresses)
     causes = tuple(_causes(error))
     if any(isinstance(cause, ssl.SSLError | urllib3.exceptions.SSLError) for cause in causes):
@@ -139,26 +139,26 @@ def _tls_advice(causes: Sequence[BaseException]) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Walk from an error to what lies below it, however the libraries hold it."""
-    waiting: list[Any] = [error]
+    """Yield an error and its causes, however the libraries hold them."""
+    pending: list[Any] = [error]
     seen: set[int] = set()
-    while waiting:
-        cause = waiting.pop(0)
+    while pending:
+        cause = pending.pop(0)
         if not isinstance(cause, BaseException) or id(cause) in seen:
             continue
         seen.add(id(cause))
         yield cause
-        waiting += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
-        waiting += getattr(cause, "errors", ()) or ()
+        pending += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
+        pending += getattr(cause, "errors", ()) or ()
 
 
 def reason(body: Any) -> str:
-    """Repeat what the engine says, in one line: the innermost cause last, shards' words with their index."""
+    """Return the engine's reasons in one line: the innermost cause last, those of shards with their index."""
     parts = dict.fromkeys(_reasons(body))
-    return ": ".join(_shown(part) for part in parts if part)
+    return ": ".join(_shortened(part) for part in parts if part)
 
 
-def _shown(text: str) -> str:
+def _shortened(text: str) -> str:
     # Reasons quote values of events: of any length, and with characters that would move a terminal's cursor.
     clean = "".join(char if char.isprintable() else " " for char in text)
     return clean if len(clean) <= MAX_REASON else f"{clean[: MAX_REASON - 1]}…"
@@ -182,19 +182,19 @@ def _reasons(body: Any) -> Iterator[str]:
 
 
 def _types(body: Any) -> Iterator[str]:
-    """Walk all exception types of an error's body."""
+    """Yield all exception types of an error's body."""
     if isinstance(body, Mapping):
         if isinstance(body.get("type"), str):
             yield body["type"]
         for key in ("error", "root_cause", "caused_by", "failed_shards", "failures", "reason", "suppressed"):
             yield from _types(body.get(key))
     elif isinstance(body, Sequence) and not isinstance(body, str):
-        for one in body:
-            yield from _types(one)
+        for part in body:
+            yield from _types(part)
 
 
 def accept(answer: Answer, doing: str) -> Answer:
-    """Pass a successful answer on and raise what any other one means."""
+    """Return a successful answer; raise the error of any other."""
     if 200 <= answer.status < 300:
         return answer
     raise cluster_error(answer, doing)

@@ -1,4 +1,4 @@
-"""Settings → a connection: asks who answers, refuses what is too old, and alone knows which engine is which."""
+"""Settings → a connection: detects the engine, and refuses versions that are too old."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ OLDEST = {"elasticsearch": (8, 0), "opensearch": (2, 11)}
 
 ELASTICSEARCH = Dialect(
     snapshot_path="_pit",
-    snapshot_params={},  # a missing shard fails it, unless it is told otherwise
+    snapshot_params={},  # a missing shard fails it by default
     snapshot_key="id",
     close_path="/_pit",
     tie_breakers=("_shard_doc",),
 )
 
-# `_shard_doc` tells shards of one number in different indices not apart here, so the index goes before it.
+# `_shard_doc` is the same for shards of equal number in different indices, so the index goes before it.
 OPENSEARCH = Dialect(
     snapshot_path="_search/point_in_time",
     snapshot_params={"allow_partial_pit_creation": "false"},
@@ -49,7 +49,7 @@ OLDER_OPENSEARCH = Dialect(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """An open way to one cluster."""
+    """An open connection to one cluster."""
 
     server: Server
     cluster: Cluster
@@ -57,39 +57,41 @@ class Connection:
     dialect: Dialect
 
     def events(self) -> EventSource:
-        """Give the door to the events."""
+        """Return the port to the events."""
         return EventCluster(
             about=self.server, transport=self.transport, dialect=self.dialect, timeout=self.cluster.timeout
         )
 
     def state(self) -> State:
-        """Give the door to watcher's own state."""
+        """Return the port to watcher's own state."""
         return StateCluster(transport=self.transport)
 
     def close(self) -> None:
-        """Let go of the open connections."""
+        """Close the open connections."""
         self.transport.close()
 
 
 def connect(cluster: Cluster) -> Connection:
-    """Find out what answers and open the way to it.
+    """Detect the engine and connect to it.
 
     Raises SettingsError where the settings cannot be used, Refused where the server is too old or something else,
-    Forbidden and Unreachable for what they say.
+    Forbidden and Unreachable as their names say.
     """
     try:
         server = _detect(cluster)
         _refuse_old(server)
-        return Connection(server=server, cluster=cluster, transport=_wire(cluster, server), dialect=_dialect(server))
+        return Connection(
+            server=server, cluster=cluster, transport=_transport(cluster, server), dialect=_dialect(server)
+        )
     except (ValueError, OSError) as error:
-        # The clients read certificates and keys when they are made; their words name files, never contents.
+        # The clients read certificates and keys when they are made; their messages name files, never contents.
         raise SettingsError(
             f"the certificate settings cannot be used: {error}",
             fix="check `ca_certs`, `ca_fingerprint`, `client_cert` and `client_key`",
         ) from None
 
 
-def _wire(cluster: Cluster, server: Server) -> Transport:
+def _transport(cluster: Cluster, server: Server) -> Transport:
     if server.engine == "opensearch":
         return OpenSearchTransport(cluster)
     return elastic.ElasticsearchTransport(cluster, media=elastic.COMPATIBLE)
@@ -108,7 +110,7 @@ def _detect(cluster: Cluster) -> Server:
         nodes = transport.request("GET", "/_nodes/_local", params={"filter_path": "nodes.*.version"})
         answers = [root, nodes]
         if not any(map(_is_elasticsearch, answers)) and not _distribution(root):
-            # A user who may not monitor: the answers above were refusals, which bear no name.
+            # A user who may not monitor: the answers above were refusals, which do not name the product.
             answers.append(transport.request("GET", "/_security/_authenticate"))
     finally:
         transport.close()
@@ -116,7 +118,7 @@ def _detect(cluster: Cluster) -> Server:
         return Server(engine="elasticsearch", version=_version(root, nodes) or _new_enough(cluster))
     if _distribution(root) == "opensearch":
         return Server(engine="opensearch", version=_version(root, nodes))
-    raise _stranger(cluster, answers)
+    raise _unknown_server(cluster, answers)
 
 
 def _is_elasticsearch(answer: Answer) -> bool:
@@ -135,7 +137,7 @@ def _about(root: Answer) -> dict[str, Any]:
 
 
 def _version(root: Answer, nodes: Answer) -> str:
-    """Read the version; the nodes know best, since OpenSearch can be set to call itself 7.10 at the door."""
+    """Return the version; that of the nodes first, since OpenSearch can be set to report 7.10 as its own."""
     listed = nodes.body.get("nodes") if isinstance(nodes.body, dict) else None
     if isinstance(listed, dict) and listed:
         return str(next(iter(listed.values())).get("version", ""))
@@ -145,7 +147,7 @@ def _version(root: Answer, nodes: Answer) -> str:
 
 
 def _new_enough(cluster: Cluster) -> str:
-    """Tell what can be known of an Elasticsearch that hides its version: older ones refuse today's media type."""
+    """Return what is known of an Elasticsearch that hides its version: older ones refuse the present media type."""
     transport = elastic.ElasticsearchTransport(cluster, media=elastic.COMPATIBLE)
     try:
         answer = transport.request("GET", "/_security/_authenticate")
@@ -154,7 +156,7 @@ def _new_enough(cluster: Cluster) -> str:
     return "8.x" if answer.status == 200 else "7.x"
 
 
-def _stranger(cluster: Cluster, answers: list[Answer]) -> ClusterError:
+def _unknown_server(cluster: Cluster, answers: list[Answer]) -> ClusterError:
     doing = f"connecting to `{hosts.address(cluster.hosts[0])}`"
     for status in (401, 403, 429, 502, 503, 504):
         for answer in answers:

@@ -1,4 +1,4 @@
-"""The wire to Elasticsearch, on its own client."""
+"""The transport to Elasticsearch, on its own client."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PLAIN = "application/{kind}"
 
 
 class ElasticsearchTransport:
-    """The way to a cluster by the Elasticsearch client's transport.
+    """The transport of the Elasticsearch client.
 
     The transport is used below the client's methods: it does not insist on the product, so that it can ask who
     answers, and it turns neither statuses into exceptions nor deprecations into warnings.
@@ -42,14 +42,14 @@ class ElasticsearchTransport:
         *,
         params: Mapping[str, str] | None = None,
         body: RequestBody = None,
-        patience: timedelta | None = None,
+        timeout: timedelta | None = None,
     ) -> Answer:
         """Send one request; raises Unreachable where nothing answers."""
         data, kind = encode(body)
         headers = {**self._headers, "accept": self._media.format(kind="json")}
         if data is not None:
             headers["content-type"] = self._media.format(kind=kind)
-        wait = patience or self._timeout
+        wait = timeout or self._timeout
         try:
             meta, answered = self._transport.perform_request(
                 method, target(path, params), body=data, headers=headers, request_timeout=wait.total_seconds()
@@ -59,12 +59,12 @@ class ElasticsearchTransport:
         return Answer(status=meta.status, headers={k.lower(): v for k, v in meta.headers.items()}, body=answered)
 
     def close(self) -> None:
-        """Let go of the open connections."""
+        """Close the open connections."""
         self._transport.close()
 
 
 class _Json(elastic_transport.JsonSerializer):
-    """Reads answers as the wire to OpenSearch does."""
+    """Reads answers as the transport to OpenSearch does."""
 
     def json_loads(self, data: bytes | str) -> Any:
         """Read JSON."""
@@ -80,8 +80,8 @@ class _CompatibleJson(_Json):
 def _transport(cluster: Cluster, addresses: tuple[hosts.Address, ...]) -> elastic_transport.Transport:
     client = Elasticsearch(
         [_node(cluster, address) for address in addresses],
-        serializers={one.mimetype: one for one in (_Json(), _CompatibleJson())},
-        max_retries=len(addresses),  # once more, elsewhere where there is an elsewhere: every request bears that
+        serializers={serializer.mimetype: serializer for serializer in (_Json(), _CompatibleJson())},
+        max_retries=len(addresses),  # once more, on another host where there is one: every request can be repeated
         retry_on_status=(),
         retry_on_timeout=False,
     )

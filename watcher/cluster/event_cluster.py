@@ -1,4 +1,4 @@
-"""The Events door: the cluster that holds the events."""
+"""The EventSource port on one cluster."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from watcher.errors import Forbidden
 from watcher.model import Window
 from watcher.ports import EventVolume, IndexMapping, Server, Snapshot
 
-_REMEMBERED = 8  # sets of facts
+_CACHED = 8  # mappings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventCluster:
-    """The events of one cluster, over a wire to it."""
+    """The events of one cluster, over one transport."""
 
     about: Server
     transport: Transport
     dialect: Dialect
     timeout: timedelta  # of one search
-    _known: dict[tuple[str, tuple[str, ...]], tuple[Version, IndexMapping]] = field(
+    _cached: dict[tuple[str, tuple[str, ...]], tuple[Version, IndexMapping]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
     def server(self) -> Server:
-        """Tell what answers."""
+        """Return the engine and its version."""
         return self.about
 
     def now(self) -> datetime:
-        """Tell the cluster's time: in seconds, or where the user may not monitor, as a search sees it."""
+        """Return the cluster's time: in seconds, or where the user may not monitor, that of a search."""
         health = self.transport.request("GET", "/_cat/health", params={"h": "epoch", "format": "json"})
         if health.status == 200:
             return datetime.fromtimestamp(int(health.body[0]["epoch"]), tz=UTC)
@@ -47,26 +47,26 @@ class EventCluster:
         return _now_of_a_search(self.transport, error)
 
     def mapping(self, pattern: str, paths: Sequence[str]) -> IndexMapping:
-        """Read how the paths are mapped in the indices of a pattern, unless nothing has changed since the last time."""
+        """Return how the paths are mapped in the indices of a pattern; read again only where versions changed."""
         key = (pattern, tuple(paths))
-        version = read_version(self.transport, pattern)  # before the facts: what changes meanwhile is read again
-        kept = self._known.get(key)
-        if kept is not None and kept[0] == version:
-            return kept[1]
+        version = read_version(self.transport, pattern)  # before the mapping: what changes meanwhile is read again
+        cached = self._cached.get(key)
+        if cached is not None and cached[0] == version:
+            return cached[1]
         mapping = read_index_mapping(self.transport, self.about, pattern, paths)
         if version is not None and version.keys() >= set(mapping.indices):
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[key] = (version, mapping)
+            if len(self._cached) >= _CACHED:
+                self._cached.clear()
+            self._cached[key] = (version, mapping)
         return mapping
 
     def open(self, pattern: str, window: Window, *, time_field: str) -> AbstractContextManager[Snapshot]:
         """Open a snapshot, closed again on leaving."""
-        view = SnapshotTarget(pattern=pattern, window=window, time_field=time_field)
-        return open_snapshot(self.transport, self.dialect, view, self.timeout)
+        target = SnapshotTarget(pattern=pattern, window=window, time_field=time_field)
+        return open_snapshot(self.transport, self.dialect, target, self.timeout)
 
     def count(self, pattern: str, windows: Sequence[Window], *, time_field: str) -> Sequence[int]:
-        """Count the events of each of some windows, in one request."""
+        """Count the events of each window, in one request."""
         return read_counts(self.transport, pattern, windows, time_field)
 
     def volumes(self, pattern: str, window: Window, *, time_field: str) -> Sequence[EventVolume]:
@@ -75,11 +75,11 @@ class EventCluster:
 
 
 def _now_of_a_search(transport: Transport, error: Forbidden) -> datetime:
-    """Read `now` as the bound of a range over whatever indices the user may read."""
+    """Return the time of a search over the indices that the user may read."""
     now = {"date_range": {"field": "@timestamp", "ranges": [{"from": "now"}]}}
     body = {"size": 0, "query": {"match_none": {}}, "aggs": {"now": now}}
     answer: Answer = transport.request("POST", "/_search", params=LENIENT, body=body)
-    found = answer.body.get("aggregations") if answer.status == 200 else None
-    if not found:
+    aggregations = answer.body.get("aggregations") if answer.status == 200 else None
+    if not aggregations:
         raise error
-    return datetime.fromtimestamp(found["now"]["buckets"][0]["from"] / 1000, tz=UTC)
+    return datetime.fromtimestamp(aggregations["now"]["buckets"][0]["from"] / 1000, tz=UTC)

@@ -1,4 +1,4 @@
-"""How many events a window holds, and how many of each kind, counted by the engine in one request."""
+"""Numbers of events in windows, and of each event class in a window, each counted in one request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HOST = ("host.name", "host.name.keyword", "winlog.computer_name", "winlog.compu
 _COUNTABLE = frozenset({"keyword", "constant_keyword", "wildcard", "long", "integer"})
 _CHANNELS = 500
 _CODES = 2_000
-_EXACT = 1_000  # hosts up to which their number is all but exact
+_EXACT = 1_000  # hosts up to which their number is nearly exact
 
 
 def read_counts(transport: Transport, pattern: str, windows: Sequence[Window], time_field: str) -> Sequence[int]:
@@ -29,14 +29,20 @@ def read_counts(transport: Transport, pattern: str, windows: Sequence[Window], t
         lines += [{}, {"size": 0, "track_total_hits": True, "query": _span(window, time_field)}]
     doing = f"counting the events of `{pattern}`"
     answer = accept(transport.request("POST", f"/{quote_path(pattern)}/_msearch", params=LENIENT, body=lines), doing)
-    found = [accept(Answer(status=one.get("status", 200), body=one), doing).body for one in answer.body["responses"]]
-    return [_whole(one, doing)["hits"]["total"]["value"] for one in found]
+    results = [
+        accept(Answer(status=response.get("status", 200), body=response), doing).body
+        for response in answer.body["responses"]
+    ]
+    return [_complete(result, doing)["hits"]["total"]["value"] for result in results]
 
 
 def read_volumes(
     transport: Transport, server: Server, pattern: str, window: Window, time_field: str
 ) -> Sequence[EventVolume]:
-    """Count; none where the pattern has no indices. Raises Refused where a field is mapped so that none can count."""
+    """Count the events of each class; none where the pattern has no indices.
+
+    Raises Refused where a field is mapped so that it cannot be counted.
+    """
     mapping = read_index_mapping(transport, server, pattern, (*_CHANNEL, *_CODE, *_HOST))
     if not mapping.indices:
         return ()
@@ -49,8 +55,9 @@ def read_volumes(
     body = {"size": 0, "query": _span(window, time_field), "aggs": {"channels": channels}}
     doing = f"counting the events of `{pattern}`"
     params = {**LENIENT, "allow_partial_search_results": "false"}
-    told = accept(transport.request("POST", f"/{quote_path(pattern)}/_search", params=params, body=body), doing).body
-    return tuple(_volumes(_whole(told, doing).get("aggregations") or {"channels": {"buckets": []}}))
+    answer = transport.request("POST", f"/{quote_path(pattern)}/_search", params=params, body=body)
+    result = _complete(accept(answer, doing).body, doing)
+    return tuple(_volumes(result.get("aggregations") or {"channels": {"buckets": []}}))
 
 
 def _span(window: Window, time_field: str) -> Query:
@@ -59,14 +66,14 @@ def _span(window: Window, time_field: str) -> Query:
     }
 
 
-def _whole(told: Mapping[str, Any], doing: str) -> Mapping[str, Any]:
-    if told["timed_out"] or told["_shards"]["failed"]:
+def _complete(result: Mapping[str, Any], doing: str) -> Mapping[str, Any]:
+    if result["timed_out"] or result["_shards"]["failed"]:
         raise Incomplete(f"{doing}: not every shard answered; try again")
-    return told
+    return result
 
 
-def _volumes(told: Mapping[str, Any]) -> Iterator[EventVolume]:
-    for channel in told["channels"]["buckets"]:
+def _volumes(aggregations: Mapping[str, Any]) -> Iterator[EventVolume]:
+    for channel in aggregations["channels"]["buckets"]:
         name = str(channel["key"])
         yield EventVolume(channel=name, code="", events=channel["doc_count"], hosts=channel["hosts"]["value"])
         for code in channel["codes"]["buckets"]:
@@ -75,12 +82,12 @@ def _volumes(told: Mapping[str, Any]) -> Iterator[EventVolume]:
 
 
 def _countable(mapping: IndexMapping, paths: Sequence[str]) -> str:
-    """Choose the path that can be counted in the most indices, the first of equal ones."""
+    """Return the path that can be counted in the most indices, the first of equals."""
     best, most = "", 0
     for path in paths:
         types = mapping.fields.get(path, ())
-        indices = {name for one in types for name in (one.indices or mapping.indices)}
-        if all(one.type in _COUNTABLE for one in types) and len(indices) > most:
+        indices = {name for field_type in types for name in (field_type.indices or mapping.indices)}
+        if all(field_type.type in _COUNTABLE for field_type in types) and len(indices) > most:
             best, most = path, len(indices)
     if best:
         return best

@@ -1,4 +1,4 @@
-"""How the paths that rules look at are mapped in the indices of a pattern."""
+"""How paths are mapped in the indices of a pattern."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from watcher.cluster.cluster_faults import accept
-from watcher.cluster.source_extras import SourceExtras, SourceExtrasByIndex, read_source_extras
+from watcher.cluster.mapping_details import (
+    SourceExtras,
+    SourceExtrasByIndex,
+    indices_with_unindexed_fields,
+    read_source_extras,
+)
 from watcher.cluster.transport import LINE, Transport, chunks, quote_path
-from watcher.cluster.unindexed_fields import hiding
 from watcher.ports import FieldType, IndexMapping, Server
 from watcher.taxonomy.field_locations import parents
 
@@ -22,50 +26,52 @@ _ANALYSED = frozenset({"text", "match_only_text"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Capability:
-    """What one index can do with one path."""
+    """The capabilities of one path in one index."""
 
-    type: str  # the family: `wildcard` may hide behind `keyword`
+    type: str  # the family: a `wildcard` may be reported as `keyword`
     searchable: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Capabilities:
-    """What the indices can do with the paths; what an index does not map is absent."""
+    """The capabilities of paths in indices; unmapped ones are absent."""
 
     indices: tuple[str, ...]
     of: Mapping[str, Mapping[str, _Capability]]  # path → index → capability
 
     def indices_where(self, paths: Sequence[str], *types: str) -> frozenset[str]:
-        """Name the indices that map any of the paths as one of the types."""
-        return frozenset(index for path in paths for index, can in self.of.get(path, {}).items() if can.type in types)
+        """Return the indices that map any of the paths as one of the types."""
+        return frozenset(
+            index for path in paths for index, capability in self.of.get(path, {}).items() if capability.type in types
+        )
 
 
 def read_index_mapping(transport: Transport, server: Server, pattern: str, paths: Sequence[str]) -> IndexMapping:
-    """Ask for everything that decides how a query on the paths behaves."""
-    asked = tuple(dict.fromkeys(paths))
-    above = tuple(dict.fromkeys(parent for path in asked for parent in parents(path)))
-    can = _capabilities(transport, pattern, (*asked, *above))
+    """Read everything that decides how a query on the paths behaves."""
+    paths = tuple(dict.fromkeys(paths))
+    above = tuple(dict.fromkeys(parent for path in paths for parent in parents(path)))
+    can = _capabilities(transport, pattern, (*paths, *above))
     mapping = IndexMapping(
         pattern=pattern, server=server, indices=can.indices, fields={}, closed=_closed(transport, pattern)
     )
     if not can.indices:
         return mapping
     settings = _settings(transport, pattern)
-    leaves = _leaves(transport, pattern, tuple(path for path in asked if path in can.of))
+    leaves = _leaves(transport, pattern, tuple(path for path in paths if path in can.of))
     indices = _IndexDetails(leaves=leaves, settings=settings, source_extras=read_source_extras(transport, pattern))
-    can = _with_computed(can, asked, indices.source_extras)
-    fields = {path: _field_types(path, can, indices) for path in asked if can.of.get(path)}
-    missing = {index: tuple(path for path in asked if index not in can.of.get(path, {})) for index in can.indices}
+    can = _with_computed(can, paths, indices.source_extras)
+    fields = {path: _field_types(path, can, indices) for path in paths if can.of.get(path)}
+    unmapped = {index: tuple(path for path in paths if index not in can.of.get(path, {})) for index in can.indices}
     flat = {
-        index: any(index in can.indices_where(parents(path), "flattened", "flat_object") for path in unmapped)
-        for index, unmapped in missing.items()
+        index: any(index in can.indices_where(parents(path), "flattened", "flat_object") for path in missing)
+        for index, missing in unmapped.items()
     }
-    hidden = hiding(transport, pattern, missing, settings)
+    unindexed = indices_with_unindexed_fields(transport, pattern, unmapped, settings)
     return replace(
         mapping,
         fields=fields,
-        unindexed=tuple(index for index in can.indices if index in hidden or flat[index]),
-        without_source=tuple(index for index in can.indices if not indices.source_extras[index].whole),
+        unindexed=tuple(index for index in can.indices if index in unindexed or flat[index]),
+        without_source=tuple(index for index in can.indices if not indices.source_extras[index].complete),
         max_clauses=_max_clauses(transport, mapping.max_clauses),
     )
 
@@ -76,31 +82,31 @@ def read_index_mapping(transport: Transport, server: Server, pattern: str, paths
 def _capabilities(transport: Transport, pattern: str, paths: Sequence[str]) -> _Capabilities:
     indices: set[str] = set()
     of: dict[str, Mapping[str, _Capability]] = {}
-    # An empty list of paths is still asked, with a field that every index has, for the indices.
+    # Without paths, a field that every index has is requested, for the list of indices.
     for run in chunks(paths or ("_index",), LINE - len(quote_path(pattern))):
         params = {**LENIENT, "include_unmapped": "true", "fields": ",".join(run)}
         answer = transport.request("GET", f"/{quote_path(pattern)}/_field_caps", params=params)
         body = accept(answer, f"reading the fields of `{pattern}`").body
-        found = body.get("indices") or []
-        indices.update([found] if isinstance(found, str) else found)
+        names = body.get("indices") or []
+        indices.update([names] if isinstance(names, str) else names)
         for path, types in body.get("fields", {}).items():
-            of[path] = dict(_per_index(types, found))
+            of[path] = dict(_per_index(types, names))
     return _Capabilities(indices=tuple(sorted(indices)), of=of)
 
 
 def _per_index(types: Mapping[str, Any], indices: Sequence[str]) -> Iterator[tuple[str, _Capability]]:
-    for name, told in types.items():
+    for name, entry in types.items():
         if name == "unmapped":
             continue
-        deaf = told.get("non_searchable_indices")
-        for index in told.get("indices") or indices:
-            searchable = bool(told.get("searchable")) or (deaf is not None and index not in deaf)
+        excluded = entry.get("non_searchable_indices")
+        for index in entry.get("indices") or indices:
+            searchable = bool(entry.get("searchable")) or (excluded is not None and index not in excluded)
             yield index, _Capability(type=name, searchable=searchable)
 
 
 def _with_computed(can: _Capabilities, paths: Sequence[str], source_extras: SourceExtrasByIndex) -> _Capabilities:
-    """Add the computed fields of OpenSearch, which it leaves out of what it tells of fields."""
-    of = {path: dict(told) for path, told in can.of.items()}
+    """Add the computed fields of OpenSearch, which its field capabilities leave out."""
+    of = {path: dict(by_index) for path, by_index in can.of.items()}
     for path in paths:
         for index in can.indices:
             if path in source_extras[index].computed:
@@ -128,9 +134,9 @@ def _read_leaves(transport: Transport, pattern: str, paths: Sequence[str]) -> di
         answer = transport.request(
             "GET", f"/{quote_path(pattern)}/_mapping/field/{quote_path(','.join(run))}", params=LENIENT
         )
-        for index, about in accept(answer, f"reading the mapping of `{pattern}`").body.items():
-            for path, told in about["mappings"].items():
-                leaf = next(iter(told["mapping"].values()), None)
+        for index, entry in accept(answer, f"reading the mapping of `{pattern}`").body.items():
+            for path, field in entry["mappings"].items():
+                leaf = next(iter(field["mapping"].values()), None)
                 if leaf:
                     leaves.setdefault(index, {})[path] = leaf
     return leaves
@@ -141,32 +147,32 @@ def _settings(transport: Transport, pattern: str) -> dict[str, Mapping[str, Any]
     path = f"/{quote_path(pattern)}/_settings/{names}"
     answer = transport.request("GET", path, params={**LENIENT, "flat_settings": "true"})
     body = accept(answer, f"reading the settings of `{pattern}`").body
-    return {index: about.get("settings", {}) for index, about in body.items()}
+    return {index: entry.get("settings", {}) for index, entry in body.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _IndexDetails:
-    """What the indices say of themselves."""
+    """Mappings and settings of the indices."""
 
     leaves: Leaves
     settings: Mapping[str, Mapping[str, Any]]
     source_extras: SourceExtrasByIndex
 
     def field_type(self, index: str, path: str, can: _Capability) -> FieldType:
-        """Tell how one index maps a path."""
+        """Return how one index maps a path."""
         return _field_type(
-            path, can, self.leaves.get(index, {}), self.settings.get(index, {}), beside=self.source_extras[index]
+            path, can, self.leaves.get(index, {}), self.settings.get(index, {}), extras=self.source_extras[index]
         )
 
 
 def _field_types(path: str, can: _Capabilities, indices: _IndexDetails) -> tuple[FieldType, ...]:
-    """Put the indices that map a path alike together, those of most indices first."""
+    """Return the types of a path, each with the indices that map it so, the type of most indices first."""
     nested = can.indices_where(parents(path), "nested")
     alike: dict[FieldType, list[str]] = {}
     for index, capability in can.of[path].items():
         kind = indices.field_type(index, path, capability)
         if index in nested:
-            # A plain clause never sees the documents that a nested object is kept in.
+            # A plain clause does not search the hidden documents of a nested object.
             kind = replace(kind, searchable=False)
         alike.setdefault(kind, []).append(index)
     ordered = sorted(alike.items(), key=lambda item: (-len(item[1]), item[0].type))
@@ -181,7 +187,7 @@ def _field_type(
     leaves: Mapping[str, Mapping[str, Any]],
     settings: Mapping[str, Any],
     *,
-    beside: SourceExtras,
+    extras: SourceExtras,
 ) -> FieldType:
     leaf = leaves.get(path, {})
     points_to = leaf.get("path") if leaf.get("type") == "alias" else None
@@ -198,18 +204,18 @@ def _field_type(
         analyzer=_analyzer(kind, real, settings),
         normalizer=_normalizer(kind, real, settings),
         ignore_malformed=_ignore_malformed(kind, real, settings),
-        adds=real.get("null_value") is not None or not beside.copied.isdisjoint((target, *parents(target))),
-        computed=target in beside.computed,
+        adds=real.get("null_value") is not None or not extras.copied.isdisjoint((target, *parents(target))),
+        computed=target in extras.computed,
     )
 
 
 def _ignore_malformed(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
-    told = leaf.get("ignore_malformed", settings.get("index.mapping.ignore_malformed", False))
-    return kind not in (*_LIMITED, *_ANALYSED, "constant_keyword") and str(told).lower() == "true"
+    ignores = leaf.get("ignore_malformed", settings.get("index.mapping.ignore_malformed", False))
+    return kind not in (*_LIMITED, *_ANALYSED, "constant_keyword") and str(ignores).lower() == "true"
 
 
 def _normalizer(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
-    """Name the normalizer of a keyword; one that only lowers case is `lowercase`, whatever it is called."""
+    """Return the normalizer of a keyword; one that only lowers case is `lowercase`, whatever its name."""
     name = leaf.get("normalizer")
     if kind != "keyword" or name is None:
         return None
@@ -221,7 +227,7 @@ def _normalizer(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, Any])
 
 
 def _analyzer(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
-    """Name the analyzer of a text where it is not, or not for searches too, the standard one."""
+    """Return the analyzer of a text field where it, or its search analyzer, is not the standard one."""
     if kind not in _ANALYSED:
         return None
     for key in ("analyzer", "search_analyzer"):
@@ -239,11 +245,11 @@ def _ignore_above(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, Any
     return None if limit is None else int(limit)
 
 
-# --------------------------------------------------------------------------- the pattern as a whole
+# --------------------------------------------------------------------------- the pattern
 
 
 def _closed(transport: Transport, pattern: str) -> tuple[str, ...]:
-    """Name the closed indices, also behind aliases and data streams; none where the user may not look."""
+    """Return the closed indices, also behind aliases and data streams; none where the user may not list them."""
     states, inner = _resolve(transport, pattern)
     for run in chunks(sorted(inner.difference(states)), LINE):
         states |= _resolve(transport, ",".join(run))[0]
@@ -264,8 +270,8 @@ def _max_clauses(transport: Transport, default: int) -> int:
     params = {"include_defaults": "true", "flat_settings": "true", "filter_path": "*.*max_clause_count"}
     answer = transport.request("GET", "/_cluster/settings", params=params)
     if answer.status != 200:
-        return default  # who may not monitor gets along with what every engine allows
+        return default  # a user who may not monitor works with what every engine allows
     for level in ("transient", "persistent", "defaults"):
-        if told := answer.body.get(level):
-            return int(told["indices.query.bool.max_clause_count"])
+        if values := answer.body.get(level):
+            return int(values["indices.query.bool.max_clause_count"])
     return default

@@ -1,4 +1,4 @@
-"""Who deletes old indices: ILM on Elasticsearch, ISM on OpenSearch, where the cluster has them."""
+"""Deletion of old indices: ILM on Elasticsearch, ISM on OpenSearch, where the cluster has them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ABSENT = (405, 410)  # how an engine answers to a path that it does not have, b
 def keep_for(transport: Transport, name: str, indices: str, age: timedelta) -> Mapping[str, Any] | None:
     """Install the policy `name` that deletes indices of a pattern when they are older than `age`.
 
-    Gives the settings that new indices need, None where the cluster has neither service. ILM takes the policy from
+    Returns the settings that new indices need, None where the cluster has neither service. ILM takes the policy from
     the settings of an index, so it is also set on those that are there; ISM finds new ones by the pattern itself.
     """
     days = f"{max(1, age // _DAY)}d"
@@ -30,7 +30,7 @@ def _ilm(transport: Transport, name: str, indices: str, days: str) -> bool:
     answer = transport.request(
         "PUT", f"/_ilm/policy/{quote_path(name)}", body={"policy": {"phases": {"delete": phase}}}
     )
-    if not _known(answer, f"installing the lifecycle policy `{name}`"):
+    if not _is_supported(answer, f"installing the lifecycle policy `{name}`"):
         return False
     params = {"allow_no_indices": "true", "ignore_unavailable": "true"}
     setting = {"index": {"lifecycle": {"name": name}}}
@@ -43,19 +43,19 @@ def _ilm(transport: Transport, name: str, indices: str, days: str) -> bool:
 
 def _ism(transport: Transport, name: str, indices: str, days: str) -> bool:
     path = f"/_plugins/_ism/policies/{quote_path(name)}"
-    there = transport.request("GET", path)
+    existing = transport.request("GET", path)
     params = {}
-    if there.status == 200:
-        params = {"if_seq_no": str(there.body["_seq_no"]), "if_primary_term": str(there.body["_primary_term"])}
-    elif there.status != 404:
+    if existing.status == 200:
+        params = {"if_seq_no": str(existing.body["_seq_no"]), "if_primary_term": str(existing.body["_primary_term"])}
+    elif existing.status != 404:
         return False
     answer = transport.request("PUT", path, params=params, body=_ism_policy(name, indices, days))
-    if not _known(answer, f"installing the policy `{name}`"):
+    if not _is_supported(answer, f"installing the policy `{name}`"):
         return False
-    # indices that were there before the policy are not managed until somebody says so
+    # indices that are older than the policy must be attached to it
     attached = transport.request("POST", f"/_plugins/_ism/add/{quote_path(indices)}", body={"policy_id": name})
-    if attached.status != 404:  # there is none yet
-        _known(attached, f"setting the policy of `{indices}`")
+    if attached.status != 404:  # no index exists yet
+        _is_supported(attached, f"setting the policy of `{indices}`")
     return True
 
 
@@ -72,8 +72,8 @@ def _ism_policy(name: str, indices: str, days: str) -> Mapping[str, Any]:
     }
 
 
-def _known(answer: Answer, doing: str) -> bool:
-    """Tell whether the cluster has the service; raises where it has and would not."""
+def _is_supported(answer: Answer, doing: str) -> bool:
+    """Whether the cluster has the service; raises a ClusterError where it has it and refuses."""
     if answer.status in _ABSENT or "no handler found" in str(answer.body):
         return False
     accept(answer, doing)

@@ -1,4 +1,4 @@
-"""The wire to OpenSearch, on its own client."""
+"""The transport to OpenSearch, on its own client."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from watcher.settings import Cluster
 
 
 class OpenSearchTransport:
-    """The way to a cluster by the OpenSearch client's connections.
+    """The transport on the connections of the OpenSearch client.
 
-    They are used below the client's methods, which tell neither status nor headers of an answer.
+    They are used below the client's methods, which return neither status nor headers of an answer.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -34,13 +34,13 @@ class OpenSearchTransport:
         *,
         params: Mapping[str, str] | None = None,
         body: RequestBody = None,
-        patience: timedelta | None = None,
+        timeout: timedelta | None = None,
     ) -> Answer:
         """Send one request; raises Unreachable where nothing answers."""
         encoded = encode(body)
-        wait = patience or self._timeout
+        wait = timeout or self._timeout
         error: Exception = TimeoutError()
-        for _ in range(len(self._addresses) + 1):  # once more, elsewhere where there is an elsewhere
+        for _ in range(len(self._addresses) + 1):  # once more, on another host where there is one
             connection: _Connection = self._transport.get_connection()
             try:
                 return connection.send(method, target(path, params), encoded, wait)
@@ -52,14 +52,14 @@ class OpenSearchTransport:
         raise unreachable(self._addresses, error, wait)
 
     def close(self) -> None:
-        """Let go of the open connections."""
+        """Close the open connections."""
         self._transport.close()
 
 
 class _Connection(opensearchpy.Urllib3HttpConnection):
-    """A connection that tells its faults once, by what it raises, and gives an answer as it came.
+    """A connection that reports faults only by raising them, and returns the bytes of an answer.
 
-    The client's own makes a text of every answer, and a page of events takes a third longer to read that way.
+    The client's own decodes every answer to a string; reading a page of events takes a third longer that way.
     """
 
     def send(self, method: str, url: str, encoded: tuple[bytes | None, str], wait: timedelta) -> Answer:

@@ -1,4 +1,4 @@
-"""What the user lacks, in sentences: for `watcher check --live`."""
+"""Missing privileges as sentences, for `watcher check --live`."""
 
 from __future__ import annotations
 
@@ -22,45 +22,45 @@ STATE = ("read", "index", "create_index", "view_index_metadata", "maintenance")
 
 
 def missing(connection: Connection, pattern: str, prefix: str) -> tuple[str, ...]:
-    """Say which privilege or index is missing to watch a pattern and keep the state under a prefix."""
+    """Return which privileges or indices are missing to search a pattern and keep the state under a prefix."""
     own = f"{prefix}-*"
-    asked = {
+    wanted = {
         "cluster": list(CLUSTER),
         "index": [
             {"names": [name for name in pattern.split(",") if name[:1] != "-"], "privileges": list(EVENTS)},
             {"names": [own], "privileges": list(STATE)},
         ],
     }
-    answer = connection.transport.request("POST", "/_security/user/_has_privileges", body=asked)
-    told = answer.body if answer.status == 200 and isinstance(answer.body, dict) else None
-    lacking = tuple(_listed(told)) if told else tuple(_tried(connection, pattern, own))
+    answer = connection.transport.request("POST", "/_security/user/_has_privileges", body=wanted)
+    granted = answer.body if answer.status == 200 and isinstance(answer.body, dict) else None
+    lacking = tuple(_listed(granted)) if granted else tuple(_tried(connection, pattern, own))
     return lacking or tuple(_without_index(connection, pattern))
 
 
-def _listed(told: Mapping[str, Any]) -> Iterator[str]:
-    """Read the engine's own list."""
-    for privilege, granted in told["cluster"].items():
-        if not granted:
+def _listed(privileges: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is not granted on the engine's own list."""
+    for privilege, is_granted in privileges["cluster"].items():
+        if not is_granted:
             yield f"the user lacks the cluster privilege `{privilege}`; add it to its role"
-    for name, privileges in told["index"].items():
-        for privilege, granted in privileges.items():
-            if not granted:
+    for name, on_index in privileges["index"].items():
+        for privilege, is_granted in on_index.items():
+            if not is_granted:
                 yield f"the user lacks the index privilege `{privilege}` on `{name}`; add it to its role"
 
 
 def _tried(connection: Connection, pattern: str, own: str) -> Iterator[str]:
-    """Try calls that change nothing, where the engine keeps no list."""
-    names, mine = quote_path(pattern), quote_path(own)
+    """Yield the refusals of calls that change nothing, where the engine has no list."""
+    names, state = quote_path(pattern), quote_path(own)
     calls = (
         ("GET", "/_cat/health"),
         ("GET", f"/{names}/_search?size=0"),
         ("GET", f"/{names}/_field_caps?fields=_index"),
         ("GET", f"/{names}/_mapping/field/_index"),
         ("GET", f"/{names}/_settings/index.mode"),
-        ("GET", f"/{mine}/_search?size=0"),
-        ("POST", f"/{mine}/_refresh"),
-        ("GET", f"/{mine}/_settings/index.uuid"),
-        ("GET", f"/{mine}/_mapping?filter_path=*.mappings.dynamic"),
+        ("GET", f"/{state}/_search?size=0"),
+        ("POST", f"/{state}/_refresh"),
+        ("GET", f"/{state}/_settings/index.uuid"),
+        ("GET", f"/{state}/_mapping?filter_path=*.mappings.dynamic"),
         ("GET", "/_index_template/watcher-*"),
     )
     for method, path in calls:

@@ -13,7 +13,7 @@ import structlog
 
 from watcher.cluster.cluster_faults import accept, cluster_error, reason
 from watcher.cluster.index_mappings import LENIENT
-from watcher.cluster.pieces import read_in_pieces
+from watcher.cluster.page_parts import read_in_parts
 from watcher.cluster.transport import Answer, Dialect, Transport, quote_path
 from watcher.errors import ClusterError, Incomplete, Refused, TooSlow, Undecodable
 from watcher.model import EventDocument, Window
@@ -34,7 +34,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotTarget:
-    """What a snapshot shows: the pattern and the window on its time field."""
+    """The pattern and window that a snapshot shows, and its time field."""
 
     pattern: str
     window: Window
@@ -43,14 +43,14 @@ class SnapshotTarget:
 
 @contextmanager
 def open_snapshot(
-    transport: Transport, dialect: Dialect, view: SnapshotTarget, timeout: timedelta
+    transport: Transport, dialect: Dialect, target: SnapshotTarget, timeout: timedelta
 ) -> Iterator[Snapshot]:
     """Open a snapshot and close it on leaving, whatever happened in between."""
-    first = _open(transport, dialect, view.pattern)
+    first = _open(transport, dialect, target.pattern)
     if not first:
         yield EmptySnapshot()
         return
-    snapshot = PointInTime(transport=transport, dialect=dialect, view=view, timeout=timeout, ids=[first])
+    snapshot = PointInTime(transport=transport, dialect=dialect, target=target, timeout=timeout, ids=[first])
     try:
         yield snapshot
     finally:
@@ -61,11 +61,11 @@ class EmptySnapshot:
     """The snapshot of a pattern without indices."""
 
     def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
-        """Find nothing, completely."""
-        return [Page(found=(), total=0 if ask.after is None else None, after=None) for ask in requests]
+        """Return empty pages."""
+        return [Page(found=(), total=0 if request.after is None else None, after=None) for request in requests]
 
-    def counts(self, step: timedelta) -> Mapping[datetime, int]:  # noqa: ARG002 - the door's name
-        """Count nothing."""
+    def counts(self, step: timedelta) -> Mapping[datetime, int]:  # noqa: ARG002 - the port's name
+        """Return no counts."""
         return {}
 
 
@@ -75,28 +75,30 @@ class PointInTime:
 
     transport: Transport
     dialect: Dialect
-    view: SnapshotTarget
+    target: SnapshotTarget
     timeout: timedelta  # of one search
-    ids: list[str] = field(repr=False)  # the engine may rename it with every answer; the last one counts
+    ids: list[str] = field(repr=False)  # the engine may change the id with every answer; the last id is valid
 
     def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
-        """Ask for many pages in one request; a query that fails does so alone."""
+        """Return many pages with one request; a query that fails does not affect the others."""
         if not requests:
             return []
         try:
-            answer = self._ask(requests)
+            answer = self._send(requests)
         except Undecodable:
             if len(requests) == 1:
-                return [self._in_pieces(requests[0])]
+                return [self._in_parts(requests[0])]
             return self._halves(requests)
         if 200 <= answer.status < 300:
             length = int(answer.headers.get("content-length", "0")) if len(requests) == 1 else 0
             responses = answer.body["responses"]
-            return [self._outcome(ask, told, length) for ask, told in zip(requests, responses, strict=True)]
+            return [
+                self._outcome(request, response, length) for request, response in zip(requests, responses, strict=True)
+            ]
         error = _lost(cluster_error(answer, self._doing), answer)
         if not isinstance(error, Refused):
             raise error
-        # One query that cannot even be read, or too long a request, makes the engine refuse the whole batch.
+        # One query that cannot be parsed, or too long a request, makes the engine refuse the entire batch.
         if len(requests) == 1:
             return [error]
         return self._halves(requests)
@@ -105,46 +107,46 @@ class PointInTime:
         half = len(requests) // 2
         return [*self.search(requests[:half]), *self.search(requests[half:])]
 
-    def _ask(self, requests: Sequence[SearchRequest]) -> Answer:
+    def _send(self, requests: Sequence[SearchRequest]) -> Answer:
         lines: list[Mapping[str, Any]] = []
-        for ask in requests:
-            lines += [{}, self._body(ask)]
+        for request in requests:
+            lines += [{}, self._body(request)]
         rounds = math.ceil(len(requests) / CONCURRENT)
         params = {"max_concurrent_searches": str(CONCURRENT)}
-        patience = self.timeout * (rounds + 1)  # the engine gives up first, and says so
-        return self.transport.request("POST", "/_msearch", params=params, body=lines, patience=patience)
+        timeout = self.timeout * (rounds + 1)  # the engine times out first, and reports it
+        return self.transport.request("POST", "/_msearch", params=params, body=lines, timeout=timeout)
 
-    def _in_pieces(self, ask: SearchRequest) -> Page | ClusterError:
-        """Read a page that cannot be decoded in smaller and smaller pieces, until what cannot be is named.
+    def _in_parts(self, request: SearchRequest) -> Page | ClusterError:
+        """Read a page that cannot be decoded in smaller and smaller parts, until each undecodable event is identified.
 
-        Raises Undecodable where even the list of its ids cannot be decoded: then it is no event's fault.
+        Raises Undecodable where even the list of its ids cannot be decoded: then no event is the cause.
         """
-        listing = self._ask([replace(ask, only=(), computed=())])
+        listing = self._send([replace(request, only=(), computed=())])
         if not 200 <= listing.status < 300:
             return _lost(cluster_error(listing, self._doing), listing)
-        (told,) = listing.body["responses"]
-        outcome = self._outcome(ask, told, 0)
+        (response,) = listing.body["responses"]
+        outcome = self._outcome(request, response, 0)
         if isinstance(outcome, ClusterError):
             return outcome
-        parts = read_in_pieces(ask, told["hits"]["hits"], self._piece)
+        parts = read_in_parts(request, response["hits"]["hits"], self._part)
         if isinstance(parts, ClusterError):
             return parts
-        return replace(outcome, found=parts.found, unreadable=parts.unreadable)
+        return replace(outcome, found=parts.documents, unreadable=parts.unreadable)
 
-    def _piece(self, ask: SearchRequest) -> Page | ClusterError:
-        """Return one page, or the error in its place, among them that it cannot be decoded."""
+    def _part(self, request: SearchRequest) -> Page | ClusterError:
+        """Return one page, or the error in its place, also Undecodable."""
         try:
-            answer = self._ask([ask])
+            answer = self._send([request])
         except Undecodable as error:
             return error
         if not 200 <= answer.status < 300:
             return _lost(cluster_error(answer, self._doing), answer)
-        return self._outcome(ask, answer.body["responses"][0], 0)
+        return self._outcome(request, answer.body["responses"][0], 0)
 
     def counts(self, step: timedelta) -> Mapping[datetime, int]:
         """Count the window's events by steps of time."""
         interval = f"{round(step.total_seconds() * 1000)}ms"
-        histogram = {"field": self.view.time_field, "fixed_interval": interval, "min_doc_count": 1}
+        histogram = {"field": self.target.time_field, "fixed_interval": interval, "min_doc_count": 1}
         body = {
             "pit": {"id": self.ids[-1], "keep_alive": KEEP_ALIVE},
             "query": {"bool": {"filter": [self._span()]}},
@@ -153,26 +155,26 @@ class PointInTime:
             "timeout": self._timeout(),
             "aggs": {"steps": {"date_histogram": histogram}},
         }
-        answer = self.transport.request("POST", "/_search", body=body, patience=self.timeout * 2)
+        answer = self.transport.request("POST", "/_search", body=body, timeout=self.timeout * 2)
         if answer.status != 200:
             raise _lost(cluster_error(answer, self._doing), answer)
-        told = answer.body
-        if renamed := told.get("pit_id"):
+        response = answer.body
+        if renamed := response.get("pit_id"):
             self.ids[:] = [renamed]
-        lacking = _partial(told, self._doing)
+        lacking = _partial(response, self._doing)
         if lacking is not None:
             raise lacking
-        buckets = told.get("aggregations", {}).get("steps", {}).get("buckets", ())
+        buckets = response.get("aggregations", {}).get("steps", {}).get("buckets", ())
         return {_EPOCH + timedelta(milliseconds=bucket["key"]): bucket["doc_count"] for bucket in buckets}
 
     def _timeout(self) -> str:
         return f"{max(1, round(self.timeout.total_seconds() * 1000))}ms"
 
     def _span(self) -> Mapping[str, Any]:
-        window = self.view.window
+        window = self.target.window
         return {
             "range": {
-                self.view.time_field: {
+                self.target.time_field: {
                     "gte": format_bound(window.start),
                     "lt": format_bound(window.end),
                     "format": FORMAT,
@@ -182,47 +184,47 @@ class PointInTime:
 
     @property
     def _doing(self) -> str:
-        return f"searching `{self.view.pattern}`"
+        return f"searching `{self.target.pattern}`"
 
-    def _body(self, ask: SearchRequest) -> dict[str, Any]:
-        time = self.view.time_field
+    def _body(self, request: SearchRequest) -> dict[str, Any]:
+        time = self.target.time_field
         # Milliseconds, also of `date_nanos`: else indices of both kinds do not sort together, and a cursor in
         # milliseconds comes before the very event that it was taken from.
         by_time = {time: {"order": "asc", "numeric_type": "date", "unmapped_type": "date"}}
         body: dict[str, Any] = {
             "pit": {"id": self.ids[-1], "keep_alive": KEEP_ALIVE},
-            "query": {"bool": {"filter": [self._span(), ask.query]}},
+            "query": {"bool": {"filter": [self._span(), request.query]}},
             "sort": [by_time, *({name: "asc"} for name in self.dialect.tie_breakers)],
-            "size": ask.size,
-            "track_total_hits": ask.after is None,
+            "size": request.size,
+            "track_total_hits": request.after is None,
             "timeout": self._timeout(),
-            "_source": _source(ask.only),
+            "_source": _source(request.only),
         }
-        if ask.computed:
-            body["fields"] = list(ask.computed)
-        return body if ask.after is None else body | {"search_after": list(ask.after)}
+        if request.computed:
+            body["fields"] = list(request.computed)
+        return body if request.after is None else body | {"search_after": list(request.after)}
 
-    def _outcome(self, ask: SearchRequest, told: Mapping[str, Any], length: int) -> Page | ClusterError:
-        status = told.get("status", 200)
-        if "error" in told or not 200 <= status < 300:
-            answer = Answer(status=status, body=told)
+    def _outcome(self, request: SearchRequest, response: Mapping[str, Any], length: int) -> Page | ClusterError:
+        status = response.get("status", 200)
+        if "error" in response or not 200 <= status < 300:
+            answer = Answer(status=status, body=response)
             return _lost(cluster_error(answer, self._doing), answer)
-        if renamed := told.get("pit_id"):
+        if renamed := response.get("pit_id"):
             self.ids[:] = [renamed]
-        return _partial(told, self._doing) or _page(ask, told, length)
+        return _partial(response, self._doing) or _page(request, response, length)
 
 
 def format_bound(moment: datetime) -> str:
-    """Write a time as the engines read it."""
+    """Return a time as the engines read it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _open(transport: Transport, dialect: Dialect, pattern: str) -> str:
-    """Open a point in time and give its id; an empty one where the pattern has no index."""
+    """Open a point in time and return its id; an empty string where the pattern has no index."""
     params = {**LENIENT, **dialect.snapshot_params, "keep_alive": KEEP_ALIVE}
     answer = transport.request("POST", f"/{quote_path(pattern)}/{dialect.snapshot_path}", params=params)
     if answer.status == 400 and _no_index(transport, pattern):
-        return ""  # OpenSearch stumbles over having nothing to open
+        return ""  # OpenSearch answers with an error where there is nothing to open
     doing = f"opening a point in time on `{pattern}`"
     return str(accept(answer, doing).body[dialect.snapshot_key])
 
@@ -244,28 +246,28 @@ def _close(transport: Transport, dialect: Dialect, snapshot: str) -> None:
 
 
 def _source(only: tuple[str, ...] | None) -> bool | list[str]:
-    """Return what is asked for of `_source`; an empty list would mean all of it."""
+    """Return the `_source` parameter; an empty list would mean the entire `_source`."""
     if only is None:
         return True
     return list(only) or False
 
 
 def _lost(error: ClusterError, answer: Answer) -> ClusterError:
-    """Take a 404 for a lost snapshot: an index that was there when it was opened is gone."""
+    """Return Incomplete for a 404: an index that existed when the snapshot was opened is gone."""
     if isinstance(error, Refused) and answer.status == 404:
         return Incomplete(f"{error}; search it again")
     return error
 
 
-def _partial(told: Mapping[str, Any], doing: str) -> ClusterError | None:
-    """Tell what an answer lacks, if anything."""
-    shards, clusters = told.get("_shards", {}), told.get("_clusters", {})
+def _partial(response: Mapping[str, Any], doing: str) -> ClusterError | None:
+    """Return the error of an incomplete answer, None where it is complete."""
+    shards, clusters = response.get("_shards", {}), response.get("_clusters", {})
     if shards.get("failed"):
-        # Judged by the shards' own words: a query that one index cannot take is refused for good.
+        # By the shards' own reasons: a query that one index cannot run is refused permanently.
         error = cluster_error(Answer(status=500, body={"error": {"failures": shards.get("failures", [])}}), doing)
         lacking = Incomplete(f"{error}; {shards['failed']} of {shards['total']} shards failed")
         return error if isinstance(error, Refused) else lacking
-    if told.get("timed_out"):
+    if response.get("timed_out"):
         return TooSlow(f"{doing}: it ran out of time; search a shorter window, or raise `timeout`")
     absent = sum(clusters.get(key, 0) for key in ("skipped", "partial", "failed"))
     if absent:
@@ -273,19 +275,19 @@ def _partial(told: Mapping[str, Any], doing: str) -> ClusterError | None:
     return None
 
 
-def _page(ask: SearchRequest, told: Mapping[str, Any], length: int) -> Page:
-    hits = told["hits"]
+def _page(request: SearchRequest, response: Mapping[str, Any], length: int) -> Page:
+    hits = response["hits"]
     listed = hits["hits"]
-    full = len(listed) == ask.size
+    full = len(listed) == request.size
     return Page(
-        found=tuple(map(_found, listed)),
-        total=hits["total"]["value"] if ask.after is None else None,
+        found=tuple(map(_document, listed)),
+        total=hits["total"]["value"] if request.after is None else None,
         after=tuple(listed[-1]["sort"]) if full and listed else None,
-        took=told.get("took", 0) / 1000,
+        took=response.get("took", 0) / 1000,
         length=length,
     )
 
 
-def _found(hit: Mapping[str, Any]) -> EventDocument:
+def _document(hit: Mapping[str, Any]) -> EventDocument:
     computed = {path: tuple(values) for path, values in hit["fields"].items()} if "fields" in hit else {}
     return EventDocument(index=hit["_index"], id=hit["_id"], event=hit.get("_source", {}), computed=computed)

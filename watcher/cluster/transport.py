@@ -1,4 +1,4 @@
-"""One request to an engine and its answer, and the few things in which the engines differ."""
+"""Requests to an engine and their answers, and the few differences between the engines."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _REASON = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back, whatever its status."""
+    """The answer to a request, whatever its status."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
@@ -34,7 +34,7 @@ class Answer:
 
 
 class Transport(Protocol):
-    """The way to one cluster."""
+    """Sends requests to one cluster."""
 
     def request(
         self,
@@ -43,24 +43,24 @@ class Transport(Protocol):
         *,
         params: Mapping[str, str] | None = None,
         body: RequestBody = None,
-        patience: timedelta | None = None,
+        timeout: timedelta | None = None,
     ) -> Answer:
         """Send one request; raises Unreachable where nothing answers, and nothing for an answer of any status.
 
-        Raises Undecodable where an answer that calls itself JSON is none.
+        Raises Undecodable where an answer that is declared as JSON is not.
 
-        `patience` is how long to wait where the setting `timeout` would be too short.
+        `timeout` replaces the setting of that name where it would be too short.
         """
         ...
 
     def close(self) -> None:
-        """Let go of the open connections."""
+        """Close the open connections."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """In what the engines differ."""
+    """The differences between the engines."""
 
     snapshot_path: str  # after the pattern: opens a point in time
     snapshot_params: Mapping[str, str]
@@ -70,7 +70,7 @@ class Dialect:
 
 
 def encode(body: RequestBody) -> tuple[bytes | None, str]:
-    """Turn a body into bytes and the kind of them: `json` or `x-ndjson`."""
+    """Return the bytes of a body and their kind: `json` or `x-ndjson`."""
     if body is None:
         return None, "json"
     if isinstance(body, Mapping):
@@ -84,7 +84,7 @@ def _dump(line: Mapping[str, Any]) -> bytes:
 
 
 def decode(raw: bytes | str) -> Any:
-    """Read an answer's JSON, or give its text where it is none."""
+    """Return the value of an answer, or its text where it is not JSON."""
     try:
         return loads(raw)
     except Undecodable:
@@ -92,11 +92,11 @@ def decode(raw: bytes | str) -> Any:
 
 
 def loads(raw: bytes | str) -> Any:
-    """Return the value of a JSON text; also of what no other reader takes, and events do hold.
+    """Return the value of a JSON text, also where events hold what other readers refuse.
 
     That is half a surrogate pair, numbers of any size, and nesting of any depth. The quick reader goes first: a scan
     would spend a third of its time with the one of the standard library. It keeps integers of any length exact, which
-    not all of its kind do. Raises Undecodable where the text is no JSON.
+    not all of its kind do. Raises Undecodable where the text is not JSON.
     """
     try:
         return msgspec.json.decode(raw)
@@ -109,22 +109,22 @@ def loads(raw: bytes | str) -> Any:
 
 
 def target(path: str, params: Mapping[str, str] | None) -> str:
-    """Join a path and its parameters."""
+    """Return a path with its parameters."""
     return f"{path}?{urlencode(params, safe=',*:')}" if params else path
 
 
 def quote_path(name: str) -> str:
-    """Write an index pattern, a list of names or an id as one part of a path."""
+    """Return an index pattern, a list of names or an id quoted as one part of a path."""
     return quote(name, safe=",*:-")
 
 
-def chunks(names: Sequence[str], room: int) -> Iterator[tuple[str, ...]]:
-    """Split names into runs whose joined length, written in a URL, stays within the room."""
+def chunks(names: Sequence[str], limit: int) -> Iterator[tuple[str, ...]]:
+    """Yield runs of names whose joined length in a URL stays within a limit."""
     run: list[str] = []
     used = 0
     for name in names:
         length = len(quote_path(name)) + 1
-        if run and used + length > room:
+        if run and used + length > limit:
             yield tuple(run)
             run, used = [], 0
         run.append(name)

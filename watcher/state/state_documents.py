@@ -1,4 +1,4 @@
-"""What watcher notes down for itself: small documents of the state index, changed only under a condition."""
+"""Small documents in the state index that sidecars keep for themselves; every change is a conditional write."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from datetime import datetime
 from typing import Any
 
 from watcher.errors import ClusterError
-from watcher.ports import NewDocument, State, StoredDocument
+from watcher.ports import Documents, NewDocument, StoredDocument
 from watcher.state.index_templates import VERSION
 from watcher.timestamps import format_timestamp
 
 Body = Mapping[str, Any]
 Change = Callable[[Body | None], Body | None]
-"""Body as it stands (None: there is no document) → the new one, or None where nothing is to be written."""
+"""The stored body (None: there is no document) → the new one, or None where nothing is to be written."""
 
 
 def _assume_index(_index: str) -> None:
-    """Take it for granted that the index is there, or has a template."""
+    """Assume that the index exists or has a template."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentKey:
-    """Which note: its kind, the source that it speaks of, and what tells it from others."""
+    """The kind of a document, the source that it belongs to, and what distinguishes it from others."""
 
     kind: str
     source: str
@@ -31,50 +31,50 @@ class DocumentKey:
 
     @property
     def id(self) -> str:
-        """The id of its document."""
+        """The id of the document."""
         return "-".join(part for part in (self.kind, self.source, self.of) if part)
 
 
 @dataclass(frozen=True, slots=True)
 class StateDocuments:
-    """The notes in the index `<prefix>-state`."""
+    """The documents in the index `<prefix>-state`."""
 
-    state: State
+    state: Documents
     prefix: str = "watcher"
-    ensure_index: Callable[[str], None] = _assume_index  # asked before the index is written to for the first time
+    ensure_index: Callable[[str], None] = _assume_index  # called before a document is created
 
     @property
     def index(self) -> str:
         """The name of the index."""
         return f"{self.prefix}-state"
 
-    def read(self, name: DocumentKey) -> Body | None:
-        """Give the body of a note, realtime; None where there is none."""
-        return self.read_all((name,))[0]
+    def read(self, key: DocumentKey) -> Body | None:
+        """Return the body of a document, realtime; None where there is none."""
+        return self.read_all((key,))[0]
 
-    def read_all(self, names: Sequence[DocumentKey]) -> Sequence[Body | None]:
-        """Give the bodies of some notes, in order."""
-        found = self.state.get([(self.index, name.id) for name in names])
-        return [None if stored is None else _body(stored) for stored in found]
+    def read_all(self, keys: Sequence[DocumentKey]) -> Sequence[Body | None]:
+        """Return the bodies of documents, in the order of the keys."""
+        documents = self.state.get([(self.index, key.id) for key in keys])
+        return [None if stored is None else _body(stored) for stored in documents]
 
-    def change(self, name: DocumentKey, change: Change, *, now: datetime) -> Body | None:
-        """Change a note, again where somebody else wrote meanwhile; gives what stands there afterwards.
+    def change(self, key: DocumentKey, change: Change, *, now: datetime) -> Body | None:
+        """Change a document and return its body afterwards; repeated where another process wrote meanwhile.
 
-        Raises a ClusterError where the state takes no such document at all.
+        Raises a ClusterError where the state does not accept such a document at all.
         """
         while True:
-            stored = self.state.get([(self.index, name.id)])[0]
-            body = None if stored is None else _body(stored)
-            made = change(body)
-            if made is None or made == body:
+            stored = self.state.get([(self.index, key.id)])[0]
+            previous = None if stored is None else _body(stored)
+            body = change(previous)
+            if body is None or body == previous:
+                return previous
+            if self._write(key, stored, body, now):
                 return body
-            if self._write(name, stored, made, now):
-                return made
 
-    def _write(self, name: DocumentKey, stored: StoredDocument | None, body: Body, now: datetime) -> bool:
+    def _write(self, key: DocumentKey, stored: StoredDocument | None, body: Body, now: datetime) -> bool:
         document = {
-            "kind": name.kind,
-            "source": name.source,
+            "kind": key.kind,
+            "source": key.source,
             "changed": format_timestamp(now),
             "version": VERSION,
             "body": body,
@@ -82,9 +82,9 @@ class StateDocuments:
         if stored is not None:
             return self.state.replace(stored, document)
         self.ensure_index(self.index)
-        created = self.state.create([NewDocument(index=self.index, id=name.id, document=document)])[0]
+        created = self.state.create([NewDocument(index=self.index, id=key.id, document=document)])[0]
         if created.error:
-            raise ClusterError(f"`{self.index}` does not take a note: {created.error}; call `watcher setup`")
+            raise ClusterError(f"`{self.index}` does not accept a document: {created.error}; call `watcher setup`")
         return created.new
 
 
