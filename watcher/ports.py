@@ -323,6 +323,6 @@ class Clock(Protocol):
         """Return seconds that never go back and include suspend."""
         ...
 
-    def wait(self, seconds: float, stopping: Callable[[], bool]) -> None:
+    def wait(self, seconds: float, stopping: Callable[[], bool] = ...) -> None:
         """Wait; end earlier where `stopping` returns true. What `stopping` raises ends it too."""
         ...

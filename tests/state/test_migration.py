@@ -236,8 +236,8 @@ class LivingMember(FakeClock):
 
     state: MemoryState = field(default_factory=MemoryState)
 
-    def sleep(self, seconds: float) -> None:
-        super().sleep(seconds)
+    def wait(self, seconds: float, stopping: Callable[[], bool] = lambda: False) -> None:
+        super().wait(seconds, stopping)
         name = "member-sidecar-b-25782-f5b8697b"
         stored = self.state.documents["watcher-state", name]
         self.state.update([PartialUpdate(stored=stored, part={"body": {"beat": round(self.at * 2)}})])

@@ -327,7 +327,7 @@ class FakeClock:
         self.at += self.step
         return self.at
 
-    def wait(self, seconds: float, stopping: Callable[[], bool]) -> None:
+    def wait(self, seconds: float, stopping: Callable[[], bool] = lambda: False) -> None:
         if seconds > 0 and not stopping():
             self.waits.append(seconds)
             self.at += seconds

@@ -55,7 +55,7 @@ class FixedClock(FakeClock):
 
     start: datetime = NOW
 
-    def wait(self, seconds: float, stopping: Callable[[], bool]) -> None:
+    def wait(self, seconds: float, stopping: Callable[[], bool] = lambda: False) -> None:
         raise AssertionError(f"a wait of {seconds} s, stopping={stopping}")
 
 

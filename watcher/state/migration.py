@@ -48,7 +48,7 @@ class Migration:
             return
         deadline = self.clock.monotonic() + self._lease_period()
         while self.clock.monotonic() < deadline:
-            self.clock.sleep(_POLL)
+            self.clock.wait(_POLL)
             current = {stored.id: stored.seq_no for stored in self._older_members()}
             running = [stored.id for stored in members if current.get(stored.id, stored.seq_no) != stored.seq_no]
             if running:
