@@ -47,7 +47,7 @@ def keyword_clause(path: str, field_type: FieldType, value: SigmaValue) -> Bound
     match value:
         case SigmaString():
             string = replace(value, cased=False) if value.cased and field_type.normalizer else value
-            return either(_string(path, variant) for variant in dash_variants(string))
+            return either(_string(path, field_type.type, variant) for variant in dash_variants(string))
         case SigmaNumber():
             return _number(path, value)
         case SigmaRegex():
@@ -55,7 +55,7 @@ def keyword_clause(path: str, field_type: FieldType, value: SigmaValue) -> Bound
             if field_type.normalizer:
                 literals = [replace(literal, cased=False) for literal in literals]
             if literals:
-                return at_least(all_of(_string(path, literal).upper for literal in literals))
+                return at_least(all_of(_string(path, field_type.type, literal).upper for literal in literals))
     return at_least({"exists": {"field": path}})
 
 
@@ -82,7 +82,7 @@ def _decimal(number: SigmaNumber) -> str:
     return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
-def _string(path: str, string: SigmaString) -> Bounds:
+def _string(path: str, type_name: str, string: SigmaString) -> Bounds:
     folding: dict[str, Any] = {} if string.cased else {"case_insensitive": True}
     literal = literal_value(string)
     if literal is not None:
@@ -90,7 +90,8 @@ def _string(path: str, string: SigmaString) -> Bounds:
     if string.parts == (Wildcard.ANY,):
         return at_least({"exists": {"field": path}})
     clause: Query
-    if _is_prefix(string):
+    # OpenSearch reads the prefix on a `wildcard` field as a pattern: a backslash in it would escape, an asterisk match
+    if type_name != "wildcard" and _is_prefix(string):
         clause = {"prefix": {path: {"value": string.parts[0], **folding}}}
     else:
         clause = {"wildcard": {path: {"value": wildcard_pattern(string), **folding}}}

@@ -20,6 +20,7 @@ _FLOAT_TYPES = ("double", "float", "half_float", "scaled_float")
 _DATE_TYPES = ("date", "date_nanos")
 _ROUNDED_TYPES = ("half_float", "scaled_float")  # so imprecise that a limit may be on the wrong side of a value
 _MAX_INTEGER = 2**63  # beyond it the engines have no integers
+_MAX_BY_TYPE = {"integer": 2**31, "short": 2**15, "byte": 2**7}  # Elasticsearch refuses limits beyond them
 
 ValueClause = Callable[[str, str, SigmaValue], Bounds]
 """Path, mapping type and value of a rule → bounds."""
@@ -61,6 +62,8 @@ def _range(path: str, type_name: str, value: SigmaCompare) -> Query:
         return {"exists": {"field": path}}
     # the index may have cut off fractions, so the limit itself is included and rounded outwards
     limit = math.floor(value.bound) if value.operator.startswith("g") else math.ceil(value.bound)
+    if abs(limit) >= _MAX_BY_TYPE.get(type_name, _MAX_INTEGER) or (type_name == "unsigned_long" and limit < 0):
+        return {"exists": {"field": path}}
     return {"range": {path: {f"{value.operator[0]}te": limit}}}
 
 
