@@ -1,0 +1,83 @@
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from docs.repository import ROOT, page
+from support.dialect import BANNED_NAMES, BANNED_WORDS, code_offences, offences, prose_offences
+
+WATCHER = ROOT / "watcher"
+
+# Rooms whose names and texts are not yet those of the glossary. The set only shrinks; at the end it is deleted.
+UNFINISHED_ROOMS: frozenset[str] = frozenset({"@ROOMS"})
+
+# Module names with two places, and why both keep the name.
+SHARED_MODULE_NAMES = {
+    "__init__": "Python's name of a package's own module",
+    "@": "",
+}
+SHARED_CLASS_NAMES: dict[str, str] = {"@": ""}
+
+
+def room_of(file: str) -> str:
+    return "/".join(file.split("/")[:2])
+
+
+def test_the_words_of_the_glossary_are_used_everywhere() -> None:
+    assert [str(offence) for offence in offences() if room_of(offence.file) not in UNFINISHED_ROOMS] == []
+
+
+def test_the_glossary_names_the_banned_variable_names() -> None:
+    assert {name for name in BANNED_NAMES if f"`{name}`" not in page("docs/glossary.md").text} == set()
+
+
+@pytest.mark.parametrize(
+    ("code", "offence"),
+    [
+        ("for one in rules: pass", "one"),
+        ("def read(known): return 1", "known"),
+        ("class StormBrake: pass", "Storm"),
+        ("text = 'what is owed'", "owed"),
+        ("count = 1  # a hole in the record", "hole"),
+        ("text = f'{found.id}'", "found"),
+        ('def read():\n    """Give the rules."""', "Give"),
+    ],
+)
+def test_an_offence_is_recognised(code: str, offence: str, tmp_path: Path) -> None:
+    file = tmp_path / "module.py"
+    file.write_text(code, encoding="utf-8")
+    assert offence in [seen.word for seen in code_offences(file, name="module.py")]
+
+
+def test_an_offence_of_a_page_is_recognised(tmp_path: Path) -> None:
+    file = tmp_path / "page.md"
+    file.write_text("# Title\n\nA hole.\n", encoding="utf-8")
+    assert [str(seen) for seen in prose_offences(file, name="page.md")] == ["page.md:3: word `hole`"]
+    assert "hole" in BANNED_WORDS
+
+
+def test_each_public_class_name_has_one_meaning() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(WATCHER.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(path.relative_to(ROOT).as_posix())
+    assert len(places) > 200
+    shared = {name: files for name, files in places.items() if len(files) > 1}
+    assert {name: files for name, files in shared.items() if name not in SHARED_CLASS_NAMES} == {}
+
+
+def test_each_module_name_has_one_meaning() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(WATCHER.rglob("*.py")):
+        places[path.stem].append(path.relative_to(ROOT).as_posix())
+    assert len(places) > 150
+    shared = {name: files for name, files in places.items() if len(files) > 1}
+    assert {name: files for name, files in shared.items() if name not in SHARED_MODULE_NAMES} == {}
+
+
+def test_no_exception_outlives_its_reason() -> None:
+    stems = [path.stem for path in WATCHER.rglob("*.py")]
+    assert [name for name in SHARED_MODULE_NAMES if stems.count(name) < 2] == []
+    assert all(reason for reason in SHARED_MODULE_NAMES.values())
