@@ -170,7 +170,7 @@ def one_shot_sidecar(components: Components, rules: Sequence[Rule], stopping: St
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RuleSource:
+class ReloadableRules:
     """How a sidecar reads its rules again."""
 
     loaded: LoadedRules  # as they were read at the start
@@ -179,7 +179,7 @@ class RuleSource:
     folders: Sequence[Path]  # watched for changes
 
 
-def shared_sidecar(components: Components, rules: RuleSource, stop: threading.Event) -> Sidecar:
+def shared_sidecar(components: Components, rules: ReloadableRules, stop: threading.Event) -> Sidecar:
     """Create a sidecar that runs until `stop` is set and shares its work with others by leases."""
     leases = components.leases()
 
@@ -207,7 +207,7 @@ def shared_sidecar(components: Components, rules: RuleSource, stop: threading.Ev
     )
 
 
-def _reloader(settings: Settings, rules: RuleSource, searches: Sequence[SourceSearch]) -> RuleReloader:
+def _reloader(settings: Settings, rules: ReloadableRules, searches: Sequence[SourceSearch]) -> RuleReloader:
     """Connect the rule files to the searches; unchanged rules are not prepared again."""
 
     def current() -> Fingerprints:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from watcher.catalogue.highlight import yaml_numbered
-from watcher.catalogue.stages import stages
+from watcher.catalogue.selection_stages import stages
 from watcher.model import Rule
 from watcher.sigma.rule_folders import read_folder
 

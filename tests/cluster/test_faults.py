@@ -9,7 +9,7 @@ import pytest
 import urllib3.exceptions
 
 from watcher.cluster.cluster_faults import accept, cluster_error, privilege, reason, unreachable
-from watcher.cluster.transport import Answer
+from watcher.cluster.engine_transport import Answer
 from watcher.errors import ClusterError, Forbidden, Incomplete, Overloaded, Refused, Unreachable
 
 

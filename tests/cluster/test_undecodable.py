@@ -14,8 +14,8 @@ from support.borrowed_indices import connections
 from support.fake_cluster import Reply, serving
 
 from watcher.cluster.connections import OPENSEARCH
+from watcher.cluster.engine_transport import Answer, RequestBody, loads
 from watcher.cluster.snapshot import PointInTime, SnapshotTarget
-from watcher.cluster.transport import Answer, RequestBody, loads
 from watcher.errors import Overloaded, Undecodable
 from watcher.model import Window
 from watcher.ports import Page, SearchRequest

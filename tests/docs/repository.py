@@ -28,7 +28,7 @@ class Page:
 
     @property
     def prose(self) -> str:
-        """The text without its fenced blocks."""
+        """Return the text without its fenced blocks."""
         return _FENCE.sub("", self.text)
 
     def links(self) -> tuple[str, ...]:
@@ -41,7 +41,7 @@ class Page:
         return tuple(body for _, name, body in _FENCE.findall(self.text) if name == language)
 
     def anchors(self) -> frozenset[str]:
-        """The anchors of its headings, as code hosts form them."""
+        """Return the anchors of its headings, as code hosts form them."""
         titles = (re.sub(r"[`*]", "", title).strip().lower() for title in _HEADING.findall(self.prose))
         return frozenset(re.sub(r"[^\w\- ]", "", title).replace(" ", "-") for title in titles)
 

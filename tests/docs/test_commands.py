@@ -4,8 +4,8 @@ import shlex
 from collections.abc import Iterator
 
 import pytest
-
 from docs.repository import ROOT, pages
+
 from watcher.cli import COMMANDS, load_command
 
 CALL = re.compile(r"(?<![\w./-])watcher (--version|[a-z][\w-]*)([^`\n]*)")

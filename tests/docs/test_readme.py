@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from docs.repository import ROOT, page
+
 from watcher.settings import read_file
 
 README = page("README.md")
@@ -13,10 +13,9 @@ README = page("README.md")
 
 def test_the_settings_of_the_readme_are_valid(tmp_path: Path) -> None:
     (example,) = README.fences("yaml")
-    for name in ("password", "slack"):
-        secret = tmp_path / "secrets" / name
-        secret.parent.mkdir(exist_ok=True)
-        secret.write_text("https://hooks.slack.example/services/a/b/c\n")
+    for name in ("secrets/password", "secrets/slack", "certs/ca.crt", "rules/a.yml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("https://hooks.slack.example/services/a/b/c\n", encoding="utf-8")
     file = tmp_path / "watcher.yml"
     file.write_text(example, encoding="utf-8")
     settings = read_file(file, {})

@@ -26,7 +26,7 @@ from watcher.local_engine.account import Account, prepare_data_folder
 from watcher.local_engine.cache import _verify, archive, locked, put
 from watcher.local_engine.config import jvm_options
 from watcher.local_engine.java import Java, find, java_at
-from watcher.local_engine.run import begin
+from watcher.local_engine.run_folder import begin
 from watcher.settings import Cluster
 
 # --------------------------------------------------------------------------- asking

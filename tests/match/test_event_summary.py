@@ -11,7 +11,7 @@ from support.fakes import NOW, MemoryState, effective, event, found, grouped_hit
 from watcher.alerts.alert_documents import alert_document, without_event_fields
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits, group_key
-from watcher.match.event_summary import stored_summary, summarize
+from watcher.match.event_summarizer import stored_summary, summarize
 from watcher.match.event_view import EventView
 from watcher.model import EventDocument, EventSummary
 from watcher.ports import FieldType, IndexMapping, Server

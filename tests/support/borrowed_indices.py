@@ -7,7 +7,7 @@ from typing import Any
 
 from watcher.cluster.cluster_faults import accept
 from watcher.cluster.connections import Connection, connect
-from watcher.cluster.transport import Transport
+from watcher.cluster.engine_transport import Transport
 from watcher.settings import Cluster
 
 TIME = {"@timestamp": {"type": "date"}}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from support.fakes import FakeClock
-from watcher.match.event_summary import summarize
+from watcher.match.event_summarizer import summarize
 from watcher.match.event_view import EventView
 from watcher.model import Alert, Event, Level
 from watcher.notify.sample import sample

@@ -19,7 +19,7 @@ from typing import Any
 
 from watcher.cli.common import configure_log
 from watcher.clock import SystemClock
-from watcher.cluster.transport import Answer, RequestBody, Transport
+from watcher.cluster.engine_transport import Answer, RequestBody, Transport
 from watcher.components import Components, Connections, connect_clusters, one_shot_sidecar
 from watcher.errors import ClusterError
 from watcher.model import Notification

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from watcher.digests import digest
-from watcher.match.event_summary import summarize
+from watcher.match.event_summarizer import summarize
 from watcher.match.event_view import EventView
 from watcher.match.flat_event import Values
 from watcher.model import Alert, EventDocument, Hit, Rule

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from watcher.catalogue.attack import Attack
-from watcher.catalogue.entries import Entry
+from watcher.catalogue.entries import CatalogueEntry
 from watcher.catalogue.event_needs import EventNeed
 from watcher.catalogue.indicators import Corpus, IndicatorHolder, SharedIndicator
 from watcher.model import Finding, Level
@@ -47,13 +47,13 @@ def _covers(volume: EventVolume, event_need: EventNeed) -> bool:
 class Catalogue:
     """The input of the site."""
 
-    entries: tuple[Entry, ...]  # by title
+    entries: tuple[CatalogueEntry, ...]  # by title
     attack: Attack
     findings: tuple[Finding, ...] = ()  # about files without a rule
     live: LiveData | None = None
     assumed: bool = True  # the mapping is assumed, not that of a cluster
     folders: tuple[Folder, ...] = ()
-    by_id: Mapping[str, Entry] = field(init=False)
+    by_id: Mapping[str, CatalogueEntry] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_id", {entry.rule.id: entry for entry in self.entries})
@@ -78,24 +78,24 @@ class Catalogue:
         return tuple(corpu for corpu in self.corpus if corpu.count > 1)
 
     @cached_property
-    def by_technique(self) -> Mapping[str, tuple[Entry, ...]]:
+    def by_technique(self) -> Mapping[str, tuple[CatalogueEntry, ...]]:
         """The rules by current technique id; rules of a sub-technique do not count for the technique."""
-        entries: dict[str, list[Entry]] = {}
+        entries: dict[str, list[CatalogueEntry]] = {}
         for entry in self.entries:
             for name in dict.fromkeys(self.attack.current(name) for name in entry.rule.techniques):
                 entries.setdefault(name, []).append(entry)
         return {name: tuple(entries[name]) for name in sorted(entries)}
 
     @cached_property
-    def referring(self) -> Mapping[str, tuple[tuple[Entry, str], ...]]:
+    def referring(self) -> Mapping[str, tuple[tuple[CatalogueEntry, str], ...]]:
         """The rules that refer to a rule as related, with the relation, by that rule's id."""
-        references: dict[str, list[tuple[Entry, str]]] = {}
+        references: dict[str, list[tuple[CatalogueEntry, str]]] = {}
         for entry in self.entries:
             for related in entry.rule.related:
                 references.setdefault(related.id, []).append((entry, related.type))
         return {name: tuple(items) for name, items in references.items()}
 
-    def similar(self, entry: Entry) -> tuple[tuple[Entry, int], ...]:
+    def similar(self, entry: CatalogueEntry) -> tuple[tuple[CatalogueEntry, int], ...]:
         """Return the rules with the most shared rare indicators, and the number of those."""
         weights: dict[str, float] = {}
         counts: Counter[str] = Counter()
@@ -117,7 +117,7 @@ class Catalogue:
         return tuple((self.by_id[name], counts[name]) for _, name in ordered[:_MAX_SIMILAR])
 
 
-def count_by_level(entries: Sequence[Entry]) -> tuple[tuple[Level, int], ...]:
+def count_by_level(entries: Sequence[CatalogueEntry]) -> tuple[tuple[Level, int], ...]:
     """Return the number of rules per level, highest first, including levels without rules."""
     counts = Counter(entry.rule.level for entry in entries)
     return tuple((level, counts[level]) for level in reversed(Level))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from watcher.catalogue.catalogue import Catalogue
-from watcher.catalogue.entries import Entry
+from watcher.catalogue.entries import CatalogueEntry
 from watcher.catalogue.event_needs import EventNeed
 from watcher.catalogue.page_paths import PagePaths
 from watcher.catalogue.rule_page import event_volumes, indicator_rows, tactics, techniques
@@ -28,7 +28,7 @@ def catalogue_json(catalogue: Catalogue, locations: PagePaths) -> str:
     )
 
 
-def _rule(catalogue: Catalogue, entry: Entry, locations: PagePaths) -> dict[str, Any]:
+def _rule(catalogue: Catalogue, entry: CatalogueEntry, locations: PagePaths) -> dict[str, Any]:
     rule, live = entry.rule, catalogue.live
     return {
         "id": rule.id,
@@ -121,7 +121,7 @@ def rules_script(catalogue: Catalogue) -> str:
     return _script("rules", ((entry.key, _row(catalogue, entry)) for entry in catalogue.entries))
 
 
-def _row(catalogue: Catalogue, entry: Entry) -> list[Any]:
+def _row(catalogue: Catalogue, entry: CatalogueEntry) -> list[Any]:
     rule = entry.rule
     current = dict.fromkeys(catalogue.attack.current(name) for name in rule.techniques)
     return [
@@ -143,7 +143,7 @@ def words_script(catalogue: Catalogue) -> str:
     return _script("words", ((entry.key, _words(catalogue, entry)) for entry in catalogue.entries))
 
 
-def _words(catalogue: Catalogue, entry: Entry) -> str:
+def _words(catalogue: Catalogue, entry: CatalogueEntry) -> str:
     rule = entry.rule
     techniques = (catalogue.attack.technique(name) for name in rule.techniques)
     names = (technique.name for technique in techniques if technique)

@@ -33,7 +33,7 @@ class SourceMapping:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class CatalogueEntry:
     """A rule and the data of its page."""
 
     rule: Rule
@@ -73,12 +73,12 @@ def build_entries(
     mappings: Sequence[SourceMapping],
     allowances: Sequence[Allowance],
     findings: Sequence[Finding],
-) -> tuple[Entry, ...]:
+) -> tuple[CatalogueEntry, ...]:
     """Create the entries of all rules, ordered by title; `findings` are those of reader and lints."""
     by_name = {folder.name: folder for folder in folders}
     by_rule = _by_rule(rules, findings)
     translators = tuple(Translator(mapping.source, mapping.mapping) for mapping in mappings)
-    entries: list[Entry] = []
+    entries: list[CatalogueEntry] = []
     for suite in sorted(suites_of_rules(rules).suites, key=lambda suite: (suite.rule.title.casefold(), suite.rule.id)):
         rule = suite.rule
         plans = tuple(translate_rule(rule, translator) for translator in translators)
@@ -114,12 +114,12 @@ def _entry(
     sources: Sequence[Source],
     plans: tuple[QueryPlan, ...],
     findings: Sequence[Finding],
-) -> Entry:
+) -> CatalogueEntry:
     rule, first = suite.rule, sources[0]
     name = rule.id if _PLAIN_ID.fullmatch(rule.id) else sha256(rule.id.encode("utf-8", "replace")).hexdigest()[:32]
     repository = web(folder.repository) if folder and folder.repository else None
     files = web(folder.files) if folder and folder.files else None
-    return Entry(
+    return CatalogueEntry(
         rule=rule,
         key=_key(sha256(name.lower().encode()).hexdigest()),
         name=name.lower(),
@@ -141,7 +141,7 @@ def _key(digest: str) -> str:
     return f"r{digest[:_SHORT]}"
 
 
-def _with_unique_names(entries: Iterable[Entry]) -> Iterator[Entry]:
+def _with_unique_names(entries: Iterable[CatalogueEntry]) -> Iterator[CatalogueEntry]:
     """Yield the entries with a suffix where two rules would have the same name."""
     keys: set[str] = set()
     names: set[str] = set()

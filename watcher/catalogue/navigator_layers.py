@@ -8,7 +8,7 @@ from typing import Any
 
 from watcher.catalogue.attack import DOMAIN
 from watcher.catalogue.catalogue import Catalogue
-from watcher.catalogue.entries import Entry
+from watcher.catalogue.entries import CatalogueEntry
 from watcher.model import Level
 
 _COLOURS = ("#e3f1f8", "#0b4f79")
@@ -35,7 +35,7 @@ def file_name(label: str) -> str:
     return "-".join("".join(char if char.isascii() and char.isalnum() else " " for char in label.lower()).split())
 
 
-def _layer(catalogue: Catalogue, name: str, entries: Sequence[Entry]) -> str:
+def _layer(catalogue: Catalogue, name: str, entries: Sequence[CatalogueEntry]) -> str:
     ids = {entry.rule.id for entry in entries}
     techniques = []
     for technique, element in catalogue.by_technique.items():

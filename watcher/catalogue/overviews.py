@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from watcher.catalogue.attack import Tactic, Technique
 from watcher.catalogue.catalogue import Catalogue, count_by_level
-from watcher.catalogue.entries import Entry
+from watcher.catalogue.entries import CatalogueEntry
 from watcher.catalogue.event_needs import EventNeed
 from watcher.catalogue.indicators import SharedIndicator
 from watcher.catalogue.page_paths import PagePaths
@@ -89,7 +89,7 @@ def _cell(catalogue: Catalogue, technique: Technique, parts: Sequence[Technique]
     )
 
 
-def unknown_techniques(catalogue: Catalogue) -> tuple[tuple[str, tuple[Entry, ...]], ...]:
+def unknown_techniques(catalogue: Catalogue) -> tuple[tuple[str, tuple[CatalogueEntry, ...]], ...]:
     """Return the techniques of rules that the matrix lacks."""
     techniques = catalogue.attack.techniques
     return tuple((name, entries) for name, entries in catalogue.by_technique.items() if name not in techniques)
@@ -123,14 +123,14 @@ class EventKindRow:
 
 def log_sources(catalogue: Catalogue) -> tuple[LogSourceRow, ...]:
     """Return every log source, the one with most rules first."""
-    groups: dict[str, list[Entry]] = {}
+    groups: dict[str, list[CatalogueEntry]] = {}
     for entry in catalogue.entries:
         groups.setdefault(str(entry.rule.logsource), []).append(entry)
     rows = (_source(catalogue, name, group) for name, group in groups.items())
     return tuple(sorted(rows, key=lambda row: (-row.rules, row.name)))
 
 
-def _source(catalogue: Catalogue, name: str, entries: Sequence[Entry]) -> LogSourceRow:
+def _source(catalogue: Catalogue, name: str, entries: Sequence[CatalogueEntry]) -> LogSourceRow:
     event_needs = sorted(
         {event_need for entry in entries for event_need in entry.event_needs}, key=lambda need: need.order
     )
@@ -180,7 +180,7 @@ class IndicatorRow:
     value: str  # as written in a rule
     anchor: str
     page: str
-    entries: tuple[Entry, ...]
+    entries: tuple[CatalogueEntry, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +255,7 @@ class LocatedFinding:
 
     finding: Finding
     path: str
-    entry: Entry | None  # None: the file has no rule
+    entry: CatalogueEntry | None  # None: the file has no rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from watcher.catalogue.catalogue import Catalogue
-from watcher.catalogue.entries import Entry
+from watcher.catalogue.entries import CatalogueEntry
 from watcher.catalogue.event_needs import EventNeed
 from watcher.catalogue.highlight import pretty, yaml_block, yaml_numbered
 from watcher.catalogue.indicators import SharedIndicator
 from watcher.catalogue.page_paths import PagePaths
-from watcher.catalogue.stages import StageLine, stages
+from watcher.catalogue.selection_stages import StageLine, stages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class RelatedLink:
 class RulePage:
     """The variables of the rule page's template."""
 
-    entry: Entry
+    entry: CatalogueEntry
     days: int | None  # the queried period; None without a cluster
     assumed: bool
     tactics: tuple[AttackName, ...]
@@ -102,7 +102,7 @@ class RulePage:
     hits: int | None
 
 
-def rule_page(catalogue: Catalogue, entry: Entry, locations: PagePaths) -> RulePage:
+def rule_page(catalogue: Catalogue, entry: CatalogueEntry, locations: PagePaths) -> RulePage:
     """Return the data of one rule's page."""
     rule, live = entry.rule, catalogue.live
     text = rule.text.replace("\r\n", "\n")
@@ -137,7 +137,7 @@ def rule_page(catalogue: Catalogue, entry: Entry, locations: PagePaths) -> RuleP
     )
 
 
-def _first_line(entry: Entry, text: str) -> int:
+def _first_line(entry: CatalogueEntry, text: str) -> int:
     """Return the line of the file where the text starts: the rule's location is its first line with content."""
     lead = 0
     for line in text.split("\n"):
@@ -147,17 +147,17 @@ def _first_line(entry: Entry, text: str) -> int:
     return max(1, entry.rule.location.line - lead)
 
 
-def tactics(catalogue: Catalogue, entry: Entry) -> tuple[AttackName, ...]:
+def tactics(catalogue: Catalogue, entry: CatalogueEntry) -> tuple[AttackName, ...]:
     """Return the tactics of a rule."""
     return tuple(_tactic(catalogue, name) for name in entry.rule.tactics)
 
 
-def techniques(catalogue: Catalogue, entry: Entry) -> tuple[AttackName, ...]:
+def techniques(catalogue: Catalogue, entry: CatalogueEntry) -> tuple[AttackName, ...]:
     """Return the techniques of a rule."""
     return tuple(_technique(catalogue, name) for name in entry.rule.techniques)
 
 
-def event_volumes(catalogue: Catalogue, entry: Entry) -> tuple[EventVolumeRow, ...]:
+def event_volumes(catalogue: Catalogue, entry: CatalogueEntry) -> tuple[EventVolumeRow, ...]:
     """Return the events that a rule can match."""
     return tuple(_event_volume(catalogue, event_need) for event_need in entry.event_needs)
 
@@ -189,7 +189,7 @@ def _event_volume(catalogue: Catalogue, event_need: EventNeed) -> EventVolumeRow
     )
 
 
-def indicator_rows(catalogue: Catalogue, entry: Entry, locations: PagePaths) -> Iterator[IndicatorValues]:
+def indicator_rows(catalogue: Catalogue, entry: CatalogueEntry, locations: PagePaths) -> Iterator[IndicatorValues]:
     """Yield the indicators of a rule by field and kind."""
     groups: dict[tuple[str, str], list[IndicatorValue]] = {}
     for indicator in entry.indicators:
@@ -201,7 +201,7 @@ def indicator_rows(catalogue: Catalogue, entry: Entry, locations: PagePaths) -> 
         yield IndicatorValues(field=field, kind=kind, values=tuple(values))
 
 
-def _related(catalogue: Catalogue, entry: Entry) -> Iterator[RelatedLink]:
+def _related(catalogue: Catalogue, entry: CatalogueEntry) -> Iterator[RelatedLink]:
     for related in entry.rule.related:
         other = catalogue.by_id.get(related.id)
         yield RelatedLink(

@@ -13,7 +13,7 @@ from watcher.cli.exit_codes import EXIT_FINDINGS
 from watcher.clock import SystemClock
 from watcher.errors import SettingsError
 from watcher.model import Severity
-from watcher.present.findings import check_json, check_lines, counts_table, summary
+from watcher.present.finding_tables import check_json, check_lines, counts_table, summary
 from watcher.present.sarif import sarif
 from watcher.settings import Settings
 from watcher.sigma.rule_folders import LoadedRules

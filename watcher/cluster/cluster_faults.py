@@ -11,7 +11,7 @@ from typing import Any
 
 import urllib3.exceptions
 
-from watcher.cluster.transport import Answer
+from watcher.cluster.engine_transport import Answer
 from watcher.errors import ClusterError, Forbidden, Incomplete, Overloaded, Refused, Unreachable
 
 MAX_REASON = 200

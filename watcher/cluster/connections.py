@@ -9,10 +9,10 @@ from typing import Any
 from watcher.cluster import addresses as hosts
 from watcher.cluster import elasticsearch_transport as elastic
 from watcher.cluster.cluster_faults import cluster_error
+from watcher.cluster.engine_transport import Answer, EngineDialect, Transport
 from watcher.cluster.event_cluster import EventCluster
 from watcher.cluster.opensearch_transport import OpenSearchTransport
 from watcher.cluster.state_cluster import StateCluster
-from watcher.cluster.transport import Answer, Dialect, Transport
 from watcher.errors import ClusterError, Refused, SettingsError
 from watcher.ports import EventSource, Server, State
 from watcher.settings import Cluster
@@ -20,7 +20,7 @@ from watcher.settings import Cluster
 OLDEST = {"elasticsearch": (8, 0), "opensearch": (2, 11)}
 """The oldest versions that watcher works with."""
 
-ELASTICSEARCH = Dialect(
+ELASTICSEARCH = EngineDialect(
     snapshot_path="_pit",
     snapshot_params={},  # a missing shard fails it by default
     snapshot_key="id",
@@ -29,7 +29,7 @@ ELASTICSEARCH = Dialect(
 )
 
 # `_shard_doc` is the same for shards of equal number in different indices, so the index goes before it.
-OPENSEARCH = Dialect(
+OPENSEARCH = EngineDialect(
     snapshot_path="_search/point_in_time",
     snapshot_params={"allow_partial_pit_creation": "false"},
     snapshot_key="pit_id",
@@ -38,7 +38,7 @@ OPENSEARCH = Dialect(
 )
 
 # Before 3.3 there is no `_shard_doc`.
-OLDER_OPENSEARCH = Dialect(
+OLDER_OPENSEARCH = EngineDialect(
     snapshot_path=OPENSEARCH.snapshot_path,
     snapshot_params=OPENSEARCH.snapshot_params,
     snapshot_key=OPENSEARCH.snapshot_key,
@@ -54,7 +54,7 @@ class Connection:
     server: Server
     cluster: Cluster
     transport: Transport
-    dialect: Dialect
+    dialect: EngineDialect
 
     def events(self) -> EventSource:
         """Return the port to the events."""
@@ -97,7 +97,7 @@ def _transport(cluster: Cluster, server: Server) -> Transport:
     return elastic.ElasticsearchTransport(cluster, media=elastic.COMPATIBLE)
 
 
-def _dialect(server: Server) -> Dialect:
+def _dialect(server: Server) -> EngineDialect:
     if server.engine == "elasticsearch":
         return ELASTICSEARCH
     return OPENSEARCH if _numbers(server.version) >= (3, 3) else OLDER_OPENSEARCH

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from watcher.cluster.cluster_faults import accept, cluster_error, reason
+from watcher.cluster.engine_transport import Answer, Transport, quote_path
 from watcher.cluster.index_mappings import LENIENT
-from watcher.cluster.transport import Answer, Transport, quote_path
 from watcher.errors import Incomplete, Overloaded, Refused
 from watcher.model import Query
 from watcher.ports import CreateResult, NewDocument, PartialUpdate, Replacement, StateQuery, StoredDocument

@@ -11,7 +11,7 @@ from elasticsearch import Elasticsearch
 
 from watcher.cluster import addresses as hosts
 from watcher.cluster.cluster_faults import unreachable
-from watcher.cluster.transport import Answer, RequestBody, encode, loads, target
+from watcher.cluster.engine_transport import Answer, RequestBody, encode, loads, target
 from watcher.settings import Cluster
 
 COMPATIBLE = "application/vnd.elasticsearch+{kind}; compatible-with=8"

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from watcher.cluster.cluster_faults import cluster_error
+from watcher.cluster.engine_transport import Answer, EngineDialect, Transport
 from watcher.cluster.event_volumes import read_counts, read_volumes
 from watcher.cluster.index_mappings import LENIENT, read_index_mapping
 from watcher.cluster.mapping_versions import Version, read_version
 from watcher.cluster.snapshot import SnapshotTarget, open_snapshot
-from watcher.cluster.transport import Answer, Dialect, Transport
 from watcher.errors import Forbidden
 from watcher.model import Window
 from watcher.ports import EventVolume, IndexMapping, Server, Snapshot
@@ -26,7 +26,7 @@ class EventCluster:
 
     about: Server
     transport: Transport
-    dialect: Dialect
+    dialect: EngineDialect
     timeout: timedelta  # of one search
     _cached: dict[tuple[str, tuple[str, ...]], tuple[Version, IndexMapping]] = field(
         default_factory=dict, repr=False, compare=False

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from watcher.cluster.cluster_faults import accept
+from watcher.cluster.engine_transport import Answer, Transport, quote_path
 from watcher.cluster.index_mappings import LENIENT, read_index_mapping
 from watcher.cluster.snapshot import FORMAT, format_bound
-from watcher.cluster.transport import Answer, Transport, quote_path
 from watcher.errors import Incomplete, Refused
 from watcher.model import Query, Window
 from watcher.ports import EventVolume, IndexMapping, Server

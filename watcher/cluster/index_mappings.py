@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from watcher.cluster.cluster_faults import accept
+from watcher.cluster.engine_transport import LINE, Transport, chunks, quote_path
 from watcher.cluster.mapping_details import (
     SourceExtras,
     SourceExtrasByIndex,
     indices_with_unindexed_fields,
     read_source_extras,
 )
-from watcher.cluster.transport import LINE, Transport, chunks, quote_path
 from watcher.ports import FieldType, IndexMapping, Server
 from watcher.taxonomy.field_locations import parents
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from watcher.cluster.cluster_faults import accept
-from watcher.cluster.transport import Answer, Transport, quote_path
+from watcher.cluster.engine_transport import Answer, Transport, quote_path
 
 _DAY = timedelta(days=1)
 _ABSENT = (405, 410)  # how an engine answers to a path that it does not have, beside "no handler found"

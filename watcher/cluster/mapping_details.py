@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from watcher.cluster.cluster_faults import accept
-from watcher.cluster.transport import LINE, Transport, chunks, quote_path
+from watcher.cluster.engine_transport import LINE, Transport, chunks, quote_path
 
 _COMPUTED = ("runtime", "derived")  # as Elasticsearch and OpenSearch call it
 _SOURCE_FILTER = "*.mappings._source,*.mappings.runtime,**.derived,**.copy_to"

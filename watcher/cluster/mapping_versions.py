@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from watcher.cluster.transport import Transport, quote_path
+from watcher.cluster.engine_transport import Transport, quote_path
 
 _KEYS = ("mapping_version", "settings_version", "aliases_version", "state")
 

@@ -12,7 +12,7 @@ from urllib3 import Retry
 
 from watcher.cluster import addresses as hosts
 from watcher.cluster.cluster_faults import unreachable
-from watcher.cluster.transport import Answer, RequestBody, decode, encode, loads, target
+from watcher.cluster.engine_transport import Answer, RequestBody, decode, encode, loads, target
 from watcher.settings import Cluster
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from watcher.cluster.cluster_faults import cluster_error
 from watcher.cluster.connections import Connection
+from watcher.cluster.engine_transport import Answer, quote_path
 from watcher.cluster.index_mappings import LENIENT
-from watcher.cluster.transport import Answer, quote_path
 from watcher.errors import Forbidden
 
 CLUSTER = ("monitor", "manage_index_templates")

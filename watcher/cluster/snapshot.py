@@ -12,9 +12,9 @@ from typing import Any
 import structlog
 
 from watcher.cluster.cluster_faults import accept, cluster_error, reason
+from watcher.cluster.engine_transport import Answer, EngineDialect, Transport, quote_path
 from watcher.cluster.index_mappings import LENIENT
 from watcher.cluster.page_parts import read_in_parts
-from watcher.cluster.transport import Answer, Dialect, Transport, quote_path
 from watcher.errors import ClusterError, Incomplete, Refused, TooSlow, Undecodable
 from watcher.model import EventDocument, Window
 from watcher.ports import Page, SearchRequest, Snapshot
@@ -43,7 +43,7 @@ class SnapshotTarget:
 
 @contextmanager
 def open_snapshot(
-    transport: Transport, dialect: Dialect, target: SnapshotTarget, timeout: timedelta
+    transport: Transport, dialect: EngineDialect, target: SnapshotTarget, timeout: timedelta
 ) -> Iterator[Snapshot]:
     """Open a snapshot and close it on leaving, whatever happened in between."""
     first = _open(transport, dialect, target.pattern)
@@ -74,7 +74,7 @@ class PointInTime:
     """A snapshot that the engine holds."""
 
     transport: Transport
-    dialect: Dialect
+    dialect: EngineDialect
     target: SnapshotTarget
     timeout: timedelta  # of one search
     ids: list[str] = field(repr=False)  # the engine may change the id with every answer; the last id is valid
@@ -219,7 +219,7 @@ def format_bound(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _open(transport: Transport, dialect: Dialect, pattern: str) -> str:
+def _open(transport: Transport, dialect: EngineDialect, pattern: str) -> str:
     """Open a point in time and return its id; an empty string where the pattern has no index."""
     params = {**LENIENT, **dialect.snapshot_params, "keep_alive": KEEP_ALIVE}
     answer = transport.request("POST", f"/{quote_path(pattern)}/{dialect.snapshot_path}", params=params)
@@ -234,7 +234,7 @@ def _no_index(transport: Transport, pattern: str) -> bool:
     return answer.status == 200 and answer.body["_shards"]["total"] == 0
 
 
-def _close(transport: Transport, dialect: Dialect, snapshot: str) -> None:
+def _close(transport: Transport, dialect: EngineDialect, snapshot: str) -> None:
     body = {dialect.snapshot_key: snapshot if dialect.snapshot_key == "id" else [snapshot]}
     try:
         answer = transport.request("DELETE", dialect.close_path, body=body)

@@ -9,9 +9,9 @@ from typing import Any
 
 from watcher.cluster.cluster_faults import accept
 from watcher.cluster.document_cluster import DocumentCluster
+from watcher.cluster.engine_transport import quote_path
 from watcher.cluster.index_mappings import LENIENT
 from watcher.cluster.lifecycle import keep_for
-from watcher.cluster.transport import quote_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

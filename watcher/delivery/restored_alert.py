@@ -7,7 +7,7 @@ from typing import Any
 
 from watcher.delivery.deliveries import delivery_entries
 from watcher.event_files.nested_json import loads
-from watcher.match.event_summary import stored_summary
+from watcher.match.event_summarizer import stored_summary
 from watcher.model import Alert, Event, Hit, Level, Location, LogSource, Or, Rule
 from watcher.nesting import bounded
 from watcher.ports import StoredDocument

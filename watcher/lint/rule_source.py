@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from watcher.model import Location, Rule
-from watcher.yaml_nodes.nodes import Entry, ListNode, MapNode, ScalarNode, YamlNode, read_sources
+from watcher.yaml_nodes.nodes import ListNode, MapNode, MappingEntry, ScalarNode, YamlNode, read_sources
 
 _NOT_SELECTIONS = ("condition", "timeframe")
 
@@ -58,7 +58,7 @@ class RuleSource:
                 if isinstance(node, ScalarNode) and node.value is not None:
                     yield node.text, self.at(node.location)
 
-    def entries(self, name: str) -> Iterator[Entry]:
+    def entries(self, name: str) -> Iterator[MappingEntry]:
         """Yield the entries of the mapping under a key."""
         for value in self._all(name):
             if isinstance(value, MapNode):

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from watcher.local_engine import account, config, java, process, run
+from watcher.local_engine import account, config, java, process, run_folder
 from watcher.local_engine.cache import archive, locked, put, unpack
 from watcher.local_engine.engine import DEFAULT_RUNTIME, OPENSEARCH, Engine, Progress, Runtime, Security
 from watcher.local_engine.setup import Setup
@@ -25,7 +25,7 @@ class Node:
     pid: int  # of the engine's own Java
     log: Path
     running: process.Running
-    run: run.Run
+    run: run_folder.Run
 
     def stop(self) -> None:
         """Stop the engine and delete its run folder; may be called twice."""
@@ -62,7 +62,7 @@ def start(  # noqa: PLR0913 - the keywords describe a node completely
     with locked(base, progress):
         home = _distribution(engine, jdk, base=base, progress=progress)
         jdk = _within_reach(jdk, base=base, user=user)
-        folder = run.begin(base, engine.artifact)
+        folder = run_folder.begin(base, engine.artifact)
     progress(f"starting {engine}", None)
     setup = Setup(
         engine=engine,
@@ -100,7 +100,7 @@ def _within_reach(jdk: java.Java, *, base: Path, user: account.Account) -> java.
     return replace(jdk, home=home)
 
 
-def _started(setup: Setup, folder: run.Run) -> Node:
+def _started(setup: Setup, folder: run_folder.Run) -> Node:
     try:
         config.write(setup)
         setup.account.own(setup.run)

@@ -40,7 +40,7 @@ class Inexpressible(Exception):  # noqa: N818 - reads as the state it names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
+class RegexDialect:
     """How an engine writes what engines write differently."""
 
     code_point: Callable[[int], str]
@@ -48,11 +48,11 @@ class Dialect:
     has_backtracking: bool  # look-around, references to groups, atomic groups
 
 
-RE2 = Dialect(code_point=lambda code: f"\\x{{{code:x}}}", nothing=r"[^\x{0}-\x{10ffff}]", has_backtracking=False)
-REGEX = Dialect(code_point=lambda code: f"\\U{code:08x}", nothing="(?!)", has_backtracking=True)
+RE2 = RegexDialect(code_point=lambda code: f"\\x{{{code:x}}}", nothing=r"[^\x{0}-\x{10ffff}]", has_backtracking=False)
+REGEX = RegexDialect(code_point=lambda code: f"\\U{code:08x}", nothing="(?!)", has_backtracking=True)
 
 
-def translate(regex: SigmaRegex, dialect: Dialect, size: int) -> str:
+def translate(regex: SigmaRegex, dialect: RegexDialect, size: int) -> str:
     """Return the expression in a dialect; it is right for values of the first `size` code points.
 
     Raises Inexpressible where the dialect cannot say it.
@@ -68,7 +68,7 @@ def translate(regex: SigmaRegex, dialect: Dialect, size: int) -> str:
 class _Translation:
     """Walks a parsed expression; `is_tail` says that nothing follows the part."""
 
-    dialect: Dialect
+    dialect: RegexDialect
     size: int
 
     def sequence(self, parts: Any, flags: int, *, is_tail: bool) -> str:

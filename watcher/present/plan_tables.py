@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from watcher.model import QueryPlan
-from watcher.present.findings import finding_json, finding_line
+from watcher.present.finding_tables import finding_json, finding_line
 from watcher.present.rule_json import rule_json
 from watcher.present.terminal import cell, table
 from watcher.printable import printable_text

@@ -9,7 +9,7 @@ from dataclasses import replace
 from watcher.errors import SettingsError
 from watcher.model import Location
 from watcher.settings.problems import Reading
-from watcher.yaml_nodes.nodes import Entry, ListNode, MapNode, ScalarNode, YamlNode
+from watcher.yaml_nodes.nodes import ListNode, MapNode, MappingEntry, ScalarNode, YamlNode
 
 ENVIRONMENT = {
     "hosts": "WATCHER_URL",
@@ -87,7 +87,7 @@ def add_cluster_variables(root: MapNode, environ: Mapping[str, str]) -> MapNode:
     if not added:
         return root
     cluster = MapNode(entries=(*own, *added), location=section.location if section else root.location)
-    entry = Entry(key="cluster", key_text="cluster", key_location=cluster.location, value=cluster)
+    entry = MappingEntry(key="cluster", key_text="cluster", key_location=cluster.location, value=cluster)
     others = (other for other in root.entries if other.key_text != "cluster")
     return replace(root, entries=(*others, entry))
 
@@ -97,11 +97,11 @@ def is_unset(node: YamlNode) -> bool:
     return isinstance(node, ScalarNode) and node.value is None
 
 
-def _entry(key: str, value: str, variable: str) -> Entry:
+def _entry(key: str, value: str, variable: str) -> MappingEntry:
     location = Location(file=variable, line=1)
     items = tuple(
         ScalarNode(value=text, text=text, quoted=True, location=location)
         for text in (value.split(",") if key == "hosts" else (value,))
     )
     node = ListNode(items=items, location=location) if len(items) > 1 else items[0]
-    return Entry(key=key, key_text=key, key_location=location, value=node)
+    return MappingEntry(key=key, key_text=key, key_location=location, value=node)

@@ -9,7 +9,7 @@ from pathlib import Path
 from watcher.errors import SettingsError
 from watcher.model import Location
 from watcher.settings.annotations import InvalidValueError
-from watcher.yaml_nodes.nodes import Entry, ListNode, MapNode, YamlNode
+from watcher.yaml_nodes.nodes import ListNode, MapNode, MappingEntry, YamlNode
 
 
 class FaultySettingsError(SettingsError):
@@ -33,7 +33,7 @@ class Reading:
     selectors: list[MapNode] = field(default_factory=list)
 
 
-def find_entry(node: MapNode, key: str) -> Entry | None:
+def find_entry(node: MapNode, key: str) -> MappingEntry | None:
     """Return the last entry of a key, also where it has no value."""
     return next((entry for entry in reversed(node.entries) if entry.key_text == key), None)
 
@@ -71,7 +71,7 @@ def report_duplicates(node: YamlNode, path: str, reading: Reading) -> None:
             report_duplicates(entry.value, _joined(path, entry.key_text), reading)
 
 
-def _duplicate(entry: Entry, first: Entry, path: str) -> SettingsError:
+def _duplicate(entry: MappingEntry, first: MappingEntry, path: str) -> SettingsError:
     return SettingsError(
         f"`{_joined(path, entry.key_text)}` appears twice, first on line {first.key_location.line}",
         location=entry.key_location,

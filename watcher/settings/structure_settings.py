@@ -18,7 +18,7 @@ from watcher.settings.section_checks import expect_mapping, expected, given
 from watcher.settings.settings_types import Settings
 from watcher.settings.source_settings import FieldMap, Source
 from watcher.settings.structure import Structure
-from watcher.yaml_nodes.nodes import Entry, MapNode, ScalarNode, YamlNode, read_documents
+from watcher.yaml_nodes.nodes import MapNode, MappingEntry, ScalarNode, YamlNode, read_documents
 
 
 def structure_settings(root: YamlNode, reading: Reading) -> Settings | None:
@@ -127,7 +127,7 @@ def _channels(node: YamlNode, structure: Structure) -> tuple[ChannelSettings, ..
     return tuple(channels)
 
 
-def _channel(entry: Entry, structure: Structure) -> ChannelSettings:
+def _channel(entry: MappingEntry, structure: Structure) -> ChannelSettings:
     node = expect_mapping(entry.value)
     kind = given(node, "type")
     names = channel_type_names()
@@ -141,5 +141,5 @@ def _channel(entry: Entry, structure: Structure) -> ChannelSettings:
     return channel
 
 
-def _entry(key: str, value: YamlNode) -> Entry:
-    return Entry(key=key, key_text=key, key_location=value.location, value=value)
+def _entry(key: str, value: YamlNode) -> MappingEntry:
+    return MappingEntry(key=key, key_text=key, key_location=value.location, value=value)

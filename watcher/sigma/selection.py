@@ -24,12 +24,14 @@ from watcher.model import (
 from watcher.sigma.finding_collector import FindingCollector
 from watcher.sigma.modifiers import ModifierError, apply_modifiers, check_modifiers
 from watcher.sigma.placeholders import Placeholders
-from watcher.yaml_nodes.nodes import Entry, ListNode, MapNode, ScalarNode, YamlNode
+from watcher.yaml_nodes.nodes import ListNode, MapNode, MappingEntry, ScalarNode, YamlNode
 
 _ALL_MUST_MATCH = "all must match; if intended, write one key with `all`, else one list"
 
 
-def read_selection(name: str, entry: Entry, placeholders: Placeholders) -> tuple[ConditionNode, tuple[Finding, ...]]:
+def read_selection(
+    name: str, entry: MappingEntry, placeholders: Placeholders
+) -> tuple[ConditionNode, tuple[Finding, ...]]:
     """Read one selection; raises RuleError if it is invalid."""
     reader = _SelectionReader(name=name, placeholders=placeholders)
     return reader.read(entry.value), tuple(reader.collector.findings)
@@ -65,9 +67,9 @@ class _SelectionReader:
         return branches[0] if len(branches) == 1 else Or(tuple(branches))
 
     def _keywords(self, at: YamlNode, scalars: tuple[ScalarNode, ...]) -> ConditionNode:
-        return self._item(Entry(key="", key_text="", key_location=at.location, value=at), None, (), scalars)
+        return self._item(MappingEntry(key="", key_text="", key_location=at.location, value=at), None, (), scalars)
 
-    def _entry(self, entry: Entry) -> ConditionNode:
+    def _entry(self, entry: MappingEntry) -> ConditionNode:
         name, *modifiers = entry.key_text.split("|")
         modifiers = [modifier.strip().lower() for modifier in modifiers]
         values = entry.value.items if isinstance(entry.value, ListNode) else (entry.value,)
@@ -83,7 +85,7 @@ class _SelectionReader:
         return self._item(entry, name.strip() or None, tuple(modifiers), scalars)
 
     def _item(
-        self, entry: Entry, name: str | None, modifiers: tuple[str, ...], scalars: tuple[ScalarNode, ...]
+        self, entry: MappingEntry, name: str | None, modifiers: tuple[str, ...], scalars: tuple[ScalarNode, ...]
     ) -> ConditionNode:
         label = f"`{entry.key}`" if entry.key else f"the keywords of `{self.name}`"
         items = []
@@ -112,7 +114,9 @@ class _SelectionReader:
         except ModifierError as fault:
             raise RuleError(f"{label}: {fault}", location=scalar.location, code="modifier") from fault
 
-    def _empty_list(self, entry: Entry, name: str | None, label: str, modifiers: tuple[str, ...]) -> ConditionNode:
+    def _empty_list(
+        self, entry: MappingEntry, name: str | None, label: str, modifiers: tuple[str, ...]
+    ) -> ConditionNode:
         """Read a list without values as `null`."""
         if name is None:
             raise RuleError(f"{label} are empty", location=entry.value.location, code="empty-selection")
@@ -142,7 +146,7 @@ class _SelectionReader:
 
     def _combine(
         self,
-        entry: Entry,
+        entry: MappingEntry,
         name: str | None,
         modifiers: tuple[str, ...],
         items: list[tuple[ScalarNode, tuple[SigmaValue, ...]]],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from watcher.errors import InputError
 from watcher.event_files.event_reader import FileEvent, ReadProgress, event_files, read_events
-from watcher.match.event_summary import summarize
+from watcher.match.event_summarizer import summarize
 from watcher.match.ruleset import CompiledRule, Ruleset
 from watcher.model import EventSummary, Level, Location, Rule, Severity
 from watcher.nesting import bounded

@@ -14,7 +14,7 @@ from watcher.clock import SystemClock
 from watcher.components import (
     Components,
     Connections,
-    RuleSource,
+    ReloadableRules,
     connect_clusters,
     one_shot_sidecar,
     shared_sidecar,
@@ -93,7 +93,7 @@ def run_until_stopped(settings: Settings, rules: LoadedRules, stop: threading.Ev
     components = connector.connect()
     if components is None:
         return
-    source = RuleSource(
+    source = ReloadableRules(
         loaded=rules,
         read=lambda: load_rules(settings),
         enabled=lambda loaded: enabled_rules(settings, loaded),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from watcher.components import Components
-from watcher.match.event_summary import stored_summary
+from watcher.match.event_summarizer import stored_summary
 from watcher.model import EventSummary
 from watcher.ports import StoredDocument
 

@@ -47,7 +47,7 @@ class ListNode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class MappingEntry:
     """One key of a mapping and its value."""
 
     key: Any  # as of PyYAML's `safe_load`: `4688` is a number, `on` is true
@@ -60,7 +60,7 @@ class Entry:
 class MapNode:
     """A mapping with every entry in the order of the file, including duplicate keys."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[MappingEntry, ...]
     location: Location
 
     def get(self, key: object) -> YamlNode | None:
@@ -71,7 +71,7 @@ class MapNode:
         """Return the values of every entry with that key."""
         return tuple(entry.value for entry in self.entries if entry.key == key)
 
-    def duplicates(self) -> tuple[tuple[Entry, ...], ...]:
+    def duplicates(self) -> tuple[tuple[MappingEntry, ...], ...]:
         """Return the entries with duplicate keys, one group per key."""
         duplicated = [key for key, count in Counter(entry.key for entry in self.entries).items() if count > 1]
         return tuple(tuple(entry for entry in self.entries if entry.key == key) for key in duplicated)
@@ -228,7 +228,7 @@ class _Builder:
             yield event
 
     def _mapping(self, event: Any, depth: int) -> MapNode:
-        own: list[Entry] = []
+        own: list[MappingEntry] = []
         merged: list[YamlNode] = []
         for key_event in self._children():
             key = self._node(key_event, depth + 1)
@@ -238,7 +238,7 @@ class _Builder:
             if key.text == "<<" and not key.quoted:
                 merged = [*self._merge_sources(value), *merged]  # a later merge overrides an earlier one
             else:
-                own.append(Entry(key=key.value, key_text=key.text, key_location=key.location, value=value))
+                own.append(MappingEntry(key=key.value, key_text=key.text, key_location=key.location, value=value))
         return MapNode(entries=(*_inherited(own, merged), *own), location=self._location(event))
 
     def _merge_sources(self, value: YamlNode) -> tuple[YamlNode, ...]:
@@ -310,10 +310,10 @@ class _Builder:
         return self.fault(message, location=self._location(event), fix=fix, code=code)
 
 
-def _inherited(own: list[Entry], merged: list[YamlNode]) -> list[Entry]:
+def _inherited(own: list[MappingEntry], merged: list[YamlNode]) -> list[MappingEntry]:
     """Return the entries merged by `<<`: own keys take precedence, then the mapping merged first."""
     taken = {entry.key for entry in own}
-    entries: list[Entry] = []
+    entries: list[MappingEntry] = []
     for source in merged:
         if isinstance(source, MapNode):
             entries.extend(entry for entry in source.entries if entry.key not in taken)

@@ -59,7 +59,7 @@ class Transport(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
+class EngineDialect:
     """The differences between the engines."""
 
     snapshot_path: str  # after the pattern: opens a point in time
