@@ -110,7 +110,13 @@ def offences() -> tuple[Offence, ...]:
 
 # The glossary names the banned words; the former names of settings and stored fields are read on purpose.
 ALLOWED_FILES: frozenset[str] = frozenset(
-    {"docs/glossary.md", "tests/docs/test_glossary.py", "tests/support/dialect.py", "CHANGELOG.md"}
+    {
+        "docs/decisions/012-state-version-3.md",
+        "docs/glossary.md",
+        "tests/docs/test_glossary.py",
+        "tests/support/dialect.py",
+        "CHANGELOG.md",
+    }
 )
 
 
