@@ -1,4 +1,4 @@
-"""What every test may ask for: real engines, started once, and the shared data."""
+"""Fixtures of all tests: real engines, started once, and the shared data."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ import pytest
 from hypothesis import HealthCheck, settings
 from support import engines
 
-# how long an example takes says something of the machine, not of the property
+# the duration of an example depends on the machine, not on the property
 settings.register_profile("watcher", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("watcher")
 
 
 @pytest.fixture(scope="session")
 def opensearch() -> Iterator[engines.Running]:
-    """Run an open OpenSearch for the whole session."""
+    """Run an open OpenSearch for the session."""
     with engines.opensearch() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def elasticsearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.Running]:
-    """Run an Elasticsearch with TLS and users for the whole session."""
+    """Run an Elasticsearch with TLS and users for the session."""
     with engines.elasticsearch(tmp_path_factory.mktemp("tls")) as running:
         yield running
 
 
 @pytest.fixture(scope="session", params=["opensearch", "elasticsearch"])
 def engine(request: pytest.FixtureRequest) -> engines.Running:
-    """Give each engine in turn."""
+    """Return each engine in turn."""
     running: engines.Running = request.getfixturevalue(request.param)
     return running
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Find the folder of example events and rules beside the project."""
+    """Return the folder of shared events and rules beside the project."""
     folder = Path(__file__).parents[2] / "shared" / "data"
     if not folder.is_dir():
         pytest.skip("../shared/data is absent")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from support.fakes import NOW, MemoryState, effective, event, found, grouped_hit, rule
+from support.fakes import NOW, MemoryState, effective, event, event_document, grouped_hit, rule
 
 from watcher.alerts.alert_documents import alert_document, hit_document
 from watcher.alerts.alert_store import AlertStore
@@ -36,7 +36,7 @@ def opened() -> tuple[MemoryState, AlertStore]:
     """Give a state with one alert that owes a mail and a Slack message."""
     state = MemoryState()
     alert_store = AlertStore(state)
-    alert_store.record(*page(found()), now=NOW)
+    alert_store.record(*page(event_document()), now=NOW)
     return state, alert_store
 
 
@@ -45,7 +45,7 @@ def opened() -> tuple[MemoryState, AlertStore]:
 
 def test_alerts_are_written_before_their_hits() -> None:
     state = MemoryState()
-    recorded = AlertStore(state).record(*page(found(1), found(2)), now=NOW)
+    recorded = AlertStore(state).record(*page(event_document(1), event_document(2)), now=NOW)
     assert state.log == [f"create watcher-alerts-{MONTH}", *[f"create watcher-hits-{MONTH}"] * 2]
     assert (recorded.hits, len(recorded.alerts)) == (2, 1)
 
@@ -53,14 +53,14 @@ def test_alerts_are_written_before_their_hits() -> None:
 def test_writing_the_same_page_again_opens_nothing_and_changes_nothing() -> None:
     state, alert_store = opened()
     before = dict(state.documents)
-    recorded = alert_store.record(*page(found()), now=NOW + timedelta(hours=1))
+    recorded = alert_store.record(*page(event_document()), now=NOW + timedelta(hours=1))
     assert (recorded.hits, recorded.alerts) == (0, ())
     assert state.documents == before
 
 
 def test_a_crash_between_alert_and_hits_is_made_good_by_writing_again() -> None:
     state = MemoryState()
-    made, hits = page(found())
+    made, hits = page(event_document())
     AlertStore(state).record(made, [], now=NOW)
     assert AlertStore(state).unknown(hits) == tuple(hits)
     recorded = AlertStore(state).record(made, hits, now=NOW)
@@ -70,13 +70,13 @@ def test_a_crash_between_alert_and_hits_is_made_good_by_writing_again() -> None:
 
 def test_hits_lie_in_the_month_of_the_event_and_alerts_in_that_of_the_slot() -> None:
     state = MemoryState()
-    AlertStore(state, "own").record(*page(found(time="2026-12-01T00:00:00.000Z")), now=NOW)
+    AlertStore(state, "own").record(*page(event_document(time="2026-12-01T00:00:00.000Z")), now=NOW)
     assert {index for index, _ in state.documents} == {"own-alerts-2026.11", "own-hits-2026.12"}
 
 
 def test_a_document_that_the_engine_refuses_is_kept_as_text() -> None:
     state = MemoryState(refused=("'host': {'name': 'EVIL'}",))
-    recorded = AlertStore(state).record(*page(found(host="EVIL")), now=NOW)
+    recorded = AlertStore(state).record(*page(event_document(host="EVIL")), now=NOW)
     assert (recorded.hits, len(recorded.alerts)) == (1, 1)
     for stored in state.documents.values():
         assert "host" not in stored.document
@@ -88,7 +88,7 @@ def test_a_document_that_the_engine_refuses_is_kept_as_text() -> None:
 
 def test_a_state_that_refuses_even_the_text_is_an_error() -> None:
     with pytest.raises(Refused, match="refuses a document even as text"):
-        AlertStore(MemoryState(refused=("watcher",))).record(*page(found()), now=NOW)
+        AlertStore(MemoryState(refused=("watcher",))).record(*page(event_document()), now=NOW)
 
 
 # --------------------------------------------------------------------------- what a backfill opened
@@ -97,7 +97,7 @@ def test_a_state_that_refuses_even_the_text_is_an_error() -> None:
 def of(origin: str, *channels: str, number: int = 1) -> tuple[tuple[Alert, ...], list[Hit]]:
     """Decide on a document as live or backfill does."""
     settings = effective(channels=channels)
-    grouped = [grouped_hit(rule(), settings, found(number))]
+    grouped = [grouped_hit(rule(), settings, event_document(number))]
     return alerts_of_hits(rule(), settings, grouped, origin=origin), [one.hit for one in grouped]
 
 
@@ -139,7 +139,7 @@ def test_what_a_backfill_tells_itself_is_not_told_again_by_a_live_hit() -> None:
 
 @pytest.mark.parametrize(("store", "kept"), [("whole", {"host", "event"}), ("fields", {"host"}), ("none", set())])
 def test_how_much_of_an_event_a_hit_keeps(store: str, kept: set[str]) -> None:
-    (_, (hit,)) = page(found())
+    (_, (hit,)) = page(event_document())
     document = hit_document(hit, store=store)
     assert ("host" in document) is ("host" in kept)
     assert ("original" in document.get("event", {})) is ("event" in kept)
@@ -148,14 +148,14 @@ def test_how_much_of_an_event_a_hit_keeps(store: str, kept: set[str]) -> None:
 
 def test_a_long_text_is_cut_where_it_is_indexed_and_whole_where_it_is_kept() -> None:
     line = "shell " * 10_000
-    (_, (hit,)) = page(found(CommandLine=line))
+    (_, (hit,)) = page(event_document(CommandLine=line))
     document = hit_document(hit, store="whole")
     assert document["process"]["command_line"] == line[:MAX_KEYWORD]
     assert line in document["event"]["original"]
 
 
 def test_an_alert_can_be_told_from_its_document_alone() -> None:
-    ((alert,), _) = page(found())
+    ((alert,), _) = page(event_document())
     stored = StoredDocument(index="i", id=alert.id, document=alert_document(alert, now=NOW), seq_no=0, primary_term=1)
     again = restore_alert(stored)
     assert (again.id, again.key, again.slot, again.channels) == (alert.id, alert.key, alert.slot, alert.channels)
@@ -165,7 +165,9 @@ def test_an_alert_can_be_told_from_its_document_alone() -> None:
 
 def test_an_alert_whose_rule_had_no_id_of_its_own_is_told_with_the_id_that_it_was_opened_with() -> None:
     nameless = rule(rule().text.replace(f"id: {rule().id}\n", ""), id="second-of-its-file")
-    (alert,) = alerts_of_hits(nameless, effective(), [grouped_hit(nameless, effective(), found())], origin="live")
+    (alert,) = alerts_of_hits(
+        nameless, effective(), [grouped_hit(nameless, effective(), event_document())], origin="live"
+    )
     stored = StoredDocument(index="i", id=alert.id, document=alert_document(alert, now=NOW), seq_no=0, primary_term=1)
     assert restore_alert(stored).rule.id == "second-of-its-file"
 
@@ -184,7 +186,7 @@ def test_templates_are_installed_where_they_are_missing_or_older() -> None:
 
 def test_indices_of_an_older_version_get_the_fields_of_this_one() -> None:
     state = MemoryState()
-    AlertStore(state).record(*page(found()), now=NOW)
+    AlertStore(state).record(*page(event_document()), now=NOW)
     installed = Installation(state=state).install()
     assert installed.updated == (f"watcher-alerts-{MONTH}", f"watcher-hits-{MONTH}")
     assert [line for line in state.log if line.startswith("map")] == [
@@ -199,7 +201,7 @@ def test_an_installation_that_is_killed_is_finished_by_the_next_one() -> None:
             raise KeyboardInterrupt
 
     dying = Dying()
-    AlertStore(dying).record(*page(found()), now=NOW)
+    AlertStore(dying).record(*page(event_document()), now=NOW)
     with pytest.raises(KeyboardInterrupt):
         Installation(state=dying).install()
     state = MemoryState(documents=dying.documents)
@@ -213,7 +215,7 @@ def test_an_index_that_the_old_template_made_while_the_new_one_came_gets_its_fie
             super().put_template(name, template)
 
     state = Busy()
-    AlertStore(state).record(*page(found()), now=NOW)
+    AlertStore(state).record(*page(event_document()), now=NOW)
     assert "watcher-hits-2026.12" in Installation(state=state).install().updated
 
 
@@ -222,7 +224,7 @@ LOOSE = f"watcher-hits-{MONTH}"
 
 def loose(state: MemoryState) -> Installation:
     """Let everything be installed, and one index made by the engine itself."""
-    AlertStore(state).record(*page(found()), now=NOW)
+    AlertStore(state).record(*page(event_document()), now=NOW)
     Installation(state=state).install()
     state.loose = {LOOSE}
     state.log.clear()
@@ -304,7 +306,7 @@ def test_new_indices_name_their_policy_where_the_cluster_has_the_service() -> No
 @pytest.mark.parametrize(("days", "gone"), [(395, False), (396, False), (397, True)])
 def test_a_month_is_cleared_when_it_began_longer_ago_than_retention_and_a_month(days: int, *, gone: bool) -> None:
     state, installation = MemoryState(), None
-    AlertStore(state).record(*page(found()), now=NOW)
+    AlertStore(state).record(*page(event_document()), now=NOW)
     state.create(
         [
             NewDocument(index="watcher-hits-odd", id="x", document={}),

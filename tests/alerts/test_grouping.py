@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.fakes import effective, event, found, grouped_hit, rule
+from support.fakes import effective, event, event_document, grouped_hit, rule
 
 from watcher.alerts.alert_documents import monthly_index
 from watcher.alerts.grouping import alerts_of_hits, event_time, slot_start
@@ -28,14 +28,14 @@ def test_the_digests_never_change() -> None:
 
 
 def test_the_identity_of_a_hit_and_its_alert_never_changes() -> None:
-    grouped = grouped_hit(rule(), effective(), found())
+    grouped = grouped_hit(rule(), effective(), event_document())
     assert grouped.hit.id == "73ebf2ffe6b535bdbccbe61ad41616a7"
     assert grouped.alert == "a67652e084d054758f33eb4d4e4ff21c"
     assert grouped.slot.isoformat() == "2026-11-23T11:16:46.890000+00:00"
 
 
 def test_the_identity_of_an_alert_for_every_event_never_changes() -> None:
-    grouped = grouped_hit(rule(), effective(group_by=None), found())
+    grouped = grouped_hit(rule(), effective(group_by=None), event_document())
     assert (grouped.alert, grouped.slot) == ("6ca1e25f74e6f66857e5be9e0b4f4901", AT)
 
 
@@ -43,56 +43,57 @@ def test_the_identity_of_an_alert_for_every_event_never_changes() -> None:
 
 
 def test_a_hit_is_the_same_whatever_index_holds_it() -> None:
-    shrunk = replace(found(), index="shrink-winlogbeat-1")
-    assert grouped_hit(rule(), effective(), shrunk).hit.id == grouped_hit(rule(), effective(), found()).hit.id
-    assert grouped_hit(rule(), effective(), shrunk).alert == grouped_hit(rule(), effective(), found()).alert
+    shrunk = replace(event_document(), index="shrink-winlogbeat-1")
+    assert grouped_hit(rule(), effective(), shrunk).hit.id == grouped_hit(rule(), effective(), event_document()).hit.id
+    assert grouped_hit(rule(), effective(), shrunk).alert == grouped_hit(rule(), effective(), event_document()).alert
 
 
 @pytest.mark.parametrize(
     ("changed", "same_hit", "same_alert"),
     [
         # another event of the same host a second later joins the alert
-        (found(2, time="2026-11-23T11:59:31.000Z"), False, True),
+        (event_document(2, time="2026-11-23T11:59:31.000Z"), False, True),
         # the same id at another time is another event
-        (found(1, time="2026-11-23T11:59:30.001Z"), False, True),
+        (event_document(1, time="2026-11-23T11:59:30.001Z"), False, True),
         # below a millisecond it is the same
-        (found(1, time="2026-11-23T11:59:30.000900Z"), True, True),
+        (event_document(1, time="2026-11-23T11:59:30.000900Z"), True, True),
         # written in another zone it is the same
-        (found(1, time="2026-11-23T12:59:30.000+01:00"), True, True),
+        (event_document(1, time="2026-11-23T12:59:30.000+01:00"), True, True),
         # another host is another alert
-        (found(1, host="WEB02"), True, False),
+        (event_document(1, host="WEB02"), True, False),
         # no host is a value of its own
-        (found(1, host=None), True, False),
+        (event_document(1, host=None), True, False),
         # nothing else of the event matters
-        (found(1, User="somebody"), True, True),
+        (event_document(1, User="somebody"), True, True),
     ],
 )
 def test_what_makes_a_hit_and_an_alert_another(changed: EventDocument, *, same_hit: bool, same_alert: bool) -> None:
-    one, other = grouped_hit(rule(), effective(), found()), grouped_hit(rule(), effective(), changed)
+    one, other = grouped_hit(rule(), effective(), event_document()), grouped_hit(rule(), effective(), changed)
     assert (one.hit.id == other.hit.id) is same_hit
     assert (one.alert == other.alert) is same_alert
 
 
 def test_a_missing_value_is_a_value_of_its_own_and_an_empty_one_is_missing() -> None:
-    assert grouped_hit(rule(), effective(), found(host=None)).key == (("host.name", None),)
+    assert grouped_hit(rule(), effective(), event_document(host=None)).key == (("host.name", None),)
     assert (
-        grouped_hit(rule(), effective(), found(host=None)).alert
-        == grouped_hit(rule(), effective(), found(host="")).alert
+        grouped_hit(rule(), effective(), event_document(host=None)).alert
+        == grouped_hit(rule(), effective(), event_document(host="")).alert
     )
     assert (
-        grouped_hit(rule(), effective(), found(host=None)).alert
-        != grouped_hit(rule(), effective(), found(host="None")).alert
+        grouped_hit(rule(), effective(), event_document(host=None)).alert
+        != grouped_hit(rule(), effective(), event_document(host="None")).alert
     )
 
 
 def test_text_and_settings_of_a_rule_change_no_hit() -> None:
     changed = effective(quiet_period=timedelta(days=1), channels=())
     assert (
-        grouped_hit(rule(title="Another title", hash="x"), changed, found()).hit.id
-        == grouped_hit(rule(), effective(), found()).hit.id
+        grouped_hit(rule(title="Another title", hash="x"), changed, event_document()).hit.id
+        == grouped_hit(rule(), effective(), event_document()).hit.id
     )
     assert (
-        grouped_hit(rule(id="another"), effective(), found()).hit.id != grouped_hit(rule(), effective(), found()).hit.id
+        grouped_hit(rule(id="another"), effective(), event_document()).hit.id
+        != grouped_hit(rule(), effective(), event_document()).hit.id
     )
 
 
@@ -104,14 +105,14 @@ def test_several_values_are_one_key_in_any_order() -> None:
 
 def test_grouping_by_nothing_makes_one_alert_of_all() -> None:
     assert (
-        grouped_hit(rule(), effective(group_by=()), found(1, host="a")).alert
-        == grouped_hit(rule(), effective(group_by=()), found(2, host="b")).alert
+        grouped_hit(rule(), effective(group_by=()), event_document(1, host="a")).alert
+        == grouped_hit(rule(), effective(group_by=()), event_document(2, host="b")).alert
     )
 
 
 def test_every_event_is_an_alert_where_that_is_wanted() -> None:
     each = effective(group_by=None)
-    assert grouped_hit(rule(), each, found(1)).alert != grouped_hit(rule(), each, found(2)).alert
+    assert grouped_hit(rule(), each, event_document(1)).alert != grouped_hit(rule(), each, event_document(2)).alert
 
 
 def test_an_event_without_time_is_refused() -> None:
@@ -152,7 +153,7 @@ def test_a_month_is_that_of_utc() -> None:
 
 
 def test_an_alert_begins_with_its_earliest_hit_whatever_the_order() -> None:
-    late, early = found(1, time="2026-11-23T11:59:31.000Z"), found(2, time="2026-11-23T11:59:29.000Z")
+    late, early = event_document(1, time="2026-11-23T11:59:31.000Z"), event_document(2, time="2026-11-23T11:59:29.000Z")
     for order in ((late, early), (early, late)):
         (alert,) = alerts_of_hits(
             rule(), effective(), [grouped_hit(rule(), effective(), one) for one in order], origin="live"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from support.fakes import NOW, MemoryState, effective, found, grouped_hit, rule
+from support.fakes import NOW, MemoryState, effective, event_document, grouped_hit, rule
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits
@@ -22,7 +22,7 @@ def pending(
     """Create a state with an alert for each host, each with a pending delivery to every channel."""
     state = state or MemoryState()
     settings = effective(channels=channels or ("mail", "slack"))
-    grouped = [grouped_hit(rule(), settings, found(number, host=f"H{number}")) for number in range(hosts)]
+    grouped = [grouped_hit(rule(), settings, event_document(number, host=f"H{number}")) for number in range(hosts)]
     alerts = alerts_of_hits(rule(), settings, grouped, origin="live")
     AlertStore(state).record(alerts, [grouped_hit.hit for grouped_hit in grouped], now=NOW)
     return state, DeliveryQueries(state), Outbox(state)

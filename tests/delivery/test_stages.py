@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from support.fakes import NOW, MemoryState, RecordingChannel, effective, found, grouped_hit, rule
+from support.fakes import NOW, MemoryState, RecordingChannel, effective, event_document, grouped_hit, rule
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits
@@ -44,7 +44,7 @@ HALF_A_MINUTE = NOW + timedelta(seconds=30)
 def state_with_alerts(hosts: int = 1) -> MemoryState:
     """Create a state with an alert for each host, pending to one channel."""
     state, settings = MemoryState(), effective(channels=("mail",))
-    grouped = [grouped_hit(rule(), settings, found(number, host=f"H{number}")) for number in range(hosts)]
+    grouped = [grouped_hit(rule(), settings, event_document(number, host=f"H{number}")) for number in range(hosts)]
     AlertStore(state).record(alerts_of_hits(rule(), settings, grouped, origin="live"), [], now=NOW)
     return state
 

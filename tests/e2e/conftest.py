@@ -1,4 +1,4 @@
-"""Houses to live in: one per test, on every engine or on one."""
+"""Sandboxes, one per test: on each engine, or on a particular engine."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from support.sandbox import Sandbox, open_sandbox
 
 @pytest.fixture
 def sandbox(engine: Running, tmp_path: Path) -> Iterator[Sandbox]:
-    """Give a house on each engine in turn."""
-    with open_sandbox(engine, tmp_path) as made:
-        yield made
+    """Yield a sandbox on each engine in turn."""
+    with open_sandbox(engine, tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture
 def opensearch_sandbox(opensearch: Running, tmp_path: Path) -> Iterator[Sandbox]:
-    """Give a house on OpenSearch, without security."""
-    with open_sandbox(opensearch, tmp_path) as made:
-        yield made
+    """Yield a sandbox on OpenSearch, without security."""
+    with open_sandbox(opensearch, tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture
 def secured_sandbox(elasticsearch: Running, tmp_path: Path) -> Iterator[Sandbox]:
-    """Give a house on Elasticsearch, behind TLS and a password."""
-    with open_sandbox(elasticsearch, tmp_path) as made:
-        yield made
+    """Yield a sandbox on Elasticsearch, behind TLS and a password."""
+    with open_sandbox(elasticsearch, tmp_path) as opened:
+        yield opened

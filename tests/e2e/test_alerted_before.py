@@ -1,18 +1,18 @@
-"""What was told stays told: across months, under other settings and rules, and under another index's name."""
+"""An alert is delivered once: across months, with changed settings and rules, and under another index name."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from support.expected_deliveries import assert_each_host_once, attack_on, expected_deliveries
+from support.expected_deliveries import alert_each_host_once, attack_on, expected_deliveries
 from support.killed_runs import killed_runs
 from support.sandbox import IIS, Sandbox
 
 from watcher.ports import NewDocument, StateQuery
 
 
-def test_a_slot_across_a_month_s_edge_opens_one_alert(sandbox: Sandbox) -> None:
-    assert_each_host_once(sandbox)
+def test_a_slot_across_the_turn_of_a_month_opens_a_single_alert(sandbox: Sandbox) -> None:
+    alert_each_host_once(sandbox)
     sandbox.template()
     now = sandbox.admin.events().now()
     edge = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
@@ -24,16 +24,16 @@ def test_a_slot_across_a_month_s_edge_opens_one_alert(sandbox: Sandbox) -> None:
         for _ in range(3):
             runs.run()
             sandbox.hasten_gaps()
-        assert sandbox.live()["gaps"] == []
-    found = expected_deliveries(sandbox)
-    assert found.lost(["one"], ["before", "after"]) == []
-    assert not found.doubled()
+        assert sandbox.gaps() == []
+    deliveries = expected_deliveries(sandbox)
+    assert deliveries.lost(["one"], ["before", "after"]) == []
+    assert not deliveries.doubled()
     months = {hit.document["watcher"]["hit"]["id"]: hit.index[-7:] for hit in sandbox.documents("hits")}
     assert months == {"before": f"{edge - timedelta(days=1):%Y.%m}", "after": f"{edge:%Y.%m}"}
     assert len({hit.document["watcher"]["alert"]["id"] for hit in sandbox.documents("hits")}) == 1
 
 
-def test_other_quiet_periods_groups_channels_and_texts_of_rules_tell_nothing_again(sandbox: Sandbox) -> None:
+def test_changed_quiet_periods_group_by_channels_and_rule_texts_deliver_nothing_twice(sandbox: Sandbox) -> None:
     sandbox.template()
     text = IIS.read_text(encoding="utf-8").replace("status:", "id: 0f5e2e0a-2f0d-4a2e-9a0c-2f6d8f3f4b12\nstatus:")
     file = sandbox.rule(text)
@@ -41,14 +41,14 @@ def test_other_quiet_periods_groups_channels_and_texts_of_rules_tell_nothing_aga
     sandbox.once()
     once = (len(sandbox.documents("alerts")), len(sandbox.smtp.messages), len(sandbox.slack.requests))
     assert once == (2, 2, 2)
-    whole = dict(sandbox.changes["rules"])
+    rules = dict(sandbox.changes["rules"])
     for changed in (
         {"quiet_period": "2d"},
         {"group_by": ["user.name"]},
         {"group_by": "event", "quiet_period": "1m"},
         {"channels": ["slack"]},
     ):
-        sandbox.changes["rules"] = {**whole, "select": [{"set": changed}]}
+        sandbox.changes["rules"] = {**rules, "select": [{"set": changed}]}
         sandbox.once()
     file.write_text(
         text.replace("title: ", "title: Another ").replace("- install", "- install\n      - module"), "utf-8"
@@ -58,8 +58,8 @@ def test_other_quiet_periods_groups_channels_and_texts_of_rules_tell_nothing_aga
     assert len(sandbox.documents("hits")) == 2
 
 
-def test_events_under_another_index_s_name_tell_nothing_again(sandbox: Sandbox) -> None:
-    assert_each_host_once(sandbox)
+def test_events_copied_to_another_index_deliver_nothing_twice(sandbox: Sandbox) -> None:
+    alert_each_host_once(sandbox)
     sandbox.template()
     sandbox.feed([attack_on("a", "one"), attack_on("b", "two")])
     sandbox.once()
@@ -67,18 +67,19 @@ def test_events_under_another_index_s_name_tell_nothing_again(sandbox: Sandbox) 
     kept = state.search(StateQuery(index=sandbox.index, query={"match_all": {}}, size=10))
     other = f"{sandbox.index}-shrunk"
     assert all(
-        made.new for made in state.create([NewDocument(index=other, id=one.id, document=one.document) for one in kept])
+        result.new
+        for result in state.create([NewDocument(index=other, id=event.id, document=event.document) for event in kept])
     )
     state.refresh(other)
     sandbox.once()
     sandbox.ask("DELETE", f"/{sandbox.index}")
     sandbox.once()
-    found = expected_deliveries(sandbox)
-    assert found.lost(["one", "two"], ["a", "b"]) == []
-    assert not found.doubled()
+    deliveries = expected_deliveries(sandbox)
+    assert deliveries.lost(["one", "two"], ["a", "b"]) == []
+    assert not deliveries.doubled()
 
 
-def test_an_alert_tells_the_hash_and_the_version_of_its_rule(opensearch_sandbox: Sandbox) -> None:
+def test_an_alert_contains_the_hash_and_the_version_of_its_rule(opensearch_sandbox: Sandbox) -> None:
     text = IIS.read_text(encoding="utf-8").replace("status:", "date: 2022/12/01\nmodified: 2025-06-30\nstatus:")
     opensearch_sandbox.rule(text)
     opensearch_sandbox.feed([attack_on("a", "one")])

@@ -1,4 +1,4 @@
-"""The rule of the house, from its file to the state, the mail and the Slack message, on real engines."""
+"""From the rule file to the state, the mail and the Slack message, on real engines."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from support.sandbox import IIS, IIS_TITLE, RULES, SMALL_TEMPLATE, Sandbox, open
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 WINLOGBEAT = {"opensearch": "template-os.json", "elasticsearch": "template-es8.json"}
-# what the small Elasticsearch of the tests lacks the modules for
+# types whose modules the small Elasticsearch of the tests lacks, and their replacements
 LACKING = {"wildcard": "keyword", "match_only_text": "text", "scaled_float": "float"}
 
 
 def winlogbeat_template(engine: str) -> Mapping[str, Any]:
-    """Give Winlogbeat's own template as far as the engine knows its types, a small one where it is not at hand."""
+    """Return Winlogbeat's template with types that the engine has; a small template where it is absent."""
     file = DATA / WINLOGBEAT[engine]
     if not file.is_file():
         return SMALL_TEMPLATE
-    whole = json.loads(file.read_text(encoding="utf-8"))
+    index_template = json.loads(file.read_text(encoding="utf-8"))
     if engine == "elasticsearch":
-        whole = without_modules(whole)
-        whole["template"]["settings"].pop("analysis", None)
-        whole["template"]["settings"]["index"].pop("analysis", None)
-    return {"template": whole["template"]}
+        index_template = without_modules(index_template)
+        index_template["template"]["settings"].pop("analysis", None)
+        index_template["template"]["settings"]["index"].pop("analysis", None)
+    return {"template": index_template["template"]}
 
 
 def without_modules(node: Any) -> Any:
     if isinstance(node, list):
-        return [without_modules(one) for one in node]
+        return [without_modules(item) for item in node]
     if not isinstance(node, dict):
         return node
     kept = {key: without_modules(value) for key, value in node.items() if not key.endswith("analyzer")}
@@ -41,7 +41,7 @@ def without_modules(node: Any) -> Any:
 
 
 @pytest.mark.parametrize("mapping", ["winlogbeat", "dynamic"])
-def test_every_shipped_rule_finds_its_test_events_and_no_counter_example(sandbox: Sandbox, mapping: str) -> None:
+def test_every_shipped_rule_matches_its_hit_events_and_no_miss_event(sandbox: Sandbox, mapping: str) -> None:
     if mapping == "winlogbeat":
         sandbox.template(winlogbeat_template(sandbox.admin.server.engine))
     every = [case for rule in sorted(RULES.rglob("*.yml")) for case in rule_events(rule)]
@@ -49,32 +49,32 @@ def test_every_shipped_rule_finds_its_test_events_and_no_counter_example(sandbox
     sandbox.changes |= {
         "channels": None,
         "rules": {
-            "folders": [{"name": "house", "path": str(RULES)}],
+            "folders": [{"name": "shipped", "path": str(RULES)}],
             "select": [{"set": {"group_by": "event", "enabled": True}}],
         },
     }
     sandbox.once()
-    found = {
+    recorded = {
         (hit.document["watcher"]["rule"]["path"], hit.document["watcher"]["hit"]["id"])
         for hit in sandbox.documents("hits")
     }
     assert {
-        (case.rule, case.name) for case in every if case.expect == "hit" and (case.rule, case.id) not in found
+        (case.rule, case.name) for case in every if case.expect == "hit" and (case.rule, case.id) not in recorded
     } == set()
     assert {
-        (case.rule, case.name) for case in every if case.expect == "miss" and (case.rule, case.id) in found
+        (case.rule, case.name) for case in every if case.expect == "miss" and (case.rule, case.id) in recorded
     } == set()
-    assert len(sandbox.documents("alerts")) == len(found)
+    assert len(sandbox.documents("alerts")) == len(recorded)
 
 
-# --------------------------------------------------------------------------- what is kept and told of one alert
+# --------------------------------------------------------------------------- what is stored and delivered of an alert
 
 
 @pytest.fixture(scope="module", params=["opensearch", "elasticsearch"])
-def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """Give a house where one attack was found and told, among events that look like it."""
+def delivered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """Yield a sandbox where an attack among similar events was alerted and delivered."""
     running: Running = request.getfixturevalue(request.param)
-    with open_sandbox(running, tmp_path_factory.mktemp("told")) as sandbox:
+    with open_sandbox(running, tmp_path_factory.mktemp("delivered")) as sandbox:
         sandbox.template()
         attack, *_ = [case for case in rule_events(IIS) if case.expect == "hit"]
         sandbox.feed([attack, *(case for case in rule_events(IIS) if case.expect == "miss")])
@@ -82,35 +82,35 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield sandbox
 
 
-def test_appcmd_that_installs_a_module_alerts_and_listing_or_installing_something_else_does_not(told: Sandbox) -> None:
-    (alert,) = told.documents("alerts")
+def test_only_appcmd_that_installs_a_module_opens_an_alert(delivered: Sandbox) -> None:
+    (alert,) = delivered.documents("alerts")
     assert alert.document["process"]["command_line"].endswith(
         "install module /name:MyNativeModule /image:c:\\mymodule.dll"
     )
-    lines = [json.loads(hit.document["event"]["original"]) for hit in told.documents("hits")]
+    lines = [json.loads(hit.document["event"]["original"]) for hit in delivered.documents("hits")]
     assert [line["winlog"]["event_data"]["CommandLine"] for line in lines] == [
         alert.document["process"]["command_line"]
     ]
 
 
-def test_a_hit_says_which_event_which_rule_and_which_alert(told: Sandbox) -> None:
-    (hit,), (alert,) = told.documents("hits"), told.documents("alerts")
+def test_a_hit_refers_to_its_event_rule_and_alert(delivered: Sandbox) -> None:
+    (hit,), (alert,) = delivered.documents("hits"), delivered.documents("alerts")
     document = hit.document
     event = json.loads(document["event"]["original"])
     assert stamp(document["@timestamp"]) == stamp(event["@timestamp"])
-    assert hit.index == f"{told.prefix}-hits-{document['@timestamp'][:7].replace('-', '.')}"
+    assert hit.index == f"{delivered.prefix}-hits-{document['@timestamp'][:7].replace('-', '.')}"
     assert document["rule"]["name"] == IIS_TITLE
     assert document["rule"]["id"] == alert.document["rule"]["id"]
     assert document["watcher"]["rule"]["path"] == IIS.name
     assert len(document["watcher"]["rule"]["hash"]) >= 32
-    assert document["watcher"]["hit"] == {"index": told.index, "id": rule_events(IIS)[0].id}
+    assert document["watcher"]["hit"] == {"index": delivered.index, "id": rule_events(IIS)[0].id}
     assert document["watcher"]["alert"] == {"id": alert.id}
 
 
-def test_an_alert_has_the_fields_that_dashboards_rely_on(told: Sandbox) -> None:
-    (alert,) = told.documents("alerts")
+def test_an_alert_has_the_fields_that_dashboards_need(delivered: Sandbox) -> None:
+    (alert,) = delivered.documents("alerts")
     document, own = alert.document, alert.document["watcher"]["alert"]
-    assert alert.index == f"{told.prefix}-alerts-{own['slot'][:7].replace('-', '.')}"
+    assert alert.index == f"{delivered.prefix}-alerts-{own['slot'][:7].replace('-', '.')}"
     assert own["id"] == alert.id
     assert (own["state"], own["origin"], own["key"]) == ("open", "live", ["host.name=WEB01.corp.example"])
     assert stamp(own["slot"]) <= stamp(document["@timestamp"])
@@ -121,8 +121,8 @@ def test_an_alert_has_the_fields_that_dashboards_rely_on(told: Sandbox) -> None:
     assert document["process"]["executable"] == "C:\\Windows\\System32\\inetsrv\\appcmd.exe"
 
 
-def test_deliveries_store_the_outcome_for_each_channel(told: Sandbox) -> None:
-    deliveries = told.deliveries()
+def test_deliveries_store_the_outcome_for_each_channel(delivered: Sandbox) -> None:
+    deliveries = delivered.deliveries()
     assert set(deliveries) == {"mail", "slack"}
     for entry in deliveries.values():
         assert (entry["state"], entry["attempts"]) == ("sent", 1)
@@ -130,9 +130,9 @@ def test_deliveries_store_the_outcome_for_each_channel(told: Sandbox) -> None:
         assert "due" not in entry
 
 
-def test_the_mail_tells_everything_in_text_and_html(told: Sandbox) -> None:
-    (mail,) = told.smtp.messages
-    (alert,) = told.documents("alerts")
+def test_the_mail_contains_every_detail_in_text_and_html(delivered: Sandbox) -> None:
+    (mail,) = delivered.smtp.messages
+    (alert,) = delivered.documents("alerts")
     assert mail.recipients == ("soc@corp.example",)
     assert mail.message["Subject"] == f"[HIGH] {IIS_TITLE} on WEB01.corp.example"
     assert mail.message.get_content_type() == "multipart/alternative"
@@ -158,8 +158,8 @@ def test_the_mail_tells_everything_in_text_and_html(told: Sandbox) -> None:
     assert html.lstrip().lower().startswith("<!doctype html>")
 
 
-def test_the_slack_message_is_block_kit(told: Sandbox) -> None:
-    (request,) = told.slack.requests
+def test_the_slack_message_is_block_kit(delivered: Sandbox) -> None:
+    (request,) = delivered.slack.requests
     assert request.path == "/services/T0/B0/secret-token"
     message = json.loads(request.body)
     kinds = [block["type"] for block in message["blocks"]]
@@ -167,7 +167,7 @@ def test_the_slack_message_is_block_kit(told: Sandbox) -> None:
     assert {"rich_text", "actions", "context"} <= set(kinds)
     (button,) = (block for block in message["blocks"] if block["type"] == "actions")
     assert button["elements"][0]["url"].startswith("https://kibana.corp.example/app/discover#/?_g=")
-    whole = json.dumps(message)
+    text = json.dumps(message)
     assert IIS_TITLE in message["blocks"][0]["text"]["text"]
     for fact in ("WEB01.corp.example", "CORP\\\\jdoe", "/name:MyNativeModule", "techniques/T1505/004", "Exchange"):
-        assert fact in whole
+        assert fact in text

@@ -1,4 +1,4 @@
-"""The demo as a user calls it, and what of it needs no engine."""
+"""The demo as a user calls it, and its parts that need no engine."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_demo_shows_alerts_the_mail_and_the_slack_message_and_exits_with_0()
     assert "\x1b" not in done.stdout + done.stderr
 
 
-def test_every_time_of_a_demo_event_is_moved_with_it() -> None:
+def test_every_timestamp_of_a_demo_event_is_shifted() -> None:
     at = datetime(2031, 5, 6, 7, 8, 9, 123_000, tzinfo=UTC)
     for line in shipped("demo/events.ndjson").read_text(encoding="utf-8").splitlines():
         event = shift_event(json.loads(line)["event"], at)
@@ -51,7 +51,7 @@ def test_every_time_of_a_demo_event_is_moved_with_it() -> None:
             assert "UtcTime: 2031-05-06 07:08:09.123" in event.get("message", "UtcTime: 2031-05-06 07:08:09.123")
 
 
-def test_moving_changes_nothing_but_times() -> None:
+def test_shifting_changes_only_timestamps() -> None:
     event = rule_events(IIS)[0].event
     again = shift_event(
         shift_event(event, datetime(2031, 5, 6, tzinfo=UTC)), datetime.fromisoformat(event["@timestamp"])
@@ -60,7 +60,7 @@ def test_moving_changes_nothing_but_times() -> None:
 
 
 def drawn(what: RenderableType, width: int) -> list[str]:
-    """Draw on a terminal of that width."""
+    """Return the lines of a renderable on a terminal of that width."""
     console = Console(file=StringIO(), width=width)
     console.print(what)
     assert isinstance(console.file, StringIO)
@@ -68,18 +68,18 @@ def drawn(what: RenderableType, width: int) -> list[str]:
 
 
 def mail() -> EmailMessage:
-    made = EmailMessage()
-    made["From"], made["To"], made["Subject"] = "a@b.example", "c@d.example", "[HIGH] x \x1b[31m"
-    made["Message-ID"] = "<1@b.example>"
-    made.set_content(
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "a@b.example", "c@d.example", "[HIGH] x \x1b[31m"
+    message["Message-ID"] = "<1@b.example>"
+    message.set_content(
         f"Rule            {IIS_TITLE}\nCommand line    {LONG}\n\nReferences\n  https://a.example/{'x' * 200}\n"
     )
-    made.add_alternative("<p>x</p>", subtype="html")
-    return made
+    message.add_alternative("<p>x</p>", subtype="html")
+    return message
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 160])
-def test_a_mail_is_folded_under_its_labels(width: int) -> None:
+def test_a_mail_wraps_long_values_under_their_labels(width: int) -> None:
     lines = drawn(mail_panel(mail(), width=width), width)
     assert {len(line) for line in lines} == {width}
     (number,) = [number for number, line in enumerate(lines) if line.startswith("│ Command line    C:\\Windows")]
@@ -88,7 +88,7 @@ def test_a_mail_is_folded_under_its_labels(width: int) -> None:
     assert not any("\x1b" in line for line in lines)
 
 
-def test_the_texts_of_a_slack_message_keep_their_order_and_their_lines() -> None:
+def test_a_slack_message_keeps_the_order_and_line_breaks_of_its_texts() -> None:
     section = [
         {"type": "text", "text": " "},
         {"type": "text", "text": "Host  ", "style": {"bold": True}},
@@ -126,7 +126,7 @@ def test_the_texts_of_a_slack_message_keep_their_order_and_their_lines() -> None
     ]
 
 
-def test_progress_is_a_line_a_stage_without_a_terminal_and_bars_on_one() -> None:
+def test_progress_is_a_line_per_stage_without_a_terminal_and_bars_with_a_terminal() -> None:
     plain, terminal = StringIO(), StringIO()
     for file, console in ((plain, Console(file=plain)), (terminal, Console(file=terminal, force_terminal=True))):
         with stages(console) as say:

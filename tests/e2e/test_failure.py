@@ -1,4 +1,4 @@
-"""What goes wrong around watcher, and what it says and does then."""
+"""Failures around watcher: rules, the cluster, settings, channels and hostile events."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BROKEN = "title: Broken\nlogsource: {product: windows}\ndetection:\n  a: {Comman
 
 @pytest.fixture
 def proxied(opensearch_sandbox: Sandbox) -> Iterator[tuple[Sandbox, CuttingProxy]]:
-    """Give a house whose engine lies behind a proxy that is still closed."""
+    """Yield a sandbox whose engine is behind a proxy that is still closed."""
     with CuttingProxy(target=opensearch_sandbox.running.url) as proxy:
         opensearch_sandbox.url = proxy.url
         yield opensearch_sandbox, proxy
@@ -28,32 +28,32 @@ def proxied(opensearch_sandbox: Sandbox) -> Iterator[tuple[Sandbox, CuttingProxy
 # --------------------------------------------------------------------------- rules
 
 
-def test_rules_that_change_under_way_are_taken_over_and_no_tick_is_lost(opensearch_sandbox: Sandbox) -> None:
+def test_changed_rules_are_reloaded_and_no_window_is_skipped(opensearch_sandbox: Sandbox) -> None:
     sandbox = opensearch_sandbox
     rule = IIS.read_text(encoding="utf-8").replace("status:", "id: 0f5e2e0a-2f0d-4a2e-9a0c-2f6d8f3f4b11\nstatus:")
     file = sandbox.rule(rule.replace("- install", "- somethingelse").replace("- add", "- nothing"))
     sandbox.changes["rules"]["select"] = [{"set": {"quiet_period": "10000d"}}]  # no slot ends while this test runs
     sandbox.feed([ATTACK], ago=timedelta(seconds=30))
     with sandbox.loop() as loop:
-        loop.until_said("window.searched")
+        loop.wait_for_log("window.searched")
         assert sandbox.documents("alerts") == []
         file.write_text("title: half a ru", encoding="utf-8")
-        loop.until_said("rule.kept")
-        assert "rule.fault" in loop.said()
+        loop.wait_for_log("rule.kept")
+        assert "rule.fault" in loop.log_text()
         file.write_text(rule, encoding="utf-8")
-        loop.until_said("rules.changed added=0 changed=1 removed=0")
-        loop.until_said("alert.opened")  # it began when the rule was first watched
+        loop.wait_for_log("rules.changed added=0 changed=1 removed=0")
+        loop.wait_for_log("alert.opened")  # it began when the rule was first watched
         sandbox.rule(BROKEN, "broken.yml")
         own = sandbox.rule(rule.replace("0f5e2e0a", "1f5e2e0a").replace("title: ", "title: Second "), "second.yml")
-        loop.until_said("rules.changed added=1 changed=0 removed=0")
+        loop.wait_for_log("rules.changed added=1 changed=0 removed=0")
         sandbox.feed([AGAIN], ago=timedelta(seconds=0))
-        wait_until(lambda: len(sandbox.documents("alerts")) == 2, what="the second rule's alert", shown=loop.said)
+        wait_until(lambda: len(sandbox.documents("alerts")) == 2, what="the second rule's alert", shown=loop.log_text)
         own.unlink()
-        loop.until_said("removed=1")
+        loop.wait_for_log("removed=1")
         assert loop.stop(signal.SIGTERM) == 0
     titles = [alert.document["rule"]["name"] for alert in sandbox.documents("alerts")]
     assert sorted(titles) == sorted([IIS_TITLE, f"Second {IIS_TITLE}"])
-    assert "job.failed" not in loop.said()
+    assert "job.failed" not in loop.log_text()
 
 
 # --------------------------------------------------------------------------- the cluster
@@ -67,54 +67,54 @@ def test_one_run_against_a_cluster_that_is_down_says_so_in_one_sentence_and_exit
     assert "Traceback" not in done.stderr
 
 
-def test_a_sidecar_waits_for_a_cluster_that_comes_up_later(proxied: tuple[Sandbox, CuttingProxy]) -> None:
+def test_a_sidecar_waits_for_a_cluster_that_starts_later(proxied: tuple[Sandbox, CuttingProxy]) -> None:
     sandbox, proxy = proxied
     sandbox.feed([ATTACK])
     with sandbox.loop() as loop:
-        loop.until_said("next_try_in=2s")
+        loop.wait_for_log("next_try_in=2s")
         proxy.open()
-        loop.until_said("channel=slack")
+        loop.wait_for_log("channel=slack")
         assert loop.stop(signal.SIGTERM) == 0
     assert len(sandbox.documents("alerts")) == 1
 
 
-def test_a_sidecar_that_waits_for_a_cluster_ends_on_a_signal(proxied: tuple[Sandbox, CuttingProxy]) -> None:
+def test_a_sidecar_that_waits_for_a_cluster_stops_on_a_signal(proxied: tuple[Sandbox, CuttingProxy]) -> None:
     sandbox, _ = proxied
     with sandbox.loop() as loop:
-        loop.until_said("cluster.unreachable")
+        loop.wait_for_log("cluster.unreachable")
         assert loop.stop(signal.SIGTERM) == 0
 
 
-def test_a_cluster_that_goes_away_and_comes_back_loses_nothing_and_doubles_nothing(
+def test_a_lost_connection_to_the_cluster_loses_and_duplicates_no_alert(
     proxied: tuple[Sandbox, CuttingProxy],
 ) -> None:
     sandbox, proxy = proxied
     proxy.open()
     with sandbox.loop() as loop:
-        loop.until_said("window.searched")
+        loop.wait_for_log("window.searched")
         proxy.close()
-        loop.until_said("cluster.failed")
+        loop.wait_for_log("cluster.failed")
         sandbox.feed([ATTACK], ago=timedelta(seconds=1))
         proxy.open()
-        loop.until_said("channel=slack")
-        loop.until_said("cluster.recovered")  # what failed may be another work than the one that told
+        loop.wait_for_log("channel=slack")
+        loop.wait_for_log("cluster.recovered")  # another job may have failed than the job that delivered
         assert loop.stop(signal.SIGTERM) == 0
     assert (len(sandbox.documents("alerts")), len(sandbox.smtp.messages), len(sandbox.slack.requests)) == (1, 1, 1)
 
 
-def test_a_cluster_that_takes_connections_and_says_nothing_does_not_hold_up_the_end(
+def test_a_cluster_that_never_answers_does_not_delay_the_stop(
     proxied: tuple[Sandbox, CuttingProxy],
 ) -> None:
     sandbox, proxy = proxied
     proxy.open()
     with sandbox.loop() as loop:
-        loop.until_said("window.searched")
+        loop.wait_for_log("window.searched")
         proxy.silent = True
         assert loop.stop(signal.SIGTERM, seconds=10) == 0  # as long as a supervisor waits
-        assert "sidecar.left" in loop.said()
+        assert "sidecar.left" in loop.log_text()
 
 
-def test_a_pattern_without_indices_is_said_and_is_no_error(opensearch_sandbox: Sandbox) -> None:
+def test_a_pattern_without_indices_is_logged_and_is_no_error(opensearch_sandbox: Sandbox) -> None:
     done = opensearch_sandbox.once()
     assert "event=index.missing" in done.stderr
     assert f"index=winlogbeat-{opensearch_sandbox.name}-*" in done.stderr
@@ -126,7 +126,7 @@ def test_a_pattern_without_indices_is_said_and_is_no_error(opensearch_sandbox: S
 # --------------------------------------------------------------------------- rules and settings
 
 
-def test_one_broken_rule_is_told_with_file_and_line_and_the_others_run(opensearch_sandbox: Sandbox) -> None:
+def test_a_broken_rule_is_logged_with_file_and_line_and_other_rules_run(opensearch_sandbox: Sandbox) -> None:
     broken = opensearch_sandbox.rule(BROKEN, "broken.yml")
     opensearch_sandbox.rule(IIS.read_text(encoding="utf-8"), "iis.yml")
     opensearch_sandbox.feed([ATTACK])
@@ -138,7 +138,7 @@ def test_one_broken_rule_is_told_with_file_and_line_and_the_others_run(opensearc
     assert len(opensearch_sandbox.documents("alerts")) == 1
 
 
-def test_an_empty_rules_folder_is_said_and_is_no_error(opensearch_sandbox: Sandbox) -> None:
+def test_an_empty_rules_folder_is_logged_and_is_no_error(opensearch_sandbox: Sandbox) -> None:
     (opensearch_sandbox.folder / "rules").mkdir()
     opensearch_sandbox.changes["rules"] = {"folders": [{"name": "own", "path": "rules"}]}
     done = opensearch_sandbox.once()
@@ -146,7 +146,7 @@ def test_an_empty_rules_folder_is_said_and_is_no_error(opensearch_sandbox: Sandb
     assert "event=rules.none" in done.stderr
 
 
-def test_wrong_settings_are_told_with_file_line_key_and_what_is_allowed(tmp_path: Path) -> None:
+def test_wrong_settings_are_reported_with_file_line_key_and_allowed_values(tmp_path: Path) -> None:
     file = tmp_path / "watcher.yml"
     file.write_text(
         "cluster: {hosts: http://127.0.0.1:1}\n"
@@ -166,7 +166,7 @@ def test_wrong_settings_are_told_with_file_line_key_and_what_is_allowed(tmp_path
     assert "Traceback" not in done.stderr
 
 
-def test_a_settings_file_that_does_not_exist_is_exit_code_2(tmp_path: Path) -> None:
+def test_a_missing_settings_file_is_exit_code_2(tmp_path: Path) -> None:
     done = run_watcher("run", "--settings", str(tmp_path / "none.yml"))
     assert done.returncode == 2
     assert "cannot be read: No such file or directory" in done.stderr
@@ -175,7 +175,7 @@ def test_a_settings_file_that_does_not_exist_is_exit_code_2(tmp_path: Path) -> N
 # --------------------------------------------------------------------------- channels
 
 
-def test_a_mail_server_that_refuses_for_now_is_asked_again_and_hides_no_other_channel(
+def test_a_mail_refused_temporarily_is_sent_again_and_delays_no_other_channel(
     opensearch_sandbox: Sandbox,
 ) -> None:
     opensearch_sandbox.feed([ATTACK])
@@ -202,7 +202,7 @@ def test_a_mail_server_that_refuses_for_now_is_asked_again_and_hides_no_other_ch
     assert "error" not in deliveries["mail"]
 
 
-def test_a_mail_server_that_refuses_for_good_is_given_up_and_status_says_so(opensearch_sandbox: Sandbox) -> None:
+def test_a_mail_refused_permanently_fails_and_status_shows_it(opensearch_sandbox: Sandbox) -> None:
     opensearch_sandbox.feed([ATTACK])
     opensearch_sandbox.smtp.recipients = {"soc@corp.example": "550 no such user"}
     done = opensearch_sandbox.call("run", "--once")
@@ -216,7 +216,7 @@ def test_a_mail_server_that_refuses_for_good_is_given_up_and_status_says_so(open
     assert "failed" in status.stdout
 
 
-def test_a_mail_server_that_is_not_there_leaves_the_mail_pending(opensearch_sandbox: Sandbox) -> None:
+def test_an_unreachable_mail_server_leaves_the_mail_pending(opensearch_sandbox: Sandbox) -> None:
     opensearch_sandbox.feed([ATTACK])
     with SmtpServer() as gone:
         pass
@@ -229,7 +229,7 @@ def test_a_mail_server_that_is_not_there_leaves_the_mail_pending(opensearch_sand
     assert len(kept.messages) == 1
 
 
-def test_an_alert_whose_rule_is_gone_is_still_told(opensearch_sandbox: Sandbox) -> None:
+def test_an_alert_of_a_deleted_rule_is_still_delivered(opensearch_sandbox: Sandbox) -> None:
     file = opensearch_sandbox.rule(IIS.read_text(encoding="utf-8"))
     opensearch_sandbox.feed([ATTACK])
     opensearch_sandbox.smtp.data_reply = "451 later"
@@ -242,10 +242,10 @@ def test_an_alert_whose_rule_is_gone_is_still_told(opensearch_sandbox: Sandbox) 
     assert "T1505/004" in mail.part("text/plain")
 
 
-# --------------------------------------------------------------------------- events that try to break it
+# --------------------------------------------------------------------------- hostile events
 
 
-def test_an_event_full_of_escapes_and_markup_is_told_as_data(opensearch_sandbox: Sandbox) -> None:
+def test_escapes_and_markup_of_an_event_are_shown_as_data(opensearch_sandbox: Sandbox) -> None:
     event = {
         **ATTACK.event,
         "host": {"name": "[red]web\x1b[31m"},
@@ -270,7 +270,7 @@ def test_an_event_full_of_escapes_and_markup_is_told_as_data(opensearch_sandbox:
     assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in as_json
 
 
-def test_events_of_the_queue_are_caught_up_in_slices(opensearch_sandbox: Sandbox) -> None:
+def test_past_events_are_searched_in_slices(opensearch_sandbox: Sandbox) -> None:
     opensearch_sandbox.feed([ATTACK], ago=timedelta(minutes=50))
     opensearch_sandbox.feed([AGAIN], ago=timedelta(minutes=2))
     now = opensearch_sandbox.admin.events().now()

@@ -1,4 +1,4 @@
-"""Events that come late, or are dated ahead: found, and told once."""
+"""Late events and events with future timestamps: found, and delivered once."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import random
 from collections import Counter
 from datetime import timedelta
 
-from support.expected_deliveries import assert_each_host_once, attack_on, expected_deliveries
+from support.expected_deliveries import alert_each_host_once, attack_on, expected_deliveries
 from support.killed_runs import killed_runs
 from support.sandbox import SMALL_TEMPLATE, RuleEvent, Sandbox
 
 
 def ingested(event: RuleEvent, sandbox: Sandbox) -> RuleEvent:
-    """Let an event say that it was ingested now, whenever it happened."""
+    """Return the event with `event.ingested` set to now."""
     inner = {**event.event["event"], "ingested": (sandbox.admin.events().now() - timedelta(seconds=2)).isoformat()}
     return RuleEvent(rule="", expect="hit", name="", id=event.id, event={**event.event, "event": inner})
 
 
-def test_events_within_the_overlap_before_it_and_dated_ahead_are_told_once(sandbox: Sandbox) -> None:
-    assert_each_host_once(sandbox)
+def test_late_and_future_events_are_delivered_once(sandbox: Sandbox) -> None:
+    alert_each_host_once(sandbox)
     sandbox.template()
     start = sandbox.admin.events().now() - timedelta(hours=6)
     sandbox.source(overlap="1m", start=start.isoformat())
@@ -28,7 +28,7 @@ def test_events_within_the_overlap_before_it_and_dated_ahead_are_told_once(sandb
             sandbox.hasten_gaps()
         late = {
             "overlap": timedelta(seconds=30),
-            "sweep": timedelta(hours=2),
+            "late-event check": timedelta(hours=2),
             "ahead": timedelta(hours=-3),
             "edge": timedelta(hours=5, minutes=59),
         }
@@ -37,17 +37,17 @@ def test_events_within_the_overlap_before_it_and_dated_ahead_are_told_once(sandb
         for _ in range(3):
             sandbox.hasten_gaps()
             runs.run()
-    found = expected_deliveries(sandbox)
-    assert found.lost([*late], [*late]) == []
-    assert not found.doubled()
+    deliveries = expected_deliveries(sandbox)
+    assert deliveries.lost([*late], [*late]) == []
+    assert not deliveries.doubled()
 
 
-def test_with_event_ingested_as_time_field_old_events_are_found_when_they_arrive(opensearch_sandbox: Sandbox) -> None:
-    assert_each_host_once(opensearch_sandbox)
+def test_old_events_match_on_arrival_with_event_ingested_as_time_field(opensearch_sandbox: Sandbox) -> None:
+    alert_each_host_once(opensearch_sandbox)
     mapped = {**SMALL_TEMPLATE["template"]["mappings"]["properties"]}
     mapped["event"] = {"properties": {"ingested": {"type": "date"}}}
-    whole = {**SMALL_TEMPLATE["template"]["mappings"], "properties": mapped}
-    opensearch_sandbox.template({"template": {**SMALL_TEMPLATE["template"], "mappings": whole}})
+    mappings = {**SMALL_TEMPLATE["template"]["mappings"], "properties": mapped}
+    opensearch_sandbox.template({"template": {**SMALL_TEMPLATE["template"], "mappings": mappings}})
     opensearch_sandbox.source(time_field="event.ingested")
     now = opensearch_sandbox.admin.events().now()
     with killed_runs(opensearch_sandbox) as runs:
@@ -57,17 +57,17 @@ def test_with_event_ingested_as_time_field_old_events_are_found_when_they_arrive
         opensearch_sandbox.ask("PUT", f"/{opensearch_sandbox.index}/_create/old?refresh=true", document)
         runs.run()
         runs.run()
-    found = expected_deliveries(opensearch_sandbox)
-    assert found.lost(["old"], ["old"]) == []
-    assert not found.doubled()
+    deliveries = expected_deliveries(opensearch_sandbox)
+    assert deliveries.lost(["old"], ["old"]) == []
+    assert not deliveries.doubled()
     (hit,) = opensearch_sandbox.documents("hits")
     assert hit.index.endswith(f"{now - timedelta(days=300):%Y.%m}")  # the event's own month
 
 
-def test_live_ticks_at_random_times_open_what_one_search_over_everything_opens(opensearch_sandbox: Sandbox) -> None:
-    """Same past, same alerts: also for quiet periods that end and begin in between."""
+def test_live_windows_at_random_times_open_the_alerts_of_a_single_search(opensearch_sandbox: Sandbox) -> None:
+    """Also for quiet periods that end and begin in between."""
     sandbox = opensearch_sandbox
-    assert_each_host_once(sandbox)
+    alert_each_host_once(sandbox)
     sandbox.changes["rules"]["select"] = [{"set": {"quiet_period": "7m"}}]
     sandbox.changes["channels"] = None
     sandbox.template()
@@ -85,18 +85,18 @@ def test_live_ticks_at_random_times_open_what_one_search_over_everything_opens(o
         for _ in range(8):
             sandbox.hasten_gaps()
             runs.run()
-        live = opened(sandbox)
+        live = hits_by_alert(sandbox)
         for kind in ("alerts", "hits", "state"):
             sandbox.ask("DELETE", f"/{sandbox.prefix}-{kind}*")
         sandbox.source(overlap="3h")
     with killed_runs(sandbox) as runs:
         runs.run()
-    assert opened(sandbox) == live
+    assert hits_by_alert(sandbox) == live
     assert len(live) > 3
 
 
-def opened(sandbox: Sandbox) -> Counter[tuple[str, ...]]:
-    """Tell which alerts there are, each with its hits."""
+def hits_by_alert(sandbox: Sandbox) -> Counter[tuple[str, ...]]:
+    """Return the alerts, each with its hits."""
     hits: dict[str, list[str]] = {}
     for hit in sandbox.documents("hits"):
         hits.setdefault(hit.document["watcher"]["alert"]["id"], []).append(hit.id)

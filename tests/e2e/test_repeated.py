@@ -1,4 +1,4 @@
-"""The same window again and again, in processes that know nothing of each other: told once."""
+"""The same window searched by several processes: delivered once."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ def messages(sandbox: Sandbox) -> tuple[int, int, int]:
     return len(sandbox.documents("alerts")), len(sandbox.smtp.messages), len(sandbox.slack.requests)
 
 
-def test_process_after_process_over_the_same_window_tell_one_alert_once(sandbox: Sandbox) -> None:
+def test_repeated_runs_over_the_same_window_deliver_an_alert_once(sandbox: Sandbox) -> None:
     sandbox.feed([ATTACK])
-    # ten on the one, fewer on the other: the ledger is the same, a process costs a second and more
+    # fewer runs on Elasticsearch: the code is the same, and a process takes more than a second
     for number in range(10 if sandbox.admin.server.engine == "opensearch" else 4):
-        if number % 3 == 2:  # some begin as on the first day
+        if number % 3 == 2:  # some runs begin without a state
             sandbox.admin.transport.request("DELETE", f"/{sandbox.prefix}-state")
         sandbox.once()
         assert messages(sandbox) == (1, 1, 1)
     assert len(sandbox.documents("hits")) == 1
 
 
-def test_a_hit_that_joins_an_open_alert_tells_nothing_again(opensearch_sandbox: Sandbox) -> None:
+def test_a_hit_that_joins_an_open_alert_delivers_nothing_again(opensearch_sandbox: Sandbox) -> None:
     select = [{"set": {"quiet_period": "10000d"}}]
     opensearch_sandbox.changes["rules"] = {"folders": [{"name": "own", "path": str(IIS.parent)}], "select": select}
     opensearch_sandbox.feed([ATTACK])
@@ -42,18 +42,18 @@ def test_a_hit_that_joins_an_open_alert_tells_nothing_again(opensearch_sandbox: 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_running_sidecar_tells_what_comes_ends_on_a_signal_and_a_second_one_tells_nothing_again(
+def test_a_sidecar_delivers_stops_on_a_signal_and_a_second_sidecar_delivers_nothing_again(
     opensearch_sandbox: Sandbox, number: int
 ) -> None:
     with opensearch_sandbox.loop() as loop:
-        loop.until_said("sidecar.started")
+        loop.wait_for_log("sidecar.started")
         opensearch_sandbox.feed([ATTACK], ago=timedelta(seconds=1))
-        loop.until_said("channel=slack")
+        loop.wait_for_log("channel=slack")
         assert loop.stop(number) == 0
-        assert "sidecar.stopped" in loop.said()
+        assert "sidecar.stopped" in loop.log_text()
     assert messages(opensearch_sandbox) == (1, 1, 1)
     with opensearch_sandbox.loop() as loop:
-        loop.until_said("window.searched")
+        loop.wait_for_log("window.searched")
         assert loop.stop(number) == 0
     opensearch_sandbox.once()
     assert messages(opensearch_sandbox) == (1, 1, 1)

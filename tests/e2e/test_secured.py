@@ -15,7 +15,7 @@ WRONG = "not-the-password-7f3a"
 
 
 def fingerprint(ca: Path) -> str:
-    """Give the SHA-256 of a CA as Elasticsearch prints it."""
+    """Return the SHA-256 of a CA as Elasticsearch prints it."""
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(ca.read_text(encoding="ascii"))).hexdigest()
 
 
@@ -29,7 +29,7 @@ def test_the_least_privileged_user_needs_nothing_more(secured_sandbox: Sandbox) 
     assert len(secured_sandbox.slack.requests) == 1
 
 
-def test_a_wrong_password_is_one_sentence_without_any_secret(secured_sandbox: Sandbox) -> None:
+def test_a_wrong_password_is_reported_in_a_sentence_without_secrets(secured_sandbox: Sandbox) -> None:
     (secured_sandbox.folder / "wrong").write_text(WRONG, encoding="utf-8")
     secured_sandbox.changes["cluster"] = {**secured_sandbox.cluster(), "password_file": "wrong"}
     for command in (("run", "--once"), ("status",), ("check", "--live"), ("run",)):
@@ -42,7 +42,7 @@ def test_a_wrong_password_is_one_sentence_without_any_secret(secured_sandbox: Sa
         assert "Traceback" not in done.stderr
 
 
-def test_an_unknown_authority_is_said_with_the_setting_to_change(secured_sandbox: Sandbox) -> None:
+def test_an_unknown_authority_is_reported_with_the_setting_to_change(secured_sandbox: Sandbox) -> None:
     secured_sandbox.changes["cluster"] = {**secured_sandbox.cluster(), "ca_certs": None}
     done = secured_sandbox.call("run", "--once")
     assert done.returncode == 3
@@ -76,7 +76,7 @@ def test_user_and_password_may_come_from_the_environment(secured_sandbox: Sandbo
 
 
 @pytest.mark.parametrize("command", [("run", "--once"), ("run",)])
-def test_a_user_who_may_not_install_templates_is_sent_to_setup(
+def test_a_user_without_template_privileges_is_referred_to_setup(
     secured_sandbox: Sandbox, command: tuple[str, ...]
 ) -> None:
     secured_sandbox.changes["cluster"] = secured_sandbox.cluster() | {
@@ -90,7 +90,7 @@ def test_a_user_who_may_not_install_templates_is_sent_to_setup(
     assert "let an administrator call `watcher setup`" in done.stderr
 
 
-def test_a_user_who_may_not_look_at_templates_runs_after_somebody_else_set_them_up(secured_sandbox: Sandbox) -> None:
+def test_a_user_who_cannot_read_templates_runs_after_setup_by_another_user(secured_sandbox: Sandbox) -> None:
     own = secured_sandbox.cluster()
     assert secured_sandbox.call("setup").returncode == 0
     secured_sandbox.changes["cluster"] = own | {"username": KEEPER.name, "password_file": "keeper"}

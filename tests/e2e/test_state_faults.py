@@ -1,4 +1,4 @@
-"""A state that cannot be written, is gone, or of an older version: nothing is lost, nothing told that is not kept."""
+"""A state that is blocked, deleted or of an older version: nothing is lost or sent without a record."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from support.expected_deliveries import assert_each_host_once, attack_on, expected_deliveries
+from support.expected_deliveries import alert_each_host_once, attack_on, expected_deliveries
 from support.killed_runs import killed_runs
 from support.sandbox import Sandbox, wait_until
 
@@ -20,7 +20,7 @@ Break = Callable[[Sandbox], None]
 
 
 def block(sandbox: Sandbox) -> None:
-    """Do what Elasticsearch does above the flood-stage watermark."""
+    """Block writes as Elasticsearch does above the flood-stage watermark."""
     sandbox.ask("PUT", f"/{sandbox.prefix}-*/_settings", {"index.blocks.read_only_allow_delete": True})
 
 
@@ -38,45 +38,45 @@ def reopen(sandbox: Sandbox) -> None:
         sandbox.ask("POST", f"/{index}/_open?wait_for_active_shards=1")
 
 
-@pytest.mark.parametrize(("harm", "heal"), [(block, unblock), (close, reopen)], ids=["blocked", "closed"])
-def test_a_state_that_cannot_be_written_tells_nothing_and_goes_on_afterwards(
-    sandbox: Sandbox, harm: Break, heal: Break
+@pytest.mark.parametrize(("break_state", "repair"), [(block, unblock), (close, reopen)], ids=["blocked", "closed"])
+def test_a_blocked_or_closed_state_delivers_nothing_until_it_recovers(
+    sandbox: Sandbox, break_state: Break, repair: Break
 ) -> None:
-    assert_each_host_once(sandbox)
+    alert_each_host_once(sandbox)
     this_month(sandbox)
     sandbox.template()
     sandbox.feed([attack_on("before", "before")])
     with killed_runs(sandbox) as runs:
         runs.run()
         watermark = sandbox.live()["watermark"]
-        harm(sandbox)
+        break_state(sandbox)
         sandbox.feed([attack_on("during", "during")], ago=timedelta(seconds=2))
         assert runs.run()["status"] == 3
         assert (len(sandbox.slack.requests), len(sandbox.smtp.messages)) == (1, 1)
-        heal(sandbox)
+        repair(sandbox)
         assert sandbox.live()["watermark"] == watermark
         runs.run()
-    found = expected_deliveries(sandbox)
-    assert found.lost(["before", "during"], ["before", "during"]) == []
-    assert not found.doubled()
+    deliveries = expected_deliveries(sandbox)
+    assert deliveries.lost(["before", "during"], ["before", "during"]) == []
+    assert not deliveries.doubled()
 
 
-def test_a_sidecar_whose_state_is_blocked_tells_its_operators_and_goes_on_afterwards(
+def test_a_sidecar_with_a_blocked_state_notifies_operators_and_recovers(
     opensearch_sandbox: Sandbox,
 ) -> None:
     sandbox = operated(opensearch_sandbox)
     with sandbox.loop() as loop:
-        loop.until_said("window.searched")
+        loop.wait_for_log("window.searched")
         block(sandbox)
         sandbox.feed([attack_on("during", "during")], ago=timedelta(seconds=1))
-        wait_until(lambda: "fails" in notices(sandbox), what="a notice", shown=loop.said)
+        wait_until(lambda: "fails" in notices(sandbox), what="a notice", shown=loop.log_text)
         assert set(expected_deliveries(sandbox).alerts) == {"before"}
         unblock(sandbox)
-        wait_until(lambda: "works again" in notices(sandbox), what="a second notice", shown=loop.said)
+        wait_until(lambda: "works again" in notices(sandbox), what="a second notice", shown=loop.log_text)
         wait_until(
             lambda: len(expected_deliveries(sandbox).mails) == 2 and "during" in notices(sandbox),
             what="messages",
-            shown=loop.said,
+            shown=loop.log_text,
         )
         assert loop.stop(signal.SIGTERM) == 0
     assert expected_deliveries(sandbox).lost(["during"], ["during"]) == []
@@ -88,20 +88,20 @@ def test_a_sidecar_that_starts_with_a_blocked_state_waits(opensearch_sandbox: Sa
     block(sandbox)
     sandbox.feed([attack_on("during", "during")], ago=timedelta(seconds=1))
     with sandbox.loop() as loop:
-        wait_until(lambda: "fails" in notices(sandbox), what="a notice", shown=loop.said)
+        wait_until(lambda: "fails" in notices(sandbox), what="a notice", shown=loop.log_text)
         unblock(sandbox)
         wait_until(
             lambda: len(expected_deliveries(sandbox).mails) == 2 and "during" in notices(sandbox),
             what="messages",
-            shown=loop.said,
+            shown=loop.log_text,
         )
         assert loop.stop(signal.SIGTERM) == 0
     assert expected_deliveries(sandbox).lost(["during"], ["during"]) == []
 
 
 def operated(sandbox: Sandbox) -> Sandbox:
-    """Let Slack be told of watcher's own troubles too, soon."""
-    assert_each_host_once(sandbox)
+    """Send operator messages to Slack too, with a short lease."""
+    alert_each_host_once(sandbox)
     this_month(sandbox)
     sandbox.template()
     sandbox.feed([attack_on("before", "before")])
@@ -113,74 +113,76 @@ def operated(sandbox: Sandbox) -> Sandbox:
 
 
 def this_month(sandbox: Sandbox) -> None:
-    """Let new alerts live in the index that is there already, and is blocked."""
+    """Keep new alerts in the index that already exists and is blocked."""
     sandbox.changes["rules"]["select"] = [{"set": {"quiet_period": "1h"}}]
 
 
 def notices(sandbox: Sandbox) -> str:
-    """Give what Slack was told."""
+    """Return the bodies of all Slack messages."""
     return " ".join(request.body.decode() for request in list(sandbox.slack.requests))
 
 
 @contextmanager
-def at_work(sandbox: Sandbox) -> Iterator[Any]:
-    """Let a sidecar run that has told one alert, and end it well."""
-    assert_each_host_once(sandbox)
+def delivering_sidecar(sandbox: Sandbox) -> Iterator[Any]:
+    """Run a sidecar that has delivered an alert, and stop it."""
+    alert_each_host_once(sandbox)
     sandbox.template()
     sandbox.changes["lease"] = "2s"
     sandbox.feed([attack_on("before", "before")], ago=timedelta(seconds=1))
     with sandbox.loop() as loop:
         for channel in ("mail", "slack"):
-            loop.until_said(f"channel={channel}")  # told, and struck off
+            loop.wait_for_log(f"channel={channel}")  # sent, and recorded
         yield loop
         assert loop.stop(signal.SIGTERM) == 0
 
 
-def begun_anew(said: str) -> bool:
+def history_is_missing(log: str) -> bool:
     """Whether the log reports, as an error, that a checkpoint was created anew."""
-    return any("checkpoint.created" in line and "level=error" in line for line in said.splitlines())
+    return any("checkpoint.created" in line and "level=error" in line for line in log.splitlines())
 
 
-def test_a_state_deleted_while_a_sidecar_runs_begins_anew_and_says_so(opensearch_sandbox: Sandbox) -> None:
+def test_a_state_deleted_while_a_sidecar_runs_is_recreated_and_reported(opensearch_sandbox: Sandbox) -> None:
     sandbox = opensearch_sandbox
-    with at_work(sandbox) as loop:
+    with delivering_sidecar(sandbox) as loop:
         sandbox.ask("DELETE", f"/{sandbox.prefix}-state")
-        wait_until(lambda: begun_anew(loop.said()), what="`checkpoint.created` as an error", shown=loop.said)
+        wait_until(
+            lambda: history_is_missing(loop.log_text()), what="`checkpoint.created` as an error", shown=loop.log_text
+        )
         sandbox.feed([attack_on("after", "after")], ago=timedelta(seconds=1))
-        wait_until(lambda: len(sandbox.slack.requests) == 2, what="a message", shown=loop.said)
+        wait_until(lambda: len(sandbox.slack.requests) == 2, what="a message", shown=loop.log_text)
     assert expected_deliveries(sandbox).lost(["before", "after"], ["before", "after"]) == []
     assert not expected_deliveries(sandbox).doubled()
 
 
-def test_without_its_templates_nothing_is_created_and_nothing_told(opensearch_sandbox: Sandbox) -> None:
+def test_without_index_templates_nothing_is_created_or_delivered(opensearch_sandbox: Sandbox) -> None:
     sandbox = opensearch_sandbox
-    with at_work(sandbox) as loop:
+    with delivering_sidecar(sandbox) as loop:
         (index,) = sandbox.admin.state().indices(f"{sandbox.prefix}-alerts-*")
         for kind in ("alerts", "hits", "state"):
             sandbox.ask("DELETE", f"/_index_template/{sandbox.prefix}-{kind}")
         for kind in ("alerts", "hits"):
             sandbox.ask("DELETE", f"/{sandbox.prefix}-{kind}-*")
         sandbox.feed([attack_on("during", "during")], ago=timedelta(seconds=1))
-        loop.until_said("watcher setup")
+        loop.wait_for_log("watcher setup")
         assert sandbox.admin.state().indices(f"{sandbox.prefix}-alerts-*") == []
-        # what a sidecar does that strikes off in this moment: the engine makes the index, without any mapping
+        # as a sidecar that records a delivery now: the engine creates the index without a mapping
         sandbox.ask("PUT", f"/{index}")
         assert len(sandbox.slack.requests) == 1
-        for name, template in templates(sandbox.prefix).items():  # as if `setup` were killed halfway
+        for name, template in templates(sandbox.prefix).items():  # as if `setup` had been killed halfway
             sandbox.admin.state().put_template(name, template)
-        loop.until_said("was created without its index template")
+        loop.wait_for_log("was created without its index template")
         assert sandbox.call("setup").returncode == 0
-        wait_until(lambda: "during" in notices(sandbox), what="a message", shown=loop.said)
+        wait_until(lambda: "during" in notices(sandbox), what="a message", shown=loop.log_text)
     assert expected_deliveries(sandbox).lost(["during"], ["during"]) == []
     assert sandbox.admin.state().strict(f"{sandbox.prefix}-alerts-*") == [index]
 
 
-def test_a_document_that_the_state_refuses_is_kept_as_text_and_told(sandbox: Sandbox) -> None:
-    assert_each_host_once(sandbox)
+def test_a_document_that_the_state_refuses_is_stored_as_text_and_delivered(sandbox: Sandbox) -> None:
+    alert_each_host_once(sandbox)
     sandbox.template()
     with killed_runs(sandbox) as runs:
         runs.run()
-        for kind in ("alerts", "hits"):  # as if somebody had mapped what events hold in a way of their own
+        for kind in ("alerts", "hits"):  # as with a custom mapping of event fields
             stored = templates(sandbox.prefix)[f"{sandbox.prefix}-{kind}"]
             properties = {**stored["template"]["mappings"]["properties"], "process": {"type": "long"}}
             mappings = {**stored["template"]["mappings"], "properties": properties}
@@ -196,8 +198,8 @@ def test_a_document_that_the_state_refuses_is_kept_as_text_and_told(sandbox: San
     assert "module /name:MyNativeModule" in sandbox.smtp.messages[0].part("text/plain")
 
 
-def test_a_state_of_an_older_version_is_brought_forward(sandbox: Sandbox) -> None:
-    assert_each_host_once(sandbox)
+def test_a_state_of_an_older_version_is_upgraded(sandbox: Sandbox) -> None:
+    alert_each_host_once(sandbox)
     sandbox.template()
     for name, template in older(sandbox.prefix).items():
         sandbox.admin.state().put_template(name, template)
@@ -224,10 +226,10 @@ def test_a_state_of_an_older_version_is_brought_forward(sandbox: Sandbox) -> Non
 
 
 def older(prefix: str) -> dict[str, Any]:
-    """Give the templates of version 1: without what came later."""
-    made = json.loads(json.dumps(templates(prefix)))
-    for template in made.values():
+    """Return the templates of version 1."""
+    earlier = json.loads(json.dumps(templates(prefix)))
+    for template in earlier.values():
         template["version"] = 1
-    own = made[f"{prefix}-alerts"]["template"]["mappings"]["properties"]["watcher"]["properties"]
+    own = earlier[f"{prefix}-alerts"]["template"]["mappings"]["properties"]["watcher"]["properties"]
     del own["deliveries"]["properties"]["digest_id"]
-    return dict(made)
+    return dict(earlier)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from support.fakes import NOW, MemoryState, effective, event, found, grouped_hit, rule
+from support.fakes import NOW, MemoryState, effective, event, event_document, grouped_hit, rule
 
 from watcher.alerts.alert_documents import alert_document, without_event_fields
 from watcher.alerts.alert_store import AlertStore
@@ -81,7 +81,7 @@ def test_a_sigma_field_that_settings_map_is_grouped_by() -> None:
 
 def test_a_summary_is_stored_with_its_alert_and_read_again() -> None:
     """A stored summary is equal to the one that was written, and is not computed from the event again."""
-    document = found(User="CORP\\alice", Other="x" * 1_000)
+    document = event_document(User="CORP\\alice", Other="x" * 1_000)
     (alert,) = alerts_of_hits(rule(), effective(), [grouped_hit(rule(), effective(), document)], origin="live")
     state = MemoryState()
     AlertStore(state).record([alert], [alert.first], now=NOW)
@@ -95,7 +95,7 @@ def test_a_summary_is_stored_with_its_alert_and_read_again() -> None:
 
 def test_an_alert_without_a_summary_has_that_of_its_event() -> None:
     """Alerts of earlier versions, and those of which the engine refused the fields, are summarised when read."""
-    (alert,) = alerts_of_hits(rule(), effective(), [grouped_hit(rule(), effective(), found())], origin="live")
+    (alert,) = alerts_of_hits(rule(), effective(), [grouped_hit(rule(), effective(), event_document())], origin="live")
     document = without_event_fields(alert_document(alert, now=NOW))
     assert "summary" not in document["watcher"]
     assert stored_summary(document) == alert.first.summary
@@ -104,7 +104,7 @@ def test_an_alert_without_a_summary_has_that_of_its_event() -> None:
 
 def test_an_alert_stores_what_a_message_needs_of_its_rule() -> None:
     author = rule(status="test", falsepositives=("Backups",))
-    (alert,) = alerts_of_hits(author, effective(), [grouped_hit(author, effective(), found())], origin="live")
+    (alert,) = alerts_of_hits(author, effective(), [grouped_hit(author, effective(), event_document())], origin="live")
     document = alert_document(alert, now=NOW)
     assert document["watcher"]["rule"]["status"] == "test"
     assert document["watcher"]["rule"]["tags"] == ["attack.execution", "attack.t1059"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from support.fakes import NOW, RULE, ListedEvents, MemoryState, found, rule
+from support.fakes import NOW, RULE, ListedEvents, MemoryState, event_document, rule
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import event_time
@@ -38,7 +38,7 @@ def detector(events: ListedEvents, state: MemoryState, *rules: Rule, **changes: 
 
 def test_what_the_query_returns_too_much_is_not_told() -> None:
     state = MemoryState()
-    events = ListedEvents([found(1), found(2, CommandLine="notepad")])
+    events = ListedEvents([event_document(1), event_document(2, CommandLine="notepad")])
     detected = detector(events, state).detect(WINDOW)
     assert (detected.hits, detected.alerts) == (1, 1)
     assert [stored.document["watcher"]["hit"]["id"] for (i, _), stored in state.documents.items() if "hits" in i] == [
@@ -47,22 +47,22 @@ def test_what_the_query_returns_too_much_is_not_told() -> None:
 
 
 def test_two_rules_on_one_event_are_two_hits_and_two_alerts() -> None:
-    events = ListedEvents([found(1, CommandLine="notepad in a shell")])
+    events = ListedEvents([event_document(1, CommandLine="notepad in a shell")])
     detected = detector(events, MemoryState(), rule(), OTHER).detect(WINDOW)
     assert (detected.hits, detected.alerts) == (2, 2)
 
 
 def test_the_same_window_again_records_nothing() -> None:
-    state, events = MemoryState(), ListedEvents([found()])
+    state, events = MemoryState(), ListedEvents([event_document()])
     detector(events, state).detect(WINDOW)
     again = detector(events, state).detect(WINDOW)
     assert (again.hits, again.alerts, again.is_complete) == (0, 0, True)
 
 
 def test_an_event_that_cannot_be_read_is_told_and_hides_neither_others_nor_the_window() -> None:
-    timeless = EventDocument(index="winlogbeat-1", id="odd", event={**found().event, "@timestamp": "no time"})
+    timeless = EventDocument(index="winlogbeat-1", id="odd", event={**event_document().event, "@timestamp": "no time"})
     state = MemoryState()
-    detected = detector(ListedEvents([timeless, found(2)]), state).detect(WINDOW)
+    detected = detector(ListedEvents([timeless, event_document(2)]), state).detect(WINDOW)
     assert (detected.hits, detected.is_complete) == (1, True)
     (event,) = detected.unreadable
     assert (event.index, event.id) == ("winlogbeat-1", "odd")
@@ -70,9 +70,9 @@ def test_an_event_that_cannot_be_read_is_told_and_hides_neither_others_nor_the_w
 
 
 def test_an_event_that_breaks_every_rule_is_reported_once_and_not_again() -> None:
-    timeless = EventDocument(index="winlogbeat-1", id="odd", event={**found().event, "@timestamp": "no time"})
+    timeless = EventDocument(index="winlogbeat-1", id="odd", event={**event_document().event, "@timestamp": "no time"})
     rules = [rule(id=f"rule-{number}", title=f"Rule {number}") for number in range(20)]
-    watching = detector(ListedEvents([timeless, found(2)]), MemoryState(), *rules)
+    watching = detector(ListedEvents([timeless, event_document(2)]), MemoryState(), *rules)
     with capture_logs() as logs:
         detected = watching.detect(WINDOW)
         watching.with_rules(watching.rules).detect(WINDOW)
@@ -87,16 +87,16 @@ def test_an_event_that_cannot_be_flattened_is_reported_once_and_hides_nothing() 
         def items(self) -> Any:
             raise RuntimeError("x" * 1_000_000)
 
-    broken = EventDocument(index="winlogbeat-1", id="odd", event=Exploding(found().event))
+    broken = EventDocument(index="winlogbeat-1", id="odd", event=Exploding(event_document().event))
     with capture_logs() as logs:
-        detected = detector(ListedEvents([broken, found(2)]), MemoryState(), rule(), OTHER).detect(WINDOW)
+        detected = detector(ListedEvents([broken, event_document(2)]), MemoryState(), rule(), OTHER).detect(WINDOW)
     assert (detected.hits, detected.is_complete, [event.id for event in detected.unreadable]) == (1, True, ["odd"])
     assert len(str(logs)) < 5_000
 
 
 def test_an_event_that_the_cluster_could_not_deliver_is_reported_and_counted() -> None:
     unreadable = UnreadableEvent(index="winlogbeat-1", id="odd", reason="an answer of the cluster is no JSON")
-    page = Page(found=(found(),), total=2, after=None, unreadable=(unreadable,))
+    page = Page(found=(event_document(),), total=2, after=None, unreadable=(unreadable,))
     detected = detector(ListedEvents(answers=[page]), MemoryState()).detect(WINDOW)
     assert (detected.hits, detected.is_complete, detected.unreadable) == (1, True, (unreadable,))
 
@@ -105,10 +105,10 @@ def test_an_event_nested_deep_is_found_and_stored_with_a_note() -> None:
     deep: Any = "a shell"
     for _ in range(990):
         deep = [deep]
-    nested = EventDocument(index="winlogbeat-1", id="deep", event=found().event | {"unused": deep})
+    nested = EventDocument(index="winlogbeat-1", id="deep", event=event_document().event | {"unused": deep})
     nested.event["winlog"]["event_data"]["CommandLine"] = deep
     state = MemoryState()
-    detected = detector(ListedEvents([nested, found(2, host="DC01")]), state).detect(WINDOW)
+    detected = detector(ListedEvents([nested, event_document(2, host="DC01")]), state).detect(WINDOW)
     assert (detected.hits, detected.alerts, detected.is_complete, detected.unreadable) == (2, 2, True, ())
     (stored,) = [
         one.document
@@ -128,13 +128,13 @@ def test_an_error_that_is_in_no_plan_makes_the_window_incomplete() -> None:
                 raise RecursionError("maximum recursion depth exceeded")
             return super().search(requests)
 
-    events = Failing(answers=[Page(found=(found(),), total=2, after=(1,))])
+    events = Failing(answers=[Page(found=(event_document(),), total=2, after=(1,))])
     with pytest.raises(Unexpected, match="RecursionError: maximum recursion depth exceeded"):
         detector(events, MemoryState()).detect(WINDOW)
 
 
 def test_a_query_that_the_engine_refuses_is_searched_by_its_log_source() -> None:
-    page = Page(found=(found(),), total=1, after=None)
+    page = Page(found=(event_document(),), total=1, after=None)
     detected = detector(ListedEvents(answers=[Refused("no such clause"), page]), MemoryState()).detect(WINDOW)
     assert (detected.hits, detected.failed, detected.refused) == (1, (), ())
 
@@ -150,24 +150,24 @@ def test_nothing_is_written_once_it_is_time_to_end() -> None:
 
     state = Reading()
     with pytest.raises(Stopped):
-        detector(ListedEvents([found()]), state).detect(WINDOW, DetectionScope(stopping=ending.is_set))
+        detector(ListedEvents([event_document()]), state).detect(WINDOW, DetectionScope(stopping=ending.is_set))
     assert ending.is_set()
     assert state.documents == {}
 
 
 def test_only_the_rules_that_are_asked_for_search_and_none_finds_what_was_before_it_began() -> None:
-    events = ListedEvents([found(1, CommandLine="notepad in a shell")])
+    events = ListedEvents([event_document(1, CommandLine="notepad in a shell")])
     detected = detector(events, MemoryState(), rule(), OTHER).detect(
         WINDOW, DetectionScope(rules=frozenset({OTHER.id}))
     )
     assert (detected.hits, set(detected.by_rule)) == (1, {OTHER.id})
-    at = event_time(EventView(found().event))
+    at = event_time(EventView(event_document().event))
     for since, hits in ((at, 1), (at + timedelta(milliseconds=1), 0)):
         assert detector(events, MemoryState()).detect(WINDOW, DetectionScope(since={rule().id: since})).hits == hits
 
 
 def test_the_events_of_a_window_are_counted_by_slices() -> None:
-    events = ListedEvents([found(1), found(2), found(3, time="2026-11-23T12:00:01Z")])
+    events = ListedEvents([event_document(1), event_document(2), event_document(3, time="2026-11-23T12:00:01Z")])
     assert detector(events, MemoryState()).detect(WINDOW).counts == {NOW - timedelta(minutes=5): 2}
 
 
@@ -179,7 +179,7 @@ def test_what_is_refused_in_every_way_is_said_and_holds_up_nothing() -> None:
 
 
 def test_nothing_is_asked_once_it_is_time_to_end() -> None:
-    events = ListedEvents([found()])
+    events = ListedEvents([event_document()])
     with pytest.raises(Stopped):
         detector(events, MemoryState()).detect(WINDOW, DetectionScope(stopping=lambda: True))
 
@@ -190,7 +190,7 @@ def test_a_state_that_is_away_ends_the_window_and_keeps_it_to_be_searched() -> N
             raise Unreachable(f"the state is away: {keys}")
 
     with pytest.raises(Unreachable):
-        detector(ListedEvents([found()]), Away()).detect(WINDOW)
+        detector(ListedEvents([event_document()]), Away()).detect(WINDOW)
 
 
 # --------------------------------------------------------------------------- undecided events
@@ -202,7 +202,9 @@ SLOW_VALUE = "shell x" + "a" * 100_000 + "-b"
 
 def test_an_undecided_event_is_reported_once_and_hides_neither_other_rules_nor_other_events() -> None:
     state = MemoryState()
-    watching = detector(ListedEvents([found(1, CommandLine=SLOW_VALUE), found(2, CommandLine="xab")]), state, SLOW)
+    watching = detector(
+        ListedEvents([event_document(1, CommandLine=SLOW_VALUE), event_document(2, CommandLine="xab")]), state, SLOW
+    )
     detected = watching.detect(WINDOW)
     assert [(one.rule.id, one.index, one.id) for one in detected.undecided] == [("slow", "winlogbeat-1", "e1")]
     assert "did not decide about a value of 100009 characters within 50 ms" in str(detected.undecided[0])
@@ -212,14 +214,14 @@ def test_an_undecided_event_is_reported_once_and_hides_neither_other_rules_nor_o
 
 
 def test_an_undecided_rule_lets_others_hit_the_same_event() -> None:
-    events = ListedEvents([found(1, CommandLine=SLOW_VALUE)])
+    events = ListedEvents([event_document(1, CommandLine=SLOW_VALUE)])
     detected = detector(events, MemoryState(), SLOW, rule()).detect(WINDOW)
     assert detected.by_rule == {"slow": 0, rule().id: 1}
     assert [one.rule.id for one in detected.undecided] == ["slow"]
 
 
 def test_undecided_events_are_remembered_over_a_change_of_rules_and_shown_without_recording() -> None:
-    watching = detector(ListedEvents([found(1, CommandLine=SLOW_VALUE)]), MemoryState(), SLOW)
+    watching = detector(ListedEvents([event_document(1, CommandLine=SLOW_VALUE)]), MemoryState(), SLOW)
     (shown,) = watching.find_hits(WINDOW)
     assert isinstance(shown, UndecidedEvent)
     with_rules = watching.with_rules(watching.rules)
@@ -229,9 +231,9 @@ def test_undecided_events_are_remembered_over_a_change_of_rules_and_shown_withou
 def test_the_memory_of_undecided_events_is_bounded() -> None:
     memory = EventMemory(most=2)
     for number in range(3):
-        report_undecided(SLOW, found(number), Undecided("too long"), memory)
-    assert [is_undecided(SLOW, found(number), memory) for number in range(3)] == [False, True, True]
-    assert not is_undecided(replace(SLOW, hash="changed"), found(2), memory)
+        report_undecided(SLOW, event_document(number), Undecided("too long"), memory)
+    assert [is_undecided(SLOW, event_document(number), memory) for number in range(3)] == [False, True, True]
+    assert not is_undecided(replace(SLOW, hash="changed"), event_document(2), memory)
 
 
 def test_a_scan_ends_between_two_events_once_it_is_time_to_end() -> None:
@@ -244,7 +246,7 @@ def test_a_scan_ends_between_two_events_once_it_is_time_to_end() -> None:
             ending.set()
             return super().items()
 
-    documents = [replace(found(number), event=Ending(found(number).event)) for number in range(50)]
+    documents = [replace(event_document(number), event=Ending(event_document(number).event)) for number in range(50)]
     with pytest.raises(Stopped):
         detector(ListedEvents(documents), MemoryState()).detect(WINDOW, DetectionScope(stopping=ending.is_set))
     assert len(evaluated) == 1

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from support.fakes import NOW, MemoryState, RecordingChannel, effective, found, grouped_hit, rule
+from support.fakes import NOW, MemoryState, RecordingChannel, effective, event_document, grouped_hit, rule
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits
@@ -32,7 +32,7 @@ SLACK = SlackChannel(name="slack", webhook_url=Secret("http://localhost/"))
 def pending(*, channels: tuple[str, ...] = ("mail", "slack")) -> MemoryState:
     """Create a state with one alert and pending deliveries to some channels."""
     state, settings = MemoryState(), effective(channels=channels)
-    grouped = grouped_hit(rule(), settings, found())
+    grouped = grouped_hit(rule(), settings, event_document())
     AlertStore(state).record(alerts_of_hits(rule(), settings, [grouped], origin="live"), [grouped.hit], now=NOW)
     return state
 
@@ -164,7 +164,8 @@ def open_alerts(
     """Open an alert for each host, with pending deliveries to some channels."""
     alert_rule, settings = of or rule(), effective(channels=to)
     grouped = [
-        grouped_hit(alert_rule, settings, found(number, host=f"H{number:05}")) for number in range(first, first + hosts)
+        grouped_hit(alert_rule, settings, event_document(number, host=f"H{number:05}"))
+        for number in range(first, first + hosts)
     ]
     AlertStore(state).record(
         alerts_of_hits(alert_rule, settings, grouped, origin="live"),

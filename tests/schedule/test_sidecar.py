@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
-from support.fakes import NOW, FakeClock, ListedEvents, MemoryState, RecordingChannel, found, rule
+from support.fakes import NOW, FakeClock, ListedEvents, MemoryState, RecordingChannel, event_document, rule
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.checkpoints.checkpoints import Checkpoints
@@ -61,7 +61,8 @@ class Down(ListedEvents):
 def test_one_source_that_is_away_keeps_no_other_from_its_turn() -> None:
     state = MemoryState()
     sidecar = Sidecar(
-        searches=(search_of(Down(), state), search_of(ListedEvents([found()]), state)), delivery=dispatcher(state)
+        searches=(search_of(Down(), state), search_of(ListedEvents([event_document()]), state)),
+        delivery=dispatcher(state),
     )
     with pytest.raises(Unreachable):
         sidecar.once()
@@ -76,7 +77,7 @@ def test_an_error_that_is_in_no_plan_keeps_no_other_source_from_its_turn(fault: 
             raise fault
 
     state = MemoryState()
-    searches = (search_of(Poisoned(), MemoryState()), search_of(ListedEvents([found()]), state))
+    searches = (search_of(Poisoned(), MemoryState()), search_of(ListedEvents([event_document()]), state))
     with pytest.raises((Unexpected, type(fault))):
         Sidecar(searches=searches, delivery=dispatcher(state)).once()
     assert any(index.startswith("watcher-hits-") for index, _ in state.documents)
@@ -87,7 +88,10 @@ def test_a_sidecar_works_as_soon_as_it_runs_and_gives_its_leases_away_when_it_st
     works = (DELIVERY, live_lease(SOURCE.name), past_lease(SOURCE.name))
     leases = Leases(StateDocuments(state), SystemClock(), "me", works)
     sidecar = Sidecar(
-        searches=(search_of(ListedEvents([found()]), state),), delivery=dispatcher(state), leases=leases, stop=stop
+        searches=(search_of(ListedEvents([event_document()]), state),),
+        delivery=dispatcher(state),
+        leases=leases,
+        stop=stop,
     )
     running = threading.Thread(target=sidecar.run)
     running.start()

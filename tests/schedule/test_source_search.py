@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
-from support.fakes import EPOCH, NOW, RULE, ArrivingEvents, FakeClock, MemoryState, found, rule
+from support.fakes import EPOCH, NOW, RULE, ArrivingEvents, FakeClock, MemoryState, event_document, rule
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.checkpoints.checkpoint import Checkpoint
@@ -35,7 +35,7 @@ OTHER = rule(RULE.replace("7f6f2c52", "8f6f2c52").replace("contains: shell", "co
 
 def made(number: int, moment: datetime, **more: Any) -> EventDocument:
     """Make an event of a moment."""
-    return found(number, time=format_timestamp(moment), **more)
+    return event_document(number, time=format_timestamp(moment), **more)
 
 
 @dataclass

@@ -58,6 +58,6 @@ def notes(outcomes: Sequence[SearchOutcome]) -> list[tuple[str, str]]:
 
 def many(count: int, **data: str) -> list[EventDocument]:
     """Make documents with the same data."""
-    from support.fakes import found  # noqa: PLC0415 - beside its only use
+    from support.fakes import event_document  # noqa: PLC0415 - beside its only use
 
-    return [found(number, **data) for number in range(count)]
+    return [event_document(number, **data) for number in range(count)]

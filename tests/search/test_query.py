@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.fakes import ListedEvents, found, plan, rule
+from support.fakes import ListedEvents, event_document, plan, rule
 
 from watcher.errors import Incomplete, Refused
 from watcher.model import QueryPlan
@@ -21,14 +21,14 @@ def read(outcomes: list[MatchedPage | FailedSearch]) -> list[str]:
 
 
 def test_pages_are_read_until_the_count_is_reached() -> None:
-    events = ListedEvents([found(number) for number in range(7)])
+    events = ListedEvents([event_document(number) for number in range(7)])
     outcomes = list(search_by_query(events, plans(1), page=3))
     assert [len(one.documents) for one in outcomes if isinstance(one, MatchedPage)] == [3, 3, 1]
     assert read(outcomes) == [f"e{number}" for number in range(7)]
 
 
 def test_a_last_page_that_is_full_needs_no_further_one() -> None:
-    events = ListedEvents([found(number) for number in range(6)])
+    events = ListedEvents([event_document(number) for number in range(6)])
     outcomes = list(search_by_query(events, plans(1), page=3))
     assert [type(one) for one in outcomes] == [MatchedPage, MatchedPage]
 
@@ -38,7 +38,7 @@ def test_finding_nothing_yields_nothing() -> None:
 
 
 def test_fewer_documents_than_counted_is_incomplete() -> None:
-    events = ListedEvents(answers=[Page(found=(found(),), total=3, after=None)])
+    events = ListedEvents(answers=[Page(found=(event_document(),), total=3, after=None)])
     matched, failed = search_by_query(events, plans(1))
     assert isinstance(matched, MatchedPage)  # what was read is used: writing it again does no harm
     assert isinstance(failed, FailedSearch)
@@ -47,13 +47,13 @@ def test_fewer_documents_than_counted_is_incomplete() -> None:
 
 
 def test_more_documents_than_counted_is_incomplete_too() -> None:
-    events = ListedEvents(answers=[Page(found=(found(1), found(2)), total=1, after=None)])
+    events = ListedEvents(answers=[Page(found=(event_document(1), event_document(2)), total=1, after=None)])
     outcomes = list(search_by_query(events, plans(1)))
     assert [type(one) for one in outcomes] == [MatchedPage, FailedSearch]
 
 
 def test_one_failing_rule_fails_alone() -> None:
-    fine = Page(found=(found(),), total=1, after=None)
+    fine = Page(found=(event_document(),), total=1, after=None)
     events = ListedEvents(answers=[fine, Refused("no"), fine])
     outcomes = list(search_by_query(events, plans(3)))
     assert [(type(one), one.plan.rule.id) for one in outcomes] == [
@@ -64,8 +64,10 @@ def test_one_failing_rule_fails_alone() -> None:
 
 
 def test_a_rule_that_fails_on_a_later_page_fails_alone() -> None:
-    first = Page(found=(found(1),), total=2, after=(1,))
-    events = ListedEvents(answers=[first, first, Incomplete("lost"), Page(found=(found(2),), total=None, after=None)])
+    first = Page(found=(event_document(1),), total=2, after=(1,))
+    events = ListedEvents(
+        answers=[first, first, Incomplete("lost"), Page(found=(event_document(2),), total=None, after=None)]
+    )
     outcomes = list(search_by_query(events, plans(2)))
     assert [(type(one), one.plan.rule.id) for one in outcomes[2:]] == [
         (FailedSearch, "rule-0"),
@@ -74,5 +76,5 @@ def test_a_rule_that_fails_on_a_later_page_fails_alone() -> None:
 
 
 def test_more_rules_than_go_into_one_request_are_all_asked() -> None:
-    outcomes = list(search_by_query(ListedEvents([found()]), plans(2 * TOGETHER + 1)))
+    outcomes = list(search_by_query(ListedEvents([event_document()]), plans(2 * TOGETHER + 1)))
     assert len({one.plan.rule.id for one in outcomes}) == 2 * TOGETHER + 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from looking import FakeClock, failures, many, notes, pairs, ruled, search
-from support.fakes import ListedEvents, found, rule
+from support.fakes import ListedEvents, event_document, rule
 
 from watcher.errors import ClusterError, Incomplete, Overloaded, Refused, TooSlow
 from watcher.model import EventDocument
@@ -28,14 +28,20 @@ class Asked(ListedEvents):
 
 
 def test_events_are_read_once_for_all_rules() -> None:
-    events = Asked([found(1), found(2, CommandLine="notepad"), found(3, CommandLine="a shell in notepad")])
+    events = Asked(
+        [
+            event_document(1),
+            event_document(2, CommandLine="notepad"),
+            event_document(3, CommandLine="a shell in notepad"),
+        ]
+    )
     outcomes = search(events, [ruled(1), ruled(2, "notepad"), ruled(3, "nothing")])
     assert sorted(pairs(outcomes)) == [("rule-1", "e1"), ("rule-1", "e3"), ("rule-2", "e2"), ("rule-2", "e3")]
     assert len(events.asked) == 1
 
 
 def test_only_channels_and_codes_that_a_rule_looks_at_are_asked_for() -> None:
-    events = Asked([found()])
+    events = Asked([event_document()])
     search(events, [ruled(1)])
     asked = str(events.asked[0].query)
     assert all(word in asked for word in ("Security", "4688", "Microsoft-Windows-Sysmon/Operational"))
@@ -67,19 +73,19 @@ def test_hits_come_in_parts_that_fit_into_memory() -> None:
 
 @pytest.mark.parametrize("total", [0, 1, 3])
 def test_what_does_not_add_up_to_the_count_is_incomplete(total: int) -> None:
-    events = ListedEvents(answers=[Page(found=(found(1), found(2)), total=total, after=None)])
+    events = ListedEvents(answers=[Page(found=(event_document(1), event_document(2)), total=total, after=None)])
     with pytest.raises(Incomplete, match=f"2 of {total} events of the window were read"):
         search(events, [ruled(1)])
 
 
 def test_an_error_on_a_later_page_ends_the_window() -> None:
-    events = ListedEvents(answers=[Page(found=(found(1),), total=2, after=(1,)), Incomplete("lost")])
+    events = ListedEvents(answers=[Page(found=(event_document(1),), total=2, after=(1,)), Incomplete("lost")])
     with pytest.raises(Incomplete, match="lost"):
         search(events, [ruled(1)])
 
 
 def test_where_the_engine_refuses_to_narrow_every_event_is_read() -> None:
-    events = Asked([found()], answers=[Refused("no such clause")])
+    events = Asked([event_document()], answers=[Refused("no such clause")])
     assert pairs(search(events, [ruled(1)])) == [("rule-1", "e1")]
     assert events.asked[1].query == {"match_all": {}}
 
@@ -91,9 +97,9 @@ def test_what_is_refused_in_every_way_fails_for_good_for_every_rule() -> None:
 
 def test_an_event_that_breaks_a_predicate_is_handed_on_for_who_confirms() -> None:
     """What cannot be decided is told by who confirms; the event's other rules are not hidden."""
-    odd = EventDocument(index="winlogbeat-1", id="odd", event={**found().event, "@timestamp": "9" * 5000})
+    odd = EventDocument(index="winlogbeat-1", id="odd", event={**event_document().event, "@timestamp": "9" * 5000})
     late = rule(ruled(1).text.replace("CommandLine|contains: 'shell'", "'@timestamp|hour': 5"), id="late", title="Late")
-    matched = pairs(search(ListedEvents([odd, found(2)]), [ruled(1), late]))
+    matched = pairs(search(ListedEvents([odd, event_document(2)]), [ruled(1), late]))
     assert ("rule-1", "odd") in matched
     assert ("rule-1", "e2") in matched
 
@@ -102,7 +108,7 @@ def test_an_event_that_breaks_a_predicate_is_handed_on_for_who_confirms() -> Non
 
 
 def test_only_needed_fields_are_read_and_hits_are_read_whole() -> None:
-    events = Asked([found(1), found(2, CommandLine="notepad")])
+    events = Asked([event_document(1), event_document(2, CommandLine="notepad")])
     assert pairs(search(events, [ruled(1)], fetch="needed")) == [("rule-1", "e1")]
     first, second = events.asked
     assert first.only is not None
@@ -113,22 +119,22 @@ def test_only_needed_fields_are_read_and_hits_are_read_whole() -> None:
 
 
 def test_keywords_need_the_data_whole() -> None:
-    events = Asked([found(1)])
+    events = Asked([event_document(1)])
     text = ruled(1).text.replace("selection:\n    CommandLine|contains: 'shell'", "selection: [shell]")
     assert pairs(search(events, [rule(text, id="words")], fetch="needed")) == [("words", "e1")]
     assert {"message", "winlog.event_data", "winlog.user_data"} <= set(events.asked[0].only or ())
 
 
 def test_a_hit_that_cannot_be_read_again_makes_the_window_incomplete() -> None:
-    first = Page(found=(found(1),), total=1, after=None)
+    first = Page(found=(event_document(1),), total=1, after=None)
     events = ListedEvents(answers=[first, Page(found=(), total=0, after=None)])
     with pytest.raises(Incomplete, match="1 of 1 events that matched could not be read again"):
         search(events, [ruled(1)], fetch="needed")
 
 
 def test_a_hit_s_namesake_in_another_index_is_no_hit() -> None:
-    twin = replace(found(1, CommandLine="notepad"), index="winlogbeat-2")
-    events = ListedEvents([found(1), twin])
+    twin = replace(event_document(1, CommandLine="notepad"), index="winlogbeat-2")
+    events = ListedEvents([event_document(1), twin])
     (matched,) = [one for one in search(events, [ruled(1)], fetch="needed") if isinstance(one, MatchedPage)]
     assert [(one.index, one.id) for one in matched.documents] == [("winlogbeat-1", "e1")]
 
@@ -161,8 +167,8 @@ def test_settings_force_a_way(way: str, *, asked: bool) -> None:
     [(Refused("index `a`: failed to create query"), "refused-query"), (TooSlow("out of time"), "costly-query")],
 )
 def test_a_rule_that_cannot_be_asked_is_scanned_and_named(error: ClusterError, code: str) -> None:
-    fine = Page(found=(found(1),), total=1, after=None)
-    events = ListedEvents([found(1), found(2)], answers=[fine, error])
+    fine = Page(found=(event_document(1),), total=1, after=None)
+    events = ListedEvents([event_document(1), event_document(2)], answers=[fine, error])
     outcomes = search(events, [ruled(1), ruled(2)], search="query")
     assert pairs(outcomes) == [("rule-1", "e1"), ("rule-2", "e1"), ("rule-2", "e2")]
     assert notes(outcomes) == [(code, "rule-2")]
@@ -170,7 +176,7 @@ def test_a_rule_that_cannot_be_asked_is_scanned_and_named(error: ClusterError, c
 
 
 def test_a_rule_that_can_neither_be_asked_nor_scanned_fails_alone() -> None:
-    fine = Page(found=(found(1),), total=1, after=None)
+    fine = Page(found=(event_document(1),), total=1, after=None)
     events = ListedEvents(answers=[fine, Refused("no"), Incomplete("lost")])
     outcomes = search(events, [ruled(1), ruled(2)], search="query")
     assert pairs(outcomes) == [("rule-1", "e1")]
@@ -207,7 +213,7 @@ def test_no_rules_ask_nothing() -> None:
 
 def test_an_overloaded_cluster_is_asked_again_later_and_for_less() -> None:
     hands = FakeClock()
-    events = Asked([found(1)], answers=[Overloaded("too many requests"), Overloaded("circuit breaker")])
+    events = Asked([event_document(1)], answers=[Overloaded("too many requests"), Overloaded("circuit breaker")])
     assert pairs(search(events, [ruled(1)], clock=hands)) == [("rule-1", "e1")]
     assert sum(hands.waits) == pytest.approx(1 + 2)
     assert [ask.size for ask in events.asked] == [FIRST_PAGE, FIRST_PAGE // 2, FIRST_PAGE // 4]
@@ -224,9 +230,9 @@ def test_a_cluster_that_stays_overloaded_is_left_alone_when_the_time_is_up() -> 
 def test_a_search_that_takes_far_longer_than_usual_is_followed_by_a_rest() -> None:
     hands = FakeClock()
     pages = [
-        Page(found=(found(n),), total=4 if n == 0 else None, after=(n,), took=took)
+        Page(found=(event_document(n),), total=4 if n == 0 else None, after=(n,), took=took)
         for n, took in enumerate((0.1, 0.1, 6.0))
     ]
-    events = ListedEvents(answers=[*pages, Page(found=(found(3),), total=None, after=None, took=0.1)])
+    events = ListedEvents(answers=[*pages, Page(found=(event_document(3),), total=None, after=None, took=0.1)])
     assert len(pairs(search(events, [ruled(1)], clock=hands))) == 4
     assert sum(hands.waits) == pytest.approx(6.0)

@@ -1,4 +1,4 @@
-"""An HTTP proxy before an engine: it counts what is asked, and answers in the engine's place where a test wants it."""
+"""An HTTP proxy in front of an engine: it records requests, and can answer instead of the engine."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ class Call:
 
     @property
     def kind(self) -> str:
-        """What is asked, e.g. `_msearch`."""
+        """The kind of request, e.g. `_msearch`."""
         return next((part for part in self.path.split("/") if part.startswith("_")), self.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer of an engine."""
+    """A response of an engine."""
 
     status: int
     body: Any
 
     @staticmethod
-    def of(status: int, kind: str, reason: str = "made by a test") -> Reply:
-        """Give an engine's error."""
+    def of(status: int, kind: str, reason: str = "injected by a test") -> Reply:
+        """Return an engine's error."""
         return Reply(status=status, body={"error": {"type": kind, "reason": reason}, "status": status})
 
 
 Answers = Callable[[Call, Callable[[], Reply]], Reply | None]
-"""A call, and what gives the engine's own reply; None: pass it through."""
+"""From a call and a function that fetches the engine's reply to a reply; None passes the call through."""
 
 
 @dataclass(kw_only=True)
 class AnsweringProxy:
-    """Stands before an engine that speaks plain HTTP; use as a context manager."""
+    """A proxy in front of an engine without TLS; use as a context manager."""
 
     target: str
     answers: Answers = lambda _call, _engine: None
@@ -71,11 +71,11 @@ class AnsweringProxy:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def kinds(self) -> Counter[str]:
-        """Count what was asked by its kind."""
+        """Return the number of requests of each kind."""
         return Counter(call.kind for call in self.calls)
 
-    def calm(self) -> None:
-        """Answer nothing in the engine's place any longer."""
+    def pass_through(self) -> None:
+        """Pass every further request through to the engine."""
         self.answers = lambda _call, _engine: None
 
 
@@ -85,35 +85,35 @@ def _handler(proxy: AnsweringProxy) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def _pass(self) -> None:
+        def _handle(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             call = Call(method=self.command, path=urlsplit(self.path).path, body=body)
             proxy.calls.append(call)
-            told: list[tuple[int, Mapping[str, str], bytes]] = []
+            engine_replies: list[tuple[int, Mapping[str, str], bytes]] = []
 
             def engine() -> Reply:
-                told.append(self._ask(body))
-                return Reply(status=told[0][0], body=json.loads(told[0][2] or b"null"))
+                engine_replies.append(self._forward(body))
+                return Reply(status=engine_replies[0][0], body=json.loads(engine_replies[0][2] or b"null"))
 
             reply = proxy.answers(call, engine)
             if reply is not None:
-                self._tell(reply.status, {"Content-Type": "application/json"}, json.dumps(reply.body).encode())
+                self._send_reply(reply.status, {"Content-Type": "application/json"}, json.dumps(reply.body).encode())
                 return
-            self._tell(*(told[0] if told else self._ask(body)))
+            self._send_reply(*(engine_replies[0] if engine_replies else self._forward(body)))
 
-        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _pass  # noqa: N815 - http.server calls them so
+        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _handle  # noqa: N815 - http.server calls them so
 
-        def _ask(self, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
-            there = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=60)
+        def _forward(self, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
+            connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=60)
             try:
-                kept = {k: v for k, v in self.headers.items() if k.lower() not in {"host", "accept-encoding"}}
-                there.request(self.command, self.path, body or None, kept)
-                answer = there.getresponse()
+                headers = {k: v for k, v in self.headers.items() if k.lower() not in {"host", "accept-encoding"}}
+                connection.request(self.command, self.path, body or None, headers)
+                answer = connection.getresponse()
                 return answer.status, dict(answer.getheaders()), answer.read()
             finally:
-                there.close()
+                connection.close()
 
-        def _tell(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        def _send_reply(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
             self.send_response(status)
             for name, value in headers.items():
                 if name.lower() not in {"content-length", "transfer-encoding", "connection"}:
@@ -121,10 +121,10 @@ def _handler(proxy: AnsweringProxy) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if self.command != "HEAD":
-                with contextlib.suppress(OSError):  # who asked is gone
+                with contextlib.suppress(OSError):  # the client has disconnected
                     self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server calls it so
-            """Keep quiet."""
+            """Log nothing."""
 
     return Handler

@@ -15,19 +15,19 @@ TIME = {"@timestamp": {"type": "date"}}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Indices:
-    """Indices that a test makes as somebody who may do everything, gone after it."""
+    """Indices that a test creates as an administrator, deleted after it."""
 
     transport: Transport
     names: set[str] = field(default_factory=set)
 
     def make(self, name: str, mappings: Mapping[str, Any], **settings: Any) -> None:
-        """Make one index of one shard, unless the settings say otherwise."""
+        """Create an index, by default with a single shard."""
         body = {"settings": {"number_of_shards": 1, "number_of_replicas": 0, **settings}, "mappings": mappings}
         self.names.add(name)
-        accept(self.transport.request("PUT", f"/{name}", body=body), f"making {name}")
+        accept(self.transport.request("PUT", f"/{name}", body=body), f"creating {name}")
 
     def fill(self, name: str, documents: Sequence[Mapping[str, Any]]) -> None:
-        """Write documents, numbered from 0, and make them visible."""
+        """Index documents with ids from 0, and refresh."""
         for start in range(0, len(documents), 5_000):
             lines: list[Mapping[str, Any]] = []
             for number, document in enumerate(documents[start : start + 5_000], start=start):
@@ -37,13 +37,13 @@ class Indices:
         accept(self.transport.request("POST", f"/{name}/_refresh"), f"refreshing {name}")
 
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Ask for anything that must succeed."""
+        """Send a request that must succeed, and return the body of the response."""
         return accept(self.transport.request(method, path, body=body), path).body
 
 
 @contextmanager
 def indices(admin: Cluster) -> Iterator[Indices]:
-    """Lend indices and delete them in the end."""
+    """Yield an `Indices`, and delete its indices in the end."""
     connection = connect(admin)
     lent = Indices(transport=connection.transport)
     try:
@@ -56,7 +56,7 @@ def indices(admin: Cluster) -> Iterator[Indices]:
 
 @contextmanager
 def connections(cluster: Cluster) -> Iterator[Connection]:
-    """Open a connection and close it in the end."""
+    """Yield a connection, and close it in the end."""
     connection = connect(cluster)
     try:
         yield connection

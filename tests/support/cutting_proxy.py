@@ -1,4 +1,4 @@
-"""A TCP proxy before an engine, which a test opens, closes and makes silent."""
+"""A TCP proxy in front of an engine, which a test can open, close and silence."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 @dataclass(kw_only=True)
 class CuttingProxy:
-    """Passes bytes on to an engine while it is open; its address stays the same."""
+    """Forwards bytes to an engine while it is open; its address stays the same."""
 
     target: str  # the engine's URL
-    silent: bool = False  # takes connections and passes nothing on
+    silent: bool = False  # accepts connections and forwards nothing
     port: int = 0
     _listener: socket.socket | None = None
     _connections: set[socket.socket] = field(default_factory=set)
@@ -35,12 +35,12 @@ class CuttingProxy:
         self.close()
 
     def open(self) -> None:
-        """Take connections."""
+        """Accept connections."""
         self._listener = socket.create_server(("127.0.0.1", self.port))
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def close(self) -> None:
-        """Take no more connections and cut those that are there."""
+        """Refuse further connections and cut the open ones."""
         if self._listener is not None:
             with contextlib.suppress(OSError):
                 self._listener.shutdown(socket.SHUT_RDWR)
@@ -55,13 +55,13 @@ class CuttingProxy:
     def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                here, _ = listener.accept()
+                client, _ = listener.accept()
                 parts = urlsplit(self.target)
-                there = socket.create_connection((parts.hostname or "", parts.port or 0))
+                engine = socket.create_connection((parts.hostname or "", parts.port or 0))
             except OSError:
                 return
-            self._connections |= {here, there}
-            for source, sink in ((here, there), (there, here)):
+            self._connections |= {client, engine}
+            for source, sink in ((client, engine), (engine, client)):
                 threading.Thread(target=self._pass, args=(source, sink), daemon=True).start()
 
     def _pass(self, source: socket.socket, sink: socket.socket) -> None:
@@ -69,6 +69,6 @@ class CuttingProxy:
             while data := source.recv(65_536):
                 if not self.silent:
                     sink.sendall(data)
-        for one in (source, sink):
+        for connection in (source, sink):
             with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)

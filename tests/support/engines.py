@@ -1,4 +1,4 @@
-"""The real engines that the tests talk to, and who may do what on them."""
+"""The real engines of the tests, and the privileges of their users."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import trustme
 from watcher.local_engine import ELASTICSEARCH, OPENSEARCH, Node, Runtime, Security, Tls, User, default_cache, start
 from watcher.settings import Cluster, Secret
 
-# The least that watcher's own requests need; tests/cluster/test_local.py makes each of them.
+# The least privileges that watcher's requests need.
 ROLES = """\
 watcher_sidecar_reader:
   cluster: [monitor]
@@ -37,7 +37,7 @@ WATCHER = User(name="watcher", password="watcher-password", roles=("watcher_side
 KEEPER = User(name="keeper", password="keeper-password", roles=("watcher_sidecar_reader", "watcher_sidecar_keeper"))
 READER = User(name="reader", password="reader-password", roles=("watcher_sidecar_reader",))
 
-# The quick compiler alone: half the work at the start of a Java that lives for a minute.
+# The quick compiler alone halves the CPU of the start of a short-lived Java process.
 RUNTIME = Runtime(options="-Xms512m -Xmx1g -XX:TieredStopAtLevel=1")
 
 
@@ -52,11 +52,11 @@ class Running:
     password: str | None = None
 
     def cluster(self) -> Cluster:
-        """Give the settings that reach the node as watcher's own user."""
+        """Return the settings that reach the node as watcher's own user."""
         return self._as(self.username, self.password)
 
     def admin(self) -> Cluster:
-        """Give the settings that reach the node as somebody who may do everything."""
+        """Return the settings that reach the node as an administrator."""
         return self._as(ADMIN.name, ADMIN.password) if self.username else self.cluster()
 
     def _as(self, name: str | None, password: str | None) -> Cluster:
@@ -77,7 +77,7 @@ def opensearch() -> Iterator[Running]:
 
 @contextmanager
 def elasticsearch(folder: Path) -> Iterator[Running]:
-    """Run an Elasticsearch over TLS that lets in three users; the folder gets its certificates."""
+    """Run an Elasticsearch with TLS and four users; the folder gets its certificates."""
     tls = certificates(folder)
     security = Security(tls=tls, users=(ADMIN, WATCHER, KEEPER, READER), roles=ROLES)
     with start(
@@ -87,7 +87,7 @@ def elasticsearch(folder: Path) -> Iterator[Running]:
 
 
 def certificates(folder: Path) -> Tls:
-    """Make a CA of our own and a certificate for this machine's loopback."""
+    """Create a CA and a certificate for the loopback address."""
     authority = trustme.CA()
     issued = authority.issue_cert("127.0.0.1", "localhost")
     tls = Tls(certificate=folder / "node.pem", key=folder / "node.key", ca=folder / "ca.pem")
@@ -95,10 +95,10 @@ def certificates(folder: Path) -> Tls:
     issued.private_key_pem.write_to_path(tls.key)
     for blob in issued.cert_chain_pems:
         blob.write_to_path(tls.certificate, append=True)
-    # as Elasticsearch's own setup does, so that the fingerprint of the CA can be held against it
+    # as Elasticsearch's own setup does, so that the fingerprint of the CA can be checked
     authority.cert_pem.write_to_path(tls.certificate, append=True)
     return tls
 
 
 def quiet(_stage: str, _fraction: float | None) -> None:
-    """Say nothing: pytest holds the terminal."""
+    """Report no progress: pytest owns the terminal."""

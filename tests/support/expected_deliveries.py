@@ -1,4 +1,4 @@
-"""What a house was told in the end, held against what it should have been."""
+"""The alerts, hits and messages of a sandbox, compared with the expected ones."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from watcher.notify.renderer import delivery_key
 
 ATTACK = next(case for case in rule_events(IIS) if case.expect == "hit" and "(raw)" in case.name)
 RARE = {"quiet_period": "365d"}
-"""So long a quiet period that a host has one alert, whenever its events are."""
+"""A quiet period so long that all events of a host belong to a single alert."""
 
 
 def attack_on(name: str, host: str) -> RuleEvent:
-    """Give an attack on a host."""
+    """Return an attack on a host."""
     return replace(ATTACK, id=name, event={**ATTACK.event, "host": {"name": host}})
 
 
-def assert_each_host_once(sandbox: Sandbox) -> None:
-    """Let every host have one alert, told one by one."""
-    folders = [{"name": "house", "path": str(IIS.parent)}]
+def alert_each_host_once(sandbox: Sandbox) -> None:
+    """Open one alert per host, each delivered in a message of its own."""
+    folders = [{"name": "shipped", "path": str(IIS.parent)}]
     sandbox.changes |= {"rules": {"folders": folders, "select": [{"set": RARE}]}, "rate_limit": {"alerts": 100_000}}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExpectedDeliveries:
-    """What is in the state, and what the channels took."""
+    """Counts of the state's documents and of the messages that the channels received."""
 
     alerts: Counter[str]  # host → alerts
     hits: Counter[str]  # event → hits
@@ -36,7 +36,7 @@ class ExpectedDeliveries:
     hosts: dict[str, str]  # key → host
 
     def lost(self, hosts: Sequence[str], events: Sequence[str]) -> list[str]:
-        """Name what is missing anywhere."""
+        """Return descriptions of missing alerts, hits and messages."""
         wanted = {key for key, host in self.hosts.items() if host in hosts}
         return [
             *(f"alert of {host}" for host in hosts if not self.alerts[host]),
@@ -45,13 +45,13 @@ class ExpectedDeliveries:
         ]
 
     def doubled(self) -> Counter[str]:
-        """Count what is there more than once, by its host, event or key."""
+        """Return the number of surplus documents and messages by host, event or key."""
         every = (*self.alerts.items(), *self.hits.items(), *self.mails.items(), *self.slacks.items())
         return Counter({name: count - 1 for name, count in every if count > 1})
 
 
 def expected_deliveries(sandbox: Sandbox) -> ExpectedDeliveries:
-    """Read it all."""
+    """Return the counts of a sandbox."""
     alerts = sandbox.documents("alerts")
     hosts = {
         delivery_key(alert.id, channel): alert.document["host"]["name"]

@@ -14,17 +14,17 @@ from watcher.settings import Cluster
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What the fake answers on one path."""
+    """The response of the fake cluster on a path."""
 
     status: int = 200
     body: Any = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
-    raw: bytes = b""  # what is sent instead of the body
+    raw: bytes = b""  # sent instead of the body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fake:
-    """A server that answers from a table and remembers what it was sent."""
+    """A server that answers from a table and records its requests."""
 
     cluster: Cluster
     seen: list[Mapping[str, str]]  # the headers of every request, its `method`, `path`, `query` and `body`
@@ -41,8 +41,8 @@ def serving(replies: Mapping[str, Reply], otherwise: Reply, *, tls: ssl.SSLConte
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
             path, _, query = self.path.partition("?")
-            about = {"method": self.command, "path": path, "query": query, "body": body}
-            seen.append({name.lower(): value for name, value in self.headers.items()} | about)
+            request = {"method": self.command, "path": path, "query": query, "body": body}
+            seen.append({name.lower(): value for name, value in self.headers.items()} | request)
             reply = replies.get(f"{self.command} {path}") or replies.get(path, otherwise)
             data = reply.raw or json.dumps(reply.body).encode()
             self.send_response(reply.status)
@@ -55,7 +55,7 @@ def serving(replies: Mapping[str, Reply], otherwise: Reply, *, tls: ssl.SSLConte
         do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - the standard library's names
 
         def log_message(self, *_args: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         if tls:
@@ -96,5 +96,5 @@ def forbidding(version: str) -> tuple[Mapping[str, Reply], Reply]:
     )
     refusal = Reply(status=403, body={"error": {"type": "security_exception", "reason": reason}, "status": 403})
     table, otherwise = elasticsearch(version)
-    known = Reply(body={"username": "w"}, headers=otherwise.headers)
-    return {**dict.fromkeys(table, refusal), "/_security/_authenticate": known}, otherwise
+    authenticated = Reply(body={"username": "w"}, headers=otherwise.headers)
+    return {**dict.fromkeys(table, refusal), "/_security/_authenticate": authenticated}, otherwise

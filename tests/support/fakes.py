@@ -1,4 +1,4 @@
-"""The doors as small fakes: a state in memory, a cluster that answers from a list, a channel that does as told."""
+"""Fakes of the ports: a state in memory, a cluster that answers from a list, a channel with given errors."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ def effective(**changes: Any) -> RuleSettings:
 
 
 def event(time: str = "2026-11-23T11:59:30.000Z", host: str | None = "WEB01", **data: str) -> dict[str, Any]:
-    """Make an event of a process that starts a shell."""
-    told = {"CommandLine": "a shell", **data}
-    made = {"@timestamp": time, "event": {"code": "4688"}, "winlog": {"channel": "Security", "event_data": told}}
-    return made if host is None else {**made, "host": {"name": host}}
+    """Return an event of a process that starts a shell."""
+    values = {"CommandLine": "a shell", **data}
+    document = {"@timestamp": time, "event": {"code": "4688"}, "winlog": {"channel": "Security", "event_data": values}}
+    return document if host is None else {**document, "host": {"name": host}}
 
 
-def found(number: int = 1, **changes: Any) -> EventDocument:
-    """Make a document that a search returned."""
+def event_document(number: int = 1, **changes: Any) -> EventDocument:
+    """Return a document as a search returns it."""
     return EventDocument(index="winlogbeat-1", id=f"e{number}", event=event(**changes))
 
 
@@ -92,9 +92,9 @@ def grouped_hit(rule: Rule, settings: RuleSettings, document: EventDocument) -> 
 
 
 def leaves(document: Any, path: str) -> list[Any]:
-    """Give every value at a path."""
+    """Return every value at a path."""
     if isinstance(document, list):
-        return [leaf for one in document for leaf in leaves(one, path)]
+        return [leaf for item in document for leaf in leaves(item, path)]
     if not path:
         return [document]
     head, _, rest = path.partition(".")
@@ -102,38 +102,38 @@ def leaves(document: Any, path: str) -> list[Any]:
 
 
 def matches(document: Mapping[str, Any], query: Query) -> bool:
-    """Tell whether a document is found by a query."""
-    ((kind, told),) = query.items()
+    """Whether a document matches a query."""
+    ((kind, body),) = query.items()
     match kind:
         case "match_all":
             return True
         case "bool":
-            return all(matches(document, one) for one in told.get("filter", ())) and not any(
-                matches(document, one) for one in told.get("must_not", ())
+            return all(matches(document, clause) for clause in body.get("filter", ())) and not any(
+                matches(document, clause) for clause in body.get("must_not", ())
             )
         case "exists":
-            return bool(leaves(document, told["field"]))
-    ((path, wanted),) = told.items()
-    found = leaves(document, path)
+            return bool(leaves(document, body["field"]))
+    ((path, wanted),) = body.items()
+    values = leaves(document, path)
     match kind:
         case "term":
-            return wanted in found
+            return wanted in values
         case "terms":
-            return any(one in wanted for one in found)
+            return any(value in wanted for value in values)
         case "range":
             bounds = {"lte": str.__le__, "gte": str.__ge__, "lt": str.__lt__}
-            return any(all(bounds[name](str(one), str(edge)) for name, edge in wanted.items()) for one in found)
+            return any(all(bounds[name](str(value), str(edge)) for name, edge in wanted.items()) for value in values)
     raise ValueError(f"the fake state knows no `{kind}`")
 
 
 def merged(document: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
-    """Put a part into a document as an update does: objects are merged, anything else is replaced."""
-    made = dict(document)
+    """Return a document after a partial update: objects are merged, other values replaced."""
+    result = dict(document)
     for name, value in part.items():
-        there = made.get(name)
-        both = isinstance(value, Mapping) and isinstance(there, Mapping)
-        made[name] = merged(there, value) if both else value
-    return made
+        previous = document.get(name)
+        both = isinstance(value, Mapping) and isinstance(previous, Mapping)
+        result[name] = merged(previous, value) if both else value
+    return result
 
 
 def _comes_after(values: Sequence[Any], cursor: Sequence[Any], ways: Sequence[str]) -> bool:
@@ -145,11 +145,11 @@ def _comes_after(values: Sequence[Any], cursor: Sequence[Any], ways: Sequence[st
 
 @dataclass
 class MemoryState:
-    """The State door in memory; `log` tells what was asked for, in order."""
+    """The State port in memory; `log` lists the requests in order."""
 
     documents: dict[tuple[str, str], StoredDocument] = field(default_factory=dict)
     refused: tuple[str, ...] = ()  # parts of documents that this engine refuses
-    loose: set[str] = field(default_factory=set)  # indices that the engine made without a template
+    loose: set[str] = field(default_factory=set)  # indices that the engine created without a template
     log: list[str] = field(default_factory=list)
 
     def create(self, drafts: Sequence[NewDocument]) -> Sequence[CreateResult]:
@@ -184,35 +184,39 @@ class MemoryState:
         return [self.replace(change.stored, change.document) for change in replacements]
 
     def update(self, changes: Sequence[PartialUpdate]) -> Sequence[StoredDocument | None]:
-        made: list[StoredDocument | None] = []
+        updated: list[StoredDocument | None] = []
         for change in changes:
             stored = change.stored
             self.log.append(f"amend {stored.index}")
             now = self.documents.get((stored.index, stored.id))
             if now is None or now.seq_no != stored.seq_no:
-                made.append(None)
+                updated.append(None)
                 continue
             self._put(stored.index, stored.id, merged(now.document, change.part), now.seq_no + 1)
-            made.append(replace(self.documents[stored.index, stored.id], document=change.part))
-        return made
+            updated.append(replace(self.documents[stored.index, stored.id], document=change.part))
+        return updated
 
     def search(self, state_query: StateQuery) -> Sequence[StoredDocument]:
-        """Find documents by the few clauses that watcher asks its state with."""
-        found = [
-            one
-            for one in self.documents.values()
-            if fnmatchcase(one.index, state_query.index) and matches(one.document, state_query.query)
+        """Return the documents that match the clauses that watcher uses."""
+        stored = [
+            document
+            for document in self.documents.values()
+            if fnmatchcase(document.index, state_query.index) and matches(document.document, state_query.query)
         ]
         orders = [(path, way) for order in state_query.sort for path, way in order.items()]
-        found = [
-            replace(one, sort=tuple("".join(map(str, leaves(one.document, path)[:1])) for path, _ in orders))
-            for one in found
+        stored = [
+            replace(document, sort=tuple("".join(map(str, leaves(document.document, path)[:1])) for path, _ in orders))
+            for document in stored
         ]
         if state_query.after:
-            found = [one for one in found if _comes_after(one.sort, state_query.after, [way for _, way in orders])]
+            stored = [
+                document
+                for document in stored
+                if _comes_after(document.sort, state_query.after, [way for _, way in orders])
+            ]
         for number, (_, way) in reversed(list(enumerate(orders))):
-            found.sort(key=lambda one: one.sort[number], reverse=way == "desc")
-        return found[: state_query.size]
+            stored.sort(key=lambda document: document.sort[number], reverse=way == "desc")
+        return stored[: state_query.size]
 
     def count(self, index: str, query: Query) -> int:
         return len(self.search(StateQuery(index=index, query=query, size=10**9)))
@@ -228,14 +232,18 @@ class MemoryState:
         self.loose.discard(index)
 
     def drop(self, index: str) -> None:
-        self.documents = {key: one for key, one in self.documents.items() if key[0] != index}
+        self.documents = {key: document for key, document in self.documents.items() if key[0] != index}
 
     def keep_for(self, name: str, indices: str, age: timedelta) -> Mapping[str, Any] | None:
         self.log.append(f"keep {name} {indices} {age.days}d")
         return None
 
-    def counts(self, index: str, query: object, field: str) -> Mapping[str, int]:  # noqa: ARG002 - the door's names
-        texts = (_at(one.document, field) for one in self.documents.values() if one.index.startswith(index.rstrip("*")))
+    def counts(self, index: str, query: object, field: str) -> Mapping[str, int]:  # noqa: ARG002 - the port's names
+        texts = (
+            _at(document.document, field)
+            for document in self.documents.values()
+            if document.index.startswith(index.rstrip("*"))
+        )
         return Counter(text for text in texts if text)
 
     def refresh(self, index: str) -> None:
@@ -258,7 +266,7 @@ def _at(document: Mapping[str, Any], path: str) -> str:
 
 @dataclass
 class ListedEvents:
-    """The Events door over a list of documents: every query returns them all."""
+    """The Events port over a list of documents: every query returns all of them."""
 
     documents: Sequence[EventDocument] = ()
     answers: list[Page | ClusterError] = field(default_factory=list)  # instead, one after another
@@ -278,7 +286,7 @@ class ListedEvents:
         return IndexMapping(pattern=pattern, server=self.server(), indices=self.indices, fields=fields)
 
     @contextmanager
-    def open(self, pattern: str, window: Window, *, time_field: str) -> Iterator[ListedEvents]:  # noqa: ARG002 - the door's names
+    def open(self, pattern: str, window: Window, *, time_field: str) -> Iterator[ListedEvents]:  # noqa: ARG002 - the port's names
         self.windows.append(window)
         yield self
 
@@ -289,7 +297,7 @@ class ListedEvents:
                 counted.append(sum(opened.counts(timedelta(minutes=5)).values()))
         return counted
 
-    def volumes(self, pattern: str, window: Window, *, time_field: str) -> Sequence[EventVolume]:  # noqa: ARG002 - the door's names
+    def volumes(self, pattern: str, window: Window, *, time_field: str) -> Sequence[EventVolume]:  # noqa: ARG002 - the port's names
         return self.counted
 
     def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
@@ -298,8 +306,8 @@ class ListedEvents:
     def counts(self, step: timedelta) -> Mapping[datetime, int]:
         window = self.windows[-1]
         counted: Counter[datetime] = Counter()
-        for one in self.documents:
-            moment = parse_timestamp(str(one.event.get("@timestamp")))
+        for document in self.documents:
+            moment = parse_timestamp(str(document.event.get("@timestamp")))
             if moment is not None and window.start <= moment < window.end:
                 counted[EPOCH + (moment - EPOCH) // step * step] += 1
         return counted
@@ -335,21 +343,23 @@ class FakeClock:
 
 @dataclass
 class ArrivingEvents(ListedEvents):
-    """The Events door over documents that become searchable one after the other, each at its own moment."""
+    """The Events port over documents that become searchable at given moments."""
 
-    arriving: list[tuple[datetime, EventDocument]] = field(default_factory=list)  # when it can be searched, and what
-    fails: dict[datetime, Exception] = field(default_factory=dict)  # a moment: windows that hold it fail so
+    arriving: list[tuple[datetime, EventDocument]] = field(default_factory=list)  # searchable from, document
+    fails: dict[datetime, Exception] = field(default_factory=dict)  # moment → error of windows that contain it
     _field: str = "@timestamp"
 
     def feed(self, *documents: EventDocument, at: datetime | None = None) -> None:
-        self.arriving.extend((at or self.time, one) for one in documents)
+        self.arriving.extend((at or self.time, document) for document in documents)
 
     @contextmanager
     def open(self, pattern: str, window: Window, *, time_field: str) -> Iterator[ListedEvents]:
-        seen = [one for at, one in self.arriving if at <= self.time]
+        seen = [document for at, document in self.arriving if at <= self.time]
         self._field = time_field
         self.documents = [
-            one for one in seen if window.start <= event_time(EventView(one.event), time_field) < window.end
+            document
+            for document in seen
+            if window.start <= event_time(EventView(document.event), time_field) < window.end
         ]
         with super().open(pattern, window, time_field=time_field) as opened:
             yield opened
@@ -359,13 +369,13 @@ class ArrivingEvents(ListedEvents):
         for moment, fault in self.fails.items():
             if window.start <= moment < window.end:
                 raise fault
-        moments = (event_time(EventView(one.event), self._field) for one in self.documents)
+        moments = (event_time(EventView(document.event), self._field) for document in self.documents)
         return Counter(EPOCH + (moment - EPOCH) // step * step for moment in moments)
 
 
 @dataclass
 class RecordingChannel:
-    """A channel that keeps what it takes, or raises what it is given."""
+    """A channel that records notifications, or raises the given errors."""
 
     name: str
     faults: list[Exception] = field(default_factory=list)

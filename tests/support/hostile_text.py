@@ -1,4 +1,4 @@
-"""Alerts for tests, and an event whose every text tries to be more than text."""
+"""An alert and an event whose strings contain markup, escapes and injections."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ class FixedClock(FakeClock):
 
 
 def alert(event: Event, *, level: Level = Level.HIGH) -> Alert:
-    """Make an alert of an event."""
-    made = sample(NOW)
+    """Return an alert of an event."""
+    example = sample(NOW)
     rule = replace(
-        made.rule,
+        example.rule,
         title="Shell Started by <Web> Server & *Friends*",
         level=level,
         description="First line\nsecond line",
@@ -73,7 +73,7 @@ def alert(event: Event, *, level: Level = Level.HIGH) -> Alert:
         path="windows/web.yml",
     )
     hit = replace(
-        made.first,
+        example.first,
         rule=rule,
         event=event,
         summary=summarize(EventView(event)),
@@ -81,4 +81,4 @@ def alert(event: Event, *, level: Level = Level.HIGH) -> Alert:
         event_id="a\"b\\c!'d",
     )
     key = (("host.name", "SRV-01"), ("user.name", None))
-    return replace(made, rule=rule, first=hit, key=key, origin="live")
+    return replace(example, rule=rule, first=hit, key=key, origin="live")

@@ -1,7 +1,7 @@
-"""A process that runs watcher once in a child, again and again, and lets the child die where it is told to.
+"""A process that runs watcher in child processes and kills each at a given step or time.
 
-Called with a settings file; reads one line of JSON per run, writes one. The child is a fork, so that a run costs no
-start of Python.
+Called with a settings file; reads a line of JSON per run and writes one. The child is a fork, so a run starts no
+new Python.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ NEVER = 10**9
 
 @dataclass
 class KillPoint:
-    """Where the process ends: at so many steps, each the edge of a request or of a message."""
+    """The step at which the process ends; steps are the start and end of requests and messages."""
 
     at: int
-    told: int  # a pipe that outlives us
-    breaks: str = ""  # a channel that raises what no channel should
+    pipe: int  # outlives the process
+    breaks: str = ""  # a channel that raises an unexpected error
     step: int = 0
 
-    def edge(self, what: str) -> None:
-        """Note a step, and die where it is the last."""
+    def count_step(self, label: str) -> None:
+        """Record a step, and end the process where it is the last."""
         self.step += 1
         if self.step >= self.at:
             os.kill(os.getpid(), signal.SIGKILL)
-        os.write(self.told, f"{what}\n".encode())
+        os.write(self.pipe, f"{label}\n".encode())
 
 
 @dataclass(frozen=True)
 class KillableTransport:
-    """A wire to an engine on which the process may die, before a request or after it was answered."""
+    """A transport that may end the process before a request or after its response."""
 
     transport: Transport
     kill_point: KillPoint
@@ -64,9 +64,9 @@ class KillableTransport:
         body: RequestBody = None,
         timeout: timedelta | None = None,
     ) -> Answer:
-        self.kill_point.edge(f"asking {path}")
+        self.kill_point.count_step(f"asking {path}")
         answer = self.transport.request(method, path, params=params, body=body, timeout=timeout)
-        self.kill_point.edge(f"answered {path}")
+        self.kill_point.count_step(f"answered {path}")
         return answer
 
     def close(self) -> None:
@@ -75,7 +75,7 @@ class KillableTransport:
 
 @dataclass(frozen=True)
 class KillableNotifier:
-    """A channel at which the process may die, before a message or after it was taken."""
+    """A notifier that may end the process before or after sending a message."""
 
     notifier: Notifier
     kill_point: KillPoint
@@ -85,15 +85,15 @@ class KillableNotifier:
         return self.notifier.name
 
     def send(self, notification: Notification) -> None:
-        self.kill_point.edge(f"sending {notification.key}")
+        self.kill_point.count_step(f"sending {notification.key}")
         if self.kill_point.breaks == self.name:
             raise RuntimeError("a channel's library may raise anything")
         self.notifier.send(notification)
-        self.kill_point.edge("sent")
+        self.kill_point.count_step("sent")
 
 
 def live(settings: Settings, rules: LoadedRules, kill_point: KillPoint) -> None:
-    """Do what `watcher run --once` does."""
+    """Run as `watcher run --once` does."""
     connections = connect_clusters(settings)
     connection = replace(connections.events, transport=KillableTransport(connections.events.transport, kill_point))
     components = Components(settings=settings, connections=Connections(events=connection, state=connection))
@@ -108,13 +108,13 @@ def live(settings: Settings, rules: LoadedRules, kill_point: KillPoint) -> None:
 
 
 def run(work: Callable[[KillPoint], None], order: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Fork, let the child work, kill it where the order says; tell how it ended."""
+    """Run `work` in a forked child, kill it as ordered, and return its steps, memory and status."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
         try:
-            work(KillPoint(at=order.get("at", NEVER), told=writing, breaks=order.get("breaks", "")))
+            work(KillPoint(at=order.get("at", NEVER), pipe=writing, breaks=order.get("breaks", "")))
         except ClusterError as fault:
             sys.stderr.write(f"{fault}\n")
             os._exit(3)
@@ -130,17 +130,17 @@ def run(work: Callable[[KillPoint], None], order: Mapping[str, Any]) -> Mapping[
         "steps": len(steps),
         "memory": used.ru_maxrss // 1024,  # MB
         "status": os.waitstatus_to_exitcode(status),
-        "unstruck": sent_but_not_recorded(steps),
+        "unrecorded": sent_but_not_recorded(steps),
     }
 
 
 def sent_but_not_recorded(steps: Sequence[str]) -> str:
-    """Name the message that was given to its channel, perhaps, and not struck off, perhaps; empty where none was."""
+    """Return the key of a message that may be sent but not recorded, or an empty string."""
     key = ""
     for step in steps:
         if step.startswith("sending "):
             key = step.removeprefix("sending ")
-        elif step == "answered /_bulk":  # all that is written goes this way
+        elif step == "answered /_bulk":  # every write uses it
             key = ""
     return key
 

@@ -1,4 +1,4 @@
-"""Runs of watcher that cost little, and end where they are told to."""
+"""Inexpensive runs of watcher that end at a given step or time."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ KILLABLE_RUN = Path(__file__).with_name("killable_run.py")
 
 @dataclass
 class KilledRuns:
-    """Runs of watcher that end where they are told to."""
+    """The process that runs watcher, and kills it as ordered."""
 
     process: subprocess.Popen[str]
 
     def run(self, **order: float | str) -> Mapping[str, Any]:
-        """Run once; `at` a step or `after` some seconds it is killed, the channel `breaks` raises what none should."""
+        """Run once; killed `at` a step or `after` seconds; the channel `breaks` raises an unexpected error."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(order) + "\n")

@@ -1,4 +1,4 @@
-"""The processes of this machine, as the kernel tells of them."""
+"""The processes of this machine, from `/proc`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def alive(pid: int) -> bool:
-    """Tell whether a process runs; one that merely was not reaped yet does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""Real receivers for tests: an SMTP server and an HTTP server that keep what they were sent."""
+"""Receivers for tests: an SMTP server and an HTTP server that record messages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOCALHOST = "127.0.0.1"
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on."""
+    """Return an unused port."""
     with create_server((LOCALHOST, 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
@@ -29,7 +29,7 @@ def free_port() -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """One mail as the server took it."""
+    """A mail as the server received it."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -44,9 +44,9 @@ class Received:
         return parsed
 
     def part(self, media: str) -> str:
-        """Give the decoded text of one part."""
-        (found,) = (part for part in self.message.walk() if part.get_content_type() == media)
-        text: str = found.get_content()
+        """Return the decoded text of a part."""
+        (part,) = (part for part in self.message.walk() if part.get_content_type() == media)
+        text: str = part.get_content()
         return text.replace("\r\n", "\n")
 
 
@@ -121,7 +121,7 @@ class SmtpServer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One HTTP request as the server took it."""
+    """An HTTP request as the server received it."""
 
     method: str
     path: str
@@ -131,7 +131,7 @@ class Request:
 
 @dataclass(kw_only=True)
 class HttpReceiver:
-    """An HTTP server on localhost that always gives one answer; use as a context manager, read `requests`."""
+    """An HTTP server on localhost with a fixed response; use as a context manager, read `requests`."""
 
     status: int = 200
     answer: str = "ok"
@@ -155,13 +155,13 @@ class HttpReceiver:
         return self._server.server_address[1]
 
     def url(self, path: str) -> str:
-        """Give the address of a path."""
+        """Return the URL of a path."""
         return f"http://{LOCALHOST}:{self.port}{path}"
 
 
 def _handler(receiver: HttpReceiver) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        def _take(self) -> None:
+        def _record(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             taken = Request(method=self.command, path=self.path, headers=dict(self.headers), body=body)
             receiver.requests.append(taken)
@@ -172,17 +172,17 @@ def _handler(receiver: HttpReceiver) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(answer)
 
-        do_POST = _take  # noqa: N815 - http.server calls it so
-        do_GET = _take  # noqa: N815 - the same
+        do_POST = _record  # noqa: N815 - http.server calls it so
+        do_GET = _record  # noqa: N815 - the same
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server calls it so
-            """Keep quiet."""
+            """Log nothing."""
 
     return Handler
 
 
 def certificates(folder: Path, name: str = "localhost") -> tuple[Path, ssl.SSLContext]:
-    """Make a CA and a server's certificate; give the CA's file and the server's context."""
+    """Create a CA and a server certificate; return the CA file and the server's context."""
     import trustme  # noqa: PLC0415 - only tests with TLS pay for it
 
     authority = trustme.CA()

@@ -1,4 +1,4 @@
-"""A corner of an engine for one test: indices, settings and receivers of its own, and `watcher` as a user calls it."""
+"""A sandbox of a test on an engine: its own indices, settings and receivers, and `watcher` as a user calls it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ IIS = RULES / "windows/process_creation/webserver_iis_module_installed_command.y
 IIS_TITLE = "Webserver IIS module installed (command)"
 COMMAND = Path(sys.executable).with_name("watcher")
 
-SMALL_TEMPLATE: Mapping[str, Any] = {  # the least of what Winlogbeat's own template says
+SMALL_TEMPLATE: Mapping[str, Any] = {  # an excerpt of Winlogbeat's template
     "template": {
         "settings": {"index": {"number_of_shards": 1, "number_of_replicas": 0}},
         "mappings": {
@@ -62,7 +62,7 @@ class RuleEvent:
 
 
 def rule_events(rule: Path) -> tuple[RuleEvent, ...]:
-    """Read the test events that stand beside a rule."""
+    """Read the test events of a rule."""
     path = rule.relative_to(RULES).as_posix()
     lines = rule.with_suffix(".test.ndjson").read_text(encoding="utf-8").splitlines()
     return tuple(
@@ -73,7 +73,7 @@ def rule_events(rule: Path) -> tuple[RuleEvent, ...]:
 
 @dataclass(kw_only=True)
 class Sandbox:
-    """Where one test lives."""
+    """The indices, settings and receivers of a test."""
 
     running: Running
     admin: Connection
@@ -81,13 +81,13 @@ class Sandbox:
     smtp: SmtpServer
     slack: HttpReceiver
     name: str = field(default_factory=lambda: uuid.uuid4().hex[:10])
-    url: str = ""  # instead of the engine's own, e.g. of a proxy before it
+    url: str = ""  # replaces the engine's own, e.g. by that of a proxy
     changes: dict[str, Any] = field(default_factory=dict)  # to the settings below, by their first key
     caller: Callable[..., subprocess.CompletedProcess[str]] = field(default_factory=lambda: run_watcher)
 
     @property
     def prefix(self) -> str:
-        """What the names of the state's indices begin with."""
+        """The prefix of the state's indices."""
         return f"watcher-{self.name}"
 
     @property
@@ -98,34 +98,34 @@ class Sandbox:
     # ---- the cluster
 
     def template(self, template: Mapping[str, Any] = SMALL_TEMPLATE) -> None:
-        """Map this house's events by a template."""
-        whole = {**template, "index_patterns": [f"winlogbeat-{self.name}-*"], "priority": 500}
-        self.admin.state().put_template(f"winlogbeat-{self.name}", whole)
+        """Install an index template for this sandbox's events."""
+        index_template = {**template, "index_patterns": [f"winlogbeat-{self.name}-*"], "priority": 500}
+        self.admin.state().put_template(f"winlogbeat-{self.name}", index_template)
 
     def feed(self, events: Sequence[RuleEvent], *, ago: timedelta = timedelta(minutes=2), index: str = "") -> None:
-        """Index events as if they happened a little while ago, one soon after the other."""
+        """Index events with timestamps from `ago` on, 100 ms apart."""
         start = self.admin.events().now() - ago
         drafts = [
             NewDocument(
                 index=index or self.index,
-                id=one.id,
-                document=shift_event(one.event, start + timedelta(milliseconds=100 * number)),
+                id=rule_event.id,
+                document=shift_event(rule_event.event, start + timedelta(milliseconds=100 * number)),
             )
-            for number, one in enumerate(events)
+            for number, rule_event in enumerate(events)
         ]
-        assert [made.error for made in self.admin.state().create(drafts) if not made.new] == []
+        assert [result.error for result in self.admin.state().create(drafts) if not result.new] == []
         self.admin.state().refresh(index or self.index)
 
     def index_text(self, name: str, text: str) -> None:
-        """Index a document as the JSON text that it is written in, and make it visible."""
+        """Index a document as raw JSON, and refresh."""
         cluster = self.running.admin()
         context = ssl.create_default_context(cafile=cluster.ca_certs) if cluster.ca_certs else None
         path = f"{cluster.hosts[0]}/{self.index}/_create/{name}?refresh=true"
-        request = urllib.request.Request(path, text.encode(), {"content-type": "application/json"}, method="PUT")  # noqa: S310 - an engine of ours
+        request = urllib.request.Request(path, text.encode(), {"content-type": "application/json"}, method="PUT")  # noqa: S310 - an engine of the tests
         if cluster.username and cluster.password:
             token = base64.b64encode(f"{cluster.username}:{cluster.password.value}".encode()).decode()
             request.add_header("authorization", f"Basic {token}")
-        with urllib.request.urlopen(request, timeout=60, context=context) as answer:  # noqa: S310 - an engine of ours
+        with urllib.request.urlopen(request, timeout=60, context=context) as answer:  # noqa: S310 - an engine of the tests
             assert answer.status == 201
 
     def documents(self, kind: str) -> Sequence[StoredDocument]:
@@ -142,11 +142,11 @@ class Sandbox:
         return {entry["channel"]: entry for entry in alert.document["watcher"]["deliveries"]}
 
     def hasten(self) -> None:
-        """Make every pending delivery due now, as if time had passed."""
-        wait_until(self._hastened, what="a moment in which nobody else writes to the alerts")
+        """Set the due time of every pending delivery to now."""
+        wait_until(self._hastened, what="a moment without other writes to the alerts")
 
     def _hastened(self) -> bool:
-        """Make it due in all alerts that hold still; a killed run's last request may still be on its way."""
+        """Replace all alerts; false where another write, e.g. of a killed run, came first."""
         due = (self.admin.events().now() - timedelta(seconds=5)).isoformat()
         replaced = []
         for alert in self.documents("alerts"):
@@ -175,13 +175,18 @@ class Sandbox:
         body: Mapping[str, Any] = note.document["body"]
         return body
 
+    def gaps(self) -> Sequence[Mapping[str, Any]]:
+        """Return the gaps of the source."""
+        gaps: Sequence[Mapping[str, Any]] = self.live()["gaps"]
+        return gaps
+
     @property
     def sources(self) -> Sequence[str]:
-        """Name the sources of the settings."""
-        return [one.get("name", "windows") for one in self.changes.get("sources", [{}])]
+        """The names of the sources in the settings."""
+        return [source.get("name", "windows") for source in self.changes.get("sources", [{}])]
 
     def source(self, **changes: Any) -> None:
-        """Change the one source of the settings below."""
+        """Change the source in the settings."""
         self.changes["sources"] = [
             {"index": f"winlogbeat-{self.name}-*", "every": "1s", "delay": "0s", "overlap": "10m", **changes}
         ]
@@ -193,13 +198,13 @@ class Sandbox:
         return answer.body
 
     def clear(self) -> None:
-        """Delete what this house made."""
+        """Delete the indices and templates of this sandbox."""
         for pattern in (f"winlogbeat-{self.name}-*", f"{self.prefix}-*"):
             answer = self.admin.transport.request(
                 "GET", f"/_cat/indices/{pattern}", params={"h": "index", "format": "json"}
             )
-            for one in answer.body if answer.status == 200 else ():
-                self.admin.transport.request("DELETE", f"/{one['index']}")
+            for row in answer.body if answer.status == 200 else ():
+                self.admin.transport.request("DELETE", f"/{row['index']}")
             self.admin.transport.request("DELETE", f"/_index_template/{pattern}")
         self.admin.transport.request("DELETE", f"/_index_template/winlogbeat-{self.name}")
 
@@ -218,29 +223,35 @@ class Sandbox:
             },
             "slack": {"type": "slack", "webhook_url": self.slack.url("/services/T0/B0/secret-token")},
         }
-        whole = {
+        settings = {
             "cluster": self.cluster(),
             "state": {"prefix": self.prefix},
             "sources": [{"index": f"winlogbeat-{self.name}-*", "every": "1s", "delay": "0s", "overlap": "10m"}],
-            "rules": {"folders": [{"name": "house", "path": str(IIS.parent)}]},
+            "rules": {"folders": [{"name": "shipped", "path": str(IIS.parent)}]},
             "channels": channels,
             "discover_url": "https://kibana.corp.example/app/discover",
             **self.changes,
         }
         file = self.folder / "watcher.yml"
-        file.write_text(json.dumps({key: value for key, value in whole.items() if value is not None}), encoding="utf-8")
+        file.write_text(
+            json.dumps({key: value for key, value in settings.items() if value is not None}), encoding="utf-8"
+        )
         return file
 
     def cluster(self) -> dict[str, Any]:
-        """Give the `cluster` section that reaches the engine as watcher's own user."""
-        made: dict[str, Any] = {"hosts": [self.url or self.running.url], "timeout": "10s"}
+        """Return the `cluster` section that reaches the engine as watcher's own user."""
+        section: dict[str, Any] = {"hosts": [self.url or self.running.url], "timeout": "10s"}
         if self.running.ca is not None:
             (self.folder / "password").write_text(f"{self.running.password}\n", encoding="utf-8")
-            made |= {"username": self.running.username, "password_file": "password", "ca_certs": str(self.running.ca)}
-        return made
+            section |= {
+                "username": self.running.username,
+                "password_file": "password",
+                "ca_certs": str(self.running.ca),
+            }
+        return section
 
     def rule(self, text: str, name: str = "rule.yml") -> Path:
-        """Write a rule into a folder of this house, and watch that folder."""
+        """Write a rule into a folder of this sandbox, and use that folder."""
         folder = self.folder / "rules"
         folder.mkdir(exist_ok=True)
         self.changes["rules"] = {"folders": [{"name": "own", "path": str(folder)}]}
@@ -249,18 +260,18 @@ class Sandbox:
         return file
 
     def call(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Call `watcher` with this house's settings, by default in a process of its own."""
+        """Call `watcher` with this sandbox's settings, by default in a process of its own."""
         return self.caller(*arguments, "--settings", str(self.settings()), **environment)
 
     def once(self) -> subprocess.CompletedProcess[str]:
-        """Run once, which must be all right."""
+        """Run once; the exit code must be 0."""
         done = self.call("run", "--once")
         assert done.returncode == 0, done.stderr
         return done
 
     @contextmanager
     def loop(self) -> Iterator[RunningSidecar]:
-        """Run until stopped; killed where a test forgets to stop it."""
+        """Yield a running sidecar, and kill it where the test does not stop it."""
         command = [COMMAND, "run", "--settings", self.settings()]
         log = self.folder / f"log-{uuid.uuid4().hex[:6]}"
         with log.open("wb") as output, subprocess.Popen(command, stderr=output, env=environ()) as process:
@@ -273,27 +284,27 @@ class Sandbox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningSidecar:
-    """A sidecar that runs."""
+    """A running sidecar."""
 
     process: subprocess.Popen[bytes]
     log: Path
 
-    def said(self) -> str:
-        """Give what it logged so far."""
+    def log_text(self) -> str:
+        """Return the log so far."""
         return self.log.read_text(encoding="utf-8")
 
-    def until_said(self, words: str) -> None:
-        """Wait for words in the log."""
-        wait_until(lambda: words in self.said(), what=f"`{words}`", shown=self.said)
+    def wait_for_log(self, words: str) -> None:
+        """Wait until the log contains the words."""
+        wait_until(lambda: words in self.log_text(), what=f"`{words}`", shown=self.log_text)
 
     def stop(self, number: int, seconds: float = 30) -> int:
-        """Send a signal and wait for the end; give the exit code."""
+        """Send a signal, wait for the end, and return the exit code."""
         self.process.send_signal(number)
         return self.process.wait(timeout=seconds)
 
 
 def wait_until(holds: Callable[[], bool], *, what: str, shown: Callable[[], str] = str, seconds: float = 40) -> None:
-    """Wait until something holds."""
+    """Wait until a condition holds."""
     clock = SystemClock()
     end = clock.monotonic() + seconds
     while not holds():
@@ -302,7 +313,7 @@ def wait_until(holds: Callable[[], bool], *, what: str, shown: Callable[[], str]
 
 
 def environ(**more: str) -> dict[str, str]:
-    """Give an environment that says nothing about watcher."""
+    """Return an environment without watcher's variables."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("WATCHER_", "COLUMNS", "NO_"))}
     return {**kept, "COLUMNS": "120", "PYTHONUTF8": "1", **more}
 
@@ -323,7 +334,7 @@ def run_watcher(*arguments: str, **environment: str) -> subprocess.CompletedProc
 
 @contextmanager
 def open_sandbox(running: Running, folder: Path) -> Iterator[Sandbox]:
-    """Open a house on an engine, and clear it away afterwards."""
+    """Yield a sandbox on an engine, and clear it afterwards."""
     admin = connect(running.admin())
     try:
         with SmtpServer() as smtp, HttpReceiver() as slack:
@@ -337,5 +348,5 @@ def open_sandbox(running: Running, folder: Path) -> Iterator[Sandbox]:
 
 
 def stamp(text: str) -> datetime:
-    """Read a time as documents write it."""
+    """Return the timestamp of an ISO 8601 string."""
     return datetime.fromisoformat(text)

@@ -1,4 +1,4 @@
-"""The truth table beside the project, and the pairs of rule and event that the predicates find."""
+"""The shared truth table, and the pairs of rule and event that the predicates match."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOT_IN_THE_TABLE = {"mdecrevoisier/windows-services/win-os-service permissions m
 
 
 def rule_files(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield the path and the text of every rule file of the archive."""
+    """Yield the path and the content of every rule file in the archive."""
     with tarfile.open(folder / "rules.tar.gz") as archive:
         for member in archive.getmembers():
             stream = archive.extractfile(member) if member.isfile() else None
@@ -36,7 +36,7 @@ def rule_files(folder: Path) -> Iterator[tuple[str, str]]:
 
 @cache
 def rules(folder: Path) -> tuple[Rule, ...]:
-    """Read the rules of the table that are run."""
+    """Return the rules of the table without aggregations."""
     run: list[Rule] = []
     for path, text in rule_files(folder):
         read = read_contents(text, file=path, origin=RuleOrigin(path=path))
@@ -45,7 +45,7 @@ def rules(folder: Path) -> tuple[Rule, ...]:
 
 
 def events(folder: Path, name: str) -> Iterator[tuple[Place, Event]]:
-    """Read one set of events."""
+    """Yield the events of a set with their locations."""
     with gzip.open(folder / f"events-{name}.ndjson.gz") as lines:
         for line in lines:
             event = json.loads(line)
@@ -53,47 +53,47 @@ def events(folder: Path, name: str) -> Iterator[tuple[Place, Event]]:
 
 
 def expected(folder: Path) -> dict[str, set[Place]]:
-    """Give the events that each rule of the table must match."""
+    """Return the events that each rule of the table must match."""
     with gzip.open(folder / "truth.json.gz") as file:
         table = json.load(file)
     return {path: {(hit[0], hit[2]) for hit in row["hits"]} for path, row in table.items() if row["evaluated"]}
 
 
 def as_modules(folder: Path) -> Callable[[Event], Event]:
-    """Give the function that makes the shape `modules` of a raw event."""
+    """Return the function that converts a raw event to the shape `modules`."""
     spec = importlib.util.spec_from_file_location("to_winlogbeat", folder / "to_winlogbeat.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    made: Callable[[Event], Event] = module.apply_modules
-    return made
+    apply_modules: Callable[[Event], Event] = module.apply_modules
+    return apply_modules
 
 
 def unchanged(event: Event) -> Event:
-    """Leave an event as it is."""
+    """Return the event unchanged."""
     return event
 
 
 def judged(folder: Path, names: tuple[str, ...], shape: Callable[[Event], Event]) -> tuple[int, set[Pair], set[Pair]]:
-    """Match every rule on every event: the number of pairs wanted, those that are missing, those beside them."""
+    """Match every rule on every event; return the number of expected pairs, the missing and the surplus pairs."""
     ruleset = Ruleset([CompiledRule(rule, Predicate(rule.node, events_of(rule.logsource))) for rule in rules(folder)])
     table = expected(folder)
     seen: set[Place] = set()
-    found: set[Pair] = set()
+    matched: set[Pair] = set()
     for name in names:
         for location, event in events(folder, name):
             seen.add(location)
-            found.update((rule.path, location) for rule in ruleset.matching(shape(event)))
+            matched.update((rule.path, location) for rule in ruleset.matching(shape(event)))
     wanted = {(path, location) for path, locations in table.items() for location in locations & seen}
-    return len(wanted), wanted - found, {pair for pair in found - wanted if pair[0] not in NOT_IN_THE_TABLE}
+    return len(wanted), wanted - matched, {pair for pair in matched - wanted if pair[0] not in NOT_IN_THE_TABLE}
 
 
 def template(folder: Path, *, plain: bool) -> dict[str, Any]:
-    """Give settings and mappings of the shared index template; plain: without what the small engine lacks."""
+    """Return settings and mappings of the shared index template; plain: without types that the small engine lacks."""
     text = (folder / "template-os.json").read_text(encoding="utf-8")
     if plain:
-        for missing, known in (("wildcard", "keyword"), ("match_only_text", "text"), ("scaled_float", "float")):
-            text = text.replace(f'"{missing}"', f'"{known}"')
-    made: dict[str, Any] = json.loads(text)["template"]
-    return {"settings": made["settings"]["index"], "mappings": made["mappings"]}
+        for missing, available in (("wildcard", "keyword"), ("match_only_text", "text"), ("scaled_float", "float")):
+            text = text.replace(f'"{missing}"', f'"{available}"')
+    index_template: dict[str, Any] = json.loads(text)["template"]
+    return {"settings": index_template["settings"]["index"], "mappings": index_template["mappings"]}
