@@ -58,12 +58,12 @@ def test_clauses_are_counted_as_the_engine_counts_them(query: dict[str, Any], co
 @pytest.mark.parametrize("path", ["k", "w"])
 def test_a_long_list_is_dealt_out_and_nothing_of_it_is_lost(path: str) -> None:
     values = [term(number, path) for number in range(100)]
-    whole = all_of([{"term": {"c": {"value": "x"}}}, any_of(values)])
-    parts = split_query(whole, QuerySize(30, 500), WILDCARD_PATHS)
+    query = all_of([{"term": {"c": {"value": "x"}}}, any_of(values)])
+    parts = split_query(query, QuerySize(30, 500), WILDCARD_PATHS)
     assert parts.same
     assert len(parts.queries) > 1
     assert all(count_clauses(part, WILDCARD_PATHS) <= 30 for part in parts.queries)
-    assert leaves(list(parts.queries)) == leaves(whole)
+    assert leaves(list(parts.queries)) == leaves(query)
     assert all({"term": {"c": {"value": "x"}}} in part["bool"]["filter"] for part in parts.queries)
 
 
