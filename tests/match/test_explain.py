@@ -40,14 +40,14 @@ def check(step: ExplanationStep) -> None:
         case Not():
             assert step.holds is not held[0]
         case DetectionItem(match_all=every):
-            tried = [one.holds for one in step.tried]
+            tried = [one.holds for one in step.checked]
             assert step.holds is ((all(tried) and bool(tried)) if every else any(tried))
 
 
 def agree(rule: Rule, predicate: Predicate, event: Event) -> bool:
     explanation = told(rule, event)
     assert explanation.holds is predicate.matches(event), (rule.title, event)
-    for looked in explanation.looked:
+    for looked in explanation.classes:
         check(looked.step)
     return explanation.holds
 
@@ -106,11 +106,11 @@ def test_selections_are_named_and_values_are_told() -> None:
         "  sel:\n    Image|endswith: [\\a.exe, \\b.exe]\n  filter_x:\n    User: me\n  condition: sel and not filter_x\n"
     )
     explanation = told(read, event(Image="C:\\b.exe"))
-    (looked,) = explanation.looked
+    (looked,) = explanation.classes
     selection, negated = looked.step.of
     assert explanation.holds
     assert (selection.selection, selection.values) == ("sel", ("C:\\b.exe",))
-    assert [(describe_value(one.test), one.holds) for one in selection.tried] == [
+    assert [(describe_value(one.sigma_value), one.holds) for one in selection.tried] == [
         ("ends with `\\a.exe`", False),
         ("ends with `\\b.exe`", True),
     ]
@@ -126,14 +126,14 @@ def test_an_event_of_another_log_source_is_told_so_and_the_condition_all_the_sam
         "System",
         "7045",
     )
-    assert [looked.step.holds for looked in explanation.looked] == [True]
+    assert [looked.step.holds for looked in explanation.classes] == [True]
 
 
 def test_security_4688_is_explained_as_process_creation() -> None:
     read = rule("  sel: {Image: x}\n  condition: sel\n")
     explanation = told(read, event(channel="Security", code="4688", NewProcessName="x"))
     assert explanation.holds
-    assert explanation.looked[0].step.values == ("x",)
+    assert explanation.classes[0].step.values == ("x",)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_security_4688_is_explained_as_process_creation() -> None:
 def test_what_nearly_held_is_told(asked: str, value: str, hint: str) -> None:
     explanation = told(rule(f"  sel: {{{asked}}}\n  condition: sel\n"), event(CommandLine=value))
     assert not explanation.holds
-    assert [one.nearly for one in explanation.looked[0].step.tried] == [hint]
+    assert [one.hint for one in explanation.classes[0].step.checked] == [hint]
 
 
 @pytest.mark.parametrize(

@@ -302,13 +302,13 @@ def test_keywords_search_the_message_and_the_data_but_nothing_around_it() -> Non
         "ecs": {"version": "ecs"},
         "host": {"name": "host"},
     }
-    assert EventView(document).everything() == ("rendered", "data", "list")
+    assert EventView(document).keyword_values() == ("rendered", "data", "list")
 
 
 def test_keywords_search_what_the_modules_moved_as_windows_wrote_it() -> None:
     found = EventView(
         moved(user={"domain": "CORP", "name": "jdoe"}, process={"executable": "a"}, related={"user": ["other"]})
-    ).everything()
+    ).keyword_values()
     assert "CORP\\jdoe" in found
     assert "a" in found
     assert "other" not in found

@@ -47,7 +47,7 @@ def test_what_is_nested_in_arrays_counts_at_its_path() -> None:
         assert view.at(path) == ("first", "second", "4")
         assert view.values("CommandLine") == ("first", "second", "4")
         assert set(view.values("EventData")) == {"first", "second", "third", "4"}
-        assert view.everything() == view.values("EventData")
+        assert view.keyword_values() == view.values("EventData")
     assert values_at(event, path) == ("first", "second", "4")
     assert list(scalar_strings(in_arrays("x"))) == list(leaf_strings(in_arrays(in_objects("x")))) == ["x"]
     assert list(leaf_objects(in_arrays({"a": 1}))) == [{"a": 1}]
@@ -55,7 +55,7 @@ def test_what_is_nested_in_arrays_counts_at_its_path() -> None:
 
 def test_objects_below_the_last_level_count_as_values_there() -> None:
     event = {"deep": in_objects([in_arrays("x"), {"b": 1}])}
-    for flat_event in (ALL_FIELDS.values(event), ALL_FIELDS.values(bounded(event))):
+    for flat_event in (ALL_FIELDS.flatten(event), ALL_FIELDS.flatten(bounded(event))):
         path = "deep" + ".a" * MOST_LEVELS
         assert flat_event[path] == ("x", "1")
 
@@ -79,7 +79,7 @@ def test_an_event_that_is_not_too_deep_stays_as_it_is(levels: int) -> None:
 @given(NODES)
 def test_what_is_cut_holds_the_same_values(node: Any) -> None:
     event = {"near": node, "far": in_arrays(node, MOST_LEVELS)}
-    before, after = dict(ALL_FIELDS.values(event)), dict(ALL_FIELDS.values(bounded(event)))
+    before, after = dict(ALL_FIELDS.flatten(event)), dict(ALL_FIELDS.flatten(bounded(event)))
     after.pop(NOTE)
     assert after == before
 

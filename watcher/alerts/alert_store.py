@@ -1,4 +1,4 @@
-"""Alerts and their hits: each written once, whoever finds them and however often."""
+"""Alerts and hits in the state: each is created once, whichever process finds it and however often."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ log = structlog.get_logger(__name__)
 
 
 EnsureIndex = Callable[[str], None]
-"""Raises a ClusterError where an index neither is there nor has a template."""
+"""Raises a ClusterError if an index neither exists nor has a template."""
 
 
 def _assume_index(_index: str) -> None:
-    """Take it for granted."""
+    """Assume that an index may be created."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordResult:
-    """What some hits came to."""
+    """The outcome of recording hits."""
 
-    hits: int = 0  # new ones
-    alerts: tuple[str, ...] = ()  # ids of those that were opened
+    hits: int = 0  # recorded for the first time
+    alerts: tuple[str, ...] = ()  # ids of the alerts that were opened
 
     def __add__(self, other: RecordResult) -> RecordResult:
         return RecordResult(hits=self.hits + other.hits, alerts=self.alerts + other.alerts)
@@ -43,33 +43,33 @@ class RecordResult:
 
 @dataclass(frozen=True, slots=True)
 class AlertStore:
-    """The alerts and hits of the state, behind conditional writes."""
+    """The alerts and hits of the state, written with create-only requests."""
 
     state: State
     prefix: str = "watcher"
     store: str = "whole"
-    ensure_index: EnsureIndex = _assume_index  # asked before documents are created in an index
+    ensure_index: EnsureIndex = _assume_index  # called before documents are created in an index
 
     def unknown(self, hits: Sequence[Hit]) -> tuple[Hit, ...]:
-        """Give the hits that are not recorded yet; what is recorded opens nothing."""
+        """Return the hits that are not recorded yet; the others open nothing."""
         if not hits:
             return ()
-        found = self.state.get([(monthly_index(self.prefix, "hits", hit.time), hit.id) for hit in hits])
-        return tuple(hit for hit, stored in zip(hits, found, strict=True) if stored is None)
+        recorded = self.state.get([(monthly_index(self.prefix, "hits", hit.time), hit.id) for hit in hits])
+        return tuple(hit for hit, stored in zip(hits, recorded, strict=True) if stored is None)
 
     def record(self, alerts: Sequence[Alert], hits: Sequence[Hit], *, now: datetime) -> RecordResult:
-        """Open alerts with what they owe, then record their hits: in this order, so that a crash between loses none.
+        """Open alerts with their deliveries, then record the hits; in this order, so that a crash between loses none.
 
-        What exists already stays as it is, but for an alert that a backfill opened and that owes nobody: a live hit
-        adds what it owes. A document that the engine refuses is written again as text alone.
+        Documents that exist stay as they are. Only an alert that a backfill opened without deliveries gets those of
+        a live hit. A document that the engine refuses is created again without the fields of the event.
         """
         opened = self._create(
             [
-                NewDocument(index=self._home(alert), id=alert.id, document=alert_document(alert, now=now))
+                NewDocument(index=self._index_of(alert), id=alert.id, document=alert_document(alert, now=now))
                 for alert in alerts
             ]
         )
-        self._owe([alert for alert in alerts if alert.id not in opened and alert.origin == "live"], now=now)
+        self._add_deliveries([alert for alert in alerts if alert.id not in opened and alert.origin == "live"], now=now)
         new = self._create(
             [
                 NewDocument(
@@ -83,23 +83,23 @@ class AlertStore:
         return RecordResult(hits=len(new), alerts=opened)
 
     def alerts(self, *, size: int) -> tuple[StoredDocument, ...]:
-        """Give the newest alerts."""
+        """Return the newest alerts."""
         pattern = f"{self.prefix}-alerts-*"
         self.state.refresh(pattern)
         newest = ({"@timestamp": "desc"}, {"watcher.alert.id": "asc"})
         return tuple(self.state.search(StateQuery(index=pattern, query={"match_all": {}}, size=size, sort=newest)))
 
-    def _home(self, alert: Alert) -> str:
+    def _index_of(self, alert: Alert) -> str:
         return monthly_index(self.prefix, "alerts", alert.slot)
 
-    def _owe(self, alerts: Sequence[Alert], *, now: datetime) -> None:
-        """Let alerts that a backfill opened owe what a live hit of them owes."""
-        left = [alert for alert in alerts if alert.channels]
-        while left:
-            found = self.state.get([(self._home(alert), alert.id) for alert in left])
-            silent = [
+    def _add_deliveries(self, alerts: Sequence[Alert], *, now: datetime) -> None:
+        """Add deliveries to alerts that a backfill opened without any."""
+        remaining = [alert for alert in alerts if alert.channels]
+        while remaining:
+            read = self.state.get([(self._index_of(alert), alert.id) for alert in remaining])
+            without = [
                 (alert, stored)
-                for alert, stored in zip(left, found, strict=True)
+                for alert, stored in zip(remaining, read, strict=True)
                 if stored is not None and _has_no_deliveries(stored)
             ]
             changes = [
@@ -107,10 +107,10 @@ class AlertStore:
                     stored=stored,
                     part={"watcher": {"deliveries": pending_deliveries(alert, now=now), "alert": {"origin": "live"}}},
                 )
-                for alert, stored in silent
+                for alert, stored in without
             ]
-            made = self.state.update(changes) if changes else ()
-            left = [alert for (alert, _), after in zip(silent, made, strict=True) if after is None]
+            updated = self.state.update(changes) if changes else ()
+            remaining = [alert for (alert, _), after in zip(without, updated, strict=True) if after is None]
 
     def _create(self, drafts: Sequence[NewDocument]) -> tuple[str, ...]:
         if not drafts:
@@ -132,7 +132,7 @@ class AlertStore:
             )
             for outcome in again:
                 if outcome.error:
-                    raise Refused(f"the state refuses a document even as text: {outcome.error}")
+                    raise Refused(f"the state refuses a document even without the fields of the event: {outcome.error}")
                 new.extend([outcome.id] if outcome.new else [])
         return tuple(new)
 

@@ -1,4 +1,4 @@
-"""The tests of a rule in words."""
+"""The values of a rule in words."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _SIGNS: Mapping[str, str] = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">=", "eq
 _HOW: Mapping[str, str] = {"equals": "is", "contains": "contains", "startswith": "starts with", "endswith": "ends with"}
 
 
-def describe_value(test: SigmaValue, *, keyword: bool = False) -> str:
-    r"""Say what a test asks of a value, e.g. "ends with `\cmd.exe`"; a keyword may stand anywhere."""
-    match test:
+def describe_value(sigma_value: SigmaValue, *, keyword: bool = False) -> str:
+    r"""Return what a value must be to match, e.g. "ends with `\cmd.exe`"; a keyword may be anywhere."""
+    match sigma_value:
         case SigmaString():
-            said = _text(test, keyword=keyword)
-            return f"{said} (in this case)" if test.cased else said
+            description = _describe_string(sigma_value, keyword=keyword)
+            return f"{description} (in this case)" if sigma_value.cased else description
         case SigmaNumber(value=value):
             return f"contains `{value}`" if keyword else f"is `{value}`"
         case SigmaNull():
@@ -47,8 +47,8 @@ def describe_value(test: SigmaValue, *, keyword: bool = False) -> str:
             return f"{part} {_SIGNS[operator]} {value} (UTC)"
 
 
-def _text(test: SigmaString, *, keyword: bool) -> str:
-    match test.parts:
+def _describe_string(string: SigmaString, *, keyword: bool) -> str:
+    match string.parts:
         case (str(literal),):
             return f"contains `{literal}`" if keyword else f"is `{literal}`"
         case (Wildcard.ANY, str(literal)) if not keyword:
@@ -59,7 +59,7 @@ def _text(test: SigmaString, *, keyword: bool) -> str:
             return f"contains `{literal}`"
         case (Wildcard.ANY,):
             return "is anything"
-    shown = f"`{test}`"
-    if Wildcard.DASH in test.parts:
+    shown = f"`{string}`"
+    if Wildcard.DASH in string.parts:
         shown += f" (`-` at a word's start: any of `{DASHES}`)"
     return f"{'contains' if keyword else 'is like'} {shown}"

@@ -1,6 +1,6 @@
-"""Why an event matched a rule, or did not: the condition tree with what each part of it said.
+"""Why an event matched a rule, or did not: the condition tree with the result of each part.
 
-The parts are asked through the predicate itself, so that an explanation never says anything else than a search.
+The parts are evaluated by the predicate itself, so that an explanation and a search never differ.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from watcher.taxonomy.logsources import EventClass, LogSourceEvents
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedValue:
-    """One test of an item, and whether the event passes it."""
+    """One value of a detection item, and whether the event matches it."""
 
-    test: SigmaValue
+    sigma_value: SigmaValue
     holds: bool
-    nearly: str = ""  # what would let it hold, where that is little
+    hint: str = ""  # a small change with which it would match
     is_undecided: bool = False  # an expression took too long on the event
 
 
@@ -43,63 +43,65 @@ class ExplanationStep:
 
     node: ConditionNode
     holds: bool
-    selection: str = ""  # the name of the selection that the node is
+    selection: str = ""  # the name of the node's selection
     of: tuple[ExplanationStep, ...] = ()
-    tried: tuple[CheckedValue, ...] = ()  # of an item
-    values: Values = ()  # of an item: what the event's field holds
+    checked: tuple[CheckedValue, ...] = ()  # of a detection item
+    values: Values = ()  # of a detection item: the values of the event's field
     is_undecided: bool = False  # neither holds nor fails: an expression took too long on the event
 
     @property
     def fails(self) -> bool:
-        """Return whether the node certainly does not hold."""
+        """Whether the node certainly does not hold."""
         return not self.holds and not self.is_undecided
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedClass:
-    """One part of the rule's log source, whether the event belongs to it, and what the condition says of it there."""
+    """One event class of the rule's log source, whether the event is of it, and the result of the condition."""
 
-    where: EventClass
+    event_class: EventClass
     fits: bool
     step: ExplanationStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """What a rule says of one event."""
+    """The result of a rule on one event."""
 
     rule: Rule
     channel: str
     code: str
-    looked: tuple[CheckedClass, ...]  # where the event is of no part of the log source, the first alone
+    classes: tuple[CheckedClass, ...]  # only the first one if the event is of none
 
     @property
     def holds(self) -> bool:
-        """Tell whether the rule matches the event."""
-        return any(one.fits and one.step.holds for one in self.looked)
+        """Whether the rule matches the event."""
+        return any(checked.fits and checked.step.holds for checked in self.classes)
 
     @property
     def is_undecided(self) -> bool:
-        """Return whether the rule took too long on the event to say whether it matches."""
-        return not self.holds and any(one.fits and one.step.is_undecided for one in self.looked)
+        """Whether the rule took too long on the event to be decided."""
+        return not self.holds and any(checked.fits and checked.step.is_undecided for checked in self.classes)
 
     @property
     def fits(self) -> bool:
-        """Tell whether the event is of the rule's log source."""
-        return any(one.fits for one in self.looked)
+        """Whether the event is of the rule's log source."""
+        return any(checked.fits for checked in self.classes)
 
 
 def explain(rule: Rule, scope: LogSourceEvents, view: EventView) -> Explanation:
-    """Explain what a rule says of an event."""
-    fitting = tuple(where for where in scope.event_classes if view.is_of(where))
+    """Return the result of a rule on an event, with that of each part."""
+    fitting = tuple(event_class for event_class in scope.event_classes if view.is_of(event_class))
     names = {id(selection.node): selection.name for selection in rule.selections}
-    looked = tuple(
+    classes = tuple(
         CheckedClass(
-            where=where, fits=where in fitting, step=_step(rule.node, view, names, process_audit=where.process_audit)
+            event_class=event_class,
+            fits=event_class in fitting,
+            step=_step(rule.node, view, names, process_audit=event_class.process_audit),
         )
-        for where in fitting or scope.event_classes[:1]
+        for event_class in fitting or scope.event_classes[:1]
     )
-    return Explanation(rule=rule, channel=view.channel, code=view.code, looked=looked)
+    return Explanation(rule=rule, channel=view.channel, code=view.code, classes=classes)
 
 
 def _step(node: ConditionNode, view: EventView, names: Mapping[int, str], *, process_audit: bool) -> ExplanationStep:
@@ -110,50 +112,54 @@ def _step(node: ConditionNode, view: EventView, names: Mapping[int, str], *, pro
     of = tuple(_step(branch, view, names, process_audit=process_audit) for branch in branches)
     match node:
         case And():
-            holds = all(one.holds for one in of)
-            fails = any(one.fails for one in of)
+            holds = all(step.holds for step in of)
+            fails = any(step.fails for step in of)
         case Or():
-            holds = any(one.holds for one in of)
-            fails = all(one.fails for one in of)
+            holds = any(step.holds for step in of)
+            fails = all(step.fails for step in of)
         case Not():
             holds, fails = of[0].fails, of[0].holds
     return ExplanationStep(node=node, holds=holds, selection=selection, of=of, is_undecided=not holds and not fails)
 
 
 def _item(item: DetectionItem, view: EventView, selection: str, *, process_audit: bool) -> ExplanationStep:
-    def asked(item: DetectionItem) -> bool | None:
+    def evaluate(item: DetectionItem) -> bool | None:
         try:
             return compile_node(item, process_audit=process_audit)(view)
         except Undecided:
             return None
 
-    def passes(test: SigmaValue) -> bool | None:
-        return asked(DetectionItem(field=item.field, values=(test,), modifiers=item.modifiers, location=item.location))
+    def matches(sigma_value: SigmaValue) -> bool | None:
+        return evaluate(
+            DetectionItem(field=item.field, values=(sigma_value,), modifiers=item.modifiers, location=item.location)
+        )
 
-    holds = asked(item)
+    holds = evaluate(item)
     return ExplanationStep(
         node=item,
         holds=holds is True,
         selection=selection,
-        tried=tuple(_tried(test, passes) for test in item.values),
+        checked=tuple(_checked_value(sigma_value, matches) for sigma_value in item.values),
         values=() if item.field is None else view.values(item.field, process_audit=process_audit),
         is_undecided=holds is None,
     )
 
 
-def _tried(test: SigmaValue, passes: Callable[[SigmaValue], bool | None]) -> CheckedValue:
-    holds = passes(test)
-    nearly = _nearly(test, passes) if holds is False else ""
-    return CheckedValue(test=test, holds=holds is True, nearly=nearly, is_undecided=holds is None)
+def _checked_value(sigma_value: SigmaValue, matches: Callable[[SigmaValue], bool | None]) -> CheckedValue:
+    holds = matches(sigma_value)
+    hint = _hint(sigma_value, matches) if holds is False else ""
+    return CheckedValue(sigma_value=sigma_value, holds=holds is True, hint=hint, is_undecided=holds is None)
 
 
-def _nearly(test: SigmaValue, asked: Callable[[SigmaValue], bool | None]) -> str:
-    """Say which small change of a test that failed would let it hold."""
-    match test:
-        case SigmaRegex(flags=flags) if "i" not in flags and asked(replace(test, flags=f"{flags}i")):
+def _hint(sigma_value: SigmaValue, matches: Callable[[SigmaValue], bool | None]) -> str:
+    """Return the small change with which a value that did not match would match."""
+    match sigma_value:
+        case SigmaRegex(flags=flags) if "i" not in flags and matches(replace(sigma_value, flags=f"{flags}i")):
             return "it would in another case: `re` looks at it, the flag `i` does not"
-        case SigmaString(cased=True) if asked(replace(test, cased=False)):
+        case SigmaString(cased=True) if matches(replace(sigma_value, cased=False)):
             return "it would in another case: `cased` looks at it"
-        case SigmaString(parts=parts) if parts and asked(SigmaString((Wildcard.ANY, *parts, Wildcard.ANY), test.cased)):
+        case SigmaString(parts=parts) if parts and matches(
+            SigmaString((Wildcard.ANY, *parts, Wildcard.ANY), sigma_value.cased)
+        ):
             return "a part of the value is like that: `contains` would hold"
     return ""

@@ -1,4 +1,4 @@
-"""What a rule can ask of one event: the values of a Sigma field, wherever Winlogbeat put them."""
+"""One event as rules read it: the values of a Sigma field, wherever Winlogbeat put them."""
 
 from __future__ import annotations
 
@@ -16,34 +16,35 @@ NOTHING_ADDED: Event = {}
 
 FieldRequest = tuple[str, bool]
 """A Sigma field, and whether Security 4688 is read as process creation."""
-_DATA_MAPS = ("winlog.event_data", "winlog.user_data")
+_DATA_OBJECTS = ("winlog.event_data", "winlog.user_data")
 
 
 class RebuiltField(NamedTuple):
-    """How a field's values are put together in events that hold none of them."""
+    """How a field's values are computed in events that do not hold them."""
 
-    direct: tuple[str, ...]  # where they stand in events that do
-    built: ComputedField | ComputedFromObjects
+    direct: tuple[str, ...]  # paths of the values in events that hold them
+    computed: ComputedField | ComputedFromObjects
 
 
 def _is_unnamed(name: str) -> bool:
     return name.startswith("param") and name[5:].isdigit()
 
 
-_MOST_KINDS = 4096
-_READINGS: dict[tuple[str, str, bool], dict[str, FieldLocations]] = {}  # by kind of event: the tables asked once
+_MAX_KINDS = 4096
+_LOCATIONS: dict[tuple[str, str, bool], dict[str, FieldLocations]] = {}
+"""Channel, code and whether 4688 is read as process creation → the locations of each Sigma field."""
 
 
 class EventView:
-    """One event, asked by Sigma field names; answers are remembered."""
+    """A flat event that is read by Sigma field names; values are remembered."""
 
     __slots__ = (
         "_added",
-        "_everything",
         "_fields",
         "_flat",
         "_folded",
-        "_readings",
+        "_keyword_values",
+        "_locations",
         "channel",
         "code",
         "event",
@@ -61,16 +62,16 @@ class EventView:
         self.event = {**event, **added} if added else event
         self._added = added
         self.extra = extra or {}  # the field mappings of settings
-        self._flat = field_filter.values(self.event)
+        self._flat = field_filter.flatten(self.event)
         self._fields: dict[FieldRequest, Values] = {}
         self._folded: dict[FieldRequest, Values] = {}
-        self._everything: Values | None = None
+        self._keyword_values: Values | None = None
         self.channel = self._flat.first.get("winlog.channel", "")
         self.code = self._flat.first.get("event.code") or self._flat.first.get("winlog.event_id", "")
-        self._readings = (self._tables(process_audit=False), self._tables(process_audit=True))
+        self._locations = (self._known_locations(process_audit=False), self._known_locations(process_audit=True))
 
     def at(self, path: str) -> Values:
-        """Give every value at a path of the document."""
+        """Return the values at a path of the document."""
         return self._flat.at(path)
 
     def own_values(self) -> Iterator[tuple[str, Values]]:
@@ -78,136 +79,138 @@ class EventView:
         return ((path, values) for path, values in self._flat.items() if path not in self._added)
 
     def text(self) -> str:
-        """Give all values of the document as one text, their case folded loosely."""
+        """Return all values of the document as one string, with its case folded loosely."""
         return fold_loosely(self._flat.text())
 
-    def is_of(self, where: EventClass) -> bool:
-        """Tell whether the event is of that channel and those codes."""
-        if where.non_windows and self.channel:
+    def is_of(self, event_class: EventClass) -> bool:
+        """Return whether the event is of that channel and one of those codes."""
+        if event_class.non_windows and self.channel:
             return False
-        if where.channel is not None and where.channel.lower() != self.channel.lower():
+        if event_class.channel is not None and event_class.channel.lower() != self.channel.lower():
             return False
-        return not where.codes or self.code in where.codes
+        return not event_class.codes or self.code in event_class.codes
 
     def values(self, field: str, *, process_audit: bool = False) -> Values:
-        """Give the values of a Sigma field; with `process_audit` Security 4688 is read as process creation."""
-        return self.asked((field, process_audit))
+        """Return the values of a Sigma field; with `process_audit` Security 4688 is read as process creation."""
+        return self.read((field, process_audit))
 
-    def asked(self, asked: FieldRequest) -> Values:
-        """Give the values of a Sigma field as it is asked for."""
-        found = self._fields.get(asked)
-        if found is None:
-            found = self._fields[asked] = self._read(asked)
-        return found
+    def read(self, request: FieldRequest) -> Values:
+        """Return the values of a requested field."""
+        values = self._fields.get(request)
+        if values is None:
+            values = self._fields[request] = self._read(request)
+        return values
 
-    def folded(self, asked: FieldRequest) -> Values:
-        """Give the values of a Sigma field as it is asked for, their case folded."""
-        found = self._folded.get(asked)
-        if found is None:
-            found = self._folded[asked] = tuple(map(fold, self.asked(asked)))
-        return found
+    def folded(self, request: FieldRequest) -> Values:
+        """Return the values of a requested field with their case folded."""
+        values = self._folded.get(request)
+        if values is None:
+            values = self._folded[request] = tuple(map(fold, self.read(request)))
+        return values
 
-    def built(self, asked: FieldRequest) -> tuple[RebuiltField, ...]:
-        """Tell how values of a field (empty: of any) may be put together that stand nowhere in the event's text.
+    def rebuilt_fields(self, request: FieldRequest) -> tuple[RebuiltField, ...]:
+        """Return how values of a field (empty: of any field) are computed that are not in the event's text.
 
-        The answer is the same for all events of this channel and code.
+        They are the same for all events of this channel and code.
         """
-        if asked[0] not in ("", "Data", "EventData"):
-            return self._put_together(asked)
-        parts = moved_field_names(self._where(process_audit=False))
-        return tuple(dict.fromkeys(one for name in parts for one in self._put_together((name, False))))
+        if request[0] not in ("", "Data", "EventData"):
+            return self._rebuilt(request)
+        names = moved_field_names(self._event_class(process_audit=False))
+        return tuple(dict.fromkeys(rebuilt for name in names for rebuilt in self._rebuilt((name, False))))
 
-    def _put_together(self, asked: FieldRequest) -> tuple[RebuiltField, ...]:
-        there = self._reading(asked)
-        built = (one for one in there.computed if isinstance(one, ComputedFromObjects) or not one.is_substring)
-        return tuple(RebuiltField(there.direct, one) for one in built)
+    def _rebuilt(self, request: FieldRequest) -> tuple[RebuiltField, ...]:
+        locations = self._locations_of(request)
+        return tuple(
+            RebuiltField(locations.direct, computed)
+            for computed in locations.computed
+            if isinstance(computed, ComputedFromObjects) or not computed.is_substring
+        )
 
-    def remade(self, one: RebuiltField) -> Values:
-        """Give what is put together in this event, unless the field's values stand there as they are."""
-        for path in one.direct:
+    def rebuild(self, rebuilt: RebuiltField) -> Values:
+        """Return the computed values of a field, unless the event holds its values."""
+        for path in rebuilt.direct:
             if path in self._flat.first:
                 return NO_VALUES
-        return self._made(one.built)
+        return self._compute(rebuilt.computed)
 
-    def _tables(self, *, process_audit: bool) -> dict[str, FieldLocations]:
+    def _known_locations(self, *, process_audit: bool) -> dict[str, FieldLocations]:
         kind = (self.channel, self.code, process_audit)
-        known = _READINGS.get(kind)
-        if known is None:
-            if len(_READINGS) >= _MOST_KINDS:  # whoever writes events may make up channels and codes without end
-                _READINGS.clear()
-            known = _READINGS.setdefault(kind, {})
-        return known
+        locations = _LOCATIONS.get(kind)
+        if locations is None:
+            if len(_LOCATIONS) >= _MAX_KINDS:  # whoever writes events may invent any number of channels and codes
+                _LOCATIONS.clear()
+            locations = _LOCATIONS.setdefault(kind, {})
+        return locations
 
-    def _reading(self, asked: FieldRequest) -> FieldLocations:
-        field, process_audit = asked
-        known = self._readings[process_audit]
-        found = known.get(field)
-        if found is None:
-            found = known[field] = field_locations(field, self._where(process_audit=process_audit))
-        return found
+    def _locations_of(self, request: FieldRequest) -> FieldLocations:
+        field, process_audit = request
+        by_field = self._locations[process_audit]
+        locations = by_field.get(field)
+        if locations is None:
+            locations = by_field[field] = field_locations(field, self._event_class(process_audit=process_audit))
+        return locations
 
-    def _read(self, asked: FieldRequest) -> Values:
-        field = asked[0]
-        there = self._reading(asked)
-        direct = (*there.direct, *self.extra[field]) if field in self.extra else there.direct
-        found = self._at_all(direct) or self._at_all(there.fallback)
-        if found:
-            return found
+    def _read(self, request: FieldRequest) -> Values:
+        field = request[0]
+        locations = self._locations_of(request)
+        direct = (*locations.direct, *self.extra[field]) if field in self.extra else locations.direct
+        values = self._values_at(direct) or self._values_at(locations.fallback)
+        if values:
+            return values
         if field in ("Data", "EventData"):
             return tuple(self._data(unnamed=field == "Data"))
-        return self._built(there)
+        return self._computed(locations)
 
-    def _where(self, *, process_audit: bool) -> EventClass:
+    def _event_class(self, *, process_audit: bool) -> EventClass:
         return EventClass(
             channel=self.channel or None, codes=(self.code,) if self.code else (), process_audit=process_audit
         )
 
-    def _at_all(self, paths: tuple[str, ...]) -> Values:
+    def _values_at(self, paths: tuple[str, ...]) -> Values:
         first = self._flat.first
-        found = NO_VALUES
+        values = NO_VALUES
         for path in paths:
             if path in first:
                 more = self._flat.at(path)
-                if more != found:  # the same, most often, is the same again
-                    found += more
-        return found if len(found) < 2 else tuple(dict.fromkeys(found))
+                if more != values:  # several paths mostly hold the same value
+                    values += more
+        return values if len(values) < 2 else tuple(dict.fromkeys(values))
 
-    def _built(self, there: FieldLocations) -> Values:
-        for built in there.computed:
-            made = self._made(built)
-            if made:
-                return made
+    def _computed(self, locations: FieldLocations) -> Values:
+        for computed in locations.computed:
+            values = self._compute(computed)
+            if values:
+                return values
         return NO_VALUES
 
-    def _made(self, built: ComputedField | ComputedFromObjects) -> Values:
-        if isinstance(built, ComputedFromObjects):
-            return built.compute(
-                tuple(one for node in nodes_at(self.event, built.list_path.split(".")) for one in leaf_objects(node))
-            )
-        parts = {path: self._flat.at(path) for path in built.paths if path in self._flat.first}
-        return built.compute(parts) if parts else NO_VALUES
+    def _compute(self, computed: ComputedField | ComputedFromObjects) -> Values:
+        if isinstance(computed, ComputedFromObjects):
+            nodes = nodes_at(self.event, computed.list_path.split("."))
+            return computed.compute(tuple(leaf for node in nodes for leaf in leaf_objects(node)))
+        parts = {path: self._flat.at(path) for path in computed.paths if path in self._flat.first}
+        return computed.compute(parts) if parts else NO_VALUES
 
     def _data(self, *, unnamed: bool) -> Iterator[str]:
-        there = set()
+        names = set()
         for name, value in self._named_data():
-            there.add(name)
+            names.add(name)
             if not unnamed or _is_unnamed(name):
                 yield from leaf_strings(value)
-        for name in moved_field_names(self._where(process_audit=False)):
-            if name not in there and (not unnamed or _is_unnamed(name)):
+        for name in moved_field_names(self._event_class(process_audit=False)):
+            if name not in names and (not unnamed or _is_unnamed(name)):
                 yield from self.values(name)
 
     def _named_data(self) -> Iterator[tuple[str, Any]]:
-        for path in _DATA_MAPS:
+        for path in _DATA_OBJECTS:
             for node in nodes_at(self.event, path.split(".")):
                 if isinstance(node, Mapping):
                     yield from node.items()
-        for key, value in self.event.items():  # dotted spelling at the top
+        for key, value in self.event.items():  # dotted names at the top level
             if key.startswith(DATA):
                 yield key.split(".", 2)[2], value
 
-    def everything(self) -> Values:
-        """Give what a keyword is searched in: the message and all values of the event's data."""
-        if self._everything is None:
-            self._everything = (*self.at("message"), *self._data(unnamed=False))
-        return self._everything
+    def keyword_values(self) -> Values:
+        """Return the values in which keywords are searched: the message and all of the event's data."""
+        if self._keyword_values is None:
+            self._keyword_values = (*self.at("message"), *self._data(unnamed=False))
+        return self._keyword_values

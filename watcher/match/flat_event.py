@@ -1,4 +1,4 @@
-"""The values of a document by their paths, whether its names stand nested, dotted or mixed."""
+"""The values of a document by their paths, whether its names are nested, dotted or mixed."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ NO_VALUES: Values = ()
 
 
 def values_at(event: Event, path: str) -> Values:
-    """Give every value at a path, as texts.
+    """Return every value at a path, as strings.
 
-    The path's names may stand nested, dotted, or mixed; arrays, and arrays of objects, are flattened.
-    Empty texts and nulls are no values.
+    The names of the path may be nested, dotted, or mixed; arrays, and arrays of objects, are flattened.
+    Empty strings and nulls are no values.
     """
     return tuple(text for value in nodes_at(event, path.split(".")) for text in scalar_strings(value))
 
 
 def nodes_at(node: Any, names: list[str]) -> Iterator[Any]:
-    """Give whatever stands at a path that is split at its dots."""
+    """Yield every node at a path that is split at its dots."""
     if isinstance(node, list):
         for entry in entries(node):
             yield from nodes_at(entry, names)
@@ -41,7 +41,7 @@ def nodes_at(node: Any, names: list[str]) -> Iterator[Any]:
 
 
 def scalar_strings(value: Any) -> Iterator[str]:
-    """Write the values of an array or of one leaf as texts."""
+    """Yield the values of an array or of one leaf as strings."""
     if isinstance(value, str):
         if value:
             yield value
@@ -57,13 +57,13 @@ def scalar_strings(value: Any) -> Iterator[str]:
 
 
 def leaf_strings(value: Any) -> Iterator[str]:
-    """Write every value below a node as texts."""
+    """Yield every value below a node as a string."""
     for scalar in scalars(value):
         yield from scalar_strings(scalar)
 
 
 def leaf_objects(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Give an object, or the objects of arrays."""
+    """Yield an object, or the objects of an array."""
     if isinstance(value, Mapping):
         yield value
     elif isinstance(value, list):
@@ -71,7 +71,7 @@ def leaf_objects(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 class FlatEvent(Mapping[str, Values]):
-    """Every value of a document that is looked at, as texts under its path."""
+    """The values of a document as strings, by path."""
 
     __slots__ = ("first", "further")
 
@@ -80,23 +80,24 @@ class FlatEvent(Mapping[str, Values]):
         self.further: dict[str, list[str]] = {}
 
     def add(self, path: str, value: str) -> None:
-        """Put one value more to a path."""
+        """Add a value at a path."""
         if path in self.first:
             self.further.setdefault(path, []).append(value)
         else:
             self.first[path] = value
 
     def at(self, path: str) -> Values:
-        """Give the values at a path."""
+        """Return the values at a path."""
         first = self.first.get(path)
         if first is None:
             return NO_VALUES
         return (first, *self.further[path]) if path in self.further else (first,)
 
     def text(self) -> str:
-        """Give all values as one text, NUL between them."""
+        """Return all values as one string, with NUL between them."""
         text = "\0".join(self.first.values())
-        return "\0".join((text, *(one for values in self.further.values() for one in values))) if self.further else text
+        further = (value for values in self.further.values() for value in values)
+        return "\0".join((text, *further)) if self.further else text
 
     def __getitem__(self, path: str) -> Values:
         if path not in self.first:
@@ -112,89 +113,86 @@ class FlatEvent(Mapping[str, Values]):
 
 @dataclass(frozen=True, slots=True)
 class _PathNode:
-    """What is known of one path of documents."""
+    """One path of documents, with the paths directly below it."""
 
     path: str
-    before: str  # of the paths below
-    below: dict[str, _PathNode] | None  # by name; None: nobody looks at what stands here
+    prefix: str  # of the paths below
+    children: dict[str, _PathNode] | None  # by name; None: the path is filtered out
 
 
-_MAX_PATHS = 16_384  # whoever writes events may make up names without end, and as long as they like
-_LONGEST = 300
+_MAX_PATHS = 16_384  # whoever writes events may invent any number of names, of any length
+_MAX_PATH_LENGTH = 300
 
 
 class FieldFilter:
-    """The paths of documents that are looked at; every path is worked out once, and not for each document."""
+    """The paths of documents that are flattened; each path is decided once, not for each document."""
 
-    __slots__ = ("_above", "_known", "_paths", "_places", "_root")
+    __slots__ = ("_children", "_count", "_parents", "_paths", "_root")
 
     def __init__(self, paths: Iterable[str] | None = None) -> None:
-        """Look at what stands at or below some paths, at everything where none are given."""
+        """Keep the values at or below some paths, or all of them."""
         self._paths = None if paths is None else frozenset(paths)
-        self._above = frozenset(above for path in self._paths or () for above in parents(path))
-        self._places: dict[str, _PathNode] = {}
-        self._root = _PathNode("", "", self._places)
-        self._known = 0
+        self._parents = frozenset(parent for path in self._paths or () for parent in parents(path))
+        self._children: dict[str, _PathNode] = {}
+        self._root = _PathNode("", "", self._children)
+        self._count = 0
 
-    def values(self, document: Event) -> FlatEvent:
-        """Give every value that is looked at under its path."""
-        found = FlatEvent()
-        self._spread(document, self._root, found, MOST_LEVELS)
-        return found
+    def flatten(self, document: Event) -> FlatEvent:
+        """Return the values of a document at the paths that are kept."""
+        flat = FlatEvent()
+        self._add_object(document, self._root, flat, MOST_LEVELS)
+        return flat
 
-    def _spread(self, node: Mapping[str, Any], above: _PathNode, into: FlatEvent, levels: int) -> None:
-        """Put what an object holds to its paths; at the last level all that lies below counts as values there."""
-        first = into.first
-        locations = above.below
-        if locations is None:
+    def _add_object(self, node: Mapping[str, Any], parent: _PathNode, flat: FlatEvent, levels: int) -> None:
+        """Add the values of an object; below the last level, all values belong to that level."""
+        first = flat.first
+        children = parent.children
+        if children is None:
             return
         for name, value in node.items():
-            location = locations.get(name) or self._learnt(above, name, locations)
-            if location.below is None:
+            child = children.get(name) or self._new_node(parent, name, children)
+            if child.children is None:
                 continue
             kind = type(value)
             if kind is str:
                 if value:
-                    path = location.path
+                    path = child.path
                     if path in first:
-                        into.add(path, value)
+                        flat.add(path, value)
                     else:
                         first[path] = value
             elif kind is dict and levels:
-                self._spread(value, location, into, levels - 1)
+                self._add_object(value, child, flat, levels - 1)
             elif value is not None:
-                self._spread_other(value, location, into, levels)
+                self._add_other(value, child, flat, levels)
 
-    def _spread_other(self, value: Any, location: _PathNode, into: FlatEvent, levels: int) -> None:
+    def _add_other(self, value: Any, node: _PathNode, flat: FlatEvent, levels: int) -> None:
         if isinstance(value, list):
             for entry in entries(value):
-                self._spread_other(entry, location, into, levels)
-        elif not isinstance(value, Mapping):
-            for text in scalar_strings(value):
-                into.add(location.path, text)
-        elif levels:
-            self._spread(value, location, into, levels - 1)
+                self._add_other(entry, node, flat, levels)
+        elif isinstance(value, Mapping) and levels:
+            self._add_object(value, node, flat, levels - 1)
         else:
-            for text in leaf_strings(value):
-                into.add(location.path, text)
+            for text in leaf_strings(value) if isinstance(value, Mapping) else scalar_strings(value):
+                flat.add(node.path, text)
 
-    def _learnt(self, above: _PathNode, name: str, locations: dict[str, _PathNode]) -> _PathNode:
-        path = above.before + name
-        location = _PathNode(path, path + ".", {} if self._is_looked_at(path) else None)
-        if self._known >= _MAX_PATHS:
-            self._places.clear()
-            self._known = 0
-        if len(path) <= _LONGEST:
-            locations[name] = location
-            self._known += 1
-        return location
+    def _new_node(self, parent: _PathNode, name: str, children: dict[str, _PathNode]) -> _PathNode:
+        path = parent.prefix + name
+        node = _PathNode(path, path + ".", {} if self._keeps(path) else None)
+        if self._count >= _MAX_PATHS:
+            self._children.clear()
+            self._count = 0
+        if len(path) <= _MAX_PATH_LENGTH:
+            children[name] = node
+            self._count += 1
+        return node
 
-    def _is_looked_at(self, path: str) -> bool:
+    def _keeps(self, path: str) -> bool:
         paths = self._paths
-        if paths is None or path in paths or path in self._above:
+        if paths is None or path in paths or path in self._parents:
             return True
         return not paths.isdisjoint(parents(path))
 
 
 ALL_FIELDS = FieldFilter()
-"""Of documents that are looked at whole."""
+"""The filter that keeps every path."""

@@ -1,7 +1,7 @@
-"""One test of a rule → a function on one value, with Sigma's exact semantics.
+"""One value of a rule → its matcher, a function on one value of an event, with Sigma's exact semantics.
 
-Texts compare case-insensitively unless `cased`. Folding keeps each character one character, and never makes an
-ASCII letter out of another (the Kelvin sign is no `k`): so a search engine that folds ASCII alone finds no less.
+Strings compare case-insensitively unless `cased`. Folding keeps each character one character, and never makes an
+ASCII letter out of another (the Kelvin sign is no `k`): so a search engine that folds only ASCII finds no less.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from ipaddress import IPv6Address, ip_address
 from operator import methodcaller
 
 from watcher.errors import Undecided
-from watcher.match import regex_literals as factors
 from watcher.match.bounded_regex import BoundedSearch, share
+from watcher.match.regex_literals import LiteralChoice, literal_choices
 from watcher.match.wildcards import wildcard_matcher
 from watcher.model import SigmaCidr, SigmaCompare, SigmaNumber, SigmaRegex, SigmaString, SigmaTimestampPart, Wildcard
 from watcher.timestamps import timestamp_part
@@ -22,11 +22,11 @@ from watcher.timestamps import timestamp_part
 Matcher = Callable[[str], bool]
 ValuesMatcher = Callable[[Sequence[str]], bool]
 MAX_NUMBER_LENGTH = 40
-"""Characters of a whole number with all the zeros before it; what is longer is no number that anybody writes."""
+"""Characters of an integer with its leading zeros; longer strings are not read as integers."""
 
 
 class _Fold(dict[int, int]):
-    """A table for `str.translate` that folds one character at a time and remembers."""
+    """A table for `str.translate` that folds one character at a time, and keeps the result."""
 
     def __missing__(self, code: int) -> int:
         lowered = chr(code).lower()
@@ -39,34 +39,34 @@ _FOLD = _Fold({code: ord(chr(code).lower()) for code in range(128)})
 
 
 def fold(text: str) -> str:
-    """Fold the case of a text."""
+    """Return a string with its case folded."""
     return text.lower() if text.isascii() else text.translate(_FOLD)
 
 
-_ALIKE = (("\u03c2", "\u03c3"), ("\u017f", "s"), ("\u0131", "i"), ("\u0307", ""))  # what `lower` leaves apart
+_ALIKE = (("\u03c2", "\u03c3"), ("\u017f", "s"), ("\u0131", "i"), ("\u0307", ""))  # letters that `lower` keeps distinct
 
 
 def fold_loosely(text: str) -> str:
-    """Fold the case of a text in which clues are looked for: whatever compares alike in any way becomes the same.
+    """Return a string with its case folded for the search of literals: letters that may compare equal become equal.
 
-    It goes letter by letter, so a part of a text stays a part of it. With the flag `i` Python's expressions let `k`,
-    `s` and `i` be letters outside ASCII too: they are made one here.
+    It folds letter by letter, so that a substring stays a substring. With the flag `i` expressions let `k`, `s` and
+    `i` match some letters outside ASCII too, which are folded to them.
     """
     lowered = text.lower()
     if not text.isascii():
-        for one, other in _ALIKE:
-            if one in lowered:
-                lowered = lowered.replace(one, other)
+        for letter, folded in _ALIKE:
+            if letter in lowered:
+                lowered = lowered.replace(letter, folded)
     return lowered
 
 
 @cache
-def string_matcher(test: SigmaString) -> Matcher:
-    """Make the function that tells whether a value is what the text means.
+def string_matcher(sigma_value: SigmaString) -> Matcher:
+    """Return the matcher of a string.
 
-    The value must be folded already where the text is not `cased`.
+    It takes values with their case folded, unless the string is `cased`.
     """
-    parts = _folded(test)
+    parts = _folded(sigma_value)
     match parts:
         case (str(literal),):
             return literal.__eq__
@@ -79,68 +79,68 @@ def string_matcher(test: SigmaString) -> Matcher:
     return wildcard_matcher(parts)
 
 
-def _folded(test: SigmaString) -> tuple[str | Wildcard, ...]:
-    return tuple(part if isinstance(part, Wildcard) or test.cased else fold(part) for part in test.parts)
+def _folded(sigma_value: SigmaString) -> tuple[str | Wildcard, ...]:
+    return tuple(part if isinstance(part, Wildcard) or sigma_value.cased else fold(part) for part in sigma_value.parts)
 
 
-def string_matchers(tests: Iterable[SigmaString]) -> tuple[Matcher, ...]:
-    """Make functions, one of which takes a folded value that any of the texts means; texts alike share a function."""
-    wholes, starts, ends = set[str](), list[str](), list[str]()
+def string_matchers(strings: Iterable[SigmaString]) -> tuple[Matcher, ...]:
+    """Return matchers of folded values for several strings, any of which may match; similar strings share a matcher."""
+    exact, starts, ends = set[str](), list[str](), list[str]()
     others = list[Matcher]()
-    for test in tests:
-        match _folded(test):
+    for string in strings:
+        match _folded(string):
             case (str(literal),):
-                wholes.add(literal)
+                exact.add(literal)
             case (Wildcard.ANY, str(literal)):
                 ends.append(literal)
             case (str(literal), Wildcard.ANY):
                 starts.append(literal)
             case _:
-                others.append(string_matcher(test))
-    made = list[Matcher]()
-    if wholes:
-        made.append(frozenset(wholes).__contains__)
+                others.append(string_matcher(string))
+    matchers = list[Matcher]()
+    if exact:
+        matchers.append(frozenset(exact).__contains__)
     if starts:
-        made.append(methodcaller("startswith", tuple(starts)))
+        matchers.append(methodcaller("startswith", tuple(starts)))
     if ends:
-        made.append(methodcaller("endswith", tuple(ends)))
-    return (*made, *others)
+        matchers.append(methodcaller("endswith", tuple(ends)))
+    return (*matchers, *others)
 
 
-def number_matcher(test: SigmaNumber) -> Matcher:
-    """Make the function that tells whether a value is that number: the same text, or both whole and equal."""
-    value = test.value
-    if isinstance(value, float) and not value.is_integer():
-        return str(value).__eq__
-    whole = int(value)
-    wanted = str(whole)
+def number_matcher(sigma_value: SigmaNumber) -> Matcher:
+    """Return the matcher of a number: the same string, or an equal integer."""
+    number = sigma_value.value
+    if isinstance(number, float) and not number.is_integer():
+        return str(number).__eq__
+    integer = int(number)
+    wanted = str(integer)
     written = re.compile(rf"[+-]?0*{wanted.lstrip('-')}").fullmatch
 
     def same(text: str) -> bool:
-        return text == wanted or (len(text) <= MAX_NUMBER_LENGTH and written(text) is not None and int(text) == whole)
+        return text == wanted or (len(text) <= MAX_NUMBER_LENGTH and written(text) is not None and int(text) == integer)
 
     return same
 
 
-def regex_matcher(test: SigmaRegex) -> Matcher:
-    """Create the function that searches a value by a regular expression, unanchored; it may raise Undecided."""
-    search = values_matcher(test)
+def regex_matcher(sigma_value: SigmaRegex) -> Matcher:
+    """Return the matcher of a regular expression, searched unanchored; it may raise Undecided."""
+    search = values_matcher(sigma_value)
     return lambda value: search((value,))
 
 
 @lru_cache(maxsize=1024)
-def values_matcher(test: SigmaRegex) -> ValuesMatcher:
-    """Create the function that searches the values of a field by a regular expression, unanchored.
+def values_matcher(sigma_value: SigmaRegex) -> ValuesMatcher:
+    """Return the function that searches the values of a field by a regular expression, unanchored.
 
-    A value that lacks what the expression cannot do without is not searched. The function raises Undecided where no
-    value matches, and one could not be searched within the time limit.
+    A value without the literals of the expression is not searched. The function raises Undecided if no value
+    matches, and a value could not be searched within the time limit.
     """
-    search = BoundedSearch(test)
-    needed = factors.literal_choices(test)
-    if "i" in test.flags:
-        alike = tuple(frozenset(map(fold_loosely, choice)) for choice in needed)
-        return _searched(search, lambda value: _has_all(alike, fold_loosely(value)))
-    return _searched(search, lambda value: _has_all(needed, value))
+    search = BoundedSearch(sigma_value)
+    choices = literal_choices(sigma_value)
+    if "i" in sigma_value.flags:
+        folded = tuple(frozenset(map(fold_loosely, choice)) for choice in choices)
+        return _searched(search, lambda value: _has_all(folded, fold_loosely(value)))
+    return _searched(search, lambda value: _has_all(choices, value))
 
 
 def _searched(search: BoundedSearch, may_match: Matcher) -> ValuesMatcher:
@@ -161,9 +161,9 @@ def _searched(search: BoundedSearch, may_match: Matcher) -> ValuesMatcher:
     return matches
 
 
-def _has_all(needed: tuple[factors.LiteralChoice, ...], value: str) -> bool:
-    """Tell whether some text of each choice stands in a value."""
-    for choice in needed:
+def _has_all(choices: tuple[LiteralChoice, ...], value: str) -> bool:
+    """Return whether a value contains a literal of each choice."""
+    for choice in choices:
         for text in choice:
             if text in value:
                 break
@@ -172,9 +172,9 @@ def _has_all(needed: tuple[factors.LiteralChoice, ...], value: str) -> bool:
     return True
 
 
-def cidr_matcher(test: SigmaCidr) -> Matcher:
-    """Make the function that tells whether a value is an address of the network; mapped IPv4 counts as IPv4."""
-    network = test.network
+def cidr_matcher(sigma_value: SigmaCidr) -> Matcher:
+    """Return the matcher of a network's addresses; IPv4 addresses mapped to IPv6 count as IPv4."""
+    network = sigma_value.network
 
     def inside(value: str) -> bool:
         try:
@@ -189,7 +189,7 @@ def cidr_matcher(test: SigmaCidr) -> Matcher:
 
 
 def parse_number(value: str) -> int | float | None:
-    """Read a value as a number, hexadecimal behind `0x`; None where it is none."""
+    """Return a value as a number, hexadecimal after `0x`; None if it is not a number."""
     try:
         return int(value, 16) if value[:2].lower() == "0x" else int(value)
     except ValueError:
@@ -199,15 +199,15 @@ def parse_number(value: str) -> int | float | None:
             return None
 
 
-def comparison_matcher(test: SigmaCompare) -> Matcher:
-    """Make the function that compares a value as a number."""
-    bound = test.bound
+def comparison_matcher(sigma_value: SigmaCompare) -> Matcher:
+    """Return the matcher of a numeric comparison."""
+    bound = sigma_value.bound
 
     def compared(value: str) -> bool:
         number = parse_number(value)
         if number is None:
             return False
-        match test.operator:
+        match sigma_value.operator:
             case "lt":
                 return number < bound
             case "lte":
@@ -220,23 +220,23 @@ def comparison_matcher(test: SigmaCompare) -> Matcher:
     return compared
 
 
-def timestamp_matcher(test: SigmaTimestampPart) -> Matcher:
-    """Make the function that compares one part of a timestamp, in UTC."""
+def timestamp_matcher(sigma_value: SigmaTimestampPart) -> Matcher:
+    """Return the matcher of one part of a timestamp, in UTC."""
 
     def compared(value: str) -> bool:
-        part = timestamp_part(value, test.part)
+        part = timestamp_part(value, sigma_value.part)
         if part is None:
             return False
-        match test.operator:
+        match sigma_value.operator:
             case "lt":
-                return part < test.value
+                return part < sigma_value.value
             case "lte":
-                return part <= test.value
+                return part <= sigma_value.value
             case "gt":
-                return part > test.value
+                return part > sigma_value.value
             case "gte":
-                return part >= test.value
+                return part >= sigma_value.value
             case _:
-                return part == test.value
+                return part == sigma_value.value
 
     return compared

@@ -1,4 +1,4 @@
-"""Condition tree → predicate: the one authority on what a rule matches."""
+"""Condition tree → predicate, which decides what a rule matches."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ EventPredicate = Callable[[EventView], bool]
 
 
 class Predicate:
-    """What one rule matches, whatever channel the event is of."""
+    """The predicate of one rule, for events of any channel."""
 
     __slots__ = ("_branches", "scope")
 
@@ -50,37 +50,41 @@ class Predicate:
         self.scope = scope
         plain = _compile(node, process_audit=False)
         audited = (
-            _compile(node, process_audit=True) if any(where.process_audit for where in scope.event_classes) else plain
+            _compile(node, process_audit=True)
+            if any(event_class.process_audit for event_class in scope.event_classes)
+            else plain
         )
         self._branches: Sequence[tuple[EventClass, EventPredicate]] = tuple(
-            (where, audited if where.process_audit else plain) for where in scope.event_classes
+            (event_class, audited if event_class.process_audit else plain) for event_class in scope.event_classes
         )
 
     def __call__(self, view: EventView) -> bool:
-        """Tell whether the rule matches the event; raises Undecided where that cannot be said in time."""
-        return any_of(tuple(holds for _, holds in self.branches(view)))(view)
+        """Return whether the rule matches the event; raises Undecided beyond the time limit."""
+        return any_of(tuple(matches for _, matches in self.branches(view)))(view)
 
     def branches(self, view: EventView) -> tuple[tuple[bool, EventPredicate], ...]:
-        """Give what must be asked of events of this channel and code, and whether as process creation."""
-        found = ((where.process_audit, holds) for where, holds in self._branches if view.is_of(where))
-        return tuple(dict.fromkeys(found))
+        """Return the predicates for events of this channel and code; True if 4688 is read as process creation."""
+        branches = (
+            (event_class.process_audit, matches) for event_class, matches in self._branches if view.is_of(event_class)
+        )
+        return tuple(dict.fromkeys(branches))
 
     def matches(self, event: Event, extra: Mapping[str, tuple[str, ...]] | None = None) -> bool:
-        """Tell whether the rule matches a document, with the field mappings of settings."""
+        """Return whether the rule matches a document, with the field mappings of settings."""
         return self(EventView(event, extra))
 
 
 def compile_node(node: ConditionNode, *, process_audit: bool) -> EventPredicate:
-    """Compile a part of a condition tree, to be asked on its own."""
+    """Compile a part of a condition tree."""
     return _compile(node, process_audit=process_audit)
 
 
 def any_of(parts: tuple[EventPredicate, ...]) -> EventPredicate:
-    """Return the function that is true where any of the parts is."""
+    """Return the predicate that holds if any of the parts holds."""
     if len(parts) == 1:
         return parts[0]
 
-    def holds(view: EventView) -> bool:
+    def matches(view: EventView) -> bool:
         remaining = iter(parts)
         try:
             for part in remaining:
@@ -90,7 +94,7 @@ def any_of(parts: tuple[EventPredicate, ...]) -> EventPredicate:
             return _settled(remaining, view, undecided, settles=True)
         return False
 
-    return holds
+    return matches
 
 
 def _compile(node: ConditionNode, *, process_audit: bool) -> EventPredicate:
@@ -110,7 +114,7 @@ def _all_hold(parts: tuple[EventPredicate, ...]) -> EventPredicate:
     if len(parts) == 1:
         return parts[0]
 
-    def holds(view: EventView) -> bool:
+    def matches(view: EventView) -> bool:
         remaining = iter(parts)
         try:
             for part in remaining:
@@ -120,13 +124,13 @@ def _all_hold(parts: tuple[EventPredicate, ...]) -> EventPredicate:
             return _settled(remaining, view, undecided, settles=False)
         return True
 
-    return holds
+    return matches
 
 
 def _settled(remaining: Iterator[EventPredicate], view: EventView, undecided: Undecided, *, settles: bool) -> bool:
-    """Return the answer that one of the remaining parts settles; raises Undecided where none does.
+    """Return the result that one of the remaining parts settles; raises Undecided if none does.
 
-    A false part settles an "and", a true part an "or", whatever the undecided part would have said.
+    A false part settles an "and", a true part an "or", whatever the undecided part would be.
     """
     for part in remaining:
         try:
@@ -139,91 +143,91 @@ def _settled(remaining: Iterator[EventPredicate], view: EventView, undecided: Un
 
 def _compile_item(item: DetectionItem, *, process_audit: bool) -> EventPredicate:
     if item.field is None:
-        return _keywords(item)
-    asked = (item.field, process_audit)
-    tests = tuple(_on_field(test, asked) for test in _grouped(item))
-    if not tests:
+        return _compile_keywords(item)
+    request = (item.field, process_audit)
+    predicates = tuple(_compile_value(sigma_value, request) for sigma_value in _grouped_values(item))
+    if not predicates:
         return lambda _: False
-    return _all_hold(tests) if item.match_all else any_of(tests)
+    return _all_hold(predicates) if item.match_all else any_of(predicates)
 
 
-def _grouped(item: DetectionItem) -> tuple[SigmaValue | tuple[SigmaString, ...], ...]:
-    """Bring texts that any may match together: the values are then folded once."""
+def _grouped_values(item: DetectionItem) -> tuple[SigmaValue | tuple[SigmaString, ...], ...]:
+    """Return the values of an item, with the uncased strings of which any may match in one group, folded once."""
     if item.match_all:
         return item.values
-    texts = tuple(test for test in item.values if isinstance(test, SigmaString) and not test.cased)
-    others = tuple(test for test in item.values if not isinstance(test, SigmaString) or test.cased)
-    return (texts, *others) if texts else others
+    strings = tuple(value for value in item.values if isinstance(value, SigmaString) and not value.cased)
+    others = tuple(value for value in item.values if not isinstance(value, SigmaString) or value.cased)
+    return (strings, *others) if strings else others
 
 
-def _on_field(test: SigmaValue | tuple[SigmaString, ...], asked: FieldRequest) -> EventPredicate:
-    match test:
+def _compile_value(sigma_value: SigmaValue | tuple[SigmaString, ...], request: FieldRequest) -> EventPredicate:
+    match sigma_value:
         case SigmaNull():
-            return lambda view: not view.asked(asked)
+            return lambda view: not view.read(request)
         case SigmaExists(expected=expected):
-            return lambda view: bool(view.asked(asked)) is expected
+            return lambda view: bool(view.read(request)) is expected
         case SigmaFieldReference():
-            return _reference(test, asked)
+            return _compile_reference(sigma_value, request)
         case tuple():
-            return _texts(test, asked)
+            return _compile_strings(sigma_value, request)
         case SigmaString(cased=False):
-            return _texts((test,), asked)
+            return _compile_strings((sigma_value,), request)
         case SigmaRegex():
-            search = values_matcher(test)
-            return lambda view: search(view.asked(asked))
-    check = _on_value(test)
+            search = values_matcher(sigma_value)
+            return lambda view: search(view.read(request))
+    matcher = _value_matcher(sigma_value)
 
-    def holds(view: EventView) -> bool:
-        for value in view.asked(asked):  # noqa: SIM110 - the same
-            if check(value):
+    def matches(view: EventView) -> bool:
+        for value in view.read(request):  # noqa: SIM110 - faster than `any` with a generator
+            if matcher(value):
                 return True
         return False
 
-    return holds
+    return matches
 
 
-def _texts(tests: tuple[SigmaString, ...], asked: FieldRequest) -> EventPredicate:
-    checks = string_matchers(tests)
+def _compile_strings(strings: tuple[SigmaString, ...], request: FieldRequest) -> EventPredicate:
+    matchers = string_matchers(strings)
 
-    def holds(view: EventView) -> bool:
-        for value in view.folded(asked):
-            for check in checks:
-                if check(value):
+    def matches(view: EventView) -> bool:
+        for value in view.folded(request):
+            for matcher in matchers:
+                if matcher(value):
                     return True
         return False
 
-    return holds
+    return matches
 
 
-def _on_value(test: SigmaValue) -> Matcher:
-    match test:
+def _value_matcher(sigma_value: SigmaValue) -> Matcher:
+    match sigma_value:
         case SigmaString():
-            check = string_matcher(test)
-            return check if test.cased else lambda value: check(fold(value))
+            matcher = string_matcher(sigma_value)
+            return matcher if sigma_value.cased else lambda value: matcher(fold(value))
         case SigmaNumber():
-            return number_matcher(test)
+            return number_matcher(sigma_value)
         case SigmaCidr():
-            return cidr_matcher(test)
+            return cidr_matcher(sigma_value)
         case SigmaCompare():
-            return comparison_matcher(test)
+            return comparison_matcher(sigma_value)
         case SigmaTimestampPart():
-            return timestamp_matcher(test)
-    raise TypeError(f"{type(test).__name__} is no test of a value")
+            return timestamp_matcher(sigma_value)
+    raise TypeError(f"{type(sigma_value).__name__} has no matcher for one value")
 
 
-def _reference(test: SigmaFieldReference, asked: FieldRequest) -> EventPredicate:
-    referred = (test.field, asked[1])
+def _compile_reference(reference: SigmaFieldReference, request: FieldRequest) -> EventPredicate:
+    referred = (reference.field, request[1])
 
-    def holds(view: EventView) -> bool:
-        mine, other = view.asked(asked), view.asked(referred)
-        if not test.cased:
-            mine, other = tuple(map(fold, mine)), tuple(map(fold, other))
-        return any(_compare_fields(one, another, test.how) for one in mine for another in other)
+    def matches(view: EventView) -> bool:
+        values, others = view.read(request), view.read(referred)
+        if not reference.cased:
+            values, others = tuple(map(fold, values)), tuple(map(fold, others))
+        return any(_compare_values(value, other, reference.how) for value in values for other in others)
 
-    return holds
+    return matches
 
 
-def _compare_fields(value: str, other: str, how: str) -> bool:
+def _compare_values(value: str, other: str, how: str) -> bool:
     match how:
         case "contains":
             return other in value
@@ -235,23 +239,23 @@ def _compare_fields(value: str, other: str, how: str) -> bool:
             return value == other
 
 
-def _keywords(item: DetectionItem) -> EventPredicate:
-    """Search a keyword anywhere in the event's data: unlike a field's value it need not be the whole of it."""
-    parts = tuple(_in_everything(_anywhere(test)) for test in item.values)
-    return _all_hold(parts) if item.match_all else any_of(parts)
+def _compile_keywords(item: DetectionItem) -> EventPredicate:
+    """Compile keywords, which match anywhere in the event's data, and also a part of a value."""
+    predicates = tuple(_compile_keyword(_anywhere(sigma_value)) for sigma_value in item.values)
+    return _all_hold(predicates) if item.match_all else any_of(predicates)
 
 
-def _in_everything(test: SigmaValue) -> EventPredicate:
-    if isinstance(test, SigmaRegex):
-        search = values_matcher(test)
-        return lambda view: search(view.everything())
-    check = _on_value(test)
-    return lambda view: any(map(check, view.everything()))
+def _compile_keyword(keyword: SigmaValue) -> EventPredicate:
+    if isinstance(keyword, SigmaRegex):
+        search = values_matcher(keyword)
+        return lambda view: search(view.keyword_values())
+    matcher = _value_matcher(keyword)
+    return lambda view: any(map(matcher, view.keyword_values()))
 
 
-def _anywhere(test: SigmaValue) -> SigmaValue:
-    if isinstance(test, SigmaNumber):
-        return SigmaString((Wildcard.ANY, str(test.value), Wildcard.ANY))
-    if not isinstance(test, SigmaString):
-        return test
-    return SigmaString((Wildcard.ANY, *test.parts, Wildcard.ANY), test.cased)
+def _anywhere(keyword: SigmaValue) -> SigmaValue:
+    if isinstance(keyword, SigmaNumber):
+        return SigmaString((Wildcard.ANY, str(keyword.value), Wildcard.ANY))
+    if not isinstance(keyword, SigmaString):
+        return keyword
+    return SigmaString((Wildcard.ANY, *keyword.parts, Wildcard.ANY), keyword.cased)

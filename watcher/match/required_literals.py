@@ -1,6 +1,6 @@
-"""What every event must hold that a condition tree matches: texts, one of which stands in some field.
+"""The literals that every event contains which a condition tree matches: the prefilter searches for them.
 
-Clues are what the prefilter looks for; they are certain, and say nothing about events that lack them.
+An event without them is no match for certain; an event with them may be one.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import log2
 
-from watcher.match import regex_literals as factors
 from watcher.match.matchers import MAX_NUMBER_LENGTH, fold
+from watcher.match.regex_literals import literal_choices
 from watcher.model import And, ConditionNode, DetectionItem, Not, Or, SigmaNumber, SigmaRegex, SigmaString, SigmaValue
 
 Literal = tuple[str, str]
-"""A field (empty: anywhere in the event's data) and a folded text in one of its values."""
+"""A field (empty: anywhere in the event's data) and a folded string in one of its values."""
 
 
-_WHOLE = re.compile(r"[+-]?[0-9]+")
-_USUAL = 12  # what a text loses that stands in nearly every event
-_ALWAYS = (
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_COMMON_PENALTY = 12  # for a string that nearly every event contains
+_COMMON = (
     r"c:\windows\system32\svchost.exe c:\windows\system32\cmd.exe c:\windows\system32\conhost.exe c:\windows\syswow64\ "
     r"c:\windows\system32\kernelbase.dll+ c:\windows\system32\ntdll.dll+ c:\windows\system32\lsass.exe \*\c$ \\*\ipc$ "
     r"c:\windows\system32\windowspowershell\v1.0\powershell.exe c:\program files\ c:\program files (x86)\ c:\users\ "
@@ -32,40 +32,40 @@ _ALWAYS = (
     "-windowstyle -command /c -c -w -s -a system.management.automation class user process service file test net query "
     "for 127.0.0.1 0.0.0.0 .txt .zip .js .com .bat .ps1 .tmp tcp udp unknown true false "
 )
-"""Texts that events are full of, and what is a part of them."""
+"""Strings that events commonly contain; their parts are common too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """Pieces, at least one of which every matching event holds."""
+    """Literals, at least one of which every matching event contains."""
 
-    pieces: frozenset[Literal]
+    literals: frozenset[Literal]
 
 
 @dataclass(frozen=True, slots=True)
 class Selectivity:
-    """Guesses how rarely a clue is given: long texts that few rules look for are rare."""
+    """Estimates how rarely a requirement is met: long strings that few rules search are literal_selectivity."""
 
-    seen: Counter[str]
+    counts: Counter[str]  # literal → condition trees that contain it
 
     def of(self, requirement: Requirement) -> float:
-        """Weigh a clue: the commonest of its pieces decides."""
-        return min(self._of(text) for _, text in requirement.pieces) - len(requirement.pieces) / 50
+        """Return the weight of a requirement: its most common literal decides."""
+        return min(self._of(text) for _, text in requirement.literals) - len(requirement.literals) / 50
 
     def _of(self, text: str) -> float:
-        return len(text) - 4 * log2(1 + self.seen[text]) - (_USUAL if text in _ALWAYS else 0)
+        return len(text) - 4 * log2(1 + self.counts[text]) - (_COMMON_PENALTY if text in _COMMON else 0)
 
     def best(self, requirements: Iterable[Requirement]) -> Requirement | None:
-        """Give the rarest of some clues."""
+        """Return the requirement that is met most rarely."""
         return max(requirements, key=self.of, default=None)
 
 
 def selectivity(nodes: Iterable[ConditionNode]) -> Selectivity:
-    """Count in how many condition trees each text stands."""
-    seen: Counter[str] = Counter()
+    """Count in how many condition trees each literal occurs."""
+    counts: Counter[str] = Counter()
     for node in nodes:
-        seen.update({text for _, text in _all_literals(node)})
-    return Selectivity(seen)
+        counts.update({text for _, text in _all_literals(node)})
+    return Selectivity(counts)
 
 
 def _all_literals(node: ConditionNode) -> Iterator[Literal]:
@@ -78,86 +78,88 @@ def _all_literals(node: ConditionNode) -> Iterator[Literal]:
         case DetectionItem():
             yield from (
                 literal
-                for test in node.values
-                for requirement in _of_test(node.field, test)
-                for literal in requirement.pieces
+                for value in node.values
+                for requirement in _of_value(node.field, value)
+                for literal in requirement.literals
             )
 
 
-def requirements(node: ConditionNode, rare: Selectivity) -> tuple[Requirement, ...]:
-    """Give clues, all of which every matching event gives."""
+def requirements(node: ConditionNode, literal_selectivity: Selectivity) -> tuple[Requirement, ...]:
+    """Return requirements, all of which every matching event meets."""
     match node:
         case And(of=branches):
-            return tuple(requirement for branch in branches for requirement in requirements(branch, rare))
+            return tuple(
+                requirement for branch in branches for requirement in requirements(branch, literal_selectivity)
+            )
         case Or(of=branches):
-            best = [rare.best(requirements(branch, rare)) for branch in branches]
+            best = [literal_selectivity.best(requirements(branch, literal_selectivity)) for branch in branches]
             if not best or any(requirement is None for requirement in best):
                 return ()
             return (
                 Requirement(
                     frozenset(
-                        literal for requirement in best if requirement is not None for literal in requirement.pieces
+                        literal for requirement in best if requirement is not None for literal in requirement.literals
                     )
                 ),
             )
         case DetectionItem():
-            return tuple(_of_item(node, rare))
+            return tuple(_of_item(node, literal_selectivity))
         case Not():
             return ()
 
 
-def _of_item(item: DetectionItem, rare: Selectivity) -> Iterator[Requirement]:
-    found = [_of_test(item.field, test) for test in item.values]
+def _of_item(item: DetectionItem, literal_selectivity: Selectivity) -> Iterator[Requirement]:
+    by_value = [_of_value(item.field, value) for value in item.values]
     if item.match_all:
-        yield from (requirement for requirements in found for requirement in requirements)
-    elif found and all(found):
-        best = [rare.best(requirements) for requirements in found]
+        yield from (requirement for of_value in by_value for requirement in of_value)
+    elif by_value and all(by_value):
+        best = [literal_selectivity.best(of_value) for of_value in by_value]
         yield Requirement(
-            frozenset(literal for requirement in best if requirement is not None for literal in requirement.pieces)
+            frozenset(literal for requirement in best if requirement is not None for literal in requirement.literals)
         )
 
 
-def _of_test(field: str | None, test: SigmaValue) -> tuple[Requirement, ...]:
-    if isinstance(test, SigmaRegex):
-        choices = (frozenset((field or "", fold(text)) for text in choice) for choice in factors.literal_choices(test))
+def _of_value(field: str | None, value: SigmaValue) -> tuple[Requirement, ...]:
+    if isinstance(value, SigmaRegex):
+        choices = (frozenset((field or "", fold(text)) for text in choice) for choice in literal_choices(value))
         return tuple(map(Requirement, choices))
-    literal = _literal(field, test)
+    literal = _literal(field, value)
     return () if literal is None else (Requirement(frozenset((literal,))),)
 
 
-def _literal(field: str | None, test: SigmaValue) -> Literal | None:
-    """Give the longest text that every value has which passes the test."""
-    if isinstance(test, SigmaNumber):
-        whole = canonical(str(test.value))
-        return field or "", whole.lstrip("-")  # zeros may stand between the sign and the digits
-    if not isinstance(test, SigmaString):
+def _literal(field: str | None, value: SigmaValue) -> Literal | None:
+    """Return the longest string that every matching value contains."""
+    if isinstance(value, SigmaNumber):
+        digits = canonical(str(value.value))
+        return field or "", digits.lstrip("-")  # zeros may stand between the sign and the digits
+    if not isinstance(value, SigmaString):
         return None
-    literals = [fold(part) for part in test.parts if isinstance(part, str)]
+    literals = [fold(part) for part in value.parts if isinstance(part, str)]
     longest = max(literals, key=len, default="")
     return (field or "", longest) if longest else None
 
 
 def codes(node: ConditionNode) -> frozenset[str] | None:
-    """Give the event codes outside which the tree matches nothing, None where any will do."""
+    """Return the only event codes that a tree matches; None if it matches any."""
     match node:
         case And(of=branches):
-            known = [found for branch in branches if (found := codes(branch)) is not None]
-            return frozenset.intersection(*known) if known else None
+            restricted = [of_branch for branch in branches if (of_branch := codes(branch)) is not None]
+            return frozenset.intersection(*restricted) if restricted else None
         case Or(of=branches):
-            every = [codes(branch) for branch in branches]
-            if not every or any(found is None for found in every):
+            by_branch = [codes(branch) for branch in branches]
+            if not by_branch or any(of_branch is None for of_branch in by_branch):
                 return None
-            return frozenset(code for found in every if found is not None for code in found)
-        case DetectionItem(field="EventID", values=tests, match_all=False):
-            pieces = [_whole(test) for test in tests]
-            if not pieces or any(literal is None for literal in pieces):
+            return frozenset(code for of_branch in by_branch if of_branch is not None for code in of_branch)
+        case DetectionItem(field="EventID", values=values, match_all=False):
+            exact = [_exact_value(value) for value in values]
+            if not exact or any(code is None for code in exact):
                 return None
-            return frozenset(literal for literal in pieces if literal is not None)
+            return frozenset(code for code in exact if code is not None)
     return None
 
 
 def has_keywords(node: ConditionNode) -> bool:
-    """Tell whether a tree searches for texts without saying in which field."""
+    """Return whether a tree contains keywords, which are searched without a field."""
     match node:
         case And(of=branches) | Or(of=branches):
             return any(map(has_keywords, branches))
@@ -167,15 +169,15 @@ def has_keywords(node: ConditionNode) -> bool:
             return field is None
 
 
-def _whole(test: SigmaValue) -> str | None:
-    if isinstance(test, SigmaNumber):
-        return canonical(str(test.value))
-    if isinstance(test, SigmaString) and len(test.parts) == 1 and isinstance(test.parts[0], str):
-        return canonical(fold(test.parts[0]))
+def _exact_value(value: SigmaValue) -> str | None:
+    if isinstance(value, SigmaNumber):
+        return canonical(str(value.value))
+    if isinstance(value, SigmaString) and len(value.parts) == 1 and isinstance(value.parts[0], str):
+        return canonical(fold(value.parts[0]))
     return None
 
 
 def canonical(text: str) -> str:
-    """Write a whole number as it is commonly written; leave any other text as it is."""
+    """Return an integer in its shortest form, and any other string with its case folded."""
     short = text.removesuffix(".0")
-    return str(int(short)) if len(short) <= MAX_NUMBER_LENGTH and _WHOLE.fullmatch(short) else fold(text)
+    return str(int(short)) if len(short) <= MAX_NUMBER_LENGTH and _INTEGER.fullmatch(short) else fold(text)

@@ -1,4 +1,4 @@
-"""Many rules on many events: each event meets only the rules that its channel, its code and its texts allow."""
+"""Many rules on many events: each event meets only the rules that its channel, its code and its strings allow."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from watcher.match.required_literals import Requirement, Selectivity, canonical,
 from watcher.model import ConditionNode, Event, Rule
 
 _MAX_KINDS = 1024
-_MAX_TABLE = 800  # clues: as a table they are found twice as fast; one of 7,000 would take 60 MB
+_MAX_TABLE = 800  # literals: a table finds them twice as fast, but one of 7,000 literals takes 60 MB
 
-
-_About = tuple[frozenset[str] | None, Requirement | None]
-"""The event codes outside which a rule matches nothing, and what every event holds that it matches."""
+_Prefilter = tuple[frozenset[str] | None, Requirement | None]
+"""The only event codes that a rule matches (None: any), and the literals of which every matching event holds one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,53 +32,57 @@ class CompiledRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a ruleset says of one event."""
+    """The rules that match one event, and those that could not be decided."""
 
-    rules: tuple[Rule, ...] = ()  # that match
-    undecided: tuple[Rule, ...] = ()  # of which that could not be said within the time limit
+    rules: tuple[Rule, ...] = ()
+    undecided: tuple[Rule, ...] = ()  # not decided within the time limit
 
 
-_NONE = Verdict()
+_NO_RULES = Verdict()
 
 
 @dataclass(frozen=True, slots=True)
-class _RuleBranch:
-    """What is known of a rule before any event is seen."""
+class _PrefilteredRule:
+    """A rule with what is known about its matches before any event is read."""
 
-    watched: CompiledRule
+    compiled: CompiledRule
     codes: frozenset[str] | None
     requirement: Requirement | None
 
 
 class Ruleset:
-    """Rules compiled once; what one kind of event can meet is prepared when the first of that kind comes."""
+    """Compiled rules; the rules for one kind of event are prepared when the first event of that kind comes."""
 
     def __init__(
         self,
-        watched: Sequence[CompiledRule],
+        rules: Sequence[CompiledRule],
         extra: Mapping[str, tuple[str, ...]] | None = None,
         *,
         before: Ruleset | None = None,
     ) -> None:
-        """Compile rules; what `before` knows of those that are the same is taken over."""
+        """Prepare rules; the prefilters of rules that `before` has too are taken from it."""
         self._extra = extra or {}
-        self._rare: Selectivity = selectivity(one.rule.node for one in watched) if before is None else before._rare  # noqa: SLF001
-        old = {} if before is None else before._by_text  # noqa: SLF001
-        self._by_text: dict[tuple[str, str], _About] = {
-            (one.rule.id, one.rule.hash): old.get((one.rule.id, one.rule.hash)) or _about(one.rule.node, self._rare)
-            for one in watched
+        nodes = (compiled.rule.node for compiled in rules)
+        self._selectivity: Selectivity = selectivity(nodes) if before is None else before._selectivity  # noqa: SLF001
+        previous = {} if before is None else before._prefilters  # noqa: SLF001
+        self._prefilters: dict[tuple[str, str], _Prefilter] = {
+            key: previous.get(key) or _prefilter(compiled.rule.node, self._selectivity)
+            for compiled in rules
+            for key in ((compiled.rule.id, compiled.rule.hash),)
         }
-        self._known = tuple(_RuleBranch(one, *self._by_text[one.rule.id, one.rule.hash]) for one in watched)
-        self._predicates = {one.rule.id: one.predicate for one in watched}
+        self._rules = tuple(
+            _PrefilteredRule(compiled, *self._prefilters[compiled.rule.id, compiled.rule.hash]) for compiled in rules
+        )
+        self._predicates = {compiled.rule.id: compiled.predicate for compiled in rules}
         self._kinds: dict[tuple[str, str, bool], _EventKind] = {}
-        self._finders: _LiteralIndexes = WeakValueDictionary() if before is None else before._finders  # noqa: SLF001
+        self._indexes: _LiteralIndexes = WeakValueDictionary() if before is None else before._indexes  # noqa: SLF001
 
-    def with_rules(self, watched: Sequence[CompiledRule]) -> Ruleset:
-        """Give a set of other rules, without a second look at those that stay."""
-        return Ruleset(watched, self._extra, before=self)
+    def with_rules(self, rules: Sequence[CompiledRule]) -> Ruleset:
+        """Return a ruleset of other rules; the prefilters of rules that stay are kept."""
+        return Ruleset(rules, self._extra, before=self)
 
     def matches(self, rule_id: str, view: EventView) -> bool:
-        """Return whether one rule matches an event, without the required literals; raises Undecided."""
+        """Return whether one rule matches an event, without the prefilter; raises Undecided."""
         return self._predicates[rule_id](view)
 
     def matching(self, event: Event) -> tuple[Rule, ...]:
@@ -96,97 +99,101 @@ class Ruleset:
         key = (view.channel, view.code, plain)
         kind = self._kinds.get(key)
         if kind is None:
-            if len(self._kinds) >= _MAX_KINDS:  # whoever writes events may make up channels and codes without end
+            if len(self._kinds) >= _MAX_KINDS:  # whoever writes events may invent any number of channels and codes
                 self._kinds.clear()
-            kind = self._kinds[key] = _EventKind(self._known, view, self._finders, plain=plain)
+            kind = self._kinds[key] = _EventKind(self._rules, view, self._indexes, plain=plain)
         return kind.verdict(view)
 
 
-def _about(node: ConditionNode, rare: Selectivity) -> _About:
-    return codes(node), rare.best(requirements(node, rare))
+def _prefilter(node: ConditionNode, literal_selectivity: Selectivity) -> _Prefilter:
+    return codes(node), literal_selectivity.best(requirements(node, literal_selectivity))
 
 
 class _EventKind:
-    """The rules that may match events of one channel and code, behind a search for their clues."""
+    """The rules that may match events of one channel and code, behind a search for their required literals."""
 
-    def __init__(self, known: Sequence[_RuleBranch], view: EventView, finders: _LiteralIndexes, *, plain: bool) -> None:
+    def __init__(
+        self, rules: Sequence[_PrefilteredRule], view: EventView, indexes: _LiteralIndexes, *, plain: bool
+    ) -> None:
         self._rules: list[tuple[Rule, EventPredicate]] = []
-        self._open: list[int] = []  # the rules that give no clue
-        built: dict[RebuiltField, None] = {}  # what puts values together that stand nowhere in the event
-        told: dict[str, list[int]] = {}
-        for one in known:
-            branches = one.watched.predicate.branches(view)
-            if not branches or (plain and one.codes is not None and canonical(view.code) not in one.codes):
+        self._unfiltered: list[int] = []  # numbers of the rules without required literals
+        rebuilt: dict[RebuiltField, None] = {}  # fields whose values are not in the event's text
+        by_literal: dict[str, list[int]] = {}
+        for prefiltered in rules:
+            branches = prefiltered.compiled.predicate.branches(view)
+            is_excluded = plain and prefiltered.codes is not None and canonical(view.code) not in prefiltered.codes
+            if not branches or is_excluded:
                 continue
             number = len(self._rules)
-            self._rules.append((one.watched.rule, any_of(tuple(holds for _, holds in branches))))
-            if one.requirement is None:
-                self._open.append(number)
+            self._rules.append((prefiltered.compiled.rule, any_of(tuple(matches for _, matches in branches))))
+            if prefiltered.requirement is None:
+                self._unfiltered.append(number)
                 continue
-            for field, text in one.requirement.pieces:
-                told.setdefault(fold_loosely(text), []).append(number)
-                for audit in {audit for audit, _ in branches}:
-                    built.update(dict.fromkeys(view.built((field, audit))))
-        self._built = tuple(built)
-        self._told = tuple(tuple(dict.fromkeys(numbers)) for numbers in told.values())
-        texts = tuple(told)
-        self._finder = finders.get(texts) or finders.setdefault(texts, _LiteralIndex(texts))
+            for field, text in prefiltered.requirement.literals:
+                by_literal.setdefault(fold_loosely(text), []).append(number)
+                for process_audit in {process_audit for process_audit, _ in branches}:
+                    rebuilt.update(dict.fromkeys(view.rebuilt_fields((field, process_audit))))
+        self._rebuilt = tuple(rebuilt)
+        self._rules_by_literal = tuple(tuple(dict.fromkeys(numbers)) for numbers in by_literal.values())
+        literals = tuple(by_literal)
+        self._index = indexes.get(literals) or indexes.setdefault(literals, _LiteralIndex(literals))
 
     def verdict(self, view: EventView) -> Verdict:
         candidates = self._candidates(view)
         if not candidates:
-            return _NONE
+            return _NO_RULES
         matching: list[Rule] = []
         undecided: list[Rule] = []
         for number in candidates:
-            rule, holds = self._rules[number]
+            rule, matches = self._rules[number]
             try:
-                if holds(view):
+                if matches(view):
                     matching.append(rule)
-            except Undecided:  # the other rules go on
+            except Undecided:  # the other rules are evaluated
                 undecided.append(rule)
         if not matching and not undecided:
-            return _NONE
+            return _NO_RULES
         return Verdict(rules=tuple(matching), undecided=tuple(undecided))
 
     def _candidates(self, view: EventView) -> Iterable[int]:
-        if not self._told:
-            return self._open
+        """Return the numbers of the rules of which the event holds a required literal, or that require none."""
+        if not self._rules_by_literal:
+            return self._unfiltered
         text = view.text()
-        if self._built:
-            made = [value for built in self._built for value in view.remade(built)]
-            if made:
-                text = "\0".join((text, *map(fold_loosely, made)))
-        seen = self._finder.seen_in(text)
-        if not seen:
-            return self._open
-        told = self._told
-        found = set(self._open)
-        for number in seen:
-            found.update(told[number])
-        return found
+        if self._rebuilt:
+            values = [value for rebuilt in self._rebuilt for value in view.rebuild(rebuilt)]
+            if values:
+                text = "\0".join((text, *map(fold_loosely, values)))
+        literals = self._index.literals_in(text)
+        if not literals:
+            return self._unfiltered
+        rules_by_literal = self._rules_by_literal
+        candidates = set(self._unfiltered)
+        for literal in literals:
+            candidates.update(rules_by_literal[literal])
+        return candidates
 
 
 class _LiteralIndex:
-    """Finds which of some texts stand in another; many kinds of events are searched for the same ones."""
+    """Finds literals in a text; kinds of events with the same literals share it."""
 
     __slots__ = ("__weakref__", "_automaton")
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    def __init__(self, literals: Sequence[str]) -> None:
         self._automaton = BytesAhoCorasick(
-            [_encoded(text) for text in texts],
-            implementation=Implementation.DFA if len(texts) <= _MAX_TABLE else Implementation.ContiguousNFA,
+            [_encoded(literal) for literal in literals],
+            implementation=Implementation.DFA if len(literals) <= _MAX_TABLE else Implementation.ContiguousNFA,
         )
 
-    def seen_in(self, text: str) -> set[int]:
-        """Give the numbers of the texts that it holds."""
-        seen = self._automaton.find_matches_as_indexes(_encoded(text), overlapping=True)
-        return {number for number, _, _ in seen}
+    def literals_in(self, text: str) -> set[int]:
+        """Return the numbers of the literals that a text contains."""
+        matches = self._automaton.find_matches_as_indexes(_encoded(text), overlapping=True)
+        return {number for number, _, _ in matches}
 
 
 _LiteralIndexes = WeakValueDictionary[tuple[str, ...], _LiteralIndex]
-"""The finders that some kind of events still needs, by their texts."""
+"""The indexes that some kind of events uses, by their literals."""
 
 
 def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")  # events do hold half a surrogate pair
+    return text.encode("utf-8", "surrogatepass")  # events may contain half a surrogate pair

@@ -15,7 +15,7 @@ _DEEPER = "{…}"
 def event_texts(event: Event) -> Mapping[str, str]:
     """Return every value of an event by its dotted path; nested, dotted and mixed spelling come out the same."""
     texts: dict[str, str] = {}
-    for path, values in ALL_FIELDS.values(event).items():
+    for path, values in ALL_FIELDS.flatten(event).items():
         names = path.split(".", _MAX_DEPTH)
         if len(names) > _MAX_DEPTH:
             texts[".".join(names[:_MAX_DEPTH])] = _DEEPER

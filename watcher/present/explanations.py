@@ -26,7 +26,7 @@ def render_explanation(explanation: Explanation) -> RenderableType:
     mark = _mark(holds=explanation.holds, is_undecided=explanation.is_undecided)
     outcome = Text.assemble(mark, printable_text(explanation.rule.title), _outcome(explanation))
     outcome.stylize("bold")
-    return Group(outcome, *(_branch(checked, explanation) for checked in explanation.looked))
+    return Group(outcome, *(_branch(checked, explanation) for checked in explanation.classes))
 
 
 def _outcome(explanation: Explanation) -> str:
@@ -38,7 +38,7 @@ def _outcome(explanation: Explanation) -> str:
 def _branch(checked: CheckedClass, explanation: Explanation) -> Tree:
     tree = Tree("", hide_root=True, guide_style="dim")
     log_source = Text.assemble(
-        _mark(holds=checked.fits, is_undecided=False), f"log source: {describe_event_class(checked.where)}"
+        _mark(holds=checked.fits, is_undecided=False), f"log source: {describe_event_class(checked.event_class)}"
     )
     if not checked.fits:
         codes = (explanation.code,) if explanation.code else ()
@@ -72,15 +72,15 @@ def _add(tree: Tree, step: ExplanationStep, label: str = "") -> None:
 
 def _add_item(tree: Tree, step: ExplanationStep, item: DetectionItem) -> None:
     name = printable_text(item.field) if item.field is not None else "any value of the event"
-    count = f" {'every' if item.match_all else 'any'} of {len(step.tried)}" if len(step.tried) > 1 else ""
-    if len(step.tried) == 1:
-        branch = tree.add(_marked(f"{name} {_described(step.tried[0], item)}", step))
-        _add_hint(branch, step.tried[0])
+    count = f" {'every' if item.match_all else 'any'} of {len(step.checked)}" if len(step.checked) > 1 else ""
+    if len(step.checked) == 1:
+        branch = tree.add(_marked(f"{name} {_described(step.checked[0], item)}", step))
+        _add_hint(branch, step.checked[0])
     else:
         branch = tree.add(_marked(f"{name}:{count}", step))
-        for tried in _selected(step.tried):
+        for tried in _selected(step.checked):
             _add_hint(branch.add(_marked(_described(tried, item), tried)), tried)
-        hidden = len(step.tried) - len(_selected(step.tried))
+        hidden = len(step.checked) - len(_selected(step.checked))
         if hidden:
             branch.add(Text(f"… and {hidden} more that do not hold", style="dim"))
     for line in _values(step, item):
@@ -88,18 +88,18 @@ def _add_item(tree: Tree, step: ExplanationStep, item: DetectionItem) -> None:
 
 
 def _add_hint(branch: Tree, tried: CheckedValue) -> None:
-    if tried.nearly:
-        branch.add(Text(tried.nearly, style="yellow"))
+    if tried.hint:
+        branch.add(Text(tried.hint, style="yellow"))
 
 
 def _selected(tried: Sequence[CheckedValue]) -> list[CheckedValue]:
     """Return the values that match, those that nearly do, and some that do not."""
-    relevant = [value for value in tried if value.holds or value.nearly or value.is_undecided]
+    relevant = [value for value in tried if value.holds or value.hint or value.is_undecided]
     return [*relevant, *[value for value in tried if value not in relevant][:_MOST_FAILED]]
 
 
 def _described(tried: CheckedValue, item: DetectionItem) -> str:
-    return printable_text(describe_value(tried.test, keyword=item.field is None))
+    return printable_text(describe_value(tried.sigma_value, keyword=item.field is None))
 
 
 def _values(step: ExplanationStep, item: DetectionItem) -> Iterator[str]:
@@ -138,12 +138,12 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
         "logsource": explanation.fits,
         "looked": [
             {
-                "channel": checked.where.channel,
-                "codes": list(checked.where.codes),
+                "channel": checked.event_class.channel,
+                "codes": list(checked.event_class.codes),
                 "fits": checked.fits,
                 "condition": _step_json(checked.step),
             }
-            for checked in explanation.looked
+            for checked in explanation.classes
         ],
     }
 
@@ -164,12 +164,12 @@ def _step_json(step: ExplanationStep) -> dict[str, Any]:
         "every": step.node.match_all,
         "tests": [
             {
-                "asks": describe_value(value.test, keyword=is_keyword),
+                "asks": describe_value(value.sigma_value, keyword=is_keyword),
                 "holds": value.holds,
-                **({"nearly": value.nearly} if value.nearly else {}),
+                **({"nearly": value.hint} if value.hint else {}),
                 **({"undecided": True} if value.is_undecided else {}),
             }
-            for value in step.tried
+            for value in step.checked
         ],
         "values": list(step.values),
     }
@@ -177,8 +177,8 @@ def _step_json(step: ExplanationStep) -> dict[str, Any]:
 
 def explanation_lines(explanation: Explanation) -> Iterator[str]:
     """Yield an explanation as plain lines, for reports without colours."""
-    for checked in explanation.looked:
-        yield f"{'yes' if checked.fits else 'no '} log source: {describe_event_class(checked.where)}"
+    for checked in explanation.classes:
+        yield f"{'yes' if checked.fits else 'no '} log source: {describe_event_class(checked.event_class)}"
         yield from _step_lines(checked.step, 0)
 
 
@@ -198,7 +198,7 @@ def _step_lines(step: ExplanationStep, depth: int) -> Iterator[str]:
 def _item_line(step: ExplanationStep, item: DetectionItem) -> str:
     name = printable_text(item.field) if item.field is not None else "any value"
     operator = " and " if item.match_all else " or "
-    values = operator.join(_described(value, item) for value in step.tried[:_MOST_FAILED])
-    more = f" or {len(step.tried) - _MOST_FAILED} more" if len(step.tried) > _MOST_FAILED else ""
+    values = operator.join(_described(value, item) for value in step.checked[:_MOST_FAILED])
+    more = f" or {len(step.checked) - _MOST_FAILED} more" if len(step.checked) > _MOST_FAILED else ""
     actual = "; ".join(_values(step, item))
     return f"{name} {values}{more}" + (f" ({actual})" if actual else "")

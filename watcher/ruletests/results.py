@@ -105,7 +105,7 @@ def coverage_of_tests(rule: Rule, results: Iterable[RuleTestResult]) -> RuleTest
         for name, item in _named_items(rule.node, "", names)
     }
     for result in results:
-        for checked in result.explanation.looked:
+        for checked in result.explanation.classes:
             if checked.fits:
                 _count(checked.step, tallies)
     return RuleTestCoverage(rule=rule, tallies=tuple(tallies.values()))
@@ -127,7 +127,7 @@ def _count(step: ExplanationStep, tallies: dict[int, SelectionTally]) -> None:
     tally = tallies[id(step.node)]
     tally.held += step.holds
     tally.failed += step.fails
-    for number, checked in enumerate(step.tried):
+    for number, checked in enumerate(step.checked):
         tally.matched[number] += checked.holds
 
 

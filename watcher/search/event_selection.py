@@ -1,4 +1,4 @@
-"""What of a source's events any rule looks at: which events, and which of their fields."""
+"""The events of a source that a scan reads, and the fields that the rules need of them."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from watcher.translate.plan import Translator, field_paths, rule_fields
 from watcher.translate.query_builder import QueryBuilder
 from watcher.translate.split_query import count_clauses
 
-_BARE = Source()  # without the field mappings of settings
-_SHARE = 0.5  # of the engine's limit of clauses; beyond it every event of the window is read
+_DEFAULT_SOURCE = Source()  # without field mappings
+_CLAUSE_SHARE = 0.5  # of the engine's limit of clauses; beyond it every event of the window is read
 
 
 def event_selection(rules: Iterable[Rule], translator: Translator) -> Query:
-    """Build the query for at least the events that any of the rules may match, by channel and event code."""
-    asked: dict[LogSourceEvents, set[str] | None] = {}
+    """Return the query for at least the events that any of the rules may match, by channel and event code."""
+    codes_of: dict[LogSourceEvents, set[str] | None] = {}  # None: all codes of the log source
     scopes: dict[LogSource, LogSourceEvents] = {}
     for rule in rules:
-        where = scopes.get(rule.logsource)
-        if where is None:
-            where = scopes[rule.logsource] = events_of(rule.logsource, translator.source.logsources)
-        only = codes(rule.node)
-        known = asked.setdefault(where, set())
-        asked[where] = None if only is None or known is None else known | only
-    query = any_of(_events(where, only, translator) for where, only in asked.items())
-    return query if count_clauses(query) <= translator.mapping.max_clauses * _SHARE else EVERYTHING
+        events = scopes.get(rule.logsource)
+        if events is None:
+            events = scopes[rule.logsource] = events_of(rule.logsource, translator.source.logsources)
+        rule_codes = codes(rule.node)
+        previous = codes_of.setdefault(events, set())
+        codes_of[events] = None if rule_codes is None or previous is None else previous | rule_codes
+    query = any_of(_query(events, only, translator) for events, only in codes_of.items())
+    return query if count_clauses(query) <= translator.mapping.max_clauses * _CLAUSE_SHARE else EVERYTHING
 
 
-def _events(where: LogSourceEvents, only: set[str] | None, translator: Translator) -> Query:
-    whole = translator.log_sources.bounds(where).upper
+def _query(events: LogSourceEvents, only: set[str] | None, translator: Translator) -> Query:
+    log_source = translator.log_sources.bounds(events).upper
     if only is None:
-        return whole
-    item = DetectionItem(field="EventID", values=tuple(_code(one) for one in sorted(only)))
-    bounds = QueryBuilder(translator.log_sources, where).bounds(item)
-    return all_of((whole, bounds.upper))
+        return log_source
+    item = DetectionItem(field="EventID", values=tuple(_code(code) for code in sorted(only)))
+    bounds = QueryBuilder(translator.log_sources, events).bounds(item)
+    return all_of((log_source, bounds.upper))
 
 
 def _code(code: str) -> SigmaNumber | SigmaString:
@@ -47,36 +47,37 @@ def _code(code: str) -> SigmaNumber | SigmaString:
 
 
 def needed_fields(rules: Iterable[Rule], translator: Translator) -> tuple[str, ...]:
-    """Give every path that the rules' predicates may read: values of fields, what they are built from, aliases too."""
+    """Return every path that the predicates may read: values, parts of computed values, and targets of aliases."""
     paths = {CHANNEL, *EVENT_CODES}
     for rule in rules:
-        where = events_of(rule.logsource, translator.source.logsources)
+        events = events_of(rule.logsource, translator.source.logsources)
         for name in (*rule_fields(rule.node), "EventID"):
-            paths.update(_data(where) if name in ("Data", "EventData") else ())
-            paths.update(field_paths(name, where, translator.source))
+            paths.update(_data_paths(events) if name in ("Data", "EventData") else ())
+            paths.update(field_paths(name, events, translator.source))
         if has_keywords(rule.node):
-            paths.update(("message", *_data(where)))
-    mapping = translator.mapping.fields
-    paths.update(one.path for path in tuple(paths) for one in mapping.get(path, ()) if one.path is not None)
+            paths.update(("message", *_data_paths(events)))
+    fields = translator.mapping.fields
+    types = (field_type for path in tuple(paths) for field_type in fields.get(path, ()))
+    paths.update([field_type.path for field_type in types if field_type.path is not None])
     return tuple(sorted(_outermost(paths)))
 
 
-def _data(where: LogSourceEvents) -> Iterator[str]:
-    """Give the event's data whole, and wherever modules move parts of it."""
+def _data_paths(events: LogSourceEvents) -> Iterator[str]:
+    """Yield the paths of the event's data, and those to which modules move parts of it."""
     yield from (data.removesuffix(".") for data in DATA)
-    for one in where.event_classes:
-        for name in movable_field_names(one):
-            yield from field_paths(name, LogSourceEvents(event_classes=(one,)), _BARE)
+    for event_class in events.event_classes:
+        for name in movable_field_names(event_class):
+            yield from field_paths(name, LogSourceEvents(event_classes=(event_class,)), _DEFAULT_SOURCE)
 
 
 def _outermost(paths: set[str]) -> Iterator[str]:
-    """Leave out what lies within another path."""
+    """Yield the paths that are not below another one."""
     for path in paths:
         if paths.isdisjoint(parents(path)):
             yield path
 
 
 def computed_fields(translator: Translator) -> tuple[str, ...]:
-    """Give the fields that are computed for each search and stand in no event."""
+    """Return the fields that the engine computes for each search, and that are in no `_source`."""
     fields = translator.mapping.fields
-    return tuple(sorted(path for path, types in fields.items() if any(one.computed for one in types)))
+    return tuple(sorted(path for path, types in fields.items() if any(field_type.computed for field_type in types)))

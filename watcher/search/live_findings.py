@@ -1,4 +1,4 @@
-"""What only the cluster knows about rules: fields that no index has, log sources that are silent, values cut off."""
+"""Findings about rules that need the cluster: unmapped fields, silent log sources, values that are not indexed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from watcher.taxonomy.logsources import events_of
 from watcher.translate.bounds import NOTHING
 from watcher.translate.plan import Translator, field_paths, rule_fields
 
-SAMPLE = 50  # events of a log source that are looked at before a rule is called inert
+SAMPLE = 50  # events of a log source that are read before a rule is called inert
 _TOGETHER = 20
 
 
@@ -28,20 +28,20 @@ class _SampledSource:
 
 
 def live_findings(snapshot: Snapshot, rules: Sequence[Rule], translator: Translator) -> tuple[Finding, ...]:
-    """Look at the events of every log source that the rules speak of."""
+    """Return findings from some events of each log source of the rules."""
     findings: list[Finding] = []
-    shape = RebuiltFields()
+    rebuilt = RebuiltFields()
     for sampled in _samples(snapshot, rules, translator):
         if sampled.total == 0:
-            findings.append(_silent(sampled.rules))
-        findings.extend(finding for rule in sampled.rules for finding in _about(rule, sampled, translator))
-        shape.note(sampled.rules, sampled.views, translator)
-    findings.extend(shape.findings())
+            findings.append(_silent_log_source(sampled.rules))
+        findings.extend(finding for rule in sampled.rules for finding in _field_findings(rule, sampled, translator))
+        rebuilt.add(sampled.rules, sampled.views, translator)
+    findings.extend(rebuilt.findings())
     findings.extend(_cut_off(rules, translator))
     return tuple(findings)
 
 
-def _silent(rules: Sequence[Rule]) -> Finding:
+def _silent_log_source(rules: Sequence[Rule]) -> Finding:
     first = rules[0]
     others = f" (and {len(rules) - 1} more rules of it)" if len(rules) > 1 else ""
     return Finding(
@@ -60,20 +60,20 @@ def _samples(snapshot: Snapshot, rules: Sequence[Rule], translator: Translator) 
         by_scope.setdefault(repr(query), (query, []))[1].append(rule)
     groups = list(by_scope.values())
     for start in range(0, len(groups), _TOGETHER):
-        some = groups[start : start + _TOGETHER]
-        answers = snapshot.search([SearchRequest(query=query, size=SAMPLE) for query, _ in some])
-        for (_, alike), answer in zip(some, answers, strict=True):
+        batch = groups[start : start + _TOGETHER]
+        answers = snapshot.search([SearchRequest(query=query, size=SAMPLE) for query, _ in batch])
+        for (_, rules_of_source), answer in zip(batch, answers, strict=True):
             if isinstance(answer, ClusterError):
                 raise answer
-            yield _sampled(alike, answer, translator.source.fields)
+            yield _sampled(rules_of_source, answer, translator.source.fields)
 
 
 def _sampled(rules: Sequence[Rule], page: Page, extra: Mapping[str, tuple[str, ...]]) -> _SampledSource:
-    views = tuple(EventView(found.event, extra) for found in page.found)
+    views = tuple(EventView(document.event, extra) for document in page.found)
     return _SampledSource(tuple(rules), page.total or 0, views)
 
 
-def _about(rule: Rule, sampled: _SampledSource, translator: Translator) -> Iterator[Finding]:
+def _field_findings(rule: Rule, sampled: _SampledSource, translator: Translator) -> Iterator[Finding]:
     location = rule.logsource.location or rule.location
     absent = [name for name in rule_fields(rule.node) if not _is_mapped(name, rule, translator)]
     seen = [name for name in absent if any(view.values(name) for view in sampled.views)]
@@ -97,9 +97,9 @@ def _about(rule: Rule, sampled: _SampledSource, translator: Translator) -> Itera
 
 
 def _is_mapped(name: str, rule: Rule, translator: Translator) -> bool:
-    where = events_of(rule.logsource, translator.source.logsources)
+    events = events_of(rule.logsource, translator.source.logsources)
     return name == "EventData" or any(
-        translator.mapping.fields.get(path) for path in field_paths(name, where, translator.source)
+        translator.mapping.fields.get(path) for path in field_paths(name, events, translator.source)
     )
 
 
@@ -108,14 +108,14 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _cut_off(rules: Sequence[Rule], translator: Translator) -> Iterator[Finding]:
-    """Name the fields of which the index holds short values alone, each limit once."""
+    """Yield a finding for each `ignore_above`: longer values are not in the index."""
     limits: dict[int, dict[str, Rule]] = {}
     for rule in rules:
-        where = events_of(rule.logsource, translator.source.logsources)
-        for path in (path for name in rule_fields(rule.node) for path in field_paths(name, where, translator.source)):
-            for kind in translator.mapping.fields.get(path, ()):
-                if kind.ignore_above is not None and path.startswith("winlog.event_data."):
-                    limits.setdefault(kind.ignore_above, {}).setdefault(path, rule)
+        events = events_of(rule.logsource, translator.source.logsources)
+        for path in (path for name in rule_fields(rule.node) for path in field_paths(name, events, translator.source)):
+            for field_type in translator.mapping.fields.get(path, ()):
+                if field_type.ignore_above is not None and path.startswith("winlog.event_data."):
+                    limits.setdefault(field_type.ignore_above, {}).setdefault(path, rule)
     for limit, cut in sorted(limits.items()):
         more = f" and {len(cut) - 5} more" if len(cut) > 5 else ""
         yield Finding(

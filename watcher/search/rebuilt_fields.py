@@ -1,4 +1,4 @@
-"""Which fields of rules Winlogbeat's modules take apart in the events at hand, and what is lost on the way."""
+"""The fields of rules that Winlogbeat's modules take apart in sampled events, and the values that they lose."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ _FIX = "docs/modules-shape.md counts what is lost on the way"
 
 @dataclass(slots=True)
 class RebuiltFields:
-    """Collects the fields that are rebuilt or lose values, with the rules that ask for them."""
+    """The fields that are computed again or lose values, with the rules that use them."""
 
     rebuilt: dict[str, list[Rule]] = field(default_factory=dict)
     lossy: dict[tuple[str, LostValue], list[Rule]] = field(default_factory=dict)
 
-    def note(self, rules: Sequence[Rule], views: Sequence[EventView], translator: Translator) -> None:
-        """Look at some events of the log source that the rules share."""
-        made_by_modules = [view for view in views if view.at("event.module")]
-        for rule in rules if made_by_modules else ():
-            where = events_of(rule.logsource, translator.source.logsources)
+    def add(self, rules: Sequence[Rule], views: Sequence[EventView], translator: Translator) -> None:
+        """Add the fields of rules of one log source, by some of its events."""
+        module_views = [view for view in views if view.at("event.module")]
+        for rule in rules if module_views else ():
+            events = events_of(rule.logsource, translator.source.logsources)
             for name in rule_fields(rule.node):
-                if any(_is_rebuilt(name, view, where) for view in made_by_modules):
+                if any(_is_rebuilt(name, view, events) for view in module_views):
                     self.rebuilt.setdefault(name, []).append(rule)
                 for loss in LOST_VALUES.get(name, ()):
-                    if any(map(loss.applies_to, where.event_classes)):
+                    if any(map(loss.applies_to, events.event_classes)):
                         self.lossy.setdefault((name, loss), []).append(rule)
 
     def findings(self) -> Iterator[Finding]:
-        """Tell each field once."""
+        """Yield a finding for each field."""
         for name, rules in self.rebuilt.items():
             yield Finding(
                 code="rebuilt-field",
@@ -54,12 +54,12 @@ class RebuiltFields:
             )
 
 
-def _is_rebuilt(name: str, view: EventView, where: LogSourceEvents) -> bool:
-    """Tell whether an event holds a value of the field in parts alone."""
-    there = [field_locations(name, one) for one in where.event_classes if view.is_of(one)]
-    if not any(one.computed for one in there) or not view.values(name):
+def _is_rebuilt(name: str, view: EventView, events: LogSourceEvents) -> bool:
+    """Return whether an event holds only parts of a value of the field."""
+    locations = [field_locations(name, event_class) for event_class in events.event_classes if view.is_of(event_class)]
+    if not any(location.computed for location in locations) or not view.values(name):
         return False
-    return not any(view.at(path) for one in there for path in (*one.direct, *one.fallback))
+    return not any(view.at(path) for location in locations for path in (*location.direct, *location.fallback))
 
 
 def _of(rules: Sequence[Rule]) -> str:
