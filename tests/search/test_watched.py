@@ -51,7 +51,7 @@ def paths(row: MovedFields) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("detection", "read"),
     [
-        ("[x]", EventView.everything),
+        ("[x]", EventView.keyword_values),
         ("{EventData|contains: x}", lambda view: view.values("EventData")),
         ("{Data|contains: x}", lambda view: view.values("Data")),
     ],
