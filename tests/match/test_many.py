@@ -170,14 +170,14 @@ def test_what_finds_clues_is_made_once_for_all_kinds_of_events_that_share_them()
     sysmon = {"event": {"code": "1"}, "winlog": {**made["winlog"], "channel": "Microsoft-Windows-Sysmon/Operational"}}
     assert all(rules.matching(one) for rules in (first, second) for one in (made, sysmon))
     assert len(first._kinds) == 2
-    assert len({id(kind._finder) for rules in (first, second) for kind in rules._kinds.values()}) == 1
+    assert len({id(kind._index) for rules in (first, second) for kind in rules._kinds.values()}) == 1
 
 
 def test_rules_that_stay_are_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
     first = Ruleset([watched(detecting("CommandLine: a", id="1")), watched(detecting("CommandLine: b", id="2"))])
     looked: list[object] = []
-    about = many._about
-    monkeypatch.setattr(many, "_about", lambda node, rare: looked.append(node) or about(node, rare))
+    about = many._prefilter
+    monkeypatch.setattr(many, "_prefilter", lambda node, rare: looked.append(node) or about(node, rare))
     changed = detecting("CommandLine: c", id="2")
     second = first.with_rules([watched(detecting("CommandLine: a", id="1")), watched(changed)])
     assert looked == [changed.node]
