@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from support import engines
+from support.installed_channel import install_webhook_channel
 
 # the duration of an example depends on the machine, not on the property
 settings.register_profile("watcher", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -33,6 +34,12 @@ def engine(request: pytest.FixtureRequest) -> engines.Running:
     """Return each engine in turn."""
     running: engines.Running = request.getfixturevalue(request.param)
     return running
+
+
+@pytest.fixture(scope="session")
+def webhook_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the channel of examples/webhook-channel, and return the folder that holds it."""
+    return install_webhook_channel(tmp_path_factory.mktemp("site-packages"))
 
 
 @pytest.fixture(scope="session")
