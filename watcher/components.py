@@ -220,7 +220,7 @@ def _reloader(settings: Settings, rules: ReloadableRules, searches: Sequence[Sou
             search.rules.reload([_prepared(rule, prepared.get(rule.id), settings, search.source) for rule in enabled])
         freeze_heap()
 
-    return RuleReloader(rules.loaded, fingerprints=current, read=rules.read, take=apply)
+    return RuleReloader(rules.loaded, fingerprints=current, read=rules.read, apply=apply)
 
 
 def _prepared(rule: Rule, previous: PreparedRule | None, settings: Settings, source: Source) -> PreparedRule:

@@ -38,7 +38,7 @@ def test_changed_rules_are_reloaded_and_no_window_is_skipped(opensearch_sandbox:
         loop.wait_for_log("window.searched")
         assert sandbox.documents("alerts") == []
         file.write_text("title: half a ru", encoding="utf-8")
-        loop.wait_for_log("rule.kept")
+        loop.wait_for_log("rule.retained")
         assert "rule.fault" in loop.log_text()
         file.write_text(rule, encoding="utf-8")
         loop.wait_for_log("rules.changed added=0 changed=1 removed=0")

@@ -1,4 +1,4 @@
-"""Rules that change under way: files that are added, written anew or removed are taken over without a stop."""
+"""Rules that change while a sidecar runs: added, changed and removed files take effect without a restart."""
 
 from __future__ import annotations
 
@@ -15,68 +15,68 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class RuleReloader:
-    """Looks whether rule files changed, and hands on what they hold then."""
+    """Reads the rule files again when they changed, and applies the new rules."""
 
-    rules: LoadedRules  # as they are watched
+    rules: LoadedRules  # that are in use
     fingerprints: Callable[[], Fingerprints]  # of the files as they are
     read: Callable[[], LoadedRules]
-    take: Callable[[LoadedRules], object]
-    _waiting: Fingerprints | None = None
+    apply: Callable[[LoadedRules], object]
+    _changing: Fingerprints | None = None  # of changed files, when they were last seen
 
-    def look(self) -> None:
-        """Read the rules again where files changed, and nobody is writing any more since the last look."""
+    def check(self) -> None:
+        """Read the rules again where files changed, and stayed unchanged since the previous call."""
         fingerprints = self.fingerprints()
         if fingerprints == self.rules.files:
-            self._waiting = None
-        elif fingerprints != self._waiting:
-            self._waiting = fingerprints
+            self._changing = None
+        elif fingerprints != self._changing:
+            self._changing = fingerprints
         else:
-            self._waiting = None
-            now = self.read()
-            old = retained_rules(self.rules, now)
-            now = replace(now, rules=(*now.rules, *old))
-            self.take(now)  # first: where it fails, the next looks try again
-            before, self.rules = self.rules, now
-            _say(before, now, old)
+            self._changing = None
+            loaded = self.read()
+            retained = retained_rules(self.rules, loaded)
+            loaded = replace(loaded, rules=(*loaded.rules, *retained))
+            self.apply(loaded)  # first: where it fails, the next call tries again
+            previous, self.rules = self.rules, loaded
+            _log_changes(previous, loaded, retained)
 
 
-def _say(before: LoadedRules, now: LoadedRules, old: Iterable[Rule]) -> None:
-    log_faults(finding for finding in now.findings if finding not in before.findings)
-    for rule in old:
+def _log_changes(previous: LoadedRules, current: LoadedRules, retained: Iterable[Rule]) -> None:
+    log_faults(finding for finding in current.findings if finding not in previous.findings)
+    for rule in retained:
         log.warning(
-            "rule.kept", rule=rule.title, location=str(rule.location), advice="it is watched as it was read last"
+            "rule.retained", rule=rule.title, location=str(rule.location), advice="the last valid version stays in use"
         )
-    was, texts = _texts(before), _texts(now)
+    before, after = _hashes(previous), _hashes(current)
     log.info(
         "rules.changed",
-        added=len(texts.keys() - was.keys()),
-        changed=sum(was[name] != texts[name] for name in was.keys() & texts.keys()),
-        removed=len(was.keys() - texts.keys()),
-        rules=len(texts),
+        added=len(after.keys() - before.keys()),
+        changed=sum(before[name] != after[name] for name in before.keys() & after.keys()),
+        removed=len(before.keys() - after.keys()),
+        rules=len(after),
     )
 
 
 def log_faults(findings: Iterable[Finding]) -> None:
-    """Log what is wrong with rule files, each finding with its place and what to do."""
+    """Log the findings of rule files, each with its location and fix."""
     for finding in findings:
-        say = log.error if finding.severity is Severity.ERROR else log.warning
-        say("rule.fault", location=str(finding.location), message=finding.message, fix=finding.fix, code=finding.code)
+        write = log.error if finding.severity is Severity.ERROR else log.warning
+        write("rule.fault", location=str(finding.location), message=finding.message, fix=finding.fix, code=finding.code)
 
 
-def _texts(rules: LoadedRules) -> dict[str, str]:
+def _hashes(rules: LoadedRules) -> dict[str, str]:
     return {rule.id: rule.hash for rule in rules.rules}
 
 
-def retained_rules(before: LoadedRules, now: LoadedRules) -> tuple[Rule, ...]:
-    """Give the rules of before that only a slip of the pen would stop.
+def retained_rules(previous: LoadedRules, current: LoadedRules) -> tuple[Rule, ...]:
+    """Return the previous rules that only a mistake would remove.
 
-    Those are the rules of files that are faulty now, and of files that did not change where another took their id.
+    Those are the rules of files that have errors now, and of unchanged files whose rule ids another file took.
     """
-    faulty = {finding.location.file for finding in now.findings if finding.severity is Severity.ERROR}
-    there = {rule.id for rule in now.rules}
+    faulty = {finding.location.file for finding in current.findings if finding.severity is Severity.ERROR}
+    ids = {rule.id for rule in current.rules}
 
-    def stays(rule: Rule) -> bool:
+    def is_retained(rule: Rule) -> bool:
         file = rule.location.file
-        return file in now.files and (file in faulty or now.files[file] == before.files.get(file))
+        return file in current.files and (file in faulty or current.files[file] == previous.files.get(file))
 
-    return tuple(rule for rule in before.rules if rule.id not in there and stays(rule))
+    return tuple(rule for rule in previous.rules if rule.id not in ids and is_retained(rule))

@@ -111,7 +111,7 @@ class Sidecar:
             yield search.source.every, BackoffJob(f"source {name}", search.live.advance, operators, live)
             yield _PAST_EVERY, BackoffJob(f"past of {name}", search.search_past, operators, past)
         if self.reloader is not None:
-            yield _RULES_EVERY, BackoffJob("rules", self.reloader.look, operators)
+            yield _RULES_EVERY, BackoffJob("rules", self.reloader.check, operators)
         yield _DELIVER_EVERY, BackoffJob(DELIVERY, self.delivery.deliver, operators, self._holds(DELIVERY))
 
     def _beat(self) -> None:

@@ -1,0 +1,186 @@
+"""The live search moves the watermark; what it could not search completely becomes a gap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pytest
+from structlog.testing import capture_logs
+from support.fake_source import MINUTE, OTHER, FakeSource, arriving
+from support.fakes import NOW, ArrivingEvents, rule
+
+from watcher.checkpoints.gaps import Gap
+from watcher.errors import ClusterError, Incomplete, Overloaded, Refused, Unexpected, Unreachable
+from watcher.model import Window
+from watcher.pipeline import Stopped
+from watcher.ports import Page
+
+
+def test_a_window_moves_the_watermark_and_its_hits_are_stored() -> None:
+    fake = FakeSource()
+    fake.events.feed(arriving(1, NOW - MINUTE))
+    result = fake.search.live.advance()
+    assert result is not None
+    assert (result.hits, result.alerts, result.is_complete) == (1, 1, True)
+    assert (fake.checkpoint.since, fake.checkpoint.watermark) == (NOW - 5 * MINUTE, NOW)
+
+
+def test_the_next_search_covers_an_overlap_and_repeats_no_alert() -> None:
+    fake = FakeSource()
+    fake.events.feed(arriving(1, NOW - MINUTE))
+    fake.search.live.advance()
+    fake.windows()
+    fake.events.time += MINUTE
+    result = fake.search.live.advance()
+    assert result is not None
+    assert (result.hits, result.alerts) == (0, 0)
+    assert fake.windows() == [(-5, 1)]
+
+
+def test_after_a_downtime_the_present_is_searched_at_once_and_the_rest_is_a_gap() -> None:
+    fake = FakeSource()
+    fake.searched(NOW - timedelta(days=20), NOW - timedelta(days=14))
+    fake.search.live.advance()
+    assert fake.checkpoint.watermark == NOW
+    assert fake.gaps() == [(-14 * 1440 - 5, -5, ())]
+
+
+@pytest.mark.parametrize("fault", [Incomplete("a shard is missing"), Overloaded("later"), Refused("no")])
+def test_a_failed_window_is_a_gap_and_does_not_delay_later_ones(fault: ClusterError) -> None:
+    fake = FakeSource()
+    fake.events.fails[NOW - MINUTE] = fault
+    with pytest.raises(type(fault)):
+        fake.search.live.advance()
+    assert fake.gaps() == [(-5, 0, ())]
+    assert fake.checkpoint.gaps[0].reason == str(fault)
+    assert fake.checkpoint.watermark == NOW
+    fake.events.fails.clear()
+    fake.events.time += 20 * MINUTE
+    fake.search.live.advance()
+    assert (fake.checkpoint.watermark, fake.gaps()) == (NOW + 20 * MINUTE, [])
+
+
+@pytest.mark.parametrize("fault", [RecursionError("too deep"), KeyError("hits"), MemoryError()])
+def test_an_unexpected_error_leaves_a_gap_and_does_not_delay_other_windows(fault: Exception) -> None:
+    fake = FakeSource()
+    fake.events.feed(arriving(1, NOW - MINUTE))
+    fake.events.fails[NOW - MINUTE] = fault
+    with pytest.raises(Unexpected):
+        fake.search.live.advance()
+    assert (fake.gaps(), fake.checkpoint.watermark) == ([(-5, 0, ())], NOW)
+    assert type(fault).__name__ in fake.checkpoint.gaps[0].reason
+    fake.events.time += MINUTE
+    assert fake.search.gaps.fill(MINUTE) == ()  # the gap is tried again, and stays
+    assert (fake.gaps(), fake.checkpoint.gaps[0].attempts) == ([(-5, 0, ())], 2)
+    fake.events.time += 10 * MINUTE
+    with pytest.raises(Unexpected):
+        fake.search.live.advance()  # its overlap holds the poison
+    fake.events.time += 10 * MINUTE
+    fake.events.feed(arriving(2, fake.events.time - MINUTE))
+    assert fake.search.live.advance() is not None
+    assert len(fake.ids("hits")) == 1
+    fake.events.fails.clear()
+    fake.events.time += 20 * MINUTE
+    fake.search.gaps.fill(MINUTE)
+    assert (fake.gaps(), len(fake.ids("hits"))) == ([], 2)
+
+
+def test_an_unreachable_cluster_leaves_the_watermark_where_it_was() -> None:
+    fake = FakeSource()
+    fake.search.live.advance()
+    fake.events.time += 10 * MINUTE
+    fake.events.fails[NOW + MINUTE] = Unreachable("away")
+    with pytest.raises(Unreachable):
+        fake.search.live.advance()
+    assert (fake.checkpoint.watermark, fake.gaps()) == (NOW, [])
+
+
+def test_a_failed_rule_has_its_own_gap() -> None:
+    fake = FakeSource(rules=(rule(), OTHER))
+    fake.events.answers = [Incomplete("one shard"), Page(found=(), total=0, after=None)]
+    fake.search.live.advance()
+    assert fake.gaps() == [(-5, 0, (rule().id,))]
+    fake.events.feed(arriving(1, NOW - MINUTE))
+    fake.events.time += MINUTE
+    (filled,) = fake.search.gaps.fill(MINUTE)
+    assert (filled.hits, fake.gaps()) == (1, [])
+
+
+def test_where_every_rule_failed_there_is_a_single_gap() -> None:
+    fake = FakeSource(rules=(rule(), OTHER))
+    fake.events.answers = [Incomplete("one shard"), Incomplete("one shard")]
+    fake.search.live.advance()
+    assert fake.gaps() == [(-5, 0, ())]
+
+
+def test_the_next_search_closes_the_gap_that_it_covers() -> None:
+    fake = FakeSource()
+    fake.events.answers = [Incomplete("one shard")]
+    fake.search.live.advance()
+    fake.events.time += MINUTE
+    fake.search.live.advance()
+    assert fake.gaps() == []
+
+
+def test_without_indices_the_watermark_moves() -> None:
+    fake = FakeSource(events=ArrivingEvents(indices=()))
+    result = fake.search.live.advance()
+    assert result is not None
+    assert (result.indices, fake.checkpoint.watermark) == ((), NOW)
+
+
+def test_a_search_that_is_stopped_leaves_no_checkpoint() -> None:
+    fake = FakeSource()
+    fake.events.feed(arriving(1, NOW - MINUTE))
+    fake.search.live.stopping = lambda: True
+    with pytest.raises(Stopped):
+        fake.search.live.advance()
+    assert fake.checkpoints.read("windows") is None
+    assert fake.ids("hits") == set()
+
+
+def test_a_deleted_state_begins_anew() -> None:
+    fake = FakeSource()
+    fake.search.live.advance()
+    fake.state.documents.clear()
+    fake.events.time += timedelta(hours=3)
+    fake.search.live.advance()
+    assert fake.checkpoint.since == fake.events.time - 5 * MINUTE
+    assert fake.checkpoints.rule_starts("windows") == {rule().id: fake.checkpoint.since}
+
+
+@dataclass
+class Interrupted(ArrivingEvents):
+    """Events in whose search something else happens, once."""
+
+    meanwhile: list[Callable[[], None]] = field(default_factory=list)
+
+    def counts(self, step: timedelta) -> Mapping[datetime, int]:
+        while self.meanwhile:
+            self.meanwhile.pop()()
+        return super().counts(step)
+
+
+@pytest.mark.parametrize("fails", [{}, {NOW: Incomplete("a shard is missing")}], ids=["searched", "failed"])
+def test_a_state_deleted_during_a_search_begins_anew_and_logs_an_error(
+    fails: dict[datetime, ClusterError],
+) -> None:
+    events = Interrupted()
+    fake = FakeSource(events=events)
+    fake.search.live.advance()
+    gap = Gap(window=Window(start=NOW - 60 * MINUTE, end=NOW - 30 * MINUTE), reason="one", due=NOW + MINUTE)
+    edge = replace(fake.checkpoint, gaps=(gap,))
+    fake.store(edge)
+    fake.events.time += MINUTE
+    events.meanwhile.append(fake.state.documents.clear)
+    events.fails = dict(fails)
+    with pytest.raises(Incomplete, match="was deleted"):
+        fake.search.live.advance()
+    assert fake.checkpoints.read("windows") is None  # what lost its holes is not taken for whole
+    events.fails.clear()
+    with capture_logs() as entries:
+        fake.search.live.advance()
+    assert [entry["log_level"] for entry in entries if entry["event"] == "checkpoint.created"] == ["error"]
+    assert fake.checkpoints.rule_starts("windows") == {rule().id: fake.checkpoint.since}
