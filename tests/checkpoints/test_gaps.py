@@ -1,4 +1,4 @@
-"""Arithmetic on spans: the grid, pieces, runs and holes, near the beginning of time."""
+"""Arithmetic on spans: the grid, parts of windows, adjacent slices and gaps, near the epoch."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ Span = tuple[float, float]
 
 
 def at(minutes: float) -> datetime:
-    """Give a time by its minutes since the beginning of time."""
+    """Return a time by its minutes since the epoch."""
     return ZERO + timedelta(minutes=minutes)
 
 
 def window(span: Span) -> Window:
-    """Give a window by its minutes."""
+    """Return a window by its minutes."""
     return Window(start=at(span[0]), end=at(span[1]))
 
 
-def minutes(one: Window) -> Span:
-    """Write a window in minutes."""
-    return (one.start - ZERO) / timedelta(minutes=1), (one.end - ZERO) / timedelta(minutes=1)
+def minutes(part: Window) -> Span:
+    """Return a window in minutes."""
+    return (part.start - ZERO) / timedelta(minutes=1), (part.end - ZERO) / timedelta(minutes=1)
 
 
 def gap(start: float, end: float, *rules: str, attempts: int = 0, due: float = 0) -> Gap:
-    """Give a hole by its minutes."""
+    """Return a gap by its minutes."""
     return Gap(window=window((start, end)), reason="away", rules=rules, attempts=attempts, due=at(due))
 
 
 def shown(gaps: tuple[Gap, ...]) -> list[tuple[float, float, str]]:
-    """Write holes shortly."""
-    return [(*minutes(one.window), ",".join(one.rules)) for one in gaps]
+    """Return gaps in minutes with their rules."""
+    return [(*minutes(gap.window), ",".join(gap.rules)) for gap in gaps]
 
 
 @pytest.mark.parametrize(
@@ -59,12 +59,12 @@ def test_the_grid(moment: float, low: float, high: float) -> None:
     assert (slice_floor(at(moment)), slice_ceiling(at(moment))) == (at(low), at(high))
 
 
-def test_a_window_touches_the_slices_of_its_ends_but_not_one_that_begins_there() -> None:
-    assert [minutes(Window(start=one, end=one + SLICE))[0] for one in slices(window((3, 15)))] == [0, 5, 10]
+def test_a_window_overlaps_the_slices_of_its_ends_but_not_a_slice_that_begins_there() -> None:
+    assert [minutes(Window(start=start, end=start + SLICE))[0] for start in slices(window((3, 15)))] == [0, 5, 10]
     assert list(slices(window((3, 15.1)))) == [at(0), at(5), at(10), at(15)]
 
 
-PIECES = [
+PARTS = [
     ((0, 10), 60, [(0, 10)]),
     ((0, 120), 60, [(0, 60), (60, 120)]),
     # cut on the grid: only the ends may lie off it
@@ -75,26 +75,26 @@ PIECES = [
 ]
 
 
-@pytest.mark.parametrize(("span", "longest", "expected"), PIECES)
+@pytest.mark.parametrize(("span", "longest", "expected"), PARTS)
 def test_split_window(span: Span, longest: float, expected: list[Span]) -> None:
-    made = [minutes(one) for one in split_window(window(span), timedelta(minutes=longest))]
-    assert made == expected
+    parts = [minutes(part) for part in split_window(window(span), timedelta(minutes=longest))]
+    assert parts == expected
     assert minutes(newest_part(window(span), timedelta(minutes=longest)))[1] == span[1]
 
 
 def test_the_newest_part_lies_on_the_grid_and_a_piece_after_the_other_leaves_nothing() -> None:
     left, cut = window((3, 17)), []
     while True:
-        literal = newest_part(left, timedelta(minutes=5))
-        cut.append(minutes(literal))
-        if literal.start == left.start:
+        part = newest_part(left, timedelta(minutes=5))
+        cut.append(minutes(part))
+        if part.start == left.start:
             break
-        left = Window(start=left.start, end=literal.start)
+        left = Window(start=left.start, end=part.start)
     assert cut == [(15, 17), (10, 15), (5, 10), (3, 5)]
 
 
-def test_runs_join_what_lies_side_by_side() -> None:
-    assert [minutes(one) for one in adjacent_slices([at(20), at(5), at(0), at(10), at(30)])] == [
+def test_adjacent_slices_join() -> None:
+    assert [minutes(part) for part in adjacent_slices([at(20), at(5), at(0), at(10), at(30)])] == [
         (0, 15),
         (20, 25),
         (30, 35),
@@ -103,10 +103,10 @@ def test_runs_join_what_lies_side_by_side() -> None:
 
 
 def test_each_attempt_that_fails_doubles_the_wait_up_to_sixteen_minutes() -> None:
-    one, waits = gap(0, 5), []
+    failing, waits = gap(0, 5), []
     for _ in range(8):
-        one = one.after_failure("still away", now=at(0))
-        waits.append((one.due - at(0)).total_seconds())
+        failing = failing.after_failure("still away", now=at(0))
+        waits.append((failing.due - at(0)).total_seconds())
     assert waits == [30, 60, 120, 240, 480, 960, 960, 960]
 
 
@@ -132,13 +132,13 @@ def test_joining(gaps: list[Gap], expected: list[tuple[float, float, str]]) -> N
     assert merge_gaps(merge_gaps(gaps)) == merge_gaps(gaps)
 
 
-def test_what_overlaps_waits_as_long_as_the_more_patient() -> None:
-    (one,) = merge_gaps([gap(0, 10, attempts=3, due=7), gap(5, 15, attempts=1, due=2)])
-    assert (one.attempts, one.due) == (3, at(7))
+def test_overlapping_gaps_wait_as_long_as_the_later_one() -> None:
+    (merged,) = merge_gaps([gap(0, 10, attempts=3, due=7), gap(5, 15, attempts=1, due=2)])
+    assert (merged.attempts, merged.due) == (3, at(7))
 
 
 WITHOUT = [
-    # the whole, the middle, an edge, nothing of it
+    # all of it, the middle, an edge, nothing of it
     ([gap(0, 10)], (0, 10), None, []),
     ([gap(0, 30)], (10, 20), None, [(0, 10, ""), (20, 30, "")]),
     ([gap(0, 30)], (0, 20), None, [(20, 30, "")]),
@@ -162,29 +162,29 @@ def test_taking_out(
 
 RULES = ("a", "b", "c")
 edges = st.tuples(st.integers(0, 40), st.integers(1, 20)).map(lambda pair: (pair[0], pair[0] + pair[1]))
-subsets = st.sets(st.sampled_from(RULES)).map(lambda found: tuple(sorted(found)))
-made_holes = st.lists(
+subsets = st.sets(st.sampled_from(RULES)).map(lambda rules: tuple(sorted(rules)))
+drawn_gaps = st.lists(
     st.builds(lambda span, rules, attempts: gap(*span, *rules, attempts=attempts), edges, subsets, st.integers(0, 3)),
     max_size=8,
 )
 
 
 def missed(gaps: tuple[Gap, ...] | list[Gap]) -> set[tuple[int, str]]:
-    """Name every minute that a rule misses."""
+    """Return every minute that a rule misses."""
     return {
         (minute, rule)
-        for one in gaps
-        for minute in range(*map(int, minutes(one.window)))
-        for rule in (one.rules or RULES)
+        for gap in gaps
+        for minute in range(*map(int, minutes(gap.window)))
+        for rule in (gap.rules or RULES)
     }
 
 
-@given(made_holes)
+@given(drawn_gaps)
 def test_joining_loses_no_time_and_adds_none(gaps: list[Gap]) -> None:
     assert missed(merge_gaps(gaps)) == missed(gaps)
 
 
-@given(made_holes, edges, st.none() | subsets)
+@given(drawn_gaps, edges, st.none() | subsets)
 def test_what_was_searched_and_what_is_left_is_all_that_was_missed(
     gaps: list[Gap], searched: Span, rules: tuple[str, ...] | None
 ) -> None:
@@ -197,7 +197,7 @@ def test_what_was_searched_and_what_is_left_is_all_that_was_missed(
 
 
 @given(edges, st.integers(1, 30))
-def test_pieces_touch_and_are_the_window(span: Span, longest: int) -> None:
-    made = [minutes(one) for one in split_window(window(span), timedelta(minutes=longest))]
-    assert (made[0][0], made[-1][1]) == span
-    assert all(one[1] == other[0] for one, other in pairwise(made))
+def test_parts_touch_and_cover_the_window(span: Span, longest: int) -> None:
+    parts = [minutes(part) for part in split_window(window(span), timedelta(minutes=longest))]
+    assert (parts[0][0], parts[-1][1]) == span
+    assert all(part[1] == following[0] for part, following in pairwise(parts))

@@ -1,4 +1,4 @@
-"""Which window is due at the live edge: arithmetic without a clock, near the beginning of time."""
+"""Which window is due: arithmetic without a clock, near the epoch."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ SOURCE = Source(delay=timedelta(seconds=30), overlap=timedelta(minutes=5), slice
 
 
 def at(minutes: float) -> datetime:
-    """Give a time by its minutes since the beginning of time."""
+    """Return a time by its minutes since the epoch."""
     return ZERO + timedelta(minutes=minutes)
 
 
 def due(checkpoint: tuple[float, float] | None, now: float, source: Source = SOURCE) -> tuple[float, ...] | None:
-    """Tell what is due, in minutes: window, and what is skipped before it."""
-    known = None if checkpoint is None else Checkpoint(since=at(checkpoint[0]), watermark=at(checkpoint[1]))
-    made = due_window(source, known, at(now))
-    if made is None:
+    """Return what is due, in minutes: the window, and the span that is skipped before it."""
+    stored = None if checkpoint is None else Checkpoint(since=at(checkpoint[0]), watermark=at(checkpoint[1]))
+    due_now = due_window(source, stored, at(now))
+    if due_now is None:
         return None
-    spans = (made.window,) if made.skipped is None else (made.window, made.skipped)
+    spans = (due_now.window,) if due_now.skipped is None else (due_now.window, due_now.skipped)
     return tuple((edge - ZERO) / timedelta(minutes=1) for span in spans for edge in (span.start, span.end))
 
 
@@ -64,9 +64,9 @@ def test_what_is_due(checkpoint: tuple[float, float] | None, now: float, expecte
 def test_a_first_start_begins_where_settings_say_on_the_grid() -> None:
     source = Source(delay=timedelta(0), start=at(33), slice=timedelta(hours=1))
     assert due(None, 40, source) == (30, 40)
-    made = due_window(source, None, at(40))
-    assert made is not None
-    assert made.since == at(33)  # what lies before is not the rules'
+    due_now = due_window(source, None, at(40))
+    assert due_now is not None
+    assert due_now.since == at(33)  # what lies before is not the rules'
     assert due(None, 300, source) == (295, 300, 30, 295)
 
 
@@ -87,9 +87,9 @@ def test_without_overlap_and_news_nothing_is_due_on_the_grid() -> None:
 @pytest.mark.parametrize("longest", [1, 5, 7, 60])
 def test_a_slice_shorter_than_the_overlap_still_gets_ahead(longest: int) -> None:
     source = Source(delay=timedelta(0), overlap=timedelta(minutes=5), slice=timedelta(minutes=longest))
-    made = due((0, 10), 200, source)
-    assert made is not None
-    assert made[1] == 200
+    due_now = due((0, 10), 200, source)
+    assert due_now is not None
+    assert due_now[1] == 200
 
 
 spans = st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=30))
@@ -111,14 +111,14 @@ def test_whatever_the_times_no_moment_between_the_edge_and_now_is_left_out(
     )
     checkpoint = Checkpoint(since=slice_floor(ZERO + since), watermark=ZERO + since + searched)
     now = checkpoint.watermark + passed
-    made = due_window(source, checkpoint, now)
-    if made is None:
+    due_now = due_window(source, checkpoint, now)
+    if due_now is None:
         assert now - source.delay <= max(slice_floor(checkpoint.watermark - source.overlap), checkpoint.since)
         return
-    assert made.window.end == now - source.delay
-    begins = made.skipped.start if made.skipped else made.window.start
-    assert made.skipped is None or made.skipped.end == made.window.start
+    assert due_now.window.end == now - source.delay
+    begins = due_now.skipped.start if due_now.skipped else due_now.window.start
+    assert due_now.skipped is None or due_now.skipped.end == due_now.window.start
     assert begins <= checkpoint.watermark
     assert begins >= checkpoint.since
-    assert slice_floor(made.window.start) == made.window.start
-    assert made.window.length <= max(source.slice, source.overlap + timedelta(minutes=5)) + timedelta(minutes=5)
+    assert slice_floor(due_now.window.start) == due_now.window.start
+    assert due_now.window.length <= max(source.slice, source.overlap + timedelta(minutes=5)) + timedelta(minutes=5)

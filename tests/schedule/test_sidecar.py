@@ -1,4 +1,4 @@
-"""A running watcher: one trouble keeps no other work from its turn, and operators hear of what lasts."""
+"""A running sidecar: a failure does not delay other jobs, and operators are notified of lasting ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
-from support.fakes import NOW, FakeClock, ListedEvents, MemoryState, RecordingChannel, event_document, rule
+from structlog.testing import capture_logs
+from support.fakes import NOW, FakeClock, ListedEvents, MemoryState, RecordingChannel, found, rule
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.checkpoints.checkpoints import Checkpoints
@@ -52,17 +53,16 @@ def dispatcher(state: MemoryState) -> Dispatcher:
 
 
 class Down(ListedEvents):
-    """A cluster that is away."""
+    """A cluster that is unreachable."""
 
     def mapping(self, pattern: str, paths: object) -> Mapping[str, object]:  # type: ignore[override] # it never answers
         raise Unreachable(f"`{pattern}` is away: {bool(paths)}")
 
 
-def test_one_source_that_is_away_keeps_no_other_from_its_turn() -> None:
+def test_an_unreachable_source_does_not_delay_another() -> None:
     state = MemoryState()
     sidecar = Sidecar(
-        searches=(search_of(Down(), state), search_of(ListedEvents([event_document()]), state)),
-        delivery=dispatcher(state),
+        searches=(search_of(Down(), state), search_of(ListedEvents([found()]), state)), delivery=dispatcher(state)
     )
     with pytest.raises(Unreachable):
         sidecar.once()
@@ -70,28 +70,25 @@ def test_one_source_that_is_away_keeps_no_other_from_its_turn() -> None:
 
 
 @pytest.mark.parametrize("fault", [RecursionError("too deep"), KeyError("hits")])
-def test_an_error_that_is_in_no_plan_keeps_no_other_source_from_its_turn(fault: Exception) -> None:
+def test_an_unexpected_error_does_not_delay_another_source(fault: Exception) -> None:
     class Poisoned(ListedEvents):
         def counts(self, step: timedelta) -> Mapping[datetime, int]:
             assert step
             raise fault
 
     state = MemoryState()
-    searches = (search_of(Poisoned(), MemoryState()), search_of(ListedEvents([event_document()]), state))
+    searches = (search_of(Poisoned(), MemoryState()), search_of(ListedEvents([found()]), state))
     with pytest.raises((Unexpected, type(fault))):
         Sidecar(searches=searches, delivery=dispatcher(state)).once()
     assert any(index.startswith("watcher-hits-") for index, _ in state.documents)
 
 
-def test_a_sidecar_works_as_soon_as_it_runs_and_gives_its_leases_away_when_it_stops() -> None:
+def test_a_sidecar_searches_at_once_and_releases_its_leases_when_it_stops() -> None:
     state, stop = MemoryState(), threading.Event()
     works = (DELIVERY, live_lease(SOURCE.name), past_lease(SOURCE.name))
     leases = Leases(StateDocuments(state), SystemClock(), "me", works)
     sidecar = Sidecar(
-        searches=(search_of(ListedEvents([event_document()]), state),),
-        delivery=dispatcher(state),
-        leases=leases,
-        stop=stop,
+        searches=(search_of(ListedEvents([found()]), state),), delivery=dispatcher(state), leases=leases, stop=stop
     )
     running = threading.Thread(target=sidecar.run)
     running.start()
@@ -107,12 +104,12 @@ def test_a_sidecar_works_as_soon_as_it_runs_and_gives_its_leases_away_when_it_st
     assert state.documents["watcher-state", "members"].document["body"]["names"] == []
 
 
-# --------------------------------------------------------------------------- patience
+# --------------------------------------------------------------------------- back-off
 
 
 @dataclass
-class Works:
-    """Some work that fails as often as it is told."""
+class FailingWork:
+    """Work that raises faults from a list."""
 
     faults: list[Exception] = field(default_factory=list)
     calls: int = 0
@@ -123,43 +120,43 @@ class Works:
             raise self.faults.pop(0)
 
 
-def tries(patient: BackoffJob, work: Works, calls: int) -> list[int]:
-    """Tell of some calls which ones did the work."""
-    made = []
+def calls_of_work(job: BackoffJob, work: FailingWork, calls: int) -> list[int]:
+    """Return for each call of the job how often it did the work."""
+    counts = []
     for _ in range(calls):
         before = work.calls
-        patient()
-        made.append(work.calls - before)
-    return made
+        job()
+        counts.append(work.calls - before)
+    return counts
 
 
-def test_what_fails_again_and_again_is_tried_less_often_and_goes_on_when_it_works() -> None:
-    work = Works([Unreachable("away")] * 3)
-    patient = BackoffJob("source", work)
-    assert tries(patient, work, 9) == [1, 1, 0, 1, 0, 0, 0, 1, 1]
-    assert patient.failures == 0
+def test_repeated_failures_are_tried_less_often_until_one_succeeds() -> None:
+    work = FailingWork([Unreachable("away")] * 3)
+    job = BackoffJob("source", work)
+    assert calls_of_work(job, work, 9) == [1, 1, 0, 1, 0, 0, 0, 1, 1]
+    assert job.failures == 0
 
 
-def test_what_fails_for_ever_is_still_tried() -> None:
-    work = Works([Unreachable("away")] * 10_000)
-    patient = BackoffJob("source", work)
-    assert sum(tries(patient, work, 2_000)) >= 2_000 / 5
+def test_permanent_failures_are_still_tried() -> None:
+    work = FailingWork([Unreachable("away")] * 10_000)
+    job = BackoffJob("source", work)
+    assert sum(calls_of_work(job, work, 2_000)) >= 2_000 / 5
 
 
 def test_leases_are_renewed_every_time() -> None:
-    work = Works([Unreachable("away")] * 9)
-    assert tries(BackoffJob("leases", work, backoff=_NO_BACKOFF), work, 10) == [1] * 10
+    work = FailingWork([Unreachable("away")] * 9)
+    assert calls_of_work(BackoffJob("leases", work, backoff=_NO_BACKOFF), work, 10) == [1] * 10
 
 
-def test_an_unexpected_error_ends_no_schedule() -> None:
-    work = Works([ZeroDivisionError(), ZeroDivisionError()])
-    patient = BackoffJob("source", work)
-    tries(patient, work, 2)
-    assert patient.failures == 2
+def test_an_unexpected_error_counts_as_a_failure() -> None:
+    work = FailingWork([ZeroDivisionError(), ZeroDivisionError()])
+    job = BackoffJob("source", work)
+    calls_of_work(job, work, 2)
+    assert job.failures == 2
 
 
-def told_operators(mail: RecordingChannel) -> Operators:
-    """Tell operators by a mail."""
+def operators_of(mail: RecordingChannel) -> Operators:
+    """Return operators with a mail channel."""
     return Operators(((MAIL, mail),), Renderer(), FakeClock())
 
 
@@ -167,45 +164,45 @@ FAULTS: list[Callable[[], Exception]] = [lambda: Unreachable("away"), ZeroDivisi
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_operators_are_told_once_after_three_failures_and_once_when_it_works_again(
+def test_operators_are_notified_once_after_three_failures_and_once_after_recovery(
     fault: Callable[[], Exception],
 ) -> None:
     mail = RecordingChannel("mail")
-    work = Works([fault() for _ in range(6)])
-    patient = BackoffJob("source windows", work, told_operators(mail))
+    work = FailingWork([fault() for _ in range(6)])
+    job = BackoffJob("source windows", work, operators_of(mail))
     while work.calls < 2:
-        patient()
+        job()
     assert mail.taken == []
-    tries(patient, work, 60)
+    calls_of_work(job, work, 60)
     words = ("source windows fails", "source windows works again")
-    assert [text for one in mail.taken for text in words if text in one.subject] == list(words)
+    assert [text for notice in mail.taken for text in words if text in notice.subject] == list(words)
 
 
-def test_two_failures_are_nobody_s_business() -> None:
+def test_two_failures_notify_nobody() -> None:
     mail = RecordingChannel("mail")
-    work = Works([Unreachable("away")] * 2)
-    tries(BackoffJob("source", work, told_operators(mail)), work, 10)
+    work = FailingWork([Unreachable("away")] * 2)
+    calls_of_work(BackoffJob("source", work, operators_of(mail)), work, 10)
     assert mail.taken == []
 
 
-def test_to_be_asked_to_end_is_no_failure() -> None:
-    work = Works([Stopped()] * 5)
-    patient = BackoffJob("source", work)
-    assert tries(patient, work, 5) == [1] * 5
-    assert patient.failures == 0
+def test_being_stopped_is_no_failure() -> None:
+    work = FailingWork([Stopped()] * 5)
+    job = BackoffJob("source", work)
+    assert calls_of_work(job, work, 5) == [1] * 5
+    assert job.failures == 0
 
 
-def test_work_whose_lease_ran_out_is_neither_done_nor_taken_to_work_again() -> None:
+def test_without_its_lease_a_job_is_not_done_and_has_not_recovered() -> None:
     mail, ours = RecordingChannel("mail"), [True]
-    work = Works([Unreachable("away")] * 3)
-    patient = BackoffJob("source", work, told_operators(mail), holds_lease=lambda: ours[0])
-    tries(patient, work, 4)
+    work = FailingWork([Unreachable("away")] * 3)
+    job = BackoffJob("source", work, operators_of(mail), holds_lease=lambda: ours[0])
+    calls_of_work(job, work, 4)
     assert len(mail.taken) == 1
     ours[0] = False
-    assert tries(patient, work, 20) == [0] * 20
+    assert calls_of_work(job, work, 20) == [0] * 20
     assert len(mail.taken) == 1
     ours[0] = True
-    tries(patient, work, 10)
+    calls_of_work(job, work, 10)
     assert len(mail.taken) == 2
 
 
@@ -222,5 +219,7 @@ def test_one_operator_s_channel_in_trouble_hides_no_other(fault: Exception) -> N
     assert "<away>" not in notice.bodies["text/html"]
 
 
-def test_nobody_is_told_where_no_channel_is_an_operator_s() -> None:
-    Operators().tell("x", "y")
+def test_without_an_operator_channel_nothing_is_sent_and_nothing_fails() -> None:
+    with capture_logs() as entries:
+        Operators().tell("the state fails", "it is away")
+    assert entries == []
