@@ -13,7 +13,7 @@ from support.engines import Running
 from support.fakes import MemoryState, rule
 
 from watcher.alerts.alert_store import AlertStore
-from watcher.match.event_summary import stored_summary
+from watcher.match.event_summarizer import stored_summary
 from watcher.model import Window
 from watcher.pipeline import Detector, prepare_rule
 from watcher.settings import Settings, Source

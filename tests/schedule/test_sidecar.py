@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
-from support.fakes import NOW, FakeClock, ListedEvents, MemoryState, RecordingChannel, found, rule
+from support.fakes import NOW, FakeClock, ListedEvents, MemoryState, RecordingChannel, event_document, rule
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.checkpoints.checkpoints import Checkpoints
@@ -62,7 +62,8 @@ class Down(ListedEvents):
 def test_an_unreachable_source_does_not_delay_another() -> None:
     state = MemoryState()
     sidecar = Sidecar(
-        searches=(search_of(Down(), state), search_of(ListedEvents([found()]), state)), delivery=dispatcher(state)
+        searches=(search_of(Down(), state), search_of(ListedEvents([event_document()]), state)),
+        delivery=dispatcher(state),
     )
     with pytest.raises(Unreachable):
         sidecar.once()
@@ -77,7 +78,7 @@ def test_an_unexpected_error_does_not_delay_another_source(fault: Exception) -> 
             raise fault
 
     state = MemoryState()
-    searches = (search_of(Poisoned(), MemoryState()), search_of(ListedEvents([found()]), state))
+    searches = (search_of(Poisoned(), MemoryState()), search_of(ListedEvents([event_document()]), state))
     with pytest.raises((Unexpected, type(fault))):
         Sidecar(searches=searches, delivery=dispatcher(state)).once()
     assert any(index.startswith("watcher-hits-") for index, _ in state.documents)
@@ -88,7 +89,10 @@ def test_a_sidecar_searches_at_once_and_releases_its_leases_when_it_stops() -> N
     works = (DELIVERY, live_lease(SOURCE.name), past_lease(SOURCE.name))
     leases = Leases(StateDocuments(state), SystemClock(), "me", works)
     sidecar = Sidecar(
-        searches=(search_of(ListedEvents([found()]), state),), delivery=dispatcher(state), leases=leases, stop=stop
+        searches=(search_of(ListedEvents([event_document()]), state),),
+        delivery=dispatcher(state),
+        leases=leases,
+        stop=stop,
     )
     running = threading.Thread(target=sidecar.run)
     running.start()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from support.fakes import NOW, RULE, ArrivingEvents, FakeClock, MemoryState, found, rule
+from support.fakes import NOW, RULE, ArrivingEvents, FakeClock, MemoryState, event_document, rule
 from watcher.alerts.alert_store import AlertStore
 from watcher.checkpoints.checkpoint import Checkpoint
 from watcher.checkpoints.checkpoint_body import checkpoint_to_body
@@ -30,7 +30,7 @@ OTHER = rule(RULE.replace("7f6f2c52", "8f6f2c52").replace("contains: shell", "co
 
 def arriving(number: int, moment: datetime, **more: Any) -> EventDocument:
     """Return an event of a time."""
-    return found(number, time=format_timestamp(moment), **more)
+    return event_document(number, time=format_timestamp(moment), **more)
 
 
 @dataclass
