@@ -123,7 +123,7 @@ class _Searches:
             if mode == "zero":
                 job = replace(job, rules=Ruleset([]), plans={})
                 return first.total or 0, 0, len(list(job.outcomes(first)))
-            pages = [(len(page.found), page.length) for page in job.pages(first)]
+            pages = [(len(page.documents), page.length) for page in job.pages(first)]
             return sum(read for read, _ in pages), sum(length for _, length in pages), 0
         searcher = self.needed if mode == "needed" else self.searchers[mode]
         plans = self.book.plans(context.translator.mapping) if mode == "query" else self.bare

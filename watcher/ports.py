@@ -1,4 +1,4 @@
-"""The doors: what watcher asks of the world outside, each small enough for a fake of forty lines."""
+"""The ports: everything that watcher needs from clusters, channels and clocks, as protocols."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from watcher.model import EventDocument, Notification, Query, UnreadableEvent, W
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """What answers at the address."""
+    """The engine at an address, and its version."""
 
     engine: str  # `elasticsearch` or `opensearch`
     version: str  # e.g. `3.6.0`
@@ -22,7 +22,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldType:
-    """How one path is mapped in some of the pattern's indices."""
+    """How a path is mapped in a part of the indices of a pattern."""
 
     type: str  # `keyword`, `wildcard`, `text`, `match_only_text`, `long`, `ip`, `date` …; an alias has its target's
     indices: tuple[str, ...] = ()  # the indices that map it so; empty: all of the pattern's
@@ -34,73 +34,75 @@ class FieldType:
     normalizer: str | None = None  # of a keyword: `lowercase` where it does just that, else its name
     ignore_malformed: bool = False  # values that are no number, address or date are in `_source` but not indexed
     adds: bool = False  # the index holds here what `_source` does not: `null_value`, or copies of other fields
-    computed: bool = False  # a runtime or derived field: its values stand nowhere in `_source`
+    computed: bool = False  # a runtime or derived field: its values are not in `_source`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexMapping:
-    """What the mapping of an index pattern looked like at one moment."""
+    """The mapping of an index pattern at a moment."""
 
     pattern: str
     server: Server
     indices: tuple[str, ...] = ()  # the open ones, sorted
-    fields: Mapping[str, tuple[FieldType, ...]]  # asked path → one entry per way it is mapped; unmapped ones are absent
-    unindexed: tuple[str, ...] = ()  # indices where a field without mapping may still stand in `_source`
-    closed: tuple[str, ...] = ()  # indices of the pattern that no search sees
-    without_source: tuple[str, ...] = ()  # indices that do not keep `_source` whole
+    fields: Mapping[
+        str, tuple[FieldType, ...]
+    ]  # requested path → an entry per mapping of it; unmapped paths are absent
+    unindexed: tuple[str, ...] = ()  # indices where a field without mapping may still be in `_source`
+    closed: tuple[str, ...] = ()  # indices of the pattern that cannot be searched
+    without_source: tuple[str, ...] = ()  # indices that do not keep the entire `_source`
     max_clauses: int = 1024  # `indices.query.bool.max_clause_count`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchRequest:
-    """One page wanted: a query over the snapshot's window."""
+    """A request for one page: a query over the snapshot's window."""
 
     query: Query
     size: int
-    after: tuple[Any, ...] | None = None  # the cursor of the page before; None: the first page
-    only: tuple[str, ...] | None = None  # the paths of `_source` that are wanted; None: all of it; (): none
-    computed: tuple[str, ...] = ()  # fields that stand in no `_source`, and are read through the search
+    after: tuple[Any, ...] | None = None  # the cursor of the previous page; None: the first page
+    only: tuple[str, ...] | None = None  # the paths of `_source` to return; None: all of it; (): none
+    computed: tuple[str, ...] = ()  # fields that are not in `_source`, and are read through the search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A part of a search's answer, oldest events first."""
+    """A page of the results of a search, oldest events first."""
 
-    found: tuple[EventDocument, ...]
-    total: int | None  # the exact count of the whole search, told on the first page
-    after: tuple[Any, ...] | None  # the cursor for the next page; None where this one was not full
-    took: float = 0.0  # seconds that the engine worked for it
-    length: int = 0  # bytes of the answer; 0 where it came with others
+    documents: tuple[EventDocument, ...]
+    total: int | None  # the exact number of events of the search; None after the first page
+    after: tuple[Any, ...] | None  # the cursor for the next page; None where this page is not full
+    took: float = 0.0  # seconds that the engine reports for it
+    length: int = 0  # bytes of the answer; 0 where it was part of a larger answer
     unreadable: tuple[UnreadableEvent, ...] = ()  # events of the page that cannot be decoded
 
     @property
     def count(self) -> int:
-        """Return how many events the page covers, those that cannot be decoded among them."""
-        return len(self.found) + len(self.unreadable)
+        """Return the number of events of the page, including those that cannot be decoded."""
+        return len(self.documents) + len(self.unreadable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventVolume:
-    """How many events of one kind a window holds."""
+    """The number of events of one event class in a window."""
 
     channel: str
     code: str  # the event id; empty: every event of the channel
     events: int
-    hosts: int  # that sent any, approximately where they are many
+    hosts: int  # that sent such events; approximate where there are many
 
 
 class Snapshot(Protocol):
-    """A still picture of an index pattern over a window: every search on it sees the same documents."""
+    """A snapshot of an index pattern over a window: every search on it sees the same documents."""
 
     def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
-        """Ask for many pages at once; each gets its page or the error that it met, in the order asked.
+        """Return a page or an error for each request, in the order of the requests.
 
         An answer that misses shards or ran out of time is Incomplete, never a short page.
         """
         ...
 
     def counts(self, step: timedelta) -> Mapping[datetime, int]:
-        """Count the window's events by steps of time, each named by its start; empty steps are left out.
+        """Return the number of events of each step of the window, by the start of the step, without empty steps.
 
         Raises Incomplete where the answer misses shards or ran out of time.
         """
@@ -111,11 +113,11 @@ class EventSource(Protocol):
     """The cluster that holds the events; only read."""
 
     def server(self) -> Server:
-        """Tell what answers; raises Refused where it is older than what watcher supports."""
+        """Return the engine and its version; raises Refused where the version is not supported."""
         ...
 
     def now(self) -> datetime:
-        """Tell the cluster's time."""
+        """Return the cluster's time."""
         ...
 
     def mapping(self, pattern: str, paths: Sequence[str]) -> IndexMapping:
@@ -123,18 +125,18 @@ class EventSource(Protocol):
         ...
 
     def open(self, pattern: str, window: Window, *, time_field: str) -> AbstractContextManager[Snapshot]:
-        """Open a snapshot, closed again on leaving; raises a ClusterError where it cannot."""
+        """Open a snapshot that is closed on leaving; raises a ClusterError where it cannot be opened."""
         ...
 
     def count(self, pattern: str, windows: Sequence[Window], *, time_field: str) -> Sequence[int]:
-        """Count the events of each of some windows, in one request.
+        """Return the number of events of each window, counted in one request.
 
         Raises Incomplete where a shard did not answer, and any other ClusterError where nothing did.
         """
         ...
 
     def volumes(self, pattern: str, window: Window, *, time_field: str) -> Sequence[EventVolume]:
-        """Count the events of each channel, and of each event id in it, in one search."""
+        """Return the number of events of each channel, and of each event id in it, counted in one search."""
         ...
 
 

@@ -58,7 +58,7 @@ def pages(snapshot: Snapshot, size: int) -> Iterator[Page]:
 
 
 def everything(snapshot: Snapshot, size: int) -> list[EventDocument]:
-    return [found for one in pages(snapshot, size) for found in one.found]
+    return [found for one in pages(snapshot, size) for found in one.documents]
 
 
 # --------------------------------------------------------------------------- time and server
@@ -109,8 +109,8 @@ def test_pages_through_25_000_events_of_one_millisecond(events: EventSource, len
         first, *others = pages(snapshot, 5_000)
         assert first.total == 25_000
         assert [other.total for other in others] == [None] * 5
-        assert [len(one.found) for one in (first, *others)] == [5_000] * 5 + [0]
-        ids = {found.id for one in (first, *others) for found in one.found}
+        assert [len(one.documents) for one in (first, *others)] == [5_000] * 5 + [0]
+        ids = {found.id for one in (first, *others) for found in one.documents}
     assert len(ids) == 25_000
 
 
@@ -169,7 +169,7 @@ def test_a_pattern_without_indices_is_searched_in_full(events: EventSource) -> N
                 SearchRequest(query=EVERYTHING, size=10, after=(0, 0)),
             ]
             assert [page(outcome).total for outcome in snapshot.search(requests)] == [0, None]
-            assert all(page(outcome).found == () for outcome in snapshot.search(requests))
+            assert all(page(outcome).documents == () for outcome in snapshot.search(requests))
 
 
 # --------------------------------------------------------------------------- what goes wrong

@@ -100,7 +100,7 @@ def test_what_cannot_be_decoded_is_named_and_everything_else_is_read(broken: tup
     read = pages(snapshot(FakeCluster(documents(100, *broken))), size)
     assert [event.id for page in read for event in page.unreadable] == [f"e{number}" for number in broken]
     assert {event.index for page in read for event in page.unreadable} <= {"winlogbeat-1"}
-    assert [found.event["n"] for page in read for found in page.found] == [n for n in range(100) if n not in broken]
+    assert [found.event["n"] for page in read for found in page.documents] == [n for n in range(100) if n not in broken]
     assert read[0].total == sum(page.count for page in read) == 100
 
 
@@ -122,7 +122,7 @@ def test_of_many_searches_of_one_request_only_the_page_that_holds_it_is_read_in_
     requests = [SearchRequest(query=EVERYTHING, size=5, after=after) for after in (None, (4,), (9,), (14,))]
     outcomes = snapshot(cluster).search(requests)
     read = [outcome for outcome in outcomes if isinstance(outcome, Page)]
-    assert [len(page.found) for page in read] == [5, 5, 5, 4]
+    assert [len(page.documents) for page in read] == [5, 5, 5, 4]
     assert [event.id for page in read for event in page.unreadable] == ["e15"]
 
 

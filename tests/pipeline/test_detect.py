@@ -96,7 +96,7 @@ def test_an_event_that_cannot_be_flattened_is_reported_once_and_hides_nothing() 
 
 def test_an_event_that_the_cluster_could_not_deliver_is_reported_and_counted() -> None:
     unreadable = UnreadableEvent(index="winlogbeat-1", id="odd", reason="an answer of the cluster is no JSON")
-    page = Page(found=(event_document(),), total=2, after=None, unreadable=(unreadable,))
+    page = Page(documents=(event_document(),), total=2, after=None, unreadable=(unreadable,))
     detected = detector(ListedEvents(answers=[page]), MemoryState()).detect(WINDOW)
     assert (detected.hits, detected.is_complete, detected.unreadable) == (1, True, (unreadable,))
 
@@ -128,13 +128,13 @@ def test_an_error_that_is_in_no_plan_makes_the_window_incomplete() -> None:
                 raise RecursionError("maximum recursion depth exceeded")
             return super().search(requests)
 
-    events = Failing(answers=[Page(found=(event_document(),), total=2, after=(1,))])
+    events = Failing(answers=[Page(documents=(event_document(),), total=2, after=(1,))])
     with pytest.raises(Unexpected, match="RecursionError: maximum recursion depth exceeded"):
         detector(events, MemoryState()).detect(WINDOW)
 
 
 def test_a_query_that_the_engine_refuses_is_searched_by_its_log_source() -> None:
-    page = Page(found=(event_document(),), total=1, after=None)
+    page = Page(documents=(event_document(),), total=1, after=None)
     detected = detector(ListedEvents(answers=[Refused("no such clause"), page]), MemoryState()).detect(WINDOW)
     assert (detected.hits, detected.failed, detected.refused) == (1, (), ())
 

@@ -72,7 +72,7 @@ class Forgetful:
     """A snapshot without hits."""
 
     def search(self, requests: list[SearchRequest]) -> list[Page]:
-        return [Page(found=(), total=0, after=None) for _ in requests]
+        return [Page(documents=(), total=0, after=None) for _ in requests]
 
 
 def test_a_query_that_loses_an_event_fails_the_test(

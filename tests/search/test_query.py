@@ -38,7 +38,7 @@ def test_finding_nothing_yields_nothing() -> None:
 
 
 def test_fewer_documents_than_counted_is_incomplete() -> None:
-    events = ListedEvents(answers=[Page(found=(event_document(),), total=3, after=None)])
+    events = ListedEvents(answers=[Page(documents=(event_document(),), total=3, after=None)])
     matched, failed = search_by_query(events, plans(1))
     assert isinstance(matched, MatchedPage)  # what was read is used: writing it again does no harm
     assert isinstance(failed, FailedSearch)
@@ -47,13 +47,13 @@ def test_fewer_documents_than_counted_is_incomplete() -> None:
 
 
 def test_more_documents_than_counted_is_incomplete_too() -> None:
-    events = ListedEvents(answers=[Page(found=(event_document(1), event_document(2)), total=1, after=None)])
+    events = ListedEvents(answers=[Page(documents=(event_document(1), event_document(2)), total=1, after=None)])
     outcomes = list(search_by_query(events, plans(1)))
     assert [type(one) for one in outcomes] == [MatchedPage, FailedSearch]
 
 
 def test_one_failing_rule_fails_alone() -> None:
-    fine = Page(found=(event_document(),), total=1, after=None)
+    fine = Page(documents=(event_document(),), total=1, after=None)
     events = ListedEvents(answers=[fine, Refused("no"), fine])
     outcomes = list(search_by_query(events, plans(3)))
     assert [(type(one), one.plan.rule.id) for one in outcomes] == [
@@ -64,9 +64,9 @@ def test_one_failing_rule_fails_alone() -> None:
 
 
 def test_a_rule_that_fails_on_a_later_page_fails_alone() -> None:
-    first = Page(found=(event_document(1),), total=2, after=(1,))
+    first = Page(documents=(event_document(1),), total=2, after=(1,))
     events = ListedEvents(
-        answers=[first, first, Incomplete("lost"), Page(found=(event_document(2),), total=None, after=None)]
+        answers=[first, first, Incomplete("lost"), Page(documents=(event_document(2),), total=None, after=None)]
     )
     outcomes = list(search_by_query(events, plans(2)))
     assert [(type(one), one.plan.rule.id) for one in outcomes[2:]] == [

@@ -59,7 +59,7 @@ def test_pages_of_large_events_get_smaller() -> None:
     class Large(Asked):
         def _page(self, ask: SearchRequest) -> Page:
             made = super()._page(ask)
-            return replace(made, length=len(made.found) * 100_000)
+            return replace(made, length=len(made.documents) * 100_000)
 
     events = Large(many(3 * FIRST_PAGE))
     search(events, [ruled(1)], search="scan")
@@ -73,13 +73,13 @@ def test_hits_come_in_parts_that_fit_into_memory() -> None:
 
 @pytest.mark.parametrize("total", [0, 1, 3])
 def test_what_does_not_add_up_to_the_count_is_incomplete(total: int) -> None:
-    events = ListedEvents(answers=[Page(found=(event_document(1), event_document(2)), total=total, after=None)])
+    events = ListedEvents(answers=[Page(documents=(event_document(1), event_document(2)), total=total, after=None)])
     with pytest.raises(Incomplete, match=f"2 of {total} events of the window were read"):
         search(events, [ruled(1)])
 
 
 def test_an_error_on_a_later_page_ends_the_window() -> None:
-    events = ListedEvents(answers=[Page(found=(event_document(1),), total=2, after=(1,)), Incomplete("lost")])
+    events = ListedEvents(answers=[Page(documents=(event_document(1),), total=2, after=(1,)), Incomplete("lost")])
     with pytest.raises(Incomplete, match="lost"):
         search(events, [ruled(1)])
 
@@ -126,8 +126,8 @@ def test_keywords_need_the_data_whole() -> None:
 
 
 def test_a_hit_that_cannot_be_read_again_makes_the_window_incomplete() -> None:
-    first = Page(found=(event_document(1),), total=1, after=None)
-    events = ListedEvents(answers=[first, Page(found=(), total=0, after=None)])
+    first = Page(documents=(event_document(1),), total=1, after=None)
+    events = ListedEvents(answers=[first, Page(documents=(), total=0, after=None)])
     with pytest.raises(Incomplete, match="1 of 1 events that matched could not be read again"):
         search(events, [ruled(1)], fetch="needed")
 
@@ -167,7 +167,7 @@ def test_settings_force_a_way(way: str, *, asked: bool) -> None:
     [(Refused("index `a`: failed to create query"), "refused-query"), (TooSlow("out of time"), "costly-query")],
 )
 def test_a_rule_that_cannot_be_asked_is_scanned_and_named(error: ClusterError, code: str) -> None:
-    fine = Page(found=(event_document(1),), total=1, after=None)
+    fine = Page(documents=(event_document(1),), total=1, after=None)
     events = ListedEvents([event_document(1), event_document(2)], answers=[fine, error])
     outcomes = search(events, [ruled(1), ruled(2)], search="query")
     assert pairs(outcomes) == [("rule-1", "e1"), ("rule-2", "e1"), ("rule-2", "e2")]
@@ -176,7 +176,7 @@ def test_a_rule_that_cannot_be_asked_is_scanned_and_named(error: ClusterError, c
 
 
 def test_a_rule_that_can_neither_be_asked_nor_scanned_fails_alone() -> None:
-    fine = Page(found=(event_document(1),), total=1, after=None)
+    fine = Page(documents=(event_document(1),), total=1, after=None)
     events = ListedEvents(answers=[fine, Refused("no"), Incomplete("lost")])
     outcomes = search(events, [ruled(1), ruled(2)], search="query")
     assert pairs(outcomes) == [("rule-1", "e1")]
@@ -230,9 +230,9 @@ def test_a_cluster_that_stays_overloaded_is_left_alone_when_the_time_is_up() -> 
 def test_a_search_that_takes_far_longer_than_usual_is_followed_by_a_rest() -> None:
     hands = FakeClock()
     pages = [
-        Page(found=(event_document(n),), total=4 if n == 0 else None, after=(n,), took=took)
+        Page(documents=(event_document(n),), total=4 if n == 0 else None, after=(n,), took=took)
         for n, took in enumerate((0.1, 0.1, 6.0))
     ]
-    events = ListedEvents(answers=[*pages, Page(found=(event_document(3),), total=None, after=None, took=0.1)])
+    events = ListedEvents(answers=[*pages, Page(documents=(event_document(3),), total=None, after=None, took=0.1)])
     assert len(pairs(search(events, [ruled(1)], clock=hands))) == 4
     assert sum(hands.waits) == pytest.approx(6.0)

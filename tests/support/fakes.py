@@ -316,7 +316,7 @@ class ListedEvents:
         start = ask.after[0] if ask.after else 0
         part = tuple(self.documents[start : start + ask.size])
         after = (start + len(part),) if len(part) == ask.size else None
-        return Page(found=part, total=None if ask.after else len(self.documents), after=after)
+        return Page(documents=part, total=None if ask.after else len(self.documents), after=after)
 
 
 @dataclass

@@ -1,1 +1,1 @@
-"""The Events and State doors: Elasticsearch, OpenSearch, and the embedded local node."""
+"""The EventSource and State ports on Elasticsearch and OpenSearch."""

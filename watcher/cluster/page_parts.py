@@ -35,7 +35,7 @@ def read_in_parts(
         start, end = pending.pop()
         part = read(replace(request, size=end - start, after=cursors[start]))
         if isinstance(part, Page):
-            documents.extend(part.found)
+            documents.extend(part.documents)
         elif not isinstance(part, Undecodable):
             return part
         elif end - start > 1:

@@ -62,7 +62,7 @@ class EmptySnapshot:
 
     def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
         """Return empty pages."""
-        return [Page(found=(), total=0 if request.after is None else None, after=None) for request in requests]
+        return [Page(documents=(), total=0 if request.after is None else None, after=None) for request in requests]
 
     def counts(self, step: timedelta) -> Mapping[datetime, int]:  # noqa: ARG002 - the port's name
         """Return no counts."""
@@ -131,7 +131,7 @@ class PointInTime:
         parts = read_in_parts(request, response["hits"]["hits"], self._part)
         if isinstance(parts, ClusterError):
             return parts
-        return replace(outcome, found=parts.documents, unreadable=parts.unreadable)
+        return replace(outcome, documents=parts.documents, unreadable=parts.unreadable)
 
     def _part(self, request: SearchRequest) -> Page | ClusterError:
         """Return one page, or the error in its place, also Undecodable."""
@@ -280,7 +280,7 @@ def _page(request: SearchRequest, response: Mapping[str, Any], length: int) -> P
     listed = hits["hits"]
     full = len(listed) == request.size
     return Page(
-        found=tuple(map(_document, listed)),
+        documents=tuple(map(_document, listed)),
         total=hits["total"]["value"] if request.after is None else None,
         after=tuple(listed[-1]["sort"]) if full and listed else None,
         took=response.get("took", 0) / 1000,

@@ -69,7 +69,7 @@ def _samples(snapshot: Snapshot, rules: Sequence[Rule], translator: Translator) 
 
 
 def _sampled(rules: Sequence[Rule], page: Page, extra: Mapping[str, tuple[str, ...]]) -> _SampledSource:
-    views = tuple(EventView(document.event, extra) for document in page.found)
+    views = tuple(EventView(document.event, extra) for document in page.documents)
     return _SampledSource(tuple(rules), page.total or 0, views)
 
 

@@ -108,7 +108,7 @@ def _search_together(
             if isinstance(answer, ClusterError):
                 yield from progress.search.fail(answer)
                 continue
-            yield from progress.search.matched(answer.found)
+            yield from progress.search.matched(answer.documents)
             if answer.unreadable:
                 yield Unreadable(events=answer.unreadable)
             progress.count(answer)

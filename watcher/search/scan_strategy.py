@@ -70,7 +70,7 @@ class Scan:
             read += page.count
             matches.add_unreadable(page.unreadable)
             began = self.seconds()
-            for document in page.found:
+            for document in page.documents:
                 self.pause()
                 matches.add(document)
                 ended = self.seconds()
@@ -112,9 +112,9 @@ def _read_ahead(snapshot: Snapshot, request: SearchRequest, page: Page) -> Itera
 def _next_size(page: Page) -> int:
     """Return how many documents the next page may have, so that its bytes fit into memory."""
     if not page.length:
-        return max(_FEWEST, len(page.found))
-    size = len(page.found) * _LENGTH // page.length
-    return max(_FEWEST, min(size, MOST, 2 * len(page.found)))
+        return max(_FEWEST, len(page.documents))
+    size = len(page.documents) * _LENGTH // page.length
+    return max(_FEWEST, min(size, MOST, 2 * len(page.documents)))
 
 
 @dataclass(slots=True)
@@ -202,13 +202,13 @@ class _MatchBuffer:
         read: dict[tuple[str, str], EventDocument] = {}
         undecodable: set[tuple[str, str]] = set()
         for page in self._read_again(wanted, None):
-            read.update(((document.index, document.id), document) for document in page.found)
+            read.update(((document.index, document.id), document) for document in page.documents)
             undecodable.update((event.index, event.id) for event in page.unreadable)
             self.add_unreadable(page.unreadable)
         if undecodable:  # of these, the fields that rules and hits need are read
             part = (*(self.scan.only or ()), *self.scan.identity)
             for page in self._read_again(undecodable, part):
-                read.update(((document.index, document.id), document) for document in page.found)
+                read.update(((document.index, document.id), document) for document in page.documents)
         missing = wanted - read.keys() - undecodable
         if missing:
             raise Incomplete(f"{len(missing)} of {len(wanted)} events that matched could not be read again")
