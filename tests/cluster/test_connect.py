@@ -37,7 +37,7 @@ Answers = tuple[Mapping[str, Reply], Reply]
         (fake_server.opensearch("3.3.0"), Server(engine="opensearch", version="3.3.0"), OPENSEARCH),
     ],
 )
-def test_tells_what_answers(answers: Answers, server: Server, dialect: object) -> None:
+def test_detects_engine_version_and_dialect(answers: Answers, server: Server, dialect: object) -> None:
     with serving(*answers) as fake, connections(fake.cluster) as connection:
         assert connection.server == server
         assert connection.events().server() == server
@@ -52,36 +52,36 @@ def test_tells_what_answers(answers: Answers, server: Server, dialect: object) -
         (fake_server.opensearch("1.3.0"), "OpenSearch `1.3.0`"),
     ],
 )
-def test_refuses_what_is_too_old(answers: Answers, name: str) -> None:
+def test_refuses_versions_that_are_too_old(answers: Answers, name: str) -> None:
     with serving(*answers) as fake, pytest.raises(Refused) as refused:
         connect(fake.cluster)
     assert str(refused.value) == f"the server is {name}: {TOO_OLD}"
 
 
-def test_refuses_an_elasticsearch_that_does_not_name_itself_yet() -> None:
+def test_refuses_an_elasticsearch_without_a_product_header() -> None:
     root = Reply(body={"version": {"number": "7.9.0"}})
     with serving({"/": root}, Reply(status=404)) as fake, pytest.raises(Refused, match=r"Elasticsearch `7\.9\.0`"):
         connect(fake.cluster)
 
 
-def test_refuses_what_is_neither_engine() -> None:
+def test_refuses_a_server_that_is_neither_engine() -> None:
     with serving({}, Reply(body={"hello": "world"})) as fake, pytest.raises(Refused, match="neither"):
         connect(fake.cluster)
 
 
-def test_believes_the_nodes_of_an_opensearch_that_poses_as_elasticsearch_7() -> None:
+def test_reads_the_version_of_the_nodes_where_opensearch_reports_7_10() -> None:
     table, otherwise = fake_server.opensearch("2.19.0")
     posing = Reply(body={"version": {"distribution": "opensearch", "number": "7.10.2"}})
     with serving({**table, "/": posing}, otherwise) as fake, connections(fake.cluster) as connection:
         assert connection.server.version == "2.19.0"
 
 
-def test_connects_as_a_user_who_may_not_monitor() -> None:
+def test_connects_without_the_monitor_privilege() -> None:
     with serving(*fake_server.forbidding("8.19.0")) as fake, connections(fake.cluster) as connection:
         assert connection.server == Server(engine="elasticsearch", version="8.x")
 
 
-def test_shows_an_api_key_with_every_request_and_speaks_to_version_9() -> None:
+def test_sends_the_api_key_with_every_request_to_version_9() -> None:
     key = base64.b64encode(b"id:secret-key").decode()
     with serving(*fake_server.elasticsearch("9.0.0")) as fake:
         with connections(replace(fake.cluster, api_key=Secret(key))) as connection:
@@ -92,17 +92,17 @@ def test_shows_an_api_key_with_every_request_and_speaks_to_version_9() -> None:
 
 
 @pytest.mark.parametrize("answers", [fake_server.elasticsearch("8.19.0"), fake_server.opensearch("3.6.0")])
-def test_shows_user_and_password_whatever_letters_they_have(answers: Answers) -> None:
+def test_sends_user_and_password_with_letters_outside_ascii(answers: Answers) -> None:
     with serving(*answers) as fake:
-        known = replace(fake.cluster, username="wächter", password=Secret("пароль"))
-        with connections(known) as connection:
+        secured = replace(fake.cluster, username="wächter", password=Secret("пароль"))
+        with connections(secured) as connection:
             connection.events().now()
         expected = base64.b64encode("wächter:пароль".encode()).decode()
         assert {seen["authorization"] for seen in fake.seen} == {f"Basic {expected}"}
 
 
 @pytest.mark.parametrize("answers", [fake_server.elasticsearch("8.19.0"), fake_server.opensearch("3.6.0")])
-def test_goes_to_the_next_host_where_one_is_down(answers: Answers) -> None:
+def test_uses_the_next_host_where_the_first_is_down(answers: Answers) -> None:
     with serving(*answers) as fake:
         several = replace(fake.cluster, hosts=("http://127.0.0.1:9", *fake.cluster.hosts))
         with connections(several) as connection:
@@ -110,7 +110,7 @@ def test_goes_to_the_next_host_where_one_is_down(answers: Answers) -> None:
             assert {events.now() for _ in range(4)} == {datetime(2026, 1, 1, tzinfo=UTC)}
 
 
-def test_keeps_a_path_of_the_address() -> None:
+def test_keeps_the_path_of_an_address() -> None:
     table, otherwise = fake_server.elasticsearch("8.19.0")
     behind = {f"/es{path}": reply for path, reply in table.items()}
     with serving(behind, otherwise) as fake:
@@ -119,44 +119,44 @@ def test_keeps_a_path_of_the_address() -> None:
             assert connection.server.version == "8.19.0"
 
 
-def test_says_that_nothing_listens_and_keeps_the_secrets() -> None:
+def test_reports_a_refused_connection_without_secrets() -> None:
     lost = Cluster(hosts=("http://127.0.0.1:9",), username="w", password=Secret("hush"), api_key=Secret("aHVzaA=="))
     with pytest.raises(Unreachable) as unreachable:
         connect(lost)
-    said = str(unreachable.value)
-    assert said == "`http://127.0.0.1:9` takes no connection; is the cluster running, and are host and port right?"
+    message = str(unreachable.value)
+    assert message == "`http://127.0.0.1:9` takes no connection; is the cluster running, and are host and port right?"
     assert "hush" not in "".join(traceback.format_exception(unreachable.value))
     assert "hush" not in repr(lost)
     assert "aHVzaA" not in repr(lost)
 
 
-def test_says_that_a_host_is_unknown() -> None:
+def test_reports_an_unknown_host() -> None:
     with pytest.raises(Unreachable, match=r"`http://nowhere\.invalid:9200`: the host's name is unknown; check `hosts`"):
         connect(Cluster(hosts=("nowhere.invalid",)))
 
 
-def test_says_that_the_credentials_are_not_accepted() -> None:
+def test_reports_rejected_credentials() -> None:
     refusal = Reply(status=401, body={"error": {"type": "security_exception", "reason": "unable to authenticate"}})
     with serving({}, refusal) as fake, pytest.raises(Forbidden, match="does not accept the credentials"):
         connect(replace(fake.cluster, username="w", password=Secret("wrong")))
 
 
 @pytest.mark.parametrize(
-    ("host", "said"),
+    ("host", "message"),
     [
         ("http://w:hush@es:9200", "the address of `es` holds credentials"),
         ("ftp://es:9200", "`ftp://es:9200` is no address"),
         ("http://es:port", "an address cannot be read"),
     ],
 )
-def test_refuses_addresses_that_it_cannot_use(host: str, said: str) -> None:
+def test_refuses_invalid_addresses(host: str, message: str) -> None:
     with pytest.raises(SettingsError) as refused:
         connect(Cluster(hosts=(host,)))
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert "hush" not in str(refused.value)
 
 
-def test_names_the_setting_of_a_file_that_is_absent(tmp_path: Path) -> None:
+def test_names_the_setting_of_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="`ca_certs`"):
         connect(Cluster(hosts=("https://localhost:9200",), ca_certs=tmp_path / "absent.pem"))
 
@@ -173,7 +173,7 @@ def test_connects_over_tls_with_the_authority(elasticsearch: Running) -> None:
 def test_connects_with_the_fingerprint_of_the_authority_as_elasticsearch_prints_it(tmp_path: Path) -> None:
     authority = trustme.CA()
     issued = authority.issue_cert("localhost", "127.0.0.1")
-    # A stock Elasticsearch sends its own certificate and that of the authority that it made at first start.
+    # A stock Elasticsearch sends its own certificate and that of the authority that it created at its first start.
     chain = tmp_path / "chain.pem"
     for blob in (issued.private_key_pem, *issued.cert_chain_pems, authority.cert_pem):
         blob.write_to_path(chain, append=True)
@@ -200,7 +200,7 @@ def fingerprint(pem: str) -> str:
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
 
 
-def test_says_that_a_fingerprint_is_none() -> None:
+def test_reports_an_invalid_fingerprint() -> None:
     with pytest.raises(SettingsError, match="the certificate settings cannot be used"):
         connect(Cluster(hosts=("https://localhost:9200",), ca_fingerprint="abc"))
 
@@ -220,20 +220,20 @@ def test_names_the_setting_for_an_unknown_authority(elasticsearch: Running, tmp_
             connect(replace(elasticsearch.cluster(), ca_certs=ca))
 
 
-def test_says_that_the_server_wants_https(elasticsearch: Running) -> None:
+def test_reports_that_the_server_expects_https(elasticsearch: Running) -> None:
     plain = elasticsearch.url.replace("https://", "http://")
     with pytest.raises(Unreachable, match="does it want `https://`"):
         connect(Cluster(hosts=(plain,)))
 
 
-def test_says_that_the_server_speaks_plain_http() -> None:
+def test_reports_that_the_server_speaks_plain_http() -> None:
     with serving(*fake_server.elasticsearch("8.19.0")) as fake:
         secure = fake.cluster.hosts[0].replace("http://", "https://")
         with pytest.raises(Unreachable, match="the server speaks plain HTTP; write `http://`"):
             connect(Cluster(hosts=(secure,)))
 
 
-def test_tells_a_wrong_password_from_a_missing_privilege(elasticsearch: Running) -> None:
+def test_distinguishes_a_wrong_password_from_a_missing_privilege(elasticsearch: Running) -> None:
     with pytest.raises(Forbidden, match="does not accept the credentials"):
         connect(replace(elasticsearch.cluster(), password=Secret("wrong")))
     with connections(elasticsearch.cluster()) as connection, pytest.raises(Forbidden) as lacking:

@@ -1,4 +1,4 @@
-"""What the engines count for the catalogue: events by channel and id, documents by a value."""
+"""Counts of the engines for the catalogue: events by channel and id, documents by a value."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ BY_KEYWORD = {
 
 @pytest.fixture
 def lent(engine: Running) -> Iterator[Indices]:
-    with indices(engine.admin()) as made:
-        yield made
+    with indices(engine.admin()) as borrowed:
+        yield borrowed
 
 
 @pytest.fixture
@@ -56,9 +56,9 @@ EVENTS = [
 
 
 def counted(connection: Connection, pattern: str) -> set[tuple[str, str, int, int]]:
-    found = connection.events().volumes(pattern, DAY, time_field="@timestamp")
-    assert all(isinstance(one, EventVolume) for one in found)
-    return {(one.channel, one.code, one.events, one.hosts) for one in found}
+    volumes = connection.events().volumes(pattern, DAY, time_field="@timestamp")
+    assert all(isinstance(volume, EventVolume) for volume in volumes)
+    return {(volume.channel, volume.code, volume.events, volume.hosts) for volume in volumes}
 
 
 EXPECTED = {
@@ -76,14 +76,16 @@ def test_events_are_counted_by_channel_and_id_within_the_window(lent: Indices, c
     assert counted(connection, "winlogbeat-counts") == EXPECTED
 
 
-def test_texts_are_counted_by_their_keyword_sub_field(lent: Indices, connection: Connection) -> None:
-    """Without a template every text is mapped so."""
+def test_text_fields_are_counted_by_their_keyword_sub_field(lent: Indices, connection: Connection) -> None:
+    """Without a template every string is mapped so."""
     lent.make("winlogbeat-plain", {"properties": dict(TIME)})
     lent.fill("winlogbeat-plain", EVENTS)
     assert counted(connection, "winlogbeat-plain") == EXPECTED
 
 
-def test_a_channel_that_is_text_alone_is_refused_with_what_is_wanted(lent: Indices, connection: Connection) -> None:
+def test_a_text_field_without_keyword_is_refused_with_the_fields_that_can_be_counted(
+    lent: Indices, connection: Connection
+) -> None:
     text = {"type": "text"}
     lent.make("winlogbeat-text", {"properties": {**TIME, "winlog": {"properties": {"channel": text}}}})
     lent.fill("winlogbeat-text", EVENTS)
@@ -103,7 +105,7 @@ def test_windows_are_counted_together_and_may_overlap(lent: Indices, connection:
     assert events.count("winlogbeat-nowhere-*", (ever, DAY), time_field="@timestamp") == [0, 0]
 
 
-def test_no_index_and_no_event_give_nothing(lent: Indices, connection: Connection) -> None:
+def test_no_index_and_no_event_have_no_volumes(lent: Indices, connection: Connection) -> None:
     assert counted(connection, "winlogbeat-nowhere-*") == set()
     lent.make("winlogbeat-void", BY_KEYWORD)
     assert counted(connection, "winlogbeat-void") == set()

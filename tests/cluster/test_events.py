@@ -26,8 +26,8 @@ EVERYTHING: dict[str, Any] = {"match_all": {}}
 
 @pytest.fixture
 def lent(engine: Running) -> Iterator[Indices]:
-    with indices(engine.admin()) as made:
-        yield made
+    with indices(engine.admin()) as borrowed:
+        yield borrowed
 
 
 @pytest.fixture
@@ -58,29 +58,29 @@ def pages(snapshot: Snapshot, size: int) -> Iterator[Page]:
 
 
 def everything(snapshot: Snapshot, size: int) -> list[EventDocument]:
-    return [found for one in pages(snapshot, size) for found in one.documents]
+    return [document for result in pages(snapshot, size) for document in result.documents]
 
 
 # --------------------------------------------------------------------------- time and server
 
 
-def test_tells_the_cluster_s_time(events: EventSource) -> None:
+def test_returns_the_cluster_s_time(events: EventSource) -> None:
     before = SystemClock().now()
-    told = events.now()
-    assert before - timedelta(seconds=1) <= told <= SystemClock().now() + timedelta(seconds=1)
+    now = events.now()
+    assert before - timedelta(seconds=1) <= now <= SystemClock().now() + timedelta(seconds=1)
 
 
-def test_tells_the_time_of_a_search_to_a_user_who_may_not_monitor() -> None:
+def test_returns_the_time_of_a_search_without_the_monitor_privilege() -> None:
     table, otherwise = fake_server.forbidding("8.19.0")
-    told = {"aggregations": {"now": {"buckets": [{"from": 1767225600500.0, "doc_count": 0}]}}}
+    answer = {"aggregations": {"now": {"buckets": [{"from": 1767225600500.0, "doc_count": 0}]}}}
     with (
-        serving({**table, "/_search": Reply(body=told)}, otherwise) as fake,
+        serving({**table, "/_search": Reply(body=answer)}, otherwise) as fake,
         connections(fake.cluster) as opened,
     ):
         assert opened.events().now() == datetime(2026, 1, 1, 0, 0, 0, 500_000, tzinfo=UTC)
 
 
-def test_names_the_privilege_where_the_time_cannot_be_had() -> None:
+def test_names_the_privilege_where_the_time_cannot_be_read() -> None:
     with serving(*fake_server.forbidding("8.19.0")) as fake, connections(fake.cluster) as opened:
         with pytest.raises(Forbidden) as lacking:
             opened.events().now()
@@ -90,12 +90,12 @@ def test_names_the_privilege_where_the_time_cannot_be_had() -> None:
 def test_the_bound_of_a_range_is_a_real_engine_s_time(engine: Running, lent: Indices) -> None:
     lent.make("winlogbeat-now", {"properties": TIME})
     before = SystemClock().now()
-    told = lent.ask(
+    answer = lent.ask(
         "POST",
         "/winlogbeat-now/_search",
         {"size": 0, "aggs": {"now": {"date_range": {"field": "@timestamp", "ranges": [{"from": "now"}]}}}},
     )
-    bound = datetime.fromtimestamp(told["aggregations"]["now"]["buckets"][0]["from"] / 1000, tz=UTC)
+    bound = datetime.fromtimestamp(answer["aggregations"]["now"]["buckets"][0]["from"] / 1000, tz=UTC)
     assert before - timedelta(seconds=1) <= bound <= SystemClock().now() + timedelta(seconds=1), engine.url
 
 
@@ -109,20 +109,20 @@ def test_pages_through_25_000_events_of_one_millisecond(events: EventSource, len
         first, *others = pages(snapshot, 5_000)
         assert first.total == 25_000
         assert [other.total for other in others] == [None] * 5
-        assert [len(one.documents) for one in (first, *others)] == [5_000] * 5 + [0]
-        ids = {found.id for one in (first, *others) for found in one.documents}
+        assert [len(result.documents) for result in (first, *others)] == [5_000] * 5 + [0]
+        ids = {document.id for result in (first, *others) for document in result.documents}
     assert len(ids) == 25_000
 
 
-def test_loses_nothing_where_many_indices_have_events_of_one_millisecond(events: EventSource, lent: Indices) -> None:
+def test_reads_every_event_of_one_millisecond_in_many_indices(events: EventSource, lent: Indices) -> None:
     """OpenSearch gives shard 0 of every index the same tie-breakers."""
     for name, shards in (("a", 1), ("b", 1), ("c", 2)):
         lent.make(f"winlogbeat-tie-{name}", {"properties": TIME}, number_of_shards=shards)
         lent.fill(f"winlogbeat-tie-{name}", [{"@timestamp": "2026-03-01T12:00:00Z"} for _ in range(20)])
     with events.open("winlogbeat-tie-*", HOUR, time_field="@timestamp") as snapshot:
-        found = everything(snapshot, 7)
-    assert len(found) == 60
-    assert len({(one.index, one.id) for one in found}) == 60
+        documents = everything(snapshot, 7)
+    assert len(documents) == 60
+    assert len({(document.index, document.id) for document in documents}) == 60
 
 
 def test_pages_through_milliseconds_and_nanoseconds_together(events: EventSource, lent: Indices) -> None:
@@ -132,9 +132,9 @@ def test_pages_through_milliseconds_and_nanoseconds_together(events: EventSource
     lent.fill("winlogbeat-unit-ms", [{"@timestamp": f"2026-03-01T12:00:0{n % 10}.123Z"} for n in range(30)])
     lent.fill("winlogbeat-unit-ns", [{"@timestamp": f"2026-03-01T12:00:0{n % 10}.1234567{n}Z"} for n in range(10, 40)])
     with events.open("winlogbeat-unit-*", HOUR, time_field="@timestamp") as snapshot:
-        found = everything(snapshot, 7)
-    assert len({(one.index, one.id) for one in found}) == len(found) == 60
-    seconds = [one.event["@timestamp"][:23] for one in found]
+        documents = everything(snapshot, 7)
+    assert len({(document.index, document.id) for document in documents}) == len(documents) == 60
+    seconds = [document.event["@timestamp"][:23] for document in documents]
     assert seconds == sorted(seconds)
 
 
@@ -146,19 +146,19 @@ def test_a_window_holds_its_start_and_not_its_end(events: EventSource, lent: Ind
         documents: list[dict[str, Any]] = [{"@timestamp": f"2026-03-01T{edge}Z"} for edge in edges]
         lent.fill(f"winlogbeat-edge-{name}", [*documents, {"message": "no time at all"}])
         with events.open(f"winlogbeat-edge-{name}", HOUR, time_field="@timestamp") as snapshot:
-            assert [found.id for found in everything(snapshot, 10)] == ["1", "2"]
+            assert [document.id for document in everything(snapshot, 10)] == ["1", "2"]
     cut = START + timedelta(milliseconds=1)
     for window, count in ((Window(start=START, end=cut), 2), (Window(start=cut, end=HOUR.end), 2)):
         with events.open("winlogbeat-edge-*", window, time_field="@timestamp") as snapshot:
             assert len(everything(snapshot, 10)) == count
 
 
-def test_a_snapshot_does_not_see_what_came_after_it(events: EventSource, lent: Indices) -> None:
+def test_a_snapshot_does_not_see_later_events(events: EventSource, lent: Indices) -> None:
     lent.make("winlogbeat-still", {"properties": TIME})
     lent.fill("winlogbeat-still", [{"@timestamp": "2026-03-01T12:00:00Z"}])
     with events.open("winlogbeat-still", HOUR, time_field="@timestamp") as snapshot:
         lent.ask("PUT", "/winlogbeat-still/_doc/late?refresh=true", {"@timestamp": "2026-03-01T12:00:01Z"})
-        assert [found.id for found in everything(snapshot, 10)] == ["0"]
+        assert [document.id for document in everything(snapshot, 10)] == ["0"]
 
 
 def test_a_pattern_without_indices_is_searched_in_full(events: EventSource) -> None:
@@ -172,10 +172,10 @@ def test_a_pattern_without_indices_is_searched_in_full(events: EventSource) -> N
             assert all(page(outcome).documents == () for outcome in snapshot.search(requests))
 
 
-# --------------------------------------------------------------------------- what goes wrong
+# --------------------------------------------------------------------------- faults
 
 
-def test_one_query_that_cannot_be_read_does_not_fail_its_batch(events: EventSource, lent: Indices) -> None:
+def test_one_invalid_query_does_not_fail_its_batch(events: EventSource, lent: Indices) -> None:
     lent.make("winlogbeat-batch", {"properties": {**TIME, "number": {"type": "long"}}})
     lent.fill("winlogbeat-batch", [{"@timestamp": "2026-03-01T12:00:00Z", "number": 1}])
     queries = ({"term": {"number": 1}}, {"unknown": {}}, EVERYTHING, {"term": {"number": "x"}}, {"term": {"number": 2}})
@@ -244,19 +244,19 @@ def test_an_index_deleted_under_a_snapshot_is_incomplete(events: EventSource, le
 
 
 def test_a_search_that_runs_out_of_time_is_incomplete() -> None:
-    told = {
+    timed_out = {
         "took": 1,
         "timed_out": True,
         "_shards": {"total": 1, "successful": 1, "failed": 0},
         "hits": {"total": {"value": 1, "relation": "eq"}, "hits": []},
         "status": 200,
     }
-    skipping = {**told, "timed_out": False, "_clusters": {"total": 2, "successful": 1, "skipped": 1}}
+    skipping = {**timed_out, "timed_out": False, "_clusters": {"total": 2, "successful": 1, "skipped": 1}}
     table, otherwise = fake_server.elasticsearch("8.19.0")
     replies = {
         **table,
         "/winlogbeat-*/_pit": Reply(body={"id": "p"}),
-        "/_msearch": Reply(body={"responses": [told, skipping]}),
+        "/_msearch": Reply(body={"responses": [timed_out, skipping]}),
     }
     with (
         serving(replies, otherwise) as fake,
@@ -268,13 +268,13 @@ def test_a_search_that_runs_out_of_time_is_incomplete() -> None:
     assert "ran out of time" in str(late)
     assert isinstance(partial, Incomplete)
     assert "1 of 2 clusters did not answer in full" in str(partial)
-    assert fake.seen[-1]["path"] == "/_pit"  # closed, and that this failed troubled nobody
+    assert fake.seen[-1]["path"] == "/_pit"  # closed, and a failure of that is ignored
 
 
-# --------------------------------------------------------------------------- facts
+# --------------------------------------------------------------------------- mappings
 
 
-def test_tells_every_way_a_field_is_mapped(events: EventSource, lent: Indices) -> None:
+def test_returns_every_mapping_of_a_field(events: EventSource, lent: Indices) -> None:
     lent.make(
         "winlogbeat-map-a",
         {
@@ -299,8 +299,8 @@ def test_tells_every_way_a_field_is_mapped(events: EventSource, lent: Indices) -
             }
         },
     )
-    asked = ["cmd", "cmd.text", "also", "hidden", "list.name", "message", "plain", "plain.keyword", "none", "no.ne"]
-    mapping = events.mapping("winlogbeat-map-*", asked)
+    paths = ["cmd", "cmd.text", "also", "hidden", "list.name", "message", "plain", "plain.keyword", "none", "no.ne"]
+    mapping = events.mapping("winlogbeat-map-*", paths)
     a, b, c = "winlogbeat-map-a", "winlogbeat-map-b", "winlogbeat-map-c"
     assert mapping.indices == (a, b, c)
     assert mapping.fields == {
@@ -331,22 +331,22 @@ def test_a_field_mapped_alike_everywhere_is_of_all_indices(events: EventSource, 
     assert mapping.fields == {"cmd": (FieldType(type="keyword", ignore_above=9),)}
 
 
-def test_names_the_indices_that_hide_what_they_do_not_map(events: EventSource, lent: Indices) -> None:
-    known = {"known": {"type": "keyword"}}
+def test_names_the_indices_that_keep_fields_without_indexing_them(events: EventSource, lent: Indices) -> None:
+    mapped = {"mapped": {"type": "keyword"}}
     inner = {"o": {"dynamic": "false", "properties": {"k": {"type": "keyword"}}}}
     shapes: dict[str, dict[str, Any]] = {
-        "strict": {"dynamic": "strict", "properties": {**TIME, **known}},
-        "dynamic": {"properties": {**TIME, **known}},
-        "silent": {"dynamic": False, "properties": {**TIME, **known}},
-        "off": {"properties": {**TIME, **known, "o": {"type": "object", "enabled": False}}},
-        "part": {"properties": {**TIME, **known, **inner}},
+        "strict": {"dynamic": "strict", "properties": {**TIME, **mapped}},
+        "dynamic": {"properties": {**TIME, **mapped}},
+        "silent": {"dynamic": False, "properties": {**TIME, **mapped}},
+        "off": {"properties": {**TIME, **mapped, "o": {"type": "object", "enabled": False}}},
+        "part": {"properties": {**TIME, **mapped, **inner}},
     }
     for name, mappings in shapes.items():
         lent.make(f"winlogbeat-hide-{name}", mappings)
     pattern = "winlogbeat-hide-*"
-    assert events.mapping(pattern, ["known"]).unindexed == ()
+    assert events.mapping(pattern, ["mapped"]).unindexed == ()
     assert events.mapping(pattern, ["other"]).unindexed == ("winlogbeat-hide-silent",)
-    assert events.mapping(pattern, ["known", "o.x"]).unindexed == tuple(
+    assert events.mapping(pattern, ["mapped", "o.x"]).unindexed == tuple(
         f"winlogbeat-hide-{name}" for name in ("off", "part", "silent")
     )
 
@@ -371,7 +371,7 @@ def test_a_path_in_an_object_kept_as_one_field_has_its_type(opensearch: Running)
     assert mapping.unindexed == ()
 
 
-def test_tells_the_value_of_a_constant_keyword_and_the_limit_of_a_wildcard(opensearch: Running) -> None:
+def test_returns_the_value_of_a_constant_keyword_and_the_limit_of_a_wildcard(opensearch: Running) -> None:
     properties = {"c": {"type": "constant_keyword", "value": "security"}, "w": {"type": "wildcard", "ignore_above": 50}}
     with indices(opensearch.admin()) as lent, connections(opensearch.cluster()) as opened:
         lent.make("winlogbeat-kinds", {"properties": {**TIME, **properties}})
@@ -417,7 +417,7 @@ def test_nothing_is_missing_for_the_user_of_the_sidecar(connection: Connection, 
     assert privileges.missing(connection, "winlogbeat-own", "watcher") == ()
 
 
-def test_says_that_no_index_matches(connection: Connection) -> None:
+def test_reports_that_no_index_matches(connection: Connection) -> None:
     (sentence,) = privileges.missing(connection, "winlogbeat-nothing-*", "watcher")
     assert sentence.startswith("no index matches `winlogbeat-nothing-*`")
 
@@ -441,41 +441,41 @@ def test_names_the_permission_that_the_calls_of_an_opensearch_lack() -> None:
     )
 
 
-# --------------------------------------------------------------------------- facts that are read once
+# --------------------------------------------------------------------------- cached mappings
 
 
-def listening(events: EventSource, asked: list[str]) -> EventSource:
-    """Keep the paths that a door asks for."""
+def recording(events: EventSource, requested: list[str]) -> EventSource:
+    """Record the paths that a port requests."""
 
-    class Listening:
+    class Recording:
         def __init__(self, transport: Any) -> None:
             self.transport = transport
 
         def request(self, method: str, path: str, **more: Any) -> Any:
-            asked.append(path)
+            requested.append(path)
             return self.transport.request(method, path, **more)
 
         def close(self) -> None:
             self.transport.close()
 
-    return replace(events, transport=Listening(events.transport))  # type: ignore[type-var]
+    return replace(events, transport=Recording(events.transport))  # type: ignore[type-var]
 
 
-def test_facts_are_read_again_only_when_something_has_changed(events: EventSource, lent: Indices) -> None:
+def test_a_mapping_is_read_again_only_when_a_version_has_changed(events: EventSource, lent: Indices) -> None:
     lent.make("winlogbeat-kept-1", {"properties": TIME})
-    asked: list[str] = []
-    door = listening(events, asked)
-    first = door.mapping("winlogbeat-kept-*", ["a", "b"])
-    read = len(asked)
-    assert door.mapping("winlogbeat-kept-*", ["a", "b"]) is first
-    assert len(asked) == read + 1
+    requested: list[str] = []
+    port = recording(events, requested)
+    first = port.mapping("winlogbeat-kept-*", ["a", "b"])
+    read = len(requested)
+    assert port.mapping("winlogbeat-kept-*", ["a", "b"]) is first
+    assert len(requested) == read + 1
     lent.fill("winlogbeat-kept-1", [{"a": "x"}])  # maps a field
-    second = door.mapping("winlogbeat-kept-*", ["a", "b"])
+    second = port.mapping("winlogbeat-kept-*", ["a", "b"])
     assert "a" in second.fields
     lent.make("winlogbeat-kept-2", {"properties": TIME})  # a further index
-    assert door.mapping("winlogbeat-kept-*", ["a", "b"]).indices == ("winlogbeat-kept-1", "winlogbeat-kept-2")
+    assert port.mapping("winlogbeat-kept-*", ["a", "b"]).indices == ("winlogbeat-kept-1", "winlogbeat-kept-2")
     lent.ask("POST", "/winlogbeat-kept-2/_close")
-    assert door.mapping("winlogbeat-kept-*", ["a", "b"]).closed == ("winlogbeat-kept-2",)
+    assert port.mapping("winlogbeat-kept-*", ["a", "b"]).closed == ("winlogbeat-kept-2",)
 
 
 # --------------------------------------------------------------------------- counts
@@ -505,7 +505,7 @@ def test_counts_years_of_events_before_and_after_1970(events: EventSource, lent:
         assert snapshot.counts(STEP) == {epoch - STEP: 1, epoch: 1}
 
 
-def test_counts_what_was_there_when_it_was_opened(events: EventSource, lent: Indices) -> None:
+def test_counts_the_events_of_the_moment_of_opening(events: EventSource, lent: Indices) -> None:
     lent.make("winlogbeat-still", {"properties": TIME})
     lent.fill("winlogbeat-still", [{"@timestamp": "2026-03-01T12:00:00Z"}])
     with events.open("winlogbeat-still", HOUR, time_field="@timestamp") as snapshot:
@@ -514,12 +514,12 @@ def test_counts_what_was_there_when_it_was_opened(events: EventSource, lent: Ind
         assert page(snapshot.search([SearchRequest(query=EVERYTHING, size=0)])[0]).total == 1
 
 
-def test_counts_nothing_where_no_index_is(events: EventSource) -> None:
+def test_counts_nothing_without_an_index(events: EventSource) -> None:
     with events.open("winlogbeat-nowhere-*", HOUR, time_field="@timestamp") as snapshot:
         assert snapshot.counts(STEP) == {}
 
 
-def test_a_count_that_misses_an_index_is_no_count(events: EventSource, lent: Indices) -> None:
+def test_a_count_that_misses_an_index_is_incomplete(events: EventSource, lent: Indices) -> None:
     lent.make("winlogbeat-lost-1", {"properties": TIME})
     lent.make("winlogbeat-lost-2", {"properties": TIME})
     with events.open("winlogbeat-lost-*", HOUR, time_field="@timestamp") as snapshot:

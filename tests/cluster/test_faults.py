@@ -23,7 +23,7 @@ def shards(*kinds: str) -> dict[str, Any]:
 
 
 TABLE: list[tuple[int, Any, type[ClusterError]]] = [
-    # Whoever asks is not known, or may not.
+    # The credentials are wrong, or a privilege is missing.
     (401, error("security_exception"), Forbidden),
     (401, "", Forbidden),
     (403, error("security_exception"), Forbidden),
@@ -32,13 +32,13 @@ TABLE: list[tuple[int, Any, type[ClusterError]]] = [
     # Writing is blocked, which has the same status as a missing privilege, or that of a full queue.
     (403, error("cluster_block_exception", "index [w] blocked by: [FORBIDDEN/5/index read-only (api)];"), Overloaded),
     (429, error("cluster_block_exception", "[TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage];"), Overloaded),
-    # The snapshot is gone: 404 where all of it is, 503 where nodes disagree.
+    # The snapshot is gone: 404 where it is entirely gone, 503 where nodes disagree.
     (404, shards("search_context_missing_exception"), Incomplete),
     (503, shards("search_context_missing_exception", "no_shard_available_action_exception"), Incomplete),
     (503, error("no_shard_available_action_exception"), Incomplete),
     (504, error("search_timeout_exception"), Incomplete),
     (500, shards("query_shard_exception", "node_disconnected_exception"), Incomplete),
-    # Not now.
+    # Temporary.
     (429, error("circuit_breaking_exception"), Overloaded),
     (503, error("circuit_breaking_exception"), Overloaded),
     (429, error("es_rejected_execution_exception"), Overloaded),
@@ -50,7 +50,7 @@ TABLE: list[tuple[int, Any, type[ClusterError]]] = [
     (503, "", Overloaded),
     (500, error("io_exception"), Overloaded),
     (500, "", Overloaded),
-    # Never.
+    # Permanent.
     (400, error("parsing_exception"), Refused),
     (400, shards("query_shard_exception"), Refused),
     (400, error("too_many_clauses"), Refused),
@@ -61,7 +61,7 @@ TABLE: list[tuple[int, Any, type[ClusterError]]] = [
     (405, {"error": "Incorrect HTTP method", "status": 405}, Refused),
     (406, error("media_type_header_exception"), Refused),
     (413, "", Refused),
-    # Nothing behind the proxy.
+    # No cluster behind the proxy.
     (408, "", Unreachable),
     (502, "<html>Bad Gateway</html>", Unreachable),
     (504, "", Unreachable),
@@ -69,11 +69,11 @@ TABLE: list[tuple[int, Any, type[ClusterError]]] = [
 
 
 @pytest.mark.parametrize(("status", "body", "kind"), TABLE)
-def test_tells_who_must_act(status: int, body: Any, kind: type[ClusterError]) -> None:
-    met = cluster_error(Answer(status=status, body=body), "searching `winlogbeat-*`")
-    assert type(met) is kind
-    assert str(met).startswith("searching `winlogbeat-*`: ")
-    assert not str(met).endswith(".")
+def test_every_answer_has_its_class_of_error(status: int, body: Any, kind: type[ClusterError]) -> None:
+    fault = cluster_error(Answer(status=status, body=body), "searching `winlogbeat-*`")
+    assert type(fault) is kind
+    assert str(fault).startswith("searching `winlogbeat-*`: ")
+    assert not str(fault).endswith(".")
 
 
 @pytest.mark.parametrize("status", range(300, 600))
@@ -81,7 +81,7 @@ def test_every_status_has_a_meaning(status: int) -> None:
     assert isinstance(cluster_error(Answer(status=status), "asking"), ClusterError)
 
 
-def test_passes_a_success_on_and_raises_the_rest() -> None:
+def test_returns_a_successful_answer_and_raises_any_other() -> None:
     answer = Answer(status=201, body={})
     assert accept(answer, "writing") is answer
     with pytest.raises(Overloaded):
@@ -89,7 +89,7 @@ def test_passes_a_success_on_and_raises_the_rest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (
             (
@@ -119,8 +119,8 @@ def test_passes_a_success_on_and_raises_the_rest() -> None:
         ("not today", "the user may not: not today"),
     ],
 )
-def test_names_the_missing_privilege(words: str, said: str) -> None:
-    assert privilege(error("security_exception", words)) == said
+def test_names_the_missing_privilege(words: str, message: str) -> None:
+    assert privilege(error("security_exception", words)) == message
 
 
 def test_names_the_index_and_the_innermost_cause() -> None:
@@ -130,17 +130,17 @@ def test_names_the_index_and_the_innermost_cause() -> None:
     assert reason(body) == 'index `winlogbeat-a`: bad: For input string: "x"'
 
 
-def test_repeats_values_of_events_without_control_characters_and_not_at_length() -> None:
-    said = reason(error("document_parsing_exception", "Preview: '\x1b[2J\u202e" + "x" * 5_000 + "'"))
-    assert said.isprintable()
-    assert len(said) == 200
+def test_reasons_have_no_control_characters_and_a_limited_length() -> None:
+    message = reason(error("document_parsing_exception", "Preview: '\x1b[2J\u202e" + "x" * 5_000 + "'"))
+    assert message.isprintable()
+    assert len(message) == 200
 
 
 HOSTS = ("http://es:9200",)
 
 
 @pytest.mark.parametrize(
-    ("broken", "said"),
+    ("broken", "message"),
     [
         (ConnectionRefusedError(111, "refused"), "takes no connection"),
         (socket.gaierror(-2, "unknown"), "name is unknown; check `hosts`"),
@@ -153,9 +153,9 @@ HOSTS = ("http://es:9200",)
         (ssl.SSLError(1, "tlsv13 alert certificate required"), "set `client_cert` and `client_key`"),
     ],
 )
-def test_says_which_setting_to_look_at(broken: Exception, said: str) -> None:
+def test_names_the_setting_to_check(broken: Exception, message: str) -> None:
     wrapper = RuntimeError("a client's own exception", broken)
     for error in (broken, wrapper):
-        met = unreachable(HOSTS, error, timedelta(seconds=30))
-        assert said in str(met)
-        assert "`http://es:9200`" in str(met)
+        fault = unreachable(HOSTS, error, timedelta(seconds=30))
+        assert message in str(fault)
+        assert "`http://es:9200`" in str(fault)

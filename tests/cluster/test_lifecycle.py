@@ -1,4 +1,4 @@
-"""Who deletes old indices: the dialogue with ILM and ISM, which the engines of the tests do not have."""
+"""Deletion of old indices: the requests to ILM and ISM, which the engines of the tests do not have."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ ABSENT = Reply(status=400, body={"error": "no handler found for uri [/_ilm/polic
 
 
 def keep(fake: Fake) -> Mapping[str, Any] | None:
-    """Ask for the policy of the hits."""
+    """Install the policy of the hits."""
     with connections(fake.cluster) as opened:
         fake.seen.clear()
         return opened.state().keep_for("watcher-hits", "watcher-hits-*", AGE)
 
 
-def asked(fake: Fake) -> list[tuple[str, str, str]]:
-    """Tell what was asked, in order."""
-    return [(one["method"], one["path"], one["query"]) for one in fake.seen]
+def requests(fake: Fake) -> list[tuple[str, str, str]]:
+    """Return the requests, in order."""
+    return [(request["method"], request["path"], request["query"]) for request in fake.seen]
 
 
 def sent(fake: Fake, number: int) -> Any:
-    """Read the body of a request."""
+    """Return the body of a request."""
     return json.loads(fake.seen[number]["body"])
 
 
@@ -46,7 +46,7 @@ def elastic(**replies: Reply) -> tuple[Mapping[str, Reply], Reply]:
     own = {f"PUT {ILM}": DONE, "PUT /watcher-hits-*/_settings": DONE, **replies}
     return {
         **table,
-        **{path: Reply(status=one.status, body=one.body, headers=product) for path, one in own.items()},
+        **{path: Reply(status=reply.status, body=reply.body, headers=product) for path, reply in own.items()},
     }, otherwise
 
 
@@ -57,10 +57,10 @@ def opensearch(replies: Mapping[str, Reply]) -> tuple[Mapping[str, Reply], Reply
     return {**table, **own}, otherwise
 
 
-def test_ilm_gets_a_policy_that_old_and_new_indices_name() -> None:
+def test_ilm_gets_a_policy_for_old_and_new_indices() -> None:
     with serving(*elastic()) as fake:
         assert keep(fake) == {"lifecycle": {"name": "watcher-hits"}}
-    (policy, settings) = asked(fake)
+    (policy, settings) = requests(fake)
     assert policy == ("PUT", ILM, "")
     assert settings[:2] == ("PUT", "/watcher-hits-*/_settings")
     assert {"allow_no_indices=true", "ignore_unavailable=true"} <= set(settings[2].split("&"))
@@ -68,10 +68,10 @@ def test_ilm_gets_a_policy_that_old_and_new_indices_name() -> None:
     assert sent(fake, 1) == {"index": {"lifecycle": {"name": "watcher-hits"}}}
 
 
-def test_ism_gets_a_policy_that_finds_new_indices_by_their_names_and_takes_the_old_ones_along() -> None:
+def test_ism_gets_a_policy_for_new_indices_by_name_and_is_attached_to_old_ones() -> None:
     with serving(*opensearch({})) as fake:
         assert keep(fake) == {}
-    assert asked(fake) == [("PUT", ILM, ""), ("GET", ISM, ""), ("PUT", ISM, ""), ("POST", ADD, "")]
+    assert requests(fake) == [("PUT", ILM, ""), ("GET", ISM, ""), ("PUT", ISM, ""), ("POST", ADD, "")]
     policy = sent(fake, 2)["policy"]
     assert policy["ism_template"] == [{"index_patterns": ["watcher-hits-*"], "priority": 300}]
     kept, old = policy["states"]
@@ -81,32 +81,32 @@ def test_ism_gets_a_policy_that_finds_new_indices_by_their_names_and_takes_the_o
     assert sent(fake, 3) == {"policy_id": "watcher-hits"}
 
 
-def test_a_policy_of_ism_that_is_there_is_written_under_its_condition() -> None:
-    there = Reply(body={"_id": "watcher-hits", "_seq_no": 7, "_primary_term": 2, "policy": {}})
-    with serving(*opensearch({f"GET {ISM}": there})) as fake:
+def test_an_existing_policy_of_ism_is_replaced_conditionally() -> None:
+    existing = Reply(body={"_id": "watcher-hits", "_seq_no": 7, "_primary_term": 2, "policy": {}})
+    with serving(*opensearch({f"GET {ISM}": existing})) as fake:
         assert keep(fake) == {}
-    assert asked(fake)[2] == ("PUT", ISM, "if_seq_no=7&if_primary_term=2")
+    assert requests(fake)[2] == ("PUT", ISM, "if_seq_no=7&if_primary_term=2")
 
 
-def test_where_no_index_is_there_yet_ism_has_nothing_to_take_along() -> None:
+def test_ism_without_an_index_has_nothing_to_attach() -> None:
     with serving(*opensearch({f"POST {ADD}": Reply(status=404, body={"error": "no such index"})})) as fake:
         assert keep(fake) == {}
 
 
 @pytest.mark.parametrize("status", [405, 410])
-def test_a_cluster_with_neither_says_so(status: int) -> None:
+def test_a_cluster_with_neither_service_returns_none(status: int) -> None:
     missing = Reply(status=status, body={"error": "Incorrect HTTP method"})
     with serving(*opensearch({f"PUT {ILM}": missing, f"GET {ISM}": ABSENT})) as fake:
         assert keep(fake) is None
-    assert asked(fake) == [("PUT", ILM, ""), ("GET", ISM, "")]
+    assert requests(fake) == [("PUT", ILM, ""), ("GET", ISM, "")]
 
 
-def test_who_may_not_is_told_so() -> None:
+def test_a_missing_privilege_is_raised() -> None:
     refusal = Reply(status=403, body={"error": {"type": "security_exception", "reason": "no permissions for [ilm]"}})
     with serving(*opensearch({f"PUT {ISM}": refusal})) as fake, pytest.raises(Forbidden, match="lacks the permission"):
         keep(fake)
 
 
-def test_a_cluster_that_has_it_and_is_busy_is_not_taken_for_one_that_has_not() -> None:
+def test_a_busy_cluster_is_not_taken_for_a_cluster_without_the_service() -> None:
     with serving(*opensearch({f"PUT {ILM}": Reply(status=503, body={})})) as fake, pytest.raises(Overloaded):
         keep(fake)

@@ -1,4 +1,4 @@
-"""Answers that are no JSON: the event that is to blame is named, and everything beside it is read."""
+"""Answers that are not JSON: the event that causes it is named, and all others are read."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ BROKEN = '{"a": nonsense}'
 
 @dataclass
 class FakeCluster:
-    """A wire to documents of which some are sent as what is no JSON."""
+    """A transport to documents, some of which are sent as invalid JSON."""
 
     sources: Mapping[int, str]  # number → the text of `_source`
-    listing: str = ""  # what is sent where ids alone are asked for
+    listing: str = ""  # the answer to a request for ids alone
     status: int = 200
-    sizes: list[int] = field(default_factory=list)  # of the pages that were asked for with their events
+    sizes: list[int] = field(default_factory=list)  # of the pages that were requested with their events
 
     def request(
         self,
@@ -52,20 +52,20 @@ class FakeCluster:
         responses = ",".join(map(self._response, body[1::2]))
         return Answer(status=self.status, body=loads(f'{{"responses":[{responses}]}}'.encode()))
 
-    def _response(self, ask: Mapping[str, Any]) -> str:
-        if ask["_source"] is False:
+    def _response(self, request: Mapping[str, Any]) -> str:
+        if request["_source"] is False:
             if self.listing:
                 return self.listing
         else:
-            self.sizes.append(ask["size"])
-        start = ask["search_after"][0] + 1 if "search_after" in ask else 0
-        numbers = [number for number in sorted(self.sources) if number >= start][: ask["size"]]
-        hits = ",".join(self._hit(number, ask) for number in numbers)
-        total = f'"total":{{"value":{len(self.sources)}}},' if ask["track_total_hits"] else ""
+            self.sizes.append(request["size"])
+        start = request["search_after"][0] + 1 if "search_after" in request else 0
+        numbers = [number for number in sorted(self.sources) if number >= start][: request["size"]]
+        hits = ",".join(self._hit(number, request) for number in numbers)
+        total = f'"total":{{"value":{len(self.sources)}}},' if request["track_total_hits"] else ""
         return f'{{"status":200,"_shards":{{"failed":0}},"hits":{{{total}"hits":[{hits}]}}}}'
 
-    def _hit(self, number: int, ask: Mapping[str, Any]) -> str:
-        source = "" if ask["_source"] is False else f',"_source":{self.sources[number]}'
+    def _hit(self, number: int, request: Mapping[str, Any]) -> str:
+        source = "" if request["_source"] is False else f',"_source":{self.sources[number]}'
         return f'{{"_index":"winlogbeat-1","_id":"e{number}","sort":[{number}]{source}}}'
 
     def close(self) -> None:
@@ -96,18 +96,20 @@ def pages(opened: PointInTime, size: int) -> list[Page]:
 
 @pytest.mark.parametrize("broken", [(), (0,), (99,), (41, 42), (0, 9, 10, 50, 99), tuple(range(100))], ids=str)
 @pytest.mark.parametrize("size", [1, 7, 10, 100, 500])
-def test_what_cannot_be_decoded_is_named_and_everything_else_is_read(broken: tuple[int, ...], size: int) -> None:
+def test_undecodable_events_are_named_and_all_others_are_read(broken: tuple[int, ...], size: int) -> None:
     read = pages(snapshot(FakeCluster(documents(100, *broken))), size)
     assert [event.id for page in read for event in page.unreadable] == [f"e{number}" for number in broken]
     assert {event.index for page in read for event in page.unreadable} <= {"winlogbeat-1"}
-    assert [found.event["n"] for page in read for found in page.documents] == [n for n in range(100) if n not in broken]
+    assert [document.event["n"] for page in read for document in page.documents] == [
+        number for number in range(100) if number not in broken
+    ]
     assert read[0].total == sum(page.count for page in read) == 100
 
 
-def test_one_event_costs_a_few_requests_and_not_one_for_each_event_of_its_page() -> None:
+def test_one_undecodable_event_costs_few_requests() -> None:
     cluster = FakeCluster(documents(512, 300))
     pages(snapshot(cluster), 512)
-    assert len(cluster.sizes) <= 2 + 2 * 9 + 1  # two pages, two pieces at each halving, and the page after
+    assert len(cluster.sizes) <= 2 + 2 * 9 + 1  # two pages, two parts at each halving, and the page after
 
 
 def test_the_reason_is_short_and_quotes_no_event() -> None:
@@ -117,7 +119,7 @@ def test_the_reason_is_short_and_quotes_no_event() -> None:
     assert len(event.reason) < 400
 
 
-def test_of_many_searches_of_one_request_only_the_page_that_holds_it_is_read_in_pieces() -> None:
+def test_of_many_searches_in_a_request_only_the_undecodable_page_is_read_in_parts() -> None:
     cluster = FakeCluster(documents(20, 15))
     requests = [SearchRequest(query=EVERYTHING, size=5, after=after) for after in (None, (4,), (9,), (14,))]
     outcomes = snapshot(cluster).search(requests)
@@ -126,12 +128,12 @@ def test_of_many_searches_of_one_request_only_the_page_that_holds_it_is_read_in_
     assert [event.id for page in read for event in page.unreadable] == ["e15"]
 
 
-def test_an_answer_that_is_no_event_s_fault_is_raised() -> None:
+def test_an_undecodable_listing_is_raised() -> None:
     with pytest.raises(Undecodable, match="an answer of the cluster is no JSON"):
         snapshot(FakeCluster(documents(4, 1), listing="nonsense")).search([SearchRequest(query=EVERYTHING, size=4)])
 
 
-def test_an_error_while_a_page_is_read_in_pieces_takes_the_place_of_the_page() -> None:
+def test_an_error_while_a_page_is_read_in_parts_replaces_the_page() -> None:
     busy = '{"status":429,"error":{"type":"es_rejected_execution_exception","reason":"busy"}}'
     cluster = FakeCluster(documents(4, 1), listing=busy)
     (outcome,) = snapshot(cluster).search([SearchRequest(query=EVERYTHING, size=4)])
@@ -139,7 +141,7 @@ def test_an_error_while_a_page_is_read_in_pieces_takes_the_place_of_the_page() -
 
 
 @pytest.mark.parametrize("engine", [fake_server.elasticsearch("8.19.0"), fake_server.opensearch("3.6.0")])
-def test_both_wires_say_where_an_answer_is_no_json(engine: tuple[Mapping[str, Reply], Reply]) -> None:
+def test_both_transports_raise_where_an_answer_is_not_json(engine: tuple[Mapping[str, Reply], Reply]) -> None:
     table, otherwise = engine
     broken = Reply(raw=b'{"a": ' + b"x" * 1_000_000, headers=otherwise.headers)
     deep = Reply(raw=b'{"a": ' + b"[" * 5_000 + b"]" * 5_000 + b', "b": 1e400}', headers=otherwise.headers)

@@ -33,7 +33,7 @@ from watcher.settings import Cluster
 
 
 def ask(cluster: Cluster, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-    """One request by the bare standard library, so that no client's opinion stands between."""
+    """Send a request with the standard library, so that no client changes it or its answer."""
     headers = {"Content-Type": "application/json"}
     if cluster.username and cluster.password:
         token = base64.b64encode(f"{cluster.username}:{cluster.password.value}".encode()).decode()
@@ -110,9 +110,9 @@ def test_watchers_user_has_all_privileges_for_reading_events(events: Running) ->
     cluster = events.cluster()
     status, opened = ask(cluster, "POST", "/winlogbeat-*/_pit?keep_alive=1m")
     assert status == 200
-    found = ask(cluster, "POST", "/_search", {"pit": {"id": opened["id"]}, "track_total_hits": True})
+    search = ask(cluster, "POST", "/_search", {"pit": {"id": opened["id"]}, "track_total_hits": True})
     batch = ask(cluster, "POST", "/winlogbeat-*/_count", {"query": {"match_all": {}}})
-    asked = [
+    requests = [
         ("GET", "/winlogbeat-*/_field_caps?fields=*"),
         ("GET", "/winlogbeat-*/_mapping"),
         ("GET", "/winlogbeat-*/_settings?expand_wildcards=all"),
@@ -120,16 +120,16 @@ def test_watchers_user_has_all_privileges_for_reading_events(events: Running) ->
         ("GET", "/_cat/health?h=epoch"),
         ("GET", "/_cluster/settings?include_defaults=true&filter_path=**.max_clause_count"),
     ]
-    assert found[0] == 200
-    assert found[1]["hits"]["total"]["value"] == 1
+    assert search[0] == 200
+    assert search[1]["hits"]["total"]["value"] == 1
     assert batch[1]["count"] == 1
-    assert {path: ask(cluster, method, path)[0] for method, path in asked} == {path: 200 for _, path in asked}
+    assert {path: ask(cluster, method, path)[0] for method, path in requests} == {path: 200 for _, path in requests}
     assert ask(cluster, "DELETE", "/_pit", {"id": opened["id"]})[0] == 200
 
 
 def test_watchers_user_has_all_privileges_for_the_state(events: Running) -> None:
     cluster = events.cluster()
-    asked = [
+    requests = [
         ("PUT", "/_index_template/watcher-local", TEMPLATE, 200),
         ("GET", "/_index_template/watcher-local", None, 200),
         ("PUT", "/watcher-local-1/_create/a", {}, 201),
@@ -140,7 +140,7 @@ def test_watchers_user_has_all_privileges_for_the_state(events: Running) -> None
         ("POST", "/watcher-*/_refresh", None, 200),
         ("POST", "/watcher-*/_search", {"seq_no_primary_term": True}, 200),
     ]
-    for method, path, body, expected in asked:
+    for method, path, body, expected in requests:
         assert (method, path, ask(cluster, method, path, body)[0]) == (method, path, expected)
 
 
@@ -151,7 +151,7 @@ def test_watchers_user_has_all_privileges_for_the_state(events: Running) -> None
         ("DELETE", "/winlogbeat-local", None),
         ("GET", "/secret-1/_search", None),  # other indices are not seen
         ("PUT", "/secret-1/_create/1", {}),
-        ("DELETE", "/watcher-local-1", None),  # nothing that was told is taken back
+        ("DELETE", "/watcher-local-1", None),  # alerts are never deleted
         ("DELETE", "/watcher-local-1/_doc/a", None),
         ("PUT", "/_cluster/settings", {"persistent": {"action.auto_create_index": "false"}}),
     ],
@@ -172,7 +172,7 @@ def test_the_certificate_is_valid_only_for_its_own_ca(elasticsearch: Running, tm
         ask(stranger, "GET", "/_cluster/health")
 
 
-# --------------------------------------------------------------------------- a node that we kill
+# --------------------------------------------------------------------------- a node whose parent is killed
 
 PARENT = """
 import json, os, sys
@@ -205,9 +205,9 @@ def test_opensearch_runs_on_the_java_from_pypi_and_ends_with_a_killed_parent() -
         template = {"index_patterns": ["a-*"], "template": {"mappings": wildcard}}
         assert ask(cluster, "PUT", "/_index_template/a", template)[0] == 200
         assert ask(cluster, "PUT", "/a-1/_create/1?refresh=true", {"command_line": "whoami /all"})[0] == 201
-        _, found = ask(cluster, "POST", "/a-1/_search", {"query": {"wildcard": {"command_line": "*AMI*"}}})
+        _, exact = ask(cluster, "POST", "/a-1/_search", {"query": {"wildcard": {"command_line": "*AMI*"}}})
         folded = {"query": {"wildcard": {"command_line": {"value": "*AMI*", "case_insensitive": True}}}}
-        assert found["hits"]["total"]["value"] == 0
+        assert exact["hits"]["total"]["value"] == 0
         assert ask(cluster, "POST", "/a-1/_search", folded)[1]["hits"]["total"]["value"] == 1
         assert stages[-1] == ["starting OpenSearch 3.6.0", None]
         assert (alive(pid), alive(guard)) == (True, True)
@@ -255,14 +255,14 @@ def test_an_interrupted_build_is_removed_and_repeated_by_the_next_run(tmp_path: 
         (part / "half").mkdir()
         raise KeyboardInterrupt
 
-    def whole(part: Path) -> Path:
-        (part / "whole").mkdir()
-        return part / "whole"
+    def complete(part: Path) -> Path:
+        (part / "complete").mkdir()
+        return part / "complete"
 
     with pytest.raises(KeyboardInterrupt):
         put(target, interrupted)
     assert list(target.parent.iterdir()) == []
-    assert put(target, whole) == target
+    assert put(target, complete) == target
     assert put(target, interrupted) == target
     assert list(target.parent.iterdir()) == [target]
 
@@ -290,10 +290,10 @@ with locked(base, say):
 def test_of_two_concurrent_processes_one_builds_and_the_other_waits(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FILLER, str(tmp_path)]
     with (
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as one,
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as two,
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first,
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as second,
     ):
-        results = sorted([one.communicate()[0].split("\n"), two.communicate()[0].split("\n")])
+        results = sorted([first.communicate()[0].split("\n"), second.communicate()[0].split("\n")])
     assert results == [["built", "whole", ""], ["waiting for another watcher that fills the cache", "whole", ""]]
 
 
@@ -336,7 +336,7 @@ def test_run_folders_of_running_processes_are_kept_and_others_deleted(tmp_path: 
     assert list((tmp_path / "runs").iterdir()) == []
 
 
-# --------------------------------------------------------------------------- what is missing
+# --------------------------------------------------------------------------- missing packages
 
 
 def test_without_jgo_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
