@@ -124,7 +124,9 @@ def test_reports_a_refused_connection_without_secrets() -> None:
     with pytest.raises(Unreachable) as unreachable:
         connect(lost)
     message = str(unreachable.value)
-    assert message == "`http://127.0.0.1:9` takes no connection; is the cluster running, and are host and port right?"
+    assert message == (
+        "`http://127.0.0.1:9` refused the connection; check that the cluster is running, and host and port in `hosts`"
+    )
     assert "hush" not in "".join(traceback.format_exception(unreachable.value))
     assert "hush" not in repr(lost)
     assert "aHVzaA" not in repr(lost)
@@ -145,7 +147,7 @@ def test_reports_rejected_credentials() -> None:
     ("host", "message"),
     [
         ("http://w:hush@es:9200", "the address of `es` holds credentials"),
-        ("ftp://es:9200", "`ftp://es:9200` is no address"),
+        ("ftp://es:9200", "`ftp://es:9200` is not an address"),
         ("http://es:port", "an address cannot be read"),
     ],
 )
@@ -222,7 +224,7 @@ def test_names_the_setting_for_an_unknown_authority(elasticsearch: Running, tmp_
 
 def test_reports_that_the_server_expects_https(elasticsearch: Running) -> None:
     plain = elasticsearch.url.replace("https://", "http://")
-    with pytest.raises(Unreachable, match="does it want `https://`"):
+    with pytest.raises(Unreachable, match="if it expects TLS, write `https://` in `hosts`"):
         connect(Cluster(hosts=(plain,)))
 
 

@@ -437,7 +437,7 @@ def test_names_the_permission_that_the_calls_of_an_opensearch_lack() -> None:
     with serving(table, refusal) as fake, connections(replace(fake.cluster, api_key=Secret("k"))) as opened:
         (first, *_) = privileges.missing(opened, "winlogbeat-*", "watcher")
     assert first == (
-        "trying what watcher needs: the user lacks the permission `indices:data/read/search`; add it to its role"
+        "checking privileges: the user lacks the permission `indices:data/read/search`; add it to its role"
     )
 
 

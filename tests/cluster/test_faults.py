@@ -116,7 +116,7 @@ def test_returns_a_successful_answer_and_raises_any_other() -> None:
             "no permissions for [indices:data/write/bulk] and User [name=w, backend_roles=[], requestedTenant=null]",
             "the user lacks the permission `indices:data/write/bulk`; add it to its role",
         ),
-        ("not today", "the user may not: not today"),
+        ("not today", "access is denied: not today"),
     ],
 )
 def test_names_the_missing_privilege(words: str, message: str) -> None:
@@ -142,7 +142,7 @@ HOSTS = ("http://es:9200",)
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        (ConnectionRefusedError(111, "refused"), "takes no connection"),
+        (ConnectionRefusedError(111, "refused"), "refused the connection"),
         (socket.gaierror(-2, "unknown"), "name is unknown; check `hosts`"),
         (TimeoutError(), "did not answer within 30 s"),
         (urllib3.exceptions.ReadTimeoutError(None, "/", "Read timed out"), "did not answer within 30 s"),  # type: ignore[arg-type] # no pool is at hand

@@ -115,7 +115,7 @@ def test_one_undecodable_event_costs_few_requests() -> None:
 def test_the_reason_is_short_and_quotes_no_event() -> None:
     (page,) = pages(snapshot(FakeCluster({0: "x" * 1_000_000})), 10)
     (event,) = page.unreadable
-    assert "no JSON" in event.reason
+    assert "not valid JSON" in event.reason
     assert len(event.reason) < 400
 
 
@@ -129,7 +129,7 @@ def test_of_many_searches_in_a_request_only_the_undecodable_page_is_read_in_part
 
 
 def test_an_undecodable_listing_is_raised() -> None:
-    with pytest.raises(Undecodable, match="an answer of the cluster is no JSON"):
+    with pytest.raises(Undecodable, match="an answer of the cluster is not valid JSON"):
         snapshot(FakeCluster(documents(4, 1), listing="nonsense")).search([SearchRequest(query=EVERYTHING, size=4)])
 
 

@@ -63,7 +63,7 @@ def test_one_run_against_a_cluster_that_is_down_says_so_in_one_sentence_and_exit
     done = run_watcher("run", "--once", WATCHER_URL=f"http://127.0.0.1:{free_port()}", HOME=str(tmp_path))
     assert done.returncode == 3
     (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("watcher: ")]
-    assert "takes no connection; is the cluster running, and are host and port right?" in sentence
+    assert "refused the connection; check that the cluster is running, and host and port in `hosts`" in sentence
     assert "Traceback" not in done.stderr
 
 

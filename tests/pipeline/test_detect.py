@@ -95,7 +95,7 @@ def test_an_event_that_cannot_be_flattened_is_reported_once_and_hides_nothing() 
 
 
 def test_an_event_that_the_cluster_could_not_deliver_is_reported_and_counted() -> None:
-    unreadable = UnreadableEvent(index="winlogbeat-1", id="odd", reason="an answer of the cluster is no JSON")
+    unreadable = UnreadableEvent(index="winlogbeat-1", id="odd", reason="an answer of the cluster is not valid JSON")
     page = Page(documents=(event_document(),), total=2, after=None, unreadable=(unreadable,))
     detected = detector(ListedEvents(answers=[page]), MemoryState()).detect(WINDOW)
     assert (detected.hits, detected.is_complete, detected.unreadable) == (1, True, (unreadable,))

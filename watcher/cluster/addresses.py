@@ -46,7 +46,7 @@ def address(host: str) -> Address:
             fix="set `username` and `password`, or `api_key`",
         )
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise SettingsError(f"`hosts`: `{host}` is no address", fix="write it as `https://host:9200`")
+        raise SettingsError(f"`hosts`: `{host}` is not an address", fix="write it as `https://host:9200`")
     return Address(scheme=parts.scheme, host=parts.hostname, port=port, prefix=parts.path.rstrip("/"))
 
 

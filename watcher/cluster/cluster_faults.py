@@ -32,7 +32,7 @@ LOST = frozenset(
     }
 )
 
-# Too much was asked at once, of a node or of the cluster.
+# A node or the cluster has too much work at the moment.
 BUSY = frozenset(
     {
         "circuit_breaking_exception",
@@ -104,7 +104,7 @@ def privilege(body: Any) -> str:
         where = f" on `{indices[1]}`" if indices else ""
         any_of = "` or `".join(granted[2].split(","))
         return f"the user lacks the {granted[1]} privilege `{any_of}`{where} (for `{action[1]}`); add it to its role"
-    return f"the user may not: {reason(body) or 'status 403'}"
+    return f"access is denied: {reason(body) or 'status 403'}"
 
 
 def unreachable(addresses: Sequence[object], error: BaseException, waited: timedelta) -> Unreachable:
@@ -117,10 +117,16 @@ def unreachable(addresses: Sequence[object], error: BaseException, waited: timed
         return Unreachable(f"{where}: the host's name is unknown; check `hosts`")
     # Before the timeouts: urllib3 counts a connection that was refused among them.
     if any(isinstance(cause, ConnectionRefusedError | urllib3.exceptions.NewConnectionError) for cause in causes):
-        return Unreachable(f"{where} takes no connection; is the cluster running, and are host and port right?")
+        return Unreachable(
+            f"{where} refused the connection; check that the cluster is running, and host and port in `hosts`"
+        )
     if any(isinstance(cause, TimeoutError | urllib3.exceptions.TimeoutError) for cause in causes):
-        return Unreachable(f"{where} did not answer within {waited.total_seconds():g} s; is it busy, or `timeout` low?")
-    return Unreachable(f"{where} closed the connection without an answer; does it want `https://`?")
+        return Unreachable(
+            f"{where} did not answer within {waited.total_seconds():g} s; raise `timeout`, or check whether it is busy"
+        )
+    return Unreachable(
+        f"{where} closed the connection without an answer; if it expects TLS, write `https://` in `hosts`"
+    )
 
 
 def _tls_advice(causes: Sequence[BaseException]) -> str:

@@ -59,7 +59,7 @@ class Connection:
     def events(self) -> EventSource:
         """Return the port to the events."""
         return EventCluster(
-            about=self.server, transport=self.transport, dialect=self.dialect, timeout=self.cluster.timeout
+            engine=self.server, transport=self.transport, dialect=self.dialect, timeout=self.cluster.timeout
         )
 
     def state(self) -> State:
@@ -84,7 +84,7 @@ def connect(cluster: Cluster) -> Connection:
             server=server, cluster=cluster, transport=_transport(cluster, server), dialect=_dialect(server)
         )
     except (ValueError, OSError) as error:
-        # The clients read certificates and keys when they are made; their messages name files, never contents.
+        # The clients read certificates and keys when they are created; their messages name files, never contents.
         raise SettingsError(
             f"the certificate settings cannot be used: {error}",
             fix="check `ca_certs`, `ca_fingerprint`, `client_cert` and `client_key`",
@@ -115,7 +115,7 @@ def _detect(cluster: Cluster) -> Server:
     finally:
         transport.close()
     if any(map(_is_elasticsearch, answers)):
-        return Server(engine="elasticsearch", version=_version(root, nodes) or _new_enough(cluster))
+        return Server(engine="elasticsearch", version=_version(root, nodes) or _hidden_version(cluster))
     if _distribution(root) == "opensearch":
         return Server(engine="opensearch", version=_version(root, nodes))
     raise _unknown_server(cluster, answers)
@@ -128,12 +128,12 @@ def _is_elasticsearch(answer: Answer) -> bool:
 def _distribution(root: Answer) -> str:
     if named := re.fullmatch(r"OpenSearch/\S+ \((\w+)\)", root.headers.get("x-opensearch-version", "")):
         return named[1]
-    return str(_about(root).get("distribution", ""))
+    return str(_version_info(root).get("distribution", ""))
 
 
-def _about(root: Answer) -> dict[str, Any]:
-    about = root.body.get("version") if isinstance(root.body, dict) else None
-    return about if isinstance(about, dict) else {}
+def _version_info(root: Answer) -> dict[str, Any]:
+    info = root.body.get("version") if isinstance(root.body, dict) else None
+    return info if isinstance(info, dict) else {}
 
 
 def _version(root: Answer, nodes: Answer) -> str:
@@ -143,11 +143,11 @@ def _version(root: Answer, nodes: Answer) -> str:
         return str(next(iter(listed.values())).get("version", ""))
     if named := re.match(r"OpenSearch/(\S+)", root.headers.get("x-opensearch-version", "")):
         return named[1]
-    return str(_about(root).get("number", ""))
+    return str(_version_info(root).get("number", ""))
 
 
-def _new_enough(cluster: Cluster) -> str:
-    """Return what is known of an Elasticsearch that hides its version: older ones refuse the present media type."""
+def _hidden_version(cluster: Cluster) -> str:
+    """Return the version of an Elasticsearch that hides it, by whether it accepts the media type of version 8."""
     transport = elastic.ElasticsearchTransport(cluster, media=elastic.COMPATIBLE)
     try:
         answer = transport.request("GET", "/_security/_authenticate")
@@ -162,10 +162,10 @@ def _unknown_server(cluster: Cluster, answers: list[Answer]) -> ClusterError:
         for answer in answers:
             if answer.status == status:
                 return cluster_error(answer, doing)
-    number = _about(answers[0]).get("number")
+    number = _version_info(answers[0]).get("number")
     if number:  # Elasticsearch names itself in a header since 7.14
         return _too_old("Elasticsearch", str(number))
-    return Refused(f"{doing}: neither Elasticsearch nor OpenSearch answers there; check `hosts`")
+    return Refused(f"{doing}: the server is neither Elasticsearch nor OpenSearch; check `hosts`")
 
 
 def _refuse_old(server: Server) -> None:

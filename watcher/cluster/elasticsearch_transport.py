@@ -15,17 +15,17 @@ from watcher.cluster.engine_transport import Answer, RequestBody, encode, loads,
 from watcher.settings import Cluster
 
 COMPATIBLE = "application/vnd.elasticsearch+{kind}; compatible-with=8"
-"""What servers of 8 and 9 understand alike, and older ones refuse."""
+"""The media type that servers of versions 8 and 9 accept, and older ones refuse."""
 
 PLAIN = "application/{kind}"
-"""What every server understands: for asking who answers."""
+"""The media type that every server accepts, for detecting the engine."""
 
 
 class ElasticsearchTransport:
     """The transport of the Elasticsearch client.
 
-    The transport is used below the client's methods: it does not insist on the product, so that it can ask who
-    answers, and it turns neither statuses into exceptions nor deprecations into warnings.
+    The transport is used below the client's methods: it does not check the product, so that it can detect the
+    engine, and it turns neither statuses into exceptions nor deprecations into warnings.
     """
 
     def __init__(self, cluster: Cluster, *, media: str) -> None:

@@ -105,7 +105,9 @@ def loads(raw: bytes | str) -> Any:
     try:
         return nested_json.loads(raw)
     except ValueError as error:
-        raise Undecodable(f"an answer of the cluster is no JSON: {str(error)[:_REASON]}; search it again") from None
+        raise Undecodable(
+            f"an answer of the cluster is not valid JSON: {str(error)[:_REASON]}; search it again"
+        ) from None
 
 
 def target(path: str, params: Mapping[str, str] | None) -> str:

@@ -24,7 +24,7 @@ _CACHED = 8  # mappings
 class EventCluster:
     """The events of one cluster, over one transport."""
 
-    about: Server
+    engine: Server
     transport: Transport
     dialect: EngineDialect
     timeout: timedelta  # of one search
@@ -34,7 +34,7 @@ class EventCluster:
 
     def server(self) -> Server:
         """Return the engine and its version."""
-        return self.about
+        return self.engine
 
     def now(self) -> datetime:
         """Return the cluster's time: in seconds, or where the user may not monitor, that of a search."""
@@ -53,7 +53,7 @@ class EventCluster:
         cached = self._cached.get(key)
         if cached is not None and cached[0] == version:
             return cached[1]
-        mapping = read_index_mapping(self.transport, self.about, pattern, paths)
+        mapping = read_index_mapping(self.transport, self.engine, pattern, paths)
         if version is not None and version.keys() >= set(mapping.indices):
             if len(self._cached) >= _CACHED:
                 self._cached.clear()
@@ -71,7 +71,7 @@ class EventCluster:
 
     def volumes(self, pattern: str, window: Window, *, time_field: str) -> Sequence[EventVolume]:
         """Count the events of each channel, and of each event id in it, in one search."""
-        return read_volumes(self.transport, self.about, pattern, window, time_field)
+        return read_volumes(self.transport, self.engine, pattern, window, time_field)
 
 
 def _now_of_a_search(transport: Transport, error: Forbidden) -> datetime:

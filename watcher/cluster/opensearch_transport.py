@@ -44,10 +44,10 @@ class OpenSearchTransport:
             connection: _Connection = self._transport.get_connection()
             try:
                 return connection.send(method, target(path, params), encoded, wait)
-            except (opensearchpy.ConnectionTimeout, opensearchpy.SSLError) as met:
-                raise unreachable(self._addresses, met, wait) from None
-            except opensearchpy.ConnectionError as met:
-                error = met
+            except (opensearchpy.ConnectionTimeout, opensearchpy.SSLError) as cause:
+                raise unreachable(self._addresses, cause, wait) from None
+            except opensearchpy.ConnectionError as cause:
+                error = cause
                 self._transport.mark_dead(connection)
         raise unreachable(self._addresses, error, wait)
 
@@ -71,12 +71,12 @@ class _Connection(opensearchpy.Urllib3HttpConnection):
                 method, self.url_prefix + url, data, retries=Retry(False), headers=headers, timeout=wait.total_seconds()
             )
             raw = answer.data
-        except urllib3.exceptions.SSLError as met:
-            raise opensearchpy.SSLError("N/A", str(met), met) from met
-        except urllib3.exceptions.ReadTimeoutError as met:
-            raise opensearchpy.ConnectionTimeout("TIMEOUT", str(met), met) from met
-        except urllib3.exceptions.HTTPError as met:
-            raise opensearchpy.ConnectionError("N/A", str(met), met) from met
+        except urllib3.exceptions.SSLError as cause:
+            raise opensearchpy.SSLError("N/A", str(cause), cause) from cause
+        except urllib3.exceptions.ReadTimeoutError as cause:
+            raise opensearchpy.ConnectionTimeout("TIMEOUT", str(cause), cause) from cause
+        except urllib3.exceptions.HTTPError as cause:
+            raise opensearchpy.ConnectionError("N/A", str(cause), cause) from cause
         named = {name.lower(): value for name, value in answer.headers.items()}
         is_json = 200 <= answer.status < 300 and "json" in named.get("content-type", "")
         body = loads(raw) if raw and is_json else decode(raw)

@@ -69,7 +69,7 @@ def _tried(connection: Connection, pattern: str, own: str) -> Iterator[str]:
 
 def _refused(answer: Answer) -> Iterator[str]:
     if answer.status in {401, 403}:
-        error = cluster_error(answer, "trying what watcher needs")
+        error = cluster_error(answer, "checking privileges")
         if isinstance(error, Forbidden):
             yield str(error)
 
