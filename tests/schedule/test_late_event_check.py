@@ -114,7 +114,7 @@ def test_a_rule_that_fails_gets_a_gap_and_the_slice_is_not_searched_again_by_all
     fake.events.time += MINUTE
     fake.events.answers = [
         Incomplete("one shard"),
-        Page(found=(arriving(1, NOW - 58 * MINUTE),), total=1, after=None),
+        Page(documents=(arriving(1, NOW - 58 * MINUTE),), total=1, after=None),
     ]
     fake.search.late_events.check()
     assert fake.gaps() == [(-60, -55, (rule().id,))]

@@ -99,7 +99,7 @@ def test_an_unreachable_cluster_leaves_the_watermark_where_it_was() -> None:
 
 def test_a_failed_rule_has_its_own_gap() -> None:
     fake = FakeSource(rules=(rule(), OTHER))
-    fake.events.answers = [Incomplete("one shard"), Page(found=(), total=0, after=None)]
+    fake.events.answers = [Incomplete("one shard"), Page(documents=(), total=0, after=None)]
     fake.search.live.advance()
     assert fake.gaps() == [(-5, 0, (rule().id,))]
     fake.events.feed(arriving(1, NOW - MINUTE))
