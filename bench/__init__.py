@@ -1,1 +1,1 @@
-"""What is measured, and written into `docs/benchmarks/`: `python -m bench`."""
+"""Benchmarks, whose results are written into `docs/benchmarks/`: `python -m bench`."""

@@ -13,10 +13,10 @@ DATA = ROOT.parent / "shared" / "data"
 
 
 def main() -> int:
-    """Run what is asked for."""
+    """Run the requested benchmark."""
     parser = argparse.ArgumentParser(prog="bench", description="Measure watcher on real engines.")
     parser.add_argument("what", nargs="?", default="cost", choices=["cost", "fidelity"])
-    parser.add_argument("--all", action="store_true", help="the whole matrix, an hour and more")
+    parser.add_argument("--all", action="store_true", help="the complete matrix, more than an hour")
     parser.add_argument(
         "--cell",
         action="append",

@@ -1,4 +1,4 @@
-"""`watcher backfill` over the day, for real: hits and alerts are recorded on the same node."""
+"""`watcher backfill` over the day; hits and alerts are recorded on the same node."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ state: {{prefix: {prefix}}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filled:
-    """What one backfill came to."""
+class BackfillRun:
+    """The results of a backfill."""
 
     workers: int
     events: int
@@ -43,8 +43,8 @@ class Filled:
     memory: int  # bytes resident at most, of the process that held most
 
 
-def day(url: str, folder: Path, *, index: str, workers: int, cpu: Callable[[], float]) -> Filled:
-    """Backfill the day with the rules of a folder, telling nobody, and forget what was found."""
+def day(url: str, folder: Path, *, index: str, workers: int, cpu: Callable[[], float]) -> BackfillRun:
+    """Backfill the day with the rules of a folder, without notifications, and delete the results."""
     prefix = f"bench-{workers}"
     settings = folder / f"watcher-{workers}.yml"
     settings.write_text(_SETTINGS.format(url=url, index=index, rules=folder, prefix=prefix), encoding="utf-8")
@@ -55,11 +55,11 @@ def day(url: str, folder: Path, *, index: str, workers: int, cpu: Callable[[], f
     before, began, used = _children(), time.perf_counter(), cpu()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         memory = _most(process)
-        told = process.stdout.read() if process.stdout is not None else ""
-    (outcome,) = json.loads(told[told.index("[") :])
+        output = process.stdout.read() if process.stdout is not None else ""
+    (outcome,) = json.loads(output[output.index("[") :])
     wall, spent = time.perf_counter() - began, cpu() - used
-    _forget(url, prefix)
-    return Filled(
+    _delete_state(url, prefix)
+    return BackfillRun(
         workers=workers,
         events=outcome["events"],
         hits=outcome["hits_recorded"],
@@ -77,7 +77,7 @@ def _children() -> float:
 
 
 def _most(process: subprocess.Popen[str]) -> int:
-    """Wait for a process; give the most bytes that it or any process below it held."""
+    """Wait for a process; return the largest memory of it or any of its children, in bytes."""
     most = 0
     while process.poll() is None:
         most = max(most, *map(_resident, _family(process.pid)))
@@ -91,8 +91,8 @@ def _family(pid: int) -> Iterator[int]:
         below = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
     except OSError:
         return
-    for one in below:
-        yield from _family(int(one))
+    for child in below:
+        yield from _family(int(child))
 
 
 def _resident(pid: int) -> int:
@@ -103,7 +103,7 @@ def _resident(pid: int) -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:")), 0)
 
 
-def _forget(url: str, prefix: str) -> None:
+def _delete_state(url: str, prefix: str) -> None:
     connection = connect(Cluster(hosts=(url,)))
     state = connection.state()
     for name in state.indices(f"{prefix}-*"):

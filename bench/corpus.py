@@ -1,4 +1,4 @@
-"""The shared rules, events and truth tables, and how an engine is given them."""
+"""The shared rules, events and truth tables, and indexing them on an engine."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Pair = tuple[str, int]  # an event: its file and number
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
-    """Which events each rule must hit, by the rule's path."""
+    """The events that each rule must match, by the rule's path."""
 
     pairs: Mapping[str, frozenset[Pair]]
     statuses: Mapping[str, str | None]  # how the rule's log source stands to Sigma's taxonomy, e.g. `standard`
@@ -41,7 +41,7 @@ class Truth:
 
 
 def read_truth(data: Path) -> Truth:
-    """Read the table; rules that it does not judge are left out."""
+    """Return the table without rules that it does not evaluate."""
     with gzip.open(data / "truth.json.gz", "rt", encoding="utf-8") as file:
         table = json.load(file)
     judged = {path: row for path, row in table.items() if row["evaluated"]}
@@ -59,12 +59,12 @@ def read_rules(data: Path, folder: Path) -> LoadedRules:
 
 
 def runnable(rules: LoadedRules) -> tuple[Rule, ...]:
-    """Give the rules that speak of single events."""
+    """Return the rules without aggregations."""
     return tuple(rule for rule in rules.rules if rule.aggregation is None)
 
 
 def converter(data: Path, shape: str) -> Callable[[Event], Event]:
-    """Give what turns a raw event into a shape."""
+    """Return the function that converts a raw event to a shape."""
     if shape == "raw":
         return lambda event: event
     spec = importlib.util.spec_from_file_location("to_winlogbeat", data / "to_winlogbeat.py")
@@ -72,26 +72,26 @@ def converter(data: Path, shape: str) -> Callable[[Event], Event]:
         raise FileNotFoundError(data / "to_winlogbeat.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    made: Callable[[Event], Event] = module.apply_modules
-    return made
+    apply_modules: Callable[[Event], Event] = module.apply_modules
+    return apply_modules
 
 
 def pair_of(event: Event) -> Pair:
-    """Name an event as the truth table does."""
+    """Return the key of an event in the truth table."""
     return event["labels"]["file"], int(event["labels"]["n"])
 
 
 def events(data: Path, sets: tuple[str, ...]) -> Iterator[Event]:
-    """Give the raw events of some sets."""
+    """Yield the raw events of some sets."""
     for name in sets:
         with gzip.open(data / f"events-{name}.ndjson.gz", "rt", encoding="utf-8") as file:
             yield from map(json.loads, file)
 
 
 def template(data: Path, name: str, engine: str) -> Mapping[str, Any]:
-    """Give an index template: a shared one, or nothing but a higher limit of fields.
+    """Return a shared index template, or a template with only a higher limit of fields.
 
-    The Elasticsearch of the tests knows neither `wildcard` and its like nor the pattern analyzer.
+    The Elasticsearch of the tests lacks `wildcard`, `match_only_text`, `scaled_float` and the pattern analyzer.
     """
     if name == "none":
         return {
@@ -100,21 +100,23 @@ def template(data: Path, name: str, engine: str) -> Mapping[str, Any]:
         }
     text = (data / f"template-{name}.json").read_text(encoding="utf-8")
     if engine == "elasticsearch":
-        for missing, known in (("wildcard", "keyword"), ("match_only_text", "text"), ("scaled_float", "float")):
-            text = text.replace(f'"{missing}"', f'"{known}"')
-    made: dict[str, Any] = _without_analyzer(json.loads(text)) if engine == "elasticsearch" else json.loads(text)
-    return made | {"index_patterns": ["winlogbeat-*"]}
+        for missing, available in (("wildcard", "keyword"), ("match_only_text", "text"), ("scaled_float", "float")):
+            text = text.replace(f'"{missing}"', f'"{available}"')
+    index_template: dict[str, Any] = (
+        _without_analyzer(json.loads(text)) if engine == "elasticsearch" else json.loads(text)
+    )
+    return index_template | {"index_patterns": ["winlogbeat-*"]}
 
 
 def _without_analyzer(node: Any) -> Any:
     if isinstance(node, dict):
         return {key: _without_analyzer(value) for key, value in node.items() if key not in _ANALYZED}
-    return [_without_analyzer(one) for one in node] if isinstance(node, list) else node
+    return [_without_analyzer(item) for item in node] if isinstance(node, list) else node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What an engine took."""
+    """The events that an engine indexed."""
 
     files: frozenset[str]
     count: int
@@ -122,7 +124,7 @@ class Loaded:
 
 
 def load(connection: Connection, documents: Iterator[Event]) -> Loaded:
-    """Index events, and note which the engine refuses."""
+    """Index events, and return those that the engine refused."""
     state = connection.state()
     refused: dict[Pair, str] = {}
     files: set[str] = set()
@@ -130,9 +132,9 @@ def load(connection: Connection, documents: Iterator[Event]) -> Loaded:
     batch: list[NewDocument] = []
 
     def send() -> None:
-        for draft, made in zip(batch, state.create(batch), strict=True):
-            if made.error:
-                refused[pair_of(draft.document)] = made.error
+        for draft, result in zip(batch, state.create(batch), strict=True):
+            if result.error:
+                refused[pair_of(draft.document)] = result.error
         batch.clear()
 
     for event in documents:
@@ -144,6 +146,6 @@ def load(connection: Connection, documents: Iterator[Event]) -> Loaded:
             send()
     send()
     state.refresh(INDEX)
-    # as an index is that is no longer written to
+    # like an index without further writes
     connection.transport.request("POST", f"/{INDEX}/_forcemerge", params={"max_num_segments": "1"}, timeout=_MERGE)
     return Loaded(files=frozenset(files), count=count, refused=refused)

@@ -1,4 +1,4 @@
-"""What a tick costs the cluster and the sidecar, beside its floor, beside queries and beside ElastAlert2."""
+"""The cost of a window for cluster and sidecar, compared with its minimum, queries and ElastAlert2."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bench import backfill, corpus, elastalert, filled, matching, page, sweeping
-from bench.findings import Cell, Findings, Series, Spent, Told
+from bench import backfill, corpus, elastalert, filled, late_event_check, matching, page
+from bench.measurements import Cell, Measurements, SearchResult, Series, Spent
 from bench.sidecar import Sidecar
 from watcher.cluster.connections import connect
 from watcher.local_engine import OPENSEARCH, Runtime, default_cache, start
@@ -36,14 +36,14 @@ class Stage:
     sizes: Mapping[str, int]  # index → events of a day
 
     def cpu(self) -> float:
-        """Tell the seconds of CPU that the engine has used so far.
+        """Return the seconds of CPU that the engine has used so far.
 
         By the clock that Linux keeps for each process, to the nanosecond: `/proc` counts in hundredths of a second.
         """
         return time.clock_gettime((~self.pid << 3) | _OF_PROCESS)
 
     def spent(self) -> Spent:
-        """Tell what was spent so far; between two calls lies what a measurement cost."""
+        """Return the totals so far; the difference of two calls is the cost of a measurement."""
         lines = Path("/proc/net/dev").read_text(encoding="ascii").splitlines()
         loopback = next(line.split(":")[1].split() for line in lines if line.strip().startswith("lo:"))
         return Spent(cluster=self.cpu(), bytes=int(loopback[0]))
@@ -54,7 +54,7 @@ def measure(data: Path, target: Path, *, everything: bool) -> int:
     sizes = {"winlogbeat-day-100k": 100_000, "winlogbeat-day-1m": 1_000_000}
     if everything:
         sizes["winlogbeat-day-3m"] = 3_000_000
-    with start(OPENSEARCH, cache=default_cache(os.environ), progress=_say, runtime=_RUNTIME) as node:
+    with start(OPENSEARCH, cache=default_cache(os.environ), progress=_print_progress, runtime=_RUNTIME) as node:
         connection = connect(Cluster(hosts=(node.url,)))
         connection.state().put_template("bench", corpus.template(data, "os", "opensearch"))
         connection.close()
@@ -68,27 +68,29 @@ def measure(data: Path, target: Path, *, everything: bool) -> int:
     return 0
 
 
-def _say(stage: str, part: float | None) -> None:
+def _print_progress(stage: str, part: float | None) -> None:
     if not part:
         print(stage, flush=True)
 
 
-def run(stage: Stage, *, everything: bool) -> Findings:
+def run(stage: Stage, *, everything: bool) -> Measurements:
     """Measure every section on an engine that is filled."""
-    found = Findings()
+    measurements = Measurements()
     before = os.getloadavg()[1]
     with ExitStack() as running:
         sidecars: dict[int, Sidecar] = {}
-        for asked in (100, 1000, 0):
-            sidecar = running.enter_context(Sidecar(stage.url, stage.data, asked))
+        for rule_count in (100, 1000, 0):
+            sidecar = running.enter_context(Sidecar(stage.url, stage.data, rule_count))
             sidecars[sidecar.ready["rules"]] = sidecar
-            found.compiled[sidecar.ready["rules"]] = sidecar.ready["compiled"]
+            measurements.compiled[sidecar.ready["rules"]] = sidecar.ready["compiled"]
         _warm(stage, sidecars[1000])
         for cell in grid(stage, tuple(sidecars), everything=everything):
-            _compare(stage, sidecars[cell.rules], cell, found)
-        print("a sweep", flush=True)
-        found.sweep = sweeping.week(stage.url, _million(stage), repeats=REPEATS, spent=stage.spent)
-        _beside(stage, sidecars[1000], found)
+            _measure_cell(stage, sidecars[cell.rules], cell, measurements)
+        print("a late-event check", flush=True)
+        measurements.late_event_check = late_event_check.week(
+            stage.url, _million(stage), repeats=REPEATS, spent=stage.spent
+        )
+        _measure_queries(stage, sidecars[1000], measurements)
         first = sidecars[max(sidecars)]
         with Sidecar(stage.url, stage.data, 0) as second:
             for name, shared_by, mode in (
@@ -98,25 +100,27 @@ def run(stage: Stage, *, everything: bool) -> Findings:
                 ("two", [first, second], "scan"),
             ):
                 print(f"a day, {name}", flush=True)
-                found.day[name] = _day(stage, shared_by, mode)
+                measurements.day[name] = _day(stage, shared_by, mode)
     for workers in (1, 2):
         print(f"a day, backfill, {workers} workers", flush=True)
         with tempfile.TemporaryDirectory() as folder:
             location = Path(folder)
             corpus.read_rules(stage.data, location / "rules")
-            found.backfill.append(
+            measurements.backfill.append(
                 backfill.day(stage.url, location, index=_million(stage), workers=workers, cpu=stage.cpu)
             )
     print("matching alone", flush=True)
-    found.matching = matching.measure(stage.data)
+    measurements.matching = matching.measure(stage.data)
     with tempfile.TemporaryDirectory() as folder:
-        found.elastalert = elastalert.compare(stage.url, stage.data, Path(folder), index=_million(stage), cpu=stage.cpu)
-    found.load = (before, os.getloadavg()[1])
-    return found
+        measurements.elastalert = elastalert.compare(
+            stage.url, stage.data, Path(folder), index=_million(stage), cpu=stage.cpu
+        )
+    measurements.load = (before, os.getloadavg()[1])
+    return measurements
 
 
 def _warm(stage: Stage, sidecar: Sidecar) -> None:
-    """Let the engine compile the code of both kinds of scans, which it does while it works, on the cores measured."""
+    """Run both kinds of scans first, so that the engine has compiled their code."""
     print("warming the engine up", flush=True)
     for index in stage.sizes:
         for mode in ("scan", "needed"):
@@ -124,7 +128,7 @@ def _warm(stage: Stage, sidecar: Sidecar) -> None:
 
 
 def grid(stage: Stage, rules: Sequence[int], *, everything: bool) -> Iterator[Cell]:
-    """Give the points of the grid; the hour is measured for the smallest and the largest number of rules."""
+    """Yield the cells of the grid; the hour is measured for the smallest and the largest number of rules."""
     for index, events in stage.sizes.items():
         for count in rules:
             yield Cell(rules=count, window=MINUTES, index=index, events=events)
@@ -134,11 +138,10 @@ def grid(stage: Stage, rules: Sequence[int], *, everything: bool) -> Iterator[Ce
             yield Cell(rules=max(rules), window=MINUTES * 1_000_000 / events, index=index, events=events)
 
 
-def _compare(stage: Stage, sidecar: Sidecar, cell: Cell, found: Findings) -> None:
-    """Measure a scan and its floors in turn, so that what else the machine does befalls all alike.
+def _measure_cell(stage: Stage, sidecar: Sidecar, cell: Cell, measurements: Measurements) -> None:
+    """Measure a scan and its minimum in turn, so that other load affects all alike.
 
-    Each repetition searches another part of the day: what a page costs also hangs on how the engine happened to lay its
-    events down.
+    Each repetition searches another part of the day: the cost of a page also depends on the layout of the index.
     """
     modes = ("zero", "scan") if cell.window == HOUR else ("pages", "zero", "scan", "needed")
     print(f"{cell.rules} rules, {cell.window}, {cell.events:,} events", flush=True)
@@ -146,20 +149,22 @@ def _compare(stage: Stage, sidecar: Sidecar, cell: Cell, found: Findings) -> Non
         _once(stage, sidecar, cell.index, (NOON, NOON + cell.window), mode)  # warm
     for begin in STARTS:
         for mode in modes:
-            told, spent = _once(stage, sidecar, cell.index, (begin, begin + cell.window), mode)
-            found.grid.setdefault((cell, mode), Series()).add(told, spent)
+            result, spent = _once(stage, sidecar, cell.index, (begin, begin + cell.window), mode)
+            measurements.grid.setdefault((cell, mode), Series()).add(result, spent)
 
 
-def _once(stage: Stage, sidecar: Sidecar, index: str, span: tuple[datetime, datetime], mode: str) -> tuple[Told, Spent]:
+def _once(
+    stage: Stage, sidecar: Sidecar, index: str, span: tuple[datetime, datetime], mode: str
+) -> tuple[SearchResult, Spent]:
     began = stage.spent()
-    told = sidecar.ask(index=index, start=span[0].isoformat(), end=span[1].isoformat(), mode=mode)
-    return told, stage.spent() - began
+    result = sidecar.ask(index=index, start=span[0].isoformat(), end=span[1].isoformat(), mode=mode)
+    return result, stage.spent() - began
 
 
-def _beside(stage: Stage, sidecar: Sidecar, found: Findings) -> None:
+def _measure_queries(stage: Stage, sidecar: Sidecar, measurements: Measurements) -> None:
     """Measure 1,000 rules by queries, once: it takes minutes."""
     print("1000 rules by queries", flush=True)
-    series = found.alone["query"] = Series()
+    series = measurements.alone["query"] = Series()
     series.add(*_once(stage, sidecar, _million(stage), (NOON, NOON + MINUTES), "query"))
 
 
@@ -168,7 +173,7 @@ def _million(stage: Stage) -> str:
 
 
 def _day(stage: Stage, sidecars: Sequence[Sidecar], mode: str) -> Series:
-    """Search the day in windows of an hour, dealt out to the sidecars in equal parts."""
+    """Search the day in windows of an hour, divided equally among the sidecars."""
     began, clock = stage.spent(), time.perf_counter()
     share = timedelta(days=1) / len(sidecars)
     for number, sidecar in enumerate(sidecars):
@@ -180,12 +185,12 @@ def _day(stage: Stage, sidecars: Sequence[Sidecar], mode: str) -> Series:
             mode=mode,
             step=HOUR.total_seconds(),
         )
-    told = [sidecar.receive() for sidecar in sidecars]
-    whole = {
-        **{key: sum(one[key] for one in told) for key in ("own", "hits")},
-        "memory": max(one["memory"] for one in told),
+    results = [sidecar.receive() for sidecar in sidecars]
+    totals = {
+        **{key: sum(result[key] for result in results) for key in ("own", "hits")},
+        "memory": max(result["memory"] for result in results),
         "wall": time.perf_counter() - clock,
     }
     series = Series()
-    series.add(whole, stage.spent() - began)
+    series.add(totals, stage.spent() - began)
     return series

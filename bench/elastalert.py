@@ -1,6 +1,6 @@
-"""ElastAlert2 as PyPI has it, on the same node and by the same rules, which pySigma converts for it.
+"""ElastAlert2 from PyPI, on the same node with the same rules, converted by pySigma.
 
-Both are installed into a folder of their own beside the engines, once.
+Both are installed once, each into a folder of its own in the cache of the engines.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from watcher.clock import SystemClock
 from watcher.local_engine import default_cache
 
 RULES = 1_000
-PATIENCE = 300.0  # seconds that its defaults are watched
+TIME_LIMIT = 300.0  # seconds that its defaults are watched
 _LONGEST = 900.0
 _CONFIG = """\
 rules_folder: {rules}
@@ -57,30 +57,30 @@ fields = ProcessingPipeline(name="winlogbeat, raw", priority=90, items=[
 ])
 backend = ElastalertBackend(processing_pipeline=sysmon_pipeline() + windows_logsource_pipeline() + fields)
 source, target, wanted = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-made = 0
+converted = 0
 paths = sorted(source.rglob("sigmahq/**/*.yml"))
 for path in paths[:: max(1, len(paths) // (wanted + wanted // 5))]:
     try:
         (text,) = backend.convert(SigmaCollection.from_yaml(path.read_text()), "default")
     except Exception as error:
         continue
-    name = f"rule-{made:04d}"
+    name = f"rule-{converted:04d}"
     lines, dropping = [], False
     for line in str(text).splitlines():
         dropping = line.startswith(("name:", "index:")) or (dropping and line.startswith(" "))
         lines += [] if dropping else [line]
     head = [f"name: {name}", f"index: {sys.argv[4]}", "alert: debug", f"query_delay: {{seconds: {sys.argv[5]}}}"]
     (target / f"{name}.yaml").write_text("\\n".join([*head, *lines]) + "\\n")
-    made += 1
-    if made == wanted:
+    converted += 1
+    if converted == wanted:
         break
-print(made)
+print(converted)
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """What one run of it came to."""
+class ElastalertRun:
+    """The results of a run of ElastAlert2."""
 
     title: str
     rules: int
@@ -90,17 +90,17 @@ class Run:
     cluster: float  # CPU of the engine, from start to end
 
 
-def compare(url: str, data: Path, folder: Path, *, index: str, cpu: Callable[[], float]) -> list[Run]:
-    """Run it on 1,000 rules over five minutes of a million events: made to run them all, and as it comes."""
+def compare(url: str, data: Path, folder: Path, *, index: str, cpu: Callable[[], float]) -> list[ElastalertRun]:
+    """Run 1,000 rules over five minutes of a million events, with raised limits and with the defaults."""
     home = default_cache(os.environ) / "bench"
     tool, sigma = home / "elastalert", home / "pysigma"
-    _install(tool, "elastalert2", "pytz")  # which it needs and does not name
+    _install(tool, "elastalert2", "pytz")  # an undeclared dependency of it
     _install(sigma, "pysigma-backend-elasticsearch", "pysigma-pipeline-sysmon", "pysigma-pipeline-windows")
     rules = _convert(sigma, data, folder, index)
-    there = _There(tool=tool, url=url, folder=folder, rules=rules, cpu=cpu)
+    installation = _Installation(tool=tool, url=url, folder=folder, rules=rules, cpu=cpu)
     return [
-        there.run("all its rules allowed to run", "max_threads: 10\nmisfire_grace_time: 3600", _LONGEST),
-        there.run("as it comes", "", PATIENCE),
+        installation.run("all its rules allowed to run", "max_threads: 10\nmisfire_grace_time: 3600", _LONGEST),
+        installation.run("with its defaults", "", TIME_LIMIT),
     ]
 
 
@@ -117,18 +117,18 @@ def _convert(sigma: Path, data: Path, folder: Path, index: str) -> int:
     source.mkdir()
     target.mkdir()
     subprocess.run(["tar", "xzf", data / "rules.tar.gz", "-C", source], check=True)  # noqa: S607 - tar is everywhere
-    told = subprocess.run(
+    converter = subprocess.run(
         [sigma / "bin" / "python", "-c", _CONVERT, source, target, str(RULES), index, str(_delay())],
         check=True,
         capture_output=True,
         text=True,
     )
-    return int(told.stdout.split()[-1])
+    return int(converter.stdout.split()[-1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _There:
-    """It, installed, with its rules."""
+class _Installation:
+    """An installed ElastAlert2 with its rules."""
 
     tool: Path
     url: str
@@ -136,8 +136,8 @@ class _There:
     rules: int
     cpu: Callable[[], float]
 
-    def run(self, title: str, more: str, patience: float) -> Run:
-        """Run it until all rules ran, or patience ends."""
+    def run(self, title: str, more: str, limit: float) -> ElastalertRun:
+        """Run it until all rules ran or the time limit ends."""
         print(f"ElastAlert2, {title}", flush=True)
         location, config = urlsplit(self.url), self.folder / "config.yaml"
         config.write_text(
@@ -152,9 +152,9 @@ class _There:
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
             )
-            times = _watch(process, log, self.rules, patience)
+            times = _watch(process, log, self.rules, limit)
         text = log.read_text(errors="replace")
-        return Run(
+        return ElastalertRun(
             title=title,
             rules=self.rules,
             ran=len(set(_RAN.findall(text))),
@@ -169,14 +169,14 @@ class _There:
 
 
 def _delay() -> int:
-    """Tell how long ago the searched minutes are: so far it is told to look back."""
+    """Return the seconds from the searched minutes to now, as ElastAlert2's query delay."""
     return round((SystemClock().now() - filled.DAY - timedelta(hours=12, minutes=5)).total_seconds())
 
 
-def _watch(process: subprocess.Popen[bytes], log: Path, rules: int, patience: float) -> Sequence[float]:
-    """Note when results come, until all rules ran or patience ends; then end it."""
+def _watch(process: subprocess.Popen[bytes], log: Path, rules: int, limit: float) -> Sequence[float]:
+    """Return the times of results until all rules ran or the time limit ends; then stop the process."""
     times: list[float] = []
-    seen, until = 0, time.perf_counter() + patience
+    seen, until = 0, time.perf_counter() + limit
     while process.poll() is None and time.perf_counter() < until and seen < rules:
         time.sleep(0.2)  # noqa: TID251 - a benchmark waits for another program
         ran = len(set(_RAN.findall(log.read_text(errors="replace"))))

@@ -1,7 +1,7 @@
-"""How surely every rule finds just the events that it means, through the real query of a real engine.
+"""Whether every rule matches exactly the expected events, through its query on a real engine.
 
-For each engine, shape of the documents and mapping: all rules are searched and confirmed as a sidecar does it, and
-what they found is held against the truth table, which no search engine computed.
+For each engine, shape of the documents and mapping, all rules are searched and confirmed as by a sidecar. Their
+hits are compared with the truth table, which no search engine computed.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _ENGINES = {"opensearch": OPENSEARCH, "elasticsearch": ELASTICSEARCH}
 _SETS = {"small": corpus.SMALL, "all": corpus.ALL}
 _SOURCE = Source(name="bench")
 _EVER = Window(start=datetime(1990, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC))
-_PATIENT = timedelta(minutes=5)
+_TIMEOUT = timedelta(minutes=5)
 _SHOWN = 20  # pairs that are missing or extra
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One combination of the matrix."""
+    """A combination of the matrix."""
 
     engine: str
     shape: str
@@ -66,8 +66,10 @@ MATRIX = (
 
 
 def cell(name: str) -> Cell:
-    """Read a cell's name, such as `opensearch/raw/os` or `opensearch/raw/os/all`; raises ValueError."""
-    named = {str(one): one for one in MATRIX} | {str(one).removesuffix("/small"): one for one in MATRIX}
+    """Return the cell of a name, such as `opensearch/raw/os` or `opensearch/raw/os/all`; raises ValueError."""
+    named = {str(combination): combination for combination in MATRIX} | {
+        str(combination).removesuffix("/small"): combination for combination in MATRIX
+    }
     if name not in named:
         raise ValueError(f"`{name}` is no cell; the cells are {', '.join(map(str, MATRIX))}")
     return named[name]
@@ -75,7 +77,7 @@ def cell(name: str) -> Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
-    found: Mapping[str, set[Pair]]
+    pairs: Mapping[str, set[Pair]]
     returned: Counter[str]
     failed: Mapping[str, str]
     widened: Sequence[str]
@@ -83,18 +85,18 @@ class _Answer:
 
 
 def measure(data: Path, cells: Sequence[Cell], page: Path) -> int:
-    """Measure some cells and bring each into the page as it is done; 1 where a pair is missing or extra."""
+    """Measure cells and write each to the page; return 1 where a pair is missing or extra."""
     console = Console()
     sheet = Sheet.read(page)
     sound = True
     with tempfile.TemporaryDirectory() as folder:
         rules = corpus.read_rules(data, Path(folder))
         sheet.left = _not_run(rules)
-        for one in cells:
-            console.print(f"{one} …")
-            measured = _measured(one, data, rules)
-            sheet.cells[str(one)] = measured
-            sheet.write(page, order=[str(known) for known in MATRIX])
+        for combination in cells:
+            console.print(f"{combination} …")
+            measured = _measured(combination, data, rules)
+            sheet.cells[str(combination)] = measured
+            sheet.write(page, order=[str(combination) for combination in MATRIX])
             console.print(table(measured))
             for line in measured.wrong:
                 console.print(line, markup=False)
@@ -102,13 +104,13 @@ def measure(data: Path, cells: Sequence[Cell], page: Path) -> int:
     return 0 if sound else 1
 
 
-def _measured(one: Cell, data: Path, rules: LoadedRules) -> Measured:
-    with start(_ENGINES[one.engine], cache=default_cache(os.environ), progress=lambda _stage, _part: None) as node:
-        connection = connect(Cluster(hosts=(node.url,), timeout=_PATIENT))
+def _measured(cell: Cell, data: Path, rules: LoadedRules) -> Measured:
+    with start(_ENGINES[cell.engine], cache=default_cache(os.environ), progress=lambda _stage, _part: None) as node:
+        connection = connect(Cluster(hosts=(node.url,), timeout=_TIMEOUT))
         try:
-            connection.state().put_template("bench", corpus.template(data, one.mapping, one.engine))
-            convert = corpus.converter(data, one.shape)
-            loaded = corpus.load(connection, map(convert, corpus.events(data, _SETS[one.events])))
+            connection.state().put_template("bench", corpus.template(data, cell.mapping, cell.engine))
+            convert = corpus.converter(data, cell.shape)
+            loaded = corpus.load(connection, map(convert, corpus.events(data, _SETS[cell.events])))
             answer = _ask(connection, corpus.runnable(rules))
         finally:
             connection.close()
@@ -128,40 +130,40 @@ def _ask(connection: Connection, rules: Sequence[Rule]) -> _Answer:
     """Search and confirm every rule over everything, as a sidecar does it with a window."""
     clock = SystemClock()
     events = connection.events()
-    book = PlanCache(_SOURCE, tuple(rules))
-    found: dict[str, set[Pair]] = {rule.path: set() for rule in rules}
+    plan_cache = PlanCache(_SOURCE, tuple(rules))
+    pairs: dict[str, set[Pair]] = {rule.path: set() for rule in rules}
     returned: Counter[str] = Counter()
     failed: dict[str, str] = {}
     widened: list[str] = []
     began = clock.monotonic()
     with events.open("winlogbeat-*", _EVER, time_field=_SOURCE.time_field) as snapshot:
-        mapping = events.mapping("winlogbeat-*", book.paths)
+        mapping = events.mapping("winlogbeat-*", plan_cache.paths)
         event_reader = EventReader(_SOURCE, mapping)
-        holds = {rule.id: rule_predicate(rule, _SOURCE) for rule in rules}
-        for outcome in _searched(snapshot, book, mapping, widened):
+        predicates = {rule.id: rule_predicate(rule, _SOURCE) for rule in rules}
+        for outcome in _searched(snapshot, plan_cache, mapping, widened):
             rule = outcome.plan.rule
             if isinstance(outcome, FailedSearch):
                 failed[rule.path] = str(outcome.error)
                 continue
             returned[rule.path] += len(outcome.documents)
-            confirmed = (one for one in outcome.documents if holds[rule.id](event_reader.view(one)))
-            found[rule.path].update(corpus.pair_of(one.event) for one in confirmed)
+            confirmed = (document for document in outcome.documents if predicates[rule.id](event_reader.view(document)))
+            pairs[rule.path].update(corpus.pair_of(document.event) for document in confirmed)
     seconds = clock.monotonic() - began
-    return _Answer(found=found, returned=returned, failed=failed, widened=widened, seconds=seconds)
+    return _Answer(pairs=pairs, returned=returned, failed=failed, widened=widened, seconds=seconds)
 
 
 def _searched(
-    snapshot: Snapshot, book: PlanCache, mapping: IndexMapping, widened: list[str]
+    snapshot: Snapshot, plan_cache: PlanCache, mapping: IndexMapping, widened: list[str]
 ) -> Iterator[MatchedPage | FailedSearch]:
-    """Search every rule by its query, and by its log source alone where the engine refuses that; note which."""
+    """Search every rule by its query, or by its log source alone where the engine refuses the query."""
     unfit: list[QueryPlan] = []
-    for outcome in search_by_query(snapshot, book.plans(mapping)):
+    for outcome in search_by_query(snapshot, plan_cache.plans(mapping)):
         if isinstance(outcome, FailedSearch) and isinstance(outcome.error, Refused):
             unfit.append(outcome.plan)
         else:
             yield _readable(outcome)
     widened.extend(plan.rule.path for plan in unfit)
-    translator = book.translator_for(mapping)
+    translator = plan_cache.translator_for(mapping)
     wide = [replace(plan, query=translator.log_source_query(plan.rule), parts=(), exact=False) for plan in unfit]
     yield from map(_readable, search_by_query(snapshot, wide))
 
@@ -177,14 +179,14 @@ def _rows(truth: Truth, rules: LoadedRules, loaded: Loaded, answer: _Answer) -> 
     for name in ("sigmahq", "mdecrevoisier"):
         judged = {path: pairs for path, pairs in truth.pairs.items() if path.startswith(f"{name}/")}
         refused = {path: frozenset(pair for pair in pairs if pair in loaded.refused) for path, pairs in judged.items()}
-        got = {path: answer.found.get(path, set()) for path in judged}
+        got = {path: answer.pairs.get(path, set()) for path in judged}
         yield Row(
             corpus=name,
             read=sum(rule.path.startswith(f"{name}/") for rule in rules.rules),
-            run=sum(path.startswith(f"{name}/") for path in answer.found),
+            run=sum(path.startswith(f"{name}/") for path in answer.pairs),
             expected=_count(judged.values()),
             standard=_count(pairs for path, pairs in judged.items() if truth.statuses[path] == "standard"),
-            found=_count(pairs & got[path] for path, pairs in judged.items()),
+            matched=_count(pairs & got[path] for path, pairs in judged.items()),
             missing=_count(pairs - got[path] - refused[path] for path, pairs in judged.items()),
             extra=_count(got[path] - pairs for path, pairs in judged.items()),
             not_indexed=_count(refused.values()),
@@ -193,10 +195,10 @@ def _rows(truth: Truth, rules: LoadedRules, loaded: Loaded, answer: _Answer) -> 
 
 
 def _wrong(truth: Truth, loaded: Loaded, answer: _Answer) -> Iterator[str]:
-    """Name some of the pairs that are missing or extra."""
+    """Yield some of the missing or extra pairs."""
     named = []
     for path, pairs in truth.pairs.items():
-        got = answer.found.get(path, set())
+        got = answer.pairs.get(path, set())
         named += [f"missing: {path}: {file}#{number}" for file, number in pairs - got - set(loaded.refused)]
         named += [f"extra: {path}: {file}#{number}" for file, number in got - pairs]
     yield from sorted(named)[:_SHOWN]
@@ -207,12 +209,12 @@ def _count(sets: Iterable[frozenset[Pair] | set[Pair]]) -> int:
 
 
 def _cause(error: str) -> str:
-    """Bring an engine's sentence down to its kind."""
+    """Return an engine's error without its details."""
     return re.sub(r"\s+", " ", re.sub(r'"[^"]*"|\'[^\']*\'|\[[^\]]*\]|\d+', "…", error))[:160]
 
 
 def _not_run(rules: LoadedRules) -> list[tuple[str, str]]:
-    """List every rule that is not run, and why."""
+    """Return every rule that is not run, with the reason."""
     listed = [(rule.path, f"it counts: `{rule.aggregation}`") for rule in rules.rules if rule.aggregation]
     listed.extend(
         (Path(finding.location.file).name, finding.message) for finding in rules.findings if finding.severity == "error"

@@ -1,4 +1,4 @@
-"""What was measured of fidelity: kept cell by cell beside the page that is made of it."""
+"""The fidelity measurements: stored cell by cell as JSON beside the generated page."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ _ABOUT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What one corpus of rules came to in one cell."""
+    """The results of a corpus of rules in a cell."""
 
     corpus: str
     read: int
     run: int
     expected: int
     standard: int  # of the expected pairs, those whose rule names a log source of the taxonomy
-    found: int
+    matched: int
     missing: int
     extra: int
     not_indexed: int
     returned: int  # documents that the queries returned, before they were confirmed
 
     def cells(self) -> tuple[str, ...]:
-        """Write the row."""
-        numbers = (self.read, self.run, self.expected, self.standard, self.found, self.missing, self.extra)
+        """Return the row as strings."""
+        numbers = (self.read, self.run, self.expected, self.standard, self.matched, self.missing, self.extra)
         return (self.corpus, *(f"{number:,}" for number in (*numbers, self.not_indexed, self.returned)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What one cell came to."""
+    """The results of a cell."""
 
     events: int
     seconds: int
@@ -57,31 +57,31 @@ class Measured:
     wrong: Sequence[str]  # some of the pairs that are missing or extra
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Measured:
-        """Read what was kept."""
-        return cls(**{**told, "rows": [Row(**row) for row in told["rows"]], "widened": told.get("widened", ())})
+    def of(cls, stored: Mapping[str, Any]) -> Measured:
+        """Return the cell from stored JSON."""
+        return cls(**{**stored, "rows": [Row(**row) for row in stored["rows"]], "widened": stored.get("widened", ())})
 
 
 @dataclass(slots=True)
 class Sheet:
-    """Everything measured so far."""
+    """All stored measurements."""
 
     cells: dict[str, Measured] = field(default_factory=dict)
     left: Sequence[tuple[str, str]] = ()  # rules that are not run, and why
 
     @classmethod
     def read(cls, page: Path) -> Sheet:
-        """Read what is kept beside the page."""
+        """Read the stored measurements beside the page."""
         kept = page.with_suffix(".json")
-        told = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
-        return cls(cells={name: Measured.of(one) for name, one in told.items()})
+        stored = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+        return cls(cells={name: Measured.of(cell) for name, cell in stored.items()})
 
     def write(self, page: Path, *, order: Sequence[str]) -> None:
-        """Keep what was measured, and make the page of it."""
+        """Store the measurements, and write the page."""
         names = [name for name in order if name in self.cells]
-        told = {name: asdict(self.cells[name]) for name in names}
+        stored = {name: asdict(self.cells[name]) for name in names}
         page.parent.mkdir(parents=True, exist_ok=True)
-        page.with_suffix(".json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        page.with_suffix(".json").write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
         page.write_text("\n".join(self._lines(names)) + "\n", encoding="utf-8")
 
     def _lines(self, names: Sequence[str]) -> Iterator[str]:
@@ -89,10 +89,10 @@ class Sheet:
         head = ("engine", "shape", "mapping", "events", *_HEAD, "seconds")
         yield from (f"| {' | '.join(head)} |", f"|{'---|' * len(head)}")
         for name in names:
-            one = self.cells[name]
+            cell = self.cells[name]
             engine, shape, mapping, _ = name.split("/")
-            for row in one.rows:
-                cells = (engine, shape, mapping, f"{one.events:,}", *row.cells(), f"{one.seconds:,}")
+            for row in cell.rows:
+                cells = (engine, shape, mapping, f"{cell.events:,}", *row.cells(), f"{cell.seconds:,}")
                 yield f"| {' | '.join(cells)} |"
         yield from ("", "Mapping `os` and `es8` are the shared index templates of Winlogbeat 7.12 OSS and 8.17 (the")
         yield "Elasticsearch of the tests lacks `wildcard` and `match_only_text`: there they are `keyword` and `text`);"
@@ -118,7 +118,7 @@ class Sheet:
 
 
 def table(measured: Measured) -> Table:
-    """Draw the rows of one cell."""
+    """Return a table of the rows of a cell."""
     drawn = Table(*_HEAD, title=f"{measured.events:,} events, {measured.seconds:,} s")
     for row in measured.rows:
         drawn.add_row(*row.cells())

@@ -1,4 +1,4 @@
-"""Indices of any number of events, drawn from the shared ones and spread over one day."""
+"""Indices of any number of events, drawn from the shared events and distributed over a day."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _SEED = 7
 
 
 def pool(data: Path) -> list[bytes]:
-    """Give all shared events in their raw shape, shuffled in the same way each time."""
-    made = [msgspec.json.encode(event) for event in corpus.events(data, corpus.ALL)]
-    random.Random(_SEED).shuffle(made)  # noqa: S311 - nothing is secret here
-    return made
+    """Return all shared events in their raw shape, in a fixed random order."""
+    events = [msgspec.json.encode(event) for event in corpus.events(data, corpus.ALL)]
+    random.Random(_SEED).shuffle(events)  # noqa: S311 - nothing is secret here
+    return events
 
 
 def fill(url: str, index: str, events: Sequence[bytes], count: int) -> None:
-    """Index so many events, evenly spread over the day; what is drawn again is changed as life would change it."""
+    """Index `count` events, evenly distributed over the day; repeated events get other values."""
     http = urllib3.PoolManager()
     for lines in _bulks(events, count):
         answer = http.request(
@@ -47,11 +47,11 @@ def fill(url: str, index: str, events: Sequence[bytes], count: int) -> None:
 
 def _bulks(events: Sequence[bytes], count: int) -> Iterator[bytes]:
     lines: list[bytes] = []
-    lost_index = timedelta(days=1) / count
+    interval = timedelta(days=1) / count
     for number in range(count):
         turn, location = divmod(number, len(events))
         event = _varied(msgspec.json.decode(events[location]), turn, number)
-        event["@timestamp"] = f"{DAY + number * lost_index:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
+        event["@timestamp"] = f"{DAY + number * interval:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
         lines += [b'{"create":{}}', msgspec.json.encode(event)]
         if len(lines) >= 2 * _BATCH or number == count - 1:
             yield b"\n".join(lines) + b"\n"
@@ -59,7 +59,7 @@ def _bulks(events: Sequence[bytes], count: int) -> Iterator[bytes]:
 
 
 def _varied(event: dict[str, Any], turn: int, number: int) -> dict[str, Any]:
-    """Give the event a host and a number of its own; drawn again, also other processes and users."""
+    """Return the event with another host and record number; repeated, also other processes and users."""
     event["host"] = {"name": f"HOST{number * 7919 % HOSTS:03d}"}
     event["winlog"]["record_id"] = number
     data = event["winlog"].get("event_data")

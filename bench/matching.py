@@ -1,4 +1,4 @@
-"""How many shared events one core holds against all shared rules in a second, in a process of its own."""
+"""Events per second and core that are matched against all shared rules, in a process of its own."""
 
 from __future__ import annotations
 
@@ -36,31 +36,31 @@ class Rate:
 
 
 def measure(data: Path) -> list[Rate]:
-    """Measure in a process that does nothing else."""
+    """Measure in a separate process."""
     done = subprocess.run(
         [sys.executable, "-m", "bench.matching", str(data)], check=True, stdout=subprocess.PIPE, text=True
     )
-    return [Rate(**{**told, "rates": tuple(told["rates"])}) for told in json.loads(done.stdout.splitlines()[-1])]
+    return [Rate(**{**row, "rates": tuple(row["rates"])}) for row in json.loads(done.stdout.splitlines()[-1])]
 
 
 def _rates(data: Path) -> Iterator[Rate]:
     with tempfile.TemporaryDirectory() as folder:
         rules = corpus.runnable(corpus.read_rules(data, Path(folder)))
     source = Source()
-    matcher = Ruleset([CompiledRule(one, rule_predicate(one, source)) for one in rules], source.fields)
+    matcher = Ruleset([CompiledRule(rule, rule_predicate(rule, source)) for rule in rules], source.fields)
     texts = [msgspec.json.encode(event) for event in islice(corpus.events(data, corpus.ALL), 0, None, _EVERY)]
     _decoded(matcher, texts)  # warm
-    alone, whole = [], []
+    matching_rates, decoding_rates = [], []
     for _ in range(REPEATS):
         events = [_DECODE.decode(text) for text in texts]
         began = time.process_time()
         hits = sum(len(matcher.matching(event)) for event in events)
-        alone.append(len(texts) / (time.process_time() - began))
+        matching_rates.append(len(texts) / (time.process_time() - began))
         del events
         began = time.process_time()
         _decoded(matcher, texts)
-        whole.append(len(texts) / (time.process_time() - began))
-    for what, rates in (("matching alone", alone), ("reading its JSON, and matching", whole)):
+        decoding_rates.append(len(texts) / (time.process_time() - began))
+    for what, rates in (("matching alone", matching_rates), ("reading its JSON, and matching", decoding_rates)):
         yield Rate(what=what, rules=len(rules), events=len(texts), hits=hits, rates=tuple(rates))
 
 

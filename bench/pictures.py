@@ -11,7 +11,7 @@ _SPAN = _WIDTH - _LEFT - 70
 
 
 def bars(title: str, unit: str, rows: Sequence[tuple[str, float]]) -> str:
-    """Draw one bar a row; the axis goes by powers of ten."""
+    """Return an SVG with a bar per row on an axis of powers of ten."""
     shown = [(name, value) for name, value in rows if value > 0]
     low = floor(log10(min(value for _, value in shown)))
     high = max(low + 1, ceil(log10(max(value for _, value in shown))))

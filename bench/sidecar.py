@@ -1,6 +1,6 @@
-"""A sidecar's search as a process of its own, told by lines of JSON what to search: `python -m bench.sidecar`.
+"""A sidecar's search as a process of its own, controlled by lines of JSON: `python -m bench.sidecar`.
 
-So its memory and its CPU are those of a sidecar, and not of whoever measures.
+Its memory and CPU are those of a sidecar without the measuring process.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from bench import corpus
-from bench.findings import Told
+from bench.measurements import SearchResult
 from watcher.cluster.connections import connect
 from watcher.heap import freeze_heap
 from watcher.match.ruleset import CompiledRule, Ruleset
@@ -31,7 +31,7 @@ from watcher.translate.plan import PlanCache, rule_predicate
 
 
 class Sidecar:
-    """The other side: starts the process, asks it, and ends it."""
+    """The client: starts the process, sends searches, and ends it."""
 
     def __init__(self, url: str, data: Path, rules: int) -> None:
         self._process = subprocess.Popen(
@@ -51,42 +51,42 @@ class Sidecar:
         self._process.kill()
         self._process.wait()
 
-    def send(self, **asked: Any) -> None:
-        """Tell it what to search."""
+    def send(self, **order: Any) -> None:
+        """Send a search."""
         if self._process.stdin is None:
             raise RuntimeError("the process has no input")
-        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
 
-    def receive(self) -> Told:
-        """Wait for what came of it."""
+    def receive(self) -> SearchResult:
+        """Wait for the result."""
         return self._answer()
 
-    def ask(self, **asked: Any) -> Told:
-        """Search and wait."""
-        self.send(**asked)
+    def ask(self, **order: Any) -> SearchResult:
+        """Send a search and wait for the result."""
+        self.send(**order)
         return self.receive()
 
-    def _answer(self) -> Told:
+    def _answer(self) -> SearchResult:
         if self._process.stdout is None:
             raise RuntimeError("the process has no output")
         for line in self._process.stdout:
             if line.startswith("{"):
-                answer: Told = json.loads(line)
+                answer: SearchResult = json.loads(line)
                 return answer
         raise RuntimeError("the process has ended")
 
 
 class _Searches:
-    """What the process keeps between two questions."""
+    """The state of the process between searches."""
 
     def __init__(self, url: str, rules: Sequence[Rule]) -> None:
         self.rules = rules
         self.connection = connect(Cluster(hosts=(url,), timeout=timedelta(minutes=5)))
         self.events = self.connection.events()
         self.source = Source(budget=timedelta(hours=2))
-        self.watched = [CompiledRule(one, rule_predicate(one, self.source)) for one in rules]
-        self.book = PlanCache(self.source, tuple(rules))
+        self.watched = [CompiledRule(rule, rule_predicate(rule, self.source)) for rule in rules]
+        self.plan_cache = PlanCache(self.source, tuple(rules))
         began = time.perf_counter()
         self.searchers = {
             way: Searcher(replace(self.source, search=way, fetch=fetch), self.watched)
@@ -95,16 +95,16 @@ class _Searches:
         self.needed = Searcher(replace(self.source, search="scan", fetch="needed"), self.watched)
         self.compiled = (time.perf_counter() - began) / 3
         freeze_heap()
-        self.bare = [QueryPlan(rule=one, source="bench", query={}, exact=False) for one in rules]
+        self.bare = [QueryPlan(rule=rule, source="bench", query={}, exact=False) for rule in rules]
 
-    def run(self, index: str, window: Window, mode: str) -> Told:
-        """Search one window as a tick does: a snapshot, the facts of the mapping, the search."""
+    def run(self, index: str, window: Window, mode: str) -> SearchResult:
+        """Search a window as a sidecar does: open a snapshot, read the mapping, search."""
         began, own = time.perf_counter(), time.process_time()
         with self.events.open(index, window, time_field="@timestamp") as snapshot:
-            mapping = self.events.mapping(index, self.book.paths)
+            mapping = self.events.mapping(index, self.plan_cache.paths)
             context = SearchContext(
                 snapshot=snapshot,
-                translator=self.book.translator_for(mapping),
+                translator=self.plan_cache.translator_for(mapping),
                 event_reader=EventReader(self.source, mapping),
             )
             read, length, hits = self._run(context, mode)
@@ -126,7 +126,7 @@ class _Searches:
             pages = [(len(page.documents), page.length) for page in job.pages(first)]
             return sum(read for read, _ in pages), sum(length for _, length in pages), 0
         searcher = self.needed if mode == "needed" else self.searchers[mode]
-        plans = self.book.plans(context.translator.mapping) if mode == "query" else self.bare
+        plans = self.plan_cache.plans(context.translator.mapping) if mode == "query" else self.bare
         hits = 0
         for outcome in searcher.search(context, plans):
             if isinstance(outcome, FailedSearch):
@@ -137,7 +137,7 @@ class _Searches:
 
 
 def _most() -> int:
-    """Tell the most bytes resident so far; `ru_maxrss` would count those of the process that began this one."""
+    """Return the peak resident bytes; `ru_maxrss` would include those of the parent process."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
@@ -149,7 +149,7 @@ def _windows(start: datetime, end: datetime, step: timedelta) -> Iterator[Window
 
 
 def main() -> None:
-    """Read rules, then answer one line for each line."""
+    """Read rules, then answer each line with a line."""
     url, data, count = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     with tempfile.TemporaryDirectory() as folder:
         rules = corpus.runnable(corpus.read_rules(data, Path(folder)))
@@ -157,10 +157,10 @@ def main() -> None:
     searches = _Searches(url, rules[::step][:count] if count else rules)
     print(json.dumps({"rules": len(searches.rules), "compiled": searches.compiled}), flush=True)
     for line in sys.stdin:
-        asked = json.loads(line)
-        span = timedelta(seconds=asked.get("step", 86_400))
-        start, end = datetime.fromisoformat(asked["start"]), datetime.fromisoformat(asked["end"])
-        parts = [searches.run(asked["index"], window, asked["mode"]) for window in _windows(start, end, span)]
+        order = json.loads(line)
+        span = timedelta(seconds=order.get("step", 86_400))
+        start, end = datetime.fromisoformat(order["start"]), datetime.fromisoformat(order["end"])
+        parts = [searches.run(order["index"], window, order["mode"]) for window in _windows(start, end, span)]
         total = {key: sum(part[key] for part in parts) for key in ("wall", "own", "events", "bytes", "hits")}
         print(json.dumps({**total, "memory": parts[-1]["memory"]}), flush=True)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 from bench import filled
-from bench.findings import Series, Spent
+from bench.measurements import Series, Spent
 from watcher.alerts.alert_store import AlertStore
 from watcher.checkpoints.checkpoint import Begin
 from watcher.checkpoints.checkpoints import Checkpoints
@@ -23,7 +23,7 @@ from watcher.settings import Cluster, LateEventSettings, Source
 from watcher.state.installation import Installation
 from watcher.state.state_documents import StateDocuments
 
-_PREFIX = "bench-sweep"
+_PREFIX = "bench-late-events"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
