@@ -10,7 +10,7 @@ from typing import Self
 
 from watcher.components import Components, connect_clusters
 from watcher.errors import SettingsError
-from watcher.model import Rule
+from watcher.model import Notification, Rule
 from watcher.pipeline import Stopping
 from watcher.ports import IndexMapping
 from watcher.settings import Settings
@@ -25,6 +25,7 @@ from watcher.usecases.explain_rule import RulePlan, StrategyExplanation, explain
 from watcher.usecases.installing import delete_expired, prepare_state, set_up
 from watcher.usecases.loading import find_rule, load_rules, load_settings
 from watcher.usecases.preview import Preview, PreviewProgress, preview
+from watcher.usecases.render import render_stored_alert
 from watcher.usecases.run import RunReport, run_once
 from watcher.usecases.status import Status, read_status
 from watcher.usecases.triage import AlertRecord, list_alerts
@@ -75,6 +76,10 @@ class App:
     def alerts(self, *, limit: int = 50) -> tuple[AlertRecord, ...]:
         """Return the newest alerts, newest first."""
         return list_alerts(self.components, limit=limit)
+
+    def render_alert(self, alert: str, *, channel: str) -> Notification:
+        """Render the message of a stored alert for a channel or a channel type, without sending it."""
+        return render_stored_alert(channel, alert, self.components)
 
     def status(self) -> Status:
         """Return what was searched, who holds which lease, and which deliveries are pending."""

@@ -89,6 +89,13 @@ class AlertStore:
         newest = ({"@timestamp": "desc"}, {"watcher.alert.id": "asc"})
         return tuple(self.state.search(StateQuery(index=pattern, query={"match_all": {}}, size=size, sort=newest)))
 
+    def alert(self, alert_id: str) -> StoredDocument | None:
+        """Return the alert of an id, or None."""
+        pattern = f"{self.prefix}-alerts-*"
+        self.state.refresh(pattern)
+        query = {"ids": {"values": [alert_id]}}
+        return next(iter(self.state.search(StateQuery(index=pattern, query=query, size=1))), None)
+
     def _index_of(self, alert: Alert) -> str:
         return monthly_index(self.prefix, "alerts", alert.slot)
 

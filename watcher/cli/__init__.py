@@ -24,6 +24,7 @@ COMMANDS = {
     "catalogue": "Write a site of all rules, to open in a browser.",
     "attack": "Write a table of ATT&CK's names for the catalogue.",
     "notify": "Send a test message to one channel.",
+    "render": "Render a message by its templates, without sending it.",
     "status": "Show what was searched, and what is pending.",
     "alerts": "Show the newest alerts.",
     "schema": "Write the JSON schema of settings files for editors.",

@@ -1,4 +1,4 @@
-"""Templates + what they tell → a notification; a fault in a template names its file and line."""
+"""Templates and the context of a message → a notification; a faulty template is reported with its file and line."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from watcher.errors import InputError
 from watcher.model import Location, Notification
 from watcher.notify.channel_registry import notifier_types, type_of
+from watcher.notify.channel_type import NotifierType
 from watcher.notify.escaping import escape_mrkdwn, neutralise_mentions, single_line
 from watcher.notify.message_context import AlertContext, DigestContext, OperatorNotice
 from watcher.printable import truncate
@@ -21,7 +22,7 @@ from watcher.settings import ChannelSettings
 from watcher.shipped import shipped
 
 MessageContext = AlertContext | DigestContext | OperatorNotice
-"""What a template can be about."""
+"""The values of a message, by its kind."""
 
 _PREFIXES = {AlertContext: "", DigestContext: "digest.", OperatorNotice: "notice."}
 _SUBJECT = "subject.txt.j2"
@@ -37,7 +38,7 @@ _FORMER = {  # templates that a folder of one's own may still call by their form
 
 
 def delivery_key(alert: str, channel: str) -> str:
-    """Give the key that every attempt to tell this alert on this channel bears."""
+    """Return the key that is the same for every attempt to send this alert to this channel."""
     return sha256(f"{alert}\0{channel}".encode()).hexdigest()[:32]
 
 
@@ -60,28 +61,31 @@ class Renderer:
             cut=truncate, mrkdwn=escape_mrkdwn, oneline=single_line, unmention=neutralise_mentions
         )
 
-    def render(self, telling: MessageContext, channel: ChannelSettings) -> Notification:
-        """Render what a channel takes; raises InputError where a template is at fault."""
-        prefix = _PREFIXES[type(telling)]
-        names = type_of(channel).bodies
+    def render(self, context: MessageContext, channel: ChannelSettings) -> Notification:
+        """Render the message for a channel; raises InputError where a template is faulty."""
+        return self.render_type(context, type_of(channel), channel=channel.name)
+
+    def render_type(self, context: MessageContext, notifier_type: NotifierType, *, channel: str) -> Notification:
+        """Render the message for a channel of a type, by its name; raises InputError where a template is faulty."""
+        prefix = _PREFIXES[type(context)]
         return Notification(
-            alert=telling.alert_id,
-            channel=channel.name,
-            key=delivery_key(telling.alert_id, channel.name),
-            subject=single_line(self.text(prefix + _SUBJECT, telling)),
-            bodies={media: self._body(media, prefix + name, telling) for media, name in names.items()},
+            alert=context.alert_id,
+            channel=channel,
+            key=delivery_key(context.alert_id, channel),
+            subject=single_line(self.text(prefix + _SUBJECT, context)),
+            bodies={media: self._body(media, prefix + name, context) for media, name in notifier_type.bodies.items()},
         )
 
-    def text(self, name: str, telling: MessageContext) -> str:
+    def text(self, name: str, context: MessageContext) -> str:
         """Render one template by its name."""
         try:
             template = self._environment.get_template(name)
-            return template.render({each.name: getattr(telling, each.name) for each in fields(telling)})
+            return template.render({each.name: getattr(context, each.name) for each in fields(context)})
         except Exception as error:  # a template is a program of the user's: it may raise anything
             raise _fault(name, error) from error
 
-    def _body(self, media: str, name: str, telling: MessageContext) -> str:
-        text = self.text(name, telling)
+    def _body(self, media: str, name: str, context: MessageContext) -> str:
+        text = self.text(name, context)
         if media != "application/json":
             return text
         try:
@@ -114,6 +118,6 @@ def _fault(name: str, error: Exception) -> InputError:
         location = Location(file=error.filename or error.name or name, line=error.lineno)
         return InputError(error.message or "syntax error", location=location, code="template")
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(".j2")]
-    found = Location(file=frames[-1].filename, line=frames[-1].lineno or 1) if frames else None
+    fault_location = Location(file=frames[-1].filename, line=frames[-1].lineno or 1) if frames else None
     advice = "docs/templates.md lists what templates may use"
-    return InputError(f"{type(error).__name__}: {error}", location=found, fix=advice, code="template")
+    return InputError(f"{type(error).__name__}: {error}", location=fault_location, fix=advice, code="template")

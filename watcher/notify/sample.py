@@ -1,12 +1,25 @@
-"""The alert that `watcher notify CHANNEL` sends: made up, and flagged as a test in every template."""
+"""Sample messages for `watcher notify` and `watcher render`; every template marks the alert as a test."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 
-from watcher.model import Alert, DetectionItem, Event, EventSummary, Hit, Level, Location, LogSource, Rule, SigmaString
+from watcher.model import (
+    Alert,
+    DetectionItem,
+    Event,
+    EventSummary,
+    Hit,
+    Level,
+    Location,
+    LogSource,
+    Rule,
+    SigmaString,
+    Window,
+)
 from watcher.notify.escaping import format_local
+from watcher.notify.message_context import DigestContext, OperatorNotice, digest_context, operator_notice
 
 _TEXT = """\
 title: Test Message
@@ -37,9 +50,9 @@ _SUMMARY = EventSummary(
 
 
 def sample(now: datetime, *, channels: tuple[str, ...] = ()) -> Alert:
-    """Make up an alert, a new one for every moment; its origin is `test`."""
+    """Return a sample alert, with another id for every moment; its origin is `test`."""
     rule = _rule()
-    digest = sha256(f"test {format_local(now)}".encode()).hexdigest()[:32]
+    digest = _digest(now)
     hit = Hit(
         id=digest,
         rule=rule,
@@ -52,6 +65,22 @@ def sample(now: datetime, *, channels: tuple[str, ...] = ()) -> Alert:
     )
     key = (("host.name", "TEST-HOST"),)
     return Alert(id=digest, rule=rule, key=key, slot=now, origin="test", channels=channels, first=hit)
+
+
+def sample_digest(now: datetime) -> DigestContext:
+    """Return the context of a sample digest of the last hour."""
+    window = Window(start=now - timedelta(hours=1), end=now)
+    return digest_context(_rule(), digest=_digest(now), count=1_234, window=window, keys=("TEST-HOST", "TEST-HOST-2"))
+
+
+def sample_notice(now: datetime) -> OperatorNotice:
+    """Return the context of a sample notice about watcher itself."""
+    text = "This is a test of the templates.\nNothing happened, and nothing needs to be done."
+    return operator_notice("test of a notice", text, moment=now, digest=_digest(now))
+
+
+def _digest(now: datetime) -> str:
+    return sha256(f"test {format_local(now)}".encode()).hexdigest()[:32]
 
 
 def _rule() -> Rule:
