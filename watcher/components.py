@@ -22,7 +22,7 @@ from watcher.heap import freeze_heap
 from watcher.model import Rule
 from watcher.notify.channel_registry import build_notifier
 from watcher.notify.links import Links
-from watcher.notify.operators import Operators
+from watcher.notify.operators import OperatorNotifier
 from watcher.notify.renderer import Renderer
 from watcher.pipeline import Detector, Dispatcher, PreparedRule, RateLimit, Stopping, prepare_rule
 from watcher.ports import EventSource, Notifier, State
@@ -115,10 +115,10 @@ class Components:
         """Create the renderer of notifications."""
         return Renderer(self.settings.templates)
 
-    def operators(self) -> Operators:
+    def operators(self) -> OperatorNotifier:
         """Create the channels that hear of watcher's own failures."""
         channels = tuple(pair for pair in self.notifiers().values() if pair[0].operator)
-        return Operators(channels, self.renderer(), SystemClock())
+        return OperatorNotifier(channels, self.renderer(), SystemClock())
 
     def detector(self, source: Source, rules: Sequence[Rule]) -> Detector:
         """Create the detector of a source."""

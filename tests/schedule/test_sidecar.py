@@ -19,7 +19,7 @@ from watcher.delivery.outbox import Outbox
 from watcher.errors import DeliveryError, Unexpected, Unreachable
 from watcher.notify.links import Links
 from watcher.notify.mail import MailChannel
-from watcher.notify.operators import Operators
+from watcher.notify.operators import OperatorNotifier
 from watcher.notify.renderer import Renderer
 from watcher.pipeline import Detector, Dispatcher, Stopped, prepare_rule
 from watcher.schedule import DELIVERY, Sidecar, SourceSearch, live_lease, past_lease, source_search
@@ -159,9 +159,9 @@ def test_an_unexpected_error_counts_as_a_failure() -> None:
     assert job.failures == 2
 
 
-def operators_of(mail: RecordingChannel) -> Operators:
+def operators_of(mail: RecordingChannel) -> OperatorNotifier:
     """Return operators with a mail channel."""
-    return Operators(((MAIL, mail),), Renderer(), FakeClock())
+    return OperatorNotifier(((MAIL, mail),), Renderer(), FakeClock())
 
 
 FAULTS: list[Callable[[], Exception]] = [lambda: Unreachable("away"), ZeroDivisionError]
@@ -216,7 +216,7 @@ def test_without_its_lease_a_job_is_not_done_and_has_not_recovered() -> None:
 @pytest.mark.parametrize("fault", [DeliveryError("451 later", permanent=False), ZeroDivisionError("secret")])
 def test_one_operator_s_channel_in_trouble_hides_no_other(fault: Exception) -> None:
     first, second = RecordingChannel("mail", faults=[fault]), RecordingChannel("mail")
-    Operators(((MAIL, first), (MAIL, second)), Renderer(), FakeClock()).tell("the state fails", "it is <away>")
+    OperatorNotifier(((MAIL, first), (MAIL, second)), Renderer(), FakeClock()).notify("the state fails", "it is <away>")
     assert (first.taken, len(second.taken)) == ([], 1)
     (notice,) = second.taken
     assert "the state fails" in notice.subject
@@ -225,5 +225,5 @@ def test_one_operator_s_channel_in_trouble_hides_no_other(fault: Exception) -> N
 
 def test_without_an_operator_channel_nothing_is_sent_and_nothing_fails() -> None:
     with capture_logs() as entries:
-        Operators().tell("the state fails", "it is away")
+        OperatorNotifier().notify("the state fails", "it is away")
     assert entries == []

@@ -47,8 +47,8 @@ def bounded_text(value: Any, limit: int = MAX_LENGTH) -> str:
 
 
 def _bounded(text: str, limit: int) -> str:
-    if len(text) <= limit and len(whole := visible_text(text)) <= limit:
-        return whole
+    if len(text) <= limit and len(visible := visible_text(text)) <= limit:
+        return visible
     # the count is of the characters as they were sent, before any became a code point
     text = text.replace("\r\n", "\n")
     room = limit - len(missing_characters(len(text)))
@@ -75,10 +75,10 @@ def escape_mrkdwn(text: str) -> str:
     shipped template needs none of it for events, it puts them where Slack reads no markup at all.
     """
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    lost_indices = _SLACK_MARKUP.sub(rf"{_GAP}\1{_GAP}", escaped)
-    return lost_indices.replace("@", f"@{_GAP}")
+    unpaired = _SLACK_MARKUP.sub(rf"{_GAP}\1{_GAP}", escaped)
+    return unpaired.replace("@", f"@{_GAP}")
 
 
 def neutralise_mentions(text: str) -> str:
     """Keep chat services from calling people: a zero-width space goes into `@everyone`, `<!channel>` and their like."""
-    return _MENTION.sub(lambda found: f"{found[0]}{_GAP}", text)
+    return _MENTION.sub(lambda match: f"{match[0]}{_GAP}", text)

@@ -46,24 +46,24 @@ class MessageLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Links:
-    """The places that settings know of."""
+    """The addresses of settings that messages link to."""
 
     discover_url: str | None = None  # Kibana or Dashboards, e.g. `https://kibana.example/app/discover`
 
 
 def technique_link(name: str) -> MessageLink:
     """Link a technique, e.g. `T1505.004`."""
-    known = _TECHNIQUE.fullmatch(name)
+    match = _TECHNIQUE.fullmatch(name)
     return MessageLink(
-        bounded_text(name, 40), f"https://attack.mitre.org/techniques/{name.replace('.', '/')}/" if known else ""
+        bounded_text(name, 40), f"https://attack.mitre.org/techniques/{name.replace('.', '/')}/" if match else ""
     )
 
 
 def tactic_link(name: str) -> MessageLink:
     """Link a tactic by its name, e.g. `persistence`, or by its number, e.g. `ta0003`."""
     number = _TACTICS.get(name.lower(), name.upper())
-    known = _TACTIC.fullmatch(number)
-    return MessageLink(bounded_text(name, 40), f"https://attack.mitre.org/tactics/{number}/" if known else "")
+    match = _TACTIC.fullmatch(number)
+    return MessageLink(bounded_text(name, 40), f"https://attack.mitre.org/tactics/{number}/" if match else "")
 
 
 def reference_link(text: str) -> MessageLink:
@@ -86,13 +86,13 @@ def discover_link(base_url: str | None, hit: Hit) -> str | None:
     if not base_url:
         return None
     event_id = hit.event_id.replace("\\", "\\\\").replace('"', '\\"')
-    wanted = f'_id: "{event_id}"'
-    found = f"(language:kuery,query:{_rison(wanted)})"
+    kuery = f'_id: "{event_id}"'
+    query = f"(language:kuery,query:{_rison(kuery)})"
     span = f"(from:{_rison(format_local(hit.time - _AROUND))},to:{_rison(format_local(hit.time + _AROUND))})"
     base = base_url.split("#")[0].rstrip("/")
     if "/data-explorer/" in base:  # Dashboards 2.10 and later keeps the query apart; it migrates the older form too
-        return f"{base}#?_g={_quoted(f'(time:{span})')}&_q={_quoted(f'(filters:!(),query:{found})')}"
-    return f"{base}#/?_g={_quoted(f'(time:{span})')}&_a={_quoted(f'(query:{found})')}"
+        return f"{base}#?_g={_quoted(f'(time:{span})')}&_q={_quoted(f'(filters:!(),query:{query})')}"
+    return f"{base}#/?_g={_quoted(f'(time:{span})')}&_a={_quoted(f'(query:{query})')}"
 
 
 def _rison(text: str) -> str:

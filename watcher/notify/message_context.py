@@ -52,7 +52,7 @@ class AlertContext:
     event_code: str = _help("the event's number, e.g. `4688`")
     provider: str = _help("the provider that wrote the event")
     message: str = _help("the event's rendered message, where Winlogbeat sent one")
-    details: tuple[tuple[str, str], ...] = _help("the provider's own data that is not told above, as (name, value)")
+    details: tuple[tuple[str, str], ...] = _help("the provider's own data that is not listed above, as (name, value)")
     event: Mapping[str, str] = _help("every value of the event by its dotted path, as text; ask with `event.get(…)`")
     index: str = _help("the index that holds the event")
     event_id: str = _help("the event's `_id`")
@@ -85,18 +85,18 @@ class OperatorNotice:
 
 
 def operator_notice(subject: str, text: str, *, moment: datetime, digest: str) -> OperatorNotice:
-    """Tell of watcher itself what templates may use."""
+    """Return what templates may use of a notice about watcher itself."""
     lines = "\n".join(bounded_text(line) for line in text.splitlines())
     return OperatorNotice(subject=bounded_text(subject), text=lines, time=format_local(moment), alert_id=digest)
 
 
 def field_help(of: type[RuleContext | AlertContext | DigestContext | OperatorNotice]) -> dict[str, str]:
-    """Give the help text of every field, in order."""
-    return {each.name: each.metadata["help"] for each in fields(of)}
+    """Return the help text of every field, in order."""
+    return {item.name: item.metadata["help"] for item in fields(of)}
 
 
 def alert_context(alert: Alert, *, links: Links) -> AlertContext:
-    """Tell of an alert what templates may use."""
+    """Return what templates may use of an alert."""
     hit = alert.first
     summary = hit.summary
     return AlertContext(
@@ -125,7 +125,7 @@ def alert_context(alert: Alert, *, links: Links) -> AlertContext:
 
 
 def digest_context(rule: Rule, *, digest: str, count: int, window: Window, keys: tuple[str, ...]) -> DigestContext:
-    """Tell of many alerts of one rule what templates may use."""
+    """Return what templates may use of many alerts of one rule."""
     return DigestContext(
         rule=rule_context(rule),
         count=count,
@@ -137,7 +137,7 @@ def digest_context(rule: Rule, *, digest: str, count: int, window: Window, keys:
 
 
 def rule_context(rule: Rule) -> RuleContext:
-    """Tell of a rule what templates may use."""
+    """Return what templates may use of a rule."""
     return RuleContext(
         title=bounded_text(rule.title),
         id=bounded_text(rule.id),

@@ -1,4 +1,4 @@
-"""Whoever runs watcher, told about its own troubles, past the ledger: it may be the ledger that fails."""
+"""Notices about failures of watcher itself, sent without the outbox: it may be the state that fails."""
 
 from __future__ import annotations
 
@@ -18,24 +18,22 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Operators:
+class OperatorNotifier:
     """The channels marked `operator: true`."""
 
     channels: Sequence[tuple[ChannelSettings, Notifier]] = ()
     renderer: Renderer | None = None
     clock: Clock | None = None
 
-    def tell(self, subject: str, text: str) -> None:
-        """Send a notice to every one of them; what they do not take is logged and not tried again."""
+    def notify(self, subject: str, text: str) -> None:
+        """Send a notice to each channel; a failure is logged and not tried again."""
         if self.renderer is None or self.clock is None:
             return
         now = self.clock.now()
-        telling = operator_notice(
-            subject, text, moment=now, digest=sha256(f"{now} {subject}".encode()).hexdigest()[:32]
-        )
+        notice = operator_notice(subject, text, moment=now, digest=sha256(f"{now} {subject}".encode()).hexdigest()[:32])
         for channel, notifier in self.channels:
             try:
-                notifier.send(self.renderer.render(telling, channel))
+                notifier.send(self.renderer.render(notice, channel))
             except (DeliveryError, InputError) as fault:
                 log.warning("notice.failed", channel=channel.name, error=str(fault))
             except Exception as fault:  # noqa: BLE001 - a channel's library may raise anything, and may quote a secret

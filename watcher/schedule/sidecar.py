@@ -17,7 +17,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from watcher.backoff import Backoff
 from watcher.clock import SystemClock
 from watcher.errors import ClusterError, Incomplete
-from watcher.notify.operators import Operators
+from watcher.notify.operators import OperatorNotifier
 from watcher.pipeline import DeliveryResult, Dispatcher, Stopped, WindowResult
 from watcher.ports import Clock
 from watcher.schedule.rule_reloader import RuleReloader
@@ -56,7 +56,7 @@ class Sidecar:
     delivery: Dispatcher
     leases: Leases | None = None  # None: no other sidecar shares the work
     reloader: RuleReloader | None = None  # None: the rules stay as they are
-    operators: Operators = field(default_factory=Operators)
+    operators: OperatorNotifier = field(default_factory=OperatorNotifier)
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Clock = field(default_factory=SystemClock)
 
@@ -156,7 +156,7 @@ class BackoffJob:
 
     name: str
     work: Callable[[], object]
-    operators: Operators = field(default_factory=Operators)
+    operators: OperatorNotifier = field(default_factory=OperatorNotifier)
     holds_lease: Callable[[], bool] = _always  # where it does not, nothing is done, and nothing counts as a success
     backoff: Backoff = _JOB_BACKOFF  # its first wait is the time between two calls
     failures: int = 0
@@ -194,11 +194,11 @@ class BackoffJob:
 
     def _notify_of_failure(self, text: str) -> None:
         if self.failures == _NOTIFY_AFTER:
-            self.operators.tell(f"{self.name} fails", text)
+            self.operators.notify(f"{self.name} fails", text)
 
     def _succeeded(self) -> None:
         if self.failures:
             log.info("cluster.recovered", job=self.name, failures=self.failures)
         if self.failures >= _NOTIFY_AFTER:
-            self.operators.tell(f"{self.name} works again", f"it failed {self.failures} times in a row")
+            self.operators.notify(f"{self.name} works again", f"it failed {self.failures} times in a row")
         self.failures = 0

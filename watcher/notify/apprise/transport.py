@@ -18,7 +18,7 @@ class AppriseNotifier:
 
     def __init__(self, channel: AppriseChannel, _clock: Clock) -> None:
         self._channel = channel
-        _hush()
+        _silence_loggers()
 
     @property
     def name(self) -> str:
@@ -34,8 +34,8 @@ class AppriseNotifier:
             notify_type=NotifyType.WARNING,
         )
         if not result:
-            told = " ".join(entry.message for entry in result.logs())
-            reason = redact_reply(told or f"no reason given ({result.status.name})", self._channel.url)
+            messages = " ".join(entry.message for entry in result.logs())
+            reason = redact_reply(messages or f"no reason given ({result.status.name})", self._channel.url)
             raise DeliveryError(f"channel `{self.name}`: not sent: {reason}", permanent=False)
 
     def _apprise(self) -> Apprise:
@@ -54,10 +54,10 @@ class AppriseNotifier:
         return apprise
 
 
-def _hush() -> None:
+def _silence_loggers() -> None:
     """Keep two libraries from writing URLs, and with them tokens, into anybody's log.
 
-    What Apprise warns of is captured with each result and told by the error, with the secret starred out.
+    The warnings of Apprise are captured with each result; the error quotes them without the secret.
     """
     apprise = logging.getLogger("apprise")
     apprise.setLevel(logging.WARNING)  # above it nothing would be captured either

@@ -122,7 +122,7 @@ class MailNotifier:
 
 
 def _is_permanent(error: smtplib.SMTPException | OSError) -> bool:
-    """Tell whether the server refused this message for good.
+    """Return whether the refusal is permanent.
 
     5xx means "for good" (RFC 5321, 4.2.1) when it is about a sender, a recipient or the message. A failed login, a
     missing STARTTLS, an expired certificate and a server that closes its door with 554 are about the server or our
