@@ -76,7 +76,7 @@ class EventView:
 
     def own_values(self) -> Iterator[tuple[str, Values]]:
         """Yield every path of the document with its values, without what the mapping adds."""
-        return ((path, values) for path, values in self._flat.items() if path not in self._added)
+        return ((path, self._flat.at(path)) for path in self._flat.first if path not in self._added)
 
     def text(self) -> str:
         """Return all values of the document as one string, with its case folded loosely."""
