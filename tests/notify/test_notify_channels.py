@@ -41,7 +41,7 @@ def test_every_kind_of_channel_has_its_notifier(channel: ChannelSettings, kind: 
         (5, 480),
         (6, 960),
         (7, 1_920),
-        (8, 3_600),  # never more than an hour: a mended channel is found soon
+        (8, 3_600),  # never more than an hour: a repaired channel is used soon
         (9, 3_600),
         (10_000, 3_600),  # and no overflow
     ],

@@ -71,23 +71,23 @@ MIXED = {
 
 @pytest.mark.parametrize("event", [SYSMON_RAW, SECURITY_RAW, MODULES, DOTTED, MIXED])
 def test_both_shapes_and_every_spelling_tell_the_same(event: dict[str, Any]) -> None:
-    """Who, where and what are found in raw and in module events, spelled nested, dotted or mixed."""
-    told = alert_context(alert(event), links=NONE)
-    assert told.process == "C:\\Windows\\System32\\cmd.exe"
-    assert told.command_line == "cmd /c whoami"
-    assert told.parent_process == "C:\\inetpub\\w3wp.exe"
-    assert told.user == "CORP\\alice"
-    assert told.host == "SRV-01.corp.example"
+    """Who, where and what are read from raw and in module events, spelled nested, dotted or mixed."""
+    context = alert_context(alert(event), links=NONE)
+    assert context.process == "C:\\Windows\\System32\\cmd.exe"
+    assert context.command_line == "cmd /c whoami"
+    assert context.parent_process == "C:\\inetpub\\w3wp.exe"
+    assert context.user == "CORP\\alice"
+    assert context.host == "SRV-01.corp.example"
 
 
 def test_codes_and_channels_are_texts() -> None:
     """An event code that is a number is text."""
-    told = alert_context(alert(SECURITY_RAW), links=NONE)
-    assert (told.log_channel, told.event_code) == ("Security", "4688")
+    context = alert_context(alert(SECURITY_RAW), links=NONE)
+    assert (context.log_channel, context.event_code) == ("Security", "4688")
     assert alert_context(alert(SYSMON_RAW), links=NONE).event_code == "1"
 
 
-def test_details_leave_out_what_is_told_and_what_is_empty() -> None:
+def test_details_leave_out_listed_and_empty_values() -> None:
     """Details are the provider's other data; `-` is how Windows writes nothing."""
     assert alert_context(alert(SYSMON_RAW), links=NONE).details == (("IntegrityLevel", "High"),)
 
@@ -109,15 +109,15 @@ def test_details_are_bounded() -> None:
         {"winlog": {"event_data": {"CommandLine": ["a", "b"], "User": 12}}},
     ],
 )
-def test_an_event_of_any_shape_is_told(event: dict[str, Any]) -> None:
-    """No shape of event keeps an alert from being told."""
-    told = alert_context(alert(event), links=NONE)
-    assert told.host == ""
-    assert told.rule.level == "high"
+def test_an_event_of_any_shape_becomes_a_context(event: dict[str, Any]) -> None:
+    """No shape of event keeps an alert from being rendered."""
+    context = alert_context(alert(event), links=NONE)
+    assert context.host == ""
+    assert context.rule.level == "high"
 
 
 def test_nesting_without_end_is_cut() -> None:
-    """An event nested deeper than engines index is told without descending for ever."""
+    """An event nested deeper than engines index becomes a context, cut at the depth."""
     deep: Any = "end"
     for _ in range(500):
         deep = {"a": deep}
@@ -126,16 +126,16 @@ def test_nesting_without_end_is_cut() -> None:
 
 def test_values_are_bounded() -> None:
     """A command line of 40,000 characters is cut to 4,000, and says so."""
-    told = alert_context(alert({"process": {"command_line": "x" * 40_000}}), links=NONE)
-    assert len(told.command_line) <= 4_000
-    assert told.command_line.endswith(" more characters)")
+    context = alert_context(alert({"process": {"command_line": "x" * 40_000}}), links=NONE)
+    assert len(context.command_line) <= 4_000
+    assert context.command_line.endswith(" more characters)")
 
 
 def test_time_is_utc() -> None:
-    """Times are told in UTC, for machines and for people."""
-    told = alert_context(alert({}), links=NONE)
-    assert told.time == "2026-03-07T09:05:02.649Z"
-    assert told.time_readable == "Sat 7 Mar 2026, 09:05:02 UTC"
+    """Times are in UTC, for machines and for people."""
+    context = alert_context(alert({}), links=NONE)
+    assert context.time == "2026-03-07T09:05:02.649Z"
+    assert context.time_readable == "Sat 7 Mar 2026, 09:05:02 UTC"
 
 
 def test_a_missing_group_value_is_empty() -> None:
@@ -207,9 +207,9 @@ def test_discover_link_of_dashboards_keeps_the_query_apart() -> None:
     assert state["_q"][0].startswith("(filters:!(),query:(language:kuery,query:'_id: ")
 
 
-def test_storm_tells_each_key_once() -> None:
+def test_a_digest_names_each_key_once() -> None:
     """A digest counts the alerts, and names what they are about once and in order."""
     window = Window(start=NOW, end=datetime(2026, 3, 7, 12, tzinfo=timezone(timedelta(hours=1))))
-    told = digest_context(alert({}).rule, digest="d1", count=1234, window=window, keys=("B", "A", "B"))
-    assert (told.count, told.keys, told.until) == (1234, ("B", "A"), "2026-03-07T11:00:00.000Z")
+    context = digest_context(alert({}).rule, digest="d1", count=1234, window=window, keys=("B", "A", "B"))
+    assert (context.count, context.keys, context.until) == (1234, ("B", "A"), "2026-03-07T11:00:00.000Z")
     assert NOW.tzinfo is UTC

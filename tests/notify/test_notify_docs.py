@@ -52,17 +52,17 @@ def test_the_page_lists_every_shipped_template() -> None:
 def test_what_is_passed_is_what_is_promised() -> None:
     """Every promised value is there, in its promised type: texts are never None."""
     window = Window(start=NOW, end=NOW.replace(hour=10))
-    for told in (
+    for context in (
         alert_context(alert(EVENT), links=Links()),
         alert_context(alert({}), links=Links()),
         digest_context(alert({}).rule, digest="d", count=2, window=window, keys=()),
     ):
-        for promised in fields(told):
-            value = getattr(told, promised.name)
+        for promised in fields(context):
+            value = getattr(context, promised.name)
             kind = {"str": str, "int": int, "AboutRule": RuleContext}.get(str(promised.type))
             assert value is not None
             assert kind is None or isinstance(value, kind), promised.name
-        assert all(value is not None for value in (getattr(told.rule, each.name) for each in fields(RuleContext)))
+        assert all(value is not None for value in (getattr(context.rule, each.name) for each in fields(RuleContext)))
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -89,7 +89,7 @@ def test_the_mail_arrives_whole(server: SmtpServer) -> None:
 
 
 def test_every_attempt_has_the_same_message_id(server: SmtpServer) -> None:
-    """A second attempt bears the first one's Message-ID, so that it can be told as a double."""
+    """A second attempt bears the first one's Message-ID, so that it is recognised as a duplicate."""
     for _ in range(2):
         _mail(server).send(NOTE)
     first, second = server.messages[-2:]

@@ -69,8 +69,8 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
 
 def test_mail_names_everything_a_reader_needs() -> None:
     """Both parts of the mail name rule, level, host, user, process, command line, time, ATT&CK and where to go on."""
-    told = alert_context(alert(NORMAL), links=LINKS)
-    mail = Renderer().render(told, MAIL)
+    context = alert_context(alert(NORMAL), links=LINKS)
+    mail = Renderer().render(context, MAIL)
     assert mail.subject == "[HIGH] Shell Started by <Web> Server & *Friends* on SRV-01"
     assert set(mail.bodies) == {"text/plain", "text/html"}
     page = _html(mail.bodies["text/html"])
@@ -78,24 +78,24 @@ def test_mail_names_everything_a_reader_needs() -> None:
     links = {attributes["href"] for tag, attributes in page.tags if tag == "a"}
     for body in (mail.bodies["text/plain"], seen):
         for text in (
-            told.rule.title,
+            context.rule.title,
             "SRV-01",
             "CORP\\alice",
             "C:\\Windows\\cmd.exe",
             "cmd /c whoami & dir",
-            told.time,
+            context.time,
         ):
             assert text in body
-        for text in ("T1505.004", "persistence", "A book", "Deployment tools", "0x3e7", "4688", told.alert_id):
+        for text in ("T1505.004", "persistence", "A book", "Deployment tools", "0x3e7", "4688", context.alert_id):
             assert text in body
     assert links == {
-        told.discover,
+        context.discover,
         "https://attack.mitre.org/tactics/TA0003/",
         "https://attack.mitre.org/tactics/TA0005/",
         "https://attack.mitre.org/techniques/T1505/004/",
         "https://example.com/a?b=1&c=2",
     }
-    assert told.discover in mail.bodies["text/plain"]
+    assert context.discover in mail.bodies["text/plain"]
 
 
 @pytest.mark.parametrize("level", list(Level))
@@ -154,10 +154,10 @@ def test_slack_keeps_to_its_limits_and_reads_no_markup_in_events() -> None:
     assert message["blocks"][0]["type"] == "header"
     kinds = {block["type"] for block in message["blocks"]}
     assert kinds == {"header", "section", "rich_text", "actions", "context"}
-    for found in _objects(message["blocks"]):
-        assert found.get("type") != "mrkdwn"
-        if isinstance(found.get("text"), str):
-            assert 0 < len(found["text"]) <= 3_000
+    for node in _objects(message["blocks"]):
+        assert node.get("type") != "mrkdwn"
+        if isinstance(node.get("text"), str):
+            assert 0 < len(node["text"]) <= 3_000
     assert len(message["blocks"][0]["text"]["text"]) <= 150
     assert len(json.dumps(message["blocks"], ensure_ascii=False)) < 13_000
     assert "<" not in message["text"]
@@ -167,7 +167,7 @@ def test_slack_keeps_to_its_limits_and_reads_no_markup_in_events() -> None:
 def test_slack_shows_event_text_verbatim() -> None:
     """In the code block the command line stands as it was written."""
     message = json.loads(Renderer().render(alert_context(alert(EVENT), links=LINKS), SLACK).bodies["application/json"])
-    blocks = [found for found in _objects(message) if found.get("type") == "rich_text_preformatted"]
+    blocks = [node for node in _objects(message) if node.get("type") == "rich_text_preformatted"]
     assert blocks[0]["elements"] == [
         {"type": "text", "text": bounded_text(EVENT["winlog"]["event_data"]["CommandLine"])}
     ]
@@ -178,15 +178,15 @@ def test_slack_shows_event_text_verbatim() -> None:
 
 def test_slack_has_a_button_and_the_alerts_id() -> None:
     """The message leads to Discover and shows the alert's id."""
-    told = alert_context(alert(NORMAL), links=LINKS)
-    message = json.loads(Renderer().render(told, SLACK).bodies["application/json"])
-    (button,) = (found for found in _objects(message) if found.get("type") == "button")
-    assert button["url"] == told.discover
-    assert f"alert {told.alert_id}" in [found.get("text") for found in _objects(message["blocks"][-1])]
+    context = alert_context(alert(NORMAL), links=LINKS)
+    message = json.loads(Renderer().render(context, SLACK).bodies["application/json"])
+    (button,) = (node for node in _objects(message) if node.get("type") == "button")
+    assert button["url"] == context.discover
+    assert f"alert {context.alert_id}" in [node.get("text") for node in _objects(message["blocks"][-1])]
     without = json.loads(
         Renderer().render(alert_context(alert(NORMAL), links=Links()), SLACK).bodies["application/json"]
     )
-    assert not [found for found in _objects(without) if found.get("type") == "button"]
+    assert not [node for node in _objects(without) if node.get("type") == "button"]
 
 
 def test_plain_text_calls_nobody() -> None:
@@ -208,11 +208,11 @@ def test_the_test_message_says_that_it_is_one(channel: MailChannel | SlackChanne
 
 
 @pytest.mark.parametrize("channel", [MAIL, SLACK, SERVICE])
-def test_a_storm_is_told_in_one_message(channel: MailChannel | SlackChannel | AppriseChannel) -> None:
+def test_a_digest_is_one_message(channel: MailChannel | SlackChannel | AppriseChannel) -> None:
     """A digest names the rule, how many alerts there are, and what they are about."""
     window = Window(start=NOW, end=NOW.replace(hour=10))
-    told = digest_context(alert({}).rule, digest="d1", count=1234, window=window, keys=("SRV-01", "<!channel>"))
-    message = Renderer().render(told, channel)
+    context = digest_context(alert({}).rule, digest="d1", count=1234, window=window, keys=("SRV-01", "<!channel>"))
+    message = Renderer().render(context, channel)
     assert message.alert == "d1"
     assert message.subject.startswith("[HIGH] 1,234 further alerts: Shell Started")
     for body in message.bodies.values():
@@ -222,10 +222,10 @@ def test_a_storm_is_told_in_one_message(channel: MailChannel | SlackChannel | Ap
 
 def test_the_key_is_the_same_for_every_attempt_and_another_for_every_channel() -> None:
     """Rendering twice gives one key; channels and alerts have their own."""
-    told = alert_context(alert(NORMAL), links=LINKS)
-    first, again = (Renderer().render(told, MAIL) for _ in range(2))
+    context = alert_context(alert(NORMAL), links=LINKS)
+    first, again = (Renderer().render(context, MAIL) for _ in range(2))
     assert first == again
-    assert len({first.key, Renderer().render(told, SLACK).key, delivery_key("other", "soc")}) == 3
+    assert len({first.key, Renderer().render(context, SLACK).key, delivery_key("other", "soc")}) == 3
 
 
 def test_a_users_template_takes_the_place_of_ours(tmp_path: Path) -> None:
@@ -251,14 +251,14 @@ def test_a_fault_in_a_template_names_file_and_line(tmp_path: Path, template: str
     """Whoever wrote the template learns where it is wrong; other channels are rendered as ever."""
     file = tmp_path / "mail.txt.j2"
     file.write_text(template)
-    told = alert_context(alert(NORMAL), links=LINKS)
+    context = alert_context(alert(NORMAL), links=LINKS)
     with pytest.raises(InputError) as caught:
-        Renderer(tmp_path).render(told, MAIL)
+        Renderer(tmp_path).render(context, MAIL)
     assert sentence in str(caught.value)
     if line is not None:
         assert caught.value.location is not None
         assert (caught.value.location.file, caught.value.location.line) == (str(file), line)
-    assert Renderer(tmp_path).render(told, SLACK).bodies
+    assert Renderer(tmp_path).render(context, SLACK).bodies
 
 
 def test_a_slack_template_that_is_no_json_is_a_fault(tmp_path: Path) -> None:
@@ -294,9 +294,9 @@ _RENDERER = Renderer()
 )
 def test_no_event_keeps_any_channel_from_being_rendered(event: dict[str, Any]) -> None:
     """Whatever an event holds, every channel gets its message, and it can be encoded."""
-    told = alert_context(alert(event), links=LINKS)
+    context = alert_context(alert(event), links=LINKS)
     for channel in (MAIL, SLACK, SERVICE):
-        message = _RENDERER.render(told, channel)
+        message = _RENDERER.render(context, channel)
         assert message.subject.isprintable()
         for body in message.bodies.values():
             assert body.encode()

@@ -64,7 +64,7 @@ def test_every_refusal_says_whether_it_is_for_good(status: int, answer: str, per
     assert len(slack.requests) == 1
 
 
-def test_the_wish_to_wait_is_told() -> None:
+def test_retry_after_is_in_the_error() -> None:
     """Slack's Retry-After stands in the error."""
     slack = HttpReceiver(status=429, headers={"Retry-After": "30"})
     with slack, pytest.raises(DeliveryError, match="asks to wait 30 s"):
