@@ -87,7 +87,7 @@ def test_a_document_that_the_engine_refuses_is_kept_as_text() -> None:
 
 
 def test_a_state_that_refuses_even_the_text_is_an_error() -> None:
-    with pytest.raises(Refused, match="refuses a document even as text"):
+    with pytest.raises(Refused, match="refuses a document even without the fields of the event"):
         AlertStore(MemoryState(refused=("watcher",))).record(*page(event_document()), now=NOW)
 
 

@@ -110,7 +110,7 @@ def test_selections_are_named_and_values_are_told() -> None:
     selection, negated = looked.step.of
     assert explanation.holds
     assert (selection.selection, selection.values) == ("sel", ("C:\\b.exe",))
-    assert [(describe_value(one.sigma_value), one.holds) for one in selection.tried] == [
+    assert [(describe_value(one.sigma_value), one.holds) for one in selection.checked] == [
         ("ends with `\\a.exe`", False),
         ("ends with `\\b.exe`", True),
     ]

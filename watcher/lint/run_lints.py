@@ -12,6 +12,7 @@ from watcher.lint import (
     logsource_lints,
     metadata,
     modifier_lints,
+    slow_patterns,
     tag_lints,
     value_lints,
 )
@@ -40,6 +41,7 @@ def lint_rule(
     yield from field_names.lint(rule_source, source)
     yield from value_lints.lint(rule_source)
     yield from modifier_lints.lint(rule_source)
+    yield from slow_patterns.lint(rule)
 
 
 def unique(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from watcher.errors import Undecided
 from watcher.lint.finding_codes import make_finding
 from watcher.match.bounded_regex import LIMIT, LINEAR, BoundedSearch
 from watcher.match.regex_dialects import FLAGS, as_python
-from watcher.model import And, ConditionNode, DetectionItem, Finding, Not, Or, Rule, SigmaRegex
+from watcher.model import Finding, Rule, SigmaRegex, detection_items
 
 LONGEST = 32_000  # characters of a text; Windows allows a command line no more
 _MOST_TEXTS = 12  # tried of one expression: at most 0.6 s of it
@@ -29,7 +29,7 @@ _SAMPLES = "a0 -\\/.;:_\"'=(),\tZ\n\x7f"  # tried in turn for a character that a
 
 def lint(rule: Rule) -> Iterator[Finding]:
     """Yield a finding for each expression that may leave an event undecided."""
-    for item in _items(rule.node):
+    for item in detection_items(rule.node):
         for test in item.values:
             message = said(test) if isinstance(test, SigmaRegex) else ""
             if message:
@@ -39,17 +39,6 @@ def lint(rule: Rule) -> Iterator[Finding]:
                     item.location or rule.location,
                     "write it without look-around, references to groups and repetitions inside repetitions",
                 )
-
-
-def _items(node: ConditionNode) -> Iterator[DetectionItem]:
-    match node:
-        case And(of=branches) | Or(of=branches):
-            for branch in branches:
-                yield from _items(branch)
-        case Not(of=branch):
-            yield from _items(branch)
-        case DetectionItem():
-            yield node
 
 
 @lru_cache(maxsize=4096)
