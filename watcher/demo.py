@@ -65,7 +65,7 @@ class _Mailbox:
 def _smtp(mailbox: _Mailbox) -> Iterator[int]:
     from aiosmtpd.controller import Controller  # noqa: PLC0415 - of the extra `local`
 
-    with socket.socket() as probe:  # the controller must be told a port
+    with socket.socket() as probe:  # the controller needs a port number
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     controller = Controller(mailbox, hostname="127.0.0.1", port=port)

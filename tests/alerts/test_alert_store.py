@@ -28,12 +28,12 @@ MONTH = "2026.11"
 
 def page(*documents: EventDocument) -> tuple[tuple[Alert, ...], list[Hit]]:
     """Decide on a page of documents."""
-    grouped = [grouped_hit(rule(), effective(), one) for one in documents]
-    return alerts_of_hits(rule(), effective(), grouped, origin="live"), [one.hit for one in grouped]
+    grouped = [grouped_hit(rule(), effective(), entry) for entry in documents]
+    return alerts_of_hits(rule(), effective(), grouped, origin="live"), [entry.hit for entry in grouped]
 
 
 def opened() -> tuple[MemoryState, AlertStore]:
-    """Give a state with one alert that owes a mail and a Slack message."""
+    """Return a state with one alert that owes a mail and a Slack message."""
     state = MemoryState()
     alert_store = AlertStore(state)
     alert_store.record(*page(event_document()), now=NOW)
@@ -60,10 +60,10 @@ def test_writing_the_same_page_again_opens_nothing_and_changes_nothing() -> None
 
 def test_a_crash_between_alert_and_hits_is_made_good_by_writing_again() -> None:
     state = MemoryState()
-    made, hits = page(event_document())
-    AlertStore(state).record(made, [], now=NOW)
+    built, hits = page(event_document())
+    AlertStore(state).record(built, [], now=NOW)
     assert AlertStore(state).unknown(hits) == tuple(hits)
-    recorded = AlertStore(state).record(made, hits, now=NOW)
+    recorded = AlertStore(state).record(built, hits, now=NOW)
     assert (recorded.hits, recorded.alerts) == (1, ())
     assert AlertStore(state).unknown(hits) == ()
 
@@ -83,7 +83,10 @@ def test_a_document_that_the_engine_refuses_is_kept_as_text() -> None:
         assert '"host": {"name": "EVIL"}' in stored.document["event"]["original"]
     (alert,) = [stored for (index, _), stored in state.documents.items() if "alerts" in index]
     assert restore_alert(alert).first.event == event(host="EVIL")
-    assert [one["channel"] for one in alert.document["watcher"]["deliveries"]] == ["mail", "slack"]
+    assert [entry["channel"] for entry in alert.document["watcher"]["deliveries"]] == [
+        "mail",
+        "slack",
+    ]
 
 
 def test_a_state_that_refuses_even_the_text_is_an_error() -> None:
@@ -98,7 +101,7 @@ def of(origin: str, *channels: str, number: int = 1) -> tuple[tuple[Alert, ...],
     """Decide on a document as live or backfill does."""
     settings = effective(channels=channels)
     grouped = [grouped_hit(rule(), settings, event_document(number))]
-    return alerts_of_hits(rule(), settings, grouped, origin=origin), [one.hit for one in grouped]
+    return alerts_of_hits(rule(), settings, grouped, origin=origin), [entry.hit for entry in grouped]
 
 
 def test_an_alert_that_a_backfill_opened_silently_starts_to_owe_on_a_live_hit_once() -> None:
@@ -116,7 +119,7 @@ def test_an_alert_that_a_backfill_opened_silently_starts_to_owe_on_a_live_hit_on
     outbox.mark_sent(claimed, now=NOW)
     alert_store.record(*of("live", "mail", number=4), now=NOW)
     assert queries.due(now=NOW + timedelta(days=9)) == ()
-    (alert,) = [one.document for (index, _), one in state.documents.items() if "alerts" in index]
+    (alert,) = [entry.document for (index, _), entry in state.documents.items() if "alerts" in index]
     assert alert["watcher"]["alert"]["origin"] == "live"
 
 
@@ -127,7 +130,7 @@ def test_an_alert_that_was_opened_live_without_channels_owes_nobody_later() -> N
     assert DeliveryQueries(state).due(now=NOW) == ()
 
 
-def test_what_a_backfill_tells_itself_is_not_told_again_by_a_live_hit() -> None:
+def test_a_live_hit_adds_no_deliveries_to_an_alert_whose_backfill_notified() -> None:
     state = MemoryState()
     AlertStore(state).record(*of("backfill", "mail"), now=NOW)
     AlertStore(state).record(*of("live", "mail", "slack", number=2), now=NOW)
@@ -154,7 +157,7 @@ def test_a_long_text_is_cut_where_it_is_indexed_and_whole_where_it_is_kept() -> 
     assert line in document["event"]["original"]
 
 
-def test_an_alert_can_be_told_from_its_document_alone() -> None:
+def test_an_alert_is_restored_from_its_document_alone() -> None:
     ((alert,), _) = page(event_document())
     stored = StoredDocument(index="i", id=alert.id, document=alert_document(alert, now=NOW), seq_no=0, primary_term=1)
     again = restore_alert(stored)
@@ -163,7 +166,7 @@ def test_an_alert_can_be_told_from_its_document_alone() -> None:
     assert (again.first.event, again.first.event_id) == (alert.first.event, alert.first.event_id)
 
 
-def test_an_alert_whose_rule_had_no_id_of_its_own_is_told_with_the_id_that_it_was_opened_with() -> None:
+def test_an_alert_of_a_rule_without_an_id_keeps_the_id_that_it_was_opened_with() -> None:
     nameless = rule(rule().text.replace(f"id: {rule().id}\n", ""), id="second-of-its-file")
     (alert,) = alerts_of_hits(
         nameless, effective(), [grouped_hit(nameless, effective(), event_document())], origin="live"
@@ -252,7 +255,7 @@ def test_an_index_that_cannot_be_mended_keeps_nothing_else_from_being_done() -> 
     state.loose.add(f"watcher-alerts-{MONTH}")
     with capture_logs() as said:
         assert installation.install().updated == (f"watcher-alerts-{MONTH}",)
-    assert [one["index"] for one in said if one["event"] == "state.mapping"] == [LOOSE]
+    assert [entry["index"] for entry in said if entry["event"] == "state.mapping"] == [LOOSE]
 
 
 def test_who_may_not_look_at_mappings_goes_by_what_is_there() -> None:
@@ -294,13 +297,13 @@ class Keeping(MemoryState):
 def test_new_indices_name_their_policy_where_the_cluster_has_the_service() -> None:
     state = Keeping()
     assert Installation(state=state).install().lifecycle
-    made = {
-        key[1]: one.document["template"]["settings"]["index"]
-        for key, one in state.documents.items()
+    built = {
+        key[1]: entry.document["template"]["settings"]["index"]
+        for key, entry in state.documents.items()
         if key[0] == "templates"
     }
-    assert made["watcher-hits"]["lifecycle"] == {"name": "watcher-hits"}
-    assert "lifecycle" not in made["watcher-state"]
+    assert built["watcher-hits"]["lifecycle"] == {"name": "watcher-hits"}
+    assert "lifecycle" not in built["watcher-state"]
 
 
 @pytest.mark.parametrize(("days", "gone"), [(395, False), (396, False), (397, True)])

@@ -68,9 +68,9 @@ def test_a_hit_is_the_same_whatever_index_holds_it() -> None:
     ],
 )
 def test_what_makes_a_hit_and_an_alert_another(changed: EventDocument, *, same_hit: bool, same_alert: bool) -> None:
-    one, other = grouped_hit(rule(), effective(), event_document()), grouped_hit(rule(), effective(), changed)
-    assert (one.hit.id == other.hit.id) is same_hit
-    assert (one.alert == other.alert) is same_alert
+    entry, other = grouped_hit(rule(), effective(), event_document()), grouped_hit(rule(), effective(), changed)
+    assert (entry.hit.id == other.hit.id) is same_hit
+    assert (entry.alert == other.alert) is same_alert
 
 
 def test_a_missing_value_is_a_value_of_its_own_and_an_empty_one_is_missing() -> None:
@@ -98,9 +98,9 @@ def test_text_and_settings_of_a_rule_change_no_hit() -> None:
 
 
 def test_several_values_are_one_key_in_any_order() -> None:
-    one = EventDocument(index="i", id="1", event={**event(), "host": {"name": ["b", "a"]}})
+    entry = EventDocument(index="i", id="1", event={**event(), "host": {"name": ["b", "a"]}})
     other = EventDocument(index="i", id="1", event={**event(), "host.name": ["a", "b"], "host": {}})
-    assert grouped_hit(rule(), effective(), one).alert == grouped_hit(rule(), effective(), other).alert
+    assert grouped_hit(rule(), effective(), entry).alert == grouped_hit(rule(), effective(), other).alert
 
 
 def test_grouping_by_nothing_makes_one_alert_of_all() -> None:
@@ -156,7 +156,7 @@ def test_an_alert_begins_with_its_earliest_hit_whatever_the_order() -> None:
     late, early = event_document(1, time="2026-11-23T11:59:31.000Z"), event_document(2, time="2026-11-23T11:59:29.000Z")
     for order in ((late, early), (early, late)):
         (alert,) = alerts_of_hits(
-            rule(), effective(), [grouped_hit(rule(), effective(), one) for one in order], origin="live"
+            rule(), effective(), [grouped_hit(rule(), effective(), entry) for entry in order], origin="live"
         )
         assert alert.first.event_id == "e2"
         assert (alert.channels, alert.origin, alert.key) == (("mail", "slack"), "live", (("host.name", "WEB01"),))

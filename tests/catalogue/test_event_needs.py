@@ -14,14 +14,14 @@ RULE = """\
 title: A Test
 logsource: {{product: windows, {source}}}
 detection:
-  one: {one}
+  one: {first}
   two: {two}
   condition: {condition}
 """
 
 
-def seen(source: str, one: str, *, two: str = "{User: x}", condition: str = "one and two") -> set[str]:
-    text = RULE.format(source=source, one=one, two=two, condition=condition)
+def seen(source: str, need: str, *, two: str = "{User: x}", condition: str = "one and two") -> set[str]:
+    text = RULE.format(source=source, first=need, two=two, condition=condition)
     rules, findings = read_file(text, file="rule.yml", origin=RuleOrigin())
     assert rules, findings
     return {f"{event_need.channel or 'any'} {event_need.code or 'any'}" for event_need in event_needs(rules[0])}

@@ -105,13 +105,13 @@ def test_every_dependency_volume_and_secret_is_defined() -> None:
         assert set(service.get("secrets", ())) <= set(COMPOSE["secrets"])
 
 
-def test_ports_open_on_this_machine_only_unless_told_otherwise() -> None:
+def test_ports_open_on_this_machine_only_unless_set_otherwise() -> None:
     ports = [port for service in SERVICES.values() for port in service.get("ports", ())]
     assert len(ports) == 2
     assert all(port.startswith("${BIND_ADDRESS:-127.0.0.1}:") for port in ports)
 
 
-def test_the_sidecar_is_told_of_the_cluster_by_variables_that_it_knows() -> None:
+def test_the_sidecar_gets_the_cluster_by_documented_variables() -> None:
     given = SERVICES["watcher"]["environment"]
     assert set(given) <= set(ENVIRONMENT.values())
     assert given["WATCHER_PASSWORD_FILE"] == f"/run/secrets/{SERVICES['watcher']['secrets'][0]}"
@@ -140,7 +140,7 @@ def test_the_users_are_made_with_any_password(tmp_path: Path) -> None:
     subprocess.run([*SERVICES["users"]["entrypoint"], script], env=environ, check=True, timeout=30)
 
     asked = re.split(r"^https://elasticsearch:9200/_security/", (tmp_path / "out").read_text(), flags=re.MULTILINE)[1:]
-    bodies = {path: json.loads(body) for path, body in (one.split("\n", 1) for one in asked)}
+    bodies = {path: json.loads(body) for path, body in (entry.split("\n", 1) for entry in asked)}
     assert list(bodies) == ["user/kibana_system/_password", "role/watcher_sidecar", "user/watcher_sidecar"]
     assert bodies["user/kibana_system/_password"] == {"password": password}
     assert bodies["user/watcher_sidecar"]["password"] == password

@@ -23,15 +23,15 @@ from watcher.taxonomy.logsources import events_of
 SHIPPED = Path(__file__).resolve().parents[2] / "rules"
 
 
-def told(rule: Rule, event: Event) -> Explanation:
+def explain_rule(rule: Rule, event: Event) -> Explanation:
     return explain(rule, events_of(rule.logsource), EventView(event))
 
 
 def check(step: ExplanationStep) -> None:
     """Hold a node against its parts."""
-    for one in step.of:
-        check(one)
-    held = [one.holds for one in step.of]
+    for inner in step.of:
+        check(inner)
+    held = [inner.holds for inner in step.of]
     match step.node:
         case And():
             assert step.holds is all(held)
@@ -40,12 +40,12 @@ def check(step: ExplanationStep) -> None:
         case Not():
             assert step.holds is not held[0]
         case DetectionItem(match_all=every):
-            tried = [one.holds for one in step.checked]
+            tried = [value.holds for value in step.checked]
             assert step.holds is ((all(tried) and bool(tried)) if every else any(tried))
 
 
 def agree(rule: Rule, predicate: Predicate, event: Event) -> bool:
-    explanation = told(rule, event)
+    explanation = explain_rule(rule, event)
     assert explanation.holds is predicate.matches(event), (rule.title, event)
     for looked in explanation.classes:
         check(looked.step)
@@ -88,7 +88,7 @@ def sample(folder: Path) -> Iterator[Event]:
                 yield event
 
 
-# --------------------------------------------------------------------------- what is told
+# --------------------------------------------------------------------------- what explanations say
 
 
 def rule(detection: str) -> Rule:
@@ -101,25 +101,25 @@ def event(channel: str = "Microsoft-Windows-Sysmon/Operational", code: str = "1"
     return {"event": {"code": code}, "winlog": {"channel": channel, "event_data": data}}
 
 
-def test_selections_are_named_and_values_are_told() -> None:
+def test_selections_and_values_are_named() -> None:
     read = rule(
         "  sel:\n    Image|endswith: [\\a.exe, \\b.exe]\n  filter_x:\n    User: me\n  condition: sel and not filter_x\n"
     )
-    explanation = told(read, event(Image="C:\\b.exe"))
+    explanation = explain_rule(read, event(Image="C:\\b.exe"))
     (looked,) = explanation.classes
     selection, negated = looked.step.of
     assert explanation.holds
     assert (selection.selection, selection.values) == ("sel", ("C:\\b.exe",))
-    assert [(describe_value(one.sigma_value), one.holds) for one in selection.checked] == [
+    assert [(describe_value(value.sigma_value), value.holds) for value in selection.checked] == [
         ("ends with `\\a.exe`", False),
         ("ends with `\\b.exe`", True),
     ]
     assert (negated.of[0].selection, negated.of[0].holds, negated.of[0].values) == ("filter_x", False, ())
 
 
-def test_an_event_of_another_log_source_is_told_so_and_the_condition_all_the_same() -> None:
+def test_an_event_of_another_log_source_is_named_and_the_condition_is_explained() -> None:
     read = rule("  sel: {Image: x}\n  condition: sel\n")
-    explanation = told(read, event(channel="System", code="7045", Image="x"))
+    explanation = explain_rule(read, event(channel="System", code="7045", Image="x"))
     assert (explanation.holds, explanation.fits, explanation.channel, explanation.code) == (
         False,
         False,
@@ -131,7 +131,7 @@ def test_an_event_of_another_log_source_is_told_so_and_the_condition_all_the_sam
 
 def test_security_4688_is_explained_as_process_creation() -> None:
     read = rule("  sel: {Image: x}\n  condition: sel\n")
-    explanation = told(read, event(channel="Security", code="4688", NewProcessName="x"))
+    explanation = explain_rule(read, event(channel="Security", code="4688", NewProcessName="x"))
     assert explanation.holds
     assert explanation.classes[0].step.values == ("x",)
 
@@ -147,10 +147,10 @@ def test_security_4688_is_explained_as_process_creation() -> None:
         ("CommandLine|contains: enc", "other", ""),
     ],
 )
-def test_what_nearly_held_is_told(asked: str, value: str, hint: str) -> None:
-    explanation = told(rule(f"  sel: {{{asked}}}\n  condition: sel\n"), event(CommandLine=value))
+def test_a_near_match_has_a_hint(asked: str, value: str, hint: str) -> None:
+    explanation = explain_rule(rule(f"  sel: {{{asked}}}\n  condition: sel\n"), event(CommandLine=value))
     assert not explanation.holds
-    assert [one.hint for one in explanation.classes[0].step.checked] == [hint]
+    assert [value.hint for value in explanation.classes[0].step.checked] == [hint]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_every_kind_of_test_has_words(written: str, said: str) -> None:
     assert [describe_value(test) for test in read.node.values] == [said]
 
 
-def test_a_keyword_is_told_as_it_is_searched() -> None:
+def test_a_keyword_is_described_as_it_is_searched() -> None:
     read = rule("  sel: [abc]\n  condition: sel\n")
     assert isinstance(read.node, DetectionItem)
     assert describe_value(read.node.values[0], keyword=True) == "contains `abc`"

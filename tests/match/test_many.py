@@ -22,9 +22,9 @@ from watcher.model import Rule, SigmaRegex
 from watcher.taxonomy.logsources import events_of
 
 
-def watched(one: Rule) -> CompiledRule:
+def watched(item: Rule) -> CompiledRule:
     """Compile a rule."""
-    return CompiledRule(one, Predicate(one.node, events_of(one.logsource)))
+    return CompiledRule(item, Predicate(item.node, events_of(item.logsource)))
 
 
 def detecting(text: str, **changes: Any) -> Rule:
@@ -40,10 +40,10 @@ def event(**data: str) -> dict[str, Any]:
 # --------------------------------------------------------------------------- folding
 
 
-def test_whatever_folds_alike_is_alike_in_the_text_that_clues_are_looked_for_in() -> None:
+def test_values_that_fold_alike_are_alike_in_the_text_of_the_literal_index() -> None:
     for code in range(sys.maxunicode + 1):
-        one = chr(code)
-        assert fold_loosely(one) == fold_loosely(fold(one)), hex(code)
+        item = chr(code)
+        assert fold_loosely(item) == fold_loosely(fold(item)), hex(code)
 
 
 @pytest.mark.parametrize("letter", "kKsSiI")
@@ -114,29 +114,29 @@ def test_every_value_that_it_finds_holds_one_text_of_each_choice(pattern: str, f
         ("'*shell*'", {"CommandLine": "a shell"}),
     ],
 )
-def test_a_rule_is_found_behind_its_clues(selection: str, data: dict[str, str]) -> None:
-    one = detecting(selection if ":" in selection else f"- {selection}")
-    assert one.id in [found.id for found in Ruleset([watched(one)]).matching(event(**data))]
+def test_a_rule_is_found_behind_its_required_literals(selection: str, data: dict[str, str]) -> None:
+    item = detecting(selection if ":" in selection else f"- {selection}")
+    assert item.id in [result.id for result in Ruleset([watched(item)]).matching(event(**data))]
 
 
 @pytest.mark.parametrize("code", ["4688", "04688", "+4688"])
 @pytest.mark.parametrize("asked", ["4688", "4688.0", "'4688'"])
-def test_an_event_code_is_found_behind_its_clues_as_the_rule_alone_finds_it(code: str, asked: str) -> None:
+def test_an_event_code_is_found_behind_required_literals_as_the_rule_alone_finds_it(code: str, asked: str) -> None:
     text = detecting(f"EventID: {asked}").text.replace("category: process_creation", "service: security")
-    one = rule(text)
-    made = {"event": {"code": code}, "winlog": {"channel": "Security"}}
-    alone = Predicate(one.node, events_of(one.logsource)).matches(made)
-    assert bool(Ruleset([watched(one)]).matching(made)) is alone
+    item = rule(text)
+    built = {"event": {"code": code}, "winlog": {"channel": "Security"}}
+    alone = Predicate(item.node, events_of(item.logsource)).matches(built)
+    assert bool(Ruleset([watched(item)]).matching(built)) is alone
 
 
 def test_a_text_that_stands_nowhere_in_the_event_is_found_where_it_is_put_together() -> None:
-    one = detecting("User: 'ACME\\bob'")
-    made = {
+    item = detecting("User: 'ACME\\bob'")
+    built = {
         "event": {"code": "1"},
         "winlog": {"channel": "Microsoft-Windows-Sysmon/Operational"},
         "user": {"domain": "ACME", "name": "bob"},
     }
-    assert Ruleset([watched(one)]).matching(made) == (one,)
+    assert Ruleset([watched(item)]).matching(built) == (item,)
 
 
 def test_half_a_surrogate_pair_hides_nothing() -> None:
@@ -146,7 +146,7 @@ def test_half_a_surrogate_pair_hides_nothing() -> None:
 
 
 @pytest.mark.parametrize("most", [0, 800])
-def test_clues_are_found_as_a_table_and_without_one(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_literals_are_found_with_and_without_a_table(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(many, "_MAX_TABLE", most)
     rules = Ruleset([watched(detecting("CommandLine|contains: ströme"))])
     assert rules.matching(event(CommandLine="VIELE STRÖME"))
@@ -162,13 +162,13 @@ def test_made_up_channels_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) ->
     assert rules.matching(event(CommandLine="a shell")) != ()
 
 
-def test_what_finds_clues_is_made_once_for_all_kinds_of_events_that_share_them() -> None:
+def test_a_literal_index_is_built_once_for_all_kinds_of_events_that_share_it() -> None:
     watched_one = watched(detecting("CommandLine|contains: shell"))
     first = Ruleset([watched_one])
     second = first.with_rules([watched_one])
-    made = event(CommandLine="a shell")
-    sysmon = {"event": {"code": "1"}, "winlog": {**made["winlog"], "channel": "Microsoft-Windows-Sysmon/Operational"}}
-    assert all(rules.matching(one) for rules in (first, second) for one in (made, sysmon))
+    built = event(CommandLine="a shell")
+    sysmon = {"event": {"code": "1"}, "winlog": {**built["winlog"], "channel": "Microsoft-Windows-Sysmon/Operational"}}
+    assert all(rules.matching(item) for rules in (first, second) for item in (built, sysmon))
     assert len(first._kinds) == 2
     assert len({id(kind._index) for rules in (first, second) for kind in rules._kinds.values()}) == 1
 
@@ -181,10 +181,10 @@ def test_rules_that_stay_are_not_looked_at_again(monkeypatch: pytest.MonkeyPatch
     changed = detecting("CommandLine: c", id="2")
     second = first.with_rules([watched(detecting("CommandLine: a", id="1")), watched(changed)])
     assert looked == [changed.node]
-    assert [one.id for one in second.matching(event(CommandLine="c"))] == ["2"]
-    assert [one.id for one in second.matching(event(CommandLine="b"))] == []
+    assert [item.id for item in second.matching(event(CommandLine="c"))] == ["2"]
+    assert [item.id for item in second.matching(event(CommandLine="b"))] == []
 
 
 def test_a_rule_can_be_asked_alone() -> None:
-    one = replace(rule(), id="alone")
-    assert Ruleset([watched(one)]).matches("alone", EventView(event(CommandLine="a shell")))
+    item = replace(rule(), id="alone")
+    assert Ruleset([watched(item)]).matches("alone", EventView(event(CommandLine="a shell")))

@@ -21,13 +21,13 @@ DOCUMENTS = st.dictionaries(NAMES, NODES, max_size=4)
 def test_what_is_wanted_is_read_as_from_the_whole_document(documents: list[dict[str, Any]], paths: set[str]) -> None:
     field_filter = FieldFilter(paths)
     for document in documents:
-        whole, part = ALL_FIELDS.flatten(document), field_filter.flatten(document)
-        for path, values in whole.items():
+        complete, part = ALL_FIELDS.flatten(document), field_filter.flatten(document)
+        for path, values in complete.items():
             if any(path == wanted or path.startswith(wanted + ".") for wanted in paths):
                 assert part.get(path) == values
-        assert part.items() <= whole.items()
-        unwanted = [path for path in part if not any(f"{path}.".startswith(f"{one}.") for one in paths)]
-        assert all(any(one.startswith(f"{path}.") for one in paths) for path in unwanted)
+        assert part.items() <= complete.items()
+        unwanted = [path for path in part if not any(f"{path}.".startswith(f"{value}.") for value in paths)]
+        assert all(any(value.startswith(f"{path}.") for value in paths) for path in unwanted)
 
 
 def test_names_without_end_are_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,6 +40,6 @@ def test_names_without_end_are_not_remembered_without_end(monkeypatch: pytest.Mo
 
 
 def test_an_array_of_very_many_values_takes_no_longer_than_as_many_values_take() -> None:
-    found = ALL_FIELDS.flatten({"a": [str(number) for number in range(200_000)]})
-    assert len(found["a"]) == 200_000
-    assert found.text().count("\0") == 199_999
+    read = ALL_FIELDS.flatten({"a": [str(number) for number in range(200_000)]})
+    assert len(read["a"]) == 200_000
+    assert read.text().count("\0") == 199_999

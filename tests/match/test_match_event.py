@@ -196,8 +196,8 @@ def test_a_module_log_is_put_together_line_by_line() -> None:
         {"type": "ParameterBinding", "related_command": "Out-Default", "name": '"InputObject"', "value": '"x"'},
         {"value": ""},
     ]
-    found = EventView(moved(POWERSHELL, "4103", powershell={"command": {"invocation_details": details}}))
-    assert found.values("Payload") == (
+    read = EventView(moved(POWERSHELL, "4103", powershell={"command": {"invocation_details": details}}))
+    assert read.values("Payload") == (
         (
             'CommandInvocation(Out-Default): "Out-Default"\na line without form\n'
             'ParameterBinding(Out-Default): name="InputObject"; value="x"\n'
@@ -206,12 +206,12 @@ def test_a_module_log_is_put_together_line_by_line() -> None:
 
 
 def test_the_system_fields_are_read_where_the_data_has_none_of_that_name() -> None:
-    found = EventView(event("System", "104"))
-    assert found.values("EventID") == ("104",)
-    assert found.values("Channel") == ("System",)
-    assert found.values("Computer") == ("WEB01",)
-    assert found.values("Level") == ("information", "4")
-    assert found.values("TimeCreated") == ("2026-11-23T14:05:06.789Z",)
+    read = EventView(event("System", "104"))
+    assert read.values("EventID") == ("104",)
+    assert read.values("Channel") == ("System",)
+    assert read.values("Computer") == ("WEB01",)
+    assert read.values("Level") == ("information", "4")
+    assert read.values("TimeCreated") == ("2026-11-23T14:05:06.789Z",)
 
 
 def test_a_data_field_comes_before_a_system_field_of_the_same_name() -> None:
@@ -229,10 +229,10 @@ def test_spaces_in_names_do_not_count(field: str, name: str) -> None:
 
 
 def test_a_name_with_a_dot_is_a_path_of_the_document() -> None:
-    found = EventView(moved(process={"command_line": "a"}))
-    assert found.values("process.command_line") == ("a",)
-    assert found.values("winlog.channel") == (SYSMON,)
-    assert found.values("@timestamp") == ("2026-11-23T14:05:06.789Z",)
+    read = EventView(moved(process={"command_line": "a"}))
+    assert read.values("process.command_line") == ("a",)
+    assert read.values("winlog.channel") == (SYSMON,)
+    assert read.values("@timestamp") == ("2026-11-23T14:05:06.789Z",)
 
 
 def test_names_compare_case_sensitively() -> None:
@@ -249,16 +249,16 @@ def test_process_creation_reads_security_4688_by_sysmons_names() -> None:
         event(SECURITY, "4688", NewProcessName="a", ParentProcessName="b", SubjectLogonId="0x1"),
         moved(SECURITY, "4688", {"SubjectLogonId": "0x1"}, process={"executable": "a", "parent": {"executable": "b"}}),
     ):
-        found = EventView(document)
-        values = {name: found.values(name, process_audit=True) for name in ("Image", "ParentImage", "LogonId")}
+        read = EventView(document)
+        values = {name: read.values(name, process_audit=True) for name in ("Image", "ParentImage", "LogonId")}
         assert values == {"Image": ("a",), "ParentImage": ("b",), "LogonId": ("0x1",)}
-        assert found.values("ParentImage") == ()
-        assert found.values("NewProcessName", process_audit=True) == ("a",)
+        assert read.values("ParentImage") == ()
+        assert read.values("NewProcessName", process_audit=True) == ("a",)
 
 
 def test_the_field_mappings_of_settings_are_read_too() -> None:
-    found = EventView({"custom": {"cmd": "a"}}, {"CommandLine": ("custom.cmd",)})
-    assert found.values("CommandLine") == ("a",)
+    read = EventView({"custom": {"cmd": "a"}}, {"CommandLine": ("custom.cmd",)})
+    assert read.values("CommandLine") == ("a",)
 
 
 # --------------------------------------------------------------------------- values without a name
@@ -271,14 +271,14 @@ def test_data_means_the_values_that_have_no_name() -> None:
 
 
 def test_event_data_means_what_the_modules_moved_out_of_it_as_well() -> None:
-    found = EventView(
+    read = EventView(
         moved(POWERSHELL, "4104", powershell={"file": {"script_block_text": "iex", "script_block_id": "i"}})
     )
-    assert set(found.values("EventData")) == {"iex", "i"}
+    assert set(read.values("EventData")) == {"iex", "i"}
 
 
 def test_data_of_the_classic_log_is_put_together_in_shape_modules() -> None:
-    found = EventView(
+    read = EventView(
         moved(
             CLASSIC,
             "400",
@@ -286,7 +286,7 @@ def test_data_of_the_classic_log_is_put_together_in_shape_modules() -> None:
             powershell={"engine": {"version": "2.0", "new_state": "Available", "previous_state": "None"}},
         )
     )
-    first, second, lines = found.values("Data")
+    first, second, lines = read.values("Data")
     assert (first, second) == ("Available", "None")
     assert "\tHostApplication=powershell -enc x\n" in lines
     assert "\tEngineVersion=2.0\n" in lines
@@ -306,9 +306,9 @@ def test_keywords_search_the_message_and_the_data_but_nothing_around_it() -> Non
 
 
 def test_keywords_search_what_the_modules_moved_as_windows_wrote_it() -> None:
-    found = EventView(
+    read = EventView(
         moved(user={"domain": "CORP", "name": "jdoe"}, process={"executable": "a"}, related={"user": ["other"]})
     ).keyword_values()
-    assert "CORP\\jdoe" in found
-    assert "a" in found
-    assert "other" not in found
+    assert "CORP\\jdoe" in read
+    assert "a" in read
+    assert "other" not in read

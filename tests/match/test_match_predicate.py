@@ -22,17 +22,17 @@ from watcher.taxonomy.logsources import events_of
 def rule(detection: Any, logsource: dict[str, Any] | None = None, placeholders: Any = None) -> Rule:
     text = detection if isinstance(detection, str) else yaml.safe_dump({"detection": detection})
     head = yaml.safe_dump({"title": "t", "level": "high", "logsource": logsource or {"product": "windows"}})
-    found = read_contents(head + text, file="rule.yml", origin=RuleOrigin(placeholders=placeholders or {}))
-    assert [str(finding) for finding in found.findings] == []
-    return found.rules[0]
+    result = read_contents(head + text, file="rule.yml", origin=RuleOrigin(placeholders=placeholders or {}))
+    assert [str(finding) for finding in result.findings] == []
+    return result.rules[0]
 
 
 def holds(selection: Any, document: Event, condition: str = "selection") -> bool:
-    """Tell whether a rule matches, asked alone and among many."""
-    made = rule({"selection": selection, "condition": condition})
-    predicate = Predicate(made.node, events_of(made.logsource))
+    """Return whether a rule matches, asked alone and among many."""
+    built = rule({"selection": selection, "condition": condition})
+    predicate = Predicate(built.node, events_of(built.logsource))
     alone = predicate.matches(document)
-    assert Ruleset([CompiledRule(made, predicate)]).matching(document) == ((made,) if alone else ())
+    assert Ruleset([CompiledRule(built, predicate)]).matching(document) == ((built,) if alone else ())
     return alone
 
 
@@ -139,7 +139,7 @@ def test_duplicate_keys_must_all_hold() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "found"),
+    ("document", "result"),
     [
         ({**event(), "message": "some Mimikatz here"}, True),  # the message
         (event(A="Mimikatz"), True),  # the data
@@ -154,8 +154,8 @@ def test_duplicate_keys_must_all_hold() -> None:
         ({**event(), "host": {"name": "mimikatz"}}, False),
     ],
 )
-def test_keywords_search_message_and_data(document: Event, found: bool) -> None:  # noqa: FBT001 - a column of the table
-    assert holds(["mimikatz"], document) is found
+def test_keywords_search_message_and_data(document: Event, result: bool) -> None:  # noqa: FBT001 - a column of the table
+    assert holds(["mimikatz"], document) is result
 
 
 def test_keywords_have_wildcards_and_may_all_be_wanted() -> None:
@@ -245,11 +245,11 @@ def test_parts_of_a_time_are_those_in_utc() -> None:
 
 def test_the_rules_channel_is_the_data_field_and_the_log_sources_the_system_field() -> None:
     cleared = event("System", "104", Channel="Security")
-    made = rule(
+    built = rule(
         {"selection": {"Channel": "Security"}, "condition": "selection"}, {"product": "windows", "service": "system"}
     )
-    assert Predicate(made.node, events_of(made.logsource)).matches(cleared)
-    assert not Predicate(made.node, events_of(made.logsource)).matches(event("Security", "104", Channel="Security"))
+    assert Predicate(built.node, events_of(built.logsource)).matches(cleared)
+    assert not Predicate(built.node, events_of(built.logsource)).matches(event("Security", "104", Channel="Security"))
 
 
 @pytest.mark.parametrize(
@@ -269,15 +269,15 @@ def test_the_rules_channel_is_the_data_field_and_the_log_sources_the_system_fiel
     ],
 )
 def test_a_rule_looks_at_the_events_of_its_log_source(logsource: dict[str, Any], document: Event, inside: bool) -> None:  # noqa: FBT001 - a column of the table
-    made = rule({"selection": {"Image": "x"}, "condition": "selection"}, {"product": "windows", **logsource})
-    assert Predicate(made.node, events_of(made.logsource)).matches(document) is inside
+    built = rule({"selection": {"Image": "x"}, "condition": "selection"}, {"product": "windows", **logsource})
+    assert Predicate(built.node, events_of(built.logsource)).matches(document) is inside
 
 
 def test_a_log_source_of_settings_is_looked_at_instead() -> None:
-    made = rule({"selection": {"A": "x"}, "condition": "selection"}, {"product": "windows", "service": "mine"})
-    own = events_of(made.logsource, (LogSourceMapping(service="mine", channels=("My/Channel",), event_codes=("7",)),))
-    assert Predicate(made.node, own).matches(event("My/Channel", "7", A="x"))
-    assert not Predicate(made.node, own).matches(event("My/Channel", "8", A="x"))
+    built = rule({"selection": {"A": "x"}, "condition": "selection"}, {"product": "windows", "service": "mine"})
+    own = events_of(built.logsource, (LogSourceMapping(service="mine", channels=("My/Channel",), event_codes=("7",)),))
+    assert Predicate(built.node, own).matches(event("My/Channel", "7", A="x"))
+    assert not Predicate(built.node, own).matches(event("My/Channel", "8", A="x"))
 
 
 def test_both_shapes_of_one_event_match_alike() -> None:

@@ -167,8 +167,8 @@ def test_a_number_is_compared_as_a_number(operator: str, bound: int, value: str,
     ],
 )
 def test_a_time_is_read_in_the_forms_that_events_have(written: str, expected: str | None) -> None:
-    found = parse_timestamp(written)
-    assert (found.isoformat() if found else None) == expected
+    result = parse_timestamp(written)
+    assert (result.isoformat() if result else None) == expected
 
 
 @pytest.mark.parametrize(

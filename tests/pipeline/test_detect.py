@@ -32,11 +32,11 @@ OTHER = rule(RULE.replace("7f6f2c52", "8f6f2c52").replace("contains: shell", "co
 def detector(events: ListedEvents, state: MemoryState, *rules: Rule, **changes: Any) -> Detector:
     """Watch some rules."""
     source = Source()
-    watched = [prepare_rule(one, rule_settings(one, Settings()), source) for one in rules or (rule(),)]
+    watched = [prepare_rule(outcome, rule_settings(outcome, Settings()), source) for outcome in rules or (rule(),)]
     return Detector(source=source, events=events, alert_store=AlertStore(state), rules=watched, **changes)
 
 
-def test_what_the_query_returns_too_much_is_not_told() -> None:
+def test_events_that_a_query_returns_beyond_the_rule_are_no_hits() -> None:
     state = MemoryState()
     events = ListedEvents([event_document(1), event_document(2, CommandLine="notepad")])
     detected = detector(events, state).detect(WINDOW)
@@ -59,7 +59,7 @@ def test_the_same_window_again_records_nothing() -> None:
     assert (again.hits, again.alerts, again.is_complete) == (0, 0, True)
 
 
-def test_an_event_that_cannot_be_read_is_told_and_hides_neither_others_nor_the_window() -> None:
+def test_an_unreadable_event_is_reported_and_hides_neither_others_nor_the_window() -> None:
     timeless = EventDocument(index="winlogbeat-1", id="odd", event={**event_document().event, "@timestamp": "no time"})
     state = MemoryState()
     detected = detector(ListedEvents([timeless, event_document(2)]), state).detect(WINDOW)
@@ -111,9 +111,9 @@ def test_an_event_nested_deep_is_found_and_stored_with_a_note() -> None:
     detected = detector(ListedEvents([nested, event_document(2, host="DC01")]), state).detect(WINDOW)
     assert (detected.hits, detected.alerts, detected.is_complete, detected.unreadable) == (2, 2, True, ())
     (stored,) = [
-        one.document
-        for (index, _), one in state.documents.items()
-        if "alerts" in index and one.document["watcher"]["hit"]["id"] == "deep"
+        outcome.document
+        for (index, _), outcome in state.documents.items()
+        if "alerts" in index and outcome.document["watcher"]["hit"]["id"] == "deep"
     ]
     assert stored["process"]["command_line"] == "a shell"
     original = json.loads(stored["event"]["original"])
@@ -175,7 +175,7 @@ def test_what_is_refused_in_every_way_is_said_and_holds_up_nothing() -> None:
     refusals = [Refused("no"), Refused("still no")]
     detected = detector(ListedEvents(answers=list(refusals)), MemoryState()).detect(WINDOW)
     assert detected.is_complete
-    assert [str(one.error) for one in detected.refused] == ["still no"]
+    assert [str(outcome.error) for outcome in detected.refused] == ["still no"]
 
 
 def test_nothing_is_asked_once_it_is_time_to_end() -> None:
@@ -206,7 +206,9 @@ def test_an_undecided_event_is_reported_once_and_hides_neither_other_rules_nor_o
         ListedEvents([event_document(1, CommandLine=SLOW_VALUE), event_document(2, CommandLine="xab")]), state, SLOW
     )
     detected = watching.detect(WINDOW)
-    assert [(one.rule.id, one.index, one.id) for one in detected.undecided] == [("slow", "winlogbeat-1", "e1")]
+    assert [(outcome.rule.id, outcome.index, outcome.id) for outcome in detected.undecided] == [
+        ("slow", "winlogbeat-1", "e1")
+    ]
     assert "did not decide about a value of 100009 characters within 50 ms" in str(detected.undecided[0])
     assert (detected.hits, detected.is_complete, detected.refused) == (1, True, ())
     again = watching.detect(WINDOW)
@@ -217,7 +219,7 @@ def test_an_undecided_rule_lets_others_hit_the_same_event() -> None:
     events = ListedEvents([event_document(1, CommandLine=SLOW_VALUE)])
     detected = detector(events, MemoryState(), SLOW, rule()).detect(WINDOW)
     assert detected.by_rule == {"slow": 0, rule().id: 1}
-    assert [one.rule.id for one in detected.undecided] == ["slow"]
+    assert [outcome.rule.id for outcome in detected.undecided] == ["slow"]
 
 
 def test_undecided_events_are_remembered_over_a_change_of_rules_and_shown_without_recording() -> None:

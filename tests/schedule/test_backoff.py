@@ -1,4 +1,4 @@
-"""Back-off near zero and at its cap, and waits that end when they are told to."""
+"""Back-off near zero and at its cap, and waits that end on a stop."""
 
 from __future__ import annotations
 

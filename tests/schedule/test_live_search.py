@@ -178,7 +178,7 @@ def test_a_state_deleted_during_a_search_begins_anew_and_logs_an_error(
     events.fails = dict(fails)
     with pytest.raises(Incomplete, match="was deleted"):
         fake.search.live.advance()
-    assert fake.checkpoints.read("windows") is None  # what lost its holes is not taken for whole
+    assert fake.checkpoints.read("windows") is None  # a checkpoint that lost its gaps is not taken as complete
     events.fails.clear()
     with capture_logs() as entries:
         fake.search.live.advance()

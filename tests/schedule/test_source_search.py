@@ -65,7 +65,7 @@ minutes_of_events = st.lists(
 
 
 def everything(documents: Sequence[EventDocument], since: datetime) -> tuple[set[str], set[str]]:
-    """Give the hits and alerts of one search over all of some events."""
+    """Return the hits and alerts of one search over all of some events."""
     fake = FakeSource()
     fake.events.feed(*documents, at=EPOCH)
     fake.search.rules.detector.detect(Window(start=since, end=NOW + timedelta(days=3)))

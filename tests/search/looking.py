@@ -18,9 +18,9 @@ from watcher.translate.plan import PlanCache, rule_predicate
 
 def ruled(number: int, text: str = "shell") -> Rule:
     """Make a rule that looks for a text in a command line."""
-    made = rule(id=f"rule-{number}", title=f"Rule {number}")
+    built = rule(id=f"rule-{number}", title=f"Rule {number}")
     return rule(
-        made.text.replace("contains: shell", f"contains: '{text}'"), id=f"rule-{number}", title=f"Rule {number}"
+        built.text.replace("contains: shell", f"contains: '{text}'"), id=f"rule-{number}", title=f"Rule {number}"
     )
 
 
@@ -33,7 +33,9 @@ def search(
     mapping = events.mapping(source.index, book.paths)
     plans = book.plans(mapping)
     searcher = Searcher(
-        source, [CompiledRule(one, rule_predicate(one, source)) for one in rules], clock=clock or FakeClock()
+        source,
+        [CompiledRule(outcome, rule_predicate(outcome, source)) for outcome in rules],
+        clock=clock or FakeClock(),
     )
     context = SearchContext(
         snapshot=events, translator=book.translator_for(mapping), event_reader=EventReader(source, mapping)
@@ -42,18 +44,23 @@ def search(
 
 
 def pairs(outcomes: Sequence[SearchOutcome]) -> list[tuple[str, str]]:
-    """Give rule and document of everything that matched."""
-    return [(one.plan.rule.id, found.id) for one in outcomes if isinstance(one, MatchedPage) for found in one.documents]
+    """Return rule and document of everything that matched."""
+    return [
+        (outcome.plan.rule.id, doc.id)
+        for outcome in outcomes
+        if isinstance(outcome, MatchedPage)
+        for doc in outcome.documents
+    ]
 
 
 def failures(outcomes: Sequence[SearchOutcome]) -> list[tuple[str, str]]:
-    """Give rule and sentence of everything that failed."""
-    return [(one.plan.rule.id, str(one.error)) for one in outcomes if isinstance(one, FailedSearch)]
+    """Return rule and sentence of everything that failed."""
+    return [(outcome.plan.rule.id, str(outcome.error)) for outcome in outcomes if isinstance(outcome, FailedSearch)]
 
 
 def notes(outcomes: Sequence[SearchOutcome]) -> list[tuple[str, str]]:
-    """Give code and rule of everything noted."""
-    return [(one.finding.code, one.plan.rule.id) for one in outcomes if isinstance(one, SearchFinding)]
+    """Return code and rule of everything noted."""
+    return [(outcome.finding.code, outcome.plan.rule.id) for outcome in outcomes if isinstance(outcome, SearchFinding)]
 
 
 def many(count: int, **data: str) -> list[EventDocument]:

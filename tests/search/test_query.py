@@ -16,21 +16,25 @@ def plans(count: int) -> list[QueryPlan]:
 
 
 def read(outcomes: list[MatchedPage | FailedSearch]) -> list[str]:
-    """Give the ids of the documents of all pages, in order."""
-    return [one.id for outcome in outcomes if isinstance(outcome, MatchedPage) for one in outcome.documents]
+    """Return the ids of the documents of all pages, in order."""
+    return [entry.id for outcome in outcomes if isinstance(outcome, MatchedPage) for entry in outcome.documents]
 
 
 def test_pages_are_read_until_the_count_is_reached() -> None:
     events = ListedEvents([event_document(number) for number in range(7)])
     outcomes = list(search_by_query(events, plans(1), page=3))
-    assert [len(one.documents) for one in outcomes if isinstance(one, MatchedPage)] == [3, 3, 1]
+    assert [len(entry.documents) for entry in outcomes if isinstance(entry, MatchedPage)] == [
+        3,
+        3,
+        1,
+    ]
     assert read(outcomes) == [f"e{number}" for number in range(7)]
 
 
 def test_a_last_page_that_is_full_needs_no_further_one() -> None:
     events = ListedEvents([event_document(number) for number in range(6)])
     outcomes = list(search_by_query(events, plans(1), page=3))
-    assert [type(one) for one in outcomes] == [MatchedPage, MatchedPage]
+    assert [type(entry) for entry in outcomes] == [MatchedPage, MatchedPage]
 
 
 def test_finding_nothing_yields_nothing() -> None:
@@ -49,14 +53,14 @@ def test_fewer_documents_than_counted_is_incomplete() -> None:
 def test_more_documents_than_counted_is_incomplete_too() -> None:
     events = ListedEvents(answers=[Page(documents=(event_document(1), event_document(2)), total=1, after=None)])
     outcomes = list(search_by_query(events, plans(1)))
-    assert [type(one) for one in outcomes] == [MatchedPage, FailedSearch]
+    assert [type(entry) for entry in outcomes] == [MatchedPage, FailedSearch]
 
 
 def test_one_failing_rule_fails_alone() -> None:
     fine = Page(documents=(event_document(),), total=1, after=None)
     events = ListedEvents(answers=[fine, Refused("no"), fine])
     outcomes = list(search_by_query(events, plans(3)))
-    assert [(type(one), one.plan.rule.id) for one in outcomes] == [
+    assert [(type(entry), entry.plan.rule.id) for entry in outcomes] == [
         (MatchedPage, "rule-0"),
         (FailedSearch, "rule-1"),
         (MatchedPage, "rule-2"),
@@ -69,7 +73,7 @@ def test_a_rule_that_fails_on_a_later_page_fails_alone() -> None:
         answers=[first, first, Incomplete("lost"), Page(documents=(event_document(2),), total=None, after=None)]
     )
     outcomes = list(search_by_query(events, plans(2)))
-    assert [(type(one), one.plan.rule.id) for one in outcomes[2:]] == [
+    assert [(type(entry), entry.plan.rule.id) for entry in outcomes[2:]] == [
         (FailedSearch, "rule-0"),
         (MatchedPage, "rule-1"),
     ]
@@ -77,4 +81,4 @@ def test_a_rule_that_fails_on_a_later_page_fails_alone() -> None:
 
 def test_more_rules_than_go_into_one_request_are_all_asked() -> None:
     outcomes = list(search_by_query(ListedEvents([event_document()]), plans(2 * TOGETHER + 1)))
-    assert len({one.plan.rule.id for one in outcomes}) == 2 * TOGETHER + 1
+    assert len({entry.plan.rule.id for entry in outcomes}) == 2 * TOGETHER + 1

@@ -45,15 +45,15 @@ class Corpus:
 
 @cache
 def effective(folder: Path, part: int) -> tuple[Event, ...]:
-    """Give one event of so many, the same each time; those that some rule matches more often."""
+    """Return one event of so many, the same each time; those that some rule matches more often."""
     hit = {location for locations in shared.expected(folder).values() for location in locations}
-    made = []
+    built = []
     for name in SMALL:
         for location, event in shared.events(folder, name):
             among = zlib.crc32(repr(location).encode()) % part
             if among == 0 or (location in hit and among == 1):
-                made.append(event)
-    return tuple(made)
+                built.append(event)
+    return tuple(built)
 
 
 @contextmanager
@@ -82,8 +82,8 @@ def put(lent: Indices, name: str, events: list[Event]) -> Iterator[Place]:
         for event in some:
             lines += [{"create": {"_index": name}}, event]
         answer = lent.transport.request("POST", "/_bulk", params={"refresh": "true"}, body=lines)
-        for event, told in zip(some, answer.body["items"], strict=True):
-            if told["create"]["status"] == 201:
+        for event, explain_rule in zip(some, answer.body["items"], strict=True):
+            if explain_rule["create"]["status"] == 201:
                 yield location(event)
 
 
@@ -92,12 +92,12 @@ def location(event: Event) -> Place:
     return event["labels"]["file"], int(event["labels"]["n"])
 
 
-def found(there: Corpus, rules: Sequence[Rule], way: str, fetch: str) -> set[Pair]:
+def result(there: Corpus, rules: Sequence[Rule], way: str, fetch: str) -> set[Pair]:
     """Search everything by some rules, and confirm it as the pipeline does."""
     source = Source(index=there.pattern, search=way, fetch=fetch, budget=timedelta(hours=1))
     book = PlanCache(source, rules)
-    holds = {one.id: rule_predicate(one, source) for one in rules}
-    searcher = Searcher(source, [CompiledRule(one, holds[one.id]) for one in rules])
+    holds = {entry.id: rule_predicate(entry, source) for entry in rules}
+    searcher = Searcher(source, [CompiledRule(entry, holds[entry.id]) for entry in rules])
     pairs: set[Pair] = set()
     events = there.connection.events()
     with events.open(there.pattern, EVER, time_field=source.time_field) as snapshot:
@@ -106,24 +106,24 @@ def found(there: Corpus, rules: Sequence[Rule], way: str, fetch: str) -> set[Pai
         plans = (
             book.plans(mapping)
             if way == "query"
-            else [QueryPlan(rule=one, source="", query={}, exact=False) for one in rules]
+            else [QueryPlan(rule=entry, source="", query={}, exact=False) for entry in rules]
         )
         for outcome in searcher.search(
             SearchContext(snapshot=snapshot, translator=book.translator_for(mapping), event_reader=event_reader), plans
         ):
             assert isinstance(outcome, MatchedPage), outcome.plan.rule.path
             rule = outcome.plan.rule
-            confirmed = (one for one in outcome.documents if holds[rule.id](event_reader.view(one)))
-            pairs.update((rule.path, location(one.event)) for one in confirmed)
+            confirmed = (entry for entry in outcome.documents if holds[rule.id](event_reader.view(entry)))
+            pairs.update((rule.path, location(entry.event)) for entry in confirmed)
     return pairs
 
 
 def hold_together(there: Corpus, rules: Sequence[Rule], *ways: tuple[str, str]) -> None:
     """Hold ways of searching against the table."""
-    names = {one.path for one in rules}
+    names = {entry.path for entry in rules}
     expected = {pair for pair in there.expected if pair[0] in names}
     for way, fetch in ways:
-        pairs = {pair for pair in found(there, rules, way, fetch) if pair[0] not in NOT_IN_THE_TABLE}
+        pairs = {pair for pair in result(there, rules, way, fetch) if pair[0] not in NOT_IN_THE_TABLE}
         assert len(expected) > 20
         assert sorted(pairs - expected) == [], (way, fetch)
         assert sorted(expected - pairs) == [], (way, fetch)
@@ -138,7 +138,7 @@ def test_every_way_finds_what_the_table_says_of_a_part(
         rules = shared.rules(shared_data)
         finding = {path for path, _ in there.expected}
         hold_together(there, rules, ("scan", "whole"), ("scan", "needed"))
-        hold_together(there, [one for one in rules if one.path in finding][::5], ("query", "whole"))
+        hold_together(there, [entry for entry in rules if entry.path in finding][::5], ("query", "whole"))
 
 
 @pytest.mark.slow

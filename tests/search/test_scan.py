@@ -58,8 +58,8 @@ def test_many_pages_are_read_until_the_count_is_reached() -> None:
 def test_pages_of_large_events_get_smaller() -> None:
     class Large(Asked):
         def _page(self, ask: SearchRequest) -> Page:
-            made = super()._page(ask)
-            return replace(made, length=len(made.documents) * 100_000)
+            built = super()._page(ask)
+            return replace(built, length=len(built.documents) * 100_000)
 
     events = Large(many(3 * FIRST_PAGE))
     search(events, [ruled(1)], search="scan")
@@ -68,7 +68,7 @@ def test_pages_of_large_events_get_smaller() -> None:
 
 def test_hits_come_in_parts_that_fit_into_memory() -> None:
     outcomes = search(ListedEvents(many(5_000)), [ruled(1)], search="scan")
-    assert max(len(one.documents) for one in outcomes if isinstance(one, MatchedPage)) <= 2 * FIRST_PAGE
+    assert max(len(outcome.documents) for outcome in outcomes if isinstance(outcome, MatchedPage)) <= 2 * FIRST_PAGE
 
 
 @pytest.mark.parametrize("total", [0, 1, 3])
@@ -96,7 +96,7 @@ def test_what_is_refused_in_every_way_fails_for_good_for_every_rule() -> None:
 
 
 def test_an_event_that_breaks_a_predicate_is_handed_on_for_who_confirms() -> None:
-    """What cannot be decided is told by who confirms; the event's other rules are not hidden."""
+    """An undecided event is reported by the confirmation; the event's other rules are not hidden."""
     odd = EventDocument(index="winlogbeat-1", id="odd", event={**event_document().event, "@timestamp": "9" * 5000})
     late = rule(ruled(1).text.replace("CommandLine|contains: 'shell'", "'@timestamp|hour': 5"), id="late", title="Late")
     matched = pairs(search(ListedEvents([odd, event_document(2)]), [ruled(1), late]))
@@ -135,8 +135,8 @@ def test_a_hit_that_cannot_be_read_again_makes_the_window_incomplete() -> None:
 def test_a_hit_s_namesake_in_another_index_is_no_hit() -> None:
     twin = replace(event_document(1, CommandLine="notepad"), index="winlogbeat-2")
     events = ListedEvents([event_document(1), twin])
-    (matched,) = [one for one in search(events, [ruled(1)], fetch="needed") if isinstance(one, MatchedPage)]
-    assert [(one.index, one.id) for one in matched.documents] == [("winlogbeat-1", "e1")]
+    (matched,) = [outcome for outcome in search(events, [ruled(1)], fetch="needed") if isinstance(outcome, MatchedPage)]
+    assert [(outcome.index, outcome.id) for outcome in matched.documents] == [("winlogbeat-1", "e1")]
 
 
 # --------------------------------------------------------------------------- which way
@@ -185,7 +185,7 @@ def test_a_rule_that_can_neither_be_asked_nor_scanned_fails_alone() -> None:
 
 def test_rules_whose_turn_does_not_come_in_time_are_scanned_together() -> None:
     events = Asked(many(1))
-    outcomes = search(events, [ruled(one) for one in range(30)], search="query", clock=FakeClock(step=130))
+    outcomes = search(events, [ruled(outcome) for outcome in range(30)], search="query", clock=FakeClock(step=130))
     assert len(set(pairs(outcomes))) == 30
     assert failures(outcomes) == []
     assert len([ask for ask in events.asked if "CommandLine" in str(ask.query)]) == 20

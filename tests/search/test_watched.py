@@ -37,7 +37,7 @@ def seeking(detection: str, logsource: str) -> Rule:
 
 
 def events() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Make an event of every kind whose values modules move, each value telling where it stands."""
+    """Make an event of every kind whose values modules move, each value naming its place."""
     for row in (row for rows in MOVED_FIELDS.values() for row in rows):
         for channel in row.channels:
             for code in (*row.codes[:2], *row.codes[-1:]) or ("1",):
@@ -61,11 +61,11 @@ def test_what_searches_all_values_sees_those_that_modules_moved(
 ) -> None:
     seen = 0
     for channel, event in events():
-        whole = read(EventView(event))
+        complete = read(EventView(event))
         for logsource in ("", *([f", service: {SERVICES[channel]}"] if channel in SERVICES else [])):
             looked = FieldFilter(needed_fields([seeking(detection, logsource)], TRANSLATOR))
-            assert read(EventView(event, None, looked)) == whole, (event, logsource)
-            seen += len(whole)
+            assert read(EventView(event, None, looked)) == complete, (event, logsource)
+            seen += len(complete)
     assert seen > 20
 
 

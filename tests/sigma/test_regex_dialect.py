@@ -11,7 +11,7 @@ from watcher.sigma.regex_dialect import to_python_regex
 
 
 @pytest.mark.parametrize(
-    ("written", "found", "not_found"),
+    ("written", "result", "not_found"),
     [
         (r"^(?<cmd>net1?)\s\k<cmd>$", "net net", "net net1"),
         (r"(?'cmd'a+)-\k'cmd'", "aa-aa", "aa-b"),
@@ -52,9 +52,9 @@ from watcher.sigma.regex_dialect import to_python_regex
         ("a++b", "aab", "b"),
     ],
 )
-def test_a_converted_expression_matches_as_intended(written: str, found: str, not_found: str) -> None:
+def test_a_converted_expression_matches_as_intended(written: str, result: str, not_found: str) -> None:
     search = re.compile(to_python_regex(written)).search
-    assert search(found)
+    assert search(result)
     assert not search(not_found)
 
 

@@ -1,1 +1,1 @@
-"""Deliveries owed to channels: outbox, retry and digests."""
+"""Deliveries to channels: outbox, retry and digests."""

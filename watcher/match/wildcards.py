@@ -72,8 +72,8 @@ def _chunk(parts: Sequence[str | Wildcard]) -> _Chunk:
     pattern = re.compile("".join(map(_as_regex, parts)), re.DOTALL)
 
     def find(value: str, start: int, end: int) -> int:
-        found = pattern.search(value, start, end)
-        return -1 if found is None else found.start()
+        match = pattern.search(value, start, end)
+        return -1 if match is None else match.start()
 
     return _Chunk(
         length=length,

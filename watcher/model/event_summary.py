@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSummary:
-    """The most telling values of one event; a value that is missing is the empty string."""
+    """The most informative values of one event; a value that is missing is the empty string."""
 
     host: str = ""
     user: str = ""  # without the domain

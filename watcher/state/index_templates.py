@@ -74,7 +74,7 @@ def _state() -> dict[str, Any]:
 
 
 def templates(prefix: str, lifecycle: Mapping[str, Mapping[str, Any]] | None = None) -> Mapping[str, Mapping[str, Any]]:
-    """Give the index templates by name; `lifecycle` holds index settings by the template's name."""
+    """Return the index templates by name; `lifecycle` holds index settings by the template's name."""
     managed = lifecycle or {}
     kinds = (("alerts", "alerts-*", _alerts()), ("hits", "hits-*", _hits()), ("state", "state", _state()))
     return {
