@@ -61,13 +61,14 @@ def _account(view: EventView) -> tuple[str, str]:
 
 def _details(view: EventView) -> tuple[tuple[str, str], ...]:
     """Return the provider's own data, without what the summary has already."""
-    details = [
-        (_label(path), truncate(", ".join(values), _MAX_DETAIL))
+    entries = [
+        (path, values)
         for path, values in view.own_values()
         if path.startswith(DETAIL_PREFIXES) and path not in SUMMARISED_PATHS and values != (_EMPTY,)
     ]
-    more = len(details) - _MAX_DETAILS
-    return (*details[:_MAX_DETAILS], ("…", f"{more:,} more values in the event")) if more > 0 else tuple(details)
+    details = tuple((_label(path), truncate(", ".join(values), _MAX_DETAIL)) for path, values in entries[:_MAX_DETAILS])
+    more = len(entries) - _MAX_DETAILS
+    return (*details, ("…", f"{more:,} more values in the event")) if more > 0 else details
 
 
 def _label(path: str) -> str:
