@@ -36,7 +36,7 @@ def test_paths_replace_the_folders_of_settings(tmp_path: Path) -> None:
 def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path) -> None:
     done = call("catalogue", str(tmp_path), "--settings", str(settings(tmp_path)))
     assert done.returncode == 2
-    assert "holds files that are no catalogue; name a folder that is new, empty, or holds one" in done.stderr
+    assert "the folder contains files that are not a catalogue; name a folder that is new, empty, or contains a catalogue" in done.stderr
 
 
 def test_a_table_of_attack_is_written_and_read(tmp_path: Path) -> None:
