@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from _pytest.mark import ParameterSet
 from case_files import ENGINES, SuiteMapping, all_cases, cases_of, shared_mappings
 from suite import NOTHING, faults_on
 from support.engines import Running
@@ -14,17 +15,26 @@ def mappings() -> list[SuiteMapping]:
     return [*shared_mappings(), *own.values()]
 
 
-def matrix() -> list[tuple[str, SuiteMapping]]:
-    """Return each engine with each mapping that it has the field types for."""
-    return [(engine, mapping) for engine in ENGINES for mapping in mappings() if engine in mapping.engines]
+def matrix() -> list[ParameterSet]:
+    """Return each engine with each mapping that it has the field types for.
+
+    The first shared mapping has all cases; the others repeat most of them, so they wait for `make test-all`.
+    """
+    repeated = {mapping.name for mapping in shared_mappings()[1:]}
+    return [
+        pytest.param(
+            engine,
+            mapping,
+            id=f"{engine}-{mapping.name}",
+            marks=[pytest.mark.slow] if mapping.name in repeated else [],
+        )
+        for engine in ENGINES
+        for mapping in mappings()
+        if engine in mapping.engines
+    ]
 
 
-@pytest.mark.parametrize(
-    ("engine", "mapping"),
-    matrix(),
-    indirect=["engine"],
-    ids=[f"{engine}-{mapping.name}" for engine, mapping in matrix()],
-)
+@pytest.mark.parametrize(("engine", "mapping"), matrix(), indirect=["engine"])
 def test_an_engine_agrees_with_every_case_on_a_mapping(engine: Running, mapping: SuiteMapping) -> None:
     """The query returns at least the expected events; what is confirmed are exactly those."""
     cases = cases_of(mapping, "elasticsearch" if engine.ca else "opensearch")
