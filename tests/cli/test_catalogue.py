@@ -36,7 +36,10 @@ def test_paths_replace_the_folders_of_settings(tmp_path: Path) -> None:
 def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path) -> None:
     done = call("catalogue", str(tmp_path), "--settings", str(settings(tmp_path)))
     assert done.returncode == 2
-    assert "the folder contains files that are not a catalogue; name a folder that is new, empty, or contains a catalogue" in done.stderr
+    assert (
+        "the folder contains files that are not a catalogue; name a folder that is new, empty, or contains a catalogue"
+        in done.stderr
+    )
 
 
 def test_a_table_of_attack_is_written_and_read(tmp_path: Path) -> None:
@@ -71,6 +74,7 @@ def test_live_shows_what_the_cluster_holds(sandbox: Sandbox) -> None:
     sandbox.feed(rule_events(IIS))
     assert sandbox.call("setup").returncode == 0
     sandbox.once()
+    assert sandbox.documents("hits")  # visible to searches from here on
     site = sandbox.folder / "site"
     done = sandbox.call("catalogue", str(site), str(IIS), "--live")
     assert done.returncode == 0, (done.stdout, done.stderr)

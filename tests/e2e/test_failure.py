@@ -156,13 +156,10 @@ def test_wrong_settings_are_reported_with_file_line_key_and_allowed_values(tmp_p
     )
     done = run_watcher("run", "--settings", str(file))
     assert done.returncode == 2
-    assert (
-        f"{file}:3:10: `state.store`: `everything` was found where one of `whole`, `fields`, `none` is wanted"
-        in done.stderr
-    )
-    assert f"{file}:5:5: `sources.intervall` is no setting; " in done.stderr
+    assert f"{file}:3:10: `state.store`: expected one of `whole`, `fields`, `none`, got `everything`" in done.stderr
+    assert f"{file}:5:5: `sources.intervall` is not a setting; " in done.stderr
     assert "`name`, `index`, `time_field`, `every`" in done.stderr
-    assert f"{file}:6:12: `sources.every`: `soon` was found where a duration is wanted" in done.stderr
+    assert f"{file}:6:12: `sources.every`: expected a duration, got `soon`" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -70,7 +70,7 @@ def test_a_backfill_delivers_no_live_alert_again_and_ends_at_the_watermark(opens
     sandbox.once()
     assert totals(sandbox) == (1, 1, 1, 1)
     done = sandbox.call("backfill", "--from", start(sandbox), "--to", "2030-01-01", "--notify", "all")
-    assert "ends at the live edge" in done.stderr
+    assert "ends at the watermark" in done.stderr
     assert "1 hits (0 new), 0 alerts opened" in done.stdout
     assert totals(sandbox) == (1, 1, 1, 1)
 

@@ -294,7 +294,10 @@ def test_of_two_concurrent_processes_one_builds_and_the_other_waits(tmp_path: Pa
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as second,
     ):
         results = sorted([first.communicate()[0].split("\n"), second.communicate()[0].split("\n")])
-    assert results == [["built", "whole", ""], ["waiting for another watcher that fills the cache", "whole", ""]]
+    assert results == [
+        ["built", "whole", ""],
+        ["waiting for another watcher process that fills the cache", "whole", ""],
+    ]
 
 
 def test_the_cache_is_readable_by_the_engines_user_with_any_umask(tmp_path: Path) -> None:

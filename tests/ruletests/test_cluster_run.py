@@ -79,8 +79,8 @@ def test_a_query_that_loses_an_event_fails_the_test(
     cluster: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A real event source whose searches return nothing."""
-    searched = proving.search
-    monkeypatch.setattr(proving, "search", lambda _, plans: searched(Forgetful(), plans))
+    searched = proving.search_by_query
+    monkeypatch.setattr(proving, "search_by_query", lambda _, plans: searched(Forgetful(), plans))
     test_suites = suites(tmp_path, "Image: x", "hit: [{data: {Image: x}}]\nmiss: [{data: {Image: y}}]")
     lost, fine = run_on_cluster(test_suites.suites, Source(), events=cluster.events(), state=cluster.state())
     assert not lost.passed
