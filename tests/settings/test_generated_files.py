@@ -20,7 +20,8 @@ from watcher.settings.generated_files import generated_files
 from watcher.settings.json_schema import settings_schema
 from watcher.settings.setting_texts import is_section, item_type
 from watcher.settings.settings_page import update_page
-from watcher.yaml_nodes.nodes import read_documents, to_python
+from watcher.yaml_nodes.nodes import to_python
+from watcher.yaml_nodes.yaml_documents import read_documents
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "deploy" / "watcher.yml"

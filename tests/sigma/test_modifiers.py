@@ -20,7 +20,8 @@ from watcher.model import (
     SigmaValue,
     Wildcard,
 )
-from watcher.sigma.modifiers import ALLOWED, ModifierError, apply_modifiers
+from watcher.sigma.modified_values import ModifierError
+from watcher.sigma.modifiers import ALLOWED, apply_modifiers
 
 ANY, ONE, DASH = Wildcard.ANY, Wildcard.ONE, Wildcard.DASH
 PLACEHOLDERS = {"admins": ("adm_*", "root"), "dc": (r"\\dc1",), "net": ("10.0.0.0/8",), "word": ("a.b", "c")}

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from watcher.sigma.modifiers import ModifierError, apply_modifiers
+from watcher.sigma.modified_values import ModifierError
+from watcher.sigma.modifiers import apply_modifiers
 from watcher.sigma.regex_dialect import to_python_regex
 
 

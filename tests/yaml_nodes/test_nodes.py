@@ -11,15 +11,8 @@ import yaml
 
 from watcher.errors import InputError, RuleError, SettingsError
 from watcher.model import Location
-from watcher.yaml_nodes.nodes import (
-    ListNode,
-    MapNode,
-    ScalarNode,
-    YamlDocument,
-    read_documents,
-    read_sources,
-    to_python,
-)
+from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, to_python
+from watcher.yaml_nodes.yaml_documents import YamlDocument, read_documents, read_sources
 
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "rules.tar.gz"
 

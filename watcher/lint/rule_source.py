@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from watcher.model import Location, Rule
-from watcher.yaml_nodes.nodes import ListNode, MapNode, MappingEntry, ScalarNode, YamlNode, read_sources
+from watcher.yaml_nodes.nodes import ListNode, MapNode, MappingEntry, ScalarNode, YamlNode
+from watcher.yaml_nodes.yaml_documents import read_sources
 
 _NOT_SELECTIONS = ("condition", "timeframe")
 

@@ -12,7 +12,8 @@ from watcher.model import Location
 from watcher.settings.environment import add_cluster_variables, replace_variables
 from watcher.settings.problems import FaultySettingsError, Reading, report_duplicates
 from watcher.settings.settings_types import Settings
-from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, YamlNode, read_documents
+from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, YamlNode
+from watcher.yaml_nodes.yaml_documents import read_documents
 
 
 def read_file(path: Path, environ: Mapping[str, str]) -> Settings:

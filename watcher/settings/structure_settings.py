@@ -18,7 +18,8 @@ from watcher.settings.section_checks import expect_mapping, expected, given
 from watcher.settings.settings_types import Settings
 from watcher.settings.source_settings import FieldMap, Source
 from watcher.settings.structure import Structure
-from watcher.yaml_nodes.nodes import MapNode, MappingEntry, ScalarNode, YamlNode, read_documents
+from watcher.yaml_nodes.nodes import MapNode, MappingEntry, ScalarNode, YamlNode
+from watcher.yaml_nodes.yaml_documents import read_documents
 
 
 def structure_settings(root: YamlNode, reading: Reading) -> Settings | None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from watcher.errors import RuleError
 from watcher.model import Finding, Location, Severity
-from watcher.yaml_nodes.nodes import MapNode, YamlDocument, YamlNode
+from watcher.yaml_nodes.nodes import MapNode, YamlNode
+from watcher.yaml_nodes.yaml_documents import YamlDocument
 
 _ACTIONS = ("global", "reset", "repeat")
 

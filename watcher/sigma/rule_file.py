@@ -9,7 +9,8 @@ from watcher.model import Finding, Location, Rule, Severity
 from watcher.sigma.actions import FaultyDocument, merge_actions
 from watcher.sigma.filters import SigmaFilter, is_filter, read_filter
 from watcher.sigma.rule_reader import RuleOrigin, read_rule
-from watcher.yaml_nodes.nodes import MapNode, ScalarNode, YamlDocument, YamlNode, read_sources
+from watcher.yaml_nodes.nodes import MapNode, ScalarNode, YamlNode
+from watcher.yaml_nodes.yaml_documents import YamlDocument, read_sources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

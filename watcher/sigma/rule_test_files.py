@@ -16,7 +16,8 @@ from typing import Any
 
 from watcher.errors import InputError, RuleError
 from watcher.model import Event, Finding, Location, Severity
-from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, YamlNode, read_documents
+from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, YamlNode
+from watcher.yaml_nodes.yaml_documents import read_documents
 
 SUFFIXES = (".test.ndjson", ".test.jsonl", ".test.yml", ".test.yaml")
 """The suffixes of rule test files."""

@@ -22,7 +22,8 @@ from watcher.model import (
     SigmaValue,
 )
 from watcher.sigma.finding_collector import FindingCollector
-from watcher.sigma.modifiers import ModifierError, apply_modifiers, check_modifiers
+from watcher.sigma.modified_values import ModifierError
+from watcher.sigma.modifiers import apply_modifiers, check_modifiers
 from watcher.sigma.placeholders import Placeholders
 from watcher.yaml_nodes.nodes import ListNode, MapNode, MappingEntry, ScalarNode, YamlNode
 

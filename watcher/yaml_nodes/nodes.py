@@ -1,29 +1,16 @@
 """YAML nodes with every duplicate key, and with line and column.
 
-PyYAML scans, parses and resolves. Its constructor of mappings is not used, because it silently drops duplicate keys.
 A scalar keeps its source beside its value: `010` is the number 8, its text is `010`.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-import yaml
-from yaml.constructor import SafeConstructor
-from yaml.resolver import Resolver
-
-from watcher.errors import InputError, RuleError
-from watcher.model import Finding, Location
-from watcher.yaml_nodes.syntax_errors import explain_syntax_error, reject_unreadable_character
-from watcher.yaml_nodes.tabs import repair_tabs
-
-MAX_DEPTH = 64  # of nested mappings and lists; the deepest rule of SigmaHQ has 6
-MAX_NODES = 100_000  # of one document, with every alias expanded
+from watcher.model import Location
 
 ScalarValue = str | int | float | bool | None | date | datetime
 
@@ -80,42 +67,6 @@ class MapNode:
 YamlNode = MapNode | ListNode | ScalarNode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class YamlDocument:
-    """One document of a file, with its source."""
-
-    value: YamlNode
-    line: int  # where its source starts
-    text: str  # its source, without the `---` before a later document
-    findings: tuple[Finding, ...] = ()  # about tabs that were read as spaces
-
-
-def read_documents(text: str, *, file: str, fault: type[InputError] = RuleError) -> tuple[YamlNode, ...]:
-    """Read every document of a YAML text; an empty one is a ScalarNode of None."""
-    return tuple(document.value for document in read_sources(text, file=file, fault=fault))
-
-
-def read_sources(text: str, *, file: str, fault: type[InputError] = RuleError) -> tuple[YamlDocument, ...]:
-    """Read every document of a YAML text together with its source and the tabs that were read as spaces.
-
-    Raises the class `fault` with location and fix if the text is not valid YAML, too deep or too large.
-    """
-    text = re.sub(r"^\ufeff+|^\ufeff+(?=---)", "", text, flags=re.MULTILINE)
-    reject_unreadable_character(text, file=file, fault=fault)
-    try:
-        built = _build(text, file=file, fault=fault)
-    except yaml.MarkedYAMLError as reason:
-        if "\t" not in text:
-            raise explain_syntax_error(reason, text, file=file, fault=fault) from None
-        repaired, findings = repair_tabs(
-            text, file=file, fault=fault, read=lambda candidate: _to_python_all(candidate, file=file, fault=fault)
-        )
-        built = _build(repaired, file=file, fault=fault)
-    else:
-        findings = ()
-    return tuple(_with_sources(built, text, findings))
-
-
 def to_python(value: YamlNode) -> Any:
     """Convert a node to dicts, lists and scalars; the last of duplicate keys is used."""
     if isinstance(value, MapNode):
@@ -123,199 +74,3 @@ def to_python(value: YamlNode) -> Any:
     if isinstance(value, ListNode):
         return [to_python(item) for item in value.items]
     return value.value
-
-
-def _to_python_all(text: str, *, file: str, fault: type[InputError]) -> tuple[Any, ...]:
-    return tuple(to_python(value) for value, _ in _build(text, file=file, fault=fault))
-
-
-def _with_sources(
-    built: tuple[tuple[YamlNode, int], ...], text: str, findings: tuple[Finding, ...]
-) -> Iterator[YamlDocument]:
-    # YAML 1.1 ends a line at these, `str.splitlines` at some more
-    lines = re.findall(r"[^\n\r\x85\u2028\u2029]*(?:\r\n|[\n\r\x85\u2028\u2029])|.+$", text)
-    openings = [line for _, line in built]
-    starts = [0, *(line + _is_bare_marker(lines[line]) for line in openings[1:])][: len(built)]
-    ends = [*openings[1:], len(lines)][: len(built)]
-    for (value, _), start, end in zip(built, starts, ends, strict=True):
-        own = tuple(finding for finding in findings if start < finding.location.line <= end)
-        yield YamlDocument(value=value, line=start + 1, text="".join(lines[start:end]), findings=own)
-
-
-def _is_bare_marker(line: str) -> bool:
-    return line.removeprefix("---").split("#")[0].strip() == ""
-
-
-# --------------------------------------------------------------------------- events → nodes
-
-
-def _build(text: str, *, file: str, fault: type[InputError]) -> tuple[tuple[YamlNode, int], ...]:
-    """Return each document and the line (from 0) where it starts."""
-    # libyaml is seven times as fast, but accepts some tabs and explains less: texts with tabs are read in Python
-    if yaml.__with_libyaml__ and "\t" not in text:
-        try:
-            return tuple(_Builder(yaml.parse(text, yaml.CSafeLoader), file, fault).documents())
-        except yaml.MarkedYAMLError:
-            pass
-    return tuple(_Builder(yaml.parse(text, yaml.SafeLoader), file, fault).documents())
-
-
-_CORE = "tag:yaml.org,2002:"
-
-
-class _Scalars(SafeConstructor, Resolver):
-    """PyYAML's resolver and constructor of scalars, without a loader."""
-
-    def __init__(self) -> None:
-        SafeConstructor.__init__(self)
-        Resolver.__init__(self)
-
-    def resolve_tag(self, text: str, implicit: tuple[bool, bool]) -> str:
-        tag: str = self.resolve(yaml.ScalarNode, text, implicit)  # type: ignore[no-untyped-call]  # PyYAML's stub
-        return tag.removeprefix(_CORE)
-
-    def construct(self, tag: str, text: str) -> ScalarValue:
-        value: ScalarValue = self.yaml_constructors[_CORE + tag](self, yaml.ScalarNode(_CORE + tag, text))
-        return value
-
-
-@dataclass(slots=True)
-class _Builder:
-    """Builds nodes from the parser's events, and limits depth and size."""
-
-    events: Iterator[Any]  # yaml.Event; the stubs make marks optional, but the parsers set them all
-    file: str
-    fault: type[InputError]
-    anchors: dict[str, tuple[YamlNode, int] | None] = field(default_factory=dict)  # None: still open
-    count: int = 0
-    scalars: _Scalars = field(default_factory=_Scalars)
-
-    def documents(self) -> Iterator[tuple[YamlNode, int]]:
-        for event in self.events:
-            if isinstance(event, yaml.DocumentStartEvent):
-                self.anchors = {}
-                self.count = 0
-                mark: Any = event.start_mark
-                yield self._node(next(self.events), 1), mark.line
-
-    def _node(self, event: Any, depth: int) -> YamlNode:
-        if isinstance(event, yaml.AliasEvent):
-            return self._alias(event)
-        self._grow(1, event)
-        if depth > MAX_DEPTH:
-            raise self._fault(event, "yaml-size", f"more than {MAX_DEPTH} nested mappings and lists")
-        count = self.count
-        if event.anchor is not None:
-            self.anchors[event.anchor] = None
-        node = self._content(event, depth)
-        if event.anchor is not None:
-            self.anchors[event.anchor] = (node, 1 + self.count - count)
-        return node
-
-    def _content(self, event: Any, depth: int) -> YamlNode:
-        if isinstance(event, yaml.ScalarEvent):
-            return self._scalar(event)
-        if isinstance(event, yaml.SequenceStartEvent):
-            self._tag(event, ("seq",))
-            items = tuple(self._node(child, depth + 1) for child in self._children())
-            return ListNode(items=items, location=self._location(event))
-        self._tag(event, ("map",))
-        return self._mapping(event, depth)
-
-    def _children(self) -> Iterator[Any]:
-        """Yield the events that each start a child, until the collection ends."""
-        while not isinstance(event := next(self.events), yaml.CollectionEndEvent):
-            yield event
-
-    def _mapping(self, event: Any, depth: int) -> MapNode:
-        own: list[MappingEntry] = []
-        merged: list[YamlNode] = []
-        for key_event in self._children():
-            key = self._node(key_event, depth + 1)
-            if not isinstance(key, ScalarNode):
-                raise self._fault(key_event, "yaml-syntax", "a key must be a scalar, not a list or a mapping")
-            value = self._node(next(self.events), depth + 1)
-            if key.text == "<<" and not key.quoted:
-                merged = [*self._merge_sources(value), *merged]  # a later merge overrides an earlier one
-            else:
-                own.append(MappingEntry(key=key.value, key_text=key.text, key_location=key.location, value=value))
-        return MapNode(entries=(*_inherited(own, merged), *own), location=self._location(event))
-
-    def _merge_sources(self, value: YamlNode) -> tuple[YamlNode, ...]:
-        sources = value.items if isinstance(value, ListNode) else (value,)
-        for source in sources:
-            if not isinstance(source, MapNode):
-                raise self.fault(
-                    "`<<` merges a mapping, and this is not a mapping",
-                    location=source.location,
-                    fix="write `<<: *name` with the anchor of a mapping, or put the key `<<` in quotes",
-                    code="yaml-alias",
-                )
-        return sources
-
-    def _alias(self, event: Any) -> YamlNode:
-        name = event.anchor
-        if name not in self.anchors:
-            raise self._fault(
-                event,
-                "yaml-alias",
-                f"`*{name}` refers to `&{name}`, which is not defined before it",
-                f"put a value that starts with `*` in quotes: `'*{name}…'`",
-            )
-        anchored = self.anchors[name]
-        if anchored is None:
-            raise self._fault(event, "yaml-alias", f"`*{name}` refers to a value that contains it")
-        node, size = anchored
-        self._grow(size, event)
-        return node
-
-    def _scalar(self, event: Any) -> ScalarNode:
-        allowed = ("str", "int", "float", "bool", "null", "timestamp")
-        explicit = self._tag(event, allowed)
-        tag = explicit or self.scalars.resolve_tag(event.value, event.implicit)
-        value: ScalarValue = event.value
-        if tag in allowed and tag != "str":
-            try:
-                value = self.scalars.construct(tag, event.value)
-            except (ValueError, KeyError, AttributeError, OverflowError):
-                # 2024-13-45 and 0b_ only look like a date and a number: strings, unless there is a tag
-                if explicit:
-                    raise self._fault(event, "yaml-tag", f"`{event.value}` is not a valid `!!{tag}`") from None
-        return ScalarNode(value=value, text=event.value, quoted=bool(event.style), location=self._location(event))
-
-    def _tag(self, event: Any, allowed: tuple[str, ...]) -> str | None:
-        """Return the explicit core tag, None if there is none."""
-        if event.tag is None or event.tag == "!":
-            return None
-        name = str(event.tag).removeprefix(_CORE)
-        if name not in allowed or not str(event.tag).startswith(_CORE):
-            shown = event.tag if name == event.tag else f"!!{name}"
-            raise self._fault(
-                event,
-                "yaml-tag",
-                f"the tag `{shown}` is not supported",
-                "remove it, or put a value that starts with `!` in quotes",
-            )
-        return name
-
-    def _grow(self, size: int, event: Any) -> None:
-        self.count += size
-        if self.count > MAX_NODES:
-            raise self._fault(event, "yaml-size", f"the document has more than {MAX_NODES} values")
-
-    def _location(self, event: Any) -> Location:
-        return Location(file=self.file, line=event.start_mark.line + 1, column=event.start_mark.column + 1)
-
-    def _fault(self, event: Any, code: str, message: str, fix: str = "") -> InputError:
-        return self.fault(message, location=self._location(event), fix=fix, code=code)
-
-
-def _inherited(own: list[MappingEntry], merged: list[YamlNode]) -> list[MappingEntry]:
-    """Return the entries merged by `<<`: own keys take precedence, then the mapping merged first."""
-    taken = {entry.key for entry in own}
-    entries: list[MappingEntry] = []
-    for source in merged:
-        if isinstance(source, MapNode):
-            entries.extend(entry for entry in source.entries if entry.key not in taken)
-            taken.update(entry.key for entry in source.entries)
-    return entries

@@ -1,0 +1,71 @@
+"""Finding codes of the readers: YAML, keys, ids, filters, conditions that cannot be read."""
+
+from __future__ import annotations
+
+from watcher.model import Severity
+
+_E, _W, _I = Severity.ERROR, Severity.WARNING, Severity.INFO  # letters keep the table compact
+
+READING = (
+    ("action", _W, "A rule is merged by `action`, which Sigma no longer supports, or the action is invalid.", ""),
+    ("aggregation", _W, "The condition has an aggregation, so the rule is read but not run.", ""),
+    ("bare-pattern", _W, "A name pattern has no `1 of` or `all of` before it.", ""),
+    ("condition", _E, "The condition is invalid, e.g. it names an undefined selection.", "dangling_condition"),
+    (
+        "correlation",
+        _W,
+        "The document is a correlation rule, which is not run.",
+        "sigmahq_correlation_rules_minimum sigmahq_correlation_group_by_existence sigmahq_correlation_filename_prefix",
+    ),
+    ("duplicate-id", _E, "Several rules have the same id, so none of them is run.", "identifier_uniqueness"),
+    ("duplicate-key", _W, "Duplicate key; all occurrences are kept and combined with AND.", ""),
+    ("empty-file", _W, "The file contains no rule.", ""),
+    ("empty-folder", _W, "The folder contains no rule, or does not exist.", ""),
+    ("empty-keyword", _W, "A keyword is empty.", ""),
+    ("empty-list", _W, "A list of values is empty, which is read as `null`.", ""),
+    ("empty-selection", _W, "A selection is empty.", ""),
+    ("filter-keeps", _W, "A filter has no `not`, so rules match only events that the filter matches.", ""),
+    ("filter-logsource", _W, "A filter names a rule with another log source, so it is not applied.", ""),
+    ("filter-rules", _E, "A filter does not name its rules.", ""),
+    ("filter-unknown-rule", _W, "A filter applies to no existing rule.", ""),
+    ("filtered", _I, "A filter narrows the rule.", ""),
+    ("invalid-date", _W, "A date is invalid.", ""),
+    ("invalid-id", _W, "The id is not a UUID; it is used unchanged.", ""),
+    ("logsource-list", _W, "A log source has a list where Sigma allows a single value.", ""),
+    ("missing-condition", _E, "`detection` has no condition.", ""),
+    ("missing-detection", _E, "The rule has no `detection`.", ""),
+    (
+        "missing-id",
+        _I,
+        "The rule has no id; the id derived from its path changes when the file moves.",
+        "identifier_existence",
+    ),
+    ("missing-logsource", _W, "The rule has no log source, so every event is searched.", ""),
+    ("missing-selection", _E, "`detection` has no selection.", ""),
+    ("missing-title", _W, "The rule has no title.", ""),
+    ("modifier", _E, "A modifier is unknown or does not fit its value.", ""),
+    ("not-a-map", _E, "A mapping of keys and values is required.", ""),
+    ("related", _W, "An entry of `related` has no id.", ""),
+    ("tag-no-namespace", _W, "A tag has no namespace.", ""),
+    ("tags-no-list", _W, "`tags` is a string; expected a list.", ""),
+    ("unknown-key", _W, "A key is not a Sigma key, but similar to one.", "custom_attributes"),
+    (
+        "unknown-level",
+        _W,
+        "The level is missing or unknown; `medium` is used.",
+        "sigmahq_level_existence",
+    ),
+    ("unknown-status", _W, "The status is unknown.", ""),
+    ("unreadable", _E, "A file or folder cannot be read.", ""),
+    ("wrong-type", _W, "A mapping is used where a string or a list of strings is expected.", ""),
+    ("wrong-value", _E, "A mapping or a list is used where a value is expected.", ""),
+    ("yaml-alias", _E, "A YAML alias refers to an undefined anchor, or to itself.", ""),
+    ("yaml-character", _E, "A character is not allowed in a YAML file.", ""),
+    ("yaml-indent", _E, "The indentation matches no line above it.", ""),
+    ("yaml-number", _W, "YAML reads a value as another number than is written.", ""),
+    ("yaml-quote", _E, "A value needs quotes, or a quote is not closed.", ""),
+    ("yaml-size", _E, "The document is too large or too deep.", ""),
+    ("yaml-syntax", _E, "The text is not valid YAML.", ""),
+    ("yaml-tab", _W, "A tab is used where YAML requires spaces; it is read if unambiguous.", ""),
+    ("yaml-tag", _E, "A YAML tag is not supported.", ""),
+)

@@ -1,0 +1,85 @@
+"""The values on which modifiers work: as written, encoded, or already a sigma value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from watcher.model import SigmaNull, SigmaNumber, SigmaString, SigmaValue
+from watcher.sigma.sigma_strings import literal, parse_sigma_string
+
+
+class ModifierError(ValueError):
+    """A modifier is unknown or does not fit its value; the message says what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedValue:
+    """Bytes of a value, before Base64."""
+
+    data: bytes
+    modifier: str  # that encoded them
+
+
+@dataclass(frozen=True, slots=True)
+class SourceValue:
+    """A value as written in the rule, before any modifier."""
+
+    value: Any
+    text: str
+
+
+ModifiedValue = SourceValue | EncodedValue | SigmaValue
+
+
+def to_sigma_value(value: ModifiedValue) -> SigmaValue:
+    """Return the value that the rule compares with; an empty one is null."""
+    if isinstance(value, EncodedValue):
+        return _decoded(value)
+    if not isinstance(value, SourceValue):
+        return SigmaNull() if isinstance(value, SigmaString) and not any(value.parts) else value
+    if value.value is None or value.value == "":
+        return SigmaNull()
+    if isinstance(value.value, bool):
+        return SigmaString((str(value.value).lower(),))
+    if isinstance(value.value, int | float) and isfinite(value.value):
+        return SigmaNumber(value.value)
+    return parse_sigma_string(value.text)
+
+
+def _decoded(value: EncodedValue) -> SigmaString:
+    try:
+        return SigmaString((value.data.decode(),))
+    except UnicodeDecodeError:
+        raise ModifierError(
+            f"`{value.modifier}` results in bytes that are not a string; add `base64offset` after it"
+        ) from None
+
+
+def string_of(value: ModifiedValue, modifier: str) -> SigmaString:
+    """Return the value as a string, for a modifier that needs one."""
+    if isinstance(value, SigmaString):
+        return value
+    if isinstance(value, EncodedValue):
+        return _decoded(value)
+    if isinstance(value, SourceValue):
+        return parse_sigma_string(source_text(value, modifier))
+    raise ModifierError(f"`{modifier}` needs a string, which the modifiers before it do not result in")
+
+
+def source_text(value: ModifiedValue, modifier: str) -> str:
+    """Return the value as written, for a modifier that must be the first."""
+    if not isinstance(value, SourceValue):
+        raise ModifierError(f"`{modifier}` must be the first modifier")
+    if value.value is None:
+        raise ModifierError(f"`{modifier}` needs a value, and the value is null")
+    return value.text
+
+
+def literal_text(value: ModifiedValue, modifier: str) -> str:
+    """Return the value as a string without wildcards, for a modifier that encodes it."""
+    text = literal(string_of(value, modifier))
+    if text is None:
+        raise ModifierError(f"`{modifier}` cannot encode wildcards")
+    return text
