@@ -43,7 +43,7 @@ def week(url: str, index: str, *, repeats: int, spent: Callable[[], Spent]) -> S
     events = _later(connection.events())
     checkpoints = Checkpoints(StateDocuments(state, _PREFIX))
     detector = Detector(source=source, events=events, alert_store=AlertStore(state, _PREFIX), rules=())
-    late_events = source_search(detector, checkpoints).late_events
+    late_events = source_search(detector, checkpoints, connection.event_counts()).late_events
     now = events.now()
     span = Window(start=filled.DAY, end=now)
     with events.open(index, span, time_field=source.time_field) as snapshot:

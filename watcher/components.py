@@ -13,7 +13,8 @@ from pathlib import Path
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.alert_upgrade import upgrade_alert
-from watcher.checkpoints.checkpoints import Checkpoints
+from watcher.checkpoints.checkpoint_upgrade import upgrade_checkpoint
+from watcher.checkpoints.checkpoints import CHECKPOINT_KIND, Checkpoints
 from watcher.clock import SystemClock
 from watcher.cluster.connections import Connection, connect
 from watcher.delivery.delivery_queries import DeliveryQueries
@@ -25,7 +26,7 @@ from watcher.notify.links import Links
 from watcher.notify.operators import OperatorNotifier
 from watcher.notify.renderer import Renderer
 from watcher.pipeline import Detector, Dispatcher, PreparedRule, RateLimit, Stopping, prepare_rule
-from watcher.ports import EventSource, Notifier, State
+from watcher.ports import EventCounts, EventSource, Notifier, State
 from watcher.schedule import (
     DELIVERY,
     RuleReloader,
@@ -78,8 +79,12 @@ class Components:
         self.connections.close()
 
     def events(self) -> EventSource:
-        """Return the port to the events."""
+        """Return the port that searches the events."""
         return self.connections.events.events()
+
+    def event_counts(self) -> EventCounts:
+        """Return the port that counts the events."""
+        return self.connections.events.event_counts()
 
     def state(self) -> State:
         """Return the port to the state."""
@@ -89,7 +94,11 @@ class Components:
         """Return the index templates and lifecycle policies of the state."""
         state, documents = self.settings.state, self.state()
         migration = Migration(
-            documents=documents, clock=SystemClock(), prefix=state.prefix, upgrade_alert=upgrade_alert
+            documents=documents,
+            clock=SystemClock(),
+            prefix=state.prefix,
+            upgrade_alert=upgrade_alert,
+            upgrade_bodies={CHECKPOINT_KIND: upgrade_checkpoint},
         )
         return Installation(state=documents, prefix=state.prefix, retention=state.retention, migration=migration)
 
@@ -162,7 +171,9 @@ def one_shot_sidecar(components: Components, rules: Sequence[Rule], stopping: St
     """Create a sidecar for a single round: it shares no leases and waits for no digest to settle."""
     stop = StopConditions(live=stopping, past=stopping)
     searches = tuple(
-        source_search(components.detector(source, rules), components.checkpoints(), stop=stop)
+        source_search(
+            components.detector(source, rules), components.checkpoints(), components.event_counts(), stop=stop
+        )
         for source in components.settings.sources
     )
     rate_limit = RateLimit(limit=components.settings.rate_limit.alerts, settle=timedelta(0))
@@ -191,6 +202,7 @@ def shared_sidecar(components: Components, rules: ReloadableRules, stop: threadi
         source_search(
             components.detector(source, enabled),
             components.checkpoints(),
+            components.event_counts(),
             stop=StopConditions(live=stopping(live_lease(source.name)), past=stopping(past_lease(source.name))),
         )
         for source in components.settings.sources

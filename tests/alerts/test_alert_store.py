@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from support.fakes import NOW, MemoryState, effective, event, event_document, grouped_hit, rule
+from support.fakes import NOW, effective, event, event_document, grouped_hit, rule
+from support.memory_state import MemoryState
 
 from watcher.alerts.alert_documents import alert_document, hit_document
 from watcher.alerts.alert_store import AlertStore
@@ -297,11 +298,7 @@ class Keeping(MemoryState):
 def test_new_indices_name_their_policy_where_the_cluster_has_the_service() -> None:
     state = Keeping()
     assert Installation(state=state).install().lifecycle
-    built = {
-        key[1]: entry.document["template"]["settings"]["index"]
-        for key, entry in state.documents.items()
-        if key[0] == "templates"
-    }
+    built = {name: template["template"]["settings"]["index"] for name, template in state.templates.items()}
     assert built["watcher-hits"]["lifecycle"] == {"name": "watcher-hits"}
     assert "lifecycle" not in built["watcher-state"]
 

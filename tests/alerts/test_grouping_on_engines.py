@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from support.borrowed_indices import TIME, connections, indices
 from support.engines import Running
-from support.fakes import MemoryState, rule
+from support.fakes import rule
+from support.memory_state import MemoryDocuments
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.match.event_summarizer import stored_summary
@@ -59,7 +60,7 @@ def test_group_by_reads_what_the_mapping_and_settings_add(engine: Running, searc
     group_by = ("user.name", "tenant", "Asset", "host.name")
     source = Source(name="windows", index=PATTERN, search=search, fetch=fetch, fields={"Asset": ("custom.asset",)})
     grouped = replace(rule_settings(rule(), Settings()), group_by=group_by, channels=())
-    state = MemoryState()
+    state = MemoryDocuments()
     with indices(engine.admin()) as admin, connections(engine.cluster()) as connection:
         admin.make("winlogbeat-grouping-1", mappings(engine))
         stored = {} if engine.ca is None else {"tenant": TENANT}

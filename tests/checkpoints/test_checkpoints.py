@@ -1,4 +1,4 @@
-"""Checkpoints, event counts and rule starts are stored and read again, also those of earlier versions."""
+"""Checkpoints, event counts and rule starts are stored and read again."""
 
 from __future__ import annotations
 
@@ -8,42 +8,30 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from support.fakes import NOW, MemoryState, rule
+from checkpoints.full_checkpoint import FULL
+from support.fakes import NOW, rule
+from support.memory_state import MemoryDocuments
 
-from watcher.checkpoints.checkpoint import AddGaps, Advance, Begin, Checkpoint, LostIndices, OlderEvents
+from watcher.checkpoints.checkpoint import AddGaps, Advance, Begin, Checkpoint
 from watcher.checkpoints.checkpoint_body import checkpoint_to_body
 from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.checkpoints.gaps import SLICE, Gap, slice_floor
-from watcher.errors import Incomplete
+from watcher.errors import Incomplete, Refused
 from watcher.model import Window
 from watcher.ports import StoredDocument
 from watcher.state.state_documents import Body, DocumentKey, StateDocuments
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
-FULL = Checkpoint(
-    since=NOW - DAY,
-    watermark=NOW + timedelta(microseconds=123_456),
-    gaps=(
-        Gap(window=Window(start=NOW - DAY, end=NOW - 2 * MINUTE), reason="away", rules=("a", "b"), attempts=3, due=NOW),
-        Gap(window=Window(start=NOW - MINUTE, end=NOW), reason="not searched yet", due=NOW),
-    ),
-    indices=("winlogbeat-1", "winlogbeat-2"),
-    lost_indices=(LostIndices(indices=("winlogbeat-0",), events=7, noticed=NOW),),
-    last_late_check=NOW,
-    too_late=3,
-    older_events=OlderEvents(before=NOW - 7 * DAY, events=12),
-    future_events=4,
-)
 
 
-def stored() -> tuple[MemoryState, Checkpoints]:
+def stored() -> tuple[MemoryDocuments, Checkpoints]:
     """Return an empty state and its checkpoints."""
-    state = MemoryState()
+    state = MemoryDocuments()
     return state, Checkpoints(StateDocuments(state))
 
 
-def store(state: MemoryState, body: Body) -> None:
+def store(state: MemoryDocuments, body: Body) -> None:
     """Write the body of a checkpoint."""
     key = DocumentKey(kind="live", source="windows")
     StateDocuments(state).change(key, lambda _: body, now=NOW)
@@ -75,7 +63,7 @@ def test_a_deleted_checkpoint_is_not_created_anew_by_a_change() -> None:
     assert state.documents == {}
 
 
-class Contested(MemoryState):
+class Contested(MemoryDocuments):
     """A state where another sidecar writes just before the first replacement."""
 
     conflicts = 1
@@ -99,63 +87,17 @@ def test_commands_are_applied_again_to_what_another_sidecar_wrote_meanwhile() ->
     assert state.conflicts == 0
 
 
-# --------------------------------------------------------------------------- earlier versions of the state
-
-VERSION_2 = {  # as watcher with state version 2 wrote it
-    "since": "2026-11-22T12:00:00.000000Z",
-    "until": "2026-11-23T12:00:00.123456Z",
-    "holes": [
-        {
-            "start": "2026-11-22T12:00:00.000000Z",
-            "end": "2026-11-23T11:58:00.000000Z",
-            "reason": "away",
-            "rules": ["a", "b"],
-            "attempts": 3,
-            "due": "2026-11-23T12:00:00.000000Z",
-        },
-        {
-            "start": "2026-11-23T11:59:00.000000Z",
-            "end": "2026-11-23T12:00:00.000000Z",
-            "reason": "not searched yet",
-            "rules": [],
-            "attempts": 0,
-            "due": "2026-11-23T12:00:00.000000Z",
-        },
-    ],
-    "indices": ["winlogbeat-1", "winlogbeat-2"],
-    "gaps": [{"indices": ["winlogbeat-0"], "events": 7, "noticed": "2026-11-23T12:00:00.000000Z"}],
-    "swept": "2026-11-23T12:00:00.000000Z",
-    "older": 3,
-    "counted": {"before": "2026-11-16T12:00:00.000000Z", "events": 12},
-    "ahead": 4,
-}
-VERSIONS = [
-    (VERSION_2, FULL),
-    # nothing was lost and no check was done yet
-    (
-        {"since": VERSION_2["since"], "until": VERSION_2["until"], "holes": [], "gaps": [], "swept": None},
-        Checkpoint(since=FULL.since, watermark=FULL.watermark),
-    ),
-    # version 1 did not store where the search began
-    ({"until": VERSION_2["until"]}, Checkpoint(since=FULL.watermark - 60 * MINUTE, watermark=FULL.watermark)),
-]
-
-
-@pytest.mark.parametrize(("body", "expected"), VERSIONS, ids=["version 2", "version 2, empty", "version 1"])
-def test_a_checkpoint_of_an_earlier_version_is_read_and_written_in_the_form_of_this_version(
-    body: Body, expected: Checkpoint
-) -> None:
+def test_a_checkpoint_of_an_older_version_is_refused_and_stays_as_it_is() -> None:
+    """It is met where an older program writes after the migration; the next migration rewrites it."""
     state, checkpoints = stored()
-    store(state, body)
-    assert checkpoints.read("windows") == expected
-    checkpoints.apply("windows", [Advance(to=NOW)], now=NOW)
-    assert checkpoints.read("windows") == expected
-    written = state.documents["watcher-state", "live-windows"].document["body"]
-    assert written.keys() == checkpoint_to_body(expected).keys()
-
-
-def test_an_earlier_version_cannot_read_a_checkpoint_of_this_version_and_so_cannot_drop_its_gaps() -> None:
-    assert "until" not in checkpoint_to_body(FULL)  # which every earlier version requires
+    store(state, {"since": "2026-11-22T12:00:00.000Z", "until": "2026-11-23T12:00:00.000Z", "holes": [], "gaps": []})
+    before = dict(state.documents)
+    message = "the checkpoint of `windows` has the form of an older state version; run `watcher setup`"
+    with pytest.raises(Refused, match=message):
+        checkpoints.read("windows")
+    with pytest.raises(Refused, match=message):
+        checkpoints.apply("windows", [Advance(to=NOW)], now=NOW, begin=Begin(since=NOW, watermark=NOW))
+    assert state.documents == before
 
 
 def test_a_slice_is_covered_before_the_watermark_and_outside_gaps() -> None:

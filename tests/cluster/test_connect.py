@@ -40,7 +40,6 @@ Answers = tuple[Mapping[str, Reply], Reply]
 def test_detects_engine_version_and_dialect(answers: Answers, server: Server, dialect: object) -> None:
     with serving(*answers) as fake, connections(fake.cluster) as connection:
         assert connection.server == server
-        assert connection.events().server() == server
         assert connection.dialect == dialect
 
 

@@ -56,7 +56,7 @@ EVENTS = [
 
 
 def counted(connection: Connection, pattern: str) -> set[tuple[str, str, int, int]]:
-    volumes = connection.events().volumes(pattern, DAY, time_field="@timestamp")
+    volumes = connection.event_counts().volumes(pattern, DAY, time_field="@timestamp")
     assert all(isinstance(volume, EventVolume) for volume in volumes)
     return {(volume.channel, volume.code, volume.events, volume.hosts) for volume in volumes}
 
@@ -92,7 +92,7 @@ def test_a_text_field_without_keyword_is_refused_with_the_fields_that_can_be_cou
     with pytest.raises(
         Refused, match=r"cannot be counted: no keyword at `winlog\.channel` or `winlog\.channel\.keyword`"
     ):
-        connection.events().volumes("winlogbeat-text", DAY, time_field="@timestamp")
+        connection.event_counts().volumes("winlogbeat-text", DAY, time_field="@timestamp")
 
 
 def test_windows_are_counted_together_and_may_overlap(lent: Indices, connection: Connection) -> None:
@@ -100,9 +100,9 @@ def test_windows_are_counted_together_and_may_overlap(lent: Indices, connection:
     lent.fill("winlogbeat-spans", EVENTS)
     ever = Window(start=datetime(1970, 1, 1, tzinfo=UTC), end=DAY.end + timedelta(days=365 * 100))
     later = Window(start=DAY.end, end=ever.end)
-    events = connection.events()
-    assert events.count("winlogbeat-spans", (ever, DAY, later), time_field="@timestamp") == [5, 4, 1]
-    assert events.count("winlogbeat-nowhere-*", (ever, DAY), time_field="@timestamp") == [0, 0]
+    counts = connection.event_counts()
+    assert counts.count("winlogbeat-spans", (ever, DAY, later), time_field="@timestamp") == [5, 4, 1]
+    assert counts.count("winlogbeat-nowhere-*", (ever, DAY), time_field="@timestamp") == [0, 0]
 
 
 def test_no_index_and_no_event_have_no_volumes(lent: Indices, connection: Connection) -> None:

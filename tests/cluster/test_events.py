@@ -274,7 +274,7 @@ def test_a_search_that_runs_out_of_time_is_incomplete() -> None:
 # --------------------------------------------------------------------------- mappings
 
 
-def test_returns_every_mapping_of_a_field(events: EventSource, lent: Indices) -> None:
+def test_returns_every_mapping_of_a_field(connection: Connection, events: EventSource, lent: Indices) -> None:
     lent.make(
         "winlogbeat-map-a",
         {
@@ -320,7 +320,7 @@ def test_returns_every_mapping_of_a_field(events: EventSource, lent: Indices) ->
     assert mapping.unindexed == ()
     assert mapping.closed == ()
     assert mapping.max_clauses >= 1024
-    assert mapping.server == events.server()
+    assert mapping.server == connection.server
     assert mapping.pattern == "winlogbeat-map-*"
 
 

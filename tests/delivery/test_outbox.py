@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from support.fakes import NOW, MemoryState, effective, event_document, grouped_hit, rule
+from support.fakes import NOW, effective, event_document, grouped_hit, rule
+from support.memory_state import MemoryDocuments, MemoryReader
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits
@@ -17,10 +18,10 @@ from watcher.ports import PartialUpdate, StateQuery, StoredDocument
 
 
 def pending(
-    *channels: str, hosts: int = 1, state: MemoryState | None = None
-) -> tuple[MemoryState, DeliveryQueries, Outbox]:
+    *channels: str, hosts: int = 1, state: MemoryDocuments | None = None
+) -> tuple[MemoryDocuments, DeliveryQueries, Outbox]:
     """Create a state with an alert for each host, each with a pending delivery to every channel."""
-    state = state or MemoryState()
+    state = state or MemoryDocuments()
     settings = effective(channels=channels or ("mail", "slack"))
     grouped = [grouped_hit(rule(), settings, event_document(number, host=f"H{number}")) for number in range(hosts)]
     alerts = alerts_of_hits(rule(), settings, grouped, origin="live")
@@ -48,7 +49,7 @@ def claimed_digest(
     return None if digest is None else outbox.claim(digest, now=NOW + after)
 
 
-def entries(state: MemoryState) -> list[dict[str, object]]:
+def entries(state: MemoryDocuments) -> list[dict[str, object]]:
     """Return the deliveries of all alerts."""
     return [
         entry
@@ -116,7 +117,7 @@ def test_two_channels_of_one_alert_are_settled_independently() -> None:
     assert [entry["state"] for entry in entries(state)] == ["sent", "failed"]
 
 
-def claimed_twice() -> tuple[MemoryState, DeliveryQueries, Outbox, Delivery, Delivery]:
+def claimed_twice() -> tuple[MemoryDocuments, DeliveryQueries, Outbox, Delivery, Delivery]:
     """Let a claim expire, and another sidecar claim the same delivery."""
     state, queries, outbox = pending("mail")
     (mail,) = due(queries)
@@ -150,7 +151,7 @@ def test_a_sent_delivery_is_marked_though_another_sidecar_claimed_it_again() -> 
 
 
 @dataclass
-class Contested(MemoryState):
+class Contested(MemoryDocuments):
     """A state where another process writes just before the first change."""
 
     others: int = 1
@@ -223,7 +224,7 @@ def test_another_channel_of_the_same_alerts_is_left_alone() -> None:
 
 
 @dataclass
-class Lagging(MemoryState):
+class Lagging(MemoryDocuments):
     """A state whose searches see what was written before the last refresh, as engines' do."""
 
     visible: dict[tuple[str, str], StoredDocument] = field(default_factory=dict)
@@ -232,7 +233,7 @@ class Lagging(MemoryState):
         self.visible = {**self.documents}
 
     def search(self, state_query: StateQuery) -> Sequence[StoredDocument]:
-        return MemoryState(self.visible).search(state_query)
+        return MemoryReader(self.visible).search(state_query)
 
 
 def test_a_channel_gathers_all_alerts_right_after_another_channel() -> None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from support.fakes import NOW, MemoryState, RecordingChannel, effective, event_document, grouped_hit, rule
+from support.fakes import NOW, RecordingChannel, effective, event_document, grouped_hit, rule
+from support.memory_state import MemoryDocuments
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits
@@ -41,15 +42,15 @@ MAIL = MailChannel(name="mail", host="localhost", to=("soc@corp.example",))
 HALF_A_MINUTE = NOW + timedelta(seconds=30)
 
 
-def state_with_alerts(hosts: int = 1) -> MemoryState:
+def state_with_alerts(hosts: int = 1) -> MemoryDocuments:
     """Create a state with an alert for each host, pending to one channel."""
-    state, settings = MemoryState(), effective(channels=("mail",))
+    state, settings = MemoryDocuments(), effective(channels=("mail",))
     grouped = [grouped_hit(rule(), settings, event_document(number, host=f"H{number}")) for number in range(hosts)]
     AlertStore(state).record(alerts_of_hits(rule(), settings, grouped, origin="live"), [], now=NOW)
     return state
 
 
-def single(state: MemoryState) -> Delivery:
+def single(state: MemoryDocuments) -> Delivery:
     """Return the first due delivery."""
     return DeliveryQueries(state).due(now=NOW)[0]
 
@@ -59,14 +60,14 @@ def digest() -> Delivery:
     return Delivery(rule=rule().id, channel="mail", is_digest=True)
 
 
-def claimed(state: MemoryState) -> Delivery:
+def claimed(state: MemoryDocuments) -> Delivery:
     """Return a claimed delivery."""
     delivery = Outbox(state).claim(single(state), now=NOW)
     assert delivery is not None
     return delivery
 
 
-def rendered(state: MemoryState) -> Delivery:
+def rendered(state: MemoryDocuments) -> Delivery:
     """Return a rendered delivery."""
     outcome = render(claimed(state))
     assert isinstance(outcome, Proceed)
@@ -83,13 +84,13 @@ LATER = DeliveryError("451 later", permanent=False)
 NEVER = DeliveryError("550 no such user", permanent=True)
 
 
-def settle(rate_limit: RateLimit, opened: timedelta) -> Callable[[MemoryState], Stage]:
+def settle(rate_limit: RateLimit, opened: timedelta) -> Callable[[MemoryDocuments], Stage]:
     """Return the stage that waits for a rule to settle, some time after the alerts were opened."""
     return lambda state: SettleDigest(DeliveryQueries(state), rate_limit, lambda: NOW + opened)
 
 
 MINUTE = timedelta(minutes=1)
-ROWS: list[tuple[str, Callable[[MemoryState], Stage], Callable[[MemoryState], Delivery], object]] = [
+ROWS: list[tuple[str, Callable[[MemoryDocuments], Stage], Callable[[MemoryDocuments], Delivery], object]] = [
     ("the lease is held", lambda _: HoldLease(lambda: False), single, Proceed),
     (
         "the lease was lost: nothing is written",
@@ -131,7 +132,7 @@ ROWS: list[tuple[str, Callable[[MemoryState], Stage], Callable[[MemoryState], De
     ),
     (
         "an empty digest is left",
-        lambda _: GatherDigest(DeliveryQueries(MemoryState()), lambda: NOW),
+        lambda _: GatherDigest(DeliveryQueries(MemoryDocuments()), lambda: NOW),
         lambda _: digest(),
         Leave(reason="nothing is due"),
     ),
@@ -187,8 +188,8 @@ ROWS: list[tuple[str, Callable[[MemoryState], Stage], Callable[[MemoryState], De
 
 @pytest.mark.parametrize(("stage", "delivery", "expected"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_each_stage_has_a_named_outcome(
-    stage: Callable[[MemoryState], Stage],
-    delivery: Callable[[MemoryState], Delivery],
+    stage: Callable[[MemoryDocuments], Stage],
+    delivery: Callable[[MemoryDocuments], Delivery],
     expected: type[Proceed] | Outcome,
 ) -> None:
     state = state_with_alerts()

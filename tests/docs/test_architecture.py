@@ -67,7 +67,7 @@ def test_each_module_of_a_flow_is_connected_by_imports_or_by_a_port(title: str) 
     isolated = [
         module
         for module in modules
-        if "ports.py" not in imports[module]
+        if "ports/__init__.py" not in imports[module]
         and not any(other in imports[module] or module in imports[other] for other in modules if other != module)
     ]
     assert isolated == []

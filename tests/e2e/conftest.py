@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.engines import Running
+from support.older_sandbox import configure, load
 from support.sandbox import Sandbox, open_sandbox
 
 
@@ -29,3 +30,13 @@ def secured_sandbox(elasticsearch: Running, tmp_path: Path) -> Iterator[Sandbox]
     """Yield a sandbox on Elasticsearch, behind TLS and a password."""
     with open_sandbox(elasticsearch, tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture
+def older(engine: Running, tmp_path: Path) -> Iterator[Sandbox]:
+    """Create the state and the events that version 2 left on the same engine."""
+    with open_sandbox(engine, tmp_path) as sandbox:
+        load(sandbox, "events", "winlogbeat-", f"winlogbeat-{sandbox.name}-")
+        load(sandbox, "state", "watcher-", f"{sandbox.prefix}-")
+        configure(sandbox)
+        yield sandbox

@@ -43,7 +43,7 @@ def test_the_deepest_events_match_and_leave_no_gap(sandbox: Sandbox, search: str
     sandbox.template(template)
     sandbox.source(search=search, fetch=fetch, overlap="10m")
     sandbox.feed([attack_on("plain", "plain")])
-    arrays = ARRAYS[sandbox.admin.events().server().engine]
+    arrays = ARRAYS[sandbox.admin.server.engine]
     put(sandbox, "command-line", {}, command_line=nested("[", PLACE, "]", arrays))
     put(sandbox, "arrays", {"beside": nested("[", '"x"', "]", arrays)})
     put(sandbox, "objects", {"unread": nested('{"a":', '"x"', "}")})

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from support.fakes import NOW, MemoryState, effective, event, event_document, grouped_hit, rule
+from support.fakes import NOW, effective, event, event_document, grouped_hit, rule
+from support.memory_state import MemoryDocuments
 
 from watcher.alerts.alert_documents import alert_document, without_event_fields
 from watcher.alerts.alert_store import AlertStore
@@ -83,7 +84,7 @@ def test_a_summary_is_stored_with_its_alert_and_read_again() -> None:
     """A stored summary is equal to the one that was written, and is not computed from the event again."""
     document = event_document(User="CORP\\alice", Other="x" * 1_000)
     (alert,) = alerts_of_hits(rule(), effective(), [grouped_hit(rule(), effective(), document)], origin="live")
-    state = MemoryState()
+    state = MemoryDocuments()
     AlertStore(state).record([alert], [alert.first], now=NOW)
     (stored,) = AlertStore(state).alerts(size=10)
     assert stored_summary(stored.document) == alert.first.summary

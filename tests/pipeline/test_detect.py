@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from support.fakes import NOW, RULE, ListedEvents, MemoryState, event_document, rule
+from support.fakes import NOW, RULE, ListedEvents, event_document, rule
+from support.memory_state import MemoryDocuments
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import event_time
@@ -29,7 +30,7 @@ WINDOW = Window(start=NOW - timedelta(minutes=5), end=NOW)
 OTHER = rule(RULE.replace("7f6f2c52", "8f6f2c52").replace("contains: shell", "contains: notepad"))
 
 
-def detector(events: ListedEvents, state: MemoryState, *rules: Rule, **changes: Any) -> Detector:
+def detector(events: ListedEvents, state: MemoryDocuments, *rules: Rule, **changes: Any) -> Detector:
     """Watch some rules."""
     source = Source()
     watched = [prepare_rule(outcome, rule_settings(outcome, Settings()), source) for outcome in rules or (rule(),)]
@@ -37,7 +38,7 @@ def detector(events: ListedEvents, state: MemoryState, *rules: Rule, **changes: 
 
 
 def test_events_that_a_query_returns_beyond_the_rule_are_no_hits() -> None:
-    state = MemoryState()
+    state = MemoryDocuments()
     events = ListedEvents([event_document(1), event_document(2, CommandLine="notepad")])
     detected = detector(events, state).detect(WINDOW)
     assert (detected.hits, detected.alerts) == (1, 1)
@@ -48,12 +49,12 @@ def test_events_that_a_query_returns_beyond_the_rule_are_no_hits() -> None:
 
 def test_two_rules_on_one_event_are_two_hits_and_two_alerts() -> None:
     events = ListedEvents([event_document(1, CommandLine="notepad in a shell")])
-    detected = detector(events, MemoryState(), rule(), OTHER).detect(WINDOW)
+    detected = detector(events, MemoryDocuments(), rule(), OTHER).detect(WINDOW)
     assert (detected.hits, detected.alerts) == (2, 2)
 
 
 def test_the_same_window_again_records_nothing() -> None:
-    state, events = MemoryState(), ListedEvents([event_document()])
+    state, events = MemoryDocuments(), ListedEvents([event_document()])
     detector(events, state).detect(WINDOW)
     again = detector(events, state).detect(WINDOW)
     assert (again.hits, again.alerts, again.is_complete) == (0, 0, True)
@@ -61,7 +62,7 @@ def test_the_same_window_again_records_nothing() -> None:
 
 def test_an_unreadable_event_is_reported_and_hides_neither_others_nor_the_window() -> None:
     timeless = EventDocument(index="winlogbeat-1", id="odd", event={**event_document().event, "@timestamp": "no time"})
-    state = MemoryState()
+    state = MemoryDocuments()
     detected = detector(ListedEvents([timeless, event_document(2)]), state).detect(WINDOW)
     assert (detected.hits, detected.is_complete) == (1, True)
     (event,) = detected.unreadable
@@ -72,7 +73,7 @@ def test_an_unreadable_event_is_reported_and_hides_neither_others_nor_the_window
 def test_an_event_that_breaks_every_rule_is_reported_once_and_not_again() -> None:
     timeless = EventDocument(index="winlogbeat-1", id="odd", event={**event_document().event, "@timestamp": "no time"})
     rules = [rule(id=f"rule-{number}", title=f"Rule {number}") for number in range(20)]
-    watching = detector(ListedEvents([timeless, event_document(2)]), MemoryState(), *rules)
+    watching = detector(ListedEvents([timeless, event_document(2)]), MemoryDocuments(), *rules)
     with capture_logs() as logs:
         detected = watching.detect(WINDOW)
         watching.with_rules(watching.rules).detect(WINDOW)
@@ -89,7 +90,7 @@ def test_an_event_that_cannot_be_flattened_is_reported_once_and_hides_nothing() 
 
     broken = EventDocument(index="winlogbeat-1", id="odd", event=Exploding(event_document().event))
     with capture_logs() as logs:
-        detected = detector(ListedEvents([broken, event_document(2)]), MemoryState(), rule(), OTHER).detect(WINDOW)
+        detected = detector(ListedEvents([broken, event_document(2)]), MemoryDocuments(), rule(), OTHER).detect(WINDOW)
     assert (detected.hits, detected.is_complete, [event.id for event in detected.unreadable]) == (1, True, ["odd"])
     assert len(str(logs)) < 5_000
 
@@ -97,7 +98,7 @@ def test_an_event_that_cannot_be_flattened_is_reported_once_and_hides_nothing() 
 def test_an_event_that_the_cluster_could_not_deliver_is_reported_and_counted() -> None:
     unreadable = UnreadableEvent(index="winlogbeat-1", id="odd", reason="an answer of the cluster is not valid JSON")
     page = Page(documents=(event_document(),), total=2, after=None, unreadable=(unreadable,))
-    detected = detector(ListedEvents(answers=[page]), MemoryState()).detect(WINDOW)
+    detected = detector(ListedEvents(answers=[page]), MemoryDocuments()).detect(WINDOW)
     assert (detected.hits, detected.is_complete, detected.unreadable) == (1, True, (unreadable,))
 
 
@@ -107,7 +108,7 @@ def test_an_event_nested_deep_is_found_and_stored_with_a_note() -> None:
         deep = [deep]
     nested = EventDocument(index="winlogbeat-1", id="deep", event=event_document().event | {"unused": deep})
     nested.event["winlog"]["event_data"]["CommandLine"] = deep
-    state = MemoryState()
+    state = MemoryDocuments()
     detected = detector(ListedEvents([nested, event_document(2, host="DC01")]), state).detect(WINDOW)
     assert (detected.hits, detected.alerts, detected.is_complete, detected.unreadable) == (2, 2, True, ())
     (stored,) = [
@@ -130,12 +131,12 @@ def test_an_error_that_is_in_no_plan_makes_the_window_incomplete() -> None:
 
     events = Failing(answers=[Page(documents=(event_document(),), total=2, after=(1,))])
     with pytest.raises(Unexpected, match="RecursionError: maximum recursion depth exceeded"):
-        detector(events, MemoryState()).detect(WINDOW)
+        detector(events, MemoryDocuments()).detect(WINDOW)
 
 
 def test_a_query_that_the_engine_refuses_is_searched_by_its_log_source() -> None:
     page = Page(documents=(event_document(),), total=1, after=None)
-    detected = detector(ListedEvents(answers=[Refused("no such clause"), page]), MemoryState()).detect(WINDOW)
+    detected = detector(ListedEvents(answers=[Refused("no such clause"), page]), MemoryDocuments()).detect(WINDOW)
     assert (detected.hits, detected.failed, detected.refused) == (1, (), ())
 
 
@@ -143,7 +144,7 @@ def test_nothing_is_written_once_it_is_time_to_end() -> None:
     """A search that is asked to end while the state is read for known hits writes nothing."""
     ending = threading.Event()
 
-    class Reading(MemoryState):
+    class Reading(MemoryDocuments):
         def get(self, keys: Sequence[tuple[str, str]]) -> Sequence[StoredDocument | None]:
             ending.set()
             return super().get(keys)
@@ -157,23 +158,23 @@ def test_nothing_is_written_once_it_is_time_to_end() -> None:
 
 def test_only_the_rules_that_are_asked_for_search_and_none_finds_what_was_before_it_began() -> None:
     events = ListedEvents([event_document(1, CommandLine="notepad in a shell")])
-    detected = detector(events, MemoryState(), rule(), OTHER).detect(
+    detected = detector(events, MemoryDocuments(), rule(), OTHER).detect(
         WINDOW, DetectionScope(rules=frozenset({OTHER.id}))
     )
     assert (detected.hits, set(detected.by_rule)) == (1, {OTHER.id})
     at = event_time(EventView(event_document().event))
     for since, hits in ((at, 1), (at + timedelta(milliseconds=1), 0)):
-        assert detector(events, MemoryState()).detect(WINDOW, DetectionScope(since={rule().id: since})).hits == hits
+        assert detector(events, MemoryDocuments()).detect(WINDOW, DetectionScope(since={rule().id: since})).hits == hits
 
 
 def test_the_events_of_a_window_are_counted_by_slices() -> None:
     events = ListedEvents([event_document(1), event_document(2), event_document(3, time="2026-11-23T12:00:01Z")])
-    assert detector(events, MemoryState()).detect(WINDOW).counts == {NOW - timedelta(minutes=5): 2}
+    assert detector(events, MemoryDocuments()).detect(WINDOW).counts == {NOW - timedelta(minutes=5): 2}
 
 
 def test_what_is_refused_in_every_way_is_said_and_holds_up_nothing() -> None:
     refusals = [Refused("no"), Refused("still no")]
-    detected = detector(ListedEvents(answers=list(refusals)), MemoryState()).detect(WINDOW)
+    detected = detector(ListedEvents(answers=list(refusals)), MemoryDocuments()).detect(WINDOW)
     assert detected.is_complete
     assert [str(outcome.error) for outcome in detected.refused] == ["still no"]
 
@@ -181,11 +182,11 @@ def test_what_is_refused_in_every_way_is_said_and_holds_up_nothing() -> None:
 def test_nothing_is_asked_once_it_is_time_to_end() -> None:
     events = ListedEvents([event_document()])
     with pytest.raises(Stopped):
-        detector(events, MemoryState()).detect(WINDOW, DetectionScope(stopping=lambda: True))
+        detector(events, MemoryDocuments()).detect(WINDOW, DetectionScope(stopping=lambda: True))
 
 
 def test_a_state_that_is_away_ends_the_window_and_keeps_it_to_be_searched() -> None:
-    class Away(MemoryState):
+    class Away(MemoryDocuments):
         def get(self, keys: object) -> Any:
             raise Unreachable(f"the state is away: {keys}")
 
@@ -201,7 +202,7 @@ SLOW_VALUE = "shell x" + "a" * 100_000 + "-b"
 
 
 def test_an_undecided_event_is_reported_once_and_hides_neither_other_rules_nor_other_events() -> None:
-    state = MemoryState()
+    state = MemoryDocuments()
     watching = detector(
         ListedEvents([event_document(1, CommandLine=SLOW_VALUE), event_document(2, CommandLine="xab")]), state, SLOW
     )
@@ -217,13 +218,13 @@ def test_an_undecided_event_is_reported_once_and_hides_neither_other_rules_nor_o
 
 def test_an_undecided_rule_lets_others_hit_the_same_event() -> None:
     events = ListedEvents([event_document(1, CommandLine=SLOW_VALUE)])
-    detected = detector(events, MemoryState(), SLOW, rule()).detect(WINDOW)
+    detected = detector(events, MemoryDocuments(), SLOW, rule()).detect(WINDOW)
     assert detected.by_rule == {"slow": 0, rule().id: 1}
     assert [outcome.rule.id for outcome in detected.undecided] == ["slow"]
 
 
 def test_undecided_events_are_remembered_over_a_change_of_rules_and_shown_without_recording() -> None:
-    watching = detector(ListedEvents([event_document(1, CommandLine=SLOW_VALUE)]), MemoryState(), SLOW)
+    watching = detector(ListedEvents([event_document(1, CommandLine=SLOW_VALUE)]), MemoryDocuments(), SLOW)
     (shown,) = watching.find_hits(WINDOW)
     assert isinstance(shown, UndecidedEvent)
     with_rules = watching.with_rules(watching.rules)
@@ -250,5 +251,5 @@ def test_a_scan_ends_between_two_events_once_it_is_time_to_end() -> None:
 
     documents = [replace(event_document(number), event=Ending(event_document(number).event)) for number in range(50)]
     with pytest.raises(Stopped):
-        detector(ListedEvents(documents), MemoryState()).detect(WINDOW, DetectionScope(stopping=ending.is_set))
+        detector(ListedEvents(documents), MemoryDocuments()).detect(WINDOW, DetectionScope(stopping=ending.is_set))
     assert len(evaluated) == 1

@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from support.fakes import NOW, MemoryState, RecordingChannel, effective, event_document, grouped_hit, rule
+from support.fakes import NOW, RecordingChannel, effective, event_document, grouped_hit, rule
+from support.memory_state import MemoryDocuments
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits
@@ -29,16 +30,16 @@ MAIL = MailChannel(name="mail", host="localhost", to=("soc@corp.example",))
 SLACK = SlackChannel(name="slack", webhook_url=Secret("http://localhost/"))
 
 
-def pending(*, channels: tuple[str, ...] = ("mail", "slack")) -> MemoryState:
+def pending(*, channels: tuple[str, ...] = ("mail", "slack")) -> MemoryDocuments:
     """Create a state with one alert and pending deliveries to some channels."""
-    state, settings = MemoryState(), effective(channels=channels)
+    state, settings = MemoryDocuments(), effective(channels=channels)
     grouped = grouped_hit(rule(), settings, event_document())
     AlertStore(state).record(alerts_of_hits(rule(), settings, [grouped], origin="live"), [grouped.hit], now=NOW)
     return state
 
 
 def deliver(
-    state: MemoryState, *recording: RecordingChannel, after: timedelta = timedelta(0), **changes: Any
+    state: MemoryDocuments, *recording: RecordingChannel, after: timedelta = timedelta(0), **changes: Any
 ) -> DeliveryResult:
     """Deliver what is due some time after now."""
     channels = {"mail": MAIL, "slack": SLACK}
@@ -53,7 +54,7 @@ def deliver(
     ).deliver()
 
 
-def states(state: MemoryState) -> list[tuple[str, str]]:
+def states(state: MemoryDocuments) -> list[tuple[str, str]]:
     """Return state and error of the deliveries of the only alert."""
     (alert,) = [stored for (index, _), stored in state.documents.items() if "alerts" in index]
     return [(entry["state"], entry.get("error", "")) for entry in alert.document["watcher"]["deliveries"]]
@@ -137,7 +138,7 @@ def test_an_alert_without_channels_is_kept_and_sent_to_no_channel() -> None:
 
 
 def test_an_alert_that_cannot_be_rendered_suppresses_no_other() -> None:
-    state = MemoryState()
+    state = MemoryDocuments()
     open_alerts(state, 2)
     (index, name), broken = next((key, stored) for key, stored in state.documents.items() if "alerts" in key[0])
     own = {**broken.document["watcher"], "rule": None}  # an unexpected document
@@ -153,7 +154,7 @@ OTHER = rule(id="another")
 
 
 def open_alerts(
-    state: MemoryState,
+    state: MemoryDocuments,
     hosts: int,
     *,
     of: Rule | None = None,
@@ -174,14 +175,14 @@ def open_alerts(
     )
 
 
-def entries(state: MemoryState) -> list[Mapping[str, Any]]:
+def entries(state: MemoryDocuments) -> list[Mapping[str, Any]]:
     """Return the deliveries of all alerts."""
     alerts = [stored for (index, _), stored in state.documents.items() if "alerts" in index]
     return [entry for stored in alerts for entry in stored.document["watcher"]["deliveries"]]
 
 
 def test_up_to_the_rate_limit_every_alert_gets_a_message_of_its_own() -> None:
-    state, mail = MemoryState(), RecordingChannel("mail")
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
     open_alerts(state, 20)
     assert deliver(state, mail) == DeliveryResult(sent=20)
     assert len({notification.alert for notification in mail.taken}) == 20
@@ -189,7 +190,7 @@ def test_up_to_the_rate_limit_every_alert_gets_a_message_of_its_own() -> None:
 
 
 def test_beyond_the_rate_limit_the_remaining_alerts_go_into_one_digest_with_their_exact_count() -> None:
-    state, mail = MemoryState(), RecordingChannel("mail")
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
     open_alerts(state, 1_523)
     assert deliver(state, mail, after=SETTLED) == DeliveryResult(sent=21)
     assert "1,503" in mail.taken[-1].subject + mail.taken[-1].bodies["text/plain"]
@@ -199,7 +200,7 @@ def test_beyond_the_rate_limit_the_remaining_alerts_go_into_one_digest_with_thei
 
 
 def test_every_channel_gets_the_same_digest() -> None:
-    state, mail, slack = MemoryState(), RecordingChannel("mail"), RecordingChannel("slack")
+    state, mail, slack = MemoryDocuments(), RecordingChannel("mail"), RecordingChannel("slack")
     open_alerts(state, 2_600, to=("mail", "slack"))
     assert deliver(state, mail, slack, after=SETTLED) == DeliveryResult(sent=42)
     for channel in (mail, slack):
@@ -208,7 +209,7 @@ def test_every_channel_gets_the_same_digest() -> None:
 
 
 def test_a_digest_waits_while_its_rule_opens_alerts_but_not_for_ever() -> None:
-    state, mail = MemoryState(), RecordingChannel("mail")
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
     open_alerts(state, 30)
     assert deliver(state, mail, after=SETTLED / 2) == DeliveryResult(sent=20)
     open_alerts(state, 5, first=100, at=SETTLED)
@@ -220,7 +221,7 @@ def test_a_digest_waits_while_its_rule_opens_alerts_but_not_for_ever() -> None:
 
 
 def test_a_digest_of_one_rule_delays_no_other_rule() -> None:
-    state, mail = MemoryState(), RecordingChannel("mail")
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
     open_alerts(state, 400)
     open_alerts(state, 1, of=OTHER, first=9_000)
     deliver(state, mail)
@@ -228,7 +229,7 @@ def test_a_digest_of_one_rule_delays_no_other_rule() -> None:
 
 
 def test_a_rule_that_goes_on_gets_one_more_digest_and_no_single_message() -> None:
-    state, mail = MemoryState(), RecordingChannel("mail")
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
     open_alerts(state, 30)
     deliver(state, mail, after=SETTLED)
     open_alerts(state, 30, first=100, at=2 * SETTLED)
@@ -247,7 +248,7 @@ def test_a_rule_that_goes_on_gets_one_more_digest_and_no_single_message() -> Non
     ],
 )
 def test_a_channel_that_rejects_a_digest(fault: Exception, outcome: DeliveryResult, left: str) -> None:
-    state = MemoryState()
+    state = MemoryDocuments()
     open_alerts(state, 30)
     mail = RecordingChannel("mail")
     deliver(state, mail)
@@ -259,7 +260,7 @@ def test_a_channel_that_rejects_a_digest(fault: Exception, outcome: DeliveryResu
 
 
 def test_a_digest_that_was_not_marked_as_sent_is_sent_again_under_the_same_key() -> None:
-    state, mail = MemoryState(), RecordingChannel("mail")
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
     open_alerts(state, 30)
     deliver(state, mail)
 
@@ -278,7 +279,7 @@ def test_a_digest_that_was_not_marked_as_sent_is_sent_again_under_the_same_key()
 
 
 def test_a_digest_to_a_channel_that_settings_lack_stays_pending_until_the_channel_is_back() -> None:
-    state, mail = MemoryState(), RecordingChannel("mail")
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
     open_alerts(state, 30)
     assert deliver(state, after=SETTLED).sent == 0
     assert {entry["state"] for entry in entries(state)} == {"pending"}
@@ -287,18 +288,18 @@ def test_a_digest_to_a_channel_that_settings_lack_stays_pending_until_the_channe
 
 
 def test_a_single_round_does_not_wait_for_a_digest_to_settle() -> None:
-    state, mail = MemoryState(), RecordingChannel("mail")
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
     open_alerts(state, 25)
     assert deliver(state, mail, rate_limit=RateLimit(settle=timedelta(0))) == DeliveryResult(sent=21)
 
 
-def has_claim(state: MemoryState) -> bool:
+def has_claim(state: MemoryDocuments) -> bool:
     """Whether a delivery is claimed and not yet sent."""
     return any(entry["state"] == "claimed" for entry in entries(state))
 
 
 def test_nothing_is_sent_after_the_lease_was_lost_and_the_next_holder_need_not_wait() -> None:
-    state, mail = MemoryState(), RecordingChannel("mail")
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
     open_alerts(state, 1)
     assert deliver(state, mail, stopping=lambda: has_claim(state)) == DeliveryResult(postponed=1)
     assert mail.taken == []
@@ -307,7 +308,7 @@ def test_nothing_is_sent_after_the_lease_was_lost_and_the_next_holder_need_not_w
 
 
 def test_a_digest_is_not_sent_after_the_lease_was_lost_and_the_next_holder_need_not_wait() -> None:
-    state, mail = MemoryState(), RecordingChannel("mail")
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
     open_alerts(state, 30)
     assert deliver(state, mail) == DeliveryResult(sent=20)
     lost = deliver(state, mail, after=SETTLED, stopping=lambda: has_claim(state))

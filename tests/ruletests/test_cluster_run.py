@@ -45,7 +45,7 @@ def suites(folder: Path, selection: str, tests: str) -> RuleTestSuites:
 
 def test_the_tests_of_the_shipped_rules_pass(cluster: Connection) -> None:
     test_suites = suites_of_rules(read_folder("shipped", SHIPPED).rules)
-    outcomes = run_on_cluster(test_suites.suites, Source(), events=cluster.events(), state=cluster.state())
+    outcomes = run_on_cluster(test_suites.suites, Source(), events=cluster.events(), documents=cluster.state())
     assert [(result.rule.title, result.test.name, result.reason) for result in outcomes if not result.passed] == []
     assert len(outcomes) == sum(len(suite.tests) for suite in test_suites.suites) >= 150
 
@@ -53,7 +53,7 @@ def test_the_tests_of_the_shipped_rules_pass(cluster: Connection) -> None:
 def test_a_test_that_fails_in_memory_fails_here_too(cluster: Connection, tmp_path: Path) -> None:
     tests = "hit: [{name: a, data: {Image: x}}, {name: b, data: {Image: y}}]\nmiss: [{name: c, data: {Image: x}}]"
     test_suites = suites(tmp_path, "Image: x", tests)
-    outcomes = run_on_cluster(test_suites.suites, Source(), events=cluster.events(), state=cluster.state())
+    outcomes = run_on_cluster(test_suites.suites, Source(), events=cluster.events(), documents=cluster.state())
     assert {result.test.name: result.passed for result in outcomes} == {"a": True, "b": False, "c": False}
 
 
@@ -62,7 +62,7 @@ def test_an_event_that_the_engine_rejects_fails_only_its_test(cluster: Connectio
     document = f'{{"@timestamp": "2026-01-01T00:00:00Z", event: {{code: "1"}}, winlog: {winlog}}}'
     tests = f"hit: [{{name: a, event: {document % 'x'}}}, {{name: b, event: {document % '{deep: er}'}}}]"
     test_suites = suites(tmp_path, "Image: x", tests)
-    good, refused = run_on_cluster(test_suites.suites, Source(), events=cluster.events(), state=cluster.state())
+    good, refused = run_on_cluster(test_suites.suites, Source(), events=cluster.events(), documents=cluster.state())
     assert good.passed
     assert refused.reason.startswith("the engine rejected the event: ")
 
@@ -82,7 +82,7 @@ def test_a_query_that_loses_an_event_fails_the_test(
     searched = proving.search_by_query
     monkeypatch.setattr(proving, "search_by_query", lambda _, plans: searched(Forgetful(), plans))
     test_suites = suites(tmp_path, "Image: x", "hit: [{data: {Image: x}}]\nmiss: [{data: {Image: y}}]")
-    lost, fine = run_on_cluster(test_suites.suites, Source(), events=cluster.events(), state=cluster.state())
+    lost, fine = run_on_cluster(test_suites.suites, Source(), events=cluster.events(), documents=cluster.state())
     assert not lost.passed
     assert lost.reason.startswith("the rule matches the event, but its query does not return it")
     assert fine.passed
@@ -91,7 +91,7 @@ def test_a_query_that_loses_an_event_fails_the_test(
 def test_a_time_field_of_settings_that_the_events_lack_does_not_matter(cluster: Connection, tmp_path: Path) -> None:
     test_suites = suites(tmp_path, "Image: x", "hit: [{data: {Image: x}}]")
     source = replace(Source(), time_field="event.ingested")
-    (outcome,) = run_on_cluster(test_suites.suites, source, events=cluster.events(), state=cluster.state())
+    (outcome,) = run_on_cluster(test_suites.suites, source, events=cluster.events(), documents=cluster.state())
     assert outcome.passed
 
 
@@ -99,4 +99,4 @@ def test_a_run_without_tests_is_rejected(cluster: Connection, tmp_path: Path) ->
     test_suites = suites(tmp_path, "Image: x", "hit: [{data: {Image: x}}]")
     bare = [replace(suite, tests=()) for suite in test_suites.suites]
     with pytest.raises(InputError, match="there is no test to run"):
-        run_on_cluster(bare, Source(), events=cluster.events(), state=cluster.state())
+        run_on_cluster(bare, Source(), events=cluster.events(), documents=cluster.state())

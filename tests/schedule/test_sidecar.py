@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
-from support.fakes import NOW, FakeClock, ListedEvents, MemoryState, RecordingChannel, event_document, rule
+from support.fakes import NOW, FakeClock, ListedCounts, ListedEvents, RecordingChannel, event_document, rule
+from support.memory_state import MemoryDocuments
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.checkpoints.checkpoints import Checkpoints
@@ -33,14 +34,14 @@ SOURCE = Source(delay=timedelta(0))
 MAIL = MailChannel(name="mail", host="localhost", to=("soc@corp.example",), operator=True)
 
 
-def search_of(events: ListedEvents, state: MemoryState) -> SourceSearch:
+def search_of(events: ListedEvents, state: MemoryDocuments) -> SourceSearch:
     """Create the searches of a source with one rule, on fakes."""
     watched = prepare_rule(rule(), rule_settings(rule(), Settings()), SOURCE)
     detector = Detector(source=SOURCE, events=events, alert_store=AlertStore(state), rules=(watched,))
-    return source_search(detector, Checkpoints(StateDocuments(state)))
+    return source_search(detector, Checkpoints(StateDocuments(state)), ListedCounts(events))
 
 
-def dispatcher(state: MemoryState) -> Dispatcher:
+def dispatcher(state: MemoryDocuments) -> Dispatcher:
     """Create a dispatcher without channels."""
     return Dispatcher(
         queries=DeliveryQueries(state),
@@ -60,7 +61,7 @@ class Down(ListedEvents):
 
 
 def test_an_unreachable_source_does_not_delay_another() -> None:
-    state = MemoryState()
+    state = MemoryDocuments()
     sidecar = Sidecar(
         searches=(search_of(Down(), state), search_of(ListedEvents([event_document()]), state)),
         delivery=dispatcher(state),
@@ -77,15 +78,15 @@ def test_an_unexpected_error_does_not_delay_another_source(fault: Exception) -> 
             assert step
             raise fault
 
-    state = MemoryState()
-    searches = (search_of(Poisoned(), MemoryState()), search_of(ListedEvents([event_document()]), state))
+    state = MemoryDocuments()
+    searches = (search_of(Poisoned(), MemoryDocuments()), search_of(ListedEvents([event_document()]), state))
     with pytest.raises((Unexpected, type(fault))):
         Sidecar(searches=searches, delivery=dispatcher(state)).once()
     assert any(index.startswith("watcher-hits-") for index, _ in state.documents)
 
 
 def test_a_sidecar_searches_at_once_and_releases_its_leases_when_it_stops() -> None:
-    state, stop = MemoryState(), threading.Event()
+    state, stop = MemoryDocuments(), threading.Event()
     works = (DELIVERY, live_lease(SOURCE.name), past_lease(SOURCE.name))
     leases = Leases(StateDocuments(state), SystemClock(), "me", works)
     sidecar = Sidecar(

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
-from support.fakes import NOW, FakeClock, MemoryState
+from support.fakes import NOW, FakeClock
+from support.memory_state import MemoryDocuments
 
 from watcher.errors import Unreachable
 from watcher.ports import PartialUpdate, StoredDocument
@@ -24,7 +25,7 @@ BEAT = 10.0
 class Fleet:
     """Sidecars on one state; their clocks show different times and run equally fast."""
 
-    state: MemoryState = field(default_factory=MemoryState)
+    state: MemoryDocuments = field(default_factory=MemoryDocuments)
     clocks: list[FakeClock] = field(default_factory=list)
     members: list[Leases] = field(default_factory=list)
     away: set[int] = field(default_factory=set)  # killed or paused: they do not beat
@@ -135,7 +136,7 @@ def test_a_paused_sidecar_that_resumes_late_holds_nothing_and_takes_nothing_back
 
 
 @dataclass
-class SlowState(MemoryState):
+class SlowState(MemoryDocuments):
     """A state where the next reading of leases takes four seconds, and returns what is stored at its end."""
 
     clock: FakeClock | None = None
@@ -185,7 +186,7 @@ def test_the_silence_of_a_holder_is_timed_from_after_it_was_read() -> None:
 
 
 @dataclass
-class ContestedState(MemoryState):
+class ContestedState(MemoryDocuments):
     """A state where another sidecar writes between a reading and the write that follows."""
 
     meanwhile: list[Callable[[], None]] = field(default_factory=list)
@@ -211,7 +212,7 @@ def test_a_lease_that_another_took_between_reading_and_renewing_is_lost_and_logg
     assert lease_holders(StateDocuments(state), LEASES)["delivery"] == "m1"
 
 
-class UnreachableState(MemoryState):
+class UnreachableState(MemoryDocuments):
     """A state that can be unreachable."""
 
     reachable = True

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from support.fakes import NOW, FakeClock, MemoryState
+from support.fakes import NOW, FakeClock
+from support.memory_state import MemoryState
 from support.older_state import captured
 
 from watcher.alerts.alert_upgrade import upgrade_alert
+from watcher.checkpoints.checkpoint_upgrade import upgrade_checkpoint
+from watcher.checkpoints.checkpoints import CHECKPOINT_KIND, Checkpoints
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.restored_alert import restore_alert
 from watcher.errors import Forbidden, Overloaded, Refused
@@ -21,6 +24,7 @@ from watcher.sigma.rule_reader import RuleOrigin
 from watcher.state.index_templates import VERSION
 from watcher.state.installation import Installation
 from watcher.state.migration import Migration
+from watcher.state.state_documents import DocumentKey, StateDocuments
 
 Deliveries = Counter[tuple[str, str, str, str]]
 
@@ -40,7 +44,12 @@ def version_2(state: MemoryState | None = None) -> MemoryState:
 
 def installation(state: MemoryState, clock: FakeClock | None = None) -> Installation:
     """Create an installation as the program does."""
-    migration = Migration(documents=state, clock=clock or FakeClock(), upgrade_alert=upgrade_alert)
+    migration = Migration(
+        documents=state,
+        clock=clock or FakeClock(),
+        upgrade_alert=upgrade_alert,
+        upgrade_bodies={CHECKPOINT_KIND: upgrade_checkpoint},
+    )
     return Installation(state=state, migration=migration)
 
 
@@ -49,12 +58,20 @@ def alerts(state: MemoryState) -> Mapping[tuple[str, str], Mapping[str, Any]]:
     return {key: stored.document for key, stored in state.documents.items() if "-alerts-" in key[0]}
 
 
+def checkpoints(state: MemoryState) -> Mapping[str, Mapping[str, Any]]:
+    """Return the checkpoint documents by source."""
+    documents = (stored.document for stored in state.documents.values())
+    return {document["source"]: document for document in documents if document.get("kind") == CHECKPOINT_KIND}
+
+
 def other_documents(state: MemoryState) -> Mapping[tuple[str, str], Mapping[str, Any]]:
-    """Return hits and checkpoints."""
+    """Return what is neither an alert nor a checkpoint: hits, counts, starts of rules, leases and backfills."""
     return {
         key: stored.document
         for key, stored in state.documents.items()
-        if "-alerts-" not in key[0] and key[0] != "templates" and key[1] not in {"templates", "version"}
+        if "-alerts-" not in key[0]
+        and key[1] not in {"templates", "version"}
+        and stored.document.get("kind") != CHECKPOINT_KIND
     }
 
 
@@ -80,7 +97,8 @@ def test_every_delivery_keeps_its_state_under_the_new_names() -> None:
     state = version_2()
     before, expected = alerts(state), deliveries_before(state)
     result = installation(state).install()
-    assert result.migrated == len(before) == 26
+    # counted in the captured state: 1 alert of October, 25 of November, and the checkpoints of two sources
+    assert (len(before), len(checkpoints(state)), result.migrated) == (26, 2, 28)
     assert deliveries_after(state) == expected
     assert alerts(state).keys() == before.keys()
     assert {document["watcher"]["version"] for document in alerts(state).values()} == {VERSION}
@@ -103,11 +121,50 @@ def test_everything_else_of_an_alert_stays() -> None:
         assert before[key]["watcher"]["rule"].items() <= document["watcher"]["rule"].items()
 
 
-def test_hits_and_checkpoints_stay() -> None:
+def test_hits_counts_leases_and_backfills_stay() -> None:
     state = version_2()
     before = other_documents(state)
     installation(state).install()
+    assert len(before) == 27 + 15
     assert other_documents(state) == before
+
+
+CHECKPOINT_NAMES = {  # version 2 → this version
+    "since": "since",
+    "until": "watermark",
+    "holes": "gaps",
+    "indices": "indices",
+    "gaps": "lost_indices",
+    "swept": "last_late_check",
+    "older": "too_late",
+    "counted": "older_events",
+    "ahead": "future_events",
+}
+
+
+def test_every_checkpoint_keeps_its_values_under_the_new_names() -> None:
+    state = version_2()
+    before = checkpoints(state)
+    installation(state).install()
+    assert {source: len(document["body"]["holes"]) for source, document in before.items()} == {
+        "branch": 22,
+        "windows": 0,
+    }
+    for source, document in checkpoints(state).items():
+        expected = {CHECKPOINT_NAMES[name]: value for name, value in before[source]["body"].items()}
+        assert (document["version"], document["body"]) == (VERSION, expected)
+        assert Checkpoints(StateDocuments(state)).read(source) is not None
+
+
+def test_a_checkpoint_that_an_older_program_writes_after_the_migration_is_migrated_by_the_next() -> None:
+    state = version_2()
+    installation(state).install()
+    (body,) = (document["body"] for source, document in checkpoints(version_2()).items() if source == "branch")
+    document = {"kind": CHECKPOINT_KIND, "source": "late", "version": VERSION - 1, "body": body}
+    state.create([NewDocument(index="watcher-state", id="live-late", document=document)])
+    late, branch = (DocumentKey(kind=CHECKPOINT_KIND, source=name) for name in ("late", "branch"))
+    assert installation(state).install().migrated == 1
+    assert StateDocuments(state).read(late) == StateDocuments(state).read(branch)
 
 
 def test_due_deliveries_are_found_by_the_queries_of_this_version() -> None:
@@ -152,9 +209,13 @@ class Killed(MemoryState):
             raise KeyboardInterrupt
         self.writes -= 1
 
-    def _put(self, index: str, name: str, document: Mapping[str, Any], seq_no: int) -> None:
+    def put(self, index: str, name: str, document: Mapping[str, Any], seq_no: int) -> None:
         self._count()
-        super()._put(index, name, document, seq_no)
+        super().put(index, name, document, seq_no)
+
+    def put_template(self, name: str, template: Mapping[str, Any]) -> None:
+        self._count()
+        super().put_template(name, template)
 
     def put_mapping(self, index: str, mapping: Mapping[str, Any]) -> None:
         self._count()
@@ -162,11 +223,12 @@ class Killed(MemoryState):
 
 
 def unnumbered(state: MemoryState) -> Mapping[tuple[str, str], Mapping[str, Any]]:
-    """Return all documents without what differs between runs."""
-    return {key: stored.document for key, stored in state.documents.items()}
+    """Return all documents and templates without what differs between runs."""
+    templates = {("templates", name): template for name, template in state.templates.items()}
+    return {key: stored.document for key, stored in state.documents.items()} | templates
 
 
-WRITES = 36  # more than an uninterrupted migration makes
+WRITES = 5 + 3 + 1 + 26 + 2 + 1  # mappings, templates, the fence, alerts, checkpoints, the version
 
 
 @pytest.mark.parametrize("writes", range(WRITES + 1))
@@ -185,6 +247,8 @@ def test_a_migration_killed_after_any_write_is_completed_by_the_next(writes: int
         assert is_fenced or deliveries_before(state) == before
         with pytest.raises(Refused, match="run `watcher setup`"):
             installation(state).version.require_current()
+    else:
+        assert (writes, state.writes) == (WRITES, 0)  # an uninterrupted migration makes just as many
     state.writes = 10_000
     installation(state).install()
     assert unnumbered(state) == unnumbered(expected)

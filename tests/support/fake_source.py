@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from support.fakes import NOW, RULE, ArrivingEvents, FakeClock, MemoryState, event_document, rule
+from support.fakes import NOW, RULE, ArrivingEvents, FakeClock, ListedCounts, event_document, rule
+from support.memory_state import MemoryDocuments
 from watcher.alerts.alert_store import AlertStore
 from watcher.checkpoints.checkpoint import Checkpoint
 from watcher.checkpoints.checkpoint_body import checkpoint_to_body
@@ -40,7 +41,7 @@ class FakeSource:
     source: Source = SOURCE
     rules: tuple[Rule, ...] = field(default_factory=lambda: (rule(),))
     events: ArrivingEvents = field(default_factory=ArrivingEvents)
-    state: MemoryState = field(default_factory=MemoryState)
+    state: MemoryDocuments = field(default_factory=MemoryDocuments)
     clock: FakeClock = field(default_factory=FakeClock)
 
     def __post_init__(self) -> None:
@@ -52,7 +53,7 @@ class FakeSource:
             source=self.source, events=self.events, alert_store=AlertStore(self.state), rules=self.prepared()
         )
         self.checkpoints = Checkpoints(StateDocuments(self.state))
-        self.search = source_search(detector, self.checkpoints, clock=self.clock)
+        self.search = source_search(detector, self.checkpoints, ListedCounts(self.events), clock=self.clock)
 
     def prepared(self) -> list[PreparedRule]:
         """Prepare the rules."""

@@ -29,6 +29,7 @@ from watcher.sigma.rule_folders import LoadedRules
 from watcher.usecases.loading import enabled_rules, load_rules, load_settings
 
 NEVER = 10**9
+MIGRATED_TOGETHER = 5  # documents
 
 
 @dataclass
@@ -92,11 +93,16 @@ class KillableNotifier:
         self.kill_point.count_step("sent")
 
 
-def live(settings: Settings, rules: LoadedRules, kill_point: KillPoint) -> None:
-    """Run as `watcher run --once` does."""
+def killable_components(settings: Settings, kill_point: KillPoint) -> Components:
+    """Create the components of a program whose requests are the steps."""
     connections = connect_clusters(settings)
     connection = replace(connections.events, transport=KillableTransport(connections.events.transport, kill_point))
-    components = Components(settings=settings, connections=Connections(events=connection, state=connection))
+    return Components(settings=settings, connections=Connections(events=connection, state=connection))
+
+
+def live(settings: Settings, rules: LoadedRules, kill_point: KillPoint) -> None:
+    """Run as `watcher run --once` does."""
+    components = killable_components(settings, kill_point)
     components.installation().install()
     sidecar = one_shot_sidecar(components, enabled_rules(settings, rules), lambda: False)
     channels = {
@@ -105,6 +111,13 @@ def live(settings: Settings, rules: LoadedRules, kill_point: KillPoint) -> None:
     }
     sidecar.delivery = replace(sidecar.delivery, channels=channels)
     sidecar.once()
+
+
+def migrate(settings: Settings, kill_point: KillPoint) -> None:
+    """Run as `watcher setup` does, in small pages, so that the middle of a migration has many steps."""
+    installation = killable_components(settings, kill_point).installation()
+    assert installation.migration is not None
+    replace(installation, migration=replace(installation.migration, page=MIGRATED_TOGETHER)).install()
 
 
 def run(work: Callable[[KillPoint], None], order: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -149,8 +162,13 @@ def main() -> None:
     configure_log(as_json=False, level=logging.ERROR)
     settings = load_settings(Path(sys.argv[1]))
     rules = load_rules(settings)
+    works: Mapping[str, Callable[[KillPoint], None]] = {
+        "live": lambda kill_point: live(settings, rules, kill_point),
+        "migrate": lambda kill_point: migrate(settings, kill_point),
+    }
     for line in sys.stdin:
-        print(json.dumps(run(lambda kill_point: live(settings, rules, kill_point), json.loads(line))), flush=True)  # noqa: T201
+        order = json.loads(line)
+        print(json.dumps(run(works[order.get("work", "live")], order)), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -23,7 +23,10 @@ class KilledRuns:
     process: subprocess.Popen[str]
 
     def run(self, **order: float | str) -> Mapping[str, Any]:
-        """Run once; killed `at` a step or `after` seconds; the channel `breaks` raises an unexpected error."""
+        """Run once; killed `at` a step or `after` seconds; the channel `breaks` raises an unexpected error.
+
+        With the work `migrate` it only migrates the state.
+        """
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(order) + "\n")

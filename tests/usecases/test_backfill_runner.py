@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.fakes import NOW, MemoryState, rule
+from support.fakes import NOW, rule
+from support.memory_state import MemoryDocuments
 
 from watcher.model import Window
 from watcher.state.state_documents import StateDocuments
@@ -69,7 +70,7 @@ JOB = BackfillJob(source="windows", start=SPAN.start, end=None, rules={rule().id
 PARTS = tuple(window(start, start + 1) for start in range(4))
 
 
-def runner(state: MemoryState, search: Callable[[Window], SliceResult], job: BackfillJob = JOB) -> BackfillRunner:
+def runner(state: MemoryDocuments, search: Callable[[Window], SliceResult], job: BackfillJob = JOB) -> BackfillRunner:
     """Return a runner on a state in memory."""
     return BackfillRunner(
         job=job,
@@ -92,7 +93,7 @@ def ignore(_: BackfillProgress, __: float) -> None:
 
 
 def test_every_slice_is_counted_once_and_the_digest_is_pending_for_every_channel() -> None:
-    progress = runner(MemoryState(), two_hits).run(ignore)
+    progress = runner(MemoryDocuments(), two_hits).run(ignore)
     assert (progress.events, progress.hits, progress.alerts, progress.finished) == (40, 8, 4, True)
     assert progress.by_rule == {rule().id: {"2026-11-01": 8}}
     assert progress.done == (window(0, 4),)
@@ -100,7 +101,7 @@ def test_every_slice_is_counted_once_and_the_digest_is_pending_for_every_channel
 
 
 def test_a_killed_backfill_is_resumed() -> None:
-    state, searched = MemoryState(), list[Window]()
+    state, searched = MemoryDocuments(), list[Window]()
 
     def interrupted(part: Window) -> SliceResult:
         searched.append(part)
@@ -124,7 +125,7 @@ def test_a_killed_backfill_is_resumed() -> None:
 
 
 def test_a_failed_slice_stays_undone_and_is_all_that_is_searched_again() -> None:
-    state, searched = MemoryState(), list[Window]()
+    state, searched = MemoryDocuments(), list[Window]()
 
     def failing(part: Window) -> SliceResult:
         searched.append(part)
@@ -147,13 +148,13 @@ def test_an_unreachable_cluster_is_not_tried_for_every_slice() -> None:
         searched.append(part)
         return SliceResult(window=part, error="unreachable", unreachable=True)
 
-    progress = runner(MemoryState(), unreachable).run(ignore)
+    progress = runner(MemoryDocuments(), unreachable).run(ignore)
     assert not progress.finished
     assert len(searched) == 2  # those in progress
 
 
 def test_a_finished_backfill_begins_anew_unless_a_channel_still_waits_for_the_digest() -> None:
-    state = MemoryState()
+    state = MemoryDocuments()
     running = runner(state, two_hits)
     running.run(ignore)
     again = runner(state, two_hits).run(ignore)
@@ -188,7 +189,7 @@ def test_the_progress_that_an_earlier_version_stored_is_read() -> None:
 
 
 def test_the_digest_names_the_rules_with_their_hits() -> None:
-    progress = runner(MemoryState(), two_hits).run(ignore)
+    progress = runner(MemoryDocuments(), two_hits).run(ignore)
     text = digest_text({rule().id: rule()}, progress, SPAN)
     assert "40 events, 8 hits of 1 rules, 4 alerts opened" in text
     assert "8 hits on   1 days   [high] A Shell Starts" in text

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from support.fakes import FakeClock, ListedEvents, MemoryState, rule
+from support.fakes import FakeClock, ListedEvents, rule
+from support.memory_state import MemoryDocuments
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.errors import ClusterError
@@ -27,7 +28,9 @@ def test_a_slice_that_fails_with_an_unexpected_error_stays_undone_and_says_why()
 
     source = Source()
     prepared = prepare_rule(rule(), rule_settings(rule(), Settings()), source)
-    detector = Detector(source=source, events=FailingEvents(), alert_store=AlertStore(MemoryState()), rules=(prepared,))
+    detector = Detector(
+        source=source, events=FailingEvents(), alert_store=AlertStore(MemoryDocuments()), rules=(prepared,)
+    )
     result = SliceSearcher(detector=detector, clock=FakeClock(), stopping=lambda: False)(HOUR)
     assert "RecursionError: too deep" in result.error
     assert not result.unreachable

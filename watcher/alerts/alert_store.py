@@ -17,7 +17,7 @@ from watcher.alerts.alert_documents import (
 )
 from watcher.errors import Refused
 from watcher.model import Alert, Hit
-from watcher.ports import NewDocument, PartialUpdate, State, StateQuery, StoredDocument
+from watcher.ports import Documents, NewDocument, PartialUpdate, StateQuery, StoredDocument
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ class RecordResult:
 class AlertStore:
     """The alerts and hits of the state, written with create-only requests."""
 
-    state: State
+    documents: Documents
     prefix: str = "watcher"
     store: str = "whole"
     ensure_index: EnsureIndex = _assume_index  # called before documents are created in an index
@@ -54,7 +54,7 @@ class AlertStore:
         """Return the hits that are not recorded yet; the others open nothing."""
         if not hits:
             return ()
-        recorded = self.state.get([(monthly_index(self.prefix, "hits", hit.time), hit.id) for hit in hits])
+        recorded = self.documents.get([(monthly_index(self.prefix, "hits", hit.time), hit.id) for hit in hits])
         return tuple(hit for hit, stored in zip(hits, recorded, strict=True) if stored is None)
 
     def record(self, alerts: Sequence[Alert], hits: Sequence[Hit], *, now: datetime) -> RecordResult:
@@ -85,16 +85,16 @@ class AlertStore:
     def alerts(self, *, size: int) -> tuple[StoredDocument, ...]:
         """Return the newest alerts."""
         pattern = f"{self.prefix}-alerts-*"
-        self.state.refresh(pattern)
+        self.documents.refresh(pattern)
         newest = ({"@timestamp": "desc"}, {"watcher.alert.id": "asc"})
-        return tuple(self.state.search(StateQuery(index=pattern, query={"match_all": {}}, size=size, sort=newest)))
+        return tuple(self.documents.search(StateQuery(index=pattern, query={"match_all": {}}, size=size, sort=newest)))
 
     def alert(self, alert_id: str) -> StoredDocument | None:
         """Return the alert of an id, or None."""
         pattern = f"{self.prefix}-alerts-*"
-        self.state.refresh(pattern)
+        self.documents.refresh(pattern)
         query = {"ids": {"values": [alert_id]}}
-        return next(iter(self.state.search(StateQuery(index=pattern, query=query, size=1))), None)
+        return next(iter(self.documents.search(StateQuery(index=pattern, query=query, size=1))), None)
 
     def _index_of(self, alert: Alert) -> str:
         return monthly_index(self.prefix, "alerts", alert.slot)
@@ -103,7 +103,7 @@ class AlertStore:
         """Add deliveries to alerts that a backfill opened without any."""
         remaining = [alert for alert in alerts if alert.channels]
         while remaining:
-            read = self.state.get([(self._index_of(alert), alert.id) for alert in remaining])
+            read = self.documents.get([(self._index_of(alert), alert.id) for alert in remaining])
             without = [
                 (alert, stored)
                 for alert, stored in zip(remaining, read, strict=True)
@@ -116,7 +116,7 @@ class AlertStore:
                 )
                 for alert, stored in without
             ]
-            updated = self.state.update(changes) if changes else ()
+            updated = self.documents.update(changes) if changes else ()
             remaining = [alert for (alert, _), after in zip(without, updated, strict=True) if after is None]
 
     def _create(self, drafts: Sequence[NewDocument]) -> tuple[str, ...]:
@@ -124,14 +124,14 @@ class AlertStore:
             return ()
         for index in sorted({draft.index for draft in drafts}):
             self.ensure_index(index)
-        outcomes = self.state.create(drafts)
+        outcomes = self.documents.create(drafts)
         new = [outcome.id for outcome in outcomes if outcome.new]
         refused = [draft for draft, outcome in zip(drafts, outcomes, strict=True) if outcome.error]
         if refused:
             for outcome in outcomes:
                 if outcome.error:
                     log.warning("state.refused", id=outcome.id, error=outcome.error)
-            again = self.state.create(
+            again = self.documents.create(
                 [
                     NewDocument(index=draft.index, id=draft.id, document=without_event_fields(draft.document))
                     for draft in refused

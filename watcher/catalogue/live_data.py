@@ -12,10 +12,19 @@ from watcher.catalogue.catalogue import LiveData
 from watcher.catalogue.entries import SourceMapping
 from watcher.errors import ClusterError, Unreachable
 from watcher.model import Finding, Rule, Window
-from watcher.ports import EventSource, EventVolume, State
+from watcher.ports import DocumentReader, EventCounts, EventSource, EventVolume
 from watcher.search.live_findings import live_findings
 from watcher.settings import Settings, Source
 from watcher.translate.plan import Translator, paths_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LivePorts:
+    """What the catalogue reads of the clusters."""
+
+    events: EventSource
+    counts: EventCounts
+    documents: DocumentReader  # of the state: its hits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +36,9 @@ class GatheredData:
     findings: tuple[Finding, ...]
 
 
-def gather_live(
-    settings: Settings, events: EventSource, state: State, rules: Sequence[Rule], *, days: int
-) -> GatheredData:
+def gather_live(settings: Settings, ports: LivePorts, rules: Sequence[Rule], *, days: int) -> GatheredData:
     """Query the cluster; failed requests are collected as problems. Raises Unreachable if it does not answer."""
+    events = ports.events
     now = events.now()
     window = Window(start=now - timedelta(days=days), end=now)
     problems: list[str] = []
@@ -41,12 +49,14 @@ def gather_live(
         mappings.append(SourceMapping(source=source, mapping=assumed_mapping(source, paths_of(rules, source))))
         with _collecting(problems):
             mappings[-1] = SourceMapping(source=source, mapping=events.mapping(source.index, paths_of(rules, source)))
-            volumes.extend(events.volumes(source.index, window, time_field=source.time_field))
+            volumes.extend(ports.counts.volumes(source.index, window, time_field=source.time_field))
             findings.extend(_live_findings(events, mappings[-1], rules, window))
     hits = {}
     with _collecting(problems):
         span = {"gte": window.start.isoformat(), "lt": window.end.isoformat()}
-        hits = dict(state.counts(f"{settings.state.prefix}-hits-*", {"range": {"@timestamp": span}}, "rule.id"))
+        hits = dict(
+            ports.documents.counts(f"{settings.state.prefix}-hits-*", {"range": {"@timestamp": span}}, "rule.id")
+        )
     live = LiveData(days=days, volumes=tuple(_merged(volumes)), hits=hits, problems=tuple(problems))
     return GatheredData(live=live, mappings=tuple(mappings), findings=tuple(findings))
 

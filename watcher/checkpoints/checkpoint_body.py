@@ -1,9 +1,8 @@
-"""The checkpoint as the body of a state document, in the form of state version 3; version 2 and 1 are read too."""
+"""The checkpoint as the body of a state document, in the form of state version 3."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from watcher.checkpoints.checkpoint import Checkpoint, LostIndices, OlderEvents
@@ -12,13 +11,16 @@ from watcher.model import Window
 from watcher.state.state_documents import Body
 from watcher.timestamps import format_timestamp, read_timestamp
 
-_OVERLAP_OF_VERSION_1 = timedelta(hours=1)  # before the watermark: version 1 did not store where the search began
 _LONGEST_REASON = 1000
 
 
+def is_current(body: Body) -> bool:
+    """Whether a body has the form of state version 3; older ones name the watermark otherwise."""
+    return "watermark" in body
+
+
 def checkpoint_from_body(body: Body) -> Checkpoint:
-    """Return the checkpoint that a body of any version holds."""
-    body = upgrade_checkpoint_body(body)
+    """Return the checkpoint that a body of state version 3 holds."""
     older = body.get("older_events")
     late_check = body.get("last_late_check")
     return Checkpoint(
@@ -50,29 +52,6 @@ def checkpoint_to_body(checkpoint: Checkpoint) -> Body:
         "too_late": checkpoint.too_late,
         "older_events": {"before": format_timestamp(older.before), "events": older.events} if older else None,
         "future_events": checkpoint.future_events,
-    }
-
-
-def upgrade_checkpoint_body(body: Body) -> Body:
-    """Return a body of version 1 or 2 in the form of version 3, and a body of version 3 unchanged.
-
-    The watermark has a new key, so a sidecar of an older version fails to read the document. It changes nothing then,
-    and cannot drop gaps that it does not understand.
-    """
-    if "watermark" in body:
-        return body
-    watermark = body["until"]
-    since = body.get("since") or format_timestamp(read_timestamp(watermark) - _OVERLAP_OF_VERSION_1)
-    return {
-        "since": since,
-        "watermark": watermark,
-        "gaps": body.get("holes") or [],
-        "indices": body.get("indices") or [],
-        "lost_indices": body.get("gaps") or [],
-        "last_late_check": body.get("swept"),
-        "too_late": body.get("older") or 0,
-        "older_events": body.get("counted"),
-        "future_events": body.get("ahead") or 0,
     }
 
 

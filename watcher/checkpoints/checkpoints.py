@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from watcher.checkpoints.checkpoint import Begin, Checkpoint, Command, apply
-from watcher.checkpoints.checkpoint_body import checkpoint_from_body, checkpoint_to_body
+from watcher.checkpoints.checkpoint_body import checkpoint_from_body, checkpoint_to_body, is_current
 from watcher.checkpoints.gaps import SLICE, slice_floor, slices
-from watcher.errors import Incomplete
+from watcher.errors import Incomplete, Refused
 from watcher.model import Rule, Window
 from watcher.state.state_documents import Body, DocumentKey, StateDocuments
 from watcher.timestamps import format_timestamp, read_timestamp
+
+CHECKPOINT_KIND = "live"
+"""The kind of the state documents that hold a checkpoint."""
 
 _DAY = timedelta(days=1)
 
@@ -28,7 +31,7 @@ class Checkpoints:
     def read(self, source: str) -> Checkpoint | None:
         """Return the checkpoint of a source, None where its search never began."""
         body = self.documents.read(_checkpoint_key(source))
-        return None if body is None else checkpoint_from_body(body)
+        return None if body is None else _restored(source, body)
 
     def apply(
         self, source: str, commands: Sequence[Command], *, now: datetime, begin: Begin | None = None
@@ -103,10 +106,20 @@ class Checkpoints:
 
 def _current(source: str, body: Body | None, begin: Begin | None) -> Checkpoint:
     if body is not None:
-        return checkpoint_from_body(body)
+        return _restored(source, body)
     if begin is None:
         raise Incomplete(f"the checkpoint of `{source}` was deleted; the next search begins anew")
     return Checkpoint(since=begin.since, watermark=begin.watermark)
+
+
+def _restored(source: str, body: Body) -> Checkpoint:
+    """Return the checkpoint of a body; raises Refused for one of an older version, which only the migration reads."""
+    if not is_current(body):
+        raise Refused(
+            f"the checkpoint of `{source}` has the form of an older state version; "
+            "run `watcher setup`, which migrates it"
+        )
+    return checkpoint_from_body(body)
 
 
 def _starts(body: Body | None) -> Mapping[str, datetime]:
@@ -115,7 +128,7 @@ def _starts(body: Body | None) -> Mapping[str, datetime]:
 
 
 def _checkpoint_key(source: str) -> DocumentKey:
-    return DocumentKey(kind="live", source=source)
+    return DocumentKey(kind=CHECKPOINT_KIND, source=source)
 
 
 def _counts_key(source: str, day: datetime) -> DocumentKey:

@@ -1,1 +1,1 @@
-"""The EventSource and State ports on Elasticsearch and OpenSearch."""
+"""The ports to events and state on Elasticsearch and OpenSearch."""

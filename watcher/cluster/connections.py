@@ -11,10 +11,11 @@ from watcher.cluster import elasticsearch_transport as elastic
 from watcher.cluster.cluster_faults import cluster_error
 from watcher.cluster.engine_transport import Answer, EngineDialect, Transport
 from watcher.cluster.event_cluster import EventCluster
+from watcher.cluster.event_count_cluster import EventCountCluster
 from watcher.cluster.opensearch_transport import OpenSearchTransport
 from watcher.cluster.state_cluster import StateCluster
 from watcher.errors import ClusterError, Refused, SettingsError
-from watcher.ports import EventSource, Server, State
+from watcher.ports import EventCounts, EventSource, Server, State
 from watcher.settings import Cluster
 
 OLDEST = {"elasticsearch": (8, 0), "opensearch": (2, 11)}
@@ -57,10 +58,14 @@ class Connection:
     dialect: EngineDialect
 
     def events(self) -> EventSource:
-        """Return the port to the events."""
+        """Return the port that searches the events."""
         return EventCluster(
             engine=self.server, transport=self.transport, dialect=self.dialect, timeout=self.cluster.timeout
         )
+
+    def event_counts(self) -> EventCounts:
+        """Return the port that counts the events."""
+        return EventCountCluster(engine=self.server, transport=self.transport)
 
     def state(self) -> State:
         """Return the port to watcher's own state."""

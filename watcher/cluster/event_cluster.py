@@ -9,13 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 from watcher.cluster.cluster_faults import cluster_error
 from watcher.cluster.engine_transport import Answer, EngineDialect, Transport
-from watcher.cluster.event_volumes import read_counts, read_volumes
 from watcher.cluster.index_mappings import LENIENT, read_index_mapping
 from watcher.cluster.mapping_versions import Version, read_version
 from watcher.cluster.snapshot import SnapshotTarget, open_snapshot
 from watcher.errors import Forbidden
 from watcher.model import Window
-from watcher.ports import EventVolume, IndexMapping, Server, Snapshot
+from watcher.ports import IndexMapping, Server, Snapshot
 
 _CACHED = 8  # mappings
 
@@ -31,10 +30,6 @@ class EventCluster:
     _cached: dict[tuple[str, tuple[str, ...]], tuple[Version, IndexMapping]] = field(
         default_factory=dict, repr=False, compare=False
     )
-
-    def server(self) -> Server:
-        """Return the engine and its version."""
-        return self.engine
 
     def now(self) -> datetime:
         """Return the cluster's time: in seconds, or where the user may not monitor, that of a search."""
@@ -64,14 +59,6 @@ class EventCluster:
         """Open a snapshot, closed again on leaving."""
         target = SnapshotTarget(pattern=pattern, window=window, time_field=time_field)
         return open_snapshot(self.transport, self.dialect, target, self.timeout)
-
-    def count(self, pattern: str, windows: Sequence[Window], *, time_field: str) -> Sequence[int]:
-        """Count the events of each window, in one request."""
-        return read_counts(self.transport, pattern, windows, time_field)
-
-    def volumes(self, pattern: str, window: Window, *, time_field: str) -> Sequence[EventVolume]:
-        """Count the events of each channel, and of each event id in it, in one search."""
-        return read_volumes(self.transport, self.engine, pattern, window, time_field)
 
 
 def _now_of_a_search(transport: Transport, error: Forbidden) -> datetime:

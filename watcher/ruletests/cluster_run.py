@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from watcher.errors import InputError
 from watcher.match.event_explanation import Explanation, explain
 from watcher.model import Event, EventDocument, Window
-from watcher.ports import EventSource, NewDocument, State
+from watcher.ports import Documents, EventSource, NewDocument
 from watcher.ruletests.results import RuleTestResult
 from watcher.ruletests.suites import RuleTestSuite, event_of
 from watcher.search.query_strategy import FailedSearch, MatchedPage, search_by_query
@@ -56,13 +56,13 @@ class _SearchAnswers:
 
 
 def run_on_cluster(
-    suites: Sequence[RuleTestSuite], source: Source, *, events: EventSource, state: State
+    suites: Sequence[RuleTestSuite], source: Source, *, events: EventSource, documents: Documents
 ) -> tuple[RuleTestResult, ...]:
     """Index the events of all tests, run each rule's query, and confirm the events that it returns.
 
     The index must not exist, and an index template must map it. Raises ClusterError if the engine does not answer.
     """
-    indexed = _index(suites, source, state)
+    indexed = _index(suites, source, documents)
     test_source = replace(source, index=INDEX, time_field=_TIME)
     rules = [suite.rule for suite in suites if suite.tests]
     mapping = events.mapping(INDEX, paths_of(rules, test_source))
@@ -78,13 +78,13 @@ def run_on_cluster(
     return tuple(_result(test, test_source, event_reader, answers) for test in indexed)
 
 
-def _index(suites: Sequence[RuleTestSuite], source: Source, state: State) -> tuple[_IndexedTest, ...]:
+def _index(suites: Sequence[RuleTestSuite], source: Source, documents: Documents) -> tuple[_IndexedTest, ...]:
     tests = tuple(_with_events(suites, source))
     if not tests:
         raise InputError("there is no test to run", fix="write one next to a rule, see docs/rule-tests.md")
-    documents = [NewDocument(index=INDEX, id=test.id, document=test.event) for test in tests]
-    errors = {result.id: result.error or "" for result in state.create(documents)}
-    state.refresh(INDEX)
+    drafts = [NewDocument(index=INDEX, id=test.id, document=test.event) for test in tests]
+    errors = {result.id: result.error or "" for result in documents.create(drafts)}
+    documents.refresh(INDEX)
     return tuple(replace(test, error=errors[test.id]) for test in tests)
 
 

@@ -21,6 +21,7 @@ from watcher.checkpoints.gaps import SLICE, adjacent_slices, slice_ceiling, slic
 from watcher.errors import Incomplete, Overloaded, Refused, Unexpected
 from watcher.model import Window
 from watcher.pipeline import Stopped, Stopping, WindowResult
+from watcher.ports import EventCounts
 from watcher.schedule.live_search import failed_gap
 from watcher.schedule.watched_rules import WatchedRules
 from watcher.settings import Source
@@ -37,6 +38,7 @@ class LateEventCheck:
 
     rules: WatchedRules
     checkpoints: Checkpoints
+    counts: EventCounts
     stopping: Stopping = lambda: False  # asked before every side effect
 
     def check(self) -> tuple[WindowResult, ...]:
@@ -132,8 +134,7 @@ class LateEventCheck:
             Window(start=_EARLIEST, end=before),
             Window(start=ahead, end=ahead + _FUTURE),
         )
-        events = self.rules.detector.events
-        counted, older, future = events.count(source.index, spans, time_field=source.time_field)
+        counted, older, future = self.counts.count(source.index, spans, time_field=source.time_field)
         return RecordLateCheck(
             at=now,
             too_late=max(0, counted - previous.events) if previous else 0,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.clock import SystemClock
 from watcher.pipeline import Detector, Stopping
-from watcher.ports import Clock
+from watcher.ports import Clock, EventCounts
 from watcher.schedule.gap_filler import GapFiller
 from watcher.schedule.late_event_check import LateEventCheck
 from watcher.schedule.live_search import LiveSearch
@@ -48,7 +48,12 @@ class SourceSearch:
 
 
 def source_search(
-    detector: Detector, checkpoints: Checkpoints, *, stop: StopConditions | None = None, clock: Clock | None = None
+    detector: Detector,
+    checkpoints: Checkpoints,
+    counts: EventCounts,
+    *,
+    stop: StopConditions | None = None,
+    clock: Clock | None = None,
 ) -> SourceSearch:
     """Create the searches of the detector's source."""
     stop = stop or StopConditions()
@@ -57,5 +62,5 @@ def source_search(
         rules=rules,
         live=LiveSearch(rules, checkpoints, stop.live),
         gaps=GapFiller(rules, checkpoints, clock or SystemClock(), stop.past),
-        late_events=LateEventCheck(rules, checkpoints, stop.past),
+        late_events=LateEventCheck(rules, checkpoints, counts, stop.past),
     )

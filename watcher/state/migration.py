@@ -22,7 +22,6 @@ log = structlog.get_logger(__name__)
 Document = Mapping[str, Any]
 Upgrade = Callable[[Document], Document]
 
-_PAGE = 100  # an alert holds its event as JSON, which may be large
 _DEFAULT_PERIOD = 30.0  # seconds of a lease, where no lease says its own
 _POLL = 0.5
 
@@ -36,6 +35,7 @@ class Migration:
     upgrade_alert: Upgrade
     upgrade_bodies: Mapping[str, Upgrade] = field(default_factory=dict)  # kind of a state document → its body
     prefix: str = "watcher"
+    page: int = 100  # documents of a request; an alert holds its event as JSON, which may be large
 
     def check_members(self) -> None:
         """Raise Overloaded where a sidecar of an older version is running on this state.
@@ -72,7 +72,7 @@ class Migration:
         count = 0
         while True:
             self.documents.refresh(index)  # rewritten documents no longer match the query
-            page = self.documents.search(StateQuery(index=index, query=query, size=_PAGE))
+            page = self.documents.search(StateQuery(index=index, query=query, size=self.page))
             if not page:
                 return count
             # false: another sidecar rewrote it first; the next page shows whether it is still of an older version

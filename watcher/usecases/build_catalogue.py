@@ -12,7 +12,7 @@ from watcher.catalogue.assumed_mapping import assumed_mapping
 from watcher.catalogue.attack import Attack, read_table, shipped_table, write_table
 from watcher.catalogue.catalogue import Catalogue
 from watcher.catalogue.entries import SourceMapping, build_entries, unplaced
-from watcher.catalogue.live_data import GatheredData, gather_live
+from watcher.catalogue.live_data import GatheredData, LivePorts, gather_live
 from watcher.catalogue.pages import files
 from watcher.catalogue.site import WriteResult, write_site
 from watcher.errors import InputError
@@ -53,7 +53,8 @@ def assume_mappings(settings: Settings, rules: LoadedRules) -> GatheredData:
 
 def read_mappings(components: Components, rules: LoadedRules, *, days: int) -> GatheredData:
     """Return the mappings, event counts and hits of the last days."""
-    return gather_live(components.settings, components.events(), components.state(), rules.rules, days=days)
+    ports = LivePorts(events=components.events(), counts=components.event_counts(), documents=components.state())
+    return gather_live(components.settings, ports, rules.rules, days=days)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,4 +105,4 @@ def run_on_engine(suites: RuleTestSuites, settings: Settings, progress: Stage) -
         progress("searching", None)
         state = connection.state()
         state.put_template("winlogbeat-tests", TEMPLATE)
-        return run_on_cluster(suites.suites, settings.sources[0], events=connection.events(), state=state)
+        return run_on_cluster(suites.suites, settings.sources[0], events=connection.events(), documents=state)

@@ -1,8 +1,9 @@
-"""Numbers of events in windows, and of each event class in a window, each counted in one request."""
+"""The EventCounts port on one cluster: each number is counted in one request."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from watcher.cluster.cluster_faults import accept
@@ -22,42 +23,52 @@ _CODES = 2_000
 _EXACT = 1_000  # hosts up to which their number is nearly exact
 
 
-def read_counts(transport: Transport, pattern: str, windows: Sequence[Window], time_field: str) -> Sequence[int]:
-    """Count the events of windows, none where the pattern has no indices."""
-    lines: list[Mapping[str, Any]] = []
-    for window in windows:
-        lines += [{}, {"size": 0, "track_total_hits": True, "query": _span(window, time_field)}]
-    doing = f"counting the events of `{pattern}`"
-    answer = accept(transport.request("POST", f"/{quote_path(pattern)}/_msearch", params=LENIENT, body=lines), doing)
-    results = [
-        accept(Answer(status=response.get("status", 200), body=response), doing).body
-        for response in answer.body["responses"]
-    ]
-    return [_complete(result, doing)["hits"]["total"]["value"] for result in results]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventCountCluster:
+    """Counts the events of one cluster, over one transport."""
+
+    engine: Server
+    transport: Transport
+
+    def count(self, pattern: str, windows: Sequence[Window], *, time_field: str) -> Sequence[int]:
+        """Count the events of windows, none where the pattern has no indices."""
+        lines: list[Mapping[str, Any]] = []
+        for window in windows:
+            lines += [{}, {"size": 0, "track_total_hits": True, "query": _span(window, time_field)}]
+        doing = f"counting the events of `{pattern}`"
+        path = f"/{quote_path(pattern)}/_msearch"
+        answer = accept(self.transport.request("POST", path, params=LENIENT, body=lines), doing)
+        results = [
+            accept(Answer(status=response.get("status", 200), body=response), doing).body
+            for response in answer.body["responses"]
+        ]
+        return [_complete(result, doing)["hits"]["total"]["value"] for result in results]
+
+    def volumes(self, pattern: str, window: Window, *, time_field: str) -> Sequence[EventVolume]:
+        """Count the events of each class; none where the pattern has no indices.
+
+        Raises Refused where a field is mapped so that it cannot be counted.
+        """
+        mapping = read_index_mapping(self.transport, self.engine, pattern, (*_CHANNEL, *_CODE, *_HOST))
+        if not mapping.indices:
+            return ()
+        body = {"size": 0, "query": _span(window, time_field), "aggs": _aggregations(mapping)}
+        doing = f"counting the events of `{pattern}`"
+        params = {**LENIENT, "allow_partial_search_results": "false"}
+        answer = self.transport.request("POST", f"/{quote_path(pattern)}/_search", params=params, body=body)
+        result = _complete(accept(answer, doing).body, doing)
+        return tuple(_volumes(result.get("aggregations") or {"channels": {"buckets": []}}))
 
 
-def read_volumes(
-    transport: Transport, server: Server, pattern: str, window: Window, time_field: str
-) -> Sequence[EventVolume]:
-    """Count the events of each class; none where the pattern has no indices.
-
-    Raises Refused where a field is mapped so that it cannot be counted.
-    """
-    mapping = read_index_mapping(transport, server, pattern, (*_CHANNEL, *_CODE, *_HOST))
-    if not mapping.indices:
-        return ()
+def _aggregations(mapping: IndexMapping) -> Query:
     hosts = {"cardinality": {"field": _countable(mapping, _HOST), "precision_threshold": _EXACT}}
     codes = {"terms": {"field": _countable(mapping, _CODE), "size": _CODES}, "aggs": {"hosts": hosts}}
-    channels = {
-        "terms": {"field": _countable(mapping, _CHANNEL), "size": _CHANNELS},
-        "aggs": {"codes": codes, "hosts": hosts},
+    return {
+        "channels": {
+            "terms": {"field": _countable(mapping, _CHANNEL), "size": _CHANNELS},
+            "aggs": {"codes": codes, "hosts": hosts},
+        }
     }
-    body = {"size": 0, "query": _span(window, time_field), "aggs": {"channels": channels}}
-    doing = f"counting the events of `{pattern}`"
-    params = {**LENIENT, "allow_partial_search_results": "false"}
-    answer = transport.request("POST", f"/{quote_path(pattern)}/_search", params=params, body=body)
-    result = _complete(accept(answer, doing).body, doing)
-    return tuple(_volumes(result.get("aggregations") or {"channels": {"buckets": []}}))
 
 
 def _span(window: Window, time_field: str) -> Query:

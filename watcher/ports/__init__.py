@@ -1,0 +1,43 @@
+"""The ports: everything that watcher needs from clusters, channels and clocks, as protocols."""
+
+from watcher.ports.document_ports import (
+    CreateResult,
+    DocumentReader,
+    Documents,
+    DocumentWriter,
+    NewDocument,
+    PartialUpdate,
+    Replacement,
+    StateQuery,
+    StoredDocument,
+)
+from watcher.ports.event_ports import EventCounts, EventSource, EventVolume, Page, SearchRequest, Snapshot
+from watcher.ports.index_ports import IndexAdmin, IndexTemplates, State
+from watcher.ports.mapped_indices import FieldType, IndexMapping, Server
+from watcher.ports.process_ports import Clock, Notifier
+
+__all__ = [
+    "Clock",
+    "CreateResult",
+    "DocumentReader",
+    "DocumentWriter",
+    "Documents",
+    "EventCounts",
+    "EventSource",
+    "EventVolume",
+    "FieldType",
+    "IndexAdmin",
+    "IndexMapping",
+    "IndexTemplates",
+    "NewDocument",
+    "Notifier",
+    "Page",
+    "PartialUpdate",
+    "Replacement",
+    "SearchRequest",
+    "Server",
+    "Snapshot",
+    "State",
+    "StateQuery",
+    "StoredDocument",
+]

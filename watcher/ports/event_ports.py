@@ -1,0 +1,100 @@
+"""The ports to the events: searches on snapshots, and counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from watcher.errors import ClusterError
+from watcher.model import EventDocument, Query, UnreadableEvent, Window
+from watcher.ports.mapped_indices import IndexMapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRequest:
+    """A request for one page: a query over the snapshot's window."""
+
+    query: Query
+    size: int
+    after: tuple[Any, ...] | None = None  # the cursor of the previous page; None: the first page
+    only: tuple[str, ...] | None = None  # the paths of `_source` to return; None: all of it; (): none
+    computed: tuple[str, ...] = ()  # fields that are not in `_source`, and are read through the search
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page of the results of a search, oldest events first."""
+
+    documents: tuple[EventDocument, ...]
+    total: int | None  # the exact number of events of the search; None after the first page
+    after: tuple[Any, ...] | None  # the cursor for the next page; None where this page is not full
+    took: float = 0.0  # seconds that the engine reports for it
+    length: int = 0  # bytes of the answer; 0 where it was part of a larger answer
+    unreadable: tuple[UnreadableEvent, ...] = ()  # events of the page that cannot be decoded
+
+    @property
+    def count(self) -> int:
+        """Return the number of events of the page, including those that cannot be decoded."""
+        return len(self.documents) + len(self.unreadable)
+
+
+class Snapshot(Protocol):
+    """A snapshot of an index pattern over a window: every search on it sees the same documents."""
+
+    def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
+        """Return a page or an error for each request, in the order of the requests.
+
+        An answer that misses shards or ran out of time is Incomplete, never a short page.
+        """
+        ...
+
+    def counts(self, step: timedelta) -> Mapping[datetime, int]:
+        """Return the number of events of each step of the window, by the start of the step, without empty steps.
+
+        Raises Incomplete where the answer misses shards or ran out of time.
+        """
+        ...
+
+
+class EventSource(Protocol):
+    """The events of a cluster, to be searched; only read."""
+
+    def now(self) -> datetime:
+        """Return the cluster's time."""
+        ...
+
+    def mapping(self, pattern: str, paths: Sequence[str]) -> IndexMapping:
+        """Read how the paths are mapped in the indices of a pattern."""
+        ...
+
+    def open(self, pattern: str, window: Window, *, time_field: str) -> AbstractContextManager[Snapshot]:
+        """Open a snapshot that is closed on leaving; raises a ClusterError where it cannot be opened."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventVolume:
+    """The number of events of one event class in a window."""
+
+    channel: str
+    code: str  # the event id; empty: every event of the channel
+    events: int
+    hosts: int  # that sent such events; approximate where there are many
+
+
+class EventCounts(Protocol):
+    """Numbers of the events of a cluster, counted without a snapshot."""
+
+    def count(self, pattern: str, windows: Sequence[Window], *, time_field: str) -> Sequence[int]:
+        """Return the number of events of each window, counted in one request.
+
+        Raises Incomplete where a shard did not answer, and any other ClusterError where nothing did.
+        """
+        ...
+
+    def volumes(self, pattern: str, window: Window, *, time_field: str) -> Sequence[EventVolume]:
+        """Return the number of events of each channel, and of each event id in it, counted in one search."""
+        ...

@@ -1,0 +1,38 @@
+"""The ports of the process: channels that take notifications, and the machine's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from watcher.model import Notification
+
+
+class Notifier(Protocol):
+    """A channel that takes notifications."""
+
+    @property
+    def name(self) -> str:
+        """The channel's name in settings."""
+        ...
+
+    def send(self, notification: Notification) -> None:
+        """Hand the notification over; raises DeliveryError, which says whether trying again can help."""
+        ...
+
+
+class Clock(Protocol):
+    """The only source of this machine's time."""
+
+    def now(self) -> datetime:
+        """Return the time in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back and include suspend."""
+        ...
+
+    def wait(self, seconds: float, stopping: Callable[[], bool] = ...) -> None:
+        """Wait; end earlier where `stopping` returns true. What `stopping` raises ends it too."""
+        ...
