@@ -90,7 +90,7 @@ def test_commands_are_applied_again_to_what_another_sidecar_wrote_meanwhile() ->
 def test_a_checkpoint_of_an_older_version_is_refused_and_stays_as_it_is() -> None:
     """It is met where an older program writes after the migration; the next migration rewrites it."""
     state, checkpoints = stored()
-    store(state, {"since": "2026-11-22T12:00:00.000Z", "until": "2026-11-23T12:00:00.000Z", "holes": [], "gaps": []})
+    store(state, {"since": "2026-11-22T12:00:00.000Z", "until": "2026-11-23T12:00:00.000Z", "gaps": []})
     before = dict(state.documents)
     message = "the checkpoint of `windows` has the form of an older state version; run `watcher setup`"
     with pytest.raises(Refused, match=message):
