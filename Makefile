@@ -1,4 +1,4 @@
-# Two commands do all: `make demo` shows the product, `make test` proves it.
+# `make demo` shows the product, `make test` runs the checks and all tests, `make help` lists the rest.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -7,50 +7,50 @@ STAMP  := $(VENV)/.installed
 .DEFAULT_GOAL := help
 .PHONY: help demo browser test test-all check format bench bench-all clean generated
 
-help: ## what there is to call
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "watcher needs Python 3.11 or later: call make with PYTHON=/path/to/python3.11"; exit 1; }
-	@echo "installing watcher into $(VENV) (once)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "watcher needs Python 3.11 or later: run make with PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "installing watcher into $(VENV), the first time only"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,evtx]' --group dev
 	@touch $@
 
-demo: $(STAMP) ## a real OpenSearch, real-shaped events, the rules, the alert, the mail and the Slack message
+demo: $(STAMP) ## start an OpenSearch, index sample events, run the rules, show the alerts, a mail and a Slack message
 	@$(BIN)/watcher demo $(if $(KEEP),--keep)
 
-check: $(STAMP) ## format, lint, types, import contract
+check: $(STAMP) ## check formatting, lint, types and the import contract
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-generated: $(STAMP) ## the generated parts of docs/ and deploy/
+generated: $(STAMP) ## write the generated parts of docs/ and deploy/
 	$(BIN)/python -m watcher.settings.generated_files .
 	$(BIN)/python -m watcher.cli.reference_page docs/cli.md
 
-browser: ## Chromium from Debian's packages, for the tests of the catalogue's pages; they are skipped without it
+browser: ## install Chromium from Debian's packages; without it the tests of the catalogue's pages are skipped
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
 	  || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 	  || echo "Chromium is absent and was not installed: the tests of the catalogue's pages are skipped"
 
-test: check browser ## check and all tests, on real engines
+test: check browser ## run the checks and the tests, on a real OpenSearch and Elasticsearch
 	$(BIN)/pytest -n 2 --dist worksteal --durations=15 -m "not slow"
 
-test-all: check browser ## the same with the slow matrices
+test-all: check browser ## run the checks and all tests, slow ones included
 	$(BIN)/pytest
 
-format: $(STAMP) ## let ruff put the code in order
+format: $(STAMP) ## format the code and apply the fixes of ruff
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix-only .
 
-bench: $(STAMP) ## measure, side by side
+bench: $(STAMP) ## run the benchmarks
 	$(BIN)/python -m bench
 
-bench-all: $(STAMP) ## measure the whole grid
+bench-all: $(STAMP) ## run the benchmarks with every combination of sizes
 	$(BIN)/python -m bench --all
 
-clean: ## forget what was installed here
+clean: ## remove the virtual environment and the caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

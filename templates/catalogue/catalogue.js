@@ -1,4 +1,4 @@
-// The site's own script: search and filters, the matrix, what stands behind a count. It asks nothing of any server.
+// The script of the site: search and filters, the matrix, the rules behind a count. It sends no request to any server.
 (function () {
   "use strict";
   const root = document.documentElement.dataset.root || "";
@@ -29,9 +29,9 @@
   }
 
   function make(tag, options, ...children) {
-    const made = Object.assign(document.createElement(tag), options || {});
-    made.append(...children);
-    return made;
+    const element = Object.assign(document.createElement(tag), options || {});
+    element.append(...children);
+    return element;
   }
 
   // ---- the theme
@@ -49,7 +49,7 @@
   nameTheme();
   theme.addEventListener("click", () => {
     document.documentElement.dataset.theme = dark() ? "light" : "dark";
-    try { localStorage.setItem("watcher-theme", document.documentElement.dataset.theme); } catch { /* nothing is kept */ }
+    try { localStorage.setItem("watcher-theme", document.documentElement.dataset.theme); } catch { /* storage is not available */ }
     nameTheme();
   });
 
@@ -67,71 +67,71 @@
       level: [...all].sort((a, b) => LEVELS.indexOf(a.level) - LEVELS.indexOf(b.level)),
       new: [...all].sort((a, b) => b.date.localeCompare(a.date)),
     };
-    const names = Object.fromEntries([...$("tactic").options].map((one) => [one.value, one.text.replace(/ \(\d+\)$/, "")]));
+    const names = Object.fromEntries([...$("tactic").options].map((option) => [option.value, option.text.replace(/ \(\d+\)$/, "")]));
     const pressed = [...document.querySelectorAll("[data-level]")];
-    let found = [];
+    let matches = [];
     let shown = 0;
 
     function chosen() {
-      const told = { q: $("q").value.trim(), order: $("order").value };
-      told.level = pressed.filter((one) => one.getAttribute("aria-pressed") === "true").map((one) => one.dataset.level).join(",");
-      CHOICES.forEach((name) => { told[name] = $(name).value.trim(); });
-      return told;
+      const filters = { q: $("q").value.trim(), order: $("order").value };
+      filters.level = pressed.filter((button) => button.getAttribute("aria-pressed") === "true").map((button) => button.dataset.level).join(",");
+      CHOICES.forEach((name) => { filters[name] = $(name).value.trim(); });
+      return filters;
     }
 
-    function fits(one, told, terms, levels, technique) {
-      return (!levels.length || levels.includes(one.level))
-        && (!told.status || one.status === told.status)
-        && (!told.tactic || one.tactic.includes(told.tactic))
-        && (!told.logsource || one.logsource === told.logsource)
-        && (!told.corpus || one.corpus === told.corpus)
-        && (!told.author || one.author.includes(told.author))
-        && (!technique || one.technique.some((name) => name === technique || name.startsWith(`${technique}.`)))
-        && terms.every((term) => one.words.includes(term));
+    function fits(rule, filters, terms, levels, technique) {
+      return (!levels.length || levels.includes(rule.level))
+        && (!filters.status || rule.status === filters.status)
+        && (!filters.tactic || rule.tactic.includes(filters.tactic))
+        && (!filters.logsource || rule.logsource === filters.logsource)
+        && (!filters.corpus || rule.corpus === filters.corpus)
+        && (!filters.author || rule.author.includes(filters.author))
+        && (!technique || rule.technique.some((name) => name === technique || name.startsWith(`${technique}.`)))
+        && terms.every((term) => rule.words.includes(term));
     }
 
-    function row(one) {
-      const tactics = one.tactic.map((name) => names[name] || name);
-      const about = [one.logsource, tactics.join(", "), one.technique.join(" "), one.corpus, one.status].filter(Boolean).join(" · ");
+    function row(rule) {
+      const tactics = rule.tactic.map((name) => names[name] || name);
+      const about = [rule.logsource, tactics.join(", "), rule.technique.join(" "), rule.corpus, rule.status].filter(Boolean).join(" · ");
       return make("li", {},
-        make("span", { className: `pill ${one.level}`, textContent: one.level }),
-        make("a", { href: `${root}rules/${one.page}.html`, textContent: one.title }),
+        make("span", { className: `pill ${rule.level}`, textContent: rule.level }),
+        make("a", { href: `${root}rules/${rule.page}.html`, textContent: rule.title }),
         make("p", { textContent: about }));
     }
 
     function more() {
-      $("results").append(...found.slice(shown, shown + PAGE).map(row));
-      shown = Math.min(found.length, shown + PAGE);
-      $("more").hidden = shown >= found.length;
+      $("results").append(...matches.slice(shown, shown + PAGE).map(row));
+      shown = Math.min(matches.length, shown + PAGE);
+      $("more").hidden = shown >= matches.length;
     }
 
     function update() {
-      const told = chosen();
-      const terms = told.q.toLowerCase().split(/\s+/).filter(Boolean);
-      const levels = told.level ? told.level.split(",") : [];
-      const technique = told.technique.toUpperCase();
-      found = orders[told.order].filter((one) => fits(one, told, terms, levels, technique));
+      const filters = chosen();
+      const terms = filters.q.toLowerCase().split(/\s+/).filter(Boolean);
+      const levels = filters.level ? filters.level.split(",") : [];
+      const technique = filters.technique.toUpperCase();
+      matches = orders[filters.order].filter((rule) => fits(rule, filters, terms, levels, technique));
       shown = 0;
       $("results").replaceChildren();
       more();
-      const narrowed = Object.entries(told).some(([name, value]) => value && name !== "order");
-      const count = found.length.toLocaleString("en");
+      const narrowed = Object.entries(filters).some(([name, value]) => value && name !== "order");
+      const count = matches.length.toLocaleString("en");
       $("state").textContent = narrowed
-        ? `${count} of ${all.length.toLocaleString("en")} rules` : `${count} ${found.length === 1 ? "rule" : "rules"}`;
+        ? `${count} of ${all.length.toLocaleString("en")} rules` : `${count} ${matches.length === 1 ? "rule" : "rules"}`;
       $("clear").hidden = !narrowed;
-      if (told.order === "title") delete told.order;
-      const hash = new URLSearchParams(Object.entries(told).filter(([, value]) => value)).toString();
+      if (filters.order === "title") delete filters.order;
+      const hash = new URLSearchParams(Object.entries(filters).filter(([, value]) => value)).toString();
       history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
     }
 
     function restore() {
-      const told = new URLSearchParams(location.hash.slice(1));
-      $("q").value = told.get("q") || "";
-      $("order").value = told.get("order") || "title";
-      const levels = (told.get("level") || "").split(",");
-      pressed.forEach((one) => one.setAttribute("aria-pressed", levels.includes(one.dataset.level)));
-      CHOICES.forEach((name) => { $(name).value = told.get(name) || ""; });
-      if (CHOICES.some((name) => told.get(name)) || matchMedia("(min-width: 60rem)").matches) $("filters").open = true;
+      const filters = new URLSearchParams(location.hash.slice(1));
+      $("q").value = filters.get("q") || "";
+      $("order").value = filters.get("order") || "title";
+      const levels = (filters.get("level") || "").split(",");
+      pressed.forEach((button) => button.setAttribute("aria-pressed", levels.includes(button.dataset.level)));
+      CHOICES.forEach((name) => { $(name).value = filters.get(name) || ""; });
+      if (CHOICES.some((name) => filters.get(name)) || matchMedia("(min-width: 60rem)").matches) $("filters").open = true;
       update();
     }
 
@@ -158,13 +158,13 @@
     $("search").hidden = false;
     $("search").addEventListener("submit", (event) => event.preventDefault());
     $("search").addEventListener("input", update);
-    pressed.forEach((one) => one.addEventListener("click", () => {
-      one.setAttribute("aria-pressed", one.getAttribute("aria-pressed") !== "true");
+    pressed.forEach((button) => button.addEventListener("click", () => {
+      button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") !== "true");
       update();
     }));
     $("clear").addEventListener("click", () => { history.replaceState(null, "", location.pathname + location.search); restore(); $("q").focus(); });
     $("more").addEventListener("click", more);
-    new IntersectionObserver((seen) => { if (seen.some((one) => one.isIntersecting) && shown < found.length) more(); },
+    new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting) && shown < matches.length) more(); },
       { rootMargin: "600px" }).observe($("more").parentElement);
     document.addEventListener("keydown", keys);
     addEventListener("hashchange", restore);
@@ -188,15 +188,15 @@
         const count = show === "hits" ? Number(cell.dataset.hits) : show === "all" ? levels.reduce((a, b) => a + b, 0) : levels[Number(show)];
         cell.dataset.s = steps[kind].filter((step) => count >= step).length;
         cell.dataset.count = count;
-        const one = kind === "hits" ? "hit" : "rule";
-        cell.querySelector(".n").replaceChildren(count.toLocaleString("en"), make("span", { className: "hide", textContent: ` ${one}${count === 1 ? "" : "s"}` }));
+        const noun = kind === "hits" ? "hit" : "rule";
+        cell.querySelector(".n").replaceChildren(count.toLocaleString("en"), make("span", { className: "hide", textContent: ` ${noun}${count === 1 ? "" : "s"}` }));
         const level = /^\d$/.test(show) ? `&level=${LEVELS[Number(show)]}` : "";
         cell.href = cell.href.split("#")[0] + `#technique=${cell.querySelector(".id").textContent}${level}`;
       });
-      document.querySelectorAll(".matrix li").forEach((one) => {
-        one.classList.toggle("empty", [...one.querySelectorAll(".cell")].every((cell) => cell.dataset.count === "0"));
+      document.querySelectorAll(".matrix li").forEach((item) => {
+        item.classList.toggle("empty", [...item.querySelectorAll(".cell")].every((cell) => cell.dataset.count === "0"));
       });
-      document.querySelectorAll(".legend span").forEach((one, at) => { one.textContent = spelled[kind][at]; });
+      document.querySelectorAll(".legend span").forEach((step, at) => { step.textContent = spelled[kind][at]; });
       $("matrix").classList.toggle("with-parts", $("parts").checked);
       $("matrix").classList.toggle("covered-only", $("covered").checked);
     };
@@ -205,7 +205,7 @@
     paint();
   }
 
-  // ---- what stands behind a count
+  // ---- the rules behind a count
 
   const peek = $("peek");
   if (peek) {
@@ -244,7 +244,7 @@
     document.addEventListener("keydown", (event) => { if (event.key === "Escape") close(); });
   }
 
-  // ---- an anchor inside something that is folded opens it
+  // ---- an anchor inside a folded element unfolds it
 
   const unfold = () => {
     const at = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
@@ -262,15 +262,15 @@
   const TOKEN = /("(?:\\.|[^"\\])*")(\s*:)?|(-?\b\d[\d.eE+-]*\b)|\b(true|false|null)\b/g;
   function colour(code) {
     const text = code.textContent;
-    const made = document.createDocumentFragment();
+    const fragment = document.createDocumentFragment();
     let at = 0;
-    for (const found of text.matchAll(TOKEN)) {
-      const word = found[1] || found[0];
-      made.append(text.slice(at, found.index), make("i", { className: found[2] ? "k" : found[1] ? "s" : "n", textContent: word }));
-      at = found.index + word.length;
+    for (const match of text.matchAll(TOKEN)) {
+      const word = match[1] || match[0];
+      fragment.append(text.slice(at, match.index), make("i", { className: match[2] ? "k" : match[1] ? "s" : "n", textContent: word }));
+      at = match.index + word.length;
     }
-    made.append(text.slice(at));
-    code.replaceChildren(made);
+    fragment.append(text.slice(at));
+    code.replaceChildren(fragment);
   }
   document.querySelectorAll(".json code").forEach((code) => {
     const folded = code.closest("details");

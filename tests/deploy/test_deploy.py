@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 import yaml
@@ -66,10 +69,21 @@ def test_the_image_runs_the_sidecar_with_its_settings() -> None:
     assert command == ["watcher", "run", "--settings", "/etc/watcher/watcher.yml"]
 
 
-def test_everything_that_the_image_copies_is_in_the_checkout() -> None:
+def test_the_wheel_of_the_image_is_built_from_what_the_image_copies(tmp_path: Path) -> None:
     copied = [line.split()[1:-1] for line in instructions(DOCKERFILE)[0] if line.startswith("COPY ")]
-    missing = [name for names in copied for name in names if not (DEPLOY.parent / name).exists()]
-    assert missing == []
+    for name in (name for names in copied for name in names):
+        source, target = DEPLOY.parent / name, tmp_path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
+    built = subprocess.run(build, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert built.returncode == 0, built.stderr
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    with ZipFile(wheel) as archive:
+        assert "watcher/shipped/demo/events.ndjson" in archive.namelist()
 
 
 # --------------------------------------------------------------------------- compose

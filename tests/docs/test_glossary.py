@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 from docs.repository import ROOT, page
-from support.dialect import BANNED_NAMES, BANNED_WORDS, code_offences, offences, prose_offences
+from support.dialect import (
+    BANNED_NAMES,
+    BANNED_WORDS,
+    PROSE_FILES,
+    code_offences,
+    offences,
+    prose_offences,
+    script_offences,
+    template_offences,
+)
 
 WATCHER = ROOT / "watcher"
 
@@ -47,6 +56,42 @@ def test_an_offence_of_a_page_is_recognised(tmp_path: Path) -> None:
     file.write_text("# Title\n\nA hole.\n", encoding="utf-8")
     assert [str(seen) for seen in prose_offences(file, name="page.md")] == ["page.md:3: word `hole`"]
     assert "hole" in BANNED_WORDS
+
+
+@pytest.mark.parametrize(
+    ("template", "offence"),
+    [
+        ("{% for one in rows %}\n{% endfor %}\n", "page.j2:1: name `one`"),
+        ("<p>one page</p>\n{{ title | default('made') }}\n{{ found.id }}\n", "page.j2:3: name `found`"),
+        ("{% if rules\n   and told %}{% endif %}\n", "page.j2:2: name `told`"),
+        ("\n<p>A hole.</p>\n", "page.j2:2: word `hole`"),
+    ],
+)
+def test_an_offence_of_a_template_is_recognised(template: str, offence: str, tmp_path: Path) -> None:
+    file = tmp_path / "page.j2"
+    file.write_text(template, encoding="utf-8")
+    seen = [str(seen) for seen in template_offences(file, name="page.j2")]
+    assert offence in seen
+    assert {line.rpartition(":")[0] for line in seen} == {offence.rpartition(":")[0]}
+
+
+@pytest.mark.parametrize(
+    ("script", "offence"),
+    [
+        ("// one\nconst label = 'one';\nrows.map((one) => 1);\n", "site.js:3: name `one`"),
+        ("list.append(...found);\n", "site.js:1: name `found`"),
+        ("// a hole\n", "site.js:1: word `hole`"),
+    ],
+)
+def test_an_offence_of_a_script_is_recognised(script: str, offence: str, tmp_path: Path) -> None:
+    file = tmp_path / "site.js"
+    file.write_text(script, encoding="utf-8")
+    assert [str(seen) for seen in script_offences(file, name="site.js")] == [offence]
+
+
+@pytest.mark.parametrize("pattern", PROSE_FILES)
+def test_each_pattern_of_other_files_matches_a_file(pattern: str) -> None:
+    assert list(ROOT.glob(pattern))
 
 
 def test_each_public_class_name_has_one_meaning() -> None:

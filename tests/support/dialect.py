@@ -7,12 +7,31 @@ import io
 import re
 import tokenize
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("watcher", "tests", "bench", "examples")
+
+# Pages, settings, build files and style sheets: what people read beside code and templates.
+PROSE_FILES = (
+    "*.md",
+    "*.toml",
+    "Makefile",
+    ".ci/*",
+    ".gitignore",
+    ".pre-commit-hooks.yaml",
+    "deploy/**/*.yml",
+    "deploy/**/*.json",
+    "deploy/Dockerfile",
+    "deploy/.env.example",
+    "docs/**/*.md",
+    "examples/**/*.toml",
+    "rules/*.md",
+    "templates/**/*.css",
+    "tests/conformance/**/*.md",
+)
 
 # Names that say nothing of what a value is, or that belong to no field.
 BANNED_NAMES = frozenset({"one", "found", "made", "known", "told", "whole"})
@@ -25,6 +44,10 @@ BANNED_WORDS = frozenset(
 
 _WORD = re.compile(r"[A-Za-z]+")
 _CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
+_QUOTED = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
+_JINJA_CODE = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
+_SCRIPT_COMMENT = re.compile(r"(?<!:)//.*|/\*.*?\*/")
 _VERBS = ("Give", "Tell", "Say")
 
 
@@ -58,9 +81,27 @@ def code_offences(path: Path, *, name: str) -> Iterator[Offence]:
 
 
 def prose_offences(path: Path, *, name: str) -> Iterator[Offence]:
-    """Yield the banned words of a page or template."""
+    """Yield the banned words of a page, a settings file or a build file."""
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         yield from _words(_WORD.findall(line), name, number)
+
+
+def template_offences(path: Path, *, name: str) -> Iterator[Offence]:
+    """Yield the banned words of a template, and the banned names of its expressions and statements."""
+    yield from prose_offences(path, name=name)
+    text = path.read_text(encoding="utf-8")
+    for code in _JINJA_CODE.finditer(text):
+        first = text.count("\n", 0, code.start()) + 1
+        for number, line in enumerate(code[0].splitlines(), start=first):
+            yield from _names(_QUOTED.sub('""', line), name, number)
+
+
+def script_offences(path: Path, *, name: str) -> Iterator[Offence]:
+    """Yield the banned words of a JavaScript file, and its banned names."""
+    yield from prose_offences(path, name=name)
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        code = _SCRIPT_COMMENT.sub("", _QUOTED.sub('""', line))
+        yield from _names(code.replace("...", " "), name, number)
 
 
 def _split(identifier: str) -> list[str]:
@@ -78,9 +119,13 @@ def _names_in_braces(literal: str, name: str, line: int) -> Iterator[Offence]:
     if not re.match(r"[rR]?[fF]", literal):
         return
     for expression in re.findall(r"\{([^{}]*)\}", literal):
-        for word in re.findall(r"(?<![\w.'\"])[A-Za-z_]\w*", expression):
-            if word in BANNED_NAMES:
-                yield Offence(file=name, line=line, word=word, kind="name")
+        yield from _names(_QUOTED.sub('""', expression), name, line)
+
+
+def _names(code: str, name: str, line: int) -> Iterator[Offence]:
+    for word in _NAME.findall(code):
+        if word in BANNED_NAMES:
+            yield Offence(file=name, line=line, word=word, kind="name")
 
 
 def _docstrings(tree: ast.AST, name: str) -> Iterator[Offence]:
@@ -101,10 +146,10 @@ def offences() -> tuple[Offence, ...]:
             name = path.relative_to(ROOT).as_posix()
             if name not in ALLOWED_FILES:
                 seen.extend(code_offences(path, name=name))
-    for path in _pages():
+    for path, read in _other_files():
         name = path.relative_to(ROOT).as_posix()
         if name not in ALLOWED_FILES:
-            seen.extend(prose_offences(path, name=name))
+            seen.extend(read(path, name=name))
     return tuple(sorted(seen))
 
 
@@ -135,11 +180,13 @@ ALLOWED_FILES: frozenset[str] = frozenset(
 )
 
 
-def _pages() -> Iterator[Path]:
-    yield from sorted(ROOT.glob("*.md"))
-    yield from sorted((ROOT / "docs").rglob("*.md"))
-    yield from sorted((ROOT / "deploy").rglob("*.yml"))
-    yield from sorted(path for path in (ROOT / "templates").rglob("*.j2"))
+def _other_files() -> Iterator[tuple[Path, Callable[..., Iterator[Offence]]]]:
+    """Yield every file that people write and that is not Python, with the function that reads it."""
+    for pattern in PROSE_FILES:
+        yield from ((path, prose_offences) for path in sorted(ROOT.glob(pattern)))
+    for folder in ("templates", "watcher", "examples"):
+        yield from ((path, template_offences) for path in sorted((ROOT / folder).rglob("*.j2")))
+    yield from ((path, script_offences) for path in sorted((ROOT / "templates").rglob("*.js")))
 
 
 if __name__ == "__main__":

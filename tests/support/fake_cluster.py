@@ -1,14 +1,17 @@
+"""A cluster that answers from a table, for what no engine can be made to answer."""
+
 from __future__ import annotations
 
 import json
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from werkzeug import Request, Response
+
+from support.http_server import ANY_PATH, LocalServer
 from watcher.settings import Cluster
 
 
@@ -35,39 +38,17 @@ def serving(replies: Mapping[str, Reply], otherwise: Reply, *, tls: ssl.SSLConte
     """Serve the table on a free port: path without its query, or method and path → reply."""
     seen: list[Mapping[str, str]] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(request: Request) -> Response:
+        path, _, query = request.environ["REQUEST_URI"].partition("?")
+        fields = {"method": request.method, "path": path, "query": query, "body": request.get_data(as_text=True)}
+        seen.append({name.lower(): value for name, value in request.headers.items()} | fields)
+        reply = replies.get(f"{request.method} {path}") or replies.get(path, otherwise)
+        headers = {"content-type": "application/json", **reply.headers}
+        return Response(reply.raw or json.dumps(reply.body), reply.status, headers)
 
-        def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
-            path, _, query = self.path.partition("?")
-            request = {"method": self.command, "path": path, "query": query, "body": body}
-            seen.append({name.lower(): value for name, value in self.headers.items()} | request)
-            reply = replies.get(f"{self.command} {path}") or replies.get(path, otherwise)
-            data = reply.raw or json.dumps(reply.body).encode()
-            self.send_response(reply.status)
-            for name, value in {"content-type": "application/json", **reply.headers}.items():
-                self.send_header(name, value)
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - the standard library's names
-
-        def log_message(self, *_args: object) -> None:
-            """Log nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        if tls:
-            server.socket = tls.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
-            yield Fake(cluster=Cluster(hosts=(url,)), seen=seen)
-        finally:
-            server.shutdown()
-            thread.join()
+    with LocalServer(tls) as server:
+        server.expect_request(ANY_PATH).respond_with_handler(answer)
+        yield Fake(cluster=Cluster(hosts=(server.url_for("").rstrip("/"),)), seen=seen)
 
 
 def elasticsearch(version: str) -> tuple[Mapping[str, Reply], Reply]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import ssl
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socket import create_server
 from types import TracebackType
@@ -16,8 +14,10 @@ from typing import Any, Self
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+from werkzeug import Request as HttpRequest
+from werkzeug import Response
 
-LOCALHOST = "127.0.0.1"
+from support.http_server import ANY_PATH, LOCALHOST, LocalServer
 
 
 def free_port() -> int:
@@ -139,46 +139,33 @@ class HttpReceiver:
     requests: list[Request] = field(default_factory=list)
 
     def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer((LOCALHOST, 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self._thread.start()
+        self._server = LocalServer()
+        self._server.expect_request(ANY_PATH).respond_with_handler(self._record)
+        self._server.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._server.stop()
 
     @property
     def port(self) -> int:
         """The port it listens on."""
-        return self._server.server_address[1]
+        return self._server.port
 
     def url(self, path: str) -> str:
         """Return the URL of a path."""
-        return f"http://{LOCALHOST}:{self.port}{path}"
+        return self._server.url_for(path)
 
-
-def _handler(receiver: HttpReceiver) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def _record(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            taken = Request(method=self.command, path=self.path, headers=dict(self.headers), body=body)
-            receiver.requests.append(taken)
-            answer = receiver.answer.encode()
-            self.send_response(receiver.status)
-            for name, value in {**receiver.headers, "Content-Length": str(len(answer))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(answer)
-
-        do_POST = _record  # noqa: N815 - http.server calls it so
-        do_GET = _record  # noqa: N815 - the same
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server calls it so
-            """Log nothing."""
-
-    return Handler
+    def _record(self, request: HttpRequest) -> Response:
+        self.requests.append(
+            Request(
+                method=request.method,
+                path=request.environ["REQUEST_URI"],
+                headers=dict(request.headers),
+                body=request.get_data(),
+            )
+        )
+        return Response(self.answer, self.status, dict(self.headers))
 
 
 def certificates(folder: Path, name: str = "localhost") -> tuple[Path, ssl.SSLContext]:
