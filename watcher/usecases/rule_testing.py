@@ -92,7 +92,7 @@ def run_on_engine(suites: RuleTestSuites, settings: Settings, progress: Stage) -
         from watcher.local_engine.winlogbeat import TEMPLATE  # noqa: PLC0415 - extra `local`
     except ModuleNotFoundError as fault:
         raise WatcherError(
-            f"--cluster needs `{fault.name}`: install it by `pip install 'sigma-watcher[local]'`"
+            f"--cluster needs `{fault.name}`: install it by `pip install '.[local]'` in the root of the checkout"
         ) from fault
     from watcher.cluster.connections import connect  # noqa: PLC0415 - engine clients load slowly
     from watcher.ruletests.cluster_run import run_on_cluster  # noqa: PLC0415 - needed here alone
