@@ -55,7 +55,7 @@ def test_a_failure_is_explained(folder: Path) -> None:
     assert f"FAILED {folder / 'x.test.yml'}:2:5 cmd" in done.stdout
     assert "the rule does not match the event, and should" in done.stdout
     assert "✗ ends with `\\cmd.exe`" in done.stdout
-    assert "a part of the value is like that: `contains` would hold" in done.stdout
+    assert "would match with the modifier `contains`: a part of the event's value fits" in done.stdout
     assert "2 tests: 1 passed, 1 failed" in done.stdout
 
 

@@ -119,8 +119,6 @@ MODIFIERS = [
     ("modifier-twice", changed("CommandLine|contains:", "CommandLine|contains|contains:"), 19),
     ("windash-all", changed(COMMAND, "        CommandLine|contains|windash|all: [' -a ', ' -b ']"), 19),
     ("regex-for-modifier", changed(COMMAND, "        CommandLine|re|i: '.*encoded.*'"), 19),
-    ("regex-backtracking", changed(COMMAND, "        CommandLine|re: '(a+)+b'"), 19),
-    ("regex-backtracking", changed(COMMAND, "        CommandLine|re: '(?:a|b*)*c'"), 19),
 ]
 LOGIC = [
     ("unused-selection", changed(FILTER, f"    other:\n        User: x\n{FILTER}"), 20),
@@ -267,6 +265,21 @@ date: never
         "missing-status",
         "unknown-field",  # `x`
         "unknown-logsource",  # `x`, the inner list of `category`
+    ]
+
+
+@pytest.mark.parametrize("expression", ["(a+)+b", "(?:a|b*)*c", "(?:.*x)+.*y"])
+def test_nested_repetitions_that_re2_searches_have_no_finding(expression: str) -> None:
+    text = changed(COMMAND, f"        CommandLine|re: '{expression}'")
+    assert findings_of(text, file=file_of(text)) == ()
+
+
+def test_nested_repetitions_that_re2_refuses_are_reported_as_slow() -> None:
+    text = changed(COMMAND, "        CommandLine|re: '(?=x)(?:x|a+)+(?<!q)b'")
+    findings = findings_of(text, file=file_of(text))
+    assert [(finding.code, finding.location.line) for finding in findings] == [
+        ("regex-lookaround", 19),
+        ("slow-pattern", 19),
     ]
 
 

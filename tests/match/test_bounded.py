@@ -13,7 +13,7 @@ from watcher.errors import Undecided
 from watcher.match.bounded_regex import LIMIT, BoundedSearch, share
 from watcher.match.event_view import EventView
 from watcher.match.matchers import fold, string_matcher, values_matcher
-from watcher.match.regex_dialects import FLAGS
+from watcher.match.regex_tree import FLAGS
 from watcher.match.ruleset import CompiledRule, Ruleset
 from watcher.match.wildcards import wildcard_matcher
 from watcher.model import DASHES, Rule, SigmaRegex, SigmaString, Wildcard

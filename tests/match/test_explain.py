@@ -136,13 +136,20 @@ def test_security_4688_is_explained_as_process_creation() -> None:
     assert explanation.classes[0].step.values == ("x",)
 
 
+CONTAINS = "would match with the modifier `contains`: a part of the event's value fits"
+
+
 @pytest.mark.parametrize(
     ("asked", "value", "hint"),
     [
-        ("CommandLine|re: ENC", "enc", "it would in another case: `re` looks at it, the flag `i` does not"),
-        ("CommandLine|contains|cased: ENC", "an enc", "it would in another case: `cased` looks at it"),
-        ("CommandLine: enc", "an enc", "a part of the value is like that: `contains` would hold"),
-        ("CommandLine|startswith: enc", "an enc", "a part of the value is like that: `contains` would hold"),
+        ("CommandLine|re: ENC", "enc", "would match with the modifier `i`, which ignores case"),
+        (
+            "CommandLine|contains|cased: ENC",
+            "an enc",
+            "would match without the modifier `cased`, which is case-sensitive",
+        ),
+        ("CommandLine: enc", "an enc", CONTAINS),
+        ("CommandLine|startswith: enc", "an enc", CONTAINS),
         ("CommandLine: enc", "other", ""),
         ("CommandLine|contains: enc", "other", ""),
     ],

@@ -11,7 +11,7 @@ from watcher.catalogue.entries import CatalogueEntry
 from watcher.catalogue.event_needs import EventNeed
 from watcher.catalogue.page_paths import PagePaths
 from watcher.catalogue.rule_page import event_volumes, indicator_rows, tactics, techniques
-from watcher.model import Finding
+from watcher.model import Finding, LogSource
 
 _DESCRIPTION = 600  # searched characters of a description
 _VALUES = 2_000  # searched characters of indicator values
@@ -36,49 +36,21 @@ def _rule(catalogue: Catalogue, entry: CatalogueEntry, locations: PagePaths) -> 
         "page": entry.page,
         "status": rule.status,
         "level": rule.level,
-        "logsource": {
-            "product": rule.logsource.product,
-            "category": list(rule.logsource.category),
-            "service": list(rule.logsource.service),
-        },
+        "logsource": _logsource(rule.logsource),
         "author": rule.author,
         "date": rule.date,
         "modified": rule.modified,
-        "folder": rule.folder,
-        "path": rule.path,
-        "corpus": entry.corpus,
-        "repository": entry.repository,
-        "file": entry.file,
-        "license": rule.license,
+        **_origin(entry),
         "description": rule.description,
         "tags": list(rule.tags),
         "tactics": [{"id": tactic.id, "name": tactic.name} for tactic in tactics(catalogue, entry)],
         "techniques": [{"id": technique.id, "name": technique.name} for technique in techniques(catalogue, entry)],
-        "events": [
-            _event_need(volume.event_need) | ({} if live is None else {"events": volume.events, "hosts": volume.hosts})
-            for volume in event_volumes(catalogue, entry)
-        ],
+        "events": list(_events(catalogue, entry)),
         "hits": live.hits.get(rule.id, 0) if live else None,
         "conditions": list(rule.conditions),
-        "indicators": [
-            {
-                "field": row.field,
-                "kind": row.kind,
-                "value": value.text,
-                "corpus": value.shared.count,
-                "by_corpus": dict(value.shared.labels),
-            }
-            for row in indicator_rows(catalogue, entry, locations)
-            for value in row.values
-        ],
-        "queries": [
-            {"source": plan.source, "query": plan.query, "exact": plan.exact, "parts": list(plan.parts)}
-            for plan in entry.plans
-        ],
-        "tests": [
-            {"name": result.test.name, "expected": "hit" if result.test.hit else "miss", "passed": result.passed}
-            for result in entry.test_results
-        ],
+        "indicators": list(_indicators(catalogue, entry, locations)),
+        "queries": list(_queries(entry)),
+        "tests": list(_tests(entry)),
         "findings": [_finding(catalogue, finding) for finding in entry.findings],
         "related": [{"id": item.id, "type": item.type} for item in rule.related],
         "falsepositives": list(rule.falsepositives),
@@ -86,6 +58,54 @@ def _rule(catalogue: Catalogue, entry: CatalogueEntry, locations: PagePaths) -> 
         "hash": rule.hash,
         "text": rule.text,
     }
+
+
+def _logsource(logsource: LogSource) -> dict[str, Any]:
+    return {
+        "product": logsource.product,
+        "category": list(logsource.category),
+        "service": list(logsource.service),
+    }
+
+
+def _origin(entry: CatalogueEntry) -> dict[str, Any]:
+    return {
+        "folder": entry.rule.folder,
+        "path": entry.rule.path,
+        "corpus": entry.corpus,
+        "repository": entry.repository,
+        "file": entry.file,
+        "license": entry.rule.license,
+    }
+
+
+def _events(catalogue: Catalogue, entry: CatalogueEntry) -> Iterator[dict[str, Any]]:
+    for volume in event_volumes(catalogue, entry):
+        counts = {} if catalogue.live is None else {"events": volume.events, "hosts": volume.hosts}
+        yield _event_need(volume.event_need) | counts
+
+
+def _indicators(catalogue: Catalogue, entry: CatalogueEntry, locations: PagePaths) -> Iterator[dict[str, Any]]:
+    for row in indicator_rows(catalogue, entry, locations):
+        for value in row.values:
+            yield {
+                "field": row.field,
+                "kind": row.kind,
+                "value": value.text,
+                "corpus": value.shared.count,
+                "by_corpus": dict(value.shared.labels),
+            }
+
+
+def _queries(entry: CatalogueEntry) -> Iterator[dict[str, Any]]:
+    for plan in entry.plans:
+        yield {"source": plan.source, "query": plan.query, "exact": plan.exact, "parts": list(plan.parts)}
+
+
+def _tests(entry: CatalogueEntry) -> Iterator[dict[str, Any]]:
+    for result in entry.test_results:
+        expected = "hit" if result.test.hit else "miss"
+        yield {"name": result.test.name, "expected": expected, "passed": result.passed}
 
 
 def _event_need(need: EventNeed) -> dict[str, Any]:

@@ -14,6 +14,32 @@ from watcher.model import Level
 _COLOURS = ("#e3f1f8", "#0b4f79")
 _HIT_COLOURS = ("#fdebd8", "#a31621")
 _MAX_NAMED = 25  # rules in a technique's comment
+_VIEW: Mapping[str, Any] = {
+    "filters": {"platforms": ["Windows"]},
+    "sorting": 3,
+    "layout": {
+        "layout": "side",
+        "aggregateFunction": "sum",
+        "showID": True,
+        "showName": True,
+        "showAggregateScores": True,
+        "countUnscored": False,
+        "expandedSubtechniques": "none",
+    },
+    "hideDisabled": False,
+}
+_LEGEND: Mapping[str, Any] = {
+    "legendItems": [],
+    "metadata": [],
+    "links": [],
+    "showTacticRowBackground": False,
+    "tacticRowBackground": "#dddddd",
+}
+_SELECTION: Mapping[str, Any] = {
+    "selectTechniquesAcrossTactics": True,
+    "selectSubtechniquesWithParent": False,
+    "selectVisibleTechniques": False,
+}
 
 
 def layers(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
@@ -89,28 +115,11 @@ def _document(
                 },
                 "domain": DOMAIN,
                 "description": description,
-                "filters": {"platforms": ["Windows"]},
-                "sorting": 3,
-                "layout": {
-                    "layout": "side",
-                    "aggregateFunction": "sum",
-                    "showID": True,
-                    "showName": True,
-                    "showAggregateScores": True,
-                    "countUnscored": False,
-                    "expandedSubtechniques": "none",
-                },
-                "hideDisabled": False,
+                **_VIEW,
                 "techniques": list(techniques),
                 "gradient": {"colors": list(colours), "minValue": 1 if most > 1 else 0, "maxValue": most},
-                "legendItems": [],
-                "metadata": [],
-                "links": [],
-                "showTacticRowBackground": False,
-                "tacticRowBackground": "#dddddd",
-                "selectTechniquesAcrossTactics": True,
-                "selectSubtechniquesWithParent": False,
-                "selectVisibleTechniques": False,
+                **_LEGEND,
+                **_SELECTION,
             },
             indent=1,
         )

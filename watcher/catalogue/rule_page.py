@@ -119,15 +119,7 @@ def rule_page(catalogue: Catalogue, entry: CatalogueEntry, locations: PagePaths)
             for stage in stages(rule)
         ),
         rows=tuple(indicator_rows(catalogue, entry, locations)),
-        queries=tuple(
-            RuleQuery(
-                source=plan.source,
-                index=source.index,
-                exact=plan.exact,
-                parts=tuple(pretty(query) for query in (plan.parts or (plan.query,))),
-            )
-            for plan, source in zip(entry.plans, entry.sources, strict=True)
-        ),
+        queries=tuple(_queries(entry)),
         related=tuple(_related(catalogue, entry)),
         similar=tuple(
             RelatedLink(title=other.rule.title, page=other.page, relation=f"{count} of its rarer indicators")
@@ -187,6 +179,12 @@ def _event_volume(catalogue: Catalogue, event_need: EventNeed) -> EventVolumeRow
     return EventVolumeRow(
         event_need=event_need, events=volume[0] if volume else None, hosts=volume[1] if volume else None
     )
+
+
+def _queries(entry: CatalogueEntry) -> Iterator[RuleQuery]:
+    for plan, source in zip(entry.plans, entry.sources, strict=True):
+        parts = tuple(pretty(query) for query in (plan.parts or (plan.query,)))
+        yield RuleQuery(source=plan.source, index=source.index, exact=plan.exact, parts=parts)
 
 
 def indicator_rows(catalogue: Catalogue, entry: CatalogueEntry, locations: PagePaths) -> Iterator[IndicatorValues]:

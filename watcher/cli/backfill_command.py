@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ from watcher.errors import SettingsError
 from watcher.ports import Clock
 from watcher.present.backfill_tables import backfill_json, print_backfill
 from watcher.present.progress_bars import SourceBars, source_bars
+from watcher.settings import Settings
 from watcher.timestamps import parse_timestamp
 from watcher.usecases.backfill import BackfillReport, BackfillRequest, BackfillSpan, rules_to_backfill
 from watcher.usecases.backfill_job import NOTIFY, BackfillProgress
@@ -63,21 +65,26 @@ def backfill(  # noqa: PLR0913 - each is an option
         notify=notify,
         workers=workers,
     )
-    stop = stop_on_signals()
     reports: list[BackfillReport] = []
-    console = error_terminal()
-    with open_app(settings) as app, source_bars(console) as bars:
-        observer = _Observer(bars=bars, console=console)
-        for report in app.backfill(request, observer=observer, stopping=stop.is_set):
-            reports.append(report)
-            if not as_json:
-                print_backfill(terminal(), report)
+    for report in _search(settings, request):
+        reports.append(report)
+        if not as_json:
+            print_backfill(terminal(), report)
     if as_json:
         write_json([backfill_json(report) for report in reports])
     elif not request.rules:
         terminal().print("no rules: nothing to search")
     if not all(report.is_complete for report in reports):
         raise typer.Exit(EXIT_FINDINGS)
+
+
+def _search(settings: Settings, request: BackfillRequest) -> Iterator[BackfillReport]:
+    """Yield the report of each source, with progress bars and until a signal stops it."""
+    stop = stop_on_signals()
+    console = error_terminal()
+    with open_app(settings) as app, source_bars(console) as bars:
+        observer = _Observer(bars=bars, console=console)
+        yield from app.backfill(request, observer=observer, stopping=stop.is_set)
 
 
 def _timestamp(option: str, text: str) -> datetime:

@@ -159,5 +159,4 @@ MODIFIERS = (
         "An expression needs backtracking, so an event on which it takes too long stays undecided.",
         "",
     ),
-    ("regex-backtracking", _W, "An expression has nested repetitions, which take very long on some values.", ""),
 )

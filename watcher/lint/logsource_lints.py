@@ -55,19 +55,8 @@ def _event_ids(rule: RuleSource, logsource_events: LogSourceEvents) -> Iterator[
     lines = [line for line in rule.lines if line.field == "EventID" and not line.modifiers]
     for line in lines:
         values = [node.text.strip() for node in line.values]
-        foreign = [code for code in values if code not in implied]
-        if is_narrowed and foreign and len(foreign) == len(values):
-            codes = ", ".join(sorted(implied, key=lambda code: (len(code), code)))
-            yield make_finding(
-                "event-outside-logsource",
-                f"events of the log source have the event id {codes}, never {' or '.join(foreign)}",
-                line.location,
-                "use the log source that has them",
-            )
-        elif is_narrowed:
-            yield make_finding(
-                "redundant-eventid", "the log source already implies the event ids", line.location, "remove it"
-            )
+        if is_narrowed:
+            yield _implied_event_ids(line, values, implied)
         elif "sysmon" in rule.rule.logsource.service:
             yield from _category(line, values)
         elif rule.rule.logsource.service == ("security",) and values == ["4688"]:
@@ -84,6 +73,21 @@ def _event_ids(rule: RuleSource, logsource_events: LogSourceEvents) -> Iterator[
             rule.rule.logsource.location or rule.rule.location,
             "name a category, e.g. `process_creation`, or an `EventID`",
         )
+
+
+def _implied_event_ids(line: SourceLine, codes: Sequence[str], implied: set[str]) -> Finding:
+    """Return the finding about event ids of a log source that implies some."""
+    if not codes or implied.intersection(codes):
+        return make_finding(
+            "redundant-eventid", "the log source already implies the event ids", line.location, "remove it"
+        )
+    return make_finding(
+        "event-outside-logsource",
+        f"events of the log source have the event id {', '.join(sorted(implied, key=lambda code: (len(code), code)))}, "
+        f"never {' or '.join(codes)}",
+        line.location,
+        "use the log source that has them",
+    )
 
 
 def _category(line: SourceLine, codes: Sequence[str]) -> Iterator[Finding]:

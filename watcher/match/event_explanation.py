@@ -33,7 +33,7 @@ class CheckedValue:
 
     sigma_value: SigmaValue
     holds: bool
-    hint: str = ""  # a small change with which it would match
+    hint: str = ""  # the modifier with which it would match
     is_undecided: bool = False  # an expression took too long on the event
 
 
@@ -152,14 +152,14 @@ def _checked_value(sigma_value: SigmaValue, matches: Callable[[SigmaValue], bool
 
 
 def _hint(sigma_value: SigmaValue, matches: Callable[[SigmaValue], bool | None]) -> str:
-    """Return the small change with which a value that did not match would match."""
+    """Return the modifier with which a value that does not match would match; empty if there is none."""
     match sigma_value:
         case SigmaRegex(flags=flags) if "i" not in flags and matches(replace(sigma_value, flags=f"{flags}i")):
-            return "it would in another case: `re` looks at it, the flag `i` does not"
+            return "would match with the modifier `i`, which ignores case"
         case SigmaString(cased=True) if matches(replace(sigma_value, cased=False)):
-            return "it would in another case: `cased` looks at it"
+            return "would match without the modifier `cased`, which is case-sensitive"
         case SigmaString(parts=parts) if parts and matches(
             SigmaString((Wildcard.ANY, *parts, Wildcard.ANY), sigma_value.cased)
         ):
-            return "a part of the value is like that: `contains` would hold"
+            return "would match with the modifier `contains`: a part of the event's value fits"
     return ""

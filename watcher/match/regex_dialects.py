@@ -7,36 +7,40 @@ every character of an alphabet. So `\w`, `\d`, `\s` and the flag `i` mean the sa
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from re import _constants as ops  # type: ignore[attr-defined]  # the parser's names have no public form
-from re import _parser as parser  # type: ignore[attr-defined]  # nor has the only reader of Python's expressions
-from typing import Any
 
+from watcher.match.regex_tree import (
+    Anchor,
+    AtomicGroup,
+    Backreference,
+    Branches,
+    CharacterClass,
+    Conditional,
+    Failure,
+    Greed,
+    Group,
+    Literal,
+    LookAround,
+    Parts,
+    RegexPart,
+    Repeat,
+    escaped,
+    parse_regex,
+)
 from watcher.model import SigmaRegex
 
-FLAGS: Mapping[str, re.RegexFlag] = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
 ASCII = 0x80  # how many characters there are
 UNICODE = 0x110000  # half surrogate pairs count: events do hold them
-_OF_A_LEAF = re.IGNORECASE | re.ASCII | re.DOTALL  # flags that change what one character matches
-_LEAVES = (ops.LITERAL, ops.NOT_LITERAL, ops.ANY, ops.IN)
-_GREED = {ops.MAX_REPEAT: "", ops.MIN_REPEAT: "?", ops.POSSESSIVE_REPEAT: "+"}
-_CLASSES = {
-    ops.CATEGORY_DIGIT: r"\d",
-    ops.CATEGORY_NOT_DIGIT: r"\D",
-    ops.CATEGORY_SPACE: r"\s",
-    ops.CATEGORY_NOT_SPACE: r"\S",
-    ops.CATEGORY_WORD: r"\w",
-    ops.CATEGORY_NOT_WORD: r"\W",
-}
+_OF_A_CHARACTER = re.IGNORECASE | re.ASCII | re.DOTALL  # flags that change what one character matches
 
 Ranges = tuple[tuple[int, int], ...]
 """The first and the last of neighbouring code points."""
 
 
 class Inexpressible(Exception):  # noqa: N818 - reads as the state it names
-    """The dialect has no words for a part of the expression."""
+    """The dialect has no equivalent of a part of the expression."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +53,7 @@ class RegexDialect:
 
 
 RE2 = RegexDialect(code_point=lambda code: f"\\x{{{code:x}}}", nothing=r"[^\x{0}-\x{10ffff}]", has_backtracking=False)
-REGEX = RegexDialect(code_point=lambda code: f"\\U{code:08x}", nothing="(?!)", has_backtracking=True)
+REGEX = RegexDialect(code_point=escaped, nothing="(?!)", has_backtracking=True)
 
 
 def translate(regex: SigmaRegex, dialect: RegexDialect, size: int) -> str:
@@ -57,11 +61,8 @@ def translate(regex: SigmaRegex, dialect: RegexDialect, size: int) -> str:
 
     Raises Inexpressible where the dialect cannot say it.
     """
-    flags = re.NOFLAG
-    for letter in regex.flags:
-        flags |= FLAGS[letter]
-    tree = parser.parse(regex.pattern, flags)
-    return _Translation(dialect, size).sequence(tree, tree.state.flags, is_tail=True)
+    tree = parse_regex(regex.pattern, regex.flags)
+    return _Translation(dialect, size).sequence(tree.parts, tree.flags, is_tail=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,42 +72,41 @@ class _Translation:
     dialect: RegexDialect
     size: int
 
-    def sequence(self, parts: Any, flags: int, *, is_tail: bool) -> str:
+    def sequence(self, parts: Parts, flags: int, *, is_tail: bool) -> str:
         """Translate parts that follow each other."""
         last = len(parts) - 1
-        return "".join(
-            self._part(operation, argument, flags, is_tail=is_tail and number == last)
-            for number, (operation, argument) in enumerate(parts)
-        )
+        return "".join(self._part(part, flags, is_tail=is_tail and number == last) for number, part in enumerate(parts))
 
-    def _part(self, operation: Any, argument: Any, flags: int, *, is_tail: bool) -> str:
-        if operation in _LEAVES:
-            return self._leaf(operation, argument, flags)
-        if operation is ops.BRANCH:
-            branches = (self.sequence(branch, flags, is_tail=is_tail) for branch in argument[1])
-            return f"(?:{'|'.join(branches)})"
-        if operation is ops.SUBPATTERN:
-            number, added, removed, inner = argument
-            body = self.sequence(inner, (flags | added) & ~removed, is_tail=is_tail)
-            name = f"?P<g{number}>" if number and self.dialect.has_backtracking else "?:"
-            return f"({name}{body})"
-        if operation is ops.AT:
-            return self._anchor(argument, flags, is_tail=is_tail)
-        if operation in _GREED:
-            return self._repeat(operation, argument, flags)
-        return self._backtracking(operation, argument, flags, is_tail=is_tail)
+    def _part(self, part: RegexPart, flags: int, *, is_tail: bool) -> str:
+        match part:
+            case Literal() | CharacterClass():
+                return self._character(part, flags)
+            case Branches(branches=branches):
+                return f"(?:{'|'.join(self.sequence(branch, flags, is_tail=is_tail) for branch in branches)})"
+            case Group(number=number, added=added, removed=removed, parts=parts):
+                body = self.sequence(parts, (flags | added) & ~removed, is_tail=is_tail)
+                name = f"?P<g{number}>" if number and self.dialect.has_backtracking else "?:"
+                return f"({name}{body})"
+            case Anchor():
+                return self._anchor(part, flags, is_tail=is_tail)
+            case Repeat():
+                return self._repeat(part, flags)
+            case LookAround(is_ahead=True, is_negated=False, parts=parts) if (
+                is_tail and not self.dialect.has_backtracking
+            ):
+                return f"(?:{self.sequence(parts, flags, is_tail=True)})"  # nothing follows: it may as well consume
+        return self._backtracking(part, flags)
 
-    def _repeat(self, operation: Any, argument: Any, flags: int) -> str:
-        least, most, inner = argument
-        if operation is ops.POSSESSIVE_REPEAT and not self.dialect.has_backtracking:
+    def _repeat(self, part: Repeat, flags: int) -> str:
+        if part.greed is Greed.POSSESSIVE and not self.dialect.has_backtracking:
             raise Inexpressible
-        bounds = f"{{{least},}}" if most is ops.MAXREPEAT else f"{{{least},{most}}}"
-        return f"(?:{self.sequence(inner, flags, is_tail=False)}){bounds}{_GREED[operation]}"
+        bounds = f"{{{part.least},}}" if part.most is None else f"{{{part.least},{part.most}}}"
+        return f"(?:{self.sequence(part.parts, flags, is_tail=False)}){bounds}{part.greed.value}"
 
-    def _leaf(self, operation: Any, argument: Any, flags: int) -> str:
-        if operation is ops.LITERAL and not flags & re.IGNORECASE:  # most are, and Python need not be asked
-            return self.dialect.code_point(argument) if argument < self.size else self.dialect.nothing
-        ranges = matched(as_python(operation, argument), int(flags & _OF_A_LEAF), self.size)
+    def _character(self, part: Literal | CharacterClass, flags: int) -> str:
+        if isinstance(part, Literal) and not flags & re.IGNORECASE:  # most are, and Python need not be asked
+            return self.dialect.code_point(part.code_point) if part.code_point < self.size else self.dialect.nothing
+        ranges = matched(part.pattern, int(flags & _OF_A_CHARACTER), self.size)
         if not ranges:
             return self.dialect.nothing
         write = self.dialect.code_point
@@ -114,17 +114,18 @@ class _Translation:
             return write(ranges[0][0])
         return f"[{''.join(f'{write(first)}-{write(last)}' for first, last in ranges)}]"
 
-    def _anchor(self, anchor: Any, flags: int, *, is_tail: bool) -> str:
+    def _anchor(self, anchor: Anchor, flags: int, *, is_tail: bool) -> str:
         is_any_line = bool(flags & re.MULTILINE)
-        if anchor in (ops.AT_BEGINNING, ops.AT_BEGINNING_STRING):
-            return "(?m:^)" if is_any_line and anchor is ops.AT_BEGINNING else r"\A"
-        if anchor is ops.AT_END and is_any_line:
-            return "(?m:$)"
         string_end = r"\Z" if self.dialect.has_backtracking else r"\z"
-        if anchor is ops.AT_END_STRING:
-            return string_end
-        if anchor is ops.AT_END:
-            return self._end(string_end, is_tail=is_tail)
+        match anchor:
+            case Anchor.START:
+                return "(?m:^)" if is_any_line else r"\A"
+            case Anchor.STRING_START:
+                return r"\A"
+            case Anchor.END:
+                return "(?m:$)" if is_any_line else self._end(string_end, is_tail=is_tail)
+            case Anchor.STRING_END:
+                return string_end
         return self._boundary(anchor, flags)
 
     def _end(self, string_end: str, *, is_tail: bool) -> str:
@@ -136,66 +137,42 @@ class _Translation:
             return f"{line_break}?{string_end}"
         raise Inexpressible
 
-    def _boundary(self, anchor: Any, flags: int) -> str:
+    def _boundary(self, anchor: Anchor, flags: int) -> str:
         if self.dialect.has_backtracking:  # an empty text has no boundary, and for Python no lack of them either
             letters = "a" if flags & re.ASCII else "u"
-            return rf"(?{letters}:\b)" if anchor is ops.AT_BOUNDARY else rf"(?{letters}:\B)(?!\A\Z)"
-        if anchor is ops.AT_BOUNDARY and (self.size == ASCII or flags & re.ASCII):
+            return rf"(?{letters}:\b)" if anchor is Anchor.BOUNDARY else rf"(?{letters}:\B)(?!\A\Z)"
+        if anchor is Anchor.BOUNDARY and (self.size == ASCII or flags & re.ASCII):
             return r"\b"
         raise Inexpressible
 
-    def _backtracking(self, operation: Any, argument: Any, flags: int, *, is_tail: bool) -> str:
-        if operation is ops.ASSERT and argument[0] > 0 and is_tail and not self.dialect.has_backtracking:
-            return f"(?:{self.sequence(argument[1], flags, is_tail=True)})"  # nothing follows: it may as well consume
+    def _backtracking(self, part: RegexPart, flags: int) -> str:
+        """Translate what only a dialect with backtracking has."""
         if not self.dialect.has_backtracking:
             raise Inexpressible
-        if operation in (ops.ASSERT, ops.ASSERT_NOT):
-            way, inner = argument
-            sign = ("" if way > 0 else "<") + ("=" if operation is ops.ASSERT else "!")
-            return f"(?{sign}{self.sequence(inner, flags, is_tail=False)})"
-        if operation is ops.ATOMIC_GROUP:
-            return f"(?>{self.sequence(argument, flags, is_tail=False)})"
-        if operation is ops.GROUPREF:
-            return f"(?i:(?P=g{argument}))" if flags & re.IGNORECASE else f"(?P=g{argument})"
-        if operation is ops.GROUPREF_EXISTS:
-            number, yes, no = argument
-            other = "" if no is None else f"|{self.sequence(no, flags, is_tail=False)}"
-            return f"(?(g{number}){self.sequence(yes, flags, is_tail=False)}{other})"
-        if operation is ops.FAILURE:
-            return self.dialect.nothing
+        match part:
+            case LookAround(is_ahead=is_ahead, is_negated=is_negated, parts=parts):
+                sign = ("" if is_ahead else "<") + ("!" if is_negated else "=")
+                return f"(?{sign}{self.sequence(parts, flags, is_tail=False)})"
+            case AtomicGroup(parts=parts):
+                return f"(?>{self.sequence(parts, flags, is_tail=False)})"
+            case Backreference(number=number):
+                return f"(?i:(?P=g{number}))" if flags & re.IGNORECASE else f"(?P=g{number})"
+            case Conditional(number=number, if_matched=if_matched, otherwise=otherwise):
+                alternative = "" if otherwise is None else f"|{self.sequence(otherwise, flags, is_tail=False)}"
+                return f"(?(g{number}){self.sequence(if_matched, flags, is_tail=False)}{alternative})"
+            case Failure():
+                return self.dialect.nothing
         raise Inexpressible
 
 
-def as_python(operation: Any, argument: Any) -> str:
-    """Write a part that matches one character as Python does."""
-    if operation is ops.ANY:
-        return "."
-    if operation is ops.LITERAL:
-        return REGEX.code_point(argument)
-    if operation is ops.NOT_LITERAL:
-        return f"[^{REGEX.code_point(argument)}]"
-    return f"[{''.join(map(_in_set, argument))}]"
-
-
-def _in_set(entry: tuple[Any, Any]) -> str:
-    operation, argument = entry
-    if operation is ops.NEGATE:
-        return "^"
-    if operation is ops.CATEGORY:
-        return _CLASSES[argument]
-    if operation is ops.RANGE:
-        return f"{REGEX.code_point(argument[0])}-{REGEX.code_point(argument[1])}"
-    return REGEX.code_point(argument)
-
-
 @lru_cache(maxsize=4096)
-def matched(leaf: str, flags: int, size: int) -> Ranges:
+def matched(pattern: str, flags: int, size: int) -> Ranges:
     """Return the code points below `size` that an expression for one character matches in Python."""
-    return tuple(_runs(leaf, flags, size))
+    return tuple(_runs(pattern, flags, size))
 
 
-def _runs(leaf: str, flags: int, size: int) -> Iterator[tuple[int, int]]:
-    for run in re.compile(f"(?:{leaf})+", flags).finditer(_alphabet(size)):
+def _runs(pattern: str, flags: int, size: int) -> Iterator[tuple[int, int]]:
+    for run in re.compile(f"(?:{pattern})+", flags).finditer(_alphabet(size)):
         yield run.start(), run.end() - 1
 
 

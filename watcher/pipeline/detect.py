@@ -110,7 +110,7 @@ class Detector:
             scope.check()
             match outcome:
                 case SearchFinding(plan=plan, finding=finding):
-                    log.warning("rule.noted", rule=plan.rule.title, code=finding.code, finding=finding.message)
+                    log.warning("finding.reported", rule=plan.rule.title, code=finding.code, finding=finding.message)
                 case FailedSearch(plan=plan, error=error):
                     log.warning("rule.failed", rule=plan.rule.title, error=str(error))
                     problems.add_failure(outcome)

@@ -165,15 +165,13 @@ class _SelectionReader:
                 location=entry.key_location,
             )
         # a source value has several forms, any of which may match, but every source value must match
-        return And(
-            tuple(
-                DetectionItem(
-                    field=name,
-                    values=values,
-                    modifiers=modifiers,
-                    source_values=(scalar.value,),
-                    location=scalar.location,
-                )
-                for scalar, values in items
-            )
-        )
+        return And(tuple(_any_form(scalar, values, name, modifiers) for scalar, values in items))
+
+
+def _any_form(
+    scalar: ScalarNode, values: tuple[SigmaValue, ...], name: str | None, modifiers: tuple[str, ...]
+) -> DetectionItem:
+    """Return the detection item of a source value, which any of its forms matches."""
+    return DetectionItem(
+        field=name, values=values, modifiers=modifiers, source_values=(scalar.value,), location=scalar.location
+    )
