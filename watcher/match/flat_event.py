@@ -167,13 +167,17 @@ class FieldFilter:
                 self._add_other(value, child, flat, levels)
 
     def _add_other(self, value: Any, node: _PathNode, flat: FlatEvent, levels: int) -> None:
-        if isinstance(value, list):
+        if isinstance(value, (str, int, float)):  # first: nearly all other values are numbers
+            for text in scalar_strings(value):
+                flat.add(node.path, text)
+        elif isinstance(value, list):
             for entry in entries(value):
                 self._add_other(entry, node, flat, levels)
-        elif isinstance(value, Mapping) and levels:
-            self._add_object(value, node, flat, levels - 1)
-        else:
-            for text in leaf_strings(value) if isinstance(value, Mapping) else scalar_strings(value):
+        elif isinstance(value, Mapping):
+            if levels:
+                self._add_object(value, node, flat, levels - 1)
+                return
+            for text in leaf_strings(value):
                 flat.add(node.path, text)
 
     def _new_node(self, parent: _PathNode, name: str, children: dict[str, _PathNode]) -> _PathNode:
