@@ -225,7 +225,7 @@ def test_nobody_listens() -> None:
 
 
 def test_a_server_that_says_nothing_is_given_up() -> None:
-    """A server that accepts and keeps silent costs the timeout, not more."""
+    """A listening socket accepts and never greets, which no SMTP server does; it costs the timeout, not more."""
     with create_server((LOCALHOST, 0)) as silent:
         channel = MailChannel(
             name="soc",

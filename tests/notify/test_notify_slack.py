@@ -79,7 +79,7 @@ def test_nobody_listens() -> None:
 
 
 def test_a_server_that_says_nothing_is_given_up() -> None:
-    """A server that accepts and keeps silent costs the timeout, not more."""
+    """A listening socket accepts and never answers, which no HTTP server does; it costs the timeout, not more."""
     with create_server((LOCALHOST, 0)) as silent, pytest.raises(DeliveryError, match="timed out") as caught:
         _slack(f"http://{LOCALHOST}:{silent.getsockname()[1]}{PATH}", timedelta(seconds=1)).send(NOTE)
     assert not caught.value.permanent

@@ -1,4 +1,7 @@
-"""A TCP proxy in front of an engine, which a test can open, close and silence."""
+"""A TCP proxy in front of an engine, which a test can open, close and silence.
+
+It is written by hand: it passes raw bytes and cuts connections in the middle, below what an HTTP server library offers.
+"""
 
 from __future__ import annotations
 
