@@ -7,7 +7,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from watcher.notify.links import Links
 from watcher.notify.operators import OperatorNotifier
 from watcher.notify.renderer import Renderer
 from watcher.pipeline import Detector, Dispatcher, PreparedRule, RateLimit, Stopping, prepare_rule
-from watcher.ports import EventCounts, EventSource, Notifier, State
+from watcher.ports import Clock, EventCounts, EventSource, Notifier, State
 from watcher.schedule import (
     DELIVERY,
     RuleReloader,
@@ -69,10 +69,11 @@ def connect_clusters(settings: Settings) -> Connections:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Components:
-    """The parts that settings describe, on open connections."""
+    """The parts that settings describe, on open connections; all of them share one clock."""
 
     settings: Settings
     connections: Connections
+    clock: Clock = field(default_factory=SystemClock)
 
     def close(self) -> None:
         """Close the connections."""
@@ -95,7 +96,7 @@ class Components:
         state, documents = self.settings.state, self.state()
         migration = Migration(
             documents=documents,
-            clock=SystemClock(),
+            clock=self.clock,
             prefix=state.prefix,
             upgrade_alert=upgrade_alert,
             upgrade_bodies={CHECKPOINT_KIND: upgrade_checkpoint},
@@ -117,8 +118,7 @@ class Components:
 
     def notifiers(self) -> Mapping[str, tuple[ChannelSettings, Notifier]]:
         """Create the channels by name."""
-        clock = SystemClock()
-        return {channel.name: (channel, build_notifier(channel, clock)) for channel in self.settings.channels}
+        return {channel.name: (channel, build_notifier(channel, self.clock)) for channel in self.settings.channels}
 
     def renderer(self) -> Renderer:
         """Create the renderer of notifications."""
@@ -127,7 +127,7 @@ class Components:
     def operators(self) -> OperatorNotifier:
         """Create the channels that hear of watcher's own failures."""
         channels = tuple(pair for pair in self.notifiers().values() if pair[0].operator)
-        return OperatorNotifier(channels, self.renderer(), SystemClock())
+        return OperatorNotifier(channels, self.renderer(), self.clock)
 
     def detector(self, source: Source, rules: Sequence[Rule]) -> Detector:
         """Create the detector of a source."""
@@ -160,7 +160,7 @@ class Components:
         """Create the membership of a new sidecar."""
         return Leases(
             documents=self.state_documents(),
-            clock=SystemClock(),
+            clock=self.clock,
             member=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
             names=self.lease_names(),
             period=self.settings.lease,
@@ -172,7 +172,11 @@ def one_shot_sidecar(components: Components, rules: Sequence[Rule], stopping: St
     stop = StopConditions(live=stopping, past=stopping)
     searches = tuple(
         source_search(
-            components.detector(source, rules), components.checkpoints(), components.event_counts(), stop=stop
+            components.detector(source, rules),
+            components.checkpoints(),
+            components.event_counts(),
+            stop=stop,
+            clock=components.clock,
         )
         for source in components.settings.sources
     )
@@ -204,6 +208,7 @@ def shared_sidecar(components: Components, rules: ReloadableRules, stop: threadi
             components.checkpoints(),
             components.event_counts(),
             stop=StopConditions(live=stopping(live_lease(source.name)), past=stopping(past_lease(source.name))),
+            clock=components.clock,
         )
         for source in components.settings.sources
     )

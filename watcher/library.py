@@ -45,8 +45,10 @@ def load_rules(path: str | Path, *, source: Source | None = None) -> Rules:
     """Read the rules of a file or a folder.
 
     Faulty files are left out and reported in `findings`, and so are rules that count events. `source` gives field
-    mappings and log sources of your own.
+    mappings and log sources of your own. Raises InputError where there is no such file or folder.
     """
+    if not Path(path).exists():
+        raise InputError(f"`{path}` does not exist", fix="name a rule file, or a folder of rules")
     loaded = read_rules(Settings(), (Path(path),))
     rules = tuple(rule for rule in loaded.rules if rule.aggregation is None)
     findings = (*loaded.findings, *(finding for rule in loaded.rules for finding in rule.findings))

@@ -20,10 +20,21 @@ def parse_timestamp(text: str) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def parse_zoned_timestamp(text: str) -> datetime | None:
+    """Parse ISO 8601 that names its time zone; None if it names none; raises ValueError if it is no timestamp."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is not None else None
+
+
 def format_timestamp(moment: datetime) -> str:
     """Return a timestamp in UTC with milliseconds, or microseconds if it has them."""
     utc = moment.astimezone(UTC).replace(tzinfo=None)
     return utc.isoformat(timespec="microseconds" if utc.microsecond % 1000 else "milliseconds") + "Z"
+
+
+def format_milliseconds(moment: datetime) -> str:
+    """Return a timestamp in UTC, cut to milliseconds."""
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def read_timestamp(value: object) -> datetime:

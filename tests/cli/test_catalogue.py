@@ -33,6 +33,15 @@ def test_paths_replace_the_folders_of_settings(tmp_path: Path) -> None:
     assert done.stdout.startswith("1 rule: ")
 
 
+def test_paths_without_a_rule_are_refused(tmp_path: Path) -> None:
+    site, missing = tmp_path / "site", tmp_path / "rulez"
+    done = call("catalogue", str(site), str(missing), "--settings", str(settings(tmp_path)))
+    assert done.returncode == 2
+    reason = "the rules folder `rulez` does not exist; name a rule file, or a folder of rules"
+    assert f"{missing}:1:1: {reason}" in done.stderr
+    assert not site.exists()
+
+
 def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path) -> None:
     done = call("catalogue", str(tmp_path), "--settings", str(settings(tmp_path)))
     assert done.returncode == 2

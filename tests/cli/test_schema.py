@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from in_process import call
 
-SCHEMA = Path(__file__).resolve().parents[2] / "deploy" / "watcher.schema.json"
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 
 
-def test_the_command_writes_the_schema_of_the_repository() -> None:
-    result = call("schema")
+@pytest.mark.parametrize(
+    ("arguments", "file"),
+    [
+        ((), "watcher.schema.json"),
+        (("settings",), "watcher.schema.json"),
+        (("field-map",), "field-map.schema.json"),
+    ],
+)
+def test_the_command_writes_the_schemas_of_the_repository(arguments: tuple[str, ...], file: str) -> None:
+    result = call("schema", *arguments)
     assert result.returncode == 0
-    assert result.stdout == SCHEMA.read_text(encoding="utf-8")
+    assert result.stdout == (DEPLOY / file).read_text(encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import islice
 
@@ -28,6 +28,8 @@ from watcher.model import (
     SigmaValue,
 )
 from watcher.sigma.modifiers import ALLOWED
+from watcher.translate.string_clauses import KEYWORD_TYPES, TEXT_TYPES
+from watcher.translate.value_clauses import VALUE_CLAUSES
 
 DETECTING = [case for case in all_cases() if case.error is None]
 IN_MEMORY = [
@@ -36,7 +38,7 @@ IN_MEMORY = [
 MAPPINGS = frozenset(
     "keyword wildcard text match_only_text ip long double boolean date constant_keyword alias flattened flat_object "
     "ignore_above normalizer null_value copy_to runtime derived unmapped disabled not_indexed nested several_types "
-    "floats scaled_float identity".split()
+    "floats scaled_float identity unsigned_long other_types other_text_types".split()
 )
 
 
@@ -57,14 +59,36 @@ def test_every_case_has_events_of_both_kinds() -> None:
 
 
 def test_every_modifier_has_a_case() -> None:
-    written = "".join(text for case in DETECTING for text in case.files.values())
-    aliases = {"ignorecase", "multiline", "dotall"}
-    assert [name for name in ALLOWED if f"|{name}" not in written and name not in aliases] == []
+    assert sorted(set(ALLOWED) - {modifier for case in DETECTING for modifier in _modifiers(case)}) == []
+
+
+def _modifiers(case: Case) -> set[str]:
+    """Return the modifiers of the keys of a case, each by the name that its author wrote."""
+    keys = (key for text in case.files.values() for key in re.findall(r"((?:\|\w+)+)[\"']?\s*:", text))
+    return {modifier for key in keys for modifier in key.strip("|").split("|")}
+
+
+def test_modifiers_are_recognised_by_their_complete_names() -> None:
+    """`startswith` is no `s`, and a value is no key."""
+    case = replace(IN_MEMORY[0], files={"a.yml": "F|re|m: 'x|s'\n'|startswith': 'a|i'\n"})
+    assert _modifiers(case) == {"re", "m", "startswith"}
 
 
 def test_every_type_of_mapping_has_a_file() -> None:
     files = {path.stem for path in (SUITE / "mappings").glob("*.yml")} | {mapping.name for mapping in shared_mappings()}
     assert sorted(MAPPINGS - files - {"double"}) == []
+
+
+def test_every_type_that_has_clauses_is_mapped_by_a_case() -> None:
+    mapped = {name for case in DETECTING if case.mapping is not None for name in _types(case.mapping.indices)}
+    assert sorted({*KEYWORD_TYPES, *TEXT_TYPES, *VALUE_CLAUSES} - mapped) == []
+
+
+def _types(definition: object) -> set[str]:
+    if not isinstance(definition, Mapping):
+        return set()
+    own = {definition["type"]} if isinstance(definition.get("type"), str) else set()
+    return own.union(*map(_types, definition.values()))
 
 
 # --------------------------------------------------------------------------- damage to the rule

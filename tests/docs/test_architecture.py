@@ -77,11 +77,25 @@ def test_each_module_of_a_flow_is_connected_by_imports_or_by_a_port(title: str) 
 def test_each_module_of_a_flow_is_loaded_by_the_command_line(title: str) -> None:
     """Modules that nothing reaches from `watcher run` belong to no flow."""
     _, modules = flow(title)
+    seen = closure(["cli/run_command.py", *(f"notify/{kind.name}/__init__.py" for kind in notifier_types())])
+    assert [module for module in modules if module not in seen] == []
+
+
+def test_delivery_parses_no_rules() -> None:
+    """What a message says of a rule is stored with its alert."""
+    starts = [path.relative_to(WATCHER).as_posix() for path in (WATCHER / "delivery").glob("*.py")]
+    loaded = closure([*starts, "pipeline/deliver.py", "notify/renderer.py", "notify/message_context.py"])
+    assert "match/event_summarizer.py" in loaded
+    assert sorted(module for module in loaded if module.startswith("sigma/")) == []
+
+
+def closure(modules: list[str]) -> set[str]:
+    """Return some modules and all that they import, directly or by others."""
     seen: set[str] = set()
-    queue = ["cli/run_command.py", *(f"notify/{kind.name}/__init__.py" for kind in notifier_types())]
+    queue = list(modules)
     while queue:
         module = queue.pop()
         if module not in seen:
             seen.add(module)
             queue.extend(imported_modules(module))
-    assert [module for module in modules if module not in seen] == []
+    return seen

@@ -81,6 +81,11 @@ def test_rules_match_an_event_and_report_faulty_files(rules: watcher.Rules) -> N
     assert [finding.code for finding in rules.findings if finding.severity == "error"] == ["yaml-syntax"]
 
 
+def test_rules_at_a_path_that_does_not_exist_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(watcher.InputError, match=r"`.*rulez` does not exist; name a rule file, or a folder of rules"):
+        watcher.load_rules(tmp_path / "rulez")
+
+
 def test_a_file_yields_the_events_that_match(rules: watcher.Rules, tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson"
     path.write_text(f"{json.dumps({'event': {'code': '1'}})}\n{json.dumps(EVENT)}\n", encoding="utf-8")
@@ -118,6 +123,12 @@ def test_a_document_without_a_mapping_is_an_error(rules: watcher.Rules) -> None:
     (rule,) = rules
     with pytest.raises(watcher.InputError, match="holds no mapping; give an index template"):
         watcher.translate_rule(rule, {"settings": {}})
+
+
+def test_a_field_without_a_definition_is_an_error(rules: watcher.Rules) -> None:
+    (rule,) = rules
+    with pytest.raises(watcher.InputError, match=r"the mapping of `winlog\.channel` is not an object"):
+        watcher.translate_rule(rule, {"properties": {"winlog": {"properties": {"channel": "keyword"}}}})
 
 
 def test_settings_that_are_faulty_are_an_error(tmp_path: Path) -> None:

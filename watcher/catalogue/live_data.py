@@ -15,6 +15,7 @@ from watcher.model import Finding, Rule, Window
 from watcher.ports import DocumentReader, EventCounts, EventSource, EventVolume
 from watcher.search.live_findings import live_findings
 from watcher.settings import Settings, Source
+from watcher.timestamps import format_timestamp
 from watcher.translate.plan import Translator, paths_of
 
 
@@ -37,7 +38,10 @@ class GatheredData:
 
 
 def gather_live(settings: Settings, ports: LivePorts, rules: Sequence[Rule], *, days: int) -> GatheredData:
-    """Query the cluster; failed requests are collected as problems. Raises Unreachable if it does not answer."""
+    """Query the cluster; failed requests are collected as problems.
+
+    Raises Unreachable if it does not answer.
+    """
     events = ports.events
     now = events.now()
     window = Window(start=now - timedelta(days=days), end=now)
@@ -53,7 +57,7 @@ def gather_live(settings: Settings, ports: LivePorts, rules: Sequence[Rule], *, 
             findings.extend(_live_findings(events, mappings[-1], rules, window))
     hits = {}
     with _collecting(problems):
-        span = {"gte": window.start.isoformat(), "lt": window.end.isoformat()}
+        span = {"gte": format_timestamp(window.start), "lt": format_timestamp(window.end)}
         hits = dict(
             ports.documents.counts(f"{settings.state.prefix}-hits-*", {"range": {"@timestamp": span}}, "rule.id")
         )

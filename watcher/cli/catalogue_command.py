@@ -22,7 +22,7 @@ from watcher.usecases.build_catalogue import (
     build_catalogue,
     read_mappings,
 )
-from watcher.usecases.loading import load_rules
+from watcher.usecases.loading import load_named_rules, load_rules
 
 
 def catalogue(  # noqa: PLR0913 - each is an option
@@ -44,7 +44,7 @@ def catalogue(  # noqa: PLR0913 - each is an option
     their files. The exit code is 1 if the cluster refuses something.
     """
     settings = read_settings(settings_file)
-    rules = load_rules(settings, paths or ())
+    rules = load_named_rules(settings, paths) if paths else load_rules(settings)
     request = CatalogueRequest(
         settings=settings,
         rules=rules,

@@ -9,10 +9,11 @@ from typing import Any
 from watcher.cluster.cluster_faults import accept
 from watcher.cluster.engine_transport import Answer, Transport, quote_path
 from watcher.cluster.index_mappings import LENIENT, read_index_mapping
-from watcher.cluster.snapshot import FORMAT, format_bound
+from watcher.cluster.snapshot import FORMAT
 from watcher.errors import Incomplete, Refused
 from watcher.model import Query, Window
 from watcher.ports import EventVolume, IndexMapping, Server
+from watcher.timestamps import format_timestamp
 
 _CHANNEL = ("winlog.channel", "winlog.channel.keyword")
 _CODE = ("event.code", "event.code.keyword", "winlog.event_id", "winlog.event_id.keyword")
@@ -72,9 +73,8 @@ def _aggregations(mapping: IndexMapping) -> Query:
 
 
 def _span(window: Window, time_field: str) -> Query:
-    return {
-        "range": {time_field: {"gte": format_bound(window.start), "lt": format_bound(window.end), "format": FORMAT}}
-    }
+    bounds = {"gte": format_timestamp(window.start), "lt": format_timestamp(window.end), "format": FORMAT}
+    return {"range": {time_field: bounds}}
 
 
 def _complete(result: Mapping[str, Any], doing: str) -> Mapping[str, Any]:

@@ -18,6 +18,7 @@ from watcher.cluster.page_parts import read_in_parts
 from watcher.errors import ClusterError, Incomplete, Refused, TooSlow, Undecodable
 from watcher.model import EventDocument, Window
 from watcher.ports import Page, SearchRequest, Snapshot
+from watcher.timestamps import format_timestamp
 
 KEEP_ALIVE = "2m"
 """How long the engine keeps a snapshot after the last search on it."""
@@ -175,8 +176,8 @@ class PointInTime:
         return {
             "range": {
                 self.target.time_field: {
-                    "gte": format_bound(window.start),
-                    "lt": format_bound(window.end),
+                    "gte": format_timestamp(window.start),
+                    "lt": format_timestamp(window.end),
                     "format": FORMAT,
                 }
             }
@@ -212,11 +213,6 @@ class PointInTime:
         if renamed := response.get("pit_id"):
             self.ids[:] = [renamed]
         return _partial(response, self._doing) or _page(request, response, length)
-
-
-def format_bound(moment: datetime) -> str:
-    """Return a time as the engines read it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _open(transport: Transport, dialect: EngineDialect, pattern: str) -> str:

@@ -59,7 +59,10 @@ def locked(folder: Path, progress: Progress) -> Iterator[None]:
 
 
 def put(target: Path, build: Callable[[Path], Path]) -> Path:
-    """Build a folder or file atomically: beside its target, then renamed. The caller holds the lock."""
+    """Build a folder or file atomically: beside its target, then renamed.
+
+    The caller holds the lock.
+    """
     if target.exists():
         return target
     make_public(target.parent)

@@ -26,7 +26,10 @@ class Run:
 
 
 def begin(base: Path, prefix: str) -> Run:
-    """Create a run folder, and delete those of ended processes. The caller holds the lock of the base."""
+    """Create a run folder, and delete those of ended processes.
+
+    The caller holds the lock of the base.
+    """
     runs = base / "runs"
     make_public(runs)
     for leftover in runs.iterdir():

@@ -6,7 +6,6 @@ import json
 import re
 import unicodedata
 from bisect import bisect_right
-from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Any
 
@@ -61,11 +60,6 @@ def _bounded(text: str, limit: int) -> str:
 def single_line(text: str, limit: int = 200) -> str:
     """Make one line: breaks and runs of blanks become one blank, control characters become visible."""
     return bounded_text(" ".join(text.split()), limit)
-
-
-def format_local(time: datetime) -> str:
-    """Write a time as ISO 8601 in UTC, with milliseconds."""
-    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def escape_mrkdwn(text: str) -> str:

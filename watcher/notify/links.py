@@ -8,7 +8,8 @@ from datetime import timedelta
 from urllib.parse import quote, urlsplit
 
 from watcher.model import Hit
-from watcher.notify.escaping import bounded_text, format_local
+from watcher.notify.escaping import bounded_text
+from watcher.timestamps import format_milliseconds
 
 _TECHNIQUE = re.compile(r"T\d{4}(\.\d{3})?")
 _TACTIC = re.compile(r"TA\d{4}")
@@ -88,7 +89,9 @@ def discover_link(base_url: str | None, hit: Hit) -> str | None:
     event_id = hit.event_id.replace("\\", "\\\\").replace('"', '\\"')
     kuery = f'_id: "{event_id}"'
     query = f"(language:kuery,query:{_rison(kuery)})"
-    span = f"(from:{_rison(format_local(hit.time - _AROUND))},to:{_rison(format_local(hit.time + _AROUND))})"
+    span = (
+        f"(from:{_rison(format_milliseconds(hit.time - _AROUND))},to:{_rison(format_milliseconds(hit.time + _AROUND))})"
+    )
     base = base_url.split("#")[0].rstrip("/")
     if "/data-explorer/" in base:  # Dashboards 2.10 and later keeps the query apart; it migrates the older form too
         return f"{base}#?_g={_quoted(f'(time:{span})')}&_q={_quoted(f'(filters:!(),query:{query})')}"

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from watcher.model import Alert, Rule, Window
-from watcher.notify.escaping import bounded_text, format_local
+from watcher.notify.escaping import bounded_text
 from watcher.notify.event_texts import event_texts
 from watcher.notify.links import Links, MessageLink, discover_link, reference_link, tactic_link, technique_link
+from watcher.timestamps import format_milliseconds
 
 
 def _help(text: str) -> Any:
@@ -87,7 +88,7 @@ class OperatorNotice:
 def operator_notice(subject: str, text: str, *, moment: datetime, digest: str) -> OperatorNotice:
     """Return what templates may use of a notice about watcher itself."""
     lines = "\n".join(bounded_text(line) for line in text.splitlines())
-    return OperatorNotice(subject=bounded_text(subject), text=lines, time=format_local(moment), alert_id=digest)
+    return OperatorNotice(subject=bounded_text(subject), text=lines, time=format_milliseconds(moment), alert_id=digest)
 
 
 def field_help(of: type[RuleContext | AlertContext | DigestContext | OperatorNotice]) -> dict[str, str]:
@@ -107,7 +108,7 @@ def alert_context(alert: Alert, *, links: Links) -> AlertContext:
         command_line=bounded_text(summary.command_line),
         parent_process=bounded_text(summary.parent_process),
         parent_command_line=bounded_text(summary.parent_command_line),
-        time=format_local(hit.time),
+        time=format_milliseconds(hit.time),
         time_readable=_readable(hit.time),
         log_channel=bounded_text(summary.channel),
         event_code=bounded_text(summary.code),
@@ -129,8 +130,8 @@ def digest_context(rule: Rule, *, digest: str, count: int, window: Window, keys:
     return DigestContext(
         rule=rule_context(rule),
         count=count,
-        since=format_local(window.start),
-        until=format_local(window.end),
+        since=format_milliseconds(window.start),
+        until=format_milliseconds(window.end),
         keys=tuple(bounded_text(key, 200) for key in dict.fromkeys(keys))[:50],
         alert_id=digest,
     )

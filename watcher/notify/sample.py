@@ -18,8 +18,8 @@ from watcher.model import (
     SigmaString,
     Window,
 )
-from watcher.notify.escaping import format_local
 from watcher.notify.message_context import DigestContext, OperatorNotice, digest_context, operator_notice
+from watcher.timestamps import format_milliseconds
 
 _TEXT = """\
 title: Test Message
@@ -80,7 +80,7 @@ def sample_notice(now: datetime) -> OperatorNotice:
 
 
 def _digest(now: datetime) -> str:
-    return sha256(f"test {format_local(now)}".encode()).hexdigest()[:32]
+    return sha256(f"test {format_milliseconds(now)}".encode()).hexdigest()[:32]
 
 
 def _rule() -> Rule:
@@ -107,7 +107,7 @@ def _rule() -> Rule:
 
 def _event(now: datetime) -> Event:
     return {
-        "@timestamp": format_local(now),
+        "@timestamp": format_milliseconds(now),
         "host": {"name": _SUMMARY.host},
         "user": {"domain": _SUMMARY.domain, "name": _SUMMARY.user},
         "event": {"code": _SUMMARY.code, "provider": _SUMMARY.provider},

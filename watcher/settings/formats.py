@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from watcher.model import Level
 from watcher.settings.annotations import InvalidValueError, NonEmpty, PathFormat, ValueFormat
 from watcher.settings.secret import Secret
+from watcher.timestamps import parse_zoned_timestamp
 
 STATUSES = ("stable", "test", "experimental", "deprecated", "unsupported")
 """The values that Sigma has for a rule's status."""
@@ -72,10 +73,10 @@ def parse_port(text: str) -> int:
     return port
 
 
-def parse_timestamp(text: str) -> datetime:
+def parse_start(text: str) -> datetime:
     """Return a timestamp with a time zone."""
-    timestamp = datetime.fromisoformat(text)
-    if timestamp.tzinfo is None:
+    timestamp = parse_zoned_timestamp(text)
+    if timestamp is None:
         raise InvalidValueError(f"the timestamp `{text}` has no time zone", _TIMESTAMP)
     return timestamp
 
@@ -199,7 +200,7 @@ PositiveDuration = Annotated[
 ]
 Timestamp = Annotated[
     datetime,
-    ValueFormat(expected="a timestamp", parse=parse_timestamp, schema={"type": "string"}, advice=_TIMESTAMP),
+    ValueFormat(expected="a timestamp", parse=parse_start, schema={"type": "string"}, advice=_TIMESTAMP),
 ]
 IndexPattern = Annotated[
     str,

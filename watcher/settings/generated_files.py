@@ -10,13 +10,13 @@ from pathlib import Path
 from watcher.settings.example_file import example_file
 from watcher.settings.json_schema import settings_schema
 from watcher.settings.settings_page import update_page
+from watcher.settings.settings_types import Settings
 from watcher.settings.source_settings import FieldMap
 
 
-def schema_text(root: type | None = None) -> str:
-    """Return the JSON schema of a settings file, or of another settings type, as a file holds it."""
-    schema = settings_schema() if root is None else settings_schema(root)
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+def schema_text(root: type) -> str:
+    """Return the JSON schema of a settings type as a file holds it."""
+    return json.dumps(settings_schema(root), indent=2, ensure_ascii=False) + "\n"
 
 
 def generated_files(root: Path) -> Mapping[Path, str]:
@@ -25,7 +25,7 @@ def generated_files(root: Path) -> Mapping[Path, str]:
     return {
         page: update_page(page.read_text(encoding="utf-8")),
         root / "deploy" / "watcher.yml": example_file(),
-        root / "deploy" / "watcher.schema.json": schema_text(),
+        root / "deploy" / "watcher.schema.json": schema_text(Settings),
         root / "deploy" / "field-map.schema.json": schema_text(FieldMap),
     }
 

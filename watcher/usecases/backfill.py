@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from watcher.clock import SystemClock
 from watcher.components import Components
 from watcher.errors import SettingsError
 from watcher.model import Rule, Window
@@ -19,7 +18,7 @@ from watcher.settings import Settings, Source
 from watcher.usecases.backfill_digest import RefusedDigest, send_digest
 from watcher.usecases.backfill_job import BackfillJob, BackfillProgress, interrupted_window
 from watcher.usecases.backfill_runner import HOUR, BackfillRunner, slices
-from watcher.usecases.loading import enabled_rules, load_rules
+from watcher.usecases.loading import enabled_rules, load_named_rules, load_rules
 from watcher.usecases.slice_workers import SliceWorkerSettings, slice_workers
 
 
@@ -77,17 +76,13 @@ class BackfillSpan:
 
 
 def rules_to_backfill(settings: Settings, paths: Sequence[Path]) -> tuple[Rule, ...]:
-    """Return the enabled rules, or every rule of some paths that matches single events."""
-    loaded = load_rules(settings, paths)
+    """Return the enabled rules, or every rule of some paths that matches single events.
+
+    Raises InputError where the paths hold no rule.
+    """
     if not paths:
-        return enabled_rules(settings, loaded)
-    if not loaded.rules:
-        finding = next(iter(loaded.findings), None)
-        raise SettingsError(
-            finding.message if finding else "no rule is found at the given paths",
-            location=finding.location if finding else None,
-        )
-    return tuple(rule for rule in loaded.rules if rule.aggregation is None)
+        return enabled_rules(settings, load_rules(settings))
+    return tuple(rule for rule in load_named_rules(settings, paths).rules if rule.aggregation is None)
 
 
 def backfill_source(
@@ -101,11 +96,10 @@ def backfill_source(
     resumed = interrupted_window(job, components.state_documents())
     span = BackfillSpan(window=resumed) if resumed is not None else _span(source, job, components)
     observer.begun(source.name, span)
-    clock = SystemClock()
-    started = clock.monotonic()
+    started = components.clock.monotonic()
     with _runner(source, request, components, job=job, window=span.window, stopping=stopping) as runner:
         progress = runner.run(lambda progress, fraction: observer.progressed(source.name, progress, fraction))
-    seconds = clock.monotonic() - started
+    seconds = components.clock.monotonic() - started
     refused = send_digest(runner, progress, request.by_id, components) if progress.finished else ()
     return BackfillReport(
         job=job, window=span.window, progress=progress, rules=request.by_id, seconds=seconds, refused=refused

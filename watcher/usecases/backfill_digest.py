@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from watcher.backoff import Backoff
-from watcher.clock import SystemClock
 from watcher.components import Components
 from watcher.errors import DeliveryError, InputError
 from watcher.model import Rule, Window
 from watcher.notify.message_context import OperatorNotice, operator_notice
 from watcher.notify.renderer import Renderer
-from watcher.ports import Notifier
+from watcher.ports import Clock, Notifier
 from watcher.settings import ChannelSettings
 from watcher.timestamps import format_timestamp
 from watcher.usecases.backfill_job import BackfillProgress
@@ -44,13 +43,13 @@ def send_digest(
     notice = operator_notice(
         f"backfill: {progress.alerts:,} alerts, {window.start:%Y-%m-%d} to {window.end:%Y-%m-%d}",
         digest_text(rules, progress, window),
-        moment=SystemClock().now(),
+        moment=components.clock.now(),
         digest=runner.job.id,
     )
     channels, renderer = components.notifiers(), components.renderer()
     refused = []
     for name in progress.pending_channels:
-        error = _send(notice, *channels[name], renderer) if name in channels else ""
+        error = _send(notice, *channels[name], renderer, components.clock) if name in channels else ""
         if error:
             refused.append(RefusedDigest(channel=name, error=error))
         else:
@@ -58,7 +57,9 @@ def send_digest(
     return tuple(refused)
 
 
-def _send(notice: OperatorNotice, channel: ChannelSettings, notifier: Notifier, renderer: Renderer) -> str:
+def _send(
+    notice: OperatorNotice, channel: ChannelSettings, notifier: Notifier, renderer: Renderer, clock: Clock
+) -> str:
     """Send a message, again where that can help, and return the last error, empty where it was accepted."""
     error = ""
     for attempt in range(1, _ATTEMPTS + 1):
@@ -69,7 +70,7 @@ def _send(notice: OperatorNotice, channel: ChannelSettings, notifier: Notifier, 
             if not isinstance(fault, DeliveryError) or fault.permanent:
                 return error
             if attempt < _ATTEMPTS:
-                SystemClock().wait(_BACKOFF.delay(attempt).total_seconds())
+                clock.wait(_BACKOFF.delay(attempt).total_seconds())
         else:
             return ""
     return error

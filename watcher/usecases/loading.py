@@ -57,6 +57,19 @@ def load_rules(settings: Settings, paths: Sequence[Path] = ()) -> LoadedRules:
     return read_folders(parts)
 
 
+def load_named_rules(settings: Settings, paths: Sequence[Path]) -> LoadedRules:
+    """Read the rules of paths that somebody named; raises InputError where they hold none."""
+    loaded = load_rules(settings, paths)
+    if loaded.rules:
+        return loaded
+    reason = next(iter(loaded.findings), None)
+    raise InputError(
+        reason.message if reason is not None else f"no rule is at {', '.join(f'`{path}`' for path in paths)}",
+        location=reason.location if reason is not None else None,
+        fix="name a rule file, or a folder of rules",
+    )
+
+
 def _contains(folder: Path, path: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve())
 
@@ -87,7 +100,7 @@ def find_rule(name: str, settings: Settings) -> Rule:
     """
     path = Path(name)
     if path.is_file():
-        return _first_rule(load_rules(settings, (path,)))
+        return load_named_rules(settings, (path,)).rules[0]
     rules = load_rules(settings).rules
     exact = [rule for rule in rules if name.lower() in (rule.id.lower(), rule.title.lower(), rule.path.lower())]
     if len(exact) == 1:
@@ -100,10 +113,3 @@ def find_rule(name: str, settings: Settings) -> Rule:
         f"`{name}` names {'several rules' if candidates else 'no rule'}",
         fix=f"take one of {candidates}" if candidates else "give a file, an id, a title or a path",
     )
-
-
-def _first_rule(loaded: LoadedRules) -> Rule:
-    if loaded.rules:
-        return loaded.rules[0]
-    finding = loaded.findings[0]
-    raise InputError(finding.message, location=finding.location, fix=finding.fix)

@@ -14,7 +14,7 @@ from watcher.model import EventSummary, Level, Location, Rule, Severity
 from watcher.nesting import bounded
 from watcher.settings import Settings, Source
 from watcher.translate.plan import rule_predicate
-from watcher.usecases.loading import load_rules
+from watcher.usecases.loading import load_named_rules
 
 _NO_SUMMARY = EventSummary()
 _LONGEST = 300  # characters of an error's text, which may quote the event
@@ -39,12 +39,13 @@ def rules_to_match(settings: Settings, path: Path, level: Level) -> RulesToMatch
 
     Raises InputError where there is none.
     """
-    loaded = load_rules(settings, (path,))
+    loaded = load_named_rules(settings, (path,))
     single = [rule for rule in loaded.rules if rule.aggregation is None]
     selected = tuple(rule for rule in single if rule.level.rank >= level.rank)
     if not selected:
-        reason = next(map(str, loaded.findings), f"`{path}` holds no rule of level {level} or higher")
-        raise InputError(reason, fix="name a rule file, or a folder of rules")
+        raise InputError(
+            f"`{path}` holds no rule of level {level} or higher", fix="name a rule file, or a folder of rules"
+        )
     return RulesToMatch(
         rules=selected,
         source=settings.sources[0],

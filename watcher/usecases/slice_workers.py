@@ -18,7 +18,6 @@ from multiprocessing.synchronize import Event as StopEvent
 import structlog
 
 from watcher.backoff import Backoff
-from watcher.clock import SystemClock
 from watcher.components import Components, connect_clusters
 from watcher.errors import ClusterError, Forbidden, Unreachable
 from watcher.heap import freeze_heap
@@ -71,7 +70,7 @@ def _start_worker(worker: SliceWorkerSettings, stop: StopEvent) -> None:
     detector.origin = "backfill"
     freeze_heap()
     threading.Thread(target=_exit_with, args=(parent_process(),), daemon=True).start()
-    _SEARCHERS.append(SliceSearcher(detector, SystemClock(), stopping=stop.is_set))
+    _SEARCHERS.append(SliceSearcher(detector, components.clock, stopping=stop.is_set))
 
 
 def _exit_with(parent: BaseProcess | None) -> None:

@@ -59,6 +59,8 @@ def _leaves(
     """Yield every mapped path with its definition, and whether it lies in a nested object."""
     for name, field in properties.items():
         path = f"{prefix}{name}"
+        if not isinstance(field, Mapping):
+            raise InputError(f"the mapping of `{path}` is not an object", fix="give it a `type` or `properties`")
         inner = field.get("properties")
         if inner:
             yield from _leaves(inner, f"{path}.", is_nested=is_nested or field.get("type") == "nested")
