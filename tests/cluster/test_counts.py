@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from support.borrowed_indices import TIME, Indices, connections, indices
-from support.engines import Running
+from support.borrowed_indices import TIME, Indices
 
 from watcher.cluster.connections import Connection
 from watcher.errors import Refused
@@ -26,19 +25,6 @@ BY_KEYWORD = {
         "winlog": {"properties": {"channel": KEYWORD}},
     }
 }
-
-
-@pytest.fixture
-def lent(engine: Running) -> Iterator[Indices]:
-    with indices(engine.admin()) as borrowed:
-        yield borrowed
-
-
-@pytest.fixture
-def connection(engine: Running) -> Iterator[Connection]:
-    """As the least privileged user that watcher runs as."""
-    with connections(engine.cluster()) as opened:
-        yield opened
 
 
 def event(channel: str, code: str, host: str, hours: float = 1) -> Mapping[str, Any]:

@@ -25,19 +25,6 @@ EVERYTHING: dict[str, Any] = {"match_all": {}}
 
 
 @pytest.fixture
-def lent(engine: Running) -> Iterator[Indices]:
-    with indices(engine.admin()) as borrowed:
-        yield borrowed
-
-
-@pytest.fixture
-def connection(engine: Running) -> Iterator[Connection]:
-    """As the least privileged user that watcher runs as."""
-    with connections(engine.cluster()) as opened:
-        yield opened
-
-
-@pytest.fixture
 def events(connection: Connection) -> EventSource:
     return connection.events()
 

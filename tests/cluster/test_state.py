@@ -1,16 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from support import fake_cluster as fake_server
-from support.borrowed_indices import Indices, connections, indices
+from support.borrowed_indices import Indices, connections
 from support.engines import Running
 from support.fake_cluster import Reply, serving
 
+from watcher.cluster.connections import Connection
 from watcher.cluster.document_cluster import MAX_BULK_BYTES, MAX_BULK_DOCUMENTS, bulk_batches
 from watcher.errors import Overloaded, Refused
 from watcher.ports import CreateResult, NewDocument, PartialUpdate, State, StateQuery, StoredDocument
@@ -19,16 +20,8 @@ STRICT = {"dynamic": "strict", "properties": {"n": {"type": "long"}, "text": {"t
 
 
 @pytest.fixture
-def lent(engine: Running) -> Iterator[Indices]:
-    with indices(engine.admin()) as borrowed:
-        yield borrowed
-
-
-@pytest.fixture
-def state(engine: Running) -> Iterator[State]:
-    """As the least privileged user that watcher runs as."""
-    with connections(engine.cluster()) as opened:
-        yield opened.state()
+def state(connection: Connection) -> State:
+    return connection.state()
 
 
 def draft(name: str, key: str, **document: Any) -> NewDocument:

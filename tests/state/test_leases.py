@@ -21,6 +21,11 @@ PERIOD = timedelta(seconds=30)
 BEAT = 10.0
 
 
+def member_of(state: MemoryDocuments, clock: FakeClock, name: str) -> Leases:
+    """Create a member on a state, by its own clock."""
+    return Leases(StateDocuments(state), clock, name, LEASES, PERIOD)
+
+
 @dataclass
 class Fleet:
     """Sidecars on one state; their clocks show different times and run equally fast."""
@@ -35,7 +40,7 @@ class Fleet:
         """Start one more sidecar."""
         number = len(self.members)
         self.clocks.append(FakeClock(at=1_000.0 * number))
-        self.members.append(Leases(StateDocuments(self.state), self.clocks[-1], f"m{number}", LEASES, PERIOD))
+        self.members.append(member_of(self.state, self.clocks[-1], f"m{number}"))
         self.members[-1].beat(now=NOW)
         return self.members[-1]
 
@@ -155,7 +160,7 @@ class SlowState(MemoryDocuments):
 
 def test_a_holder_counts_from_before_its_renewal_was_sent() -> None:
     state, clock = SlowState(), FakeClock()
-    member = Leases(StateDocuments(state), clock, "m0", LEASES, PERIOD)
+    member = member_of(state, clock, "m0")
     member.beat(now=NOW)
     state.clock = clock
     member.beat(now=NOW)
@@ -169,9 +174,9 @@ def test_a_holder_counts_from_before_its_renewal_was_sent() -> None:
 def test_the_silence_of_a_holder_is_timed_from_after_it_was_read() -> None:
     """A document that changed during a slow reading does not count as older than it is."""
     state, clock = SlowState(), FakeClock()
-    holder = Leases(StateDocuments(state), clock, "m0", LEASES, PERIOD)
+    holder = member_of(state, clock, "m0")
     holder.beat(now=NOW)
-    other = Leases(StateDocuments(state), clock, "m1", LEASES, PERIOD)
+    other = member_of(state, clock, "m1")
     state.clock, state.meanwhile = clock, [lambda: holder.beat(now=NOW)]
     other.beat(now=NOW)
     remaining = set(holder.held)
@@ -199,7 +204,7 @@ class ContestedState(MemoryDocuments):
 
 def test_a_lease_that_another_took_between_reading_and_renewing_is_lost_and_logged() -> None:
     state, clock = ContestedState(), FakeClock()
-    paused = Leases(StateDocuments(state), clock, "m0", LEASES, PERIOD)
+    paused = member_of(state, clock, "m0")
     paused.beat(now=NOW)
     stored = state.documents["watcher-state", "lease-delivery"]
     others = {"holder": "m1", "epoch": 2, "beat": 0}
@@ -225,7 +230,7 @@ class UnreachableState(MemoryDocuments):
 
 def test_without_the_state_a_lease_lasts_until_it_expires_and_returns_with_the_state() -> None:
     state, clock = UnreachableState(), FakeClock()
-    member = Leases(StateDocuments(state), clock, "m0", LEASES, PERIOD)
+    member = member_of(state, clock, "m0")
     member.beat(now=NOW)
     state.reachable = False
     clock.at += BEAT
