@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from in_process import call
 from support.engines import Running
+from support.in_process import call
 from support.sandbox import Sandbox, open_sandbox
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from in_process import call
+from support.in_process import call
 from support.sandbox import IIS, IIS_TITLE, Sandbox, rule_events
 
 

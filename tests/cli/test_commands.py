@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from in_process import call
 from support.engines import Running
+from support.in_process import call
 from support.sandbox import IIS, IIS_TITLE, Sandbox, open_sandbox, rule_events, stamp
 
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7]|4[0-7])(?:;\d+)*m")

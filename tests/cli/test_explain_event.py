@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from in_process import call
+from support.in_process import call
 from support.sandbox import COMMAND, IIS, IIS_TITLE, Sandbox, environ, rule_events
 
 TESTS = IIS.with_suffix(".test.ndjson")

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from in_process import call
 from support.evtx_file import data, event, write
+from support.in_process import call
 from support.sandbox import IIS, IIS_TITLE, RULES, rule_events
 
 SHELL = r"""title: A Shell Starts

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from in_process import call
+from support.in_process import call
 from support.sandbox import IIS, IIS_TITLE, Sandbox, rule_events, run_watcher
 
 CHANNELS = {

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from in_process import call
+from support.in_process import call
 from support.sandbox import IIS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from in_process import call
+from support.in_process import call
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 

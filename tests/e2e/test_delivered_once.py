@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from support.engines import Running
+from support.in_process import call
 from support.sandbox import IIS, IIS_TITLE, RULES, SMALL_TEMPLATE, Sandbox, open_sandbox, rule_events, stamp
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -75,6 +76,7 @@ def delivered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     """Yield a sandbox where an attack among similar events was alerted and delivered."""
     running: Running = request.getfixturevalue(request.param)
     with open_sandbox(running, tmp_path_factory.mktemp("delivered")) as sandbox:
+        sandbox.caller = call
         sandbox.template()
         attack, *_ = [case for case in rule_events(IIS) if case.expect == "hit"]
         sandbox.feed([attack, *(case for case in rule_events(IIS) if case.expect == "miss")])

@@ -275,15 +275,32 @@ def test_five_matches_open_five_alerts_and_a_failing_channel_delays_no_other_cha
 # --------------------------------------------------------------------------- many hits
 
 
-def test_over_ten_thousand_hits_of_a_rule_are_recorded_and_delivered_in_few_messages(
+def test_more_hits_of_a_rule_than_a_search_may_return_are_recorded_and_delivered_in_few_messages(
     opensearch_sandbox: Sandbox,
 ) -> None:
-    deliver_in_digests(opensearch_sandbox, 10_500)
+    limit_searches_of_alerts(opensearch_sandbox, 1_000)
+    deliver_in_digests(opensearch_sandbox, 1_300)
+    alerts = f"/{opensearch_sandbox.prefix}-alerts-*"
+    assert opensearch_sandbox.admin.transport.request("GET", f"{alerts}/_search", body={"size": 1_001}).status == 400
 
 
 @pytest.mark.slow
 def test_over_a_hundred_thousand_hits_of_a_rule_are_recorded_and_delivered_in_few_messages(sandbox: Sandbox) -> None:
     deliver_in_digests(sandbox, 101_000)
+
+
+def limit_searches_of_alerts(sandbox: Sandbox, documents: int) -> None:
+    """Lower the limit of a search of the alerts, 10,000 documents by default: fewer alerts go beyond it."""
+    assert sandbox.call("setup").returncode == 0
+    installed = sandbox.ask("GET", f"/_index_template/{sandbox.prefix}-*")["index_templates"]
+    (own,) = (
+        entry["index_template"]
+        for entry in installed
+        if entry["index_template"]["index_patterns"] == [f"{sandbox.prefix}-alerts-*"]
+    )
+    settings = {**own["template"]["settings"], "index.max_result_window": documents}
+    limited = {**own, "template": {**own["template"], "settings": settings}, "priority": own["priority"] + 1}
+    sandbox.admin.state().put_template(f"{sandbox.prefix}-limited", limited)
 
 
 def deliver_in_digests(sandbox: Sandbox, count: int) -> None:

@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 from support.receivers import HttpReceiver
-from support.sandbox import IIS, IIS_TITLE, Sandbox, rule_events
+from support.sandbox import IIS, IIS_TITLE, Sandbox, rule_events, run_watcher
 
 
 def test_an_alert_is_delivered_to_an_installed_channel(opensearch_sandbox: Sandbox, webhook_package: Path) -> None:
     sandbox = opensearch_sandbox
+    sandbox.caller = run_watcher  # a process of its own finds the package
     sandbox.template()
     sandbox.feed(rule_events(IIS)[:1])
     with HttpReceiver(status=503, answer="starting") as receiver:

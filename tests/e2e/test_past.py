@@ -7,6 +7,7 @@ import signal
 import subprocess
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from support.processes import alive
@@ -98,12 +99,10 @@ def test_a_killed_backfill_continues_and_finds_every_hit(opensearch_sandbox: San
     feed_days(sandbox)
     since = start(sandbox)
     command = [COMMAND, "backfill", "--from", since, "--workers", "1", "--settings", sandbox.settings()]
-    for wait in (2.5, 3.5):
+    for recorded in (3, 9):  # of 18
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ()) as process:
-            try:
-                process.wait(timeout=wait)
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
+            wait_until(partial(ended_or_recorded, process, sandbox, recorded), what=f"{recorded} hits")
+            process.send_signal(signal.SIGKILL)
     done = sandbox.call("backfill", "--from", since, "--workers", "2", "--json")
     assert done.returncode == 0, done.stderr
     (outcome,) = json.loads(done.stdout[done.stdout.index("[\n") :])
@@ -113,6 +112,11 @@ def test_a_killed_backfill_continues_and_finds_every_hit(opensearch_sandbox: San
     assert 1 <= mails <= 3
     assert 1 <= messages <= 3
     assert len({str(mail.message["Message-ID"]) for mail in sandbox.smtp.messages}) == 1
+
+
+def ended_or_recorded(process: subprocess.Popen[bytes], sandbox: Sandbox, hits: int) -> bool:
+    """Whether a backfill has recorded that many hits, or ended by itself."""
+    return process.poll() is not None or len(sandbox.documents("hits")) >= hits
 
 
 def test_the_workers_of_a_killed_backfill_end(sandbox: Sandbox) -> None:

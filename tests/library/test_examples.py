@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.engines import Running
+from support.in_process import call
 from support.sandbox import IIS, IIS_TITLE, RULES, Sandbox, environ, open_sandbox, rule_events
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -39,6 +40,7 @@ def events(tmp_path: Path) -> Path:
 @pytest.fixture
 def alerted(opensearch: Running, tmp_path: Path) -> Iterator[Sandbox]:
     with open_sandbox(opensearch, tmp_path) as sandbox:
+        sandbox.caller = call
         sandbox.template()
         sandbox.feed(rule_events(IIS)[:1])
         sandbox.once()

@@ -53,13 +53,13 @@ def agree(rule: Rule, predicate: Predicate, event: Event) -> bool:
 
 
 def test_the_shipped_rules_are_explained_as_they_match() -> None:
+    lines = [line for file in SHIPPED.rglob("*.test.ndjson") for line in file.read_text(encoding="utf-8").splitlines()]
+    cases = [json.loads(line) for line in lines]
     count = 0
     for rule in read_folder("shipped", SHIPPED).rules:
         predicate = Predicate(rule.node, events_of(rule.logsource))
-        for file in SHIPPED.rglob("*.test.ndjson"):
-            for line in file.read_text(encoding="utf-8").splitlines():
-                count += agree(rule, predicate, json.loads(line)["event"])
-    assert count >= 60
+        count += sum(agree(rule, predicate, case["event"]) for case in cases)
+    assert count >= sum(case["expect"] == "hit" for case in cases) > 0
 
 
 @pytest.mark.parametrize("shape", ["raw", "modules"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from pathlib import Path
 import trustme
 
 from watcher.local_engine import ELASTICSEARCH, OPENSEARCH, Node, Runtime, Security, Tls, User, default_cache, start
+from watcher.local_engine.cache import locked
+from watcher.local_engine.run_folder import begin
 from watcher.settings import Cluster, Secret
 
 # The least privileges that watcher's requests need.
@@ -36,6 +39,9 @@ ADMIN = User(name="admin", password="admin-password", roles=("superuser",))
 WATCHER = User(name="watcher", password="watcher-password", roles=("watcher_sidecar_reader", "watcher_sidecar_writer"))
 KEEPER = User(name="keeper", password="keeper-password", roles=("watcher_sidecar_reader", "watcher_sidecar_keeper"))
 READER = User(name="reader", password="reader-password", roles=("watcher_sidecar_reader",))
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in memory, with a folder of its own for each run
+MEMORY_NEEDED = 4 * 2**30  # bytes; containers often have 64 MB there
 
 # The quick compiler alone halves the CPU of the start of a short-lived Java process.
 RUNTIME = Runtime(options="-Xms512m -Xmx1g -XX:TieredStopAtLevel=1")
@@ -71,7 +77,8 @@ class Running:
 @contextmanager
 def opensearch() -> Iterator[Running]:
     """Run an open OpenSearch."""
-    with start(OPENSEARCH, cache=default_cache(os.environ), progress=quiet, runtime=RUNTIME) as node:
+    cache = default_cache(os.environ)
+    with data_folder() as data, start(OPENSEARCH, cache=cache, progress=quiet, data=data, runtime=RUNTIME) as node:
         yield Running(node=node, url=node.url)
 
 
@@ -80,10 +87,28 @@ def elasticsearch(folder: Path) -> Iterator[Running]:
     """Run an Elasticsearch with TLS and four users; the folder gets its certificates."""
     tls = certificates(folder)
     security = Security(tls=tls, users=(ADMIN, WATCHER, KEEPER, READER), roles=ROLES)
-    with start(
-        ELASTICSEARCH, cache=default_cache(os.environ), progress=quiet, security=security, runtime=RUNTIME
-    ) as node:
+    cache = default_cache(os.environ)
+    with (
+        data_folder() as data,
+        start(ELASTICSEARCH, cache=cache, progress=quiet, data=data, security=security, runtime=RUNTIME) as node,
+    ):
         yield Running(node=node, url=node.url, ca=tls.ca, username=WATCHER.name, password=WATCHER.password)
+
+
+@contextmanager
+def data_folder() -> Iterator[Path | None]:
+    """Yield a folder in memory for the data of an engine, which waits for the disk at every write; None without one."""
+    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < MEMORY_NEEDED:
+        yield None
+        return
+    base = MEMORY / f"watcher-tests-{os.geteuid()}"
+    with locked(base, quiet):
+        run = begin(base, "engine")
+    run.path.chmod(0o755)  # the engine may run as another user
+    try:
+        yield run.path / "data"
+    finally:
+        run.delete()
 
 
 def certificates(folder: Path) -> Tls:

@@ -1,6 +1,6 @@
 """A process that runs watcher in child processes and kills each at a given step or time.
 
-Called with a settings file; reads a line of JSON per run and writes one. The child is a fork, so a run starts no
+Reads a line of JSON per run, with the path of the settings, and writes one. The child is a fork, so a run starts no
 new Python.
 """
 
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -160,15 +161,24 @@ def sent_but_not_recorded(steps: Sequence[str]) -> str:
 
 def main() -> None:
     configure_log(as_json=False, level=logging.ERROR)
-    settings = load_settings(Path(sys.argv[1]))
-    rules = load_rules(settings)
-    works: Mapping[str, Callable[[KillPoint], None]] = {
-        "live": lambda kill_point: live(settings, rules, kill_point),
-        "migrate": lambda kill_point: migrate(settings, kill_point),
-    }
+    read: dict[str, tuple[Settings, LoadedRules]] = {}  # of the latest file only; its tests change it in between
     for line in sys.stdin:
         order = json.loads(line)
-        print(json.dumps(run(works[order.get("work", "live")], order)), flush=True)  # noqa: T201
+        path = Path(order["settings"])
+        key = f"{path} {path.stat().st_mtime_ns}"
+        if key not in read:
+            settings = load_settings(path)
+            read = {key: (settings, load_rules(settings))}
+        print(json.dumps(run(work_of(order, *read[key]), order)), flush=True)  # noqa: T201
+
+
+def work_of(order: Mapping[str, Any], settings: Settings, rules: LoadedRules) -> Callable[[KillPoint], None]:
+    """Return the work of an order: the live search, or the migration of the state alone."""
+    works: Mapping[str, Callable[[KillPoint], None]] = {
+        "live": partial(live, settings, rules),
+        "migrate": partial(migrate, settings),
+    }
+    return works[order.get("work", "live")]
 
 
 if __name__ == "__main__":

@@ -200,13 +200,17 @@ class Sandbox:
     def clear(self) -> None:
         """Delete the indices and templates of this sandbox."""
         for pattern in (f"winlogbeat-{self.name}-*", f"{self.prefix}-*"):
-            answer = self.admin.transport.request(
-                "GET", f"/_cat/indices/{pattern}", params={"h": "index", "format": "json"}
-            )
-            for row in answer.body if answer.status == 200 else ():
-                self.admin.transport.request("DELETE", f"/{row['index']}")
+            self._delete_indices(pattern)
             self.admin.transport.request("DELETE", f"/_index_template/{pattern}")
         self.admin.transport.request("DELETE", f"/_index_template/winlogbeat-{self.name}")
+
+    def _delete_indices(self, pattern: str) -> None:
+        answer = self.admin.transport.request(
+            "GET", f"/_cat/indices/{pattern}", params={"h": "index", "format": "json"}
+        )
+        names = [row["index"] for row in answer.body] if answer.status == 200 else []
+        if names:
+            self.admin.transport.request("DELETE", f"/{','.join(names)}")
 
     # ---- watcher
 

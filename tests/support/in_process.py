@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 import structlog
-from support.sandbox import environ
 
+from support.sandbox import environ
 from watcher.cli import main
 
 
