@@ -20,7 +20,7 @@ def files() -> list[str]:
 
 
 def test_the_steps_are_numbered_in_order() -> None:
-    assert re.findall(r"^(\d)\. ", recipe(), re.MULTILINE) == list("1234567")
+    assert re.findall(r"^(\d)\. ", recipe(), re.MULTILINE) == list("12345678")
 
 
 def test_every_file_of_the_recipe_exists() -> None:

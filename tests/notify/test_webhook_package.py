@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,21 @@ def test_the_installed_package_lies_outside_the_checkout(webhook_package: Path) 
     assert "watcher_webhook/templates/webhook.json.j2" in installed
     assert "watcher_webhook-1.0.0.dist-info/entry_points.txt" in installed
     assert EXAMPLE not in webhook_package.parents
+
+
+def test_the_tests_of_the_package_pass_on_what_is_installed(webhook_package: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(EXAMPLE)]
+    done = subprocess.run(
+        [*command, str(EXAMPLE / "tests")],
+        cwd=EXAMPLE,
+        env={**os.environ, "PYTHONPATH": str(webhook_package)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5 passed" in done.stdout
 
 
 def test_notify_posts_the_test_message(webhook_package: Path, tmp_path: Path) -> None:
