@@ -31,7 +31,7 @@ def test_the_installed_package_lies_outside_the_checkout(webhook_package: Path) 
 
 
 def test_the_tests_of_the_package_pass_on_what_is_installed(webhook_package: Path) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(EXAMPLE)]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(EXAMPLE)]
     done = subprocess.run(
         [*command, str(EXAMPLE / "tests")],
         cwd=EXAMPLE,
