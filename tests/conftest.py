@@ -19,6 +19,7 @@ ENGINES = ("opensearch", "elasticsearch")
 CORPUS = "shared_data"
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin that distributes the tests reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Assign each test to a group; with `--dist loadgroup` a worker runs all tests of a group.
 
