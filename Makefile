@@ -39,7 +39,7 @@ browser: ## install Chromium from Debian's packages; without it the tests of the
 	  || echo "Chromium is absent and was not installed: the tests of the catalogue's pages are skipped"
 
 test: check browser ## run the checks and the tests, on a real OpenSearch and Elasticsearch
-	$(BIN)/pytest -n 3 --dist loadgroup --durations=15 -m "not slow"
+	$(BIN)/pytest -n 2 --dist worksteal --durations=15 -m "not slow"
 
 test-all: check browser ## run the checks and all tests, slow ones included
 	$(BIN)/pytest

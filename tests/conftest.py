@@ -15,28 +15,6 @@ settings.register_profile("watcher", deadline=None, suppress_health_check=[Healt
 settings.load_profile("watcher")
 
 
-ENGINES = ("opensearch", "elasticsearch")
-CORPUS = "shared_data"
-
-
-@pytest.hookimpl(tryfirst=True)  # before the plugin that distributes the tests reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Assign each test to a group; with `--dist loadgroup` a worker runs all tests of a group.
-
-    Each engine is started by a single worker, and the shared rules are read by as few as possible.
-    """
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
-
-
-def group_of(item: pytest.Item) -> str:
-    """Return the engine of a test, else `shared_data` for tests that need it, else the file of the test."""
-    callspec = getattr(item, "callspec", None)
-    parameters = callspec.params.values() if callspec else ()
-    names = {*getattr(item, "fixturenames", ()), *(value for value in parameters if isinstance(value, str))}
-    return next((name for name in (*ENGINES, CORPUS) if name in names), item.path.name)
-
-
 @pytest.fixture(scope="session")
 def opensearch() -> Iterator[engines.Running]:
     """Run an open OpenSearch for the session."""
@@ -51,7 +29,7 @@ def elasticsearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[engines.
         yield running
 
 
-@pytest.fixture(scope="session", params=ENGINES)
+@pytest.fixture(scope="session", params=["opensearch", "elasticsearch"])
 def engine(request: pytest.FixtureRequest) -> engines.Running:
     """Return each engine in turn."""
     running: engines.Running = request.getfixturevalue(request.param)
