@@ -11,7 +11,8 @@ from support.memory_state import MemoryDocuments
 
 from watcher.alerts.alert_documents import alert_document, without_event_fields
 from watcher.alerts.alert_store import AlertStore
-from watcher.alerts.grouping import alerts_of_hits, group_key
+from watcher.alerts.group_keys import group_key, key_parts
+from watcher.alerts.grouping import alerts_of_hits
 from watcher.match.event_summarizer import stored_summary, summarize
 from watcher.match.event_view import EventView
 from watcher.model import EventDocument, EventSummary
@@ -66,7 +67,7 @@ def test_constants_aliases_and_computed_values_are_summarised_and_grouped_by() -
     summary = summarize(view)
     assert (summary.host, summary.user, summary.process) == ("FIXED", "alice", "C:\\a.exe")
     assert summary.details == (("dns.question.name", "a.example"),)
-    assert group_key(view, ("host.name", "user.name", "process.executable")) == (
+    assert group_key(key_parts(view, ("host.name", "user.name", "process.executable"))) == (
         ("host.name", "FIXED"),
         ("user.name", "alice"),
         ("process.executable", "C:\\a.exe"),
@@ -77,7 +78,7 @@ def test_constants_aliases_and_computed_values_are_summarised_and_grouped_by() -
 
 def test_a_sigma_field_that_settings_map_is_grouped_by() -> None:
     view = EventView({"custom": {"who": "alice"}}, {"Account": ("custom.who",)})
-    assert group_key(view, ("Account", "Other")) == (("Account", "alice"), ("Other", None))
+    assert group_key(key_parts(view, ("Account", "Other"))) == (("Account", "alice"), ("Other", None))
 
 
 def test_a_summary_is_stored_with_its_alert_and_read_again() -> None:

@@ -101,18 +101,19 @@ def test_details_are_bounded() -> None:
 
 
 @pytest.mark.parametrize(
-    "event",
+    ("event", "host"),
     [
-        {},
-        {"host": "a text where an object is expected", "process": None, "user": 7},
-        {"process": {"command_line": {"odd": {"er": 1}}}, "winlog": [[["x"]]]},
-        {"winlog": {"event_data": {"CommandLine": ["a", "b"], "User": 12}}},
+        ({}, ""),
+        ({"host": "as syslog writes it", "process": None, "user": 7}, "as syslog writes it"),
+        ({"host": [{"name": {"odd": 1}}, 7], "process": "a text where an object is expected"}, "7"),
+        ({"process": {"command_line": {"odd": {"er": 1}}}, "winlog": [[["x"]]]}, ""),
+        ({"winlog": {"event_data": {"CommandLine": ["a", "b"], "User": 12}}}, ""),
     ],
 )
-def test_an_event_of_any_shape_becomes_a_context(event: dict[str, Any]) -> None:
+def test_an_event_of_any_shape_becomes_a_context(event: dict[str, Any], host: str) -> None:
     """No shape of event keeps an alert from being rendered."""
     context = alert_context(alert(event), links=NONE)
-    assert context.host == ""
+    assert context.host == host
     assert context.rule.level == "high"
 
 

@@ -6,19 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from watcher.alerts.group_keys import GroupKey, KeyPart, group_key, key_identity, key_parts
 from watcher.digests import digest
 from watcher.match.event_summarizer import summarize
 from watcher.match.event_view import EventView
-from watcher.match.flat_event import Values
 from watcher.model import Alert, EventDocument, Hit, Rule
 from watcher.settings.effective import RuleSettings
 from watcher.timestamps import parse_timestamp
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-
-GroupKey = tuple[tuple[str, str | None], ...]
-"""The group-by fields with their values; None where an event has none."""
 
 
 def milliseconds(moment: datetime) -> int:
@@ -33,18 +30,6 @@ def event_time(view: EventView, field: str = "@timestamp") -> datetime:
     if moment is None:
         raise ValueError(f"the event has no `{field}`")
     return moment
-
-
-def group_key(view: EventView, group_by: Iterable[str]) -> GroupKey:
-    """Return the group-by values of an event; a missing value is a value of its own.
-
-    A field is a path of the document; where that has no value, it is read as a Sigma field.
-    """
-    return tuple((field, _joined(view.at(field) or view.values(field))) for field in group_by)
-
-
-def _joined(values: Values) -> str | None:
-    return "\n".join(sorted(values)) if values else None
 
 
 def slot_start(moment: datetime, quiet: timedelta, shift: str) -> datetime:
@@ -76,12 +61,12 @@ def group(rule: Rule, effective: RuleSettings, document: EventDocument, view: Ev
     moment = event_time(view)
     hit_id = digest(rule.id, document.id, str(milliseconds(moment)))
     if effective.group_by is None:
-        key: GroupKey = (("event", hit_id),)
+        parts: tuple[KeyPart, ...] = (KeyPart(field="event", values=(hit_id,), identity=(hit_id,)),)
         slot = moment
     else:
-        key = group_key(view, effective.group_by)
-        slot = slot_start(moment, effective.quiet_period, digest(rule.id, *_key_parts(key)))
-    alert = digest(rule.id, *_key_parts(key), "" if effective.group_by is None else str(milliseconds(slot)))
+        parts = key_parts(view, effective.group_by)
+        slot = slot_start(moment, effective.quiet_period, digest(rule.id, *key_identity(parts)))
+    alert = digest(rule.id, *key_identity(parts), "" if effective.group_by is None else str(milliseconds(slot)))
     hit = Hit(
         id=hit_id,
         rule=rule,
@@ -92,13 +77,7 @@ def group(rule: Rule, effective: RuleSettings, document: EventDocument, view: Ev
         summary=summarize(view),
         alert=alert,
     )
-    return GroupedHit(hit=hit, alert=alert, key=key, slot=slot)
-
-
-def _key_parts(key: GroupKey) -> Iterable[str]:
-    for field, value in key:
-        yield field
-        yield "absent" if value is None else "=" + value
+    return GroupedHit(hit=hit, alert=alert, key=group_key(parts), slot=slot)
 
 
 def alerts_of_hits(

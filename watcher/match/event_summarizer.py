@@ -6,23 +6,30 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from watcher.event_files.nested_json import loads
+from watcher.match.event_host import event_host
 from watcher.match.event_view import EventView
 from watcher.model.event_summary import EventSummary
 from watcher.printable import truncate
 from watcher.taxonomy.field_locations import DATA, is_path
-from watcher.taxonomy.summary_fields import ACCOUNT_FIELDS, DETAIL_PREFIXES, SUMMARISED_PATHS, SUMMARY_FIELDS
+from watcher.taxonomy.summary_fields import (
+    ACCOUNT_FIELDS,
+    DETAIL_PREFIXES,
+    EMPTY_VALUE,
+    SUMMARISED_PATHS,
+    SUMMARY_FIELDS,
+)
 
 _MAX_DETAILS = 30
 _MAX_LABEL = 120  # characters
 _MAX_DETAIL = 600  # characters
-_EMPTY = "-"  # how Windows writes that there is no value
 
 
 def summarize(view: EventView) -> EventSummary:
     """Return the summary of an event, with what the mapping and settings add to it."""
-    domain, user = _account(view)
+    host = next(iter(event_host(view).names), "")
+    domain, user = account(view)
     values = {attribute: _first_value(view, names) for attribute, names in SUMMARY_FIELDS.items()}
-    return EventSummary(user=user, domain=domain, details=_details(view), **values)
+    return EventSummary(host=host, user=user, domain=domain, details=_details(view), **values)
 
 
 def stored_summary(document: Mapping[str, Any]) -> EventSummary:
@@ -41,12 +48,12 @@ def stored_summary(document: Mapping[str, Any]) -> EventSummary:
 def _first_value(view: EventView, names: Iterable[str]) -> str:
     for name in names:
         values = view.at(name) if is_path(name) else view.values(name)
-        if values and values[0] != _EMPTY:
+        if values and values[0] != EMPTY_VALUE:
             return values[0]
     return ""
 
 
-def _account(view: EventView) -> tuple[str, str]:
+def account(view: EventView) -> tuple[str, str]:
     """Return the domain and the name of the account."""
     for domain_name, user_name in ACCOUNT_FIELDS:
         user = _first_value(view, (user_name,))
@@ -64,7 +71,7 @@ def _details(view: EventView) -> tuple[tuple[str, str], ...]:
     entries = [
         (path, values)
         for path, values in view.own_values()
-        if path.startswith(DETAIL_PREFIXES) and path not in SUMMARISED_PATHS and values != (_EMPTY,)
+        if path.startswith(DETAIL_PREFIXES) and path not in SUMMARISED_PATHS and values != (EMPTY_VALUE,)
     ]
     details = tuple((_label(path), truncate(", ".join(values), _MAX_DETAIL)) for path, values in entries[:_MAX_DETAILS])
     more = len(entries) - _MAX_DETAILS

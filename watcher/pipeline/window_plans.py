@@ -12,9 +12,10 @@ from watcher.pipeline.detection_scope import DetectionScope, PreparedRule, Stopp
 from watcher.ports import EventSource, IndexMapping
 from watcher.search.searcher import SearchContext
 from watcher.settings import Source
+from watcher.taxonomy.logsources import events_of
 from watcher.taxonomy.summary_fields import SUMMARY_PATHS
 from watcher.translate.mapped_events import EventReader
-from watcher.translate.plan import PlanCache
+from watcher.translate.plan import PlanCache, field_paths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +75,12 @@ def _rules(prepared: Sequence[PreparedRule]) -> tuple[Rule, ...]:
 
 def _hit_paths(source: Source, prepared: Sequence[PreparedRule]) -> tuple[str, ...]:
     """Return the paths that grouping and summaries of hits read."""
-    group_by = {field for entry in prepared for field in entry.effective.group_by or ()}
-    mapped = {path for field in group_by for path in source.fields.get(field, ())}
-    return tuple(sorted({*SUMMARY_PATHS, *group_by, *mapped}))
+    paths = set(SUMMARY_PATHS)
+    for entry in prepared:
+        events = events_of(entry.rule.logsource, source.logsources)
+        for name in entry.effective.group_by or ():
+            paths.update((name, *field_paths(name, events, source)))
+    return tuple(sorted(paths))
 
 
 def _computed_paths(mapping: IndexMapping, paths: Sequence[str]) -> tuple[str, ...]:

@@ -104,8 +104,8 @@ class RuleOptions:
         Lines | None,
         Checked(_check_group_by),
         Option(
-            "fields whose values separate alerts (`host.name` where nothing is set); `event` makes every hit an alert; "
-            "`[]` makes one alert of all hits",
+            "fields whose values separate alerts, by their paths or Sigma names (`host.name`, the computer that wrote "
+            "the event, where nothing is set); `event` makes every hit an alert; `[]` makes one alert of all hits",
             example="[host.name]",
         ),
     ] = None

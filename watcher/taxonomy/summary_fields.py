@@ -9,8 +9,26 @@ from collections.abc import Mapping
 
 from watcher.taxonomy.field_locations import DATA, is_path
 
+HOST_NAME = "host.name"
+"""The computer that wrote an event, or the collector where events were forwarded."""
+
+WRITER_PATHS = ("winlog.computer_name", "log.syslog.hostname", "auditd.log.node", "auditd.data.node")
+"""Names of the computer that wrote an event in the event's own words, whoever forwarded it."""
+
+SYSLOG_HOST = "host.hostname"
+SYSLOG_DATASETS = frozenset(("system.auth", "system.syslog"))
+"""Data sets of Filebeat's system module, which reads the syslog header's host into `host.hostname`."""
+
+COMPUTER_FIELDS = ("Computer", "ComputerName")
+"""Sigma fields of the computer; where settings map them, their paths are read before `WRITER_PATHS`."""
+
+HOST_PATHS = ("host.hostname", "host", "hostname", "observer.name", "observer.hostname", *COMPUTER_FIELDS)
+"""Further names of the computer, of events that have none of the above."""
+
+EMPTY_VALUE = "-"
+"""How Windows writes that there is no value."""
+
 SUMMARY_FIELDS: Mapping[str, tuple[str, ...]] = {
-    "host": ("host.name", "winlog.computer_name", "host.hostname", "Computer"),
     "process": ("process.executable", "Image", "NewProcessName", "ProcessName", "SourceImage"),
     "command_line": ("process.command_line", "CommandLine"),
     "parent_process": ("process.parent.executable", "ParentImage", "ParentProcessName"),
@@ -44,12 +62,11 @@ SUMMARISED_PATHS = frozenset(
 
 SUMMARY_PATHS = tuple(
     dict.fromkeys(
-        name
-        for name in (
-            *(name for names in SUMMARY_FIELDS.values() for name in names),
-            *(name for pair in ACCOUNT_FIELDS for name in pair if name is not None),
+        (
+            *(HOST_NAME, *WRITER_PATHS, *HOST_PATHS),
+            *filter(is_path, (name for names in SUMMARY_FIELDS.values() for name in names)),
+            *filter(is_path, (name for pair in ACCOUNT_FIELDS for name in pair if name is not None)),
         )
-        if is_path(name)
     )
 )
 """The paths of the document that a summary reads."""
