@@ -64,6 +64,7 @@ class Dispatcher:
     now: Callable[[], datetime]
     rate_limit: RateLimit = field(default_factory=RateLimit)
     stopping: Stopping = field(default=lambda: False)  # checked before every side effect
+    observe: Callable[[str, str], None] = field(default=lambda _channel, _outcome: None)  # counts the outcomes
 
     @property
     def stages(self) -> Sequence[Stage]:
@@ -126,14 +127,17 @@ class Dispatcher:
         match outcome:
             case Proceed():
                 self.outbox.mark_sent(delivery, now=self.now())
+                self.observe(delivery.channel, "sent")
                 log.info("digest.sent" if delivery.is_digest else "delivery.sent", **_described(delivery))
                 return DeliveryResult(sent=1)
             case Hold():
                 self.outbox.postpone(delivery, outcome.reason, until=outcome.until)
+                self.observe(delivery.channel, "postponed")
                 log.warning("delivery.postponed", error=outcome.reason, **_described(delivery))
                 return DeliveryResult(postponed=1)
             case Drop():
                 self.outbox.fail(delivery, outcome.reason)
+                self.observe(delivery.channel, "failed")
                 log.warning("delivery.failed", error=outcome.reason, **_described(delivery))
                 return DeliveryResult(failed=1)
             case Leave():

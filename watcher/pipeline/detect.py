@@ -101,6 +101,7 @@ class Detector:
             by_rule=dict(recorder.by_rule),
             hits=recorder.result.hits,
             alerts=len(recorder.result.alerts),
+            by_level=dict(recorder.by_level),
         )
 
     def _search(

@@ -31,6 +31,7 @@ class HitRecorder:
     now: Callable[[], datetime]  # the cluster's time
     result: RecordResult = field(default_factory=RecordResult)
     by_rule: Counter[str] = field(default_factory=Counter)  # rule id → hits, new or not
+    by_level: Counter[str] = field(default_factory=Counter)  # level → alerts that were opened
     _buffer: dict[str, list[GroupedHit]] = field(default_factory=dict)  # by rule id
     _buffered: int = 0
 
@@ -56,7 +57,9 @@ class HitRecorder:
         new_hits = [entry.hit for grouped in new.values() for entry in grouped]
         recorded = self.alert_store.record(alerts, new_hits, now=self.now())
         self.result += recorded
-        _log_opened(alerts, frozenset(recorded.alerts))
+        opened = frozenset(recorded.alerts)
+        self.by_level.update(str(alert.rule.level) for alert in alerts if alert.id in opened)
+        _log_opened(alerts, opened)
 
     def _alerts(self, hits: Mapping[str, Sequence[GroupedHit]]) -> Iterator[Alert]:
         for rule_id, grouped in hits.items():

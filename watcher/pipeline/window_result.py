@@ -22,6 +22,7 @@ class WindowResult:
     hits: int = 0  # recorded for the first time
     by_rule: Mapping[str, int] = field(default_factory=dict)  # rule id → hits, recorded before or not
     alerts: int = 0  # opened
+    by_level: Mapping[str, int] = field(default_factory=dict)  # level → alerts that were opened
     failed: tuple[FailedSearch, ...] = ()  # to be searched again
     refused: tuple[FailedSearch, ...] = ()  # the engine refuses them in every way of searching
     unreadable: tuple[UnreadableEvent, ...] = ()  # events that cannot be decoded or evaluated, each once

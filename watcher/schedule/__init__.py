@@ -1,17 +1,21 @@
 """When each window is searched: due windows computed from checkpoints, and APScheduler to start the jobs."""
 
 from watcher.schedule.rule_reloader import RuleReloader, log_faults
-from watcher.schedule.sidecar import DELIVERY, Sidecar, live_lease, past_lease
+from watcher.schedule.sidecar import Service, Sidecar, live_job, past_job
 from watcher.schedule.source_search import SourceSearch, StopConditions, source_search
+from watcher.state.lease_names import DELIVERY, live_lease, past_lease
 
 __all__ = [
     "DELIVERY",
     "RuleReloader",
+    "Service",
     "Sidecar",
     "SourceSearch",
     "StopConditions",
+    "live_job",
     "live_lease",
     "log_faults",
+    "past_job",
     "past_lease",
     "source_search",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -17,35 +17,61 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from watcher.backoff import Backoff
 from watcher.clock import SystemClock
 from watcher.errors import ClusterError, Incomplete
-from watcher.notify.operators import OperatorNotifier
+from watcher.health.activity import Activity, JobKind
+from watcher.health.problems import ProblemKind
 from watcher.pipeline import DeliveryResult, Dispatcher, Stopped, WindowResult
 from watcher.ports import Clock
 from watcher.schedule.rule_reloader import RuleReloader
 from watcher.schedule.source_search import SourceSearch
+from watcher.state.lease_names import DELIVERY, live_lease, past_lease
 from watcher.state.leases import Leases
 
 log = structlog.get_logger(__name__)
 
-DELIVERY = "delivery"
-"""The lease of sending pending deliveries."""
-
 _DELIVER_EVERY = timedelta(seconds=5)
 _PAST_EVERY = timedelta(seconds=10)
 _RULES_EVERY = timedelta(seconds=5)
-_NOTIFY_AFTER = 3  # failures in a row
 _CALL = timedelta(seconds=1)  # the unit of a job's back-off: one call, however far apart the calls are
 _JOB_BACKOFF = Backoff(first=_CALL, longest=5 * _CALL)
 _NO_BACKOFF = Backoff(first=_CALL, longest=_CALL)
 
 
-def live_lease(source: str) -> str:
-    """Return the name of the lease of a source's live search."""
-    return f"live-{source}"
+def live_job(source: str) -> str:
+    """Return the name of the job of a source's live search."""
+    return f"source {source}"
 
 
-def past_lease(source: str) -> str:
-    """Return the name of the lease of a source's gaps and late events."""
-    return f"past-{source}"
+def past_job(source: str) -> str:
+    """Return the name of the job of a source's gaps and late events."""
+    return f"past of {source}"
+
+
+_STATE = JobKind(name="leases", problem=ProblemKind.STATE_NOT_WRITABLE, title="the state cannot be written")
+_RULES = JobKind(name="rules", problem=ProblemKind.RULE_FAULTS, title="changed rule files cannot be read")
+_DELIVERY = JobKind(name="delivery", problem=ProblemKind.DELIVERY_FAILS, title="messages cannot be delivered")
+
+
+def _live_kind(source: str) -> JobKind:
+    title = f"the search of `{source}` fails"
+    return JobKind(name="live", source=source, problem=ProblemKind.SEARCH_FAILS, title=title)
+
+
+def _past_kind(source: str) -> JobKind:
+    title = f"gaps and late events of `{source}` cannot be searched"
+    return JobKind(name="past", source=source, problem=ProblemKind.SEARCH_FAILS, title=title)
+
+
+def _service_kind(name: str) -> JobKind:
+    return JobKind(name=name, problem=ProblemKind.SERVICE_FAILS, title=f"the job `{name}` fails")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A job that every sidecar does."""
+
+    name: str
+    every: timedelta
+    work: Callable[[], object]
 
 
 @dataclass(slots=True)
@@ -56,9 +82,11 @@ class Sidecar:
     delivery: Dispatcher
     leases: Leases | None = None  # None: no other sidecar shares the work
     reloader: RuleReloader | None = None  # None: the rules stay as they are
-    operators: OperatorNotifier = field(default_factory=OperatorNotifier)
+    activity: Activity = field(default_factory=lambda: Activity(SystemClock()))
+    services: tuple[Service, ...] = ()  # further jobs, which belong to no lease
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Clock = field(default_factory=SystemClock)
+    now: Callable[[], datetime] | None = None  # the cluster's time, without a request; None: that of the clock
 
     def once(self) -> tuple[tuple[WindowResult, ...], DeliveryResult]:
         """Search every source and deliver once; the first fault is raised after all of them had their turn."""
@@ -81,7 +109,8 @@ class Sidecar:
 
     def run(self) -> None:
         """Run the jobs until `stop` is set; work in progress is finished, or left so that it can be repeated."""
-        threads = 2 * len(self.searches) + 3  # one for each job: none waits for another, least of all the leases
+        # one for each job: none waits for another, least of all the leases
+        threads = 2 * len(self.searches) + len(self.services) + 3
         scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(threads)},
@@ -100,23 +129,25 @@ class Sidecar:
 
     def _jobs(self) -> Iterator[tuple[timedelta, BackoffJob]]:
         """Yield each job and its interval; the leases are renewed once before the other jobs exist."""
-        operators = self.operators
+        activity = self.activity
         if self.leases is not None:
-            beat = BackoffJob("leases", self._beat, operators, backoff=_NO_BACKOFF)  # a late renewal loses them
+            beat = BackoffJob("leases", self._beat, activity, _STATE, backoff=_NO_BACKOFF)  # a late renewal loses them
             beat()
             yield self.leases.period / 3, beat
         for search in self.searches:
             name = search.source.name
             live, past = self._holds(live_lease(name)), self._holds(past_lease(name))
-            yield search.source.every, BackoffJob(f"source {name}", search.live.advance, operators, live)
-            yield _PAST_EVERY, BackoffJob(f"past of {name}", search.search_past, operators, past)
+            yield search.source.every, BackoffJob(live_job(name), search.live.advance, activity, _live_kind(name), live)
+            yield _PAST_EVERY, BackoffJob(past_job(name), search.search_past, activity, _past_kind(name), past)
         if self.reloader is not None:
-            yield _RULES_EVERY, BackoffJob("rules", self.reloader.check, operators)
-        yield _DELIVER_EVERY, BackoffJob(DELIVERY, self.delivery.deliver, operators, self._holds(DELIVERY))
+            yield _RULES_EVERY, BackoffJob("rules", self.reloader.check, activity, _RULES)
+        yield _DELIVER_EVERY, BackoffJob(DELIVERY, self.delivery.deliver, activity, _DELIVERY, self._holds(DELIVERY))
+        for service in self.services:
+            yield service.every, BackoffJob(service.name, service.work, activity, _service_kind(service.name))
 
     def _beat(self) -> None:
         if self.leases is not None:
-            self.leases.beat(now=self.clock.now())
+            self.leases.beat(now=self.now() if self.now is not None else self.clock.now())
 
     def _holds(self, lease: str) -> Callable[[], bool]:
         """Return a function that tells whether this sidecar holds a lease at the moment."""
@@ -156,33 +187,38 @@ class BackoffJob:
 
     name: str
     work: Callable[[], object]
-    operators: OperatorNotifier = field(default_factory=OperatorNotifier)
+    activity: Activity
+    kind: JobKind
     holds_lease: Callable[[], bool] = _always  # where it does not, nothing is done, and nothing counts as a success
     backoff: Backoff = _JOB_BACKOFF  # its first wait is the time between two calls
     failures: int = 0
     skip: int = 0
 
+    def __post_init__(self) -> None:
+        self.activity.register(self.name, self.kind)
+
     def __call__(self) -> None:
         """Do the work, unless the job waits after a failure or another sidecar holds its lease."""
         if self._waits():
+            self.activity.progress(self.name)
             return
+        self.activity.started(self.name)
         try:
-            self.work()
+            result = self.work()
         except Stopped:
+            self.activity.interrupted(self.name)
             log.info("job.interrupted", job=self.name)
         except ClusterError as fault:
-            self.failures += 1
+            self._failed(fault)
             self.skip = self.backoff.delay(self.failures) // self.backoff.first - 1
             log.error(  # noqa: TRY400 - the sentence says it all, a trace would bury it
                 "cluster.failed", job=self.name, error=str(fault), failures=self.failures, skips=self.skip
             )
-            self._notify_of_failure(f"{fault}\nNo alerts are sent meanwhile, and no events are lost")
-        except Exception:  # the scheduler would drop the job's error into a log of its own and go on
-            self.failures += 1
+        except Exception as fault:  # the scheduler would drop the job's error into a log of its own and go on
+            self._failed(fault)
             log.exception("job.failed", job=self.name)
-            self._notify_of_failure("an unexpected error; see the log")
         else:
-            self._succeeded()
+            self._succeeded(result)
 
     def _waits(self) -> bool:
         if not self.holds_lease():
@@ -192,13 +228,12 @@ class BackoffJob:
             return True
         return False
 
-    def _notify_of_failure(self, text: str) -> None:
-        if self.failures == _NOTIFY_AFTER:
-            self.operators.notify(f"{self.name} fails", text)
+    def _failed(self, fault: Exception) -> None:
+        self.failures += 1
+        self.activity.failed(self.name, fault)
 
-    def _succeeded(self) -> None:
+    def _succeeded(self, result: object) -> None:
         if self.failures:
             log.info("cluster.recovered", job=self.name, failures=self.failures)
-        if self.failures >= _NOTIFY_AFTER:
-            self.operators.notify(f"{self.name} works again", f"it failed {self.failures} times in a row")
         self.failures = 0
+        self.activity.succeeded(self.name, result)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.clock import SystemClock
-from watcher.pipeline import Detector, Stopping
+from watcher.pipeline import Detector, Stopping, WindowResult
 from watcher.ports import Clock, EventCounts
 from watcher.schedule.gap_filler import GapFiller
 from watcher.schedule.late_event_check import LateEventCheck
@@ -41,10 +41,9 @@ class SourceSearch:
         """The source."""
         return self.rules.source
 
-    def search_past(self) -> None:
+    def search_past(self) -> tuple[WindowResult, ...]:
         """Fill the gaps that are due, for as long as an interval of the live search, and check for late events."""
-        self.gaps.fill(self.source.every)
-        self.late_events.check()
+        return (*self.gaps.fill(self.source.every), *self.late_events.check())
 
 
 def source_search(

@@ -3,6 +3,7 @@
 from watcher.settings.channel_types import ChannelSettings, ChannelType, channel_type_names, load_channel_type
 from watcher.settings.cluster_settings import Cluster, StateSettings
 from watcher.settings.environment import ENVIRONMENT
+from watcher.settings.monitoring_settings import MonitoringSettings
 from watcher.settings.problems import FaultySettingsError
 from watcher.settings.rule_selection import (
     Allowance,
@@ -30,6 +31,7 @@ __all__ = [
     "Folder",
     "LateEventSettings",
     "LogSourceMapping",
+    "MonitoringSettings",
     "RateLimitSettings",
     "RuleCriteria",
     "RuleOptions",

@@ -22,6 +22,9 @@ ENVIRONMENT = {
 }
 """The variables for what `cluster` leaves out in the file."""
 
+LISTEN_VARIABLE = "WATCHER_LISTEN"
+"""The variable for `monitoring.listen` where the file leaves it out."""
+
 _CREDENTIALS = ("username", "password", "password_file", "api_key", "api_key_file")
 _REFERENCE = re.compile(r"\$\$|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<broken>\$\{)")
 
@@ -69,6 +72,20 @@ def _value(match: re.Match[str], environ: Mapping[str, str], node: ScalarNode) -
     )
 
 
+def add_listen_variable(root: MapNode, environ: Mapping[str, str]) -> MapNode:
+    """Return the settings with the address of `monitoring.listen` from the environment, where they leave it out."""
+    section = root.get("monitoring")
+    if isinstance(section, ScalarNode) and section.value is None:
+        section = None
+    if not environ.get(LISTEN_VARIABLE) or (section is not None and not isinstance(section, MapNode)):
+        return root
+    own = () if section is None else section.entries
+    if any(entry.key_text == "listen" and not is_unset(entry.value) for entry in own):
+        return root
+    added = (*own, _entry("listen", environ[LISTEN_VARIABLE], LISTEN_VARIABLE))
+    return _with_section(root, "monitoring", added, section)
+
+
 def add_cluster_variables(root: MapNode, environ: Mapping[str, str]) -> MapNode:
     """Return the settings with what `cluster` leaves out; credentials only where the file gives none of them."""
     section = root.get("cluster")
@@ -86,9 +103,13 @@ def add_cluster_variables(root: MapNode, environ: Mapping[str, str]) -> MapNode:
     )
     if not added:
         return root
-    cluster = MapNode(entries=(*own, *added), location=section.location if section else root.location)
-    entry = MappingEntry(key="cluster", key_text="cluster", key_location=cluster.location, value=cluster)
-    others = (other for other in root.entries if other.key_text != "cluster")
+    return _with_section(root, "cluster", (*own, *added), section)
+
+
+def _with_section(root: MapNode, key: str, entries: tuple[MappingEntry, ...], section: MapNode | None) -> MapNode:
+    node = MapNode(entries=entries, location=section.location if section else root.location)
+    entry = MappingEntry(key=key, key_text=key, key_location=node.location, value=node)
+    others = (other for other in root.entries if other.key_text != key)
     return replace(root, entries=(*others, entry))
 
 

@@ -23,6 +23,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _PREFIX = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _MAIL_ADDRESS = re.compile(r"[^@<>]+@[^@<>\s]+|[^<>@]*<[^@<>\s]+@[^@<>\s]+>")
 _FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}")
+_LISTEN_ADDRESS = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 _TIMESTAMP = "write it as `2025-01-31T08:00:00Z`"
 _SCALAR = ("string", "number", "boolean")  # what YAML makes of an unquoted text
 
@@ -105,6 +106,20 @@ def parse_web_address(text: str) -> str:
         raise InvalidValueError(
             "the address must not contain a user name and password", "use the settings for credentials"
         )
+    return text
+
+
+def parse_listen_address(text: str) -> str:
+    """Return a host and a port to listen at: `127.0.0.1:9464`, `[::1]:9464`."""
+    _groups(_LISTEN_ADDRESS, text)
+    parse_port(text.rpartition(":")[2])
+    return text
+
+
+def parse_silence(text: str) -> str:
+    """Return `auto`, `never`, or the text of a duration that is greater than zero."""
+    if text not in ("auto", "never"):
+        parse_positive_duration(text)
     return text
 
 
@@ -222,6 +237,24 @@ IndexPrefix = Annotated[
 ]
 WebAddress = Annotated[
     str, ValueFormat(expected="an address", parse=parse_web_address, schema={"type": "string", "pattern": "^https?://"})
+]
+ListenAddressText = Annotated[
+    str,
+    ValueFormat(
+        expected="a host and a port",
+        parse=parse_listen_address,
+        schema=_pattern(_LISTEN_ADDRESS),
+        advice="write it as `127.0.0.1:9464`, or `[::1]:9464`",
+    ),
+]
+Silence = Annotated[
+    str,
+    ValueFormat(
+        expected="`auto`, `never` or a duration",
+        parse=parse_silence,
+        schema={"type": "string", "pattern": f"^(?:auto|never|{_DURATION.pattern})$"},
+        advice="write `auto`, `never`, or a duration: `30m`, `12h`, `3d`",
+    ),
 ]
 MailAddress = Annotated[
     str,

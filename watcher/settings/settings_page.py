@@ -11,6 +11,7 @@ from watcher.errors import InputError
 from watcher.settings.annotations import Setting, bare_type, settings_of
 from watcher.settings.channel_types import channel_type_names, load_channel_type
 from watcher.settings.cluster_settings import Cluster, StateSettings
+from watcher.settings.monitoring_settings import MonitoringSettings
 from watcher.settings.rule_selection import Allowance, CheckSettings, Folder, RuleCriteria, RuleOptions, RuleSelection
 from watcher.settings.setting_texts import has_shown_default, is_section, to_plain, to_yaml
 from watcher.settings.settings_types import Settings
@@ -32,6 +33,7 @@ _TABLES = {
         CheckSettings,
         Allowance,
         StateSettings,
+        MonitoringSettings,
     )
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from watcher.errors import SettingsError
 from watcher.model import Location
-from watcher.settings.environment import add_cluster_variables, replace_variables
+from watcher.settings.environment import add_cluster_variables, add_listen_variable, replace_variables
 from watcher.settings.problems import FaultySettingsError, Reading, report_duplicates
 from watcher.settings.settings_types import Settings
 from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, YamlNode
@@ -39,7 +39,9 @@ def read(text: str, environ: Mapping[str, str], *, file: Path | None = None) -> 
     except SettingsError as error:
         raise FaultySettingsError((error,)) from None
     report_duplicates(document, "", reading)
-    root = add_cluster_variables(document, environ) if isinstance(document, MapNode) else document
+    root = document
+    if isinstance(document, MapNode):
+        root = add_listen_variable(add_cluster_variables(document, environ), environ)
     settings = _structured(root, reading)
     reading.errors.extend(_unknown_names(root, reading))
     if settings is None or reading.errors:

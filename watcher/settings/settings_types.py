@@ -10,6 +10,7 @@ from watcher.settings.annotations import Checked, Option, unique_names
 from watcher.settings.channel_types import ChannelSettings
 from watcher.settings.cluster_settings import Cluster, StateSettings
 from watcher.settings.formats import Count, ExistingFolder, PositiveDuration, SomeLines, WebAddress
+from watcher.settings.monitoring_settings import MonitoringSettings
 from watcher.settings.rule_selection import CheckSettings, RuleSelection
 from watcher.settings.source_settings import Source
 
@@ -54,6 +55,9 @@ class Settings:
     rate_limit: Annotated[
         RateLimitSettings, Option("limit for single messages when a rule opens very many alerts", formerly="storm")
     ] = field(default_factory=RateLimitSettings)
+    monitoring: Annotated[
+        MonitoringSettings, Option("how operators watch watcher itself: metrics, liveness, a dead-man's switch")
+    ] = field(default_factory=MonitoringSettings)
     lease: Annotated[
         PositiveDuration,
         Option("where several sidecars share the work: how long one may be silent before the others take over"),

@@ -15,6 +15,7 @@ from watcher.settings.formats import (
     Lines,
     Name,
     PositiveDuration,
+    Silence,
     SomeLines,
     Timestamp,
     word,
@@ -85,6 +86,13 @@ class Source:
         LateEventSettings,
         Option("late events: slices of the past whose event count grew are searched again", formerly="sweep"),
     ] = LateEventSettings()
+    silent_after: Annotated[
+        Silence,
+        Option(
+            "how long a source may have no events before it is reported: a duration, `never`, or `auto`: half as long "
+            "again as the second longest silence of the last 14 days, at least 10 minutes and at most 3 days"
+        ),
+    ] = "auto"
     catch_up: Annotated[
         Annotated[str, word("newest", "oldest")],
         Option("which part of a missed time span is searched first: `newest` or `oldest`; live search never waits"),

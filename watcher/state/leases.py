@@ -17,10 +17,13 @@ import structlog
 
 from watcher.ports import Clock, PartialUpdate, StoredDocument
 from watcher.state.state_documents import Body, DocumentKey, StateDocuments
+from watcher.timestamps import format_timestamp
 
 log = structlog.get_logger(__name__)
 
-_MEMBERS = DocumentKey(kind="members", source="")
+LISTED_MEMBERS = DocumentKey(kind="members", source="")
+"""The document that lists the sidecars of the state."""
+
 _GONE_AFTER = 4  # periods without a beat until a member is removed from the list
 
 Stored = Mapping[str, StoredDocument | None]
@@ -46,12 +49,22 @@ class Leases:
     _until: dict[str, float] = field(default_factory=dict)  # lease → when it expires, on the own clock
     _epochs: dict[str, int] = field(default_factory=dict)  # lease → the epoch in which it was taken
     _changes: dict[str, _LastChange] = field(default_factory=dict)  # id of a document → its last change
+    _alive: tuple[str, ...] = ()  # the members that were alive at the last beat
     _beats: int = 0
 
     def holds(self, lease: str) -> bool:
         """Whether this sidecar holds a lease at the moment; call it before every side effect."""
         until = self._until.get(lease)
         return until is not None and self.clock.monotonic() < until
+
+    @property
+    def alive(self) -> frozenset[str]:
+        """The members that were alive when the state last answered."""
+        return frozenset((*self._alive, self.member))
+
+    def is_rightful(self, lease: str) -> bool:
+        """Whether this sidecar should hold a lease, by the members that were alive when the state last answered."""
+        return rightful_holder(lease, self.alive) == self.member
 
     @property
     def held(self) -> tuple[str, ...]:
@@ -67,19 +80,20 @@ class Leases:
         members = self._join(now)
         sent = self.clock.monotonic()
         leases = dict(zip(self.names, self._read(map(_lease_key, self.names)), strict=True))
-        beats = dict(zip(members, self._read(map(_member_key, members)), strict=True))
+        beats = dict(zip(members, self._read(map(member_key, members)), strict=True))
         # silence counts from after a reading: what was read late may have been written late
         read = self.clock.monotonic()
         period = self.period.total_seconds()
         alive = [
             name
             for name in members
-            if name == self.member or self._changed(_member_key(name), beats[name], read, period)
+            if name == self.member or self._changed(member_key(name), beats[name], read, period)
         ]
         # every lease is timed from the start: whoever inherits one has timed its silence already
         silent = {lease for lease in self.names if not self._changed(_lease_key(lease), leases[lease], read, period)}
         rightful = {lease for lease in self.names if rightful_holder(lease, alive) == self.member}
-        self._renew(leases, beats[self.member], rightful, sent)
+        self._alive = tuple(alive)
+        self._renew(leases, beats[self.member], rightful, sent=sent, now=now)
         for lease in sorted(rightful):
             if not self.holds(lease) and (lease in silent or not _is_held(leases[lease])):
                 self._take(lease, leases[lease], sent, now)
@@ -104,14 +118,14 @@ class Leases:
         members = self._change_members(
             lambda names: names if self.member in names else sorted((*names, self.member)), now
         )
-        self.documents.change(_member_key(self.member), lambda body: body or {"beat": 0}, now=now)
+        self.documents.change(member_key(self.member), lambda body: body or {"beat": 0}, now=now)
         return members
 
     def _change_members(self, change: Callable[[list[str]], list[str]], now: datetime) -> list[str]:
         def changed(body: Body | None) -> Body:
             return {"names": list(change(list((body or {}).get("names") or ())))}
 
-        body = self.documents.change(_MEMBERS, changed, now=now) or {}
+        body = self.documents.change(LISTED_MEMBERS, changed, now=now) or {}
         return list(body.get("names") or ())
 
     def _remove_silent_members(self, members: Sequence[str], beats: Stored, at: float, now: datetime) -> None:
@@ -119,7 +133,7 @@ class Leases:
         gone = {
             name
             for name in members
-            if name != self.member and not self._changed(_member_key(name), beats[name], at, longest)
+            if name != self.member and not self._changed(member_key(name), beats[name], at, longest)
         }
         if gone:
             self._change_members(lambda names: [name for name in names if name not in gone], now)
@@ -143,7 +157,9 @@ class Leases:
         body = stored.document["body"]
         return (body["holder"], body["epoch"]) == (self.member, self._epochs.get(lease))
 
-    def _renew(self, leases: Stored, member: StoredDocument | None, rightful: set[str], sent: float) -> None:
+    def _renew(
+        self, leases: Stored, member: StoredDocument | None, rightful: set[str], *, sent: float, now: datetime
+    ) -> None:
         """Write all beats in one request, and release with it the leases that another should hold."""
         self._beats += 1
         own = {lease: stored for lease, stored in leases.items() if stored is not None and self._is_own(lease, stored)}
@@ -159,7 +175,9 @@ class Leases:
             for lease, stored in own.items()
         ]
         if member is not None:
-            changes.append(PartialUpdate(stored=member, part={"body": {"beat": self._beats}}))
+            # the time is for people and `watcher status` alone: no sidecar compares it
+            beat = {"beat": self._beats, "at": format_timestamp(now)}
+            changes.append(PartialUpdate(stored=member, part={"body": beat}))
         for lease, written in zip(own, self.documents.state.update(changes), strict=False):
             if written is None:  # another sidecar took it since it was read above
                 if self._until.pop(lease, None) is not None:
@@ -207,5 +225,6 @@ def _lease_key(lease: str) -> DocumentKey:
     return DocumentKey(kind="lease", source=lease)
 
 
-def _member_key(name: str) -> DocumentKey:
+def member_key(name: str) -> DocumentKey:
+    """Return the key of the document that a member renews."""
     return DocumentKey(kind="member", source=name)

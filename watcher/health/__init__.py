@@ -1,0 +1,1 @@
+"""What operators need to know of watcher itself: problems, notices, metrics and liveness."""

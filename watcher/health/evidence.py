@@ -1,0 +1,100 @@
+"""What the state and the cluster show of the health of all sidecars together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from watcher.checkpoints.checkpoint import Checkpoint
+from watcher.checkpoints.checkpoints import Checkpoints
+from watcher.errors import ClusterError
+from watcher.health.channel_health import ChannelHealth, channel_problem, read_channel_health
+from watcher.health.problems import Problem
+from watcher.health.silence import LEARNED_FROM, usual_silence
+from watcher.health.source_problems import SourceEvidence, not_searched, silent_after, silent_source
+from watcher.health.state_probe import state_problem
+from watcher.model import Window
+from watcher.ports import EventCounts, State
+from watcher.settings import Source
+from watcher.state.lease_names import live_lease
+from watcher.state.membership import Membership, read_membership
+
+_LEARN_AGAIN = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was read at a moment."""
+
+    sources: tuple[SourceEvidence, ...]  # those that were searched before
+    membership: Membership
+    channels: tuple[ChannelHealth, ...]
+    state: Problem | None = None  # why it cannot be written
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return the problems that anybody sees."""
+        return tuple(problem for problem in self._problems() if problem is not None)
+
+    def _problems(self) -> Iterator[Problem | None]:
+        yield self.state
+        for source in self.sources:
+            holder = self.membership.holders.get(live_lease(source.source.name), "")
+            behind = not_searched(source, holder, self.membership)
+            yield behind
+            yield silent_source(source) if behind is None else None
+        yield from map(channel_problem, self.channels)
+
+
+@dataclass(slots=True, kw_only=True)
+class EvidenceReader:
+    """Reads the evidence; what is usual for a source is learned again every ten minutes."""
+
+    sources: Sequence[Source]
+    checkpoints: Checkpoints
+    counts: EventCounts
+    state: State
+    prefix: str
+    leases: Sequence[str]  # the names of all leases
+    period: timedelta  # of a lease
+    _usual: dict[str, tuple[datetime, timedelta]] = field(default_factory=dict)  # source → when, what
+
+    def read(self, now: datetime) -> Evidence:
+        """Read the evidence; raises a ClusterError where the state does not answer."""
+        return Evidence(
+            sources=tuple(self._read_sources(now)),
+            membership=read_membership(self.checkpoints.documents, self.leases, self.period),
+            channels=read_channel_health(self.state, self.prefix),
+            state=state_problem(self.state, self.prefix),
+        )
+
+    def _read_sources(self, now: datetime) -> Iterator[SourceEvidence]:
+        for source in self.sources:
+            checkpoint = self.checkpoints.read(source.name)
+            if checkpoint is None:
+                continue
+            usual = self._learned(source, checkpoint, now)
+            limit = silent_after(source, usual)
+            events = None if limit is None else self._recent_events(source, checkpoint, limit)
+            yield SourceEvidence(source=source, checkpoint=checkpoint, now=now, usual=usual, recent_events=events)
+
+    def _learned(self, source: Source, checkpoint: Checkpoint, now: datetime) -> timedelta:
+        learned, usual = self._usual.get(source.name, (None, timedelta(0)))
+        if learned is not None and now - learned < _LEARN_AGAIN:
+            return usual
+        counts = self.checkpoints.counts(source.name, Window(start=now - LEARNED_FROM, end=now))
+        usual = usual_silence(counts.keys(), checkpoint, now)
+        self._usual[source.name] = now, usual
+        return usual
+
+    def _recent_events(self, source: Source, checkpoint: Checkpoint, limit: timedelta) -> int | None:
+        """Count the events before the watermark; None where it was not searched for so long, or not counted."""
+        start = checkpoint.watermark - limit
+        if start < checkpoint.since:
+            return None
+        window = Window(start=start, end=checkpoint.watermark)
+        try:
+            (events,) = self.counts.count(source.index, (window,), time_field=source.time_field)
+        except ClusterError:
+            return None  # the search of the source reports why
+        return events

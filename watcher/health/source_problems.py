@@ -1,0 +1,97 @@
+"""Problems of a source that anybody sees in the state: nobody searches it, or it has no events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from watcher.checkpoints.checkpoint import Checkpoint
+from watcher.health.problems import Problem, ProblemKind
+from watcher.health.silence import silence_limit
+from watcher.settings import Source
+from watcher.settings.formats import parse_duration
+from watcher.state.membership import Membership
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceEvidence:
+    """What the state and the cluster hold about a source."""
+
+    source: Source
+    checkpoint: Checkpoint
+    now: datetime  # the cluster's time
+    usual: timedelta | None = None  # the usual silence; None: the source is never reported as silent
+    recent_events: int | None = None  # events within the limit of silence before the watermark; None: not counted
+
+    @property
+    def lag(self) -> timedelta:
+        """The time between the watermark and now."""
+        return self.now - self.checkpoint.watermark
+
+
+def silent_after(source: Source, usual: timedelta) -> timedelta | None:
+    """Return how long a source may have no events; None: any time."""
+    if source.silent_after == "never":
+        return None
+    return silence_limit(usual) if source.silent_after == "auto" else parse_duration(source.silent_after)
+
+
+def silent_source(evidence: SourceEvidence) -> Problem | None:
+    """Return the problem of a source without events, None where it has some or they were not counted."""
+    if evidence.usual is None or evidence.recent_events is None or evidence.recent_events:
+        return None
+    limit = silent_after(evidence.source, evidence.usual)
+    name = evidence.source.name
+    usual = f"it is usually silent for {_minutes(evidence.usual)} at most; " if evidence.usual else ""
+    return Problem(
+        kind=ProblemKind.SILENT_SOURCE,
+        subject=name,
+        title=f"`{name}` has no events",
+        message=(
+            f"`{name}` (`{evidence.source.index}`) has had no events for {_minutes(limit or timedelta())} or longer; "
+            f"{usual}check what sends them, or set `silent_after` of the source"
+        ),
+    )
+
+
+def not_searched(evidence: SourceEvidence, holder: str, membership: Membership) -> Problem | None:
+    """Return the problem of a source that nobody searches, or that is far behind; None where it is searched.
+
+    `holder` is the sidecar that holds the lease of the source's live search, empty where there is none. Two searches
+    may be missed; one of a living sidecar may take as long as the source's `budget`.
+    """
+    source = evidence.source
+    is_alive = membership.is_alive(holder, evidence.now)
+    patience = max(2 * source.every, membership.period)
+    if is_alive:
+        patience = max(patience, source.budget) + source.every
+    if evidence.lag <= source.delay + patience:
+        return None
+    until = f"{evidence.checkpoint.watermark:%Y-%m-%d %H:%M:%S} UTC"
+    if is_alive:
+        title = f"`{source.name}` is far behind"
+        reason = f"sidecar `{holder}` runs, but its search takes long or fails; see its log"
+    else:
+        title = f"nobody searches `{source.name}`"
+        reason = _absence(holder, membership)
+    return Problem(
+        kind=ProblemKind.NOT_SEARCHED,
+        subject=source.name,
+        title=title,
+        message=f"{title}: it was searched until {until}; {reason}",
+    )
+
+
+def _absence(holder: str, membership: Membership) -> str:
+    if not holder:
+        return "no sidecar holds its lease; start `watcher run`"
+    seen = membership.last_seen.get(holder)
+    since = f" since {seen:%H:%M:%S} UTC" if seen else ""
+    return f"sidecar `{holder}` has not renewed its leases{since}; start `watcher run`, or see why it cannot write them"
+
+
+def _minutes(length: timedelta) -> str:
+    minutes = round(length.total_seconds() / 60)
+    if minutes >= 120:
+        return f"{length.total_seconds() / 3600:.0f} hours"
+    return f"{minutes} minutes" if minutes else f"{length.total_seconds():.0f} seconds"
