@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -19,8 +19,15 @@ from watcher.clock import SystemClock
 from watcher.cluster.connections import Connection, connect
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
+from watcher.health.cluster_clock import ClusterClock
+from watcher.health.dead_man_switch import DeadManSwitch
+from watcher.health.evidence import EvidenceReader
+from watcher.health.monitor import HealthMonitor
+from watcher.health.problem_record import ProblemRecord
+from watcher.health.process_health import ProcessHealth
+from watcher.health.rule_faults import rule_problems
 from watcher.heap import freeze_heap
-from watcher.model import Rule
+from watcher.model import Rule, Severity
 from watcher.notify.channel_registry import build_notifier
 from watcher.notify.links import Links
 from watcher.notify.operators import OperatorNotifier
@@ -30,10 +37,13 @@ from watcher.ports import Clock, EventCounts, EventSource, Notifier, State
 from watcher.schedule import (
     DELIVERY,
     RuleReloader,
+    Service,
     Sidecar,
     SourceSearch,
     StopConditions,
+    live_job,
     live_lease,
+    past_job,
     past_lease,
     source_search,
 )
@@ -44,6 +54,9 @@ from watcher.state.installation import Installation
 from watcher.state.leases import Leases
 from watcher.state.migration import Migration
 from watcher.state.state_documents import StateDocuments
+
+_LEAST_CHECK = timedelta(seconds=1)
+_RELOAD_EVERY = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +78,10 @@ def connect_clusters(settings: Settings) -> Connections:
     events = connect(settings.cluster)
     state = connect(settings.state.cluster) if settings.state.cluster is not None else events
     return Connections(events=events, state=state)
+
+
+def _ignore(_channel: str, _outcome: str) -> None:
+    """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +155,10 @@ class Components:
             rules=[prepare_rule(rule, rule_settings(rule, self.settings), source) for rule in rules],
         )
 
-    def delivery(self, rate_limit: RateLimit, stopping: Stopping) -> Dispatcher:
-        """Create the dispatcher of pending deliveries."""
+    def delivery(
+        self, rate_limit: RateLimit, stopping: Stopping, observe: Callable[[str, str], None] = _ignore
+    ) -> Dispatcher:
+        """Create the dispatcher of pending deliveries; `observe` gets the channel and outcome of each."""
         return Dispatcher(
             queries=DeliveryQueries(self.state(), self.settings.state.prefix),
             outbox=Outbox(self.state()),
@@ -149,7 +168,24 @@ class Components:
             now=self.events().now,
             rate_limit=rate_limit,
             stopping=stopping,
+            observe=observe,
         )
+
+    def evidence_reader(self) -> EvidenceReader:
+        """Create the reader of what the state shows of the health of all sidecars."""
+        return EvidenceReader(
+            sources=self.settings.sources,
+            checkpoints=self.checkpoints(),
+            counts=self.event_counts(),
+            state=self.state(),
+            prefix=self.settings.state.prefix,
+            leases=self.lease_names(),
+            period=self.settings.lease,
+        )
+
+    def problem_record(self) -> ProblemRecord:
+        """Return the recorded problems of all sidecars."""
+        return ProblemRecord(self.state_documents())
 
     def lease_names(self) -> tuple[str, ...]:
         """Return the names of the leases that sidecars share."""
@@ -194,12 +230,15 @@ class ReloadableRules:
     folders: Sequence[Path]  # watched for changes
 
 
-def shared_sidecar(components: Components, rules: ReloadableRules, stop: threading.Event) -> Sidecar:
+def shared_sidecar(
+    components: Components, rules: ReloadableRules, stop: threading.Event, process: ProcessHealth
+) -> Sidecar:
     """Create a sidecar that runs until `stop` is set and shares its work with others by leases."""
-    leases = components.leases()
+    leases, activity = components.leases(), process.activity
+    activity.begin(components.settings.lease)
 
-    def stopping(work: str) -> Stopping:
-        return lambda: stop.is_set() or not leases.holds(work)
+    def stopping(job: str, lease: str) -> Stopping:
+        return activity.watched(job, lambda: stop.is_set() or not leases.holds(lease))
 
     enabled = rules.enabled(rules.loaded)
     searches = tuple(
@@ -207,21 +246,73 @@ def shared_sidecar(components: Components, rules: ReloadableRules, stop: threadi
             components.detector(source, enabled),
             components.checkpoints(),
             components.event_counts(),
-            stop=StopConditions(live=stopping(live_lease(source.name)), past=stopping(past_lease(source.name))),
+            stop=StopConditions(
+                live=stopping(live_job(source.name), live_lease(source.name)),
+                past=stopping(past_job(source.name), past_lease(source.name)),
+            ),
             clock=components.clock,
         )
         for source in components.settings.sources
     )
     rate_limit = RateLimit(limit=components.settings.rate_limit.alerts)
+    reloader = _reloader(components.settings, rules, searches)
+    cluster_clock = ClusterClock(components.clock, components.events().now)
+    monitor = _monitor(components, leases, process, cluster_clock, reloader)
     freeze_heap()
     return Sidecar(
         searches=searches,
-        delivery=components.delivery(rate_limit, stopping(DELIVERY)),
+        delivery=components.delivery(rate_limit, stopping(DELIVERY, DELIVERY), process.metrics.delivered),
         leases=leases,
-        reloader=_reloader(components.settings, rules, searches),
-        operators=components.operators(),
+        reloader=reloader,
+        activity=activity,
+        services=tuple(_services(components, monitor, process, lambda: _rule_counts(reloader.rules, rules))),
         stop=stop,
+        now=cluster_clock.now,
     )
+
+
+def _monitor(
+    components: Components,
+    leases: Leases,
+    process: ProcessHealth,
+    cluster_clock: ClusterClock,
+    reloader: RuleReloader,
+) -> HealthMonitor:
+    return HealthMonitor(
+        leases=leases,
+        activity=process.activity,
+        reader=components.evidence_reader(),
+        record=components.problem_record(),
+        operators=components.operators(),
+        clock=cluster_clock,
+        own=lambda: (*rule_problems(reloader.rules), *process.problems()),
+        observe=process.metrics.observe,
+    )
+
+
+def _services(
+    components: Components, monitor: HealthMonitor, process: ProcessHealth, rule_counts: Callable[[], Mapping[str, int]]
+) -> Iterator[Service]:
+    """Yield the jobs that watch the sidecar itself."""
+
+    def check() -> None:
+        monitor.check()
+        process.metrics.set_leases({name: monitor.leases.holds(name) for name in components.lease_names()})
+        process.metrics.set_rules(rule_counts())
+
+    yield Service(name="health", every=max(components.settings.lease / 3, _LEAST_CHECK), work=check)
+    monitoring = components.settings.monitoring
+    if monitoring.dead_man_url is not None:
+        switch = DeadManSwitch(monitoring.dead_man_url, lambda: monitor.is_alerting)
+        yield Service(name="dead-man's switch", every=monitoring.dead_man_every, work=switch.call)
+    if process.reload is not None:
+        yield Service(name="settings", every=_RELOAD_EVERY, work=process.reload)
+
+
+def _rule_counts(loaded: LoadedRules, rules: ReloadableRules) -> Mapping[str, int]:
+    enabled = len(rules.enabled(loaded))
+    faulty = {finding.location.file for finding in loaded.findings if finding.severity is Severity.ERROR}
+    return {"enabled": enabled, "disabled": len(loaded.rules) - enabled, "faulty_files": len(faulty)}
 
 
 def _reloader(settings: Settings, rules: ReloadableRules, searches: Sequence[SourceSearch]) -> RuleReloader:

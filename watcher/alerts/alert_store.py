@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +16,7 @@ from watcher.alerts.alert_documents import (
     pending_deliveries,
     without_event_fields,
 )
-from watcher.errors import Refused
+from watcher.errors import Forbidden, Refused
 from watcher.model import Alert, Hit
 from watcher.ports import Documents, NewDocument, PartialUpdate, StateQuery, StoredDocument
 
@@ -84,17 +85,25 @@ class AlertStore:
 
     def alerts(self, *, size: int) -> tuple[StoredDocument, ...]:
         """Return the newest alerts."""
-        pattern = f"{self.prefix}-alerts-*"
-        self.documents.refresh(pattern)
+        pattern = self._refreshed_alerts()
         newest = ({"@timestamp": "desc"}, {"watcher.alert.id": "asc"})
         return tuple(self.documents.search(StateQuery(index=pattern, query={"match_all": {}}, size=size, sort=newest)))
 
     def alert(self, alert_id: str) -> StoredDocument | None:
         """Return the alert of an id, or None."""
-        pattern = f"{self.prefix}-alerts-*"
-        self.documents.refresh(pattern)
+        pattern = self._refreshed_alerts()
         query = {"ids": {"values": [alert_id]}}
         return next(iter(self.documents.search(StateQuery(index=pattern, query=query, size=1))), None)
+
+    def _refreshed_alerts(self) -> str:
+        """Return the pattern of the alerts, refreshed where the user may.
+
+        Reading needs `read` alone: without the privilege `maintenance` the last second of writes may be missing.
+        """
+        pattern = f"{self.prefix}-alerts-*"
+        with suppress(Forbidden):
+            self.documents.refresh(pattern)
+        return pattern
 
     def _index_of(self, alert: Alert) -> str:
         return monthly_index(self.prefix, "alerts", alert.slot)

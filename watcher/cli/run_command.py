@@ -21,6 +21,7 @@ from watcher.settings import Settings
 from watcher.sigma.rule_folders import LoadedRules
 from watcher.usecases.loading import load_rules, load_settings
 from watcher.usecases.run import log_rules, run_until_stopped
+from watcher.usecases.run_sessions import RunSignals
 
 log = structlog.get_logger("watcher")
 
@@ -37,21 +38,22 @@ def run(
 ) -> None:
     """Search on schedule, open alerts, and notify.
 
-    Exits with code 0 on SIGTERM or SIGINT, with nothing lost. With --once the exit code is 1 if a rule is faulty or a
+    Exits with code 0 on SIGTERM or SIGINT, with nothing lost. SIGHUP reloads settings and rules; faulty settings
+    change nothing. With --once the exit code is 1 if a rule is faulty or a
     message was not accepted, and 3 if the cluster cannot be reached.
     """
     configure_log(as_json=log_json, level=logging.INFO)
-    stop = threading.Event()
-    _stop_on_signals(stop)
+    signals = RunSignals()
+    _handle_signals(signals)
     settings = load_settings(settings_file)
     for warning in settings.warnings:
         log.warning("settings.renamed", message=warning)
     rules = load_rules(settings)
     log_rules(settings, rules)
     if once:
-        _run_once(settings, rules, stop)
+        _run_once(settings, rules, signals.stop)
     else:
-        run_until_stopped(settings, rules, stop)
+        run_until_stopped(settings_file, settings, rules, signals)
 
 
 def _run_once(settings: Settings, rules: LoadedRules, stop: threading.Event) -> None:
@@ -65,12 +67,15 @@ def _run_once(settings: Settings, rules: LoadedRules, stop: threading.Event) -> 
         raise typer.Exit(EXIT_FINDINGS)
 
 
-def _stop_on_signals(stop: threading.Event) -> None:
-    """Set `stop` on the first signal, end at once on the second, and in any case before a supervisor kills us."""
+def _handle_signals(signals: RunSignals) -> None:
+    """Stop on the first SIGTERM or SIGINT, end at once on the second, and in any case before a supervisor kills us.
+
+    SIGHUP asks for a reload of settings and rules.
+    """
 
     def handle(number: int, _: FrameType | None) -> None:
         # nothing is logged here: a handler that waits for the log's lock would wait for the code it interrupted
-        stop.set()
+        signals.ask_to_stop()
         signal.signal(number, signal.SIG_DFL)
         timer = threading.Timer(_GRACE, _exit_now)
         timer.daemon = True
@@ -78,6 +83,8 @@ def _stop_on_signals(stop: threading.Event) -> None:
 
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)
+    if hasattr(signal, "SIGHUP"):  # Windows has none
+        signal.signal(signal.SIGHUP, lambda *_: signals.reload.set())
 
 
 def _exit_now() -> None:

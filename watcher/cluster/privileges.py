@@ -11,7 +11,9 @@ from watcher.cluster.engine_transport import Answer, quote_path
 from watcher.cluster.index_mappings import LENIENT
 from watcher.errors import Forbidden
 
-CLUSTER = ("monitor", "manage_index_templates")
+_TEMPLATES = "manage_index_templates"
+
+CLUSTER = ("monitor", _TEMPLATES)
 """Cluster privileges: the cluster's time and limits; the templates of watcher's own indices."""
 
 EVENTS = ("read", "view_index_metadata")
@@ -35,6 +37,15 @@ def missing(connection: Connection, pattern: str, prefix: str) -> tuple[str, ...
     granted = answer.body if answer.status == 200 and isinstance(answer.body, dict) else None
     lacking = tuple(_listed(granted)) if granted else tuple(_tried(connection, pattern, own))
     return lacking or tuple(_without_index(connection, pattern))
+
+
+def may_install(connection: Connection) -> bool:
+    """Whether the user may install index templates, as far as the engine says."""
+    wanted = {"cluster": [_TEMPLATES]}
+    answer = connection.transport.request("POST", "/_security/user/_has_privileges", body=wanted)
+    if answer.status != 200 or not isinstance(answer.body, dict):
+        return True  # the engine has no list: `watcher run` reports a refusal
+    return bool((answer.body.get("cluster") or {}).get(_TEMPLATES, True))
 
 
 def _listed(privileges: Mapping[str, Any]) -> Iterator[str]:

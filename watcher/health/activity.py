@@ -67,6 +67,12 @@ class Activity:
     _jobs: dict[str, JobActivity] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def begin(self, lasting: timedelta) -> None:
+        """Begin anew, without any job; `lasting` is how long a job fails before that is a problem."""
+        with self._lock:
+            self.lasting = lasting
+            self._jobs.clear()
+
     def register(self, job: str, kind: JobKind) -> None:
         """Add a job, or begin anew with it."""
         with self._lock:
@@ -115,13 +121,6 @@ class Activity:
             activity.failures += 1
             activity.error = error
         self.observe(job, activity.kind, "failed", error)
-
-    def released(self, job: str) -> None:
-        """Forget the failures of a job that another sidecar does now."""
-        with self._lock:
-            activity = self._jobs.get(job)
-            if activity is not None:
-                activity.failures, activity.error = 0, None
 
     def problems(self) -> tuple[Problem, ...]:
         """Return the failures that last; where nothing answers, that is one problem and not one of each job."""

@@ -91,5 +91,5 @@ def channel_problem(health: ChannelHealth) -> Problem | None:
         kind=ProblemKind.CHANNEL_FAILS,
         subject=health.channel,
         title=title,
-        message=f"{title}: {health.error}; {since}; {counts}; check its settings with `watcher notify {health.channel}`",
+        message=f"{title}: {health.error}; {since}; {counts}; `watcher notify {health.channel}` sends a test message",
     )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from email.message import Message
 from http.client import HTTPException
-from typing import IO
+from typing import Any
 
 import structlog
 
@@ -23,15 +21,7 @@ _TIMEOUT = 10.0  # seconds
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """Refuses redirects: the address is a secret of the user and the service that it names."""
 
-    def redirect_request(
-        self,
-        req: urllib.request.Request,  # noqa: ARG002 - names of the base class
-        fp: IO[bytes],  # noqa: ARG002
-        code: int,  # noqa: ARG002
-        msg: str,  # noqa: ARG002
-        headers: Message,  # noqa: ARG002
-        newurl: str,  # noqa: ARG002
-    ) -> None:
+    def redirect_request(self, *_: Any) -> None:
         """Return None: the answer counts as an error."""
         return
 

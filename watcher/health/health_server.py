@@ -96,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
     read_metrics: Callable[[], bytes]
     read_liveness: Callable[[], Liveness]
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that the base class calls
+    def do_GET(self) -> None:
         """Answer a request."""
         path = self.path.split("?", 1)[0]
         if path == "/metrics":

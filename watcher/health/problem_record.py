@@ -38,9 +38,7 @@ class ProblemRecord:
         kept = tuple(offline)
         return self._change(lambda recorded: merge_report(with_offline(recorded, kept), report, now=now), now)
 
-    def mark(
-        self, notified: Sequence[str], over: Sequence[str], *, now: datetime
-    ) -> tuple[RecordedProblem, ...]:
+    def mark(self, notified: Sequence[str], over: Sequence[str], *, now: datetime) -> tuple[RecordedProblem, ...]:
         """Record of which problems operators were notified, and of which that they are over."""
         return self._change(lambda recorded: mark_notified(recorded, notified, over, now=now), now)
 

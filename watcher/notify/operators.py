@@ -35,9 +35,7 @@ class OperatorNotifier:
         accepted = self._send(subject, text, working)
         return accepted or self._send(subject, text, [pair for pair in self.channels if pair[0].name in avoided])
 
-    def _send(
-        self, subject: str, text: str, channels: Sequence[tuple[ChannelSettings, Notifier]]
-    ) -> tuple[str, ...]:
+    def _send(self, subject: str, text: str, channels: Sequence[tuple[ChannelSettings, Notifier]]) -> tuple[str, ...]:
         if self.renderer is None or self.clock is None:
             return ()
         now = self.clock.now()

@@ -68,6 +68,8 @@ def check_lines(report: CheckReport, findings: Sequence[JudgedFinding]) -> Itera
             yield finding_line(judged.finding)
     for problem in report.cluster.problems:
         yield Text(f"cluster: {printable_text(problem)}", style="yellow")
+    for note in report.cluster.notes:
+        yield Text(f"cluster: {printable_text(note)}")
     for source, grades in report.cluster.costs.items():
         counts = ", ".join(f"{grades[grade]} {grade}" for grade in CostGrade if grades.get(grade))
         yield Text(f"queries of `{source}` by cost: {counts or 'none'}")
@@ -88,5 +90,6 @@ def check_json(report: CheckReport, least: Severity) -> dict[str, Any]:
             {**finding_json(judged.finding), "because": judged.allowed} for judged in findings if judged.allowed
         ],
         "cluster": list(report.cluster.problems),
+        "notes": list(report.cluster.notes),
         "costs": {source: dict(grades) for source, grades in report.cluster.costs.items()},
     }

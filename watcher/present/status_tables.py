@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.table import Table
 
 from watcher.checkpoints.gaps import Gap
 from watcher.present.terminal import cell, table
-from watcher.usecases.status import ALERTS_COUNTED, DeliveryCount, SourceStatus, Status
+from watcher.usecases.status import (
+    ALERTS_COUNTED,
+    CurrentProblem,
+    DeliveryCount,
+    LeaseStatus,
+    SourceStatus,
+    Status,
+)
 
 
 def status_tables(status: Status) -> Iterator[Table]:
-    """Yield the tables of sources, of what was not searched, of leases and of deliveries."""
+    """Yield the tables of problems, of sources, of what was not searched, of leases and of deliveries."""
+    if status.problems:
+        yield _problems_table(status.problems)
     yield _sources_table(status.sources)
     unsearched = _unsearched_table(status.sources)
     if unsearched.row_count:
         yield unsearched
-    if any(status.lease_holders.values()):
-        yield _leases_table(status.lease_holders)
+    if any(lease.holder for lease in status.leases):
+        yield _leases_table(status.leases)
     if status.deliveries:
         yield _deliveries_table(status.deliveries)
+
+
+def _problems_table(problems: Sequence[CurrentProblem]) -> Table:
+    shown = table("since", "problem")
+    for problem in problems:
+        since = f"{problem.since:%Y-%m-%d %H:%M:%S}" if problem.since else "now"
+        shown.add_row(cell(since), cell(problem.problem.message, style="red"))
+    return shown
 
 
 def _sources_table(sources: Sequence[SourceStatus]) -> Table:
@@ -57,10 +74,12 @@ def _unsearched_table(sources: Sequence[SourceStatus]) -> Table:
     return shown
 
 
-def _leases_table(holders: Mapping[str, str]) -> Table:
-    shown = table("lease", "holder")
-    for lease, holder in holders.items():
-        shown.add_row(cell(lease), cell(holder or "nobody"))
+def _leases_table(leases: Sequence[LeaseStatus]) -> Table:
+    shown = table("lease", "holder", "last seen")
+    for lease in leases:
+        seen = f"{lease.last_seen:%H:%M:%S}" if lease.last_seen else ""
+        is_gone = bool(lease.holder) and not lease.is_alive
+        shown.add_row(cell(lease.lease), cell(lease.holder or "nobody"), cell(f"{seen} (gone)" if is_gone else seen))
     return shown
 
 
@@ -76,11 +95,29 @@ def status_json(status: Status) -> dict[str, Any]:
     """Return the status as JSON."""
     return {
         "sources": [source_json(source) for source in status.sources],
-        "leases": dict(status.lease_holders),
+        "problems": [_problem_json(problem) for problem in status.problems],
+        "leases": {lease.lease: lease.holder for lease in status.leases},
+        "holders": {lease.holder: _holder_json(lease) for lease in status.leases if lease.holder},
         "messages": [
             {"channel": delivery.channel, "state": delivery.state, "count": delivery.count}
             for delivery in status.deliveries
         ],
+    }
+
+
+def _problem_json(problem: CurrentProblem) -> dict[str, Any]:
+    return {
+        "kind": str(problem.problem.kind),
+        "subject": problem.problem.subject,
+        "message": problem.problem.message,
+        "since": problem.since.isoformat() if problem.since else None,
+    }
+
+
+def _holder_json(lease: LeaseStatus) -> dict[str, Any]:
+    return {
+        "alive": lease.is_alive,
+        "last_seen": lease.last_seen.isoformat() if lease.last_seen else None,
     }
 
 

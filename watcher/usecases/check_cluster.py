@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from watcher.cluster.privileges import missing
+from watcher.cluster.privileges import may_install, missing
 from watcher.components import Components
 from watcher.errors import Forbidden
 from watcher.lint import query_cost
@@ -27,10 +27,10 @@ def check_cluster(components: Components, rules: Sequence[Rule]) -> ClusterRepor
         with collected.refusals():
             collected.problems.extend(_check_source(source, components, rules, collected))
     with collected.refusals():
-        absent = components.installation().missing()
-        collected.problems.extend(f"the index template `{name}` is missing: call `watcher setup`" for name in absent)
+        _check_templates(components, collected)
     return ClusterReport(
         problems=tuple(dict.fromkeys(collected.problems)),
+        notes=tuple(collected.notes),
         findings=tuple(collected.findings),
         costs=collected.costs,
     )
@@ -41,6 +41,7 @@ class _Collected:
     """What the checks collect."""
 
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     costs: dict[str, Counter[str]] = field(default_factory=dict)  # source → grade → queries
 
@@ -51,6 +52,22 @@ class _Collected:
             yield
         except Forbidden as fault:
             self.problems.append(str(fault))
+
+
+def _check_templates(components: Components, collected: _Collected) -> None:
+    """Note that `watcher run` installs missing index templates, or that this user may not."""
+    absent = components.installation().missing()
+    if not absent:
+        return
+    names = ", ".join(f"`{name}`" for name in absent)
+    state = components.connections.state
+    if may_install(state):
+        collected.notes.append(f"the index templates {names} are not installed yet; `watcher run` installs them")
+    else:
+        collected.problems.append(
+            f"the index templates {names} are missing, and this user may not install them; "
+            "let an administrator call `watcher setup`"
+        )
 
 
 def _check_source(

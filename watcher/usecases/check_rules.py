@@ -26,6 +26,7 @@ class ClusterReport:
     """What only the cluster knows about rules and settings."""
 
     problems: tuple[str, ...] = ()  # what it lacks, or what the user may not
+    notes: tuple[str, ...] = ()  # what `watcher run` will do
     findings: tuple[Finding, ...] = ()
     costs: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # source → grade → queries
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import structlog
 
 from watcher.backoff import Backoff
 from watcher.clock import SystemClock
-from watcher.components import (
-    Components,
-    Connections,
-    ReloadableRules,
-    connect_clusters,
-    one_shot_sidecar,
-    shared_sidecar,
-)
+from watcher.components import Components, Connections, connect_clusters, one_shot_sidecar
 from watcher.errors import Incomplete, Overloaded, Unreachable
+from watcher.health.process_health import ProcessHealth, process_health
+from watcher.health.service_manager import service_manager
 from watcher.model import Severity
 from watcher.pipeline import DeliveryResult, Stopping, WindowResult
 from watcher.ports import Clock
@@ -27,7 +24,8 @@ from watcher.schedule import log_faults
 from watcher.settings import Settings
 from watcher.sigma.rule_folders import LoadedRules
 from watcher.usecases.installing import prepare_state
-from watcher.usecases.loading import enabled_rules, load_rules, rule_folders
+from watcher.usecases.loading import enabled_rules
+from watcher.usecases.run_sessions import RunSignals, Sessions
 
 log = structlog.get_logger("watcher")
 
@@ -87,22 +85,41 @@ def run_once(components: Components, rules: LoadedRules, stopping: Stopping) -> 
     return report
 
 
-def run_until_stopped(settings: Settings, rules: LoadedRules, stop: threading.Event) -> None:
-    """Search and deliver on schedule until `stop` is set; waits for a cluster that is not up yet."""
-    connector = _Connector(settings=settings, clock=SystemClock(), stopping=stop.is_set)
-    components = connector.connect()
-    if components is None:
-        return
-    source = ReloadableRules(
-        loaded=rules,
-        read=lambda: load_rules(settings),
-        enabled=lambda loaded: enabled_rules(settings, loaded),
-        folders=[folder.path for folder in rule_folders(settings)],
-    )
+def run_until_stopped(file: Path | None, settings: Settings, rules: LoadedRules, signals: RunSignals) -> None:
+    """Search and deliver on schedule until the signals ask to stop; waits for a cluster that is not up yet.
+
+    `file` is read again where the signals ask for a reload.
+    """
+    clock = SystemClock()
+    process = process_health(clock, service_manager(os.environ))
+    process.start(settings.monitoring)
+    threading.Thread(target=_report_the_end, args=(signals, process), name="end", daemon=True).start()
+    connector = _Connector(settings=settings, clock=clock, stopping=signals.stop.is_set)
     try:
-        shared_sidecar(components, source, stop).run()
+        components = connector.connect()
+        if components is None:
+            return
+        sessions = Sessions(
+            file=file,
+            settings=settings,
+            rules=rules,
+            components=components,
+            signals=signals,
+            process=process,
+            log_rules=log_rules,
+        )
+        try:
+            sessions.run()
+        finally:
+            sessions.components.close()
     finally:
-        components.close()
+        process.close()
+
+
+def _report_the_end(signals: RunSignals, process: ProcessHealth) -> None:
+    """Report to systemd that the service ends, as soon as it is asked to: a search in progress takes a while."""
+    signals.stop.wait()
+    process.stopping()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

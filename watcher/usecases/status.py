@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from watcher.checkpoints.checkpoint import Checkpoint
 from watcher.components import Components
 from watcher.delivery.deliveries import delivery_entries
+from watcher.health.evidence import Evidence
+from watcher.health.problems import Problem, RecordedProblem
 from watcher.ports import IndexMapping
 from watcher.settings import Source
-from watcher.state.leases import lease_holders
 
 ALERTS_COUNTED = 1000
 """Of how many of the newest alerts the deliveries are counted."""
-
-_TOLERATED_LAG = timedelta(minutes=10)  # beyond `every` and `delay`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +59,8 @@ class SourceStatus:
 
     @property
     def needs_attention(self) -> bool:
-        """Whether it was never searched, is far behind, has gaps or unsearchable indices."""
-        behind = self.lag is None or self.lag > _TOLERATED_LAG + self.source.every + self.source.delay
-        return bool(behind or self.unsearchable or (self.checkpoint and self.checkpoint.gaps))
+        """Whether it was never searched, has gaps or unsearchable indices."""
+        return bool(self.checkpoint is None or self.unsearchable or self.checkpoint.gaps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,18 +73,37 @@ class DeliveryCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseStatus:
+    """Who holds a lease, and whether that sidecar still runs."""
+
+    lease: str
+    holder: str  # empty: nobody
+    is_alive: bool
+    last_seen: datetime | None  # None: it is not a member, or of a version that does not say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrentProblem:
+    """A problem that lasts, and since when it is recorded."""
+
+    problem: Problem
+    since: datetime | None  # None: no sidecar recorded it yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The status of all sources, leases and channels."""
 
     sources: tuple[SourceStatus, ...]
-    lease_holders: Mapping[str, str]  # lease → its holder, empty where nobody holds it
+    problems: tuple[CurrentProblem, ...]
+    leases: tuple[LeaseStatus, ...]
     deliveries: tuple[DeliveryCount, ...]  # of the newest alerts
 
     @property
     def needs_attention(self) -> bool:
-        """Whether a source needs attention or a message was given up."""
+        """Whether there is a problem, a source needs attention, or a message was given up."""
         failed = any(delivery.state == "failed" for delivery in self.deliveries)
-        return failed or any(source.needs_attention for source in self.sources)
+        return bool(self.problems) or failed or any(source.needs_attention for source in self.sources)
 
 
 def read_status(components: Components) -> Status:
@@ -103,11 +120,33 @@ def read_status(components: Components) -> Status:
         )
         for source in components.settings.sources
     )
+    evidence = components.evidence_reader().read(now)
     return Status(
         sources=sources,
-        lease_holders=lease_holders(components.state_documents(), components.lease_names()),
+        problems=_current_problems(evidence, components.problem_record().read(), now),
+        leases=tuple(_leases(evidence, now)),
         deliveries=_count_deliveries(components),
     )
+
+
+def _leases(evidence: Evidence, now: datetime) -> Iterator[LeaseStatus]:
+    membership = evidence.membership
+    for lease, holder in membership.holders.items():
+        seen = membership.last_seen.get(holder)
+        yield LeaseStatus(lease=lease, holder=holder, is_alive=membership.is_alive(holder, now), last_seen=seen)
+
+
+def _current_problems(
+    evidence: Evidence, recorded: Sequence[RecordedProblem], now: datetime
+) -> tuple[CurrentProblem, ...]:
+    """Return what the state shows now, and what living sidecars report of themselves."""
+    alive = evidence.membership.alive(now)
+    started = {entry.key: entry.since for entry in recorded if entry.ended is None}
+    problems = {problem.key: problem for problem in evidence.problems()}
+    for entry in recorded:
+        if entry.ended is None and not alive.isdisjoint(entry.members):
+            problems.setdefault(entry.key, entry.problem)
+    return tuple(CurrentProblem(problem=problem, since=started.get(key)) for key, problem in problems.items())
 
 
 def _count_deliveries(components: Components) -> tuple[DeliveryCount, ...]:
