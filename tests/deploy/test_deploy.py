@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from watcher.settings import ENVIRONMENT
+from watcher.settings.environment import LISTEN_VARIABLE
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
@@ -60,7 +61,9 @@ def test_the_image_keeps_no_cache_and_asks_for_its_health() -> None:
     for line in (line for stage in stages for line in stage if "pip " in line):
         assert "--no-cache-dir" in line
     (health,) = [line for line in stages[-1] if line.startswith("HEALTHCHECK")]
-    assert "watcher status" in health
+    assert "/healthz" in health
+    (listen,) = re.findall(rf"{LISTEN_VARIABLE}=(\S+)", DOCKERFILE)
+    assert f"http://{listen}/healthz" in health
 
 
 def test_the_image_runs_the_sidecar_with_its_settings() -> None:

@@ -120,7 +120,7 @@ def test_every_command_is_named_by_a_page_and_some_by_messages() -> None:
     named = {words_of(call)[1] for _, call in (*CALLS, *MENTIONS) if len(words_of(call)) > 1}
     assert set(COMMANDS) - named == set()
     assert {"setup", "check"} <= {words_of(call)[1] for _, call in mentions_of_messages()}
-    assert {"run", "status", "demo"} <= {words_of(call)[1] for _, call in calls_of_deployment()}
+    assert {"run", "demo"} <= {words_of(call)[1] for _, call in calls_of_deployment()}
 
 
 @pytest.mark.parametrize(

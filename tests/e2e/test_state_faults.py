@@ -69,10 +69,10 @@ def test_a_sidecar_with_a_blocked_state_notifies_operators_and_recovers(
         loop.wait_for_log("window.searched")
         block(sandbox)
         sandbox.feed([attack_on("during", "during")], ago=timedelta(seconds=1))
-        wait_until(lambda: "fails" in notices(sandbox), what="a notice", shown=loop.log_text)
+        wait_until(lambda: "cannot be written" in notices(sandbox), what="a notice", shown=loop.log_text)
         assert set(expected_deliveries(sandbox).alerts) == {"before"}
         unblock(sandbox)
-        wait_until(lambda: "works again" in notices(sandbox), what="a second notice", shown=loop.log_text)
+        wait_until(lambda: "over: the state" in notices(sandbox), what="a second notice", shown=loop.log_text)
         wait_until(
             lambda: len(expected_deliveries(sandbox).mails) == 2 and "during" in notices(sandbox),
             what="messages",
@@ -88,7 +88,7 @@ def test_a_sidecar_that_starts_with_a_blocked_state_waits(opensearch_sandbox: Sa
     block(sandbox)
     sandbox.feed([attack_on("during", "during")], ago=timedelta(seconds=1))
     with sandbox.loop() as loop:
-        wait_until(lambda: "fails" in notices(sandbox), what="a notice", shown=loop.log_text)
+        wait_until(lambda: "cannot be written" in notices(sandbox), what="a notice", shown=loop.log_text)
         unblock(sandbox)
         wait_until(
             lambda: len(expected_deliveries(sandbox).mails) == 2 and "during" in notices(sandbox),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -17,7 +18,9 @@ from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.clock import SystemClock
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
-from watcher.errors import DeliveryError, Unexpected, Unreachable
+from watcher.errors import DeliveryError, Incomplete, Unexpected, Unreachable
+from watcher.health.activity import Activity, JobKind
+from watcher.health.recorded_problems import ProblemKind
 from watcher.notify.links import Links
 from watcher.notify.mail import MailChannel
 from watcher.notify.operators import OperatorNotifier
@@ -125,6 +128,16 @@ class FailingWork:
             raise self.faults.pop(0)
 
 
+def backoff_job(
+    work: FailingWork, activity: Activity | None = None, name: str = "source windows", **options: Any
+) -> BackoffJob:
+    """Create the job of a live search."""
+    kind = JobKind(
+        name="live", source="windows", problem=ProblemKind.SEARCH_FAILS, title="the search of `windows` fails"
+    )
+    return BackoffJob(name, work, activity or Activity(FakeClock()), kind, **options)
+
+
 def calls_of_work(job: BackoffJob, work: FailingWork, calls: int) -> list[int]:
     """Return for each call of the job how often it did the work."""
     counts = []
@@ -137,78 +150,87 @@ def calls_of_work(job: BackoffJob, work: FailingWork, calls: int) -> list[int]:
 
 def test_repeated_failures_are_tried_less_often_until_one_succeeds() -> None:
     work = FailingWork([Unreachable("away")] * 3)
-    job = BackoffJob("source", work)
+    job = backoff_job(work)
     assert calls_of_work(job, work, 9) == [1, 1, 0, 1, 0, 0, 0, 1, 1]
     assert job.failures == 0
 
 
 def test_permanent_failures_are_still_tried() -> None:
     work = FailingWork([Unreachable("away")] * 10_000)
-    job = BackoffJob("source", work)
+    job = backoff_job(work)
     assert sum(calls_of_work(job, work, 2_000)) >= 2_000 / 5
 
 
 def test_leases_are_renewed_every_time() -> None:
     work = FailingWork([Unreachable("away")] * 9)
-    assert calls_of_work(BackoffJob("leases", work, backoff=_NO_BACKOFF), work, 10) == [1] * 10
+    assert calls_of_work(backoff_job(work, backoff=_NO_BACKOFF), work, 10) == [1] * 10
 
 
 def test_an_unexpected_error_counts_as_a_failure() -> None:
     work = FailingWork([ZeroDivisionError(), ZeroDivisionError()])
-    job = BackoffJob("source", work)
+    job = backoff_job(work)
     calls_of_work(job, work, 2)
     assert job.failures == 2
 
 
-def operators_of(mail: RecordingChannel) -> OperatorNotifier:
-    """Return operators with a mail channel."""
-    return OperatorNotifier(((MAIL, mail),), Renderer(), FakeClock())
-
-
-FAULTS: list[Callable[[], Exception]] = [lambda: Unreachable("away"), ZeroDivisionError]
+FAULTS: list[Callable[[], Exception]] = [lambda: Incomplete("a shard is away"), ZeroDivisionError]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_operators_are_notified_once_after_three_failures_and_once_after_recovery(
-    fault: Callable[[], Exception],
-) -> None:
-    mail = RecordingChannel("mail")
-    work = FailingWork([fault() for _ in range(6)])
-    job = BackoffJob("source windows", work, operators_of(mail))
-    while work.calls < 2:
+def test_lasting_failures_are_a_problem_until_the_work_succeeds(fault: Callable[[], Exception]) -> None:
+    clock = FakeClock()
+    activity = Activity(clock, lasting=timedelta(seconds=30))
+    work = FailingWork([fault(), fault()])
+    job = backoff_job(work, activity)
+    job()
+    clock.wait(60)
+    assert activity.problems() == ()  # a single failure passes
+    job()
+    (problem,) = activity.problems()
+    assert (problem.kind, problem.title) == (ProblemKind.SEARCH_FAILS, "the search of `windows` fails")
+    job()  # waits
+    job()
+    assert activity.problems() == ()
+
+
+def test_failures_that_last_shorter_than_a_lease_are_no_problem() -> None:
+    activity = Activity(FakeClock(), lasting=timedelta(seconds=30))
+    work = FailingWork([Unreachable("away")] * 9)
+    calls_of_work(backoff_job(work, activity), work, 9)
+    assert activity.problems() == ()
+
+
+def test_a_cluster_that_does_not_answer_is_one_problem_of_all_jobs() -> None:
+    clock = FakeClock()
+    activity = Activity(clock, lasting=timedelta(seconds=30))
+    jobs = [backoff_job(FailingWork([Unreachable("away")] * 9), activity, name) for name in ("source a", "source b")]
+    for job in jobs * 2:
         job()
-    assert mail.taken == []
-    calls_of_work(job, work, 60)
-    words = ("source windows fails", "source windows works again")
-    assert [text for notice in mail.taken for text in words if text in notice.subject] == list(words)
-
-
-def test_two_failures_notify_nobody() -> None:
-    mail = RecordingChannel("mail")
-    work = FailingWork([Unreachable("away")] * 2)
-    calls_of_work(BackoffJob("source", work, operators_of(mail)), work, 10)
-    assert mail.taken == []
+    clock.wait(30)
+    assert [problem.kind for problem in activity.problems()] == [ProblemKind.CLUSTER_AWAY]
 
 
 def test_being_stopped_is_no_failure() -> None:
     work = FailingWork([Stopped()] * 5)
-    job = BackoffJob("source", work)
+    job = backoff_job(work)
     assert calls_of_work(job, work, 5) == [1] * 5
     assert job.failures == 0
 
 
 def test_without_its_lease_a_job_is_not_done_and_has_not_recovered() -> None:
-    mail, ours = RecordingChannel("mail"), [True]
-    work = FailingWork([Unreachable("away")] * 3)
-    job = BackoffJob("source", work, operators_of(mail), holds_lease=lambda: ours[0])
+    clock, held = FakeClock(), [True]
+    activity = Activity(clock, lasting=timedelta(seconds=30))
+    work = FailingWork([Incomplete("a shard is away")] * 3)
+    job = backoff_job(work, activity, holds_lease=lambda: held[0])
     calls_of_work(job, work, 4)
-    assert len(mail.taken) == 1
-    ours[0] = False
+    clock.wait(60)
+    assert len(activity.problems()) == 1
+    held[0] = False
     assert calls_of_work(job, work, 20) == [0] * 20
-    assert len(mail.taken) == 1
-    ours[0] = True
+    assert len(activity.problems()) == 1
+    held[0] = True
     calls_of_work(job, work, 10)
-    assert len(mail.taken) == 2
+    assert activity.problems() == ()
 
 
 # --------------------------------------------------------------------------- operators
@@ -222,6 +244,16 @@ def test_one_operator_s_channel_in_trouble_hides_no_other(fault: Exception) -> N
     (notice,) = second.taken
     assert "the state fails" in notice.subject
     assert "<away>" not in notice.bodies["text/html"]
+
+
+def test_a_channel_in_trouble_gets_a_notice_only_where_no_other_accepts_it() -> None:
+    mail, slack = RecordingChannel("mail"), RecordingChannel("slack")
+    channels = ((MAIL, mail), (replace(MAIL, name="slack"), slack))
+    operators = OperatorNotifier(channels, Renderer(), FakeClock())
+    assert operators.notify("a", "b", avoided=["mail"]) == ("slack",)
+    slack.faults = [DeliveryError("away", permanent=False)]
+    assert operators.notify("a", "b", avoided=["mail"]) == ("mail",)
+    assert (len(mail.taken), len(slack.taken)) == (1, 1)
 
 
 def test_without_an_operator_channel_nothing_is_sent_and_nothing_fails() -> None:

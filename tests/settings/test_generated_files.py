@@ -90,6 +90,7 @@ def test_the_example_with_every_setting_on_is_read(tmp_path: Path) -> None:
     (tmp_path / "secrets/state").write_text("key\n")
     (tmp_path / "secrets/slack").write_text("https://hooks.slack.test/services/T/B/X\n")
     (tmp_path / "secrets/teams").write_text("msteams://token\n")
+    (tmp_path / "secrets/dead_man_url").write_text("https://ping.test/1\n")
     (tmp_path / "templates").mkdir()
     (tmp_path / "maps").mkdir()
     (tmp_path / "maps" / "company.yml").write_text((ROOT / "deploy" / "maps" / "company.yml").read_text())

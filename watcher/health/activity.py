@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from watcher.errors import ClusterError, Unreachable
-from watcher.health.problems import Problem, ProblemKind
+from watcher.health.recorded_problems import Problem, ProblemKind
 from watcher.ports import Clock
 
 _LEAST_FAILURES = 2  # in a row, before a failure is a problem

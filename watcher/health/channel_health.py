@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from watcher.delivery.deliveries import Entry, delivery_entries
-from watcher.health.problems import Problem, ProblemKind
+from watcher.health.recorded_problems import Problem, ProblemKind
 from watcher.ports import DocumentReader, StateQuery
 from watcher.timestamps import parse_timestamp
 

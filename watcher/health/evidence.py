@@ -10,7 +10,7 @@ from watcher.checkpoints.checkpoint import Checkpoint
 from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.errors import ClusterError
 from watcher.health.channel_health import ChannelHealth, channel_problem, read_channel_health
-from watcher.health.problems import Problem
+from watcher.health.recorded_problems import Problem
 from watcher.health.silence import LEARNED_FROM, usual_silence
 from watcher.health.source_problems import SourceEvidence, not_searched, silent_after, silent_source
 from watcher.health.state_probe import state_problem

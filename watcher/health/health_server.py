@@ -76,18 +76,18 @@ class HealthServer:
 def _server(
     address: ListenAddress, metrics: Callable[[], bytes], liveness: Callable[[], Liveness]
 ) -> ThreadingHTTPServer:
-    class Handler(_Handler):
+    class BoundRequestHandler(_RequestHandler):
         read_metrics = staticmethod(metrics)
         read_liveness = staticmethod(liveness)
 
-    class Server(ThreadingHTTPServer):
+    class BoundHttpServer(ThreadingHTTPServer):
         address_family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
         daemon_threads = True
 
-    return Server((address.host, address.port), Handler)
+    return BoundHttpServer((address.host, address.port), BoundRequestHandler)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _RequestHandler(BaseHTTPRequestHandler):
     """Answers GET and HEAD of two paths."""
 
     server_version = "watcher"

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from watcher.errors import ClusterError
 from watcher.health.evidence import Evidence
-from watcher.health.problems import ProblemKind, RecordedProblem
+from watcher.health.recorded_problems import ProblemKind, RecordedProblem
 from watcher.pipeline import WindowResult
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

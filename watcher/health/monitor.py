@@ -15,7 +15,7 @@ from watcher.health.evidence import Evidence, EvidenceReader
 from watcher.health.notices import Notice, notice_of
 from watcher.health.outside_events import OutsideCounts, grown_counts
 from watcher.health.problem_record import ProblemRecord
-from watcher.health.problems import Problem, ProblemKind, RecordedProblem, Report, mark_notified, merge_report
+from watcher.health.recorded_problems import Problem, ProblemKind, RecordedProblem, Report, mark_notified, merge_report
 from watcher.notify.operators import OperatorNotifier
 from watcher.state.lease_names import DELIVERY
 from watcher.state.leases import Leases

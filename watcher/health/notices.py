@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from watcher.health.problems import ProblemKind, RecordedProblem
+from watcher.health.recorded_problems import ProblemKind, RecordedProblem
 
 _SETTLE = {ProblemKind.CHANNEL_FAILS: timedelta(minutes=1)}
 """How long a problem of a kind lasts before operators hear of it; others are recorded only where they last."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from watcher.health.outside_events import OutsideCounts, counts_from_body, counts_to_body
-from watcher.health.problems import (
+from watcher.health.recorded_problems import (
     RecordedProblem,
     Report,
     mark_notified,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from watcher.health.activity import Activity, JobKind
 from watcher.health.health_server import HealthServer, ListenAddress
 from watcher.health.metrics import Metrics
-from watcher.health.problems import Problem
+from watcher.health.recorded_problems import Problem
 from watcher.health.service_manager import ServiceManager, Watchdog
 from watcher.ports import Clock
 from watcher.settings import MonitoringSettings

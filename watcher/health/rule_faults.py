@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from watcher.health.problems import Problem, ProblemKind
+from watcher.health.recorded_problems import Problem, ProblemKind
 from watcher.model import Finding, Severity
 from watcher.sigma.rule_folders import LoadedRules
 

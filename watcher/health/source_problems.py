@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from watcher.checkpoints.checkpoint import Checkpoint
-from watcher.health.problems import Problem, ProblemKind
+from watcher.health.recorded_problems import Problem, ProblemKind
 from watcher.health.silence import silence_limit
 from watcher.settings import Source
 from watcher.settings.formats import parse_duration

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from watcher.errors import ClusterError, Forbidden
-from watcher.health.problems import Problem, ProblemKind
+from watcher.health.recorded_problems import Problem, ProblemKind
 from watcher.ports import PartialUpdate, State, StoredDocument
 
 _ABSENT = "watcher-probe"  # the id of a document that never exists

@@ -18,7 +18,7 @@ from watcher.backoff import Backoff
 from watcher.clock import SystemClock
 from watcher.errors import ClusterError, Incomplete
 from watcher.health.activity import Activity, JobKind
-from watcher.health.problems import ProblemKind
+from watcher.health.recorded_problems import ProblemKind
 from watcher.pipeline import DeliveryResult, Dispatcher, Stopped, WindowResult
 from watcher.ports import Clock
 from watcher.schedule.rule_reloader import RuleReloader

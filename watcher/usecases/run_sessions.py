@@ -11,8 +11,8 @@ import structlog
 
 from watcher.components import Components, Connections, ReloadableRules, connect_clusters, shared_sidecar
 from watcher.errors import ClusterError, InputError
-from watcher.health.problems import Problem, ProblemKind
 from watcher.health.process_health import ProcessHealth, listen_address
+from watcher.health.recorded_problems import Problem, ProblemKind
 from watcher.schedule import Sidecar
 from watcher.schedule.rule_reloader import retained_rules
 from watcher.settings import FaultySettingsError, Settings

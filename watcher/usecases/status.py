@@ -11,7 +11,7 @@ from watcher.checkpoints.checkpoint import Checkpoint
 from watcher.components import Components
 from watcher.delivery.deliveries import delivery_entries
 from watcher.health.evidence import Evidence
-from watcher.health.problems import Problem, RecordedProblem
+from watcher.health.recorded_problems import Problem, RecordedProblem
 from watcher.ports import IndexMapping
 from watcher.settings import Source
 
