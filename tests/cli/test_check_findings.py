@@ -225,3 +225,13 @@ def test_the_hooks_call_existing_commands() -> None:
             ("docker-compose.yml", False),
         ):
             assert bool(re.search(hook["files"], path)) is meant, path
+
+
+def test_fields_of_group_by_are_checked_at_their_line_of_settings(folder: Path) -> None:
+    settings = folder / "watcher.yml"
+    selectors = "    - set: {group_by: [User]}\n    - level: high\n      set: {group_by: [nonsense.field]}\n"
+    settings.write_text(f"rules:\n  folders: [rules]\n  select:\n{selectors}", encoding="utf-8")
+    lines = call("check", "--settings", str(settings)).stdout.splitlines()
+    (line,) = [line for line in lines if "[group-by-field]" in line]
+    assert line.startswith(f"{settings}:5:1: warning: events of the rule `Detects a Shell.` have no field")
+    assert "`nonsense.field` of `group_by`, so all their hits become a single alert for all computers" in line

@@ -36,11 +36,13 @@ _TOGETHER = (
     ("duplicate-file", _I, "Several files have the same name.", "duplicate_filename"),
     ("same-logic", _W, "Two rules have the same logic, so every event is alerted twice.", ""),
     ("test-file", _E, "A rule test file cannot be read, or has no rule.", ""),
+    ("group-by-field", _W, "A field of `group_by` is in no event of a rule's log source.", ""),
     ("unused-allowance", _I, "An allowance of settings that no finding matches.", ""),
 )
 
 _LIVE = (
     ("inert", _W, "The rule cannot match on this cluster: neither an index nor sampled events have its fields.", ""),
+    ("group-by-empty", _W, "Events have no field of `group_by`, so their hits become one alert for all computers.", ""),
     ("silent-logsource", _I, "No event of the log source exists.", ""),
     ("unindexed-field", _W, "A field is in events but not indexed.", ""),
     ("rebuilt-field", _I, "A field is rebuilt from values that Winlogbeat's modules split.", ""),

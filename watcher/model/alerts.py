@@ -86,6 +86,11 @@ class Alert:
     channels: tuple[str, ...]
     first: Hit  # the earliest hit of the page that opened it
 
+    @property
+    def has_key(self) -> bool:
+        """Whether the event has a value of a group-by field, or hits are not to be separated (`group_by: []`)."""
+        return not self.key or any(value is not None for _, value in self.key)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:

@@ -13,6 +13,8 @@ from watcher.notify.event_texts import event_texts
 from watcher.notify.links import Links, MessageLink, discover_link, reference_link, tactic_link, technique_link
 from watcher.timestamps import format_milliseconds
 
+_WITHOUT_KEY = "The event has none of these fields: hits of all computers join this alert. Correct `group_by`."
+
 
 def _help(text: str) -> Any:
     return field(metadata={"help": text})
@@ -59,6 +61,7 @@ class AlertContext:
     event_id: str = _help("the event's `_id`")
     alert_id: str = _help("the alert's id, the same in `watcher alerts`")
     key: tuple[tuple[str, str], ...] = _help("what the alert is grouped by, as (field, value)")
+    key_note: str = _help("a warning where the event has none of these fields, so hits of all computers join the alert")
     origin: str = _help("`live`, `backfill`, or `test` for the message of `watcher notify`")
     discover: str = _help("link to the event in Discover; empty without `discover_url` in settings")
 
@@ -120,6 +123,7 @@ def alert_context(alert: Alert, *, links: Links) -> AlertContext:
         event_id=bounded_text(hit.event_id),
         alert_id=alert.id,
         key=tuple((bounded_text(name), bounded_text(value)) for name, value in alert.key),
+        key_note="" if alert.has_key else _WITHOUT_KEY,
         origin=alert.origin,
         discover=discover_link(links.discover_url, hit) or "",
     )

@@ -71,3 +71,11 @@ def _log_opened(alerts: Sequence[Alert], opened: frozenset[str]) -> None:
     for alert in alerts:
         if alert.id in opened:
             log.info("alert.opened", alert=alert.id, rule=alert.rule.title, level=str(alert.rule.level))
+            if not alert.has_key:
+                log.warning(
+                    "alert.without_key",
+                    alert=alert.id,
+                    rule=alert.rule.title,
+                    group_by=[field for field, _ in alert.key],
+                    advice="hits of all computers join this alert; call `watcher check --live`, and correct `group_by`",
+                )

@@ -12,10 +12,9 @@ from watcher.pipeline.detection_scope import DetectionScope, PreparedRule, Stopp
 from watcher.ports import EventSource, IndexMapping
 from watcher.search.searcher import SearchContext
 from watcher.settings import Source
-from watcher.taxonomy.logsources import events_of
 from watcher.taxonomy.summary_fields import SUMMARY_PATHS
 from watcher.translate.mapped_events import EventReader
-from watcher.translate.plan import PlanCache, field_paths
+from watcher.translate.plan import PlanCache, grouping_paths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +74,8 @@ def _rules(prepared: Sequence[PreparedRule]) -> tuple[Rule, ...]:
 
 def _hit_paths(source: Source, prepared: Sequence[PreparedRule]) -> tuple[str, ...]:
     """Return the paths that grouping and summaries of hits read."""
-    paths = set(SUMMARY_PATHS)
-    for entry in prepared:
-        events = events_of(entry.rule.logsource, source.logsources)
-        for name in entry.effective.group_by or ():
-            paths.update((name, *field_paths(name, events, source)))
-    return tuple(sorted(paths))
+    by_rule = (grouping_paths(entry.rule, entry.effective.group_by or (), source) for entry in prepared)
+    return tuple(sorted(frozenset(SUMMARY_PATHS).union(*by_rule)))
 
 
 def _computed_paths(mapping: IndexMapping, paths: Sequence[str]) -> tuple[str, ...]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from watcher.errors import ClusterError
 from watcher.match.event_view import EventView
 from watcher.model import Finding, Query, Rule, Severity
 from watcher.ports import Page, SearchRequest, Snapshot
+from watcher.search.group_field_findings import NOT_GROUPED, GroupBy, GroupFieldFindings
 from watcher.search.rebuilt_fields import RebuiltFields
 from watcher.taxonomy.logsources import events_of
 from watcher.translate.bounds import NOTHING
+from watcher.translate.mapped_events import EventReader
 from watcher.translate.plan import Translator, field_paths, rule_fields
 
 SAMPLE = 50  # events of a log source that are read before a rule is called inert
@@ -27,16 +29,21 @@ class _SampledSource:
     views: tuple[EventView, ...]
 
 
-def live_findings(snapshot: Snapshot, rules: Sequence[Rule], translator: Translator) -> tuple[Finding, ...]:
+def live_findings(
+    snapshot: Snapshot, rules: Sequence[Rule], translator: Translator, group_by: GroupBy = NOT_GROUPED
+) -> tuple[Finding, ...]:
     """Return findings from some events of each log source of the rules."""
     findings: list[Finding] = []
     rebuilt = RebuiltFields()
+    group_fields = GroupFieldFindings(group_by=group_by)
     for sampled in _samples(snapshot, rules, translator):
         if sampled.total == 0:
             findings.append(_silent_log_source(sampled.rules))
         findings.extend(finding for rule in sampled.rules for finding in _field_findings(rule, sampled, translator))
         rebuilt.add(sampled.rules, sampled.views, translator)
+        group_fields.add(sampled.rules, sampled.views, translator)
     findings.extend(rebuilt.findings())
+    findings.extend(group_fields.findings())
     findings.extend(_cut_off(rules, translator))
     return tuple(findings)
 
@@ -65,11 +72,11 @@ def _samples(snapshot: Snapshot, rules: Sequence[Rule], translator: Translator) 
         for (_, rules_of_source), answer in zip(batch, answers, strict=True):
             if isinstance(answer, ClusterError):
                 raise answer
-            yield _sampled(rules_of_source, answer, translator.source.fields)
+            yield _sampled(rules_of_source, answer, EventReader(translator.source, translator.mapping))
 
 
-def _sampled(rules: Sequence[Rule], page: Page, extra: Mapping[str, tuple[str, ...]]) -> _SampledSource:
-    views = tuple(EventView(document.event, extra) for document in page.documents)
+def _sampled(rules: Sequence[Rule], page: Page, reader: EventReader) -> _SampledSource:
+    views = tuple(reader.view(document) for document in page.documents)
     return _SampledSource(tuple(rules), page.total or 0, views)
 
 

@@ -16,6 +16,16 @@ def _paths_by_field(**paths: str) -> dict[str, tuple[str, ...]]:
     return {name: tuple(listed.split()) for name, listed in paths.items()}
 
 
+FIELD_SETS = frozenset(
+    (
+        "agent as client cloud container data_stream destination device dll dns ecs email error event faas file geo "
+        "group hash host http input interface labels log message network observer orchestrator organization os package "
+        "process registry related rule server service source span tags threat tls trace transaction url user "
+        "user_agent vlan volume vulnerability"
+    ).split()
+)
+"""The first names of ECS paths."""
+
 _HOST: Paths = _paths_by_field(  # process_creation, file_event, network_connection of Linux and macOS
     Image="process.executable",
     CommandLine="process.command_line process.title",

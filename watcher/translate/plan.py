@@ -23,6 +23,7 @@ __all__ = [
     "Translator",
     "event_view",
     "field_paths",
+    "grouping_paths",
     "paths_of",
     "rule_fields",
     "rule_paths",
@@ -128,6 +129,12 @@ def rule_paths(rule: Rule, source: Source) -> frozenset[str]:
 def paths_of(rules: Iterable[Rule], source: Source) -> tuple[str, ...]:
     """Return every path whose mapping the translation of rules needs."""
     return tuple(sorted(frozenset((CHANNEL, *EVENT_CODES)).union(*(rule_paths(rule, source) for rule in rules))))
+
+
+def grouping_paths(rule: Rule, group_by: Iterable[str], source: Source) -> frozenset[str]:
+    """Return every path that may hold values of a rule's group-by fields."""
+    events = events_of(rule.logsource, source.logsources)
+    return frozenset(path for name in group_by for path in (name, *field_paths(name, events, source)))
 
 
 def rule_predicate(rule: Rule, source: Source) -> Predicate:

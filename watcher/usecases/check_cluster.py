@@ -14,7 +14,9 @@ from watcher.lint import query_cost
 from watcher.model import Finding, Rule, Window
 from watcher.search.live_findings import live_findings
 from watcher.settings import Source
-from watcher.translate.plan import Translator, paths_of, translate_rule
+from watcher.settings.effective import rule_settings
+from watcher.taxonomy.summary_fields import SUMMARY_PATHS
+from watcher.translate.plan import Translator, grouping_paths, paths_of, translate_rule
 from watcher.usecases.check_rules import ClusterReport
 
 
@@ -33,6 +35,7 @@ def check_cluster(components: Components, rules: Sequence[Rule]) -> ClusterRepor
         notes=tuple(collected.notes),
         findings=tuple(collected.findings),
         costs=collected.costs,
+        mapped=frozenset(collected.mapped),
     )
 
 
@@ -44,6 +47,7 @@ class _Collected:
     notes: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     costs: dict[str, Counter[str]] = field(default_factory=dict)  # source → grade → queries
+    mapped: set[str] = field(default_factory=set)  # group-by fields that an index has
 
     @contextmanager
     def refusals(self) -> Iterator[None]:
@@ -75,10 +79,13 @@ def _check_source(
 ) -> Iterator[str]:
     """Yield the problems of a source; its findings and costs are collected."""
     events = components.events()
-    mapping = events.mapping(source.index, paths_of(rules, source))
+    group_by = {rule.id: rule_settings(rule, components.settings).group_by or () for rule in rules}
+    key_paths = frozenset(SUMMARY_PATHS).union(*(grouping_paths(rule, group_by[rule.id], source) for rule in rules))
+    mapping = events.mapping(source.index, sorted(key_paths.union(paths_of(rules, source))))
     yield from (f"`{name}` is closed: no search returns its events" for name in mapping.closed)
     if not mapping.indices:
         return
+    collected.mapped.update(name for fields in group_by.values() for name in fields if mapping.fields.get(name))
     translator = Translator(source, mapping)
     grades = collected.costs.setdefault(source.name, Counter())
     for rule in rules:
@@ -89,4 +96,4 @@ def _check_source(
     now = events.now()
     window = Window(start=now - source.late_events.past, end=now)
     with events.open(source.index, window, time_field=source.time_field) as snapshot:
-        collected.findings.extend(live_findings(snapshot, rules, translator))
+        collected.findings.extend(live_findings(snapshot, rules, translator, group_by))

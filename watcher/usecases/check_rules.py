@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from watcher.catalogue.attack import shipped_table
-from watcher.lint import allowances
+from watcher.lint import allowances, group_fields
 from watcher.lint.allowances import JudgedFinding
 from watcher.lint.run_lints import lint_rules, unique
 from watcher.lint.tag_lints import AttackMatrix
@@ -29,6 +29,7 @@ class ClusterReport:
     notes: tuple[str, ...] = ()  # what `watcher run` will do
     findings: tuple[Finding, ...] = ()
     costs: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # source → grade → queries
+    mapped: frozenset[str] = frozenset()  # group-by fields that an index has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,8 @@ def check_rules(
     findings = review_rules(
         rules, settings.sources[0], today=today, matrix=shipped_table(), stray=test_files(settings, paths)
     )
-    ordered = sorted(unique((*findings, *report.findings)), key=_by_location)
+    group_findings = group_fields.lint(rules.rules, settings, report.mapped)
+    ordered = sorted(unique((*findings, *group_findings, *report.findings)), key=_by_location)
     judged = allowances.apply_allowances(ordered, rules.rules, settings.check.allow)
     if not paths:  # rules outside of given paths may need an allowance that these do not
         unused = allowances.unused_allowances(judged, settings)
