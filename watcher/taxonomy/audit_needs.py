@@ -118,6 +118,8 @@ _CHANNELS: Mapping[str, Mapping[str, AuditNeed]] = {
             "Application",
             "System",
             "Setup",
+            "Microsoft-Windows-Application-Experience/Program-Compatibility-Assistant",
+            "Microsoft-Windows-Application-Experience/Program-Telemetry",
             "Microsoft-Windows-AppModel-Runtime/Admin",
             "Microsoft-Windows-AppXDeploymentServer/Operational",
             "Microsoft-Windows-AppxPackaging/Operational",
@@ -126,15 +128,20 @@ _CHANNELS: Mapping[str, Mapping[str, AuditNeed]] = {
             "Microsoft-Windows-CertificateServicesClient-Lifecycle-System/Operational",
             "Microsoft-Windows-CodeIntegrity/Operational",
             "Microsoft-Windows-Diagnosis-Scripted/Operational",
+            "Microsoft-Windows-Kernel-EventTracing",
+            "Microsoft-Windows-Kernel-EventTracing/Admin",
             "Microsoft-Windows-Ntfs/Operational",
             "Microsoft-Windows-PrintService/Admin",
             "Microsoft-Windows-Security-Mitigations/Kernel Mode",
+            "Microsoft-Windows-Security-Mitigations/KernelMode",
             "Microsoft-Windows-Security-Mitigations/User Mode",
+            "Microsoft-Windows-Security-Mitigations/UserMode",
             "Microsoft-Windows-Shell-Core/Operational",
             "Microsoft-Windows-SmbClient/Connectivity",
             "Microsoft-Windows-SmbClient/Security",
             "Microsoft-Windows-SMBServer/Connectivity",
             "Microsoft-Windows-TerminalServices-LocalSessionManager/Operational",
+            "Microsoft-Windows-VHDMP-Operational",
             "Microsoft-Windows-VHDMP/Operational",
             "Microsoft-Windows-Windows Defender/Operational",
             "Microsoft-Windows-Windows Firewall With Advanced Security/Firewall",
@@ -148,7 +155,9 @@ _CHANNELS: Mapping[str, Mapping[str, AuditNeed]] = {
             "Microsoft-IIS-Configuration/Operational",
             "Microsoft-Windows-CAPI2/Operational",
             "Microsoft-Windows-DNS Client Events/Operational",
+            "Microsoft-Windows-DNS-Client/Operational",
             "Microsoft-Windows-DNS-Server/Analytical",
+            "Microsoft-Windows-DNSServer/Analytical",
             "Microsoft-Windows-DriverFrameworks-UserMode/Operational",
             "Microsoft-Windows-Kernel-ShimEngine/Diagnostic",
             "Microsoft-Windows-LDAP-Client/Debug",
@@ -178,13 +187,21 @@ _CHANNELS: Mapping[str, Mapping[str, AuditNeed]] = {
     "msexchange management": {ANY_CODE: AuditNeed(setting="Exchange Server", note="It writes the log by itself.")},
     "openssh/operational": {ANY_CODE: AuditNeed(setting="OpenSSH Server", note="It writes the log by itself.")},
     "dns server": {ANY_CODE: AuditNeed(setting="The DNS Server role", note="It writes the log by itself.")},
-    "microsoft-windows-dns-server/audit": {
-        ANY_CODE: AuditNeed(setting="The DNS Server role", note="On by default there.")
+    **{
+        channel.lower(): {ANY_CODE: AuditNeed(setting="The DNS Server role", note="On by default there.")}
+        for channel in ("Microsoft-Windows-DNS-Server/Audit", "Microsoft-Windows-DNSServer/Audit")
     },
     "microsoft-windows-dhcp-server/operational": {
         ANY_CODE: AuditNeed(setting="The DHCP Server role", note="On by default there.")
     },
-    "microsoft-windows-hyper-v-worker": {ANY_CODE: AuditNeed(setting="The Hyper-V role", note="On by default there.")},
+    **{
+        channel.lower(): {ANY_CODE: AuditNeed(setting="The Hyper-V role", note="On by default there.")}
+        for channel in (
+            "Microsoft-Windows-Hyper-V-Worker",
+            "Microsoft-Windows-Hyper-V-Worker-Admin",
+            "Microsoft-Windows-Hyper-V-Worker-Operational",
+        )
+    },
     "microsoft-windows-sense/operational": {
         ANY_CODE: AuditNeed(setting="Defender for Endpoint", note="On by default there.")
     },

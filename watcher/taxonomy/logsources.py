@@ -1,6 +1,8 @@
 """Sigma's log sources → the channels and event codes that Windows writes.
 
-Sources: Sigma taxonomy appendix 2.1 and the Windows event documentation of each provider.
+Sources: Sigma taxonomy appendix 2.1 and the Windows event documentation of each provider. Channels are named as Windows
+writes them, which is also the name of the EVTX file (`%4` there is `/`). Where the taxonomy names them differently, its
+name is kept beside: a shipper may be configured with it.
 """
 
 from __future__ import annotations
@@ -38,8 +40,17 @@ class LogSourceEvents:
     product: str | None = None
 
 
+_SERVICE_BUS = (
+    "Microsoft-ServiceBus-Client/Admin",
+    "Microsoft-ServiceBus-Client/Operational",
+    "Microsoft-ServiceBus-Client",
+)
 _SERVICES: Mapping[str, tuple[str, ...]] = {
     "application": ("Application",),
+    "application-experience": (
+        "Microsoft-Windows-Application-Experience/Program-Compatibility-Assistant",
+        "Microsoft-Windows-Application-Experience/Program-Telemetry",
+    ),
     "applocker": (
         "Microsoft-Windows-AppLocker/EXE and DLL",
         "Microsoft-Windows-AppLocker/MSI and Script",
@@ -59,15 +70,19 @@ _SERVICES: Mapping[str, tuple[str, ...]] = {
     "codeintegrity-operational": ("Microsoft-Windows-CodeIntegrity/Operational",),
     "dhcp": ("Microsoft-Windows-DHCP-Server/Operational",),
     "diagnosis-scripted": ("Microsoft-Windows-Diagnosis-Scripted/Operational",),
-    "dns-client": ("Microsoft-Windows-DNS Client Events/Operational",),
+    "dns-client": ("Microsoft-Windows-DNS-Client/Operational", "Microsoft-Windows-DNS Client Events/Operational"),
     "dns-server": ("DNS Server",),
-    "dns-server-analytic": ("Microsoft-Windows-DNS-Server/Analytical",),
-    "dns-server-audit": ("Microsoft-Windows-DNS-Server/Audit",),
+    "dns-server-analytic": ("Microsoft-Windows-DNSServer/Analytical", "Microsoft-Windows-DNS-Server/Analytical"),
+    "dns-server-audit": ("Microsoft-Windows-DNSServer/Audit", "Microsoft-Windows-DNS-Server/Audit"),
     "driver-framework": ("Microsoft-Windows-DriverFrameworks-UserMode/Operational",),
     "firewall-as": ("Microsoft-Windows-Windows Firewall With Advanced Security/Firewall",),
-    "hyper-v-worker": ("Microsoft-Windows-Hyper-V-Worker",),
+    "hyper-v-worker": (
+        "Microsoft-Windows-Hyper-V-Worker-Admin",
+        "Microsoft-Windows-Hyper-V-Worker-Operational",
+        "Microsoft-Windows-Hyper-V-Worker",
+    ),
     "iis-configuration": ("Microsoft-IIS-Configuration/Operational",),
-    "kernel-event-tracing": ("Microsoft-Windows-Kernel-EventTracing",),
+    "kernel-event-tracing": ("Microsoft-Windows-Kernel-EventTracing/Admin", "Microsoft-Windows-Kernel-EventTracing"),
     "kernel-shimengine": (
         "Microsoft-Windows-Kernel-ShimEngine/Operational",
         "Microsoft-Windows-Kernel-ShimEngine/Diagnostic",
@@ -75,7 +90,7 @@ _SERVICES: Mapping[str, tuple[str, ...]] = {
     "ldap": ("Microsoft-Windows-LDAP-Client/Debug",),
     "ldap_debug": ("Microsoft-Windows-LDAP-Client/Debug",),
     "lsa-server": ("Microsoft-Windows-LSA/Operational",),
-    "microsoft-servicebus-client": ("Microsoft-ServiceBus-Client",),
+    "microsoft-servicebus-client": _SERVICE_BUS,
     "msexchange-management": ("MSExchange Management",),
     "ntfs": ("Microsoft-Windows-Ntfs/Operational",),
     "ntlm": ("Microsoft-Windows-NTLM/Operational",),
@@ -87,11 +102,13 @@ _SERVICES: Mapping[str, tuple[str, ...]] = {
     "printservice-operational": ("Microsoft-Windows-PrintService/Operational",),
     "security": (SECURITY,),
     "security-mitigations": (
+        "Microsoft-Windows-Security-Mitigations/KernelMode",
+        "Microsoft-Windows-Security-Mitigations/UserMode",
         "Microsoft-Windows-Security-Mitigations/Kernel Mode",
         "Microsoft-Windows-Security-Mitigations/User Mode",
     ),
     "sense": ("Microsoft-Windows-SENSE/Operational",),
-    "servicebus-client": ("Microsoft-ServiceBus-Client",),
+    "servicebus-client": _SERVICE_BUS,
     "setup": ("Setup",),
     "shell-core": ("Microsoft-Windows-Shell-Core/Operational",),
     "smbclient-connectivity": ("Microsoft-Windows-SmbClient/Connectivity",),
@@ -101,7 +118,7 @@ _SERVICES: Mapping[str, tuple[str, ...]] = {
     "system": ("System",),
     "taskscheduler": ("Microsoft-Windows-TaskScheduler/Operational",),
     "terminalservices-localsessionmanager": ("Microsoft-Windows-TerminalServices-LocalSessionManager/Operational",),
-    "vhdmp": ("Microsoft-Windows-VHDMP/Operational",),
+    "vhdmp": ("Microsoft-Windows-VHDMP-Operational", "Microsoft-Windows-VHDMP/Operational"),
     "windefend": ("Microsoft-Windows-Windows Defender/Operational",),
     "winrm": ("Microsoft-Windows-WinRM/Operational",),
     "wmi": ("Microsoft-Windows-WMI-Activity/Operational",),
