@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from bench.truth_corrections import corrected
 from watcher.cluster.connections import Connection
 from watcher.model import Event, Rule
 from watcher.ports import NewDocument
@@ -46,7 +47,9 @@ def read_truth(data: Path) -> Truth:
         table = json.load(file)
     judged = {path: row for path, row in table.items() if row["evaluated"]}
     return Truth(
-        pairs={path: frozenset((hit[0], hit[2]) for hit in row["hits"]) for path, row in judged.items()},
+        pairs={
+            path: frozenset((hit[0], hit[2]) for hit in row["hits"]) | corrected(path) for path, row in judged.items()
+        },
         statuses={path: row["logsource_status"] for path, row in judged.items()},
     )
 

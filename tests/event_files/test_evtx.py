@@ -13,6 +13,7 @@ from support.evtx_file import Element, data, event, write
 from watcher.errors import InputError
 from watcher.event_files.event_reader import FileEvent, event_files, read_events
 from watcher.event_files.evtx import evtx_document
+from watcher.match.event_view import EventView
 from watcher.model import Event
 
 GUID = "365ABB72-7ACC-5CC4-0000-0010B2470300"
@@ -52,6 +53,8 @@ def test_a_record_becomes_winlogbeats_raw_shape(tmp_path: Path) -> None:
             "opcode": "Info",
             "process": {"pid": 2912, "thread": {"id": 996}},
             "user": {"identifier": "S-1-5-18"},
+            # the numbers of which Winlogbeat ships the names alone
+            "system": {"version": 5, "level": 4, "opcode": 0, "keywords": "0x8000000000000000"},
             # an empty value is dropped, an identifier gets its braces
             "event_data": {"Image": "C:\\x.exe", "ProcessGuid": f"{{{GUID}}}"},
         },
@@ -95,6 +98,82 @@ def test_typed_values_become_strings() -> None:
     assert document["winlog"]["event_id"] == document["event"]["code"] == "4688"
     assert document["log"] == {"level": "error"}
     assert document["winlog"]["event_data"] == {"ProcessId": "16", "Flag": "true", "List": "a, 2", "Text": "a\nb"}
+
+
+def fields(document: Event, *names: str) -> dict[str, tuple[str, ...]]:
+    view = EventView(document)
+    return {name: view.values(name) for name in names}
+
+
+def test_system_fields_have_the_numbers_of_the_file() -> None:
+    system = {"EventID": 4625, "Channel": "Security", "Version": 0, "Level": 0, "Task": 12544, "Opcode": 0}
+    document = evtx_document({"System": {**system, "Keywords": "0x8010000000000000"}})
+    assert fields(document, "Version", "Level", "Task", "Opcode", "Keywords") == {
+        "Version": ("0",),
+        "Level": ("information", "0"),
+        "Task": ("12544",),
+        "Opcode": ("Info", "0"),
+        "Keywords": ("Audit Failure", "0x8010000000000000", "9227875636482146304"),
+    }
+    assert document["event"]["outcome"] == "failure"
+
+
+def test_forwarded_events_have_the_texts_that_windows_rendered() -> None:
+    rendered = {
+        "#attributes": {"Culture": "en-US"},
+        "Message": "The driver could not load.",
+        "Level": "Error",
+        "Task": "Log clear",
+        "Opcode": "Info",
+        "Keywords": {"Keyword": "Classic", "Keyword_1": "Audit Success"},
+    }
+    document = evtx_document({"System": {"EventID": 7, "Channel": "System", "Level": 2}, "RenderingInfo": rendered})
+    assert document["message"] == "The driver could not load."
+    assert document["log"] == {"level": "error"}
+    assert document["winlog"]["keywords"] == ["Classic", "Audit Success"]
+    assert fields(document, "Message", "TaskCategory", "Opcode") == {
+        "Message": ("The driver could not load.",),
+        "TaskCategory": ("Log clear",),
+        "Opcode": ("Info", "0"),
+    }
+
+
+def test_forwarded_keywords_of_one_array_are_read() -> None:
+    rendered = {"Message": None, "Keywords": {"Keyword": ["A", "B"]}}
+    document = evtx_document({"System": {"EventID": 7, "Channel": "System"}, "RenderingInfo": rendered})
+    assert document["winlog"]["keywords"] == ["A", "B"]
+    assert "message" not in document
+
+
+def test_every_element_of_a_name_is_read(tmp_path: Path) -> None:
+    inner = Element("Inner", of=(Element("X", text="1"), Element("X", text="2")))
+    user_data = Element("EventXML", of=(Element("Address", text="a"), Element("Address", text="b"), inner))
+    path = write(
+        tmp_path / "a.evtx",
+        [event(data("X", "a"), data("X", "b"), data("X", "c")), event(user_data=user_data)],
+    )
+    first, second = read(path)
+    assert first["winlog"]["event_data"] == {"X": ["a", "b", "c"]}
+    assert second["winlog"]["user_data"] == {"xml_name": "EventXML", "Address": ["a", "b"], "Inner": {"X": ["1", "2"]}}
+
+
+def test_a_name_that_ends_in_a_number_stays(tmp_path: Path) -> None:
+    (document,) = read(write(tmp_path / "a.evtx", [event(data("Key_1", "a"), data("Key_2", "b"))]))
+    assert document["winlog"]["event_data"] == {"Key_1": "a", "Key_2": "b"}
+
+
+def test_attributes_of_user_data_are_fields(tmp_path: Path) -> None:
+    named = (Element("Param", (("Name", "First"),), text="1"), Element("Param", (("Name", "Second"),), text="2"))
+    user_data = Element("EventXML", (("Kind", "outer"),), of=(*named, Element("Node", (("Id", "7"),), text="n")))
+    (document,) = read(write(tmp_path / "a.evtx", [event(user_data=user_data)]))
+    assert document["winlog"]["user_data"] == {
+        "xml_name": "EventXML",
+        "First": "1",
+        "Second": "2",
+        "Node": "n",
+        "Kind": "outer",
+        "Id": "7",
+    }
 
 
 # --------------------------------------------------------------------------- damage
@@ -146,7 +225,7 @@ def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.delitem(sys.modules, "evtx", raising=False)
     monkeypatch.setattr(builtins, "__import__", lacking)
-    with pytest.raises(InputError, match=r"pip install 'sigma-watcher\[evtx\]'"):
+    with pytest.raises(InputError, match=r"pip install '\.\[evtx\]'"):
         list(read_events(path))
 
 

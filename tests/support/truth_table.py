@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bench.truth_corrections import corrected
 from watcher.match.predicate import Predicate
 from watcher.match.ruleset import CompiledRule, Ruleset
 from watcher.model import Event, Rule
@@ -56,7 +57,11 @@ def expected(folder: Path) -> dict[str, set[Place]]:
     """Return the events that each rule of the table must match."""
     with gzip.open(folder / "truth.json.gz") as file:
         table = json.load(file)
-    return {path: {(hit[0], hit[2]) for hit in row["hits"]} for path, row in table.items() if row["evaluated"]}
+    return {
+        path: {*((hit[0], hit[2]) for hit in row["hits"]), *corrected(path)}
+        for path, row in table.items()
+        if row["evaluated"]
+    }
 
 
 def as_modules(folder: Path) -> Callable[[Event], Event]:

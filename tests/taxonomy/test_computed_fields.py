@@ -6,6 +6,7 @@ import pytest
 
 from watcher.taxonomy import computed_fields, powershell_lines
 from watcher.taxonomy.computed_fields import Compute, Parts
+from watcher.taxonomy.system_fields import COMPUTED_SYSTEM_FIELDS
 
 SHA1, MD5, SHA256 = "a" * 40, "b" * 32, "c" * 64
 
@@ -85,8 +86,8 @@ SHA1, MD5, SHA256 = "a" * 40, "b" * 32, "c" * 64
         # times, numbers, levels
         (computed_fields.utc_time, {"@timestamp": ("2026-11-23T14:05:06.789Z",)}, ("2026-11-23 14:05:06.789",)),
         (computed_fields.hexadecimal, {"process.pid": ("500",)}, ("0x1f4",)),
-        (computed_fields.LEVEL.compute, {"log.level": ("error",)}, ("error", "2")),
-        (computed_fields.LEVEL.compute, {"log.level": ("strange",)}, ("strange",)),
+        (COMPUTED_SYSTEM_FIELDS["Level"].compute, {"log.level": ("error",)}, ("error", "2")),
+        (COMPUTED_SYSTEM_FIELDS["Level"].compute, {"log.level": ("strange",)}, ("strange",)),
         # the classic PowerShell log
         (
             powershell_lines.line("HostApplication").compute,

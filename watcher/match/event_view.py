@@ -26,6 +26,10 @@ class RebuiltField(NamedTuple):
     computed: ComputedField | ComputedFromObjects
 
 
+def _is_of_windows(name: str) -> bool:
+    return name.startswith("winlog.")
+
+
 def _is_unnamed(name: str) -> bool:
     return name.startswith("param") and name[5:].isdigit()
 
@@ -49,6 +53,7 @@ class EventView:
         "code",
         "event",
         "extra",
+        "is_windows",
     )
 
     def __init__(
@@ -68,6 +73,7 @@ class EventView:
         self._keyword_values: Values | None = None
         self.channel = self._flat.first.get("winlog.channel", "")
         self.code = self._flat.first.get("event.code") or self._flat.first.get("winlog.event_id", "")
+        self.is_windows = bool(self.channel) or "winlog" in self.event or any(map(_is_of_windows, self.event))
         self._locations = (self._known_locations(process_audit=False), self._known_locations(process_audit=True))
 
     def at(self, path: str) -> Values:
@@ -84,7 +90,7 @@ class EventView:
 
     def is_of(self, event_class: EventClass) -> bool:
         """Return whether the event is of that channel and one of those codes."""
-        if event_class.non_windows and self.channel:
+        if event_class.non_windows and self.is_windows:
             return False
         if event_class.channel is not None and event_class.channel.lower() != self.channel.lower():
             return False

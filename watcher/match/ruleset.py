@@ -74,7 +74,7 @@ class Ruleset:
             _PrefilteredRule(compiled, *self._prefilters[compiled.rule.id, compiled.rule.hash]) for compiled in rules
         )
         self._predicates = {compiled.rule.id: compiled.predicate for compiled in rules}
-        self._kinds: dict[tuple[str, str, bool], _EventKind] = {}
+        self._kinds: dict[tuple[str, str, bool, bool], _EventKind] = {}
         self._indexes: _LiteralIndexes = WeakValueDictionary() if before is None else before._indexes  # noqa: SLF001
 
     def with_rules(self, rules: Sequence[CompiledRule]) -> Ruleset:
@@ -96,7 +96,7 @@ class Ruleset:
     def verdict(self, view: EventView) -> Verdict:
         """Return the rules that match an event, and those that could not be decided."""
         plain = view.values("EventID") == (view.code,)  # else a rule's EventID may mean something else
-        key = (view.channel, view.code, plain)
+        key = (view.channel, view.code, plain, view.is_windows)
         kind = self._kinds.get(key)
         if kind is None:
             if len(self._kinds) >= _MAX_KINDS:  # whoever writes events may invent any number of channels and codes

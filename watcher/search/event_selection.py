@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from watcher.match.required_literals import codes, has_keywords
 from watcher.model import DetectionItem, LogSource, Query, Rule, SigmaNumber, SigmaString
 from watcher.settings import Source
-from watcher.taxonomy.field_locations import CHANNEL, DATA, EVENT_CODES, movable_field_names, parents
+from watcher.taxonomy.field_locations import CHANNEL, DATA, EVENT_CODES, SYSTEM_PATHS, movable_field_names, parents
 from watcher.taxonomy.logsources import LogSourceEvents, events_of
 from watcher.translate.bounds import EVERYTHING, all_of, any_of
 from watcher.translate.plan import Translator, field_paths, rule_fields
@@ -48,7 +48,7 @@ def _code(code: str) -> SigmaNumber | SigmaString:
 
 def needed_fields(rules: Iterable[Rule], translator: Translator) -> tuple[str, ...]:
     """Return every path that the predicates may read: values, parts of computed values, and targets of aliases."""
-    paths = {CHANNEL, *EVENT_CODES}
+    paths = {CHANNEL, *EVENT_CODES, *SYSTEM_PATHS}
     for rule in rules:
         events = events_of(rule.logsource, translator.source.logsources)
         for name in (*rule_fields(rule.node), "EventID"):

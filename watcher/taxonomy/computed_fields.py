@@ -29,7 +29,6 @@ class ComputedFromObjects:
 
 
 _HASH_NAMES = (("sha1", "SHA1"), ("md5", "MD5"), ("sha256", "SHA256"))
-_LEVELS = {"critical": "1", "error": "2", "warning": "3", "information": "4", "verbose": "5"}
 _DNS_ANSWERS = {"CNAME": "5", "NS": "2", "PTR": "12", "MX": "15", "TXT": "16", "SOA": "6", "SRV": "33", "DS": "43"}
 _DNS_STATUS = {
     "SUCCESS": "0",
@@ -176,13 +175,3 @@ def utc_time(parts: Parts) -> tuple[str, ...]:
 def hexadecimal(parts: Parts) -> tuple[str, ...]:
     """Compute the hexadecimal form in which the Security log writes process ids."""
     return tuple(hex(int(value)) for value in parts.get("process.pid", ()) if value.isdigit())
-
-
-def _level(parts: Parts) -> tuple[str, ...]:
-    names = parts.get("log.level", ())
-    numbers = (_LEVELS[name.lower()] for name in names if name.lower() in _LEVELS)
-    return (*names, *numbers, *parts.get("winlog.level", ()))
-
-
-LEVEL = ComputedField(paths=("log.level", "winlog.level"), compute=_level)
-"""The System field `Level`, which rules write as a number or as a name."""

@@ -18,11 +18,16 @@ from watcher.taxonomy import computed_fields, ecs_fields, powershell_lines
 from watcher.taxonomy.computed_fields import ComputedField, ComputedFromObjects
 from watcher.taxonomy.logsources import POWERSHELL_CLASSIC, EventClass
 from watcher.taxonomy.moved_fields import MOVED_FIELDS
+from watcher.taxonomy.system_fields import COMPUTED_SYSTEM_FIELDS, SYSTEM_ALONE, SYSTEM_FIELDS
 
 DATA = ("winlog.event_data.", "winlog.user_data.")
 """Prefixes of the paths of an event's data."""
 CHANNEL = "winlog.channel"
 """Path of an event's channel."""
+WINDOWS = "winlog."
+"""Prefix of the paths that only events of Windows have."""
+SYSTEM_PATHS = (CHANNEL, "winlog.event_id", "winlog.provider_name", "winlog.computer_name", "winlog.record_id")
+"""Paths that nearly all events of Windows have."""
 EVENT_CODES = ("event.code", "winlog.event_id")
 """Paths of an event's code, in the order in which they are read."""
 
@@ -35,19 +40,6 @@ class FieldLocations:
     fallback: tuple[str, ...] = ()  # read if `direct` holds nothing: the System field, or another spelling
     computed: tuple[ComputedField | ComputedFromObjects, ...] = ()  # read if both hold nothing: the first with a value
 
-
-_SYSTEM: Mapping[str, tuple[str, ...]] = {
-    "EventID": ("winlog.event_id", "event.code"),
-    "Channel": ("winlog.channel",),
-    "Provider_Name": ("winlog.provider_name",),
-    "Provider_Guid": ("winlog.provider_guid",),
-    "Computer": ("winlog.computer_name",),
-    "ComputerName": ("winlog.computer_name",),
-    "EventRecordID": ("winlog.record_id",),
-    "TimeCreated": ("@timestamp",),
-    "UserID": ("winlog.user.identifier",),
-    "Message": ("message",),
-}
 
 _PROCESS_AUDIT: Mapping[str, str] = {  # Security 4688 read as process creation
     "Image": "NewProcessName",
@@ -81,7 +73,7 @@ _PARAMETERS = ("param1", "param2", "param3")
 def field_locations(field: str, event_class: EventClass) -> FieldLocations:
     """Return the paths where some event of a class may hold values of a field."""
     rows = [row for row in MOVED_FIELDS.get(field, ()) if row.applies_to_some(event_class)]
-    direct = [f"{prefix}{field}" for prefix in DATA]
+    direct = list(SYSTEM_ALONE.get(field) or (f"{prefix}{field}" for prefix in DATA))
     if is_path(field):
         direct.insert(0, field)
     if event_class.process_audit and field in _PROCESS_AUDIT:
@@ -92,8 +84,8 @@ def field_locations(field: str, event_class: EventClass) -> FieldLocations:
     if event_class.channel is None:  # perhaps not a Windows event
         direct.extend((field, *ecs_fields.FIELDS.get(field, ())))
     computed = [row.computed for row in rows if row.computed is not None]
-    if field == "Level":
-        computed.append(computed_fields.LEVEL)
+    if field in COMPUTED_SYSTEM_FIELDS:
+        computed.append(COMPUTED_SYSTEM_FIELDS[field])
     if field == "Data":  # Windows gives these values no names of their own
         computed.extend(part for name in _PARAMETERS for part in _parts_of(name, event_class))
     if (
@@ -110,7 +102,7 @@ def canonical_field(field: str) -> str:
 
 def system_fields() -> tuple[str, ...]:
     """Return the fields that every Windows event has."""
-    return (*_SYSTEM, "Level")
+    return tuple(dict.fromkeys((*SYSTEM_FIELDS, *COMPUTED_SYSTEM_FIELDS)))
 
 
 def is_path(field: str) -> bool:
@@ -151,9 +143,11 @@ def movable_field_names(event_class: EventClass) -> tuple[str, ...]:
 
 def _fallback(field: str) -> tuple[str, ...]:
     """Return the paths of the System field of that name, and of names that differ only by spaces."""
+    if field in SYSTEM_ALONE:
+        return ()
     names = {field.replace(" ", ""), _WORD_EDGE.sub(" ", field), _SPACED.get(field, field)} - {field}
     spaced = tuple(f"{prefix}{name}" for name in sorted(names) for prefix in DATA)
-    return (*_SYSTEM.get(field, ()), *spaced)
+    return (*SYSTEM_FIELDS.get(field, ()), *spaced)
 
 
 def _unique(paths: Iterable[str]) -> tuple[str, ...]:
@@ -162,7 +156,7 @@ def _unique(paths: Iterable[str]) -> tuple[str, ...]:
 
 def is_certain(field: str, path: str, event_class: EventClass) -> bool:
     """Whether the value at a path is a value of the field in every event of a class."""
-    if path == field and is_path(field):
+    if (path == field and is_path(field)) or path in SYSTEM_ALONE.get(field, ()):
         return True
     if path.startswith(DATA) and path.removeprefix(DATA[0]).removeprefix(DATA[1]) == field:
         return not (event_class.process_audit and field in _PROCESS_AUDIT)

@@ -27,7 +27,7 @@ class EventClass:
 
     channel: str | None = None
     codes: tuple[str, ...] = ()
-    non_windows: bool = False  # only events without a channel, which Windows did not write
+    non_windows: bool = False  # only events without `winlog`, which Windows did not write
     process_audit: bool = False  # Security 4688 read as process creation: `Image` is `NewProcessName` …
 
 

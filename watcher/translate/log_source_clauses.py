@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from watcher.model import SigmaNumber, SigmaString, SigmaValue
 from watcher.ports import IndexMapping
 from watcher.settings import Source
-from watcher.taxonomy.field_locations import CHANNEL, EVENT_CODES
+from watcher.taxonomy.field_locations import CHANNEL, EVENT_CODES, SYSTEM_PATHS, WINDOWS
 from watcher.taxonomy.logsources import EventClass, LogSourceEvents
-from watcher.translate.bounds import Bounds, all_of, any_of, both, either, exactly, neither, none_of
+from watcher.translate.bounds import EVERYTHING, NOTHING, Bounds, all_of, any_of, both, either, exactly, none_of
 from watcher.translate.field_resolver import FieldResolver
 from watcher.translate.string_clauses import number_terms
 
@@ -47,9 +47,15 @@ class LogSourceClauses:
             if event_class.codes:
                 parts.append(self._codes(event_class.codes))
             if event_class.non_windows:
-                parts.append(neither(channel.exists()))
+                parts.append(self._non_windows())
             bounds = self._by_event_class[event_class] = both(parts)
         return bounds
+
+    def _non_windows(self) -> Bounds:
+        """Return the bounds for the events without `winlog`."""
+        surely = any_of(self.field_resolver.mapped_field(path).exists().lower for path in SYSTEM_PATHS)
+        may_be_windows = self.mapping.unindexed or any(path.startswith(WINDOWS) for path in self.mapping.fields)
+        return Bounds(none_of(surely), NOTHING if may_be_windows else EVERYTHING)
 
     def _codes(self, codes: Iterable[str]) -> Bounds:
         values = tuple(

@@ -9,7 +9,7 @@ from watcher.match.predicate import Predicate
 from watcher.model import FieldMapping, Query, QueryPlan, Rule
 from watcher.ports import FieldType, IndexMapping, Server
 from watcher.settings import Source
-from watcher.taxonomy.field_locations import CHANNEL, EVENT_CODES
+from watcher.taxonomy.field_locations import CHANNEL, EVENT_CODES, SYSTEM_PATHS
 from watcher.taxonomy.logsources import LogSourceEvents, events_of
 from watcher.translate.bounds import Bounds, both
 from watcher.translate.field_resolver import FieldResolver, field_paths
@@ -121,6 +121,8 @@ def rule_paths(rule: Rule, source: Source) -> frozenset[str]:
     """Return every path, with sub-fields, whose mapping the translation of a rule needs."""
     events = events_of(rule.logsource, source.logsources)
     paths = {CHANNEL, *EVENT_CODES}
+    if any(event_class.non_windows for event_class in events.event_classes):
+        paths.update(SYSTEM_PATHS)
     for name in rule_fields(rule.node):
         paths.update(field_paths(name, events, source))
     return frozenset((*paths, *(f"{path}.{sub_field}" for path in paths for sub_field in _SUB_FIELDS)))

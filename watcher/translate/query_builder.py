@@ -19,7 +19,7 @@ from watcher.model import (
     SigmaValue,
 )
 from watcher.model.conditions import detection_items
-from watcher.taxonomy.field_locations import DATA, EVENT_CODES
+from watcher.taxonomy.field_locations import EVENT_CODES
 from watcher.taxonomy.logsources import LogSourceEvents
 from watcher.translate.bounds import NEVER, UNKNOWN, Bounds, all_of, any_of, at_least, both, either, neither
 from watcher.translate.field_clauses import MappedField
@@ -66,7 +66,7 @@ class QueryBuilder:
         return UNKNOWN.upper if may_be_absent else self._exists(field).upper
 
     def _is_event_code(self, item: DetectionItem) -> bool:
-        """Whether an item names event codes, and no event has such a field in its data."""
+        """Whether an item names event codes, and no event has them at another path."""
         mapping = self.log_sources.mapping
         return (
             item.field == "EventID"
@@ -74,7 +74,7 @@ class QueryBuilder:
             and all(isinstance(value, SigmaNumber) for value in item.values)
             and not mapping.unindexed
             and "EventID" not in self.log_sources.source.fields
-            and not any(mapping.fields.get(f"{prefix}EventID") for prefix in DATA)
+            and "EventID" not in mapping.fields  # of events without a channel
         )
 
     def _value(self, field: str, value: SigmaValue) -> Bounds:
