@@ -56,6 +56,7 @@ READING = (
         "sigmahq_level_existence",
     ),
     ("unknown-status", _W, "The status is unknown.", ""),
+    ("unmatched-pattern", _W, "A name pattern matches no selection, and counts as no match.", ""),
     ("unreadable", _E, "A file or folder cannot be read.", ""),
     ("wrong-type", _W, "A mapping is used where a string or a list of strings is expected.", ""),
     ("wrong-value", _E, "A mapping or a list is used where a value is expected.", ""),

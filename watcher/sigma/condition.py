@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import pairwise
 
 from watcher.model import And, ConditionNode, Not, Or
 
@@ -54,9 +55,64 @@ def names_in_other_case(condition: str, selections: Mapping[str, ConditionNode])
     return tuple((word, meant) for word, meant in named if meant is not None and word.lower() not in _WORDS)
 
 
+def unmatched_patterns(condition: str, selections: Iterable[str]) -> tuple[str, ...]:
+    """Return the quantified name patterns that match no selection."""
+    tokens, names = _tokens(condition), tuple(selections)
+    patterns = (pattern for word, pattern in pairwise(tokens) if word.lower() == "of")
+    return tuple(pattern for pattern in dict.fromkeys(patterns) if not any(_fits(name, pattern) for name in names))
+
+
 def parse_condition(condition: str, selections: Mapping[str, ConditionNode]) -> ConditionNode:
-    """Parse a condition line over named selections; raises ConditionError."""
-    return _ConditionParser(tokens=tuple(_tokens(condition)), selections=selections).parse()
+    """Parse a condition line over named selections.
+
+    A name pattern that matches no selection matches no event. Raises ConditionError, also where that alone decides
+    what the condition matches.
+    """
+    parser = _ConditionParser(tokens=tuple(_tokens(condition)), selections=selections)
+    node = parser.parse()
+    if not parser.unmatched:
+        return node
+    node = _without_constants(node)
+    if node in (_NEVER, _ALWAYS):
+        matched = "no event" if node == _NEVER else "every event"
+        raise ConditionError(f"`{parser.unmatched[0]}` matches no selection, so that the condition matches {matched}")
+    return node
+
+
+_NEVER = Or(())
+_ALWAYS = Not(_NEVER)
+
+
+def _without_constants(node: ConditionNode) -> ConditionNode:
+    """Return a tree without branches that match every or no event, or one of the constants."""
+    match node:
+        case Not(of=branch):
+            inner = _without_constants(branch)
+            return _NEVER if inner == _ALWAYS else Not(inner)
+        case And(of=nodes):
+            return _joined(nodes, And, neutral=_ALWAYS, deciding=_NEVER)
+        case Or(of=nodes) if nodes:
+            return _joined(nodes, Or, neutral=_NEVER, deciding=_ALWAYS)
+        case _:
+            return node
+
+
+def _joined(
+    nodes: Iterable[ConditionNode], join: type[And | Or], *, neutral: ConditionNode, deciding: ConditionNode
+) -> ConditionNode:
+    branches = tuple(branch for branch in map(_without_constants, nodes) if branch != neutral)
+    if not branches:
+        return neutral
+    if deciding in branches:
+        return deciding
+    return branches[0] if len(branches) == 1 else join(branches)
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Whether a pattern or `them` means a selection; names that start with an underscore need it in the pattern."""
+    if pattern.lower() != "them" and not fnmatchcase(name, pattern):
+        return False
+    return pattern.startswith("_") or not name.startswith("_")
 
 
 def _tokens(condition: str) -> Sequence[str]:
@@ -75,6 +131,7 @@ class _ConditionParser:
     tokens: tuple[str, ...]
     selections: Mapping[str, ConditionNode]
     position: int = field(default=0)
+    unmatched: list[str] = field(default_factory=list)  # name patterns that match no selection
 
     def parse(self) -> ConditionNode:
         if not self.tokens:
@@ -143,15 +200,10 @@ class _ConditionParser:
         raise ConditionError(f"`{name}` is not defined in `detection` (defined: {defined}){advice}")
 
     def _quantified(self, quantifier: str, pattern: str) -> ConditionNode:
-        # names that start with an underscore are matched only by patterns that start with one
-        nodes = tuple(
-            node
-            for name, node in self.selections.items()
-            if (pattern.lower() == "them" or fnmatchcase(name, pattern))
-            and (pattern.startswith("_") or not name.startswith("_"))
-        )
+        nodes = tuple(node for name, node in self.selections.items() if _fits(name, pattern))
         if not nodes:
-            raise ConditionError(f"`{quantifier} of {pattern}` matches no selection")
+            self.unmatched.append(pattern)
+            return _NEVER
         if len(nodes) == 1:
             return nodes[0]
         return And(nodes) if quantifier == "all" else Or(nodes)

@@ -12,6 +12,7 @@ from watcher.sigma.condition import (
     names_in_other_case,
     parse_condition,
     split_aggregation,
+    unmatched_patterns,
     unquantified_patterns,
 )
 from watcher.sigma.finding_collector import FindingCollector
@@ -124,6 +125,13 @@ class _DetectionReader:
                 f"`{pattern}` has no quantifier; it is read as `1 of {pattern}`",
                 line.location,
                 fix=f"write `1 of {pattern}` or `all of {pattern}`",
+            )
+        for pattern in unmatched_patterns(text, named):
+            self.collector.report(
+                "unmatched-pattern",
+                f"`{pattern}` matches no selection; it is read as a part that matches no event",
+                line.location,
+                fix="remove it from the condition, or write the selection",
             )
         if aggregation:
             self.collector.report(

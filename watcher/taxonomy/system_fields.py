@@ -127,8 +127,8 @@ def _named(path: str, part: str, numbers: Mapping[str, tuple[str, ...]], *furthe
 
     def compute(parts: Parts) -> tuple[str, ...]:
         names = parts.get(path, ())
-        known = tuple(number for exact_path in exact for number in parts.get(exact_path, ()))
-        return (*names, *(known or (number for name in names for number in numbers.get(name.lower(), ()))))
+        exact_numbers = tuple(number for exact_path in exact for number in parts.get(exact_path, ()))
+        return (*names, *(exact_numbers or (number for name in names for number in numbers.get(name.lower(), ()))))
 
     return ComputedField(paths=(path, *exact), compute=compute)
 
