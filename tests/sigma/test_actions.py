@@ -106,6 +106,30 @@ def test_a_change_of_the_global_document_changes_every_hash() -> None:
     assert {rule.hash for rule in before}.isdisjoint(rule.hash for rule in after)
 
 
+SHARED = GLOBAL.replace("title: Shared", "title: Shared\nid: 11111111-2222-4333-8444-555555555555")
+NAMELESS = FIRST.partition("\n")[2]
+
+
+def test_parts_with_one_id_get_ids_derived_from_it() -> None:
+    again = NAMELESS.replace("security", "system")
+    rules = contents(joined(SHARED, NAMELESS, again, REPEAT.replace("id: 0e95725d-7320-415d-80f7-004da920fc11\n", "")))
+    ids = [rule.id for rule in rules.rules]
+    assert ids[0] == "11111111-2222-4333-8444-555555555555"
+    assert len(set(ids)) == 3
+    moved = contents(joined(SHARED, NAMELESS, again), path="elsewhere/x.yml")
+    assert [rule.id for rule in moved.rules] == ids[:2]
+    for rule in rules.rules:
+        assert contents(rule.text).rules[-1].id == rule.id
+
+
+def test_a_part_with_its_own_id_keeps_it() -> None:
+    rules = contents(joined(SHARED, NAMELESS, FIRST, SECOND)).rules
+    assert [rule.id for rule in rules[1:]] == [
+        "6f3e2987-db24-4c78-a860-b4f4095a7095",
+        "df0841c0-9846-4e9f-ad8a-7df91571771b",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "finding"),
     [

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rule_fixtures import HEAD, ID, TAIL, codes, contents
 
-from watcher.sigma.rule_folders import RuleFolder, read_folder, read_folders
+from watcher.sigma.rule_folders import LoadedRules, RuleFolder, read_folder, read_folders
 
 OTHER = "df0841c0-9846-4e9f-ad8a-7df91571771b"
 RULE = HEAD + TAIL
@@ -87,23 +87,49 @@ def test_a_folder_path_may_be_a_single_file(tmp_path: Path) -> None:
     assert (rule.folder, rule.path) == ("mine", "a.yml")
 
 
-def test_two_rules_with_one_id_name_both_files_and_neither_is_used(tmp_path: Path) -> None:
-    rule_folder = folder(tmp_path, a=RULE, b=SECOND, c=RULE.replace("A title", "Another"))
+def test_different_rules_with_one_id_name_both_files_and_neither_is_used(tmp_path: Path) -> None:
+    rule_folder = folder(tmp_path, a=RULE, b=SECOND, c=RULE.replace("F: a", "F: other"))
     loaded = read_folders([rule_folder])
     assert [rule.path for rule in loaded.rules] == ["b.yml"]
     (finding,) = loaded.findings
     assert str(finding) == (
         f"{tmp_path / 'c.yml'}:1:1: error: the id `{ID}` is used by `{tmp_path / 'a.yml'}` and "
-        f"`{tmp_path / 'c.yml'}`; none of them is run; give each rule its own id [duplicate-id]"
+        f"`{tmp_path / 'c.yml'}`, which match different events; none of them is run; "
+        "give each rule its own id [duplicate-id]"
     )
 
 
-def test_two_folders_may_not_share_an_id_either(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "a.yml").write_text(RULE, encoding="utf-8")
-    loaded = read_folders([read_folder(name, tmp_path / name) for name in ("one", "two")])
-    assert loaded.rules == ()
+def test_equal_rules_are_one_rule_and_the_first_file_is_used(tmp_path: Path) -> None:
+    loaded = read_folders([folder(tmp_path, a=RULE, b=RULE, c=RULE.replace("A title", "Another"))])
+    assert [rule.path for rule in loaded.rules] == ["a.yml"]
+    assert [(str(finding.location), finding.code) for finding in loaded.findings] == [
+        (f"{tmp_path / 'b.yml'}:1:1", "equal-rule"),
+        (f"{tmp_path / 'c.yml'}:1:1", "equal-rule"),
+    ]
+
+
+def folders(path: Path, **texts: dict[str, str]) -> LoadedRules:
+    for name, by_file in texts.items():
+        (path / name).mkdir()
+        for file, text in by_file.items():
+            (path / name / f"{file}.yml").write_text(text, encoding="utf-8")
+    return read_folders([read_folder(name, path / name) for name in texts])
+
+
+@pytest.mark.parametrize(("text", "code"), [(RULE, "equal-rule"), (RULE.replace("F: a", "F: other"), "replaced-rule")])
+def test_the_rule_of_the_later_folder_is_used(tmp_path: Path, text: str, code: str) -> None:
+    loaded = folders(tmp_path, upstream={"a": RULE, "b": SECOND}, own={"a": text})
+    assert [(rule.folder, rule.path) for rule in loaded.rules] == [("own", "a.yml"), ("upstream", "b.yml")]
+    (finding,) = loaded.findings
+    assert finding.code == code
+    assert str(finding.location) == f"{tmp_path / 'upstream' / 'a.yml'}:1:1"
+    assert str(tmp_path / "own" / "a.yml") in finding.message
+
+
+def test_an_ambiguous_folder_leaves_the_rule_of_another(tmp_path: Path) -> None:
+    other = RULE.replace("F: a", "F: other")
+    loaded = folders(tmp_path, upstream={"a": RULE}, own={"a": other, "b": RULE})
+    assert [(rule.folder, rule.path) for rule in loaded.rules] == [("upstream", "a.yml")]
     assert codes(loaded.findings) == ["duplicate-id"]
 
 

@@ -150,7 +150,10 @@ class RuleSelection:
     folders: Annotated[
         tuple[Folder, ...],
         Checked(unique_names("give each a name: `{name: own, path: …}`")),
-        Option("folders of Sigma rules, each a path, or a name and a path; left out: the rules that come with watcher"),
+        Option(
+            "folders of Sigma rules, each a path, or a name and a path; left out: the rules that come with watcher; "
+            "of rules with the same id, that of the later folder is run"
+        ),
     ] = ()
     select: Annotated[
         tuple[Selector, ...],

@@ -6,15 +6,18 @@ preceding rule and results in another one. Mappings are merged key by key; any o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from uuid import UUID, uuid5
 
 from watcher.errors import RuleError
 from watcher.model import Finding, Location, Severity
-from watcher.yaml_nodes.nodes import MapNode, YamlNode
+from watcher.yaml_nodes.nodes import MapNode, ScalarNode, YamlNode
 from watcher.yaml_nodes.yaml_documents import YamlDocument
 
 _ACTIONS = ("global", "reset", "repeat")
+_NAMESPACE = UUID("b7f3b0c2-53f0-5d1f-9c1b-7e3c1a0f4d22")  # for further parts of a rule with one id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +31,12 @@ def merge_actions(documents: Iterable[YamlDocument]) -> Iterator[tuple[int, Yaml
     """Yield every document that is a rule, merged with its global document, and its number in the file."""
     shared: YamlDocument | None = None
     previous: YamlDocument | None = None
+    parts = Counter[str]()  # rules that use a shared id, by that id
     for number, document in enumerate(documents):
         action = _action(document.value)
         if action is None and _is_rule(document.value):
             previous = document if shared is None else _merge_documents(shared, document, over=shared)
-            yield number, previous
+            yield number, _with_own_id(previous, document, parts)
         elif action is None:
             yield number, document
         elif action == "global":
@@ -41,9 +45,36 @@ def merge_actions(documents: Iterable[YamlDocument]) -> Iterator[tuple[int, Yaml
             shared = None
         elif action == "repeat" and previous is not None:
             previous = _merge_documents(previous, document, over=document)
-            yield number, previous
+            yield number, _with_own_id(previous, document, parts)
         else:
             yield number, FaultyDocument(fault=_invalid_action(document.value, action))
+
+
+def _with_own_id(merged: YamlDocument, document: YamlDocument, parts: Counter[str]) -> YamlDocument:
+    """Return a rule under an id of its own: further rules with a shared id get ids derived from it and their order."""
+    own_id = _mapping(document.value).get("id")
+    if own_id is not None:
+        if isinstance(own_id, ScalarNode):
+            parts[own_id.text.strip().lower()] += 1
+        return replace(merged, value=_with_id(_mapping(merged.value), own_id))
+    shared = _mapping(merged.value).get("id")
+    if not isinstance(shared, ScalarNode):
+        return merged
+    shared_id = shared.text.strip().lower()
+    parts[shared_id] += 1
+    if parts[shared_id] == 1:
+        return merged
+    derived = str(uuid5(_NAMESPACE, f"{shared_id}#{parts[shared_id]}"))
+    value = _with_id(_mapping(merged.value), replace(shared, value=derived, text=derived))
+    if document.text.lstrip().startswith("{"):
+        return replace(merged, value=value)
+    text = f"{merged.text.removesuffix(document.text)}id: {derived}\n{document.text}"  # which reads back as this rule
+    return replace(merged, value=value, text=text)
+
+
+def _with_id(rule: MapNode, id_node: YamlNode) -> MapNode:
+    entries = tuple(replace(entry, value=id_node) if entry.key == "id" else entry for entry in rule.entries)
+    return replace(rule, entries=entries)
 
 
 def _is_rule(value: YamlNode) -> bool:

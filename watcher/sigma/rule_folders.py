@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from watcher.model import Finding, Location, Rule, Severity
+from watcher.sigma.duplicate_ids import distinct_rules
 from watcher.sigma.filters import SigmaFilter, apply_filters
 from watcher.sigma.rule_file import RuleFile, read_contents
 from watcher.sigma.rule_reader import RuleOrigin
@@ -134,29 +135,13 @@ def _no_rules(name: str, path: Path) -> Finding:
 
 
 def read_folders(folders: Iterable[RuleFolder]) -> LoadedRules:
-    """Merge several folders and apply their filters; rules that share an id are all dropped."""
+    """Merge several folders and apply their filters; of rules that share an id, one is kept or none."""
     read = tuple(folders)
-    by_id: dict[str, list[Rule]] = {}
-    for folder in read:
-        for rule in folder.rules:
-            by_id.setdefault(rule.id, []).append(rule)
-    unique = [rules[0] for rules in by_id.values() if len(rules) == 1]
+    unique, duplicates = distinct_rules(folder.rules for folder in read)
     filters = [sigma_filter for folder in read for sigma_filter in folder.filters]
     rules, filter_findings = apply_filters(unique, filters)
-    duplicates = (_duplicate_id(rules) for rules in by_id.values() if len(rules) > 1)
     return LoadedRules(
         rules=rules,
         findings=(*(finding for folder in read for finding in folder.findings), *duplicates, *filter_findings),
         files={file: fingerprint for folder in read for file, fingerprint in folder.files.items()},
-    )
-
-
-def _duplicate_id(rules: list[Rule]) -> Finding:
-    locations = " and ".join(f"`{rule.location.file}`" for rule in rules)
-    return Finding(
-        code="duplicate-id",
-        severity=Severity.ERROR,
-        location=rules[1].location,
-        message=f"the id `{rules[0].id}` is used by {locations}; none of them is run",
-        fix="give each rule its own id",
     )
