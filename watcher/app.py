@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from watcher.components import Components, connect_clusters
+from watcher.delivery.resend import FailedDelivery, ResendFilter
 from watcher.errors import SettingsError
 from watcher.model import Notification, Rule
 from watcher.pipeline import Stopping
@@ -26,6 +27,7 @@ from watcher.usecases.installing import delete_expired, prepare_state, set_up
 from watcher.usecases.loading import find_rule, load_rules, load_settings
 from watcher.usecases.preview import Preview, PreviewProgress, preview
 from watcher.usecases.render import render_stored_alert
+from watcher.usecases.resend import find_failed, resend
 from watcher.usecases.run import RunReport, run_once
 from watcher.usecases.status import Status, read_status
 from watcher.usecases.triage import AlertRecord, list_alerts
@@ -76,6 +78,14 @@ class App:
     def alerts(self, *, limit: int = 50) -> tuple[AlertRecord, ...]:
         """Return the newest alerts, newest first."""
         return list_alerts(self.components, limit=limit)
+
+    def find_failed(self, selected: ResendFilter) -> tuple[FailedDelivery, ...]:
+        """Return the deliveries that were given up."""
+        return find_failed(self.components, selected)
+
+    def resend(self, failed: Sequence[FailedDelivery]) -> tuple[FailedDelivery, ...]:
+        """Make deliveries that were given up pending again, and return those that changed."""
+        return resend(self.components, failed)
 
     def render_alert(self, alert: str, *, channel: str) -> Notification:
         """Render the message of a stored alert for a channel or a channel type, without sending it."""

@@ -17,6 +17,7 @@ from watcher.checkpoints.checkpoint_upgrade import upgrade_checkpoint
 from watcher.checkpoints.checkpoints import CHECKPOINT_KIND, Checkpoints
 from watcher.clock import SystemClock
 from watcher.cluster.connections import Connection, connect
+from watcher.delivery.channel_health import HealthStore
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.health.cluster_clock import ClusterClock
@@ -41,6 +42,8 @@ from watcher.schedule import (
     Sidecar,
     SourceSearch,
     StopConditions,
+    delivery_job,
+    delivery_lease,
     live_job,
     live_lease,
     past_job,
@@ -133,6 +136,10 @@ class Components:
         """Return the checkpoints of the sources."""
         return Checkpoints(self.state_documents())
 
+    def channel_health(self) -> HealthStore:
+        """Return the stored health of the channels."""
+        return HealthStore(self.state_documents())
+
     def notifiers(self) -> Mapping[str, tuple[ChannelSettings, Notifier]]:
         """Create the channels by name."""
         return {channel.name: (channel, build_notifier(channel, self.clock)) for channel in self.settings.channels}
@@ -156,12 +163,19 @@ class Components:
         )
 
     def delivery(
-        self, rate_limit: RateLimit, stopping: Stopping, observe: Callable[[str, str], None] = _ignore
+        self,
+        rate_limit: RateLimit,
+        stopping: Callable[[str], bool],
+        observe: Callable[[str, str], None] = _ignore,
     ) -> Dispatcher:
-        """Create the dispatcher of pending deliveries; `observe` gets the channel and outcome of each."""
+        """Create the dispatcher of pending deliveries.
+
+        `stopping` tells of a channel whether its run is to end; `observe` gets the channel and outcome of each.
+        """
         return Dispatcher(
             queries=DeliveryQueries(self.state(), self.settings.state.prefix),
             outbox=Outbox(self.state()),
+            health=self.channel_health(),
             channels=self.notifiers(),
             renderer=self.renderer(),
             links=Links(discover_url=self.settings.discover_url),
@@ -188,9 +202,10 @@ class Components:
         return ProblemRecord(self.state_documents())
 
     def lease_names(self) -> tuple[str, ...]:
-        """Return the names of the leases that sidecars share."""
-        names = [source.name for source in self.settings.sources]
-        return (DELIVERY, *map(live_lease, names), *map(past_lease, names))
+        """Return the names of the leases that sidecars with these settings share."""
+        sources = [source.name for source in self.settings.sources]
+        channels = [channel.name for channel in self.settings.channels]
+        return (DELIVERY, *map(delivery_lease, channels), *map(live_lease, sources), *map(past_lease, sources))
 
     def leases(self) -> Leases:
         """Create the membership of a new sidecar."""
@@ -217,7 +232,7 @@ def one_shot_sidecar(components: Components, rules: Sequence[Rule], stopping: St
         for source in components.settings.sources
     )
     rate_limit = RateLimit(limit=components.settings.rate_limit.alerts, settle=timedelta(0))
-    return Sidecar(searches=searches, delivery=components.delivery(rate_limit, stopping))
+    return Sidecar(searches=searches, delivery=components.delivery(rate_limit, lambda _channel: stopping()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +269,8 @@ def shared_sidecar(
         )
         for source in components.settings.sources
     )
+    names = [channel.name for channel in components.settings.channels]
+    ends = {name: stopping(delivery_job(name), delivery_lease(name)) for name in names}
     rate_limit = RateLimit(limit=components.settings.rate_limit.alerts)
     reloader = _reloader(components.settings, rules, searches)
     cluster_clock = ClusterClock(components.clock, components.events().now)
@@ -261,7 +278,7 @@ def shared_sidecar(
     freeze_heap()
     return Sidecar(
         searches=searches,
-        delivery=components.delivery(rate_limit, stopping(DELIVERY, DELIVERY), process.metrics.delivered),
+        delivery=components.delivery(rate_limit, lambda channel: ends[channel](), process.metrics.delivered),
         leases=leases,
         reloader=reloader,
         activity=activity,

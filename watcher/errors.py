@@ -15,10 +15,12 @@ WatcherError
 │   └── Refused                the request is rejected permanently; a retry is pointless
 ├── Undecided              the author of the rule; an expression takes too long on an event
 └── DeliveryError          the operator of the channel; says whether a retry can help
+    └── RecipientsRefused      some recipients did not get the message, the others did
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -102,3 +104,20 @@ class DeliveryError(WatcherError):
     def __init__(self, message: str, *, permanent: bool) -> None:
         self.permanent = permanent
         super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientRefusal:
+    """Why one recipient of a channel did not get a message."""
+
+    recipient: str
+    error: str
+    permanent: bool
+
+
+class RecipientsRefused(DeliveryError):  # noqa: N818 - reads as the state it names
+    """A channel delivered a message to some recipients and not to others; it must not be repeated to the former."""
+
+    def __init__(self, message: str, refusals: tuple[RecipientRefusal, ...]) -> None:
+        self.refusals = refusals
+        super().__init__(message, permanent=False)

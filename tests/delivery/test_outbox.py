@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from support.fakes import NOW, effective, event_document, grouped_hit, rule
@@ -14,6 +14,7 @@ from watcher.alerts.grouping import alerts_of_hits
 from watcher.delivery.deliveries import CLAIM, Delivery
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
+from watcher.errors import RecipientRefusal
 from watcher.ports import PartialUpdate, StateQuery, StoredDocument
 
 
@@ -31,7 +32,8 @@ def pending(
 
 def due(queries: DeliveryQueries, after: timedelta = timedelta(0)) -> list[Delivery]:
     """Return what is due some time after now."""
-    return list(queries.due(now=NOW + after))
+    now = NOW + after
+    return [delivery for channel in queries.channels_due(now=now) for delivery in queries.due(channel, now=now)]
 
 
 def claimed(outbox: Outbox, delivery: Delivery, after: timedelta = timedelta(0)) -> Delivery:
@@ -66,7 +68,26 @@ def test_a_new_alert_has_a_pending_delivery_to_each_of_its_channels() -> None:
 
 def test_some_rules_can_be_left_out() -> None:
     _, queries, _ = pending()
-    assert queries.due(now=NOW, without=[rule().id]) == ()
+    assert queries.due("mail", now=NOW, without=[rule().id]) == ()
+
+
+def test_deliveries_of_one_level_can_be_asked_for() -> None:
+    _, queries, _ = pending()
+    assert queries.levels_due("mail", now=NOW) == ("high",)
+    assert len(queries.due("mail", now=NOW, level="high")) == 1
+    assert queries.due("mail", now=NOW, level="critical") == ()
+
+
+def test_alerts_that_are_due_to_another_channel_do_not_hide_those_of_this_one() -> None:
+    """Thousands of deliveries to a channel that is down are older than the one of a channel that works."""
+    state, queries, outbox = pending(hosts=700)
+    for delivery in queries.due("slack", now=NOW):
+        outbox.mark_sent(claimed(outbox, delivery), now=NOW)
+    for _ in range(3):
+        for delivery in queries.due("slack", now=NOW)[:-1]:
+            outbox.mark_sent(claimed(outbox, delivery), now=NOW)
+    assert len(queries.due("slack", now=NOW)) == 1
+    assert sum(entry["state"] == "pending" for entry in entries(state)) == 701
 
 
 def test_a_claim_is_exclusive_and_expires() -> None:
@@ -152,26 +173,76 @@ def test_a_sent_delivery_is_marked_though_another_sidecar_claimed_it_again() -> 
 
 @dataclass
 class Contested(MemoryDocuments):
-    """A state where another process writes just before the first change."""
+    """A state where another process writes a delivery just before the first change."""
 
-    others: int = 1
+    rival: str = ""  # the channel whose delivery the other process claims
 
     def update(self, changes: Sequence[PartialUpdate]) -> Sequence[StoredDocument | None]:
-        if self.others:
-            self.others -= 1
-            stored = changes[0].stored
-            current = self.documents[stored.index, stored.id]
-            super().update([PartialUpdate(stored=current, part={"other": True})])
+        if self.rival:
+            rival, self.rival = self.rival, ""
+            (delivery,) = DeliveryQueries(self).due(rival, now=NOW)
+            assert Outbox(self).claim(delivery, now=NOW)
         return super().update(changes)
 
 
 def test_a_lost_race_for_a_claim_leaves_the_delivery_to_the_other() -> None:
-    state = Contested(others=0)
+    state = Contested()
     _, queries, outbox = pending(state=state)
     mail, _ = due(queries)
-    state.others = 1
+    state.rival = "mail"
     assert outbox.claim(mail, now=NOW) is None
+
+
+def test_a_claim_of_another_channel_of_the_same_alert_is_no_lost_race() -> None:
+    state = Contested()
+    _, queries, outbox = pending(state=state)
+    mail, _ = due(queries)
+    state.rival = "slack"
     assert outbox.claim(mail, now=NOW) is not None
+    assert [entry["state"] for entry in entries(state)] == ["claimed", "claimed"]
+
+
+def test_a_digest_contains_the_alerts_that_another_channel_wrote_meanwhile() -> None:
+    state = Contested()
+    _, queries, outbox = pending(state=state)
+    digest = queries.gather_digest(rule().id, "mail", now=NOW)
+    state.rival = "slack"
+    assert digest is not None
+    claim = outbox.claim(digest, now=NOW)
+    assert claim is not None
+    assert len(claim.alerts) == 1
+
+
+REFUSED = (
+    RecipientRefusal(recipient="b@corp.example", error="450 greylisted", permanent=False),
+    RecipientRefusal(recipient="c@corp.example", error="550 no such user", permanent=True),
+)
+
+
+def test_recipients_that_did_not_get_a_message_get_deliveries_of_their_own() -> None:
+    state, queries, outbox = pending("mail")
+    (mail,) = due(queries)
+    outbox.mark_sent(replace(claimed(outbox, mail), refusals=REFUSED), now=NOW)
+    assert [(entry["channel"], entry["state"]) for entry in entries(state)] == [
+        ("mail", "sent"),
+        ("mail/b@corp.example", "pending"),
+        ("mail/c@corp.example", "failed"),
+    ]
+    assert due(queries, timedelta(seconds=29)) == []
+    (again,) = due(queries, timedelta(seconds=30))
+    assert (again.channel_name, again.recipients, again.attempts) == ("mail", ("b@corp.example",), 0)
+    outbox.mark_sent(claimed(outbox, again, timedelta(seconds=30)), now=NOW)
+    assert [entry["state"] for entry in entries(state)] == ["sent", "sent", "failed"]
+
+
+def test_a_recipient_that_did_not_get_a_digest_gets_it_under_the_same_id() -> None:
+    _, queries, outbox = pending("mail", hosts=3)
+    digest = claimed_digest(queries, outbox)
+    assert digest is not None
+    outbox.mark_sent(replace(digest, refusals=REFUSED[:1]), now=NOW)
+    again = claimed_digest(queries, outbox, "mail/b@corp.example", after=timedelta(seconds=30))
+    assert again is not None
+    assert (len(again.alerts), again.digest_id) == (3, digest.digest_id)
 
 
 def test_a_deleted_alert_has_no_deliveries() -> None:

@@ -20,7 +20,6 @@ from watcher.delivery.stages import (
     INTERRUPTED,
     Claim,
     Drop,
-    FindChannel,
     GatherDigest,
     Hold,
     HoldLease,
@@ -28,12 +27,13 @@ from watcher.delivery.stages import (
     Outcome,
     Proceed,
     Render,
+    Retry,
     Send,
     SettleDigest,
     Stage,
     run_stages,
 )
-from watcher.errors import DeliveryError
+from watcher.errors import DeliveryError, RecipientRefusal, RecipientsRefused
 from watcher.notify.links import Links
 from watcher.notify.mail import MailChannel
 from watcher.notify.renderer import Renderer
@@ -52,7 +52,7 @@ def state_with_alerts(hosts: int = 1) -> MemoryDocuments:
 
 def single(state: MemoryDocuments) -> Delivery:
     """Return the first due delivery."""
-    return DeliveryQueries(state).due(now=NOW)[0]
+    return DeliveryQueries(state).due("mail", now=NOW)[0]
 
 
 def digest() -> Delivery:
@@ -81,6 +81,7 @@ def send(*faults: Exception, stopping: bool = False) -> Stage:
 
 render = Render({"mail": (MAIL, RecordingChannel("mail"))}, Renderer(), Links(), lambda: NOW)
 LATER = DeliveryError("451 later", permanent=False)
+REFUSAL = RecipientRefusal(recipient="b@corp.example", error="450 greylisted", permanent=False)
 NEVER = DeliveryError("550 no such user", permanent=True)
 
 
@@ -136,18 +137,6 @@ ROWS: list[tuple[str, Callable[[MemoryDocuments], Stage], Callable[[MemoryDocume
         lambda _: digest(),
         Leave(reason="nothing is due"),
     ),
-    (
-        "a channel of settings",
-        lambda _: FindChannel({"mail": (MAIL, RecordingChannel("mail"))}, lambda: NOW),
-        single,
-        Proceed,
-    ),
-    (
-        "a channel that settings lack is looked up again in an hour",
-        lambda _: FindChannel({}, lambda: NOW),
-        single,
-        Hold(reason="no channel is called `mail` in settings", until=NOW + timedelta(hours=1)),
-    ),
     ("a free delivery is claimed", lambda state: Claim(Outbox(state), lambda: NOW), single, Proceed),
     (
         "a delivery that another sidecar claimed is left",
@@ -169,13 +158,19 @@ ROWS: list[tuple[str, Callable[[MemoryDocuments], Stage], Callable[[MemoryDocume
         Hold(reason="the message cannot be rendered: ValueError: the delivery was not claimed", until=HALF_A_MINUTE),
     ),
     ("the channel accepts the message", lambda _: send(), rendered, Proceed),
-    ("the channel rejects it for now", lambda _: send(LATER), rendered, Hold(reason="451 later", until=HALF_A_MINUTE)),
+    ("the channel rejects it for now", lambda _: send(LATER), rendered, Retry(reason="451 later")),
     ("the channel rejects it for good", lambda _: send(NEVER), rendered, Drop(reason="550 no such user")),
     (
         "a library's exception may quote a secret: its type alone is stored",
         lambda _: send(OSError("secret")),
         rendered,
-        Hold(reason="OSError in the channel", until=HALF_A_MINUTE),
+        Retry(reason="OSError in the channel"),
+    ),
+    (
+        "some recipients refused: sent, and they are kept apart",
+        lambda _: send(RecipientsRefused("b", (REFUSAL,))),
+        rendered,
+        Proceed,
     ),
     (
         "the lease was lost before sending: due at once for the next",

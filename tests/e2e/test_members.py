@@ -44,7 +44,7 @@ def bodies(sandbox: Sandbox, *names: str) -> dict[str, Mapping[str, Any]]:
 
 def holders(sandbox: Sandbox) -> dict[str, str]:
     """Return the holder of each lease."""
-    documents = bodies(sandbox, "lease-delivery", "lease-live-windows", "lease-past-windows")
+    documents = bodies(sandbox, "lease-delivery-slack", "lease-live-windows", "lease-past-windows")
     return {name: str(body["holder"]) for name, body in documents.items()}
 
 
@@ -97,7 +97,7 @@ def kill_holders(sandbox: Sandbox, count: int) -> None:
             feed_until_delivered(sandbox, hosts, f"before-{number}")
         taken = []
         for number in range(count - 1):
-            gone = process_of(holders(sandbox)["lease-delivery"])
+            gone = process_of(holders(sandbox)["lease-delivery-slack"])
             assert gone
             os.kill(gone, signal.SIGKILL)
             start = clock.monotonic()
@@ -137,7 +137,7 @@ def test_a_paused_sidecar_that_resumes_late_duplicates_at_most_a_message(
         wait_until(
             lambda: evenly_held(sandbox, loops), what="a fair share for both", shown=lambda: str(holders(sandbox))
         )
-        paused = process_of(holders(sandbox)["lease-delivery"])
+        paused = process_of(holders(sandbox)["lease-delivery-slack"])
         assert paused
         feed_until_delivered(sandbox, hosts, "before")
         os.kill(paused, signal.SIGSTOP)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -10,11 +11,11 @@ from ssl import SSLContext
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
 from support.hostile_text import EVENT, EVIL, NOW, FixedClock, alert
-from support.receivers import LOCALHOST, Received, SmtpServer, certificates, free_port
+from support.receivers import LOCALHOST, Received, SmtpServer, certificates, dripping_server, free_port
 
-from watcher.errors import DeliveryError
+from watcher.clock import SystemClock
+from watcher.errors import DeliveryError, RecipientsRefused
 from watcher.model import Notification
 from watcher.notify.escaping import bounded_text, single_line
 from watcher.notify.links import Links
@@ -185,14 +186,102 @@ def test_all_recipients_refused(first: str, second: str, permanent: bool) -> Non
     assert caught.value.permanent is permanent
 
 
-def test_some_recipients_refused_is_sent_with_a_warning() -> None:
-    """Where one recipient takes it, it is sent; the log names the one who did not."""
-    with SmtpServer(recipients={"b@example.com": "550 no such user"}) as server, capture_logs() as logs:
-        _mail(server).send(NOTE)
+def test_a_refused_recipient_is_named_and_the_others_get_the_mail() -> None:
+    """Where some recipients take it, the mail is sent; each of the others is named with its reply."""
+    replies = {"b@example.com": "450 greylisted", "c@example.com": "550 no such user"}
+    with SmtpServer(recipients=replies) as server, pytest.raises(RecipientsRefused) as caught:
+        _mail(server, to=("a@example.com", "b@example.com", "Carl <c@example.com>")).send(NOTE)
     assert [got.recipients for got in server.messages] == [("a@example.com",)]
-    (entry,) = logs
-    assert (entry["event"], entry["log_level"]) == ("mail.recipients_refused", "warning")
-    assert "no such user" in entry["refused"]["b@example.com"]
+    assert [(refusal.recipient, refusal.error, refusal.permanent) for refusal in caught.value.refusals] == [
+        ("b@example.com", "450 greylisted", False),
+        ("c@example.com", "550 no such user", True),
+    ]
+
+
+def test_a_mail_to_one_recipient_goes_to_nobody_else() -> None:
+    """The retry for one recipient has the headers and the Message-ID of the mail that the others got."""
+    with SmtpServer() as server:
+        _mail(server).send(NOTE)
+        _mail(server).send(replace(NOTE, recipients=("b@example.com",)))
+        with pytest.raises(DeliveryError, match="no longer in `to`") as caught:
+            _mail(server).send(replace(NOTE, recipients=("former@example.com",)))
+    assert caught.value.permanent
+    first, second = server.messages
+    assert (first.recipients, second.recipients) == (("a@example.com", "b@example.com"), ("b@example.com",))
+    assert (second.message["To"], second.message["Message-ID"]) == (first.message["To"], first.message["Message-ID"])
+
+
+# --------------------------------------------------------------------------- letters outside ASCII
+
+
+@pytest.mark.parametrize("login", [("wächter", "geheim"), ("watcher", "pässwörd-€-🔑"), ("Ω", "日本")])
+def test_a_login_may_have_letters_outside_ascii(login: tuple[str, str]) -> None:
+    """User and password are sent as UTF-8 (RFC 4616)."""
+    with SmtpServer(login=login) as server:
+        _mail(server, login=login).send(NOTE)
+        with pytest.raises(DeliveryError, match="login refused: 535") as caught:
+            _mail(server, login=(login[0], "äöü")).send(NOTE)
+    assert len(server.messages) == 1
+    assert not caught.value.permanent
+
+
+@pytest.mark.parametrize(
+    ("to", "recipient"),
+    [
+        ("soc@bücher.example", "soc@xn--bcher-kva.example"),
+        ("SOC Zürich <soc@straße.example>", "soc@xn--strae-oqa.example"),
+        ("soc@例え.テスト", "soc@xn--r8jz45g.xn--zckzah"),
+    ],
+)
+def test_domains_are_sent_in_their_ascii_form(to: str, recipient: str) -> None:
+    """No server needs SMTPUTF8 for a domain: it has an ASCII form (IDNA)."""
+    with SmtpServer(utf8=False) as server:
+        _mail(server, to=(to,)).send(NOTE)
+    (got,) = server.messages
+    assert got.recipients == (recipient,)
+    assert recipient in got.message["To"]
+    assert ("Zürich" in to) is ("Zürich" in got.message["To"])
+
+
+def test_an_address_that_is_not_ascii_is_sent_where_the_server_offers_smtputf8() -> None:
+    """With SMTPUTF8 the address is sent as it is, in the envelope and in the header."""
+    with SmtpServer() as server:
+        _mail(server, to=("müller@bücher.example",)).send(NOTE)
+    (got,) = server.messages
+    assert got.recipients == ("müller@xn--bcher-kva.example",)
+    assert "müller@xn--bcher-kva.example".encode() in got.raw
+    assert got.message["Subject"] == NOTE.subject
+
+
+def test_an_address_that_is_not_ascii_is_refused_in_a_sentence_where_the_server_lacks_smtputf8() -> None:
+    """The others get the mail; the sentence says which address to change."""
+    with SmtpServer(utf8=False) as server:
+        with pytest.raises(RecipientsRefused, match=r"müller@corp.example: .* SMTPUTF8") as caught:
+            _mail(server, to=("müller@corp.example", "a@example.com")).send(NOTE)
+        with pytest.raises(DeliveryError, match="write the part before the `@` in ASCII") as alone:
+            _mail(server, to=("müller@corp.example",)).send(NOTE)
+    assert [got.recipients for got in server.messages] == [("a@example.com",)]
+    assert [refusal.permanent for refusal in caught.value.refusals] == [True]
+    assert alone.value.permanent
+
+
+# --------------------------------------------------------------------------- servers that do not end
+
+
+@pytest.mark.parametrize("greeting", [b"220-still", b"220 ready\r\n250-a\r\n", b"x"])
+@pytest.mark.parametrize("tls", ["none", "starttls", "tls"])
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up_in_time(greeting: bytes, tls: str) -> None:
+    """The time limit is of the attempt, not of each byte."""
+    clock = SystemClock()
+    with dripping_server(greeting=greeting) as port:
+        channel = MailChannel(
+            name="soc", host=LOCALHOST, port=port, tls=tls, to=("a@example.com",), timeout=timedelta(seconds=0.4)
+        )
+        start = clock.monotonic()
+        with pytest.raises(DeliveryError, match=r"not done within 0.4 s|WRONG_VERSION|wrong version|record") as caught:
+            MailNotifier(channel, FixedClock()).send(NOTE)
+    assert clock.monotonic() - start < 3
+    assert not caught.value.permanent
 
 
 @pytest.mark.parametrize(

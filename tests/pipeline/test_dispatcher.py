@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,17 +16,20 @@ from support.memory_state import MemoryDocuments
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits
+from watcher.clock import SystemClock
+from watcher.delivery.channel_health import ChannelHealth, HealthStore
 from watcher.delivery.deliveries import CLAIM
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
-from watcher.errors import DeliveryError
-from watcher.model import Notification, Rule
+from watcher.errors import DeliveryError, RecipientRefusal, RecipientsRefused
+from watcher.model import Level, Notification, Rule
 from watcher.notify.links import Links
 from watcher.notify.mail import MailChannel
 from watcher.notify.renderer import Renderer
 from watcher.notify.slack import SlackChannel
 from watcher.pipeline import DeliveryResult, Dispatcher, RateLimit
 from watcher.settings import Secret
+from watcher.state.state_documents import StateDocuments
 
 MAIL = MailChannel(name="mail", host="localhost", to=("soc@corp.example",))
 SLACK = SlackChannel(name="slack", webhook_url=Secret("http://localhost/"))
@@ -46,6 +51,7 @@ def deliver(
     return Dispatcher(
         queries=DeliveryQueries(state),
         outbox=Outbox(state),
+        health=HealthStore(StateDocuments(state)),
         channels={channel.name: (channels[channel.name], channel) for channel in recording},
         renderer=Renderer(),
         links=Links(),
@@ -119,13 +125,13 @@ def test_a_permanent_failure_is_stored_and_hinders_no_other_channel() -> None:
 def test_a_delivery_to_a_channel_that_settings_lack_stays_pending_until_the_channel_is_back() -> None:
     state, mail, slack = pending(), RecordingChannel("mail"), RecordingChannel("slack")
     assert deliver(state, slack) == DeliveryResult(sent=1, postponed=1)
-    assert states(state)[0] == ("pending", "no channel is called `mail` in settings")
+    assert states(state)[0] == ("pending", "")
     assert deliver(state, mail, slack, after=timedelta(hours=1)) == DeliveryResult(sent=1)
 
 
 def test_a_delivery_that_another_sidecar_claimed_is_left_until_the_claim_expires() -> None:
     state, mail = pending(channels=("mail",)), RecordingChannel("mail")
-    (delivery,) = DeliveryQueries(state).due(now=NOW)
+    (delivery,) = DeliveryQueries(state).due("mail", now=NOW)
     assert Outbox(state).claim(delivery, now=NOW)
     assert deliver(state, mail) == DeliveryResult()
     assert deliver(state, mail, after=CLAIM) == DeliveryResult(sent=1)
@@ -145,6 +151,131 @@ def test_an_alert_that_cannot_be_rendered_suppresses_no_other() -> None:
     state.documents[index, name] = replace(broken, document={**broken.document, "watcher": own})
     mail = RecordingChannel("mail")
     assert deliver(state, mail) == DeliveryResult(sent=1, postponed=1)
+
+
+# --------------------------------------------------------------------------- channels that fail
+
+LATER = DeliveryError("connection refused", permanent=False)
+NEVER = DeliveryError("answered 404", permanent=True)
+
+
+def health(state: MemoryDocuments, channel: str = "mail") -> ChannelHealth:
+    """Return the stored health of a channel."""
+    return HealthStore(StateDocuments(state)).read(channel)
+
+
+def test_a_channel_that_is_down_is_tested_with_one_message_and_then_gets_all_at_once() -> None:
+    state = MemoryDocuments()
+    open_alerts(state, 8)
+    mail = RecordingChannel("mail", faults=[LATER] * 5)
+    after = timedelta(0)
+    for wait in (30, 60, 120, 240, 300):
+        assert deliver(state, mail, after=after) == DeliveryResult(postponed=1)
+        assert health(state).next_try == NOW + after + timedelta(seconds=wait)
+        assert deliver(state, mail, after=after + timedelta(seconds=wait - 1)) == DeliveryResult()
+        after += timedelta(seconds=wait)
+    down = health(state)
+    assert (down.failures, down.since, down.error) == (5, NOW, "connection refused")
+    assert deliver(state, mail, after=after) == DeliveryResult(sent=8)
+    assert health(state) == ChannelHealth(channel="mail", recovered=NOW + after)
+
+
+def test_an_alert_that_opens_while_its_channel_is_down_waits_without_an_attempt() -> None:
+    state, mail = MemoryDocuments(), RecordingChannel("mail", faults=[LATER])
+    open_alerts(state, 1)
+    deliver(state, mail)
+    open_alerts(state, 2, first=10)
+    assert deliver(state, mail, after=timedelta(seconds=20)) == DeliveryResult()
+    assert sorted(entry["attempts"] for entry in entries(state)) == [0, 0, 1]
+    assert deliver(state, mail, after=timedelta(seconds=30)) == DeliveryResult(sent=3)
+
+
+class Picky(RecordingChannel):
+    """A channel that never accepts the message that it gets first."""
+
+    never: str = ""
+
+    def send(self, notification: Notification) -> None:
+        self.never = self.never or notification.alert
+        if notification.alert == self.never:
+            raise LATER
+        super().send(notification)
+
+
+def test_a_message_that_is_never_accepted_does_not_hold_the_others() -> None:
+    state, mail = MemoryDocuments(), Picky("mail")
+    open_alerts(state, 5)
+    assert deliver(state, mail) == DeliveryResult(postponed=1)
+    assert deliver(state, mail, after=timedelta(seconds=30)) == DeliveryResult(sent=4, postponed=1)
+    assert not health(state).is_failing
+    open_alerts(state, 1, first=50)
+    assert deliver(state, mail, after=timedelta(seconds=31)) == DeliveryResult(sent=1)
+    assert deliver(state, mail, after=timedelta(seconds=90)) == DeliveryResult(postponed=1)
+    open_alerts(state, 1, first=51)
+    assert deliver(state, mail, after=timedelta(seconds=91)) == DeliveryResult(sent=1)
+
+
+def test_a_permanent_refusal_is_counted_and_ends_with_the_next_accepted_message() -> None:
+    state, mail = MemoryDocuments(), RecordingChannel("mail", faults=[NEVER, NEVER])
+    open_alerts(state, 2)
+    assert deliver(state, mail) == DeliveryResult(failed=2)
+    refused = health(state)
+    assert (refused.given_up, refused.error, refused.next_try) == (2, "answered 404", None)
+    open_alerts(state, 1, first=10)
+    assert deliver(state, mail, after=timedelta(seconds=1)) == DeliveryResult(sent=1)
+    assert not health(state).is_failing
+
+
+def test_the_highest_level_is_sent_first() -> None:
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
+    for number, level in enumerate((Level.LOW, Level.CRITICAL, Level.MEDIUM, Level.HIGH)):
+        open_alerts(state, 1, of=rule(id=f"rule {number}", level=level), first=number)
+    assert deliver(state, mail) == DeliveryResult(sent=4)
+    assert [notification.subject.split()[0].strip("[]:") for notification in mail.taken] == [
+        "CRITICAL",
+        "HIGH",
+        "MEDIUM",
+        "LOW",
+    ]
+
+
+class Dripping(RecordingChannel):
+    """A channel that accepts nothing until the test allows it."""
+
+    def __init__(self, name: str, *, released: threading.Event) -> None:
+        super().__init__(name)
+        self.released = released
+
+    def send(self, notification: Notification) -> None:
+        assert self.released.wait(20)
+        super().send(notification)
+
+
+def test_a_slow_channel_delays_no_other() -> None:
+    state, slack, released = pending(), RecordingChannel("slack"), threading.Event()
+    mail = Dripping("mail", released=released)
+    with ThreadPoolExecutor(1) as pool:
+        result = pool.submit(deliver, state, mail, slack)
+        end = SystemClock().monotonic() + 20
+        while states(state)[1][0] != "sent" and SystemClock().monotonic() < end:
+            SystemClock().wait(0.01)
+        assert states(state) == [("claimed", ""), ("sent", "")]
+        released.set()
+        assert result.result() == DeliveryResult(sent=2)
+
+
+def test_a_recipient_that_is_refused_is_retried_alone() -> None:
+    refusal = RecipientRefusal(recipient="b@corp.example", error="450 greylisted", permanent=False)
+    state, mail = pending(channels=("mail",)), RecordingChannel("mail", faults=[RecipientsRefused("b", (refusal,))])
+    assert deliver(state, mail) == DeliveryResult(sent=1)
+    assert states(state) == [("sent", ""), ("pending", "450 greylisted")]
+    mail.faults = [LATER]
+    assert deliver(state, mail, after=timedelta(seconds=30)) == DeliveryResult(postponed=1)
+    assert not health(state).is_failing  # the channel itself delivers
+    assert health(state, "mail/b@corp.example").failures == 1
+    assert deliver(state, mail, after=timedelta(seconds=60)) == DeliveryResult(sent=1)
+    assert [notification.recipients for notification in mail.taken] == [("b@corp.example",)]
+    assert states(state) == [("sent", ""), ("sent", "")]
 
 
 # --------------------------------------------------------------------------- rate limit and digests
@@ -301,7 +432,7 @@ def has_claim(state: MemoryDocuments) -> bool:
 def test_nothing_is_sent_after_the_lease_was_lost_and_the_next_holder_need_not_wait() -> None:
     state, mail = MemoryDocuments(), RecordingChannel("mail")
     open_alerts(state, 1)
-    assert deliver(state, mail, stopping=lambda: has_claim(state)) == DeliveryResult(postponed=1)
+    assert deliver(state, mail, stopping=lambda _channel: has_claim(state)) == DeliveryResult(postponed=1)
     assert mail.taken == []
     assert entries(state)[0]["error"] == "interrupted by shutdown; will be retried"
     assert deliver(state, mail) == DeliveryResult(sent=1)
@@ -311,7 +442,7 @@ def test_a_digest_is_not_sent_after_the_lease_was_lost_and_the_next_holder_need_
     state, mail = MemoryDocuments(), RecordingChannel("mail")
     open_alerts(state, 30)
     assert deliver(state, mail) == DeliveryResult(sent=20)
-    lost = deliver(state, mail, after=SETTLED, stopping=lambda: has_claim(state))
+    lost = deliver(state, mail, after=SETTLED, stopping=lambda _channel: has_claim(state))
     assert lost == DeliveryResult(postponed=1)
     assert len(mail.taken) == 20
     assert deliver(state, mail, after=SETTLED) == DeliveryResult(sent=1)

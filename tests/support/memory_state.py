@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from threading import RLock
 from typing import Any
 
 from watcher.model import Query
@@ -71,6 +72,7 @@ class MemoryStore:
 
     documents: dict[tuple[str, str], StoredDocument] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
+    lock: RLock = field(default_factory=RLock, repr=False, compare=False)  # channels are written at the same time
 
     def put(self, index: str, name: str, document: Mapping[str, Any], seq_no: int) -> None:
         """Store a version of a document: the only place where one is written."""
@@ -111,11 +113,9 @@ class MemoryReader(MemoryStore):
         pass
 
     def _matching(self, index: str, query: Query) -> list[StoredDocument]:
-        return [
-            stored
-            for stored in self.documents.values()
-            if fnmatchcase(stored.index, index) and matches(stored.document, query)
-        ]
+        with self.lock:
+            documents = list(self.documents.values())
+        return [stored for stored in documents if fnmatchcase(stored.index, index) and matches(stored.document, query)]
 
 
 @dataclass
@@ -130,10 +130,11 @@ class MemoryWriter(MemoryStore):
 
     def replace(self, stored: StoredDocument, document: Mapping[str, Any]) -> bool:
         self.log.append(f"replace {stored.index}")
-        current = self.documents[stored.index, stored.id]
-        if current.seq_no != stored.seq_no:
-            return False
-        self.put(stored.index, stored.id, document, current.seq_no + 1)
+        with self.lock:
+            current = self.documents[stored.index, stored.id]
+            if current.seq_no != stored.seq_no:
+                return False
+            self.put(stored.index, stored.id, document, current.seq_no + 1)
         return True
 
     def replace_many(self, replacements: Sequence[Replacement]) -> Sequence[bool]:
@@ -143,21 +144,23 @@ class MemoryWriter(MemoryStore):
         return [self._update(change) for change in changes]
 
     def _create(self, draft: NewDocument) -> CreateResult:
-        if (draft.index, draft.id) in self.documents:
-            return CreateResult(id=draft.id, new=False)
         if bad := next((part for part in self.refused if part in str(draft.document)), None):
             return CreateResult(id=draft.id, new=False, error=f"no `{bad}` here")
-        self.put(draft.index, draft.id, draft.document, 0)
+        with self.lock:
+            if (draft.index, draft.id) in self.documents:
+                return CreateResult(id=draft.id, new=False)
+            self.put(draft.index, draft.id, draft.document, 0)
         return CreateResult(id=draft.id, new=True)
 
     def _update(self, change: PartialUpdate) -> StoredDocument | None:
         key = (change.stored.index, change.stored.id)
         self.log.append(f"amend {key[0]}")
-        current = self.documents.get(key)
-        if current is None or current.seq_no != change.stored.seq_no:
-            return None
-        self.put(*key, merged(current.document, change.part), current.seq_no + 1)
-        return replace(self.documents[key], document=change.part)
+        with self.lock:
+            current = self.documents.get(key)
+            if current is None or current.seq_no != change.stored.seq_no:
+                return None
+            self.put(*key, merged(current.document, change.part), current.seq_no + 1)
+            return replace(self.documents[key], document=change.part)
 
 
 @dataclass

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from itertools import count
 from pathlib import Path
-from socket import create_server
+from socket import create_server, socket
+from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Self
 
@@ -61,13 +64,14 @@ class SmtpServer:
     sender_reply: str = ""  # to MAIL FROM, instead of 250
     data_reply: str = ""  # to the mail itself, instead of 250
     quit_reply: str = "221 bye"
+    utf8: bool = True  # whether SMTPUTF8 is offered
     messages: list[Received] = field(default_factory=list)
     port: int = field(default_factory=free_port)
 
     def __enter__(self) -> Self:
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"enable_SMTPUTF8": self.utf8}
         if self.tls == "starttls":
-            options = {"tls_context": self.context, "require_starttls": True}
+            options |= {"tls_context": self.context, "require_starttls": True}
         if self.login:
             options |= {"authenticator": self._authenticate, "auth_require_tls": self.tls == "starttls"}
         wrapped = self.context if self.tls == "tls" else None
@@ -117,6 +121,30 @@ class SmtpServer:
 
     async def handle_QUIT(self, _server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd calls it so
         return self.quit_reply
+
+
+@contextmanager
+def dripping_server(*, greeting: bytes) -> Iterator[int]:
+    """Yield the port of a server that sends a greeting without end, a byte every 20 ms."""
+    ended = Event()
+
+    def drip(client: socket) -> None:
+        with client, suppress(OSError):
+            for number in count():
+                if ended.wait(0.02):
+                    return
+                client.sendall(greeting[number : number + 1] or b"-")
+
+    def serve(listener: socket) -> None:
+        with suppress(OSError):
+            while not ended.is_set():
+                client, _ = listener.accept()
+                Thread(target=drip, args=(client,), daemon=True).start()
+
+    with create_server((LOCALHOST, 0)) as listener:
+        Thread(target=serve, args=(listener,), daemon=True).start()
+        yield listener.getsockname()[1]
+        ended.set()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

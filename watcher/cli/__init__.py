@@ -27,6 +27,7 @@ COMMANDS = {
     "render": "Render a message by its templates, without sending it.",
     "status": "Show what was searched, and what is pending.",
     "alerts": "Show the newest alerts.",
+    "resend": "Send again what was given up.",
     "schema": "Write the JSON schema of settings files for editors.",
     "version": "Show the version.",
     "demo": "Show the product on an OpenSearch of its own.",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from watcher.errors import RecipientRefusal
 from watcher.model import Notification, Window
 from watcher.ports import StoredDocument
 from watcher.timestamps import format_timestamp, parse_timestamp
@@ -18,8 +19,15 @@ DIGEST_CLAIM = timedelta(minutes=10)
 
 _MAX_ERROR = 1000  # characters of an error that are stored
 
+_RECIPIENT = "/"  # between a channel's name, which cannot contain it, and a recipient
+
 Entry = Mapping[str, Any]
-"""What an alert document stores about its delivery to one channel."""
+"""What an alert document stores about its delivery to one channel, or to one recipient of it."""
+
+
+def channel_name(channel: str) -> str:
+    """Return the name in settings of a channel, or of a channel's recipient."""
+    return channel.partition(_RECIPIENT)[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +35,7 @@ class Delivery:
     """One alert, or a digest of many alerts of one rule, to be sent to one channel."""
 
     rule: str  # the rule's id
-    channel: str
+    channel: str  # its name in settings, or `mail/soc@example.org` for one recipient of it
     alerts: tuple[StoredDocument, ...] = ()  # as last read or written: conditional writes rest on them
     is_digest: bool = False
     digest_id: str = ""  # set when the alerts of a digest are gathered; an unfinished digest keeps its id
@@ -36,6 +44,17 @@ class Delivery:
     window: Window | None = None  # from the first to the last event; set by the claim
     keys: tuple[str, ...] = ()  # group keys of the alerts, each once, at most 50; set by the claim
     notification: Notification | None = None  # set when it is rendered
+    refusals: tuple[RecipientRefusal, ...] = ()  # recipients that did not get it, while others did; set when sent
+
+    @property
+    def channel_name(self) -> str:
+        """The name of the channel in settings."""
+        return channel_name(self.channel)
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """The recipient that it is for; empty: all recipients of the channel."""
+        return tuple(filter(None, (self.channel.partition(_RECIPIENT)[2],)))
 
     @property
     def claim_time(self) -> timedelta:
@@ -102,6 +121,22 @@ def with_entry(stored: StoredDocument, channel: str, values: Entry) -> list[Entr
         {**entry, **values} if entry["channel"] == channel else entry for entry in delivery_entries(stored.document)
     ]
     return [{key: value for key, value in entry.items() if value is not None} for entry in changed]
+
+
+def with_recipients(entries: list[Entry], delivery: Delivery, until: datetime) -> list[Entry]:
+    """Return entries with one more for each recipient that did not get a message that others got.
+
+    Such a delivery is retried, or failed, on its own.
+    """
+    existing = {entry["channel"] for entry in entries}
+    added: list[Entry] = []
+    for refusal in delivery.refusals:
+        channel = f"{delivery.channel_name}{_RECIPIENT}{refusal.recipient}"
+        values = failed_values(refusal.error) if refusal.permanent else postponed_values(refusal.error, until)
+        if channel not in existing:
+            entry = {"channel": channel, "attempts": 0, **delivery.digest_values, **values}
+            added.append({key: value for key, value in entry.items() if value is not None})
+    return [*entries, *added]
 
 
 def sent_values(delivery: Delivery, now: datetime) -> Entry:

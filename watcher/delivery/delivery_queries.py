@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from watcher.delivery.deliveries import Delivery, delivery_entries, digest_id_of, entry_for, is_due, was_sent_single
+from watcher.delivery.deliveries import Delivery, digest_id_of, entry_for, is_due, was_sent_single
 from watcher.digests import digest
-from watcher.model import Query
+from watcher.model import Level, Query
 from watcher.ports import DocumentReader, StateQuery, StoredDocument
 from watcher.timestamps import format_timestamp, parse_timestamp
 
@@ -27,17 +27,37 @@ class DeliveryQueries:
     documents: DocumentReader
     prefix: str = "watcher"
 
-    def due(self, *, now: datetime, without: Sequence[str] = ()) -> tuple[Delivery, ...]:
-        """Return the oldest deliveries that are due, except those of some rules.
+    def channels_due(self, *, now: datetime) -> tuple[str, ...]:
+        """Return the channels and recipients of alerts with due deliveries; some of them may have nothing due."""
+        self.documents.refresh(self._alerts)
+        return tuple(sorted(self.documents.counts(self._alerts, _due_by(now), "watcher.deliveries.channel")))
+
+    def levels_due(self, channel: str, *, now: datetime) -> tuple[str, ...]:
+        """Return the levels of alerts with due deliveries of which some may be to a channel, the highest first."""
+        query = _filtered(_to(channel), _due_by(now))
+        levels = self.documents.counts(self._alerts, query, "watcher.rule.level")
+        return tuple(level for level in reversed(Level) if level in levels)
+
+    def due(
+        self, channel: str, *, now: datetime, level: str | None = None, without: Sequence[str] = ()
+    ) -> tuple[Delivery, ...]:
+        """Return the oldest deliveries that are due to a channel, of one level or all, except those of some rules.
 
         A delivery that belongs to an unfinished digest has the id of that digest.
         """
-        self.documents.refresh(self._alerts)
-        query: dict[str, Any] = {"filter": [_due_by(now)]}
+        filters: list[Query] = [_to(channel), _due_by(now)]
+        if level is not None:
+            filters.append({"term": {"watcher.rule.level": level}})
+        query: dict[str, Any] = {"filter": filters}
         if without:
             query["must_not"] = [{"terms": {"rule.id": list(without)}}]
-        candidates = self._search({"bool": query}, _OLDEST, size=_CANDIDATES)
-        return tuple(delivery for stored in candidates for delivery in _due_deliveries(stored, now))
+        deliveries: list[Delivery] = []
+        # alerts whose other channel does not deliver may be due by the thousand: they must not hide the rest
+        for page in self._pages({"bool": query}, _OLDEST):
+            deliveries.extend(filter(None, (_due_delivery(stored, channel, now) for stored in page)))
+            if len(deliveries) >= _CANDIDATES:
+                break
+        return tuple(deliveries[:_CANDIDATES])
 
     def sent_since(self, rule: str, channel: str, *, since: datetime, most: int) -> int:
         """Count the alerts of a rule that were sent to a channel in messages of their own, up to `most`."""
@@ -72,7 +92,7 @@ class DeliveryQueries:
         """
         # a write for another channel a moment ago would look like a conflict
         self.documents.refresh(self._alerts)
-        query = _filtered({"term": {"rule.id": rule}}, {"term": {"watcher.deliveries.channel": channel}}, _due_by(now))
+        query = _filtered({"term": {"rule.id": rule}}, _to(channel), _due_by(now))
         unfinished = self._unfinished_digest(query, channel, now)
         alerts: list[StoredDocument] = []
         for page in self._pages(query, _OLDEST):
@@ -125,13 +145,18 @@ def _due_by(now: datetime) -> Query:
     return {"range": {"watcher.deliveries.due": {"lte": format_timestamp(now)}}}
 
 
-def _due_deliveries(stored: StoredDocument, now: datetime) -> Iterator[Delivery]:
-    for entry in delivery_entries(stored.document):
-        if is_due(entry, now):
-            yield Delivery(
-                rule=str(stored.document["rule"]["id"]),
-                channel=str(entry["channel"]),
-                alerts=(stored,),
-                digest_id=str(entry.get("digest_id") or ""),
-                attempts=int(entry["attempts"]),
-            )
+def _to(channel: str) -> Query:
+    return {"term": {"watcher.deliveries.channel": channel}}
+
+
+def _due_delivery(stored: StoredDocument, channel: str, now: datetime) -> Delivery | None:
+    entry = entry_for(stored, channel)
+    if entry is None or not is_due(entry, now):
+        return None
+    return Delivery(
+        rule=str(stored.document["rule"]["id"]),
+        channel=channel,
+        alerts=(stored,),
+        digest_id=str(entry.get("digest_id") or ""),
+        attempts=int(entry["attempts"]),
+    )

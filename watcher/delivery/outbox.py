@@ -6,10 +6,11 @@ sidecar sends what a crash left behind.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from watcher.delivery.channel_health import CHANNEL_BACKOFF
 from watcher.delivery.deliveries import (
     Delivery,
     Entry,
@@ -21,12 +22,14 @@ from watcher.delivery.deliveries import (
     sent_values,
     was_taken_over,
     with_entry,
+    with_recipients,
 )
 from watcher.model import Window
 from watcher.ports import Documents, PartialUpdate, StoredDocument
 from watcher.timestamps import format_timestamp, parse_timestamp
 
 _MAX_KEYS = 50
+_AddEntries = Callable[[list[Entry]], list[Entry]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +44,13 @@ class Outbox:
         Alerts of a digest that another process changed since they were gathered are left out of it.
         """
         # one alert is read again: the result of another channel was possibly written to it a moment ago
-        alerts = delivery.alerts if delivery.is_digest else self._due_again(delivery, now)
+        alerts = delivery.alerts if delivery.is_digest else self._due_again(delivery.alerts, delivery.channel, now)
         if not alerts:
             return None
         attempts = 1 + max(attempts_of(stored, delivery.channel) for stored in alerts)
         due = format_timestamp(now + delivery.claim_time)
         values = {"state": "claimed", "attempts": attempts, "due": due, **delivery.digest_values}
-        written = self._update(alerts, delivery.channel, values)
-        pairs = [(before, after) for before, after in zip(alerts, written, strict=True) if after is not None]
+        pairs = self._claim(alerts, delivery, values, now)
         first = self._complete(delivery, *pairs[0]) if pairs else None
         if first is None:
             return None
@@ -63,8 +65,12 @@ class Outbox:
         )
 
     def mark_sent(self, delivery: Delivery, *, now: datetime) -> None:
-        """Mark a delivery as sent: its channel accepted the message."""
-        self._settle(delivery, sent_values(delivery, now))
+        """Mark a delivery as sent: its channel accepted the message.
+
+        Recipients that did not get it get deliveries of their own in the same write.
+        """
+        until = now + CHANNEL_BACKOFF.delay(1)
+        self._settle(delivery, sent_values(delivery, now), lambda entries: with_recipients(entries, delivery, until))
 
     def postpone(self, delivery: Delivery, error: str, *, until: datetime) -> None:
         """Store why a delivery was not sent, and when to try again."""
@@ -76,12 +82,10 @@ class Outbox:
 
     # ---- inside
 
-    def _due_again(self, delivery: Delivery, now: datetime) -> tuple[StoredDocument, ...]:
-        """Read the alerts of a delivery again, realtime, and return those that are still due."""
-        current = self.documents.get([(stored.index, stored.id) for stored in delivery.alerts])
-        return tuple(
-            stored for stored in current if stored is not None and is_due(entry_for(stored, delivery.channel), now)
-        )
+    def _due_again(self, alerts: Sequence[StoredDocument], channel: str, now: datetime) -> tuple[StoredDocument, ...]:
+        """Read alerts again, realtime, and return those that are still due to a channel."""
+        current = self.documents.get([(stored.index, stored.id) for stored in alerts])
+        return tuple(stored for stored in current if stored is not None and is_due(entry_for(stored, channel), now))
 
     def _complete(self, delivery: Delivery, before: StoredDocument, after: StoredDocument) -> StoredDocument | None:
         """Return the complete document of a claimed alert; None where it was deleted."""
@@ -90,20 +94,44 @@ class Outbox:
         own = {**before.document["watcher"], **after.document["watcher"]}
         return replace(after, document={**before.document, "watcher": own})
 
-    def _update(self, alerts: Sequence[StoredDocument], channel: str, values: Entry) -> Sequence[StoredDocument | None]:
+    def _claim(
+        self, alerts: Sequence[StoredDocument], delivery: Delivery, values: Entry, now: datetime
+    ) -> list[tuple[StoredDocument, StoredDocument]]:
+        """Write the claim, and return the alerts before and after it; those that another sidecar claimed are left out.
+
+        The result of another channel may be written to the same alert meanwhile: then the claim is written again.
+        """
+        pairs: dict[str, tuple[StoredDocument, StoredDocument]] = {}
+        remaining = list(alerts)
+        while remaining:
+            written = self._update(remaining, delivery.channel, values)
+            pairs |= {
+                before.id: (before, after)
+                for before, after in zip(remaining, written, strict=True)
+                if after is not None
+            }
+            conflicts = [before for before, after in zip(remaining, written, strict=True) if after is None]
+            remaining = [*self._due_again(conflicts, delivery.channel, now)] if conflicts else []
+        return [pairs[stored.id] for stored in alerts if stored.id in pairs]
+
+    def _update(
+        self, alerts: Sequence[StoredDocument], channel: str, values: Entry, added: _AddEntries = list
+    ) -> Sequence[StoredDocument | None]:
         return self.documents.update(
             [
-                PartialUpdate(stored=stored, part={"watcher": {"deliveries": with_entry(stored, channel, values)}})
+                PartialUpdate(
+                    stored=stored, part={"watcher": {"deliveries": added(with_entry(stored, channel, values))}}
+                )
                 for stored in alerts
             ]
         )
 
-    def _settle(self, delivery: Delivery, values: Entry) -> None:
+    def _settle(self, delivery: Delivery, values: Entry, added: _AddEntries = list) -> None:
         """Write a result; where another channel's result was written meanwhile, write again on top of it."""
         values = {**values, **delivery.digest_values}
         remaining = list(delivery.alerts)
         while remaining:
-            written = self._update(remaining, delivery.channel, values)
+            written = self._update(remaining, delivery.channel, values, added)
             conflicts = [before for before, after in zip(remaining, written, strict=True) if after is None]
             current = self.documents.get([(stored.index, stored.id) for stored in conflicts]) if conflicts else ()
             remaining = [

@@ -1,6 +1,7 @@
 """The stages that a delivery passes, each with a named outcome.
 
-A stage either lets the delivery proceed, or ends its way: left as stored, held until a time, or dropped for good.
+A stage either lets the delivery proceed, or ends its way: left as stored, held until a time, to be retried when the
+channel works again, or dropped for good.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.delivery.rate_limit import RateLimit
 from watcher.delivery.restored_alert import restore_alert
-from watcher.errors import DeliveryError, InputError
+from watcher.errors import DeliveryError, InputError, RecipientsRefused
 from watcher.notify.channel_registry import retry_delay
 from watcher.notify.links import Links
 from watcher.notify.message_context import alert_context, digest_context
@@ -27,7 +28,6 @@ from watcher.settings import ChannelSettings
 log = structlog.get_logger(__name__)
 
 INTERRUPTED = "interrupted by shutdown; will be retried"
-_MISSING_CHANNEL_ATTEMPTS = 99  # the longest delay: a channel that settings lack is looked up once an hour
 
 Channels = Mapping[str, tuple[ChannelSettings, Notifier]]
 Now = Callable[[], datetime]
@@ -57,13 +57,20 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drop:
-    """The delivery failed for good."""
+class Retry:
+    """The channel did not accept the delivery, which may pass."""
 
     reason: str
 
 
-Outcome = Proceed | Leave | Hold | Drop
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """The delivery failed for good: the channel refused it permanently."""
+
+    reason: str
+
+
+Outcome = Proceed | Leave | Hold | Retry | Drop
 Stage = Callable[[Delivery], Outcome]
 
 
@@ -123,21 +130,6 @@ class GatherDigest:
 
 
 @dataclass(frozen=True, slots=True)
-class FindChannel:
-    """Holds deliveries to channels that settings lack."""
-
-    channels: Channels
-    now: Now
-
-    def __call__(self, delivery: Delivery) -> Outcome:
-        """Look the channel up in settings."""
-        if delivery.channel in self.channels:
-            return Proceed(delivery=delivery)
-        until = self.now() + retry_delay(_MISSING_CHANNEL_ATTEMPTS)
-        return Hold(reason=f"no channel is called `{delivery.channel}` in settings", until=until)
-
-
-@dataclass(frozen=True, slots=True)
 class Claim:
     """Claims deliveries in the outbox."""
 
@@ -161,7 +153,7 @@ class Render:
 
     def __call__(self, delivery: Delivery) -> Outcome:
         """Render the message for its channel; a message that cannot be rendered is tried again later."""
-        channel, _ = self.channels[delivery.channel]
+        channel, _ = self.channels[delivery.channel_name]
         try:
             notification = self.renderer.render(self._context(delivery), channel)
         except InputError as fault:
@@ -170,7 +162,8 @@ class Render:
             log.exception("delivery.unrenderable", channel=delivery.channel)
             error = f"the message cannot be rendered: {type(fault).__name__}: {fault}"
         else:
-            return Proceed(delivery=replace(delivery, notification=notification))
+            addressed = replace(notification, recipients=delivery.recipients)
+            return Proceed(delivery=replace(delivery, notification=addressed))
         return Hold(reason=error, until=self.now() + retry_delay(delivery.attempts))
 
     def _context(self, delivery: Delivery) -> MessageContext:
@@ -200,16 +193,14 @@ class Send:
         """Send the message, unless the lease was lost meanwhile."""
         if self.stopping() or delivery.notification is None:
             return Hold(reason=INTERRUPTED, until=self.now())  # the next holder of the lease need not wait
-        _, notifier = self.channels[delivery.channel]
+        _, notifier = self.channels[delivery.channel_name]
         try:
             notifier.send(delivery.notification)
+        except RecipientsRefused as fault:
+            return Proceed(delivery=replace(delivery, refusals=fault.refusals))
         except DeliveryError as fault:
-            if fault.permanent:
-                return Drop(reason=str(fault))
-            error = str(fault)
+            return Drop(reason=str(fault)) if fault.permanent else Retry(reason=str(fault))
         except Exception as fault:  # noqa: BLE001 - a channel's library may raise anything; other channels go on
             # the text is left out: it may quote an address that is a secret
-            error = f"{type(fault).__name__} in the channel"
-        else:
-            return Proceed(delivery=delivery)
-        return Hold(reason=error, until=self.now() + retry_delay(delivery.attempts))
+            return Retry(reason=f"{type(fault).__name__} in the channel")
+        return Proceed(delivery=delivery)

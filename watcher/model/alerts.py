@@ -101,3 +101,4 @@ class Notification:
     key: str  # the idempotency key: the same for every attempt to send this alert to this channel
     subject: str  # one line, no control characters
     bodies: Mapping[str, str]  # media type → text
+    recipients: tuple[str, ...] = ()  # of the channel's recipients; empty: all of them

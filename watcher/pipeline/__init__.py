@@ -5,7 +5,8 @@ channel accepted it. A crash at any point leaves work that is repeated, and lose
 """
 
 from watcher.delivery.rate_limit import RateLimit
-from watcher.pipeline.deliver import DeliveryResult, Dispatcher
+from watcher.pipeline.deliver import Dispatcher
+from watcher.pipeline.delivery_result import DeliveryResult
 from watcher.pipeline.detect import Detector
 from watcher.pipeline.detection_scope import DetectionScope, PreparedRule, Stopped, Stopping, prepare_rule
 from watcher.pipeline.event_memory import UndecidedEvent

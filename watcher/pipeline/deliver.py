@@ -2,158 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
 
-from watcher.delivery.deliveries import Delivery
+from watcher.delivery.channel_health import HealthStore
+from watcher.delivery.deliveries import channel_name
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.delivery.rate_limit import RateLimit
 from watcher.delivery.stages import (
     Channels,
     Claim,
-    Drop,
-    FindChannel,
     GatherDigest,
-    Hold,
     HoldLease,
-    Leave,
-    Outcome,
-    Proceed,
     Render,
     Send,
     SettleDigest,
     Stage,
     Stopping,
-    run_stages,
 )
 from watcher.notify.links import Links
 from watcher.notify.renderer import Renderer
+from watcher.pipeline.channel_run import ChannelRun
+from watcher.pipeline.delivery_result import DeliveryResult
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryResult:
-    """Counts of messages of a delivery round."""
-
-    sent: int = 0
-    postponed: int = 0
-    failed: int = 0
-
-    def __add__(self, other: DeliveryResult) -> DeliveryResult:
-        return DeliveryResult(
-            sent=self.sent + other.sent,
-            postponed=self.postponed + other.postponed,
-            failed=self.failed + other.failed,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatcher:
-    """Runs due deliveries through the stages and stores their outcomes."""
+    """Runs due deliveries through the stages and stores their outcomes, each channel on its own."""
 
     queries: DeliveryQueries
     outbox: Outbox
+    health: HealthStore
     channels: Channels
     renderer: Renderer
     links: Links
     now: Callable[[], datetime]
     rate_limit: RateLimit = field(default_factory=RateLimit)
-    stopping: Stopping = field(default=lambda: False)  # checked before every side effect
+    stopping: Callable[[str], bool] = field(default=lambda _channel: False)  # checked before every side effect
     observe: Callable[[str, str], None] = field(default=lambda _channel, _outcome: None)  # counts the outcomes
 
-    @property
-    def stages(self) -> Sequence[Stage]:
-        """The stages of a delivery, in order."""
-        return (
-            HoldLease(self.stopping),
-            SettleDigest(self.queries, self.rate_limit, self.now),
-            GatherDigest(self.queries, self.now),
-            FindChannel(self.channels, self.now),
-            Claim(self.outbox, self.now),
-            Render(self.channels, self.renderer, self.links, self.now),
-            Send(self.channels, self.stopping, self.now),
+    def deliver(self) -> DeliveryResult:
+        """Run everything that is due to the channels of settings, at the same time; no channel waits for another."""
+        with ThreadPoolExecutor(len(self.channels) + 1, thread_name_prefix="delivery") as pool:
+            results = [pool.submit(self.deliver_to, channel) for channel in self.channels]
+        return sum((result.result() for result in results), self._count_missing())
+
+    def deliver_to(self, channel: str) -> DeliveryResult:
+        """Run everything that is due to a channel and to single recipients of it, and what becomes due meanwhile."""
+        due = [name for name in self.queries.channels_due(now=self.now()) if channel_name(name) == channel]
+        return sum((self._run_of(name).run() for name in due), DeliveryResult())
+
+    def _count_missing(self) -> DeliveryResult:
+        """Count and log what is due to channels that settings lack; it stays pending."""
+        now, total = self.now(), DeliveryResult()
+        for channel in self.queries.channels_due(now=now):
+            deliveries = () if channel_name(channel) in self.channels else self.queries.due(channel, now=now)
+            if deliveries:
+                advice = "add the channel to `channels` in settings; its messages are kept until then"
+                log.warning("channel.missing", channel=channel, deliveries=len(deliveries), advice=advice)
+                total += DeliveryResult(postponed=len(deliveries))
+        return total
+
+    def _run_of(self, channel: str) -> ChannelRun:
+        name = channel_name(channel)
+
+        def stopping() -> bool:
+            return self.stopping(name)
+
+        return ChannelRun(
+            channel=channel,
+            queries=self.queries,
+            outbox=self.outbox,
+            health_store=self.health,
+            stages=self._stages(stopping),
+            now=self.now,
+            rate_limit=self.rate_limit,
+            stopping=stopping,
+            observe=self.observe,
+            health=self.health.read(channel),
         )
 
-    def deliver(self) -> DeliveryResult:
-        """Run everything that is due, and what becomes due meanwhile."""
-        total = DeliveryResult()
-        while not self.stopping():
-            result = self._round()
-            total += result
-            if not result.sent:
-                break
-        return total
-
-    def _round(self) -> DeliveryResult:
-        """Run the due deliveries of every rule once."""
-        total = DeliveryResult()
-        finished: list[str] = []
-        while deliveries := self.queries.due(now=self.now(), without=finished):
-            for rule, of_rule in _grouped(deliveries, lambda delivery: delivery.rule).items():
-                for channel, pending in _grouped(of_rule, lambda delivery: delivery.channel).items():
-                    if self.stopping():
-                        return total
-                    total += self._run_all(rule, channel, pending)
-                finished.append(rule)
-        return total
-
-    def _run_all(self, rule: str, channel: str, pending: Sequence[Delivery]) -> DeliveryResult:
-        """Run a rule's deliveries to a channel: single messages up to the rate limit, a digest of the rest."""
-        singles = [delivery for delivery in pending if not delivery.digest_id]
-        within_limit = singles[: self._remaining(rule, channel, len(singles))]
-        total = sum(map(self._run, within_limit), DeliveryResult())
-        if len(within_limit) < len(pending):
-            total += self._run(Delivery(rule=rule, channel=channel, is_digest=True))
-        return total
-
-    def _remaining(self, rule: str, channel: str, singles: int) -> int:
-        """Return how many single messages the rate limit still allows."""
-        limit = self.rate_limit.limit
-        if singles <= 1:  # a lone alert is never worth a digest
-            return limit
-        since = self.now() - self.rate_limit.within
-        return max(0, limit - self.queries.sent_since(rule, channel, since=since, most=limit))
-
-    def _run(self, delivery: Delivery) -> DeliveryResult:
-        return self._store(*run_stages(delivery, self.stages))
-
-    def _store(self, delivery: Delivery, outcome: Outcome) -> DeliveryResult:
-        """Store the outcome of a delivery in the outbox."""
-        match outcome:
-            case Proceed():
-                self.outbox.mark_sent(delivery, now=self.now())
-                self.observe(delivery.channel, "sent")
-                log.info("digest.sent" if delivery.is_digest else "delivery.sent", **_described(delivery))
-                return DeliveryResult(sent=1)
-            case Hold():
-                self.outbox.postpone(delivery, outcome.reason, until=outcome.until)
-                self.observe(delivery.channel, "postponed")
-                log.warning("delivery.postponed", error=outcome.reason, **_described(delivery))
-                return DeliveryResult(postponed=1)
-            case Drop():
-                self.outbox.fail(delivery, outcome.reason)
-                self.observe(delivery.channel, "failed")
-                log.warning("delivery.failed", error=outcome.reason, **_described(delivery))
-                return DeliveryResult(failed=1)
-            case Leave():
-                return DeliveryResult()
-
-
-def _grouped(deliveries: Iterable[Delivery], key: Callable[[Delivery], str]) -> dict[str, list[Delivery]]:
-    groups: dict[str, list[Delivery]] = {}
-    for delivery in deliveries:
-        groups.setdefault(key(delivery), []).append(delivery)
-    return groups
-
-
-def _described(delivery: Delivery) -> dict[str, object]:
-    """Return the keys that a log line says about a delivery."""
-    described: dict[str, object] = {"channel": delivery.channel, "attempt": delivery.attempts}
-    if delivery.is_digest:
-        return {**described, "rule": delivery.rule, "alerts": len(delivery.alerts), "digest_id": delivery.digest_id}
-    return {**described, "alert": delivery.alerts[0].id}
+    def _stages(self, stopping: Stopping) -> Sequence[Stage]:
+        """Return the stages of a delivery, in order."""
+        return (
+            HoldLease(stopping),
+            SettleDigest(self.queries, self.rate_limit, self.now),
+            GatherDigest(self.queries, self.now),
+            Claim(self.outbox, self.now),
+            Render(self.channels, self.renderer, self.links, self.now),
+            Send(self.channels, stopping, self.now),
+        )

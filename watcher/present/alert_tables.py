@@ -10,7 +10,7 @@ from rich.text import Text
 
 from watcher.delivery.deliveries import delivery_entries
 from watcher.present.event_lines import event_lines, host_and_account
-from watcher.present.terminal import LEVEL_STYLES, cell, shortened
+from watcher.present.terminal import LEVEL_STYLES, cell, shortened, table
 from watcher.usecases.triage import AlertRecord
 
 _STATE_STYLES: Mapping[str, str] = {"sent": "green", "failed": "bold red"}
@@ -55,3 +55,11 @@ def _deliveries(alert: AlertRecord) -> Text:
         cell(f"{delivery['channel']} {delivery['state']}", style=_STATE_STYLES.get(delivery["state"], "yellow"))
         for delivery in delivery_entries(alert.document)
     )
+
+
+def failed_table(counts: Mapping[tuple[str, str], int]) -> Table:
+    """Show how many messages were given up, by channel and reason."""
+    shown = table("channel", "messages", "why")
+    for (channel, error), count in sorted(counts.items()):
+        shown.add_row(cell(channel), cell(f"{count:,}"), cell(error))
+    return shown

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -23,7 +24,7 @@ from watcher.pipeline import DeliveryResult, Dispatcher, Stopped, WindowResult
 from watcher.ports import Clock
 from watcher.schedule.rule_reloader import RuleReloader
 from watcher.schedule.source_search import SourceSearch
-from watcher.state.lease_names import DELIVERY, live_lease, past_lease
+from watcher.state.lease_names import delivery_lease, live_lease, past_lease
 from watcher.state.leases import Leases
 
 log = structlog.get_logger(__name__)
@@ -34,6 +35,11 @@ _RULES_EVERY = timedelta(seconds=5)
 _CALL = timedelta(seconds=1)  # the unit of a job's back-off: one call, however far apart the calls are
 _JOB_BACKOFF = Backoff(first=_CALL, longest=5 * _CALL)
 _NO_BACKOFF = Backoff(first=_CALL, longest=_CALL)
+
+
+def delivery_job(channel: str) -> str:
+    """Return the name of the job of the deliveries to a channel."""
+    return f"delivery to {channel}"
 
 
 def live_job(source: str) -> str:
@@ -110,7 +116,7 @@ class Sidecar:
     def run(self) -> None:
         """Run the jobs until `stop` is set; work in progress is finished, or left so that it can be repeated."""
         # one for each job: none waits for another, least of all the leases
-        threads = 2 * len(self.searches) + len(self.services) + 3
+        threads = 2 * len(self.searches) + len(self.delivery.channels) + len(self.services) + 3
         scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(threads)},
@@ -140,11 +146,11 @@ class Sidecar:
             yield search.source.every, BackoffJob(live_job(name), search.live.advance, activity, _live_kind(name), live)
             yield _PAST_EVERY, BackoffJob(past_job(name), search.search_past, activity, _past_kind(name), past)
         if self.reloader is not None:
-            yield _RULES_EVERY, BackoffJob("rules", self.reloader.check, activity, _RULES)
-        yield _DELIVER_EVERY, BackoffJob(DELIVERY, self.delivery.deliver, activity, _DELIVERY, self._holds(DELIVERY))
+        for channel in self.delivery.channels:
+            deliver, holds = partial(self.delivery.deliver_to, channel), self._holds(delivery_lease(channel))
+            yield _DELIVER_EVERY, BackoffJob(delivery_job(channel), deliver, activity, _DELIVERY, holds)
         for service in self.services:
             yield service.every, BackoffJob(service.name, service.work, activity, _service_kind(service.name))
-
     def _beat(self) -> None:
         if self.leases is not None:
             self.leases.beat(now=self.now() if self.now is not None else self.clock.now())

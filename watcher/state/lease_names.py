@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 DELIVERY = "delivery"
-"""The lease of sending pending deliveries, and notices for operators."""
+"""The lease of notices for operators, and of what concerns the deliveries of all channels."""
+
+
+def delivery_lease(channel: str) -> str:
+    """Return the name of the lease of sending the deliveries of a channel."""
+    return f"{DELIVERY}-{channel}"
 
 
 def live_lease(source: str) -> str:

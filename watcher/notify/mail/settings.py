@@ -41,7 +41,7 @@ class MailChannel(ChannelSettings):
     to: Annotated[
         tuple[MailAddress, ...], NonEmpty(), Option("addresses of the recipients", example="[soc@example.org]")
     ]
-    timeout: Annotated[PositiveDuration, Option(TIMEOUT_HELP)] = timedelta(seconds=20)
+    timeout: Annotated[PositiveDuration, Option(TIMEOUT_HELP)] = timedelta(seconds=60)
 
     @property
     def effective_port(self) -> int:

@@ -4,41 +4,23 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from email.header import Header
-from email.message import EmailMessage
-from email.policy import SMTP, EmailPolicy
-from email.utils import format_datetime, parseaddr
+from email.headerregistry import Address
 
-import structlog
-
-from watcher.errors import DeliveryError
+from watcher.errors import DeliveryError, RecipientRefusal, RecipientsRefused
 from watcher.model import Notification
-from watcher.notify.escaping import single_line
+from watcher.notify.deadline import Deadline
+from watcher.notify.mail.addresses import ascii_domain, mail_address, needs_utf8
+from watcher.notify.mail.message import mail_message
 from watcher.notify.mail.settings import MailChannel
+from watcher.notify.mail.smtp_session import SmtpSession
 from watcher.notify.redaction import redact_reply
 from watcher.ports import Clock
 
-_log = structlog.get_logger(__name__)
-
-
-class _Policy(EmailPolicy):
-    """Folds subjects by the older rules: the newer ones lose a blank where they break between encoded words."""
-
-    def fold_binary(self, name: str, value: str) -> bytes:
-        """Write one header."""
-        if name.lower() != "subject":
-            return super().fold_binary(name, value)
-        charset = "us-ascii" if value.isascii() else "utf-8"
-        folded = Header(str(value), charset=charset, header_name=name).encode(linesep=self.linesep)
-        return f"{name}: {folded}{self.linesep}".encode("ascii")
-
-
-_POLICY = _Policy(
-    linesep=SMTP.linesep,
-    cte_type="7bit",  # every server takes it, whatever the event's text holds
-)
+_UTF8_OPTION = "SMTPUTF8"
+_NEEDS_UTF8 = "the server does not offer SMTPUTF8, which the address needs; write the part before the `@` in ASCII"
+_REMOVED = "the recipient is no longer in `to` of the channel"
 
 
 class MailNotifier:
@@ -54,48 +36,81 @@ class MailNotifier:
         return self._channel.name
 
     def send(self, notification: Notification) -> None:
-        """Hand the mail to the server; taken by at least one recipient's means sent."""
-        message = self._message(notification)
-        try:
-            with self._connected() as server:
-                refused = server.send_message(message)
-        except (smtplib.SMTPException, OSError) as error:
-            raise self._failure(error) from None  # its cause may quote the password that a server quoted
-        if refused:
-            replies = {
-                to: redact_reply(f"{code} {text!r}", self._channel.password) for to, (code, text) in refused.items()
-            }
-            _log.warning("mail.recipients_refused", channel=self.name, alert=notification.alert, refused=replies)
+        """Hand the mail to the server; raises RecipientsRefused where it takes it for some recipients alone."""
+        sender, recipients = self._addresses(notification)
+        with Deadline(self._channel.timeout) as deadline:
+            try:
+                with self._connected(deadline) as server:
+                    refusals = self._send(server, notification, sender, recipients)
+            except (smtplib.SMTPException, OSError) as error:
+                # its cause may quote the password that a server quoted
+                raise self._failure(TimeoutError(deadline.sentence) if deadline.expired else error) from None
+        if refusals:
+            sentence = "; ".join(f"{refusal.recipient}: {refusal.error}" for refusal in refusals)
+            raise RecipientsRefused(f"channel `{self.name}`: not sent to {sentence}", tuple(refusals))
 
-    def _message(self, notification: Notification) -> EmailMessage:
+    def _addresses(self, notification: Notification) -> tuple[Address, Mapping[str, Address]]:
+        """Return the sender, and the recipients as settings write them."""
         if not self._channel.to:
             raise DeliveryError(f"channel `{self.name}`: `to` names nobody; set it", permanent=True)
-        message = EmailMessage(policy=_POLICY)
         try:
-            message["From"] = self._channel.sender
-            message["To"] = ", ".join(self._channel.to)
-        except ValueError as error:  # a line break: from settings, never from events
+            sender = mail_address(self._channel.sender)
+            all_recipients = {text: mail_address(text) for text in self._channel.to}
+        except ValueError as error:  # from settings, never from events
             raise DeliveryError(f"channel `{self.name}`: an address is not usable: {error}", permanent=True) from error
-        message["Subject"] = single_line(notification.subject)
-        message["Date"] = format_datetime(self._clock.now())
-        domain = parseaddr(self._channel.sender)[1].partition("@")[2] or "localhost"
-        message["Message-ID"] = f"<{notification.key}@{domain}>"  # one for all attempts: programs drop the double
-        message["X-Watcher-Alert"] = single_line(notification.alert)
-        message["Auto-Submitted"] = "auto-generated"  # no out-of-office replies
-        message.set_content(notification.bodies["text/plain"])
-        if "text/html" in notification.bodies:
-            message.add_alternative(notification.bodies["text/html"], subtype="html")
-        return message
+        recipients = {
+            text: address
+            for text, address in all_recipients.items()
+            if not notification.recipients or address.addr_spec in notification.recipients
+        }
+        if not recipients:
+            raise DeliveryError(f"channel `{self.name}`: {_REMOVED}", permanent=True)
+        return sender, recipients
+
+    def _send(
+        self, server: SmtpSession, notification: Notification, sender: Address, recipients: Mapping[str, Address]
+    ) -> list[RecipientRefusal]:
+        """Send the mail to those recipients that can get it, and return the refusals of the others."""
+        server.ehlo_or_helo_if_needed()
+        offers_utf8 = server.has_extn(_UTF8_OPTION)
+        if needs_utf8(sender) and not offers_utf8:
+            raise DeliveryError(f"channel `{self.name}`: {sender.addr_spec}: {_NEEDS_UTF8}", permanent=False)
+        sendable = [address for address in recipients.values() if offers_utf8 or not needs_utf8(address)]
+        refusals = [
+            RecipientRefusal(recipient=address.addr_spec, error=_NEEDS_UTF8, permanent=True)
+            for address in recipients.values()
+            if address not in sendable
+        ]
+        if not sendable:
+            sentence = "; ".join(f"{refusal.recipient}: {refusal.error}" for refusal in refusals)
+            raise DeliveryError(f"channel `{self.name}`: {sentence}", permanent=True)
+        headers = [mail_address(text) for text in self._channel.to]
+        shown = [address for address in headers if offers_utf8 or not needs_utf8(address)]
+        wants_utf8 = any(map(needs_utf8, (sender, *shown)))
+        message = mail_message(notification, sender, shown, now=self._clock.now(), utf8=wants_utf8)
+        refused = server.sendmail(
+            sender.addr_spec,
+            [address.addr_spec for address in sendable],
+            message.as_bytes(),
+            mail_options=[_UTF8_OPTION] if wants_utf8 else [],
+        )
+        return [*refusals, *self._refusals(refused)]
+
+    def _refusals(self, refused: Mapping[str, tuple[int, bytes]]) -> Sequence[RecipientRefusal]:
+        return [
+            RecipientRefusal(
+                recipient=recipient,
+                error=redact_reply(f"{code} {_text(reply)}", self._channel.password),
+                permanent=code >= 500,
+            )
+            for recipient, (code, reply) in refused.items()
+        ]
 
     @contextmanager
-    def _connected(self) -> Iterator[smtplib.SMTP]:
-        channel, timeout = self._channel, self._channel.timeout.total_seconds()
-        if channel.tls == "tls":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(
-                channel.host, channel.effective_port, timeout=timeout, context=self._tls()
-            )
-        else:
-            server = smtplib.SMTP(channel.host, channel.effective_port, timeout=timeout)
+    def _connected(self, deadline: Deadline) -> Iterator[SmtpSession]:
+        channel = self._channel
+        tls = self._tls() if channel.tls == "tls" else None
+        server = SmtpSession(self._host(), channel.effective_port, deadline, tls)
         try:
             if channel.tls == "starttls":
                 server.starttls(context=self._tls())  # raises where it is not offered: never goes on in clear
@@ -106,6 +121,12 @@ class MailNotifier:
                 server.quit()  # the mail is taken already: a bad farewell must not send it again
         finally:
             server.close()
+
+    def _host(self) -> str:
+        try:
+            return ascii_domain(self._channel.host)
+        except ValueError as error:
+            raise DeliveryError(f"channel `{self.name}`: `host`: {error}", permanent=False) from error
 
     def _tls(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self._channel.ca_certs)
@@ -145,6 +166,8 @@ def _sentence(error: smtplib.SMTPException | OSError) -> str:
         return f"refused: {error.smtp_code} {_text(error.smtp_error)}"
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return f"{error}; set `tls` and the login to what the server offers"
+    if isinstance(error, TimeoutError):
+        return str(error)
     return f"{type(error).__name__}: {error}"
 
 

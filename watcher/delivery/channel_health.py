@@ -1,0 +1,116 @@
+"""Whether a channel accepts messages: stored in the state, so that restarts and other sidecars know it.
+
+A channel that fails backs off as a whole: its deliveries stay pending, and one of them tests the channel after each
+wait. The first message that it accepts ends the wait of all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from watcher.backoff import Backoff
+from watcher.state.state_documents import Body, DocumentKey, StateDocuments
+from watcher.timestamps import format_timestamp, parse_timestamp
+
+CHANNEL_BACKOFF = Backoff(first=timedelta(seconds=30), longest=timedelta(minutes=5))
+"""The wait of a channel after failures: a repaired channel gets all its messages at most five minutes later."""
+
+_KIND = "channel"
+_MAX_ERROR = 1000  # characters of an error that are stored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelHealth:
+    """Whether a channel, or one recipient of it, accepts messages."""
+
+    channel: str  # as in deliveries: `mail`, or `mail/soc@example.org` for one recipient
+    failures: int = 0  # attempts in a row that the channel did not accept and that are retried
+    given_up: int = 0  # messages that it refused permanently since it accepted one
+    since: datetime | None = None  # when the first of these failed
+    error: str = ""  # of the last of them
+    next_try: datetime | None = None  # nothing is sent before this time
+    recovered: datetime | None = None  # when it accepted a message again
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether it accepted no message since the last failure."""
+        return self.since is not None
+
+    def waits(self, now: datetime) -> bool:
+        """Whether nothing is sent to it yet."""
+        return self.next_try is not None and now < self.next_try
+
+    def after_failure(self, error: str, *, now: datetime) -> ChannelHealth:
+        """Return the health after a failure that may pass: the channel waits before the next attempt."""
+        failures = self.failures + 1
+        next_try = now + CHANNEL_BACKOFF.delay(failures)
+        return replace(self, failures=failures, next_try=next_try, since=self.since or now, error=error[:_MAX_ERROR])
+
+    def after_refusal(self, error: str, *, now: datetime) -> ChannelHealth:
+        """Return the health after a permanent refusal: other messages are tried without a wait."""
+        return replace(self, given_up=self.given_up + 1, since=self.since or now, error=error[:_MAX_ERROR])
+
+    def after_success(self, *, now: datetime) -> ChannelHealth:
+        """Return the health after an accepted message."""
+        return ChannelHealth(channel=self.channel, recovered=now) if self.is_failing else self
+
+
+@dataclass(frozen=True, slots=True)
+class HealthStore:
+    """The health of channels in the state."""
+
+    documents: StateDocuments
+
+    def read(self, channel: str) -> ChannelHealth:
+        """Return the health of a channel, realtime."""
+        return self.read_all((channel,))[channel]
+
+    def read_all(self, channels: Iterable[str]) -> Mapping[str, ChannelHealth]:
+        """Return the health of channels by their names."""
+        names = tuple(dict.fromkeys(channels))
+        bodies = self.documents.read_all([_key(name) for name in names]) if names else ()
+        return {name: _health(name, body) for name, body in zip(names, bodies, strict=True)}
+
+    def change(self, channel: str, change: Callable[[ChannelHealth], ChannelHealth], *, now: datetime) -> ChannelHealth:
+        """Change the health of a channel, and return it afterwards."""
+
+        def changed(body: Body | None) -> Body | None:
+            before = _health(channel, body)
+            after = change(before)
+            return None if after == before else _body(after)
+
+        return _health(channel, self.documents.change(_key(channel), changed, now=now))
+
+
+def _key(channel: str) -> DocumentKey:
+    return DocumentKey(kind=_KIND, source=channel)
+
+
+def _health(channel: str, body: Body | None) -> ChannelHealth:
+    stored = body or {}
+    return ChannelHealth(
+        channel=channel,
+        failures=int(stored.get("failures") or 0),
+        given_up=int(stored.get("given_up") or 0),
+        since=parse_timestamp(str(stored.get("since") or "")),
+        error=str(stored.get("error") or ""),
+        next_try=parse_timestamp(str(stored.get("next_try") or "")),
+        recovered=parse_timestamp(str(stored.get("recovered") or "")),
+    )
+
+
+def _body(health: ChannelHealth) -> Body:
+    return {
+        "failures": health.failures,
+        "given_up": health.given_up,
+        "since": _text(health.since),
+        "error": health.error,
+        "next_try": _text(health.next_try),
+        "recovered": _text(health.recovered),
+    }
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else format_timestamp(moment)

@@ -1,0 +1,174 @@
+"""The due deliveries of one channel: the highest level first, and the channel as a whole waits after a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from watcher.delivery.channel_health import ChannelHealth, HealthStore
+from watcher.delivery.deliveries import Delivery
+from watcher.delivery.delivery_queries import DeliveryQueries
+from watcher.delivery.outbox import Outbox
+from watcher.delivery.rate_limit import RateLimit
+from watcher.delivery.stages import Drop, Hold, Leave, Outcome, Proceed, Retry, Stage, Stopping, run_stages
+from watcher.notify.channel_registry import retry_delay
+from watcher.pipeline.delivery_result import DeliveryResult
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class ChannelRun:
+    """Runs the due deliveries of one channel, or of one recipient of it, through the stages."""
+
+    channel: str
+    queries: DeliveryQueries
+    outbox: Outbox
+    health_store: HealthStore
+    stages: Sequence[Stage]
+    now: Callable[[], datetime]
+    rate_limit: RateLimit
+    stopping: Stopping
+    observe: Callable[[str, str], None]  # counts the outcomes: channel in settings, outcome
+    health: ChannelHealth  # as the last attempt left it
+
+    def run(self) -> DeliveryResult:
+        """Run what is due and what becomes due meanwhile; nothing where the channel waits after a failure."""
+        total = DeliveryResult()
+        if self.health.is_failing and not self._ends:
+            total += self._test_channel()
+        while not self._ends:
+            result = self._round()
+            total += result
+            if not result.sent:
+                break
+        return total
+
+    @property
+    def _ends(self) -> bool:
+        return self.stopping() or self.health.waits(self.now())
+
+    def _test_channel(self) -> DeliveryResult:
+        """Run deliveries until the channel accepts one, or fails.
+
+        Those with the fewest attempts come first: a message that the channel never accepts must not hold the others.
+        """
+        total = DeliveryResult()
+        due = sorted(self.queries.due(self.channel, now=self.now()), key=lambda delivery: delivery.attempts)
+        for rule, pending in _by_rule(due).items():
+            for delivery in self._messages(rule, pending):
+                if self._ends or not self.health.is_failing:
+                    return total
+                total += self._run(delivery)
+        return total
+
+    def _round(self) -> DeliveryResult:
+        """Run the due deliveries of every rule once, the highest level first."""
+        total = DeliveryResult()
+        finished: list[str] = []
+        for level in (*self.queries.levels_due(self.channel, now=self.now()), None):
+            while deliveries := self.queries.due(self.channel, now=self.now(), level=level, without=finished):
+                for rule, pending in _by_rule(deliveries).items():
+                    for delivery in self._messages(rule, pending):
+                        if self._ends:
+                            return total
+                        total += self._run(delivery)
+                    finished.append(rule)
+        return total
+
+    def _messages(self, rule: str, pending: Sequence[Delivery]) -> Iterator[Delivery]:
+        """Yield a rule's messages: single ones up to the rate limit, and a digest of the rest."""
+        singles = [delivery for delivery in pending if not delivery.digest_id]
+        within_limit = singles[: self._remaining(rule, len(singles))]
+        yield from within_limit
+        if len(within_limit) < len(pending):
+            yield Delivery(rule=rule, channel=self.channel, is_digest=True)
+
+    def _remaining(self, rule: str, singles: int) -> int:
+        """Return how many single messages the rate limit still allows."""
+        limit = self.rate_limit.limit
+        if singles <= 1:  # a lone alert is never worth a digest
+            return limit
+        since = self.now() - self.rate_limit.within
+        return max(0, limit - self.queries.sent_since(rule, self.channel, since=since, most=limit))
+
+    def _run(self, delivery: Delivery) -> DeliveryResult:
+        return self._store(*run_stages(delivery, self.stages))
+
+    def _store(self, delivery: Delivery, outcome: Outcome) -> DeliveryResult:
+        """Store the outcome of a delivery in the outbox, and what it says about the channel."""
+        now = self.now()
+        match outcome:
+            case Proceed():
+                self.outbox.mark_sent(outcome.delivery, now=now)
+                self.observe(delivery.channel_name, "sent")
+                log.info("digest.sent" if delivery.is_digest else "delivery.sent", **_described(delivery))
+                self._log_refusals(outcome.delivery)
+                self._accepted(now)
+                return DeliveryResult(sent=1)
+            case Retry():
+                self.outbox.postpone(delivery, outcome.reason, until=self._failed(delivery, outcome.reason, now))
+                self.observe(delivery.channel_name, "postponed")
+                log.warning("delivery.postponed", error=outcome.reason, **_described(delivery))
+                return DeliveryResult(postponed=1)
+            case Hold():
+                self.outbox.postpone(delivery, outcome.reason, until=outcome.until)
+                self.observe(delivery.channel_name, "postponed")
+                log.warning("delivery.postponed", error=outcome.reason, **_described(delivery))
+                return DeliveryResult(postponed=1)
+            case Drop():
+                self.outbox.fail(delivery, outcome.reason)
+                self.observe(delivery.channel_name, "failed")
+                advice = "mend the cause, then send it again by `watcher resend`"
+                log.warning("delivery.failed", error=outcome.reason, advice=advice, **_described(delivery))
+                self._change_health(lambda health: health.after_refusal(outcome.reason, now=now), now)
+                return DeliveryResult(failed=1)
+            case Leave():
+                return DeliveryResult()
+
+    def _accepted(self, now: datetime) -> None:
+        if self.health.is_failing:
+            log.info("channel.recovered", channel=self.channel, failures=self.health.failures)
+            self._change_health(lambda health: health.after_success(now=now), now)
+
+    def _failed(self, delivery: Delivery, error: str, now: datetime) -> datetime:
+        """Return when a delivery is tried again, after a failure that may pass.
+
+        A message that failed before, while the channel accepts others, waits alone; otherwise the channel waits.
+        """
+        if delivery.attempts > 1 and not self.health.is_failing:
+            return now + retry_delay(delivery.attempts)
+        self._change_health(lambda health: health.after_failure(error, now=now), now)
+        log.warning("channel.failed", channel=self.channel, error=error, failures=self.health.failures)
+        return self.health.next_try or now
+
+    def _change_health(self, change: Callable[[ChannelHealth], ChannelHealth], now: datetime) -> None:
+        self.health = self.health_store.change(self.channel, change, now=now)
+
+    def _log_refusals(self, delivery: Delivery) -> None:
+        for refusal in delivery.refusals:
+            log.warning(
+                "recipient.refused",
+                channel=self.channel,
+                recipient=refusal.recipient,
+                error=refusal.error,
+                retried=not refusal.permanent,
+            )
+
+
+def _by_rule(deliveries: Iterable[Delivery]) -> Mapping[str, list[Delivery]]:
+    groups: dict[str, list[Delivery]] = {}
+    for delivery in deliveries:
+        groups.setdefault(delivery.rule, []).append(delivery)
+    return groups
+
+
+def _described(delivery: Delivery) -> dict[str, object]:
+    """Return the keys that a log line says about a delivery."""
+    described: dict[str, object] = {"channel": delivery.channel, "attempt": delivery.attempts}
+    if delivery.is_digest:
+        return {**described, "rule": delivery.rule, "alerts": len(delivery.alerts), "digest_id": delivery.digest_id}
+    return {**described, "alert": delivery.alerts[0].id}

@@ -1,0 +1,47 @@
+"""Messages that were given up, and sending them again."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Sequence
+
+from watcher.components import Components
+from watcher.delivery.resend import FailedDelivery, Resender, ResendFilter
+from watcher.errors import InputError, SettingsError
+
+
+def find_failed(components: Components, selected: ResendFilter) -> tuple[FailedDelivery, ...]:
+    """Return the deliveries that were given up.
+
+    Raises SettingsError where settings have no such channel, InputError where an alert of the filter does not exist.
+    """
+    components.installation().version.require_current()
+    failed = _resender(components).failed(selected)
+    channels = {channel.name for channel in components.settings.channels} | {delivery.channel for delivery in failed}
+    if selected.channel is not None and selected.channel not in channels:
+        names = ", ".join(f"`{name}`" for name in sorted(channels)) or "none"
+        raise SettingsError(f"no channel is called `{selected.channel}`; settings have {names}", fix="name one of them")
+    unknown = [alert for alert in selected.alerts if components.alert_store().alert(alert) is None]
+    if unknown:
+        raise InputError(f"no alert has the id `{unknown[0]}`", fix="`watcher alerts` lists the ids")
+    return failed
+
+
+def resend(components: Components, failed: Sequence[FailedDelivery]) -> tuple[FailedDelivery, ...]:
+    """Make deliveries pending again, and return those that changed; a running sidecar sends them within seconds."""
+    return _resender(components).resend(failed, by=_who(), now=components.events().now())
+
+
+def _resender(components: Components) -> Resender:
+    return Resender(components.state(), components.state_documents(), components.settings.state.prefix)
+
+
+def _who() -> str:
+    """Return user and machine, for the record in the state."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
