@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from watcher.components import Components, connect_clusters
-from watcher.delivery.resend import FailedDelivery, ResendFilter
+from watcher.delivery.failed_deliveries import FailedDelivery, ResendFilter
 from watcher.errors import SettingsError
 from watcher.model import Notification, Rule
 from watcher.pipeline import Stopping

@@ -13,8 +13,8 @@ from support.memory_state import MemoryDocuments
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits
 from watcher.delivery.delivery_queries import DeliveryQueries
+from watcher.delivery.failed_deliveries import Resender, ResendFilter, count_by_channel
 from watcher.delivery.outbox import Outbox
-from watcher.delivery.resend import Resender, ResendFilter, count_by_channel
 from watcher.ports import PartialUpdate, StoredDocument
 from watcher.state.state_documents import StateDocuments
 

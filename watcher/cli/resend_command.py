@@ -12,7 +12,7 @@ import typer
 from watcher.cli.common import SettingsFile, open_watcher, read_settings, terminal
 from watcher.cli.exit_codes import EXIT_WRONG
 from watcher.clock import SystemClock
-from watcher.delivery.resend import FailedDelivery, ResendFilter, count_by_channel
+from watcher.delivery.failed_deliveries import FailedDelivery, ResendFilter, count_by_channel
 from watcher.errors import SettingsError
 from watcher.present.alert_tables import failed_table
 from watcher.settings.formats import parse_duration

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Sequence
 
 from watcher.components import Components
-from watcher.delivery.resend import FailedDelivery, Resender, ResendFilter
+from watcher.delivery.failed_deliveries import FailedDelivery, Resender, ResendFilter
 from watcher.errors import InputError, SettingsError
 
 

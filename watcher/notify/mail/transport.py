@@ -11,7 +11,7 @@ from email.headerregistry import Address
 from watcher.errors import DeliveryError, RecipientRefusal, RecipientsRefused
 from watcher.model import Notification
 from watcher.notify.deadline import Deadline
-from watcher.notify.mail.addresses import ascii_domain, mail_address, needs_utf8
+from watcher.notify.mail.mail_address import ascii_domain, mail_address, needs_utf8
 from watcher.notify.mail.message import mail_message
 from watcher.notify.mail.settings import MailChannel
 from watcher.notify.mail.smtp_session import SmtpSession
