@@ -17,7 +17,7 @@ from watcher.checkpoints.checkpoint_upgrade import upgrade_checkpoint
 from watcher.checkpoints.checkpoints import CHECKPOINT_KIND, Checkpoints
 from watcher.clock import SystemClock
 from watcher.cluster.connections import Connection, connect
-from watcher.delivery.channel_health import HealthStore
+from watcher.delivery.channel_state import ChannelStates
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.health.cluster_clock import ClusterClock
@@ -136,9 +136,9 @@ class Components:
         """Return the checkpoints of the sources."""
         return Checkpoints(self.state_documents())
 
-    def channel_health(self) -> HealthStore:
-        """Return the stored health of the channels."""
-        return HealthStore(self.state_documents())
+    def channel_states(self) -> ChannelStates:
+        """Return the stored states of the channels."""
+        return ChannelStates(self.state_documents())
 
     def notifiers(self) -> Mapping[str, tuple[ChannelSettings, Notifier]]:
         """Create the channels by name."""
@@ -175,7 +175,7 @@ class Components:
         return Dispatcher(
             queries=DeliveryQueries(self.state(), self.settings.state.prefix),
             outbox=Outbox(self.state()),
-            health=self.channel_health(),
+            states=self.channel_states(),
             channels=self.notifiers(),
             renderer=self.renderer(),
             links=Links(discover_url=self.settings.discover_url),

@@ -17,7 +17,7 @@ from support.memory_state import MemoryDocuments
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits
 from watcher.clock import SystemClock
-from watcher.delivery.channel_health import ChannelHealth, HealthStore
+from watcher.delivery.channel_state import ChannelState, ChannelStates
 from watcher.delivery.deliveries import CLAIM
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
@@ -51,7 +51,7 @@ def deliver(
     return Dispatcher(
         queries=DeliveryQueries(state),
         outbox=Outbox(state),
-        health=HealthStore(StateDocuments(state)),
+        states=ChannelStates(StateDocuments(state)),
         channels={channel.name: (channels[channel.name], channel) for channel in recording},
         renderer=Renderer(),
         links=Links(),
@@ -159,9 +159,9 @@ LATER = DeliveryError("connection refused", permanent=False)
 NEVER = DeliveryError("answered 404", permanent=True)
 
 
-def health(state: MemoryDocuments, channel: str = "mail") -> ChannelHealth:
+def health(state: MemoryDocuments, channel: str = "mail") -> ChannelState:
     """Return the stored health of a channel."""
-    return HealthStore(StateDocuments(state)).read(channel)
+    return ChannelStates(StateDocuments(state)).read(channel)
 
 
 def test_a_channel_that_is_down_is_tested_with_one_message_and_then_gets_all_at_once() -> None:
@@ -177,7 +177,7 @@ def test_a_channel_that_is_down_is_tested_with_one_message_and_then_gets_all_at_
     down = health(state)
     assert (down.failures, down.since, down.error) == (5, NOW, "connection refused")
     assert deliver(state, mail, after=after) == DeliveryResult(sent=8)
-    assert health(state) == ChannelHealth(channel="mail", recovered=NOW + after)
+    assert health(state) == ChannelState(channel="mail", recovered=NOW + after)
 
 
 def test_an_alert_that_opens_while_its_channel_is_down_waits_without_an_attempt() -> None:

@@ -16,7 +16,7 @@ from support.memory_state import MemoryDocuments
 from watcher.alerts.alert_store import AlertStore
 from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.clock import SystemClock
-from watcher.delivery.channel_health import HealthStore
+from watcher.delivery.channel_state import ChannelStates
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.errors import DeliveryError, Incomplete, Unexpected, Unreachable
@@ -50,7 +50,7 @@ def dispatcher(state: MemoryDocuments) -> Dispatcher:
     return Dispatcher(
         queries=DeliveryQueries(state),
         outbox=Outbox(state),
-        health=HealthStore(StateDocuments(state)),
+        states=ChannelStates(StateDocuments(state)),
         channels={},
         renderer=Renderer(),
         links=Links(),

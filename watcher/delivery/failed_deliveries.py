@@ -17,8 +17,8 @@ from watcher.timestamps import format_timestamp
 _PAGE = 500
 _FIELDS = ("watcher.deliveries", "event.created")
 _OLDEST = ({"@timestamp": "asc"}, {"watcher.alert.id": "asc"})
-_MAX_ERROR = 1000  # characters of an error that are stored
 _MAX_ALERTS = 1000  # ids that a record lists
+_MAX_ERRORS = 20  # reasons that a record lists
 _KIND = "resend"
 
 
@@ -69,15 +69,15 @@ class Resender:
         for channel in dict.fromkeys(delivery.channel for delivery in failed):
             of_channel = [delivery for delivery in failed if delivery.channel == channel]
             for start in range(0, len(of_channel), _PAGE):
-                resent.extend(self._resend(of_channel[start : start + _PAGE], by, now))
+                resent.extend(self._resend(of_channel[start : start + _PAGE], now))
         if resent:
             self._record(resent, by, now)
         return tuple(resent)
 
-    def _resend(self, failed: Sequence[FailedDelivery], by: str, now: datetime) -> Iterator[FailedDelivery]:
+    def _resend(self, failed: Sequence[FailedDelivery], now: datetime) -> Iterator[FailedDelivery]:
         remaining = list(failed)
         while remaining:
-            written = self.documents.update([_pending(delivery, by, now) for delivery in remaining])
+            written = self.documents.update([_pending(delivery, now) for delivery in remaining])
             conflicts = []
             for delivery, after in zip(remaining, written, strict=True):
                 if after is None:
@@ -102,6 +102,7 @@ class Resender:
             "by": by,
             "deliveries": len(resent),
             "channels": dict(Counter(delivery.channel for delivery in resent)),
+            "errors": sorted({delivery.error for delivery in resent})[:_MAX_ERRORS],
             "alerts": alerts[:_MAX_ALERTS],
         }
         key = DocumentKey(kind=_KIND, source=digest(moment, by, *alerts))
@@ -139,8 +140,8 @@ def _has_channel(channel: str, selected: str | None) -> bool:
     return selected is None or selected in (channel, channel_name(channel))
 
 
-def _pending(delivery: FailedDelivery, by: str, now: datetime) -> PartialUpdate:
-    error = f"sent again by {by} at {format_timestamp(now)}; before: {delivery.error}"
-    values = {"state": "pending", "attempts": 0, "due": format_timestamp(now), "error": error[:_MAX_ERROR]}
+def _pending(delivery: FailedDelivery, now: datetime) -> PartialUpdate:
+    # without the error: it would look as if the channel failed again
+    values = {"state": "pending", "attempts": 0, "due": format_timestamp(now), "error": None}
     entries = with_entry(delivery.stored, delivery.channel, values)
     return PartialUpdate(stored=delivery.stored, part={"watcher": {"deliveries": entries}})

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import structlog
 
-from watcher.delivery.channel_health import ChannelHealth, HealthStore
+from watcher.delivery.channel_state import ChannelState, ChannelStates
 from watcher.delivery.deliveries import Delivery
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
@@ -27,18 +27,18 @@ class ChannelRun:
     channel: str
     queries: DeliveryQueries
     outbox: Outbox
-    health_store: HealthStore
+    states: ChannelStates
     stages: Sequence[Stage]
     now: Callable[[], datetime]
     rate_limit: RateLimit
     stopping: Stopping
     observe: Callable[[str, str], None]  # counts the outcomes: channel in settings, outcome
-    health: ChannelHealth  # as the last attempt left it
+    state: ChannelState  # as the last attempt left it
 
     def run(self) -> DeliveryResult:
         """Run what is due and what becomes due meanwhile; nothing where the channel waits after a failure."""
         total = DeliveryResult()
-        if self.health.is_failing and not self._ends:
+        if self.state.is_failing and not self._ends:
             total += self._test_channel()
         while not self._ends:
             result = self._round()
@@ -49,7 +49,7 @@ class ChannelRun:
 
     @property
     def _ends(self) -> bool:
-        return self.stopping() or self.health.waits(self.now())
+        return self.stopping() or self.state.waits(self.now())
 
     def _test_channel(self) -> DeliveryResult:
         """Run deliveries until the channel accepts one, or fails.
@@ -60,7 +60,7 @@ class ChannelRun:
         due = sorted(self.queries.due(self.channel, now=self.now()), key=lambda delivery: delivery.attempts)
         for rule, pending in _by_rule(due).items():
             for delivery in self._messages(rule, pending):
-                if self._ends or not self.health.is_failing:
+                if self._ends or not self.state.is_failing:
                     return total
                 total += self._run(delivery)
         return total
@@ -124,29 +124,29 @@ class ChannelRun:
                 self.observe(delivery.channel_name, "failed")
                 advice = "mend the cause, then send it again by `watcher resend`"
                 log.warning("delivery.failed", error=outcome.reason, advice=advice, **_described(delivery))
-                self._change_health(lambda health: health.after_refusal(outcome.reason, now=now), now)
+                self._change_state(lambda state: state.after_refusal(outcome.reason, now=now), now)
                 return DeliveryResult(failed=1)
             case Leave():
                 return DeliveryResult()
 
     def _accepted(self, now: datetime) -> None:
-        if self.health.is_failing:
-            log.info("channel.recovered", channel=self.channel, failures=self.health.failures)
-            self._change_health(lambda health: health.after_success(now=now), now)
+        if self.state.is_failing:
+            log.info("channel.recovered", channel=self.channel, failures=self.state.failures)
+            self._change_state(lambda state: state.after_success(now=now), now)
 
     def _failed(self, delivery: Delivery, error: str, now: datetime) -> datetime:
         """Return when a delivery is tried again, after a failure that may pass.
 
         A message that failed before, while the channel accepts others, waits alone; otherwise the channel waits.
         """
-        if delivery.attempts > 1 and not self.health.is_failing:
+        if delivery.attempts > 1 and not self.state.is_failing:
             return now + retry_delay(delivery.attempts)
-        self._change_health(lambda health: health.after_failure(error, now=now), now)
-        log.warning("channel.failed", channel=self.channel, error=error, failures=self.health.failures)
-        return self.health.next_try or now
+        self._change_state(lambda state: state.after_failure(error, now=now), now)
+        log.warning("channel.failed", channel=self.channel, error=error, failures=self.state.failures)
+        return self.state.next_try or now
 
-    def _change_health(self, change: Callable[[ChannelHealth], ChannelHealth], now: datetime) -> None:
-        self.health = self.health_store.change(self.channel, change, now=now)
+    def _change_state(self, change: Callable[[ChannelState], ChannelState], now: datetime) -> None:
+        self.state = self.states.change(self.channel, change, now=now)
 
     def _log_refusals(self, delivery: Delivery) -> None:
         for refusal in delivery.refusals:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import structlog
 
-from watcher.delivery.channel_health import HealthStore
+from watcher.delivery.channel_state import ChannelStates
 from watcher.delivery.deliveries import channel_name
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
@@ -39,7 +39,7 @@ class Dispatcher:
 
     queries: DeliveryQueries
     outbox: Outbox
-    health: HealthStore
+    states: ChannelStates
     channels: Channels
     renderer: Renderer
     links: Links
@@ -80,13 +80,13 @@ class Dispatcher:
             channel=channel,
             queries=self.queries,
             outbox=self.outbox,
-            health_store=self.health,
+            states=self.states,
             stages=self._stages(stopping),
             now=self.now,
             rate_limit=self.rate_limit,
             stopping=stopping,
             observe=self.observe,
-            health=self.health.read(channel),
+            state=self.states.read(channel),
         )
 
     def _stages(self, stopping: Stopping) -> Sequence[Stage]:

@@ -146,11 +146,13 @@ class Sidecar:
             yield search.source.every, BackoffJob(live_job(name), search.live.advance, activity, _live_kind(name), live)
             yield _PAST_EVERY, BackoffJob(past_job(name), search.search_past, activity, _past_kind(name), past)
         if self.reloader is not None:
+            yield _RULES_EVERY, BackoffJob("rules", self.reloader.check, activity, _RULES)
         for channel in self.delivery.channels:
             deliver, holds = partial(self.delivery.deliver_to, channel), self._holds(delivery_lease(channel))
             yield _DELIVER_EVERY, BackoffJob(delivery_job(channel), deliver, activity, _DELIVERY, holds)
         for service in self.services:
             yield service.every, BackoffJob(service.name, service.work, activity, _service_kind(service.name))
+
     def _beat(self) -> None:
         if self.leases is not None:
             self.leases.beat(now=self.now() if self.now is not None else self.clock.now())

@@ -22,7 +22,7 @@ _MAX_ERROR = 1000  # characters of an error that are stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelHealth:
+class ChannelState:
     """Whether a channel, or one recipient of it, accepts messages."""
 
     channel: str  # as in deliveries: `mail`, or `mail/soc@example.org` for one recipient
@@ -42,55 +42,55 @@ class ChannelHealth:
         """Whether nothing is sent to it yet."""
         return self.next_try is not None and now < self.next_try
 
-    def after_failure(self, error: str, *, now: datetime) -> ChannelHealth:
-        """Return the health after a failure that may pass: the channel waits before the next attempt."""
+    def after_failure(self, error: str, *, now: datetime) -> ChannelState:
+        """Return the state after a failure that may pass: the channel waits before the next attempt."""
         failures = self.failures + 1
         next_try = now + CHANNEL_BACKOFF.delay(failures)
         return replace(self, failures=failures, next_try=next_try, since=self.since or now, error=error[:_MAX_ERROR])
 
-    def after_refusal(self, error: str, *, now: datetime) -> ChannelHealth:
-        """Return the health after a permanent refusal: other messages are tried without a wait."""
+    def after_refusal(self, error: str, *, now: datetime) -> ChannelState:
+        """Return the state after a permanent refusal: other messages are tried without a wait."""
         return replace(self, given_up=self.given_up + 1, since=self.since or now, error=error[:_MAX_ERROR])
 
-    def after_success(self, *, now: datetime) -> ChannelHealth:
-        """Return the health after an accepted message."""
-        return ChannelHealth(channel=self.channel, recovered=now) if self.is_failing else self
+    def after_success(self, *, now: datetime) -> ChannelState:
+        """Return the state after an accepted message."""
+        return ChannelState(channel=self.channel, recovered=now) if self.is_failing else self
 
 
 @dataclass(frozen=True, slots=True)
-class HealthStore:
-    """The health of channels in the state."""
+class ChannelStates:
+    """The states of channels, stored."""
 
     documents: StateDocuments
 
-    def read(self, channel: str) -> ChannelHealth:
-        """Return the health of a channel, realtime."""
+    def read(self, channel: str) -> ChannelState:
+        """Return the state of a channel, realtime."""
         return self.read_all((channel,))[channel]
 
-    def read_all(self, channels: Iterable[str]) -> Mapping[str, ChannelHealth]:
-        """Return the health of channels by their names."""
+    def read_all(self, channels: Iterable[str]) -> Mapping[str, ChannelState]:
+        """Return the state of channels by their names."""
         names = tuple(dict.fromkeys(channels))
         bodies = self.documents.read_all([_key(name) for name in names]) if names else ()
-        return {name: _health(name, body) for name, body in zip(names, bodies, strict=True)}
+        return {name: _state(name, body) for name, body in zip(names, bodies, strict=True)}
 
-    def change(self, channel: str, change: Callable[[ChannelHealth], ChannelHealth], *, now: datetime) -> ChannelHealth:
-        """Change the health of a channel, and return it afterwards."""
+    def change(self, channel: str, change: Callable[[ChannelState], ChannelState], *, now: datetime) -> ChannelState:
+        """Change the state of a channel, and return it afterwards."""
 
         def changed(body: Body | None) -> Body | None:
-            before = _health(channel, body)
+            before = _state(channel, body)
             after = change(before)
             return None if after == before else _body(after)
 
-        return _health(channel, self.documents.change(_key(channel), changed, now=now))
+        return _state(channel, self.documents.change(_key(channel), changed, now=now))
 
 
 def _key(channel: str) -> DocumentKey:
     return DocumentKey(kind=_KIND, source=channel)
 
 
-def _health(channel: str, body: Body | None) -> ChannelHealth:
+def _state(channel: str, body: Body | None) -> ChannelState:
     stored = body or {}
-    return ChannelHealth(
+    return ChannelState(
         channel=channel,
         failures=int(stored.get("failures") or 0),
         given_up=int(stored.get("given_up") or 0),
@@ -101,14 +101,14 @@ def _health(channel: str, body: Body | None) -> ChannelHealth:
     )
 
 
-def _body(health: ChannelHealth) -> Body:
+def _body(state: ChannelState) -> Body:
     return {
-        "failures": health.failures,
-        "given_up": health.given_up,
-        "since": _text(health.since),
-        "error": health.error,
-        "next_try": _text(health.next_try),
-        "recovered": _text(health.recovered),
+        "failures": state.failures,
+        "given_up": state.given_up,
+        "since": _text(state.since),
+        "error": state.error,
+        "next_try": _text(state.next_try),
+        "recovered": _text(state.recovered),
     }
 
 
