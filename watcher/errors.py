@@ -11,6 +11,7 @@ WatcherError
 │   ├── Incomplete             a partial response (shards, counts); the window must be searched again
 │   │   ├── TooSlow                a timeout; the same request would time out again
 │   │   ├── Undecodable            the response is not valid JSON
+│   │   ├── Malformed              the response is not what the engine documents
 │   │   └── Unexpected             an unexpected error ended the search of a window
 │   └── Refused                the request is rejected permanently; a retry is pointless
 ├── Undecided              the author of the rule; an expression takes too long on an event
@@ -81,6 +82,10 @@ class TooSlow(Incomplete):
 
 class Undecodable(Incomplete):
     """The answer calls itself JSON and is none."""
+
+
+class Malformed(Incomplete):
+    """The answer has the status of a success, and a body that the engine does not send; a proxy may have sent it."""
 
 
 class Unexpected(Incomplete):

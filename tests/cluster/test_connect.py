@@ -17,7 +17,7 @@ from support.engines import Running
 from support.fake_cluster import Reply, serving
 
 from watcher.cluster.connections import ELASTICSEARCH, OLDER_OPENSEARCH, OPENSEARCH, connect
-from watcher.errors import Forbidden, Refused, SettingsError, Unreachable
+from watcher.errors import Forbidden, Malformed, Refused, SettingsError, Unreachable
 from watcher.ports import NewDocument, Server
 from watcher.settings import Cluster, Secret
 
@@ -63,8 +63,8 @@ def test_refuses_an_elasticsearch_without_a_product_header() -> None:
         connect(fake.cluster)
 
 
-def test_refuses_a_server_that_is_neither_engine() -> None:
-    with serving({}, Reply(body={"hello": "world"})) as fake, pytest.raises(Refused, match="neither"):
+def test_a_server_that_is_neither_engine_may_be_a_proxy_whose_cluster_is_away() -> None:
+    with serving({}, Reply(body={"hello": "world"})) as fake, pytest.raises(Malformed, match="neither"):
         connect(fake.cluster)
 
 

@@ -59,7 +59,11 @@ def test_returns_the_cluster_s_time(events: EventSource) -> None:
 
 def test_returns_the_time_of_a_search_without_the_monitor_privilege() -> None:
     table, otherwise = fake_server.forbidding("8.19.0")
-    answer = {"aggregations": {"now": {"buckets": [{"from": 1767225600500.0, "doc_count": 0}]}}}
+    answer = {
+        "timed_out": False,
+        "_shards": {"total": 1, "failed": 0},
+        "aggregations": {"now": {"buckets": [{"from": 1767225600500.0, "doc_count": 0}]}},
+    }
     with (
         serving({**table, "/_search": Reply(body=answer)}, otherwise) as fake,
         connections(fake.cluster) as opened,

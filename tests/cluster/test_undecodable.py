@@ -62,7 +62,9 @@ class FakeCluster:
         numbers = [number for number in sorted(self.sources) if number >= start][: request["size"]]
         hits = ",".join(self._hit(number, request) for number in numbers)
         total = f'"total":{{"value":{len(self.sources)}}},' if request["track_total_hits"] else ""
-        return f'{{"status":200,"_shards":{{"failed":0}},"hits":{{{total}"hits":[{hits}]}}}}'
+        return (
+            f'{{"status":200,"timed_out":false,"_shards":{{"total":1,"failed":0}},"hits":{{{total}"hits":[{hits}]}}}}'
+        )
 
     def _hit(self, number: int, request: Mapping[str, Any]) -> str:
         source = "" if request["_source"] is False else f',"_source":{self.sources[number]}'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -331,3 +332,61 @@ def deliver_in_digests(sandbox: Sandbox, count: int) -> None:
     print(f"{count} alerts of one rule: {len(bodies)} messages a channel, {memory} MB")  # noqa: T201
     assert memory < 400
     assert json.loads(bodies[20])
+
+
+# --------------------------------------------------------------------------- answers that no engine sends
+
+FOREIGN = {
+    "{}": Reply(status=200, body={}),
+    "HTML": Reply(status=200, body=None, raw=b"<html>Bad gateway</html>", content_type="text/html"),
+    "empty": Reply(status=200, body=None, raw=b""),
+    "cut": Reply(status=200, body=None, raw=b'{"took": 1, "resp'),
+}
+
+
+def test_an_answer_that_no_engine_sends_is_reported_and_its_window_searched_again(
+    behind_proxy: tuple[Sandbox, AnsweringProxy],
+) -> None:
+    sandbox, proxy = behind_proxy
+    hosts: list[str] = []
+    sandbox.once()
+    for number, kind in enumerate(("_field_caps", "_msearch", "_search", "_mget", "_bulk", "_cat", "_mapping")):
+        name = list(FOREIGN)[number % len(FOREIGN)]
+        hosts.append(f"{kind} {name}")
+        sandbox.feed([attack_on(hosts[-1], hosts[-1])], ago=timedelta(seconds=2))
+        proxy.answers = always(kind, FOREIGN[name])
+        done = sandbox.call("run", "--once")
+        assert (done.returncode, "Traceback" in done.stderr) == (3, False), (hosts[-1], done.stderr)
+        assert hosts[-1] not in expected_deliveries(sandbox).hosts.values(), hosts[-1]
+        proxy.pass_through()
+    with killed_runs(sandbox) as runs:
+        sandbox.hasten_gaps()
+        assert_delivered_once(sandbox, runs, hosts)
+
+
+def test_commands_report_an_answer_that_no_engine_sends_in_a_sentence(
+    behind_proxy: tuple[Sandbox, AnsweringProxy],
+) -> None:
+    sandbox, proxy = behind_proxy
+    sandbox.feed([attack_on("a", "a")])
+    sandbox.once()
+    commands = (("status",), ("alerts",), ("check", "--live"), ("backfill", "--from", "2026-11-01", "--notify", "none"))
+    for command, (name, reply) in zip(commands, FOREIGN.items(), strict=True):
+        proxy.answers = lambda call, _engine, reply=reply: None if call.kind == "/" else reply
+        done = sandbox.call(*command)
+        assert done.returncode == 3, (name, command, done.stdout, done.stderr)
+        assert "Traceback" not in done.stderr + done.stdout, (name, command)
+
+
+def test_a_sidecar_outlives_answers_that_no_engine_sends(behind_proxy: tuple[Sandbox, AnsweringProxy]) -> None:
+    sandbox, proxy = behind_proxy
+    sandbox.feed([attack_on("a", "a")], ago=timedelta(seconds=20))
+    proxy.answers = lambda _call, _engine: FOREIGN["{}"]
+    with sandbox.loop() as sidecar:
+        sidecar.wait_for_log("cluster.unreachable")
+        proxy.pass_through()
+        sidecar.wait_for_log("alert.opened")
+        proxy.answers = lambda _call, _engine: FOREIGN["HTML"]
+        sidecar.wait_for_log("cluster.failed")
+        assert sidecar.stop(signal.SIGTERM) == 0
+        assert "Traceback" not in sidecar.log_text()

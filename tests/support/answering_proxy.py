@@ -36,6 +36,8 @@ class Reply:
 
     status: int
     body: Any
+    raw: bytes | None = None  # sent instead of the body
+    content_type: str = "application/json"
 
     @staticmethod
     def of(status: int, kind: str, reason: str = "injected by a test") -> Reply:
@@ -90,7 +92,8 @@ class AnsweringProxy:
 
         reply = self.answers(call, engine)
         if reply is not None:
-            return Response(json.dumps(reply.body), reply.status, content_type="application/json")
+            sent = json.dumps(reply.body).encode() if reply.raw is None else reply.raw
+            return Response(sent, reply.status, content_type=reply.content_type)
         return engine_responses[0] if engine_responses else _forward(self.target, request)
 
 

@@ -17,6 +17,9 @@ from watcher.errors import ClusterError, Forbidden, Incomplete, Overloaded, Refu
 MAX_REASON = 200
 """How much of each of the engine's own sentences a message repeats."""
 
+_DEEPEST = 30
+"""How deep an error's body is read: causes of causes are few."""
+
 # The snapshot, or shards of it, are gone: the window is searched again on a new one.
 LOST = frozenset(
     {
@@ -176,10 +179,12 @@ def _reasons(body: Any) -> Iterator[str]:
         yield " ".join(error.split())
     if not isinstance(error, Mapping):
         return
-    shards = error.get("failed_shards") or error.get("failures") or ()
+    listed = error.get("failed_shards") or error.get("failures") or ()
+    shards = [shard for shard in listed if isinstance(shard, Mapping)] if isinstance(listed, list | tuple) else []
     for shard in shards[:1]:
-        why = shard.get("reason") or {}
-        yield f"index `{shard.get('index')}`: {why.get('reason') or why.get('type')}"
+        why = shard.get("reason")
+        words = (why.get("reason") or why.get("type")) if isinstance(why, Mapping) else why
+        yield f"index `{shard.get('index')}`: {words}"
     if not shards:
         yield str(error.get("reason") or error.get("type") or "")
     cause = error.get("caused_by")
@@ -187,16 +192,18 @@ def _reasons(body: Any) -> Iterator[str]:
         yield str(cause["reason"])
 
 
-def _types(body: Any) -> Iterator[str]:
+def _types(body: Any, depth: int = 0) -> Iterator[str]:
     """Yield all exception types of an error's body."""
+    if depth > _DEEPEST:
+        return
     if isinstance(body, Mapping):
         if isinstance(body.get("type"), str):
             yield body["type"]
         for key in ("error", "root_cause", "caused_by", "failed_shards", "failures", "reason", "suppressed"):
-            yield from _types(body.get(key))
+            yield from _types(body.get(key), depth + 1)
     elif isinstance(body, Sequence) and not isinstance(body, str):
         for part in body:
-            yield from _types(part)
+            yield from _types(part, depth + 1)
 
 
 def accept(answer: Answer, doing: str) -> Answer:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from watcher.cluster import addresses as hosts
 from watcher.cluster import elasticsearch_transport as elastic
-from watcher.cluster.cluster_faults import cluster_error
+from watcher.cluster.answer_shapes import malformed, shaped
+from watcher.cluster.cluster_faults import accept, cluster_error
+from watcher.cluster.cluster_shapes import NodeVersions, RootAnswer
 from watcher.cluster.engine_transport import Answer, EngineDialect, Transport
 from watcher.cluster.event_cluster import EventCluster
 from watcher.cluster.event_count_cluster import EventCountCluster
 from watcher.cluster.opensearch_transport import OpenSearchTransport
 from watcher.cluster.state_cluster import StateCluster
-from watcher.errors import ClusterError, Refused, SettingsError
+from watcher.errors import ClusterError, Malformed, Refused, SettingsError
 from watcher.ports import EventCounts, EventSource, Server, State
 from watcher.settings import Cluster
 
@@ -133,22 +134,28 @@ def _is_elasticsearch(answer: Answer) -> bool:
 def _distribution(root: Answer) -> str:
     if named := re.fullmatch(r"OpenSearch/\S+ \((\w+)\)", root.headers.get("x-opensearch-version", "")):
         return named[1]
-    return str(_version_info(root).get("distribution", ""))
+    return _root(root).version.distribution
 
 
-def _version_info(root: Answer) -> dict[str, Any]:
-    info = root.body.get("version") if isinstance(root.body, dict) else None
-    return info if isinstance(info, dict) else {}
+def _root(answer: Answer) -> RootAnswer:
+    """Return what a server says about itself, nothing where it says nothing."""
+    try:
+        return shaped(answer.body, RootAnswer, "connecting")
+    except Malformed:
+        return RootAnswer()
 
 
 def _version(root: Answer, nodes: Answer) -> str:
     """Return the version; that of the nodes first, since OpenSearch can be set to report 7.10 as its own."""
-    listed = nodes.body.get("nodes") if isinstance(nodes.body, dict) else None
-    if isinstance(listed, dict) and listed:
-        return str(next(iter(listed.values())).get("version", ""))
+    try:
+        versions = [node.version for node in shaped(nodes.body, NodeVersions, "connecting").nodes.values()]
+    except Malformed:
+        versions = []
+    if versions:
+        return versions[0]
     if named := re.match(r"OpenSearch/(\S+)", root.headers.get("x-opensearch-version", "")):
         return named[1]
-    return str(_version_info(root).get("number", ""))
+    return _root(root).version.number
 
 
 def _hidden_version(cluster: Cluster) -> str:
@@ -158,7 +165,10 @@ def _hidden_version(cluster: Cluster) -> str:
         answer = transport.request("GET", "/_security/_authenticate")
     finally:
         transport.close()
-    return "8.x" if answer.status == 200 else "7.x"
+    if answer.status in {400, 406, 415}:
+        return "7.x"
+    accept(answer, f"connecting to `{hosts.address(cluster.hosts[0])}`")
+    return "8.x"
 
 
 def _unknown_server(cluster: Cluster, answers: list[Answer]) -> ClusterError:
@@ -167,13 +177,17 @@ def _unknown_server(cluster: Cluster, answers: list[Answer]) -> ClusterError:
         for answer in answers:
             if answer.status == status:
                 return cluster_error(answer, doing)
-    number = _version_info(answers[0]).get("number")
+    number = _root(answers[0]).version.number
     if number:  # Elasticsearch names itself in a header since 7.14
-        return _too_old("Elasticsearch", str(number))
+        return _too_old("Elasticsearch", number)
+    if answers[0].status == 200:  # it may be a proxy whose cluster is away
+        return malformed(doing, "the server is neither Elasticsearch nor OpenSearch; check `hosts`")
     return Refused(f"{doing}: the server is neither Elasticsearch nor OpenSearch; check `hosts`")
 
 
 def _refuse_old(server: Server) -> None:
+    if not re.match(r"\d", server.version):
+        raise malformed("connecting", "the server does not say its version")
     if _numbers(server.version) < OLDEST[server.engine]:
         raise _too_old({"elasticsearch": "Elasticsearch", "opensearch": "OpenSearch"}[server.engine], server.version)
 

@@ -7,9 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from watcher.cluster.cluster_faults import accept, cluster_error, reason
+from watcher.cluster.answer_shapes import BroadcastAnswer, CountAnswer, SearchSummary, TermBuckets, decode, malformed
+from watcher.cluster.cluster_faults import cluster_error, reason
 from watcher.cluster.engine_transport import Answer, Transport, quote_path
 from watcher.cluster.index_mappings import LENIENT
+from watcher.cluster.state_shapes import (
+    ReadDocument,
+    ReadDocuments,
+    StateHit,
+    StateSearchAnswer,
+    WrittenDocument,
+    WrittenItem,
+    WrittenItems,
+)
 from watcher.errors import Incomplete, Overloaded, Refused
 from watcher.model import Query
 from watcher.ports import CreateResult, NewDocument, PartialUpdate, Replacement, StateQuery, StoredDocument
@@ -20,6 +30,8 @@ MAX_BULK_BYTES = 5_000_000
 """Bytes in one bulk request; a larger document gets a request of its own."""
 
 _MAX_READ = 1_000
+
+_READING = "reading the state"
 
 _MAX_VALUES = 10_000
 """Distinct values of a field that are counted: more than there are rules."""
@@ -42,9 +54,13 @@ class DocumentCluster:
         """Read documents by (index, id), realtime, in the order of the keys; None where there is none."""
         documents: list[StoredDocument | None] = []
         for start in range(0, len(keys), _MAX_READ):
-            docs = [{"_index": index, "_id": key} for index, key in keys[start : start + _MAX_READ]]
-            answer = accept(self.transport.request("POST", "/_mget", body={"docs": docs}), "reading the state")
-            documents += [_read(item) for item in answer.body["docs"]]
+            asked = keys[start : start + _MAX_READ]
+            docs = [{"_index": index, "_id": key} for index, key in asked]
+            answer = self.transport.request("POST", "/_mget", body={"docs": docs})
+            items = decode(answer, ReadDocuments, _READING).docs
+            if [item.id for item in items] != [key for _, key in asked]:
+                raise malformed(_READING, "other documents than those that were asked for")
+            documents += map(_read, items)
         return documents
 
     def replace(self, stored: StoredDocument, document: Mapping[str, Any]) -> bool:
@@ -54,7 +70,7 @@ class DocumentCluster:
         answer = self.transport.request("PUT", path, params=condition, body=document)
         if answer.status == 409:
             return False
-        accept(answer, f"writing to `{stored.index}`")
+        decode(answer, WrittenDocument, f"writing to `{stored.index}`")
         return True
 
     def replace_many(self, replacements: Sequence[Replacement]) -> Sequence[bool]:
@@ -88,19 +104,19 @@ class DocumentCluster:
         doing = f"searching `{state_query.index}`"
         params = {**LENIENT, "allow_partial_search_results": "false"}
         answer = self.transport.request("POST", f"/{quote_path(state_query.index)}/_search", params=params, body=body)
-        result = accept(answer, doing).body
-        if result["timed_out"] or result["_shards"]["failed"]:
+        result = decode(answer, StateSearchAnswer, doing)
+        if result.timed_out or result.shards.failed:
             raise Incomplete(f"{doing}: not every shard answered; search it again")
-        return [_stored(hit) for hit in result["hits"]["hits"]]
+        return [_stored(hit) for hit in result.hits.hits]
 
     def count(self, index: str, query: Query) -> int:
         """Count the documents of a pattern that match a query."""
         doing = f"counting in `{index}`"
         answer = self.transport.request("POST", f"/{quote_path(index)}/_count", params=LENIENT, body={"query": query})
-        result = accept(answer, doing).body
-        if result["_shards"]["failed"]:
+        result = decode(answer, CountAnswer, doing)
+        if result.shards.failed:
             raise Incomplete(f"{doing}: not every shard answered; count again")
-        return int(result["count"])
+        return result.count
 
     def counts(self, index: str, query: Query, field: str) -> Mapping[str, int]:
         """Count the documents of a pattern by the values of a keyword field; empty where no index matches."""
@@ -108,16 +124,17 @@ class DocumentCluster:
         params = {**LENIENT, "allow_partial_search_results": "false"}
         body = {"query": query, "size": 0, "aggs": {"values": terms}}
         answer = self.transport.request("POST", f"/{quote_path(index)}/_search", params=params, body=body)
-        result = accept(answer, f"counting in `{index}`").body
-        if result["timed_out"] or result["_shards"]["failed"]:
-            raise Incomplete(f"counting in `{index}`: not every shard answered; try again")
-        buckets = (result.get("aggregations") or {"values": {"buckets": []}})["values"]["buckets"]
-        return {str(bucket["key"]): int(bucket["doc_count"]) for bucket in buckets}
+        doing = f"counting in `{index}`"
+        result = decode(answer, SearchSummary, doing)
+        if result.timed_out or result.shards.failed:
+            raise Incomplete(f"{doing}: not every shard answered; try again")
+        values = result.aggregation("values", TermBuckets, doing)
+        return {str(bucket.key): bucket.doc_count for bucket in values.buckets} if values else {}
 
     def refresh(self, index: str) -> None:
         """Make everything written so far visible to `search`."""
         answer = self.transport.request("POST", f"/{quote_path(index)}/_refresh", params=LENIENT)
-        accept(answer, f"refreshing `{index}`")
+        decode(answer, BroadcastAnswer, f"refreshing `{index}`")
 
     def _create(self, drafts: Sequence[NewDocument]) -> list[CreateResult]:
         lines: list[Mapping[str, Any]] = []
@@ -129,8 +146,8 @@ class DocumentCluster:
             return [*self._create(drafts[:half]), *self._create(drafts[half:])]
         if answer.status == 413:
             return [CreateResult(id=drafts[0].id, new=False, error="the document is larger than the cluster takes")]
-        items = accept(answer, "writing alerts and hits").body["items"]
-        return [_created(draft, item["create"]) for draft, item in zip(drafts, items, strict=True)]
+        items = _items(answer, "create", len(drafts), "writing alerts and hits")
+        return [_created(draft, item) for draft, item in zip(drafts, items, strict=True)]
 
     def _replace(self, replacements: Sequence[Replacement]) -> list[bool]:
         lines: list[Mapping[str, Any]] = []
@@ -140,25 +157,15 @@ class DocumentCluster:
         if answer.status == 413 and len(replacements) > 1:
             half = len(replacements) // 2
             return [*self._replace(replacements[:half]), *self._replace(replacements[half:])]
-        items = accept(answer, "rewriting documents of the state").body["items"]
-        return [_written(change.stored, item["index"]) for change, item in zip(replacements, items, strict=True)]
+        items = _items(answer, "index", len(replacements), "rewriting documents of the state")
+        return [_written(change.stored, item) for change, item in zip(replacements, items, strict=True)]
 
     def _update(self, changes: Sequence[PartialUpdate]) -> list[StoredDocument | None]:
         lines: list[Mapping[str, Any]] = []
         for change in changes:
             lines += [{"update": _condition(change.stored)}, {"doc": change.part}]
-        items = accept(self.transport.request("POST", "/_bulk", body=lines), "changing alerts").body["items"]
-        return [
-            replace(
-                change.stored,
-                document=change.part,
-                seq_no=item["update"]["_seq_no"],
-                primary_term=item["update"]["_primary_term"],
-            )
-            if _written(change.stored, item["update"])
-            else None
-            for change, item in zip(changes, items, strict=True)
-        ]
+        items = _items(self.transport.request("POST", "/_bulk", body=lines), "update", len(changes), "changing alerts")
+        return [_updated(change, item) for change, item in zip(changes, items, strict=True)]
 
 
 def bulk_batches(drafts: Sequence[NewDocument]) -> Iterator[Sequence[NewDocument]]:
@@ -185,42 +192,67 @@ def _condition(stored: StoredDocument) -> Mapping[str, Any]:
     }
 
 
-def _written(stored: StoredDocument, item: Mapping[str, Any]) -> bool:
+def _items(answer: Answer, action: str, count: int, doing: str) -> list[WrittenItem]:
+    """Return the outcomes of a bulk request; raises Malformed where they are not those of its actions."""
+    items = decode(answer, WrittenItems, doing).items
+    if len(items) != count or any(action not in item for item in items):
+        raise malformed(doing, f"{len(items)} outcomes of {count} actions `{action}`")
+    return [item[action] for item in items]
+
+
+def _written(stored: StoredDocument, item: WrittenItem) -> bool:
     """Whether a conditional write succeeded; false where the document was changed or deleted since it was read."""
-    if item["status"] in (404, 409):
+    if item.status in (404, 409):
         return False
-    if item.get("error"):
-        raise cluster_error(Answer(status=item["status"], body=item), f"writing to `{stored.index}`")
+    doing = f"writing to `{stored.index}`"
+    if item.error or not item.succeeded:
+        raise cluster_error(Answer(status=item.status, body={"error": item.error or {}}), doing)
     return True
 
 
-def _created(draft: NewDocument, item: Mapping[str, Any]) -> CreateResult:
-    status, error = item["status"], item.get("error")
-    if status == 409:
+def _updated(change: PartialUpdate, item: WrittenItem) -> StoredDocument | None:
+    """Return what the next change of a document needs, None where another process wrote first."""
+    if not _written(change.stored, item):
+        return None
+    if item.seq_no is None or item.primary_term is None:
+        raise malformed(f"writing to `{change.stored.index}`", "a write without its number")
+    return replace(change.stored, document=change.part, seq_no=item.seq_no, primary_term=item.primary_term)
+
+
+def _created(draft: NewDocument, item: WrittenItem) -> CreateResult:
+    if item.status == 409:
         return CreateResult(id=draft.id, new=False)
-    if not error:
+    if not item.error and item.succeeded:
         return CreateResult(id=draft.id, new=True)
-    fault = cluster_error(Answer(status=status, body=item), f"writing to `{draft.index}`")
+    body = {"error": item.error or {}}
+    fault = cluster_error(Answer(status=item.status, body=body), f"writing to `{draft.index}`")
     if not isinstance(fault, Refused):
         raise fault
+    error = item.error or {}
     if error.get("type") in _NOT_THE_DOCUMENT or "alias" in str(error.get("reason")):
         raise Overloaded(f"{fault}; it stays so until an operator acts")
-    return CreateResult(id=draft.id, new=False, error=reason(item))
+    return CreateResult(id=draft.id, new=False, error=reason(body))
 
 
-def _read(item: Mapping[str, Any]) -> StoredDocument | None:
-    error = item.get("error")
+def _read(item: ReadDocument) -> StoredDocument | None:
+    error = item.error
     if error and error.get("type") != "index_not_found_exception":
-        raise cluster_error(Answer(status=error.get("status", 500), body=item), f"reading `{item.get('_index')}`")
-    return _stored(item) if item.get("found") else None
-
-
-def _stored(item: Mapping[str, Any]) -> StoredDocument:
+        raise cluster_error(Answer(status=500, body={"error": error}), f"reading `{item.index}`")
+    if error or item.found is False:
+        return None
+    if not item.found or item.seq_no is None or item.primary_term is None or item.source is None:
+        raise malformed(_READING, "a document without its number")
     return StoredDocument(
-        index=item["_index"],
-        id=item["_id"],
-        document=item.get("_source", {}),
-        seq_no=item["_seq_no"],
-        primary_term=item["_primary_term"],
-        sort=tuple(item.get("sort", ())),
+        index=item.index, id=item.id, document=item.source, seq_no=item.seq_no, primary_term=item.primary_term
+    )
+
+
+def _stored(hit: StateHit) -> StoredDocument:
+    return StoredDocument(
+        index=hit.index,
+        id=hit.id,
+        document=hit.source,
+        seq_no=hit.seq_no,
+        primary_term=hit.primary_term,
+        sort=tuple(hit.sort),
     )

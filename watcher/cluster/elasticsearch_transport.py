@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import elastic_transport
 from elasticsearch import Elasticsearch
 
 from watcher.cluster import addresses as hosts
 from watcher.cluster.cluster_faults import unreachable
-from watcher.cluster.engine_transport import Answer, RequestBody, encode, loads, target
+from watcher.cluster.engine_transport import Answer, RequestBody, encode, read_answer, target
 from watcher.settings import Cluster
 
 COMPATIBLE = "application/vnd.elasticsearch+{kind}; compatible-with=8"
@@ -51,40 +51,38 @@ class ElasticsearchTransport:
             headers["content-type"] = self._media.format(kind=kind)
         wait = timeout or self._timeout
         try:
-            meta, answered = self._transport.perform_request(
+            meta, raw = self._transport.perform_request(
                 method, target(path, params), body=data, headers=headers, request_timeout=wait.total_seconds()
             )
         except elastic_transport.TransportError as error:
             raise unreachable(self._addresses, error, wait) from None
-        return Answer(status=meta.status, headers={k.lower(): v for k, v in meta.headers.items()}, body=answered)
+        return read_answer(meta.status, meta.headers, raw or b"")
 
     def close(self) -> None:
         """Close the open connections."""
         self._transport.close()
 
 
-class _Json(elastic_transport.JsonSerializer):
-    """Reads answers as the transport to OpenSearch does."""
+class _Bytes(elastic_transport.SerializerCollection):
+    """Leaves bodies as they are, whatever their media type: answers are read as those of OpenSearch are."""
 
-    def json_loads(self, data: bytes | str) -> Any:
-        """Read JSON."""
-        return loads(data)
+    def dumps(self, data: Any, mimetype: str | None = None) -> bytes:  # noqa: ARG002 - the library's name
+        """Return the bytes of a request, which are encoded already."""
+        return bytes(data)
 
-
-class _CompatibleJson(_Json):
-    """The same for the media type of Elasticsearch."""
-
-    mimetype: ClassVar[str] = "application/vnd.elasticsearch+json"
+    def loads(self, data: bytes, mimetype: str | None = None) -> Any:  # noqa: ARG002 - the library's name
+        """Return the bytes of an answer."""
+        return data
 
 
 def _transport(cluster: Cluster, addresses: tuple[hosts.Address, ...]) -> elastic_transport.Transport:
     client = Elasticsearch(
         [_node(cluster, address) for address in addresses],
-        serializers={serializer.mimetype: serializer for serializer in (_Json(), _CompatibleJson())},
         max_retries=len(addresses),  # once more, on another host where there is one: every request can be repeated
         retry_on_status=(),
         retry_on_timeout=False,
     )
+    client.transport.serializers = _Bytes()
     return client.transport
 
 

@@ -83,12 +83,19 @@ def _dump(line: Mapping[str, Any]) -> bytes:
     return json.dumps(line, separators=(",", ":")).encode("ascii")
 
 
-def decode(raw: bytes | str) -> Any:
-    """Return the value of an answer, or its text where it is not JSON."""
+def read_answer(status: int, headers: Mapping[str, str], raw: bytes) -> Answer:
+    """Return an answer with its value, or its text where it is not JSON.
+
+    Raises Undecodable where a successful answer calls itself JSON and is not.
+    """
+    named = {name.lower(): value for name, value in headers.items()}
+    if raw and 200 <= status < 300 and "json" in named.get("content-type", ""):
+        return Answer(status=status, headers=named, body=loads(raw))
     try:
-        return loads(raw)
+        body = loads(raw)
     except Undecodable:
-        return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+        body = raw.decode("utf-8", "replace")
+    return Answer(status=status, headers=named, body=body)
 
 
 def loads(raw: bytes | str) -> Any:

@@ -7,8 +7,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from watcher.cluster.answer_shapes import SearchSummary, decode, malformed, shaped
 from watcher.cluster.cluster_faults import cluster_error
-from watcher.cluster.engine_transport import Answer, EngineDialect, Transport
+from watcher.cluster.cluster_shapes import Health, NowBuckets
+from watcher.cluster.engine_transport import EngineDialect, Transport
 from watcher.cluster.index_mappings import LENIENT, read_index_mapping
 from watcher.cluster.mapping_versions import Version, read_version
 from watcher.cluster.snapshot import SnapshotTarget, open_snapshot
@@ -34,9 +36,13 @@ class EventCluster:
     def now(self) -> datetime:
         """Return the cluster's time: in seconds, or where the user may not monitor, that of a search."""
         health = self.transport.request("GET", "/_cat/health", params={"h": "epoch", "format": "json"})
+        doing = "reading the cluster's time"
         if health.status == 200:
-            return datetime.fromtimestamp(int(health.body[0]["epoch"]), tz=UTC)
-        error = cluster_error(health, "reading the cluster's time")
+            listed = decode(health, list[Health], doing)
+            if not listed:
+                raise malformed(doing, "an empty list")
+            return datetime.fromtimestamp(listed[0].epoch, tz=UTC)
+        error = cluster_error(health, doing)
         if not isinstance(error, Forbidden):
             raise error
         return _now_of_a_search(self.transport, error)
@@ -65,8 +71,14 @@ def _now_of_a_search(transport: Transport, error: Forbidden) -> datetime:
     """Return the time of a search over the indices that the user may read."""
     now = {"date_range": {"field": "@timestamp", "ranges": [{"from": "now"}]}}
     body = {"size": 0, "query": {"match_none": {}}, "aggs": {"now": now}}
-    answer: Answer = transport.request("POST", "/_search", params=LENIENT, body=body)
-    aggregations = answer.body.get("aggregations") if answer.status == 200 else None
+    answer = transport.request("POST", "/_search", params=LENIENT, body=body)
+    if answer.status != 200:
+        raise error
+    doing = "reading the cluster's time from a search"
+    aggregations = decode(answer, SearchSummary, doing).aggregations
     if not aggregations:
         raise error
-    return datetime.fromtimestamp(aggregations["now"]["buckets"][0]["from"] / 1000, tz=UTC)
+    buckets = shaped(aggregations.get("now"), NowBuckets, doing).buckets
+    if not buckets:
+        raise error
+    return datetime.fromtimestamp(buckets[0].moment / 1000, tz=UTC)

@@ -6,9 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from watcher.cluster.cluster_faults import accept
-from watcher.cluster.engine_transport import Answer, Transport, quote_path
+from watcher.cluster.answer_shapes import (
+    ChannelBuckets,
+    MultiSearchAnswer,
+    SearchAnswer,
+    SearchSummary,
+    decode,
+    malformed,
+)
+from watcher.cluster.engine_transport import Transport, quote_path
 from watcher.cluster.index_mappings import LENIENT, read_index_mapping
+from watcher.cluster.search_answers import search_answer
 from watcher.cluster.snapshot import FORMAT
 from watcher.errors import Incomplete, Refused
 from watcher.model import Query, Window
@@ -38,12 +46,11 @@ class EventCountCluster:
             lines += [{}, {"size": 0, "track_total_hits": True, "query": _span(window, time_field)}]
         doing = f"counting the events of `{pattern}`"
         path = f"/{quote_path(pattern)}/_msearch"
-        answer = accept(self.transport.request("POST", path, params=LENIENT, body=lines), doing)
-        results = [
-            accept(Answer(status=response.get("status", 200), body=response), doing).body
-            for response in answer.body["responses"]
-        ]
-        return [_complete(result, doing)["hits"]["total"]["value"] for result in results]
+        answer = self.transport.request("POST", path, params=LENIENT, body=lines)
+        responses = decode(answer, MultiSearchAnswer, doing).responses
+        if len(responses) != len(windows):
+            raise malformed(doing, f"{len(responses)} answers to {len(windows)} searches")
+        return [_total(search_answer(response, doing), doing) for response in responses]
 
     def volumes(self, pattern: str, window: Window, *, time_field: str) -> Sequence[EventVolume]:
         """Count the events of each class; none where the pattern has no indices.
@@ -57,8 +64,10 @@ class EventCountCluster:
         doing = f"counting the events of `{pattern}`"
         params = {**LENIENT, "allow_partial_search_results": "false"}
         answer = self.transport.request("POST", f"/{quote_path(pattern)}/_search", params=params, body=body)
-        result = _complete(accept(answer, doing).body, doing)
-        return tuple(_volumes(result.get("aggregations") or {"channels": {"buckets": []}}))
+        result = decode(answer, SearchSummary, doing)
+        _require_complete(result, doing)
+        channels = result.aggregation("channels", ChannelBuckets, doing)
+        return tuple(_volumes(channels)) if channels else ()
 
 
 def _aggregations(mapping: IndexMapping) -> Query:
@@ -77,19 +86,24 @@ def _span(window: Window, time_field: str) -> Query:
     return {"range": {time_field: bounds}}
 
 
-def _complete(result: Mapping[str, Any], doing: str) -> Mapping[str, Any]:
-    if result["timed_out"] or result["_shards"]["failed"]:
+def _require_complete(result: SearchAnswer | SearchSummary, doing: str) -> None:
+    if result.timed_out or result.shards.failed:
         raise Incomplete(f"{doing}: not every shard answered; try again")
-    return result
 
 
-def _volumes(aggregations: Mapping[str, Any]) -> Iterator[EventVolume]:
-    for channel in aggregations["channels"]["buckets"]:
-        name = str(channel["key"])
-        yield EventVolume(channel=name, code="", events=channel["doc_count"], hosts=channel["hosts"]["value"])
-        for code in channel["codes"]["buckets"]:
-            events, hosts = code["doc_count"], code["hosts"]["value"]
-            yield EventVolume(channel=name, code=str(code["key"]), events=events, hosts=hosts)
+def _total(result: SearchAnswer, doing: str) -> int:
+    _require_complete(result, doing)
+    if result.hits.total is None:
+        raise malformed(doing, "no number of events")
+    return result.hits.total.value
+
+
+def _volumes(channels: ChannelBuckets) -> Iterator[EventVolume]:
+    for channel in channels.buckets:
+        name = str(channel.key)
+        yield EventVolume(channel=name, code="", events=channel.doc_count, hosts=channel.hosts.value)
+        for code in channel.codes.buckets:
+            yield EventVolume(channel=name, code=str(code.key), events=code.doc_count, hosts=code.hosts.value)
 
 
 def _countable(mapping: IndexMapping, paths: Sequence[str]) -> str:

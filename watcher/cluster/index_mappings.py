@@ -6,13 +6,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from watcher.cluster.cluster_faults import accept
+from watcher.cluster.answer_shapes import decode, malformed, shaped
 from watcher.cluster.engine_transport import LINE, Transport, chunks, quote_path
+from watcher.cluster.index_states import closed_indices, max_clauses
 from watcher.cluster.mapping_details import (
     SourceExtras,
     SourceExtrasByIndex,
     indices_with_unindexed_fields,
     read_source_extras,
+)
+from watcher.cluster.mapping_shapes import (
+    FieldCapability,
+    FieldCaps,
+    Leaf,
+    MappedLeaves,
+    SettingsEntry,
+    as_names,
 )
 from watcher.ports import FieldType, IndexMapping, Server
 from watcher.taxonomy.field_locations import parents
@@ -22,6 +31,7 @@ LENIENT = {"ignore_unavailable": "true", "allow_no_indices": "true"}
 _LIMITED = frozenset({"keyword", "wildcard", "flattened"})  # types that know `ignore_above`
 _LOGSDB_IGNORE_ABOVE = 8191
 _ANALYSED = frozenset({"text", "match_only_text"})
+_NO_LEAF = Leaf()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +62,14 @@ def read_index_mapping(transport: Transport, server: Server, pattern: str, paths
     above = tuple(dict.fromkeys(parent for path in paths for parent in parents(path)))
     can = _capabilities(transport, pattern, (*paths, *above))
     mapping = IndexMapping(
-        pattern=pattern, server=server, indices=can.indices, fields={}, closed=_closed(transport, pattern)
+        pattern=pattern, server=server, indices=can.indices, fields={}, closed=closed_indices(transport, pattern)
     )
     if not can.indices:
         return mapping
-    settings = _settings(transport, pattern)
-    leaves = _leaves(transport, pattern, tuple(path for path in paths if path in can.of))
-    indices = _IndexDetails(leaves=leaves, settings=settings, source_extras=read_source_extras(transport, pattern))
+    settings = _settings(transport, pattern, can.indices)
+    leaves = _leaves(transport, pattern, tuple(path for path in paths if path in can.of), can.indices)
+    extras = read_source_extras(transport, pattern, can.indices)
+    indices = _IndexDetails(leaves=leaves, settings=settings, source_extras=extras)
     can = _with_computed(can, paths, indices.source_extras)
     fields = {path: _field_types(path, can, indices) for path in paths if can.of.get(path)}
     unmapped = {index: tuple(path for path in paths if index not in can.of.get(path, {})) for index in can.indices}
@@ -72,7 +83,7 @@ def read_index_mapping(transport: Transport, server: Server, pattern: str, paths
         fields=fields,
         unindexed=tuple(index for index in can.indices if index in unindexed or flat[index]),
         without_source=tuple(index for index in can.indices if not indices.source_extras[index].complete),
-        max_clauses=_max_clauses(transport, mapping.max_clauses),
+        max_clauses=max_clauses(transport, mapping.max_clauses),
     )
 
 
@@ -86,21 +97,21 @@ def _capabilities(transport: Transport, pattern: str, paths: Sequence[str]) -> _
     for run in chunks(paths or ("_index",), LINE - len(quote_path(pattern))):
         params = {**LENIENT, "include_unmapped": "true", "fields": ",".join(run)}
         answer = transport.request("GET", f"/{quote_path(pattern)}/_field_caps", params=params)
-        body = accept(answer, f"reading the fields of `{pattern}`").body
-        names = body.get("indices") or []
-        indices.update([names] if isinstance(names, str) else names)
-        for path, types in body.get("fields", {}).items():
+        body = decode(answer, FieldCaps, f"reading the fields of `{pattern}`")
+        names = as_names(body.indices)
+        indices.update(names)
+        for path, types in body.fields.items():
             of[path] = dict(_per_index(types, names))
     return _Capabilities(indices=tuple(sorted(indices)), of=of)
 
 
-def _per_index(types: Mapping[str, Any], indices: Sequence[str]) -> Iterator[tuple[str, _Capability]]:
+def _per_index(types: Mapping[str, FieldCapability], indices: Sequence[str]) -> Iterator[tuple[str, _Capability]]:
     for name, entry in types.items():
         if name == "unmapped":
             continue
-        excluded = entry.get("non_searchable_indices")
-        for index in entry.get("indices") or indices:
-            searchable = bool(entry.get("searchable")) or (excluded is not None and index not in excluded)
+        excluded = entry.non_searchable_indices
+        for index in as_names(entry.indices) if entry.indices else indices:
+            searchable = entry.searchable or (excluded is not None and index not in excluded)
             yield index, _Capability(type=name, searchable=searchable)
 
 
@@ -117,37 +128,53 @@ def _with_computed(can: _Capabilities, paths: Sequence[str], source_extras: Sour
 # --------------------------------------------------------------------------- mappings
 
 
-Leaves = Mapping[str, Mapping[str, Mapping[str, Any]]]
+Leaves = Mapping[str, Mapping[str, Leaf]]
 """Index → path → the mapping of that one field."""
 
 
-def _leaves(transport: Transport, pattern: str, paths: Sequence[str]) -> Leaves:
-    leaves = _read_leaves(transport, pattern, paths)
-    targets = {leaf["path"] for fields in leaves.values() for leaf in fields.values() if leaf.get("type") == "alias"}
-    further = _read_leaves(transport, pattern, sorted(targets.difference(paths)))
+def _leaves(transport: Transport, pattern: str, paths: Sequence[str], indices: Sequence[str]) -> Leaves:
+    leaves = _read_leaves(transport, pattern, paths, indices)
+    targets = {
+        leaf.path for fields in leaves.values() for leaf in fields.values() if leaf.type == "alias" and leaf.path
+    }
+    further = _read_leaves(transport, pattern, sorted(targets.difference(paths)), indices)
     return {index: {**fields, **further.get(index, {})} for index, fields in leaves.items()}
 
 
-def _read_leaves(transport: Transport, pattern: str, paths: Sequence[str]) -> dict[str, dict[str, Mapping[str, Any]]]:
-    leaves: dict[str, dict[str, Mapping[str, Any]]] = {}
+def _read_leaves(
+    transport: Transport, pattern: str, paths: Sequence[str], indices: Sequence[str]
+) -> dict[str, dict[str, Leaf]]:
+    leaves: dict[str, dict[str, Leaf]] = {}
+    doing = f"reading the mapping of `{pattern}`"
     for run in chunks(paths, LINE - len(quote_path(pattern))):
         answer = transport.request(
             "GET", f"/{quote_path(pattern)}/_mapping/field/{quote_path(','.join(run))}", params=LENIENT
         )
-        for index, entry in accept(answer, f"reading the mapping of `{pattern}`").body.items():
-            for path, field in entry["mappings"].items():
-                leaf = next(iter(field["mapping"].values()), None)
-                if leaf:
+        entries = decode(answer, dict[str, MappedLeaves], doing)
+        _require_all(entries, indices, doing)
+        for index, entry in entries.items():
+            for path, field in entry.mappings.items():
+                for leaf in list(field.mapping.values())[:1]:
                     leaves.setdefault(index, {})[path] = leaf
     return leaves
 
 
-def _settings(transport: Transport, pattern: str) -> dict[str, Mapping[str, Any]]:
-    names = "index.mapping.*,index.mode,index.analysis.analyzer.default*,index.analysis.normalizer.*"
+def _require_all(entries: Mapping[str, object], indices: Sequence[str], doing: str) -> None:
+    """Raise Malformed where an index is missing in an answer that names every one."""
+    missing = next((index for index in indices if index not in entries), None)
+    if missing is not None:
+        raise malformed(doing, f"nothing about {missing}")
+
+
+def _settings(transport: Transport, pattern: str, indices: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    # with the `uuid`, which every index has: an index that is missing in the answer is noticed
+    names = "index.uuid,index.mapping.*,index.mode,index.analysis.analyzer.default*,index.analysis.normalizer.*"
     path = f"/{quote_path(pattern)}/_settings/{names}"
     answer = transport.request("GET", path, params={**LENIENT, "flat_settings": "true"})
-    body = accept(answer, f"reading the settings of `{pattern}`").body
-    return {index: entry.get("settings", {}) for index, entry in body.items()}
+    doing = f"reading the settings of `{pattern}`"
+    entries = decode(answer, dict[str, SettingsEntry], doing)
+    _require_all(entries, indices, doing)
+    return {index: entry.settings for index, entry in entries.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,16 +211,16 @@ def _field_types(path: str, can: _Capabilities, indices: _IndexDetails) -> tuple
 def _field_type(
     path: str,
     can: _Capability,
-    leaves: Mapping[str, Mapping[str, Any]],
+    leaves: Mapping[str, Leaf],
     settings: Mapping[str, Any],
     *,
     extras: SourceExtras,
 ) -> FieldType:
-    leaf = leaves.get(path, {})
-    points_to = leaf.get("path") if leaf.get("type") == "alias" else None
-    real = leaves.get(points_to, {}) if points_to else leaf
-    kind = str(real.get("type", can.type))  # runtime fields and objects are no leaves
-    value = real.get("value") if kind == "constant_keyword" else None
+    leaf = leaves.get(path, _NO_LEAF)
+    points_to = leaf.path if leaf.type == "alias" else None
+    real = leaves.get(points_to, _NO_LEAF) if points_to else leaf
+    kind = real.type or can.type  # runtime fields and objects are no leaves
+    value = real.value if kind == "constant_keyword" else None
     target = points_to or path
     return FieldType(
         type=kind,
@@ -204,74 +231,46 @@ def _field_type(
         analyzer=_analyzer(kind, real, settings),
         normalizer=_normalizer(kind, real, settings),
         ignore_malformed=_ignore_malformed(kind, real, settings),
-        adds=real.get("null_value") is not None or not extras.copied.isdisjoint((target, *parents(target))),
+        adds=real.null_value is not None or not extras.copied.isdisjoint((target, *parents(target))),
         computed=target in extras.computed,
     )
 
 
-def _ignore_malformed(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
-    ignores = leaf.get("ignore_malformed", settings.get("index.mapping.ignore_malformed", False))
+def _ignore_malformed(kind: str, leaf: Leaf, settings: Mapping[str, Any]) -> bool:
+    ignores = leaf.ignore_malformed
+    if ignores is None:
+        ignores = settings.get("index.mapping.ignore_malformed", False)
     return kind not in (*_LIMITED, *_ANALYSED, "constant_keyword") and str(ignores).lower() == "true"
 
 
-def _normalizer(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
+def _normalizer(kind: str, leaf: Leaf, settings: Mapping[str, Any]) -> str | None:
     """Return the normalizer of a keyword; one that only lowers case is `lowercase`, whatever its name."""
-    name = leaf.get("normalizer")
+    name = leaf.normalizer
     if kind != "keyword" or name is None:
         return None
     own = f"index.analysis.normalizer.{name}."
     defined = {key.removeprefix(own): value for key, value in settings.items() if key.startswith(own)}
     filters = defined.get("filter", ())
     plain = set(defined) <= {"type", "filter"} and filters in ("lowercase", ["lowercase"])
-    return "lowercase" if plain else str(name) if defined or name != "lowercase" else "lowercase"
+    return "lowercase" if plain else name if defined or name != "lowercase" else "lowercase"
 
 
-def _analyzer(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
+def _analyzer(kind: str, leaf: Leaf, settings: Mapping[str, Any]) -> str | None:
     """Return the analyzer of a text field where it, or its search analyzer, is not the standard one."""
     if kind not in _ANALYSED:
         return None
-    for key in ("analyzer", "search_analyzer"):
-        if leaf.get(key, "standard") != "standard":
-            return str(leaf[key])
+    for name in (leaf.analyzer, leaf.search_analyzer):
+        if name not in (None, "standard"):
+            return name
     changed = next((name for name in settings if name.startswith("index.analysis.analyzer.default")), None)
-    return None if changed is None or "analyzer" in leaf else "default"
+    return None if changed is None or leaf.analyzer is not None else "default"
 
 
-def _ignore_above(kind: str, leaf: Mapping[str, Any], settings: Mapping[str, Any]) -> int | None:
+def _ignore_above(kind: str, leaf: Leaf, settings: Mapping[str, Any]) -> int | None:
     if kind not in _LIMITED:
         return None
     default = _LOGSDB_IGNORE_ABOVE if settings.get("index.mode") == "logsdb" else None
-    limit = leaf.get("ignore_above", settings.get("index.mapping.ignore_above", default))
-    return None if limit is None else int(limit)
-
-
-# --------------------------------------------------------------------------- the pattern
-
-
-def _closed(transport: Transport, pattern: str) -> tuple[str, ...]:
-    """Return the closed indices, also behind aliases and data streams; none where the user may not list them."""
-    states, inner = _resolve(transport, pattern)
-    for run in chunks(sorted(inner.difference(states)), LINE):
-        states |= _resolve(transport, ",".join(run))[0]
-    return tuple(sorted(index for index, closed in states.items() if closed))
-
-
-def _resolve(transport: Transport, names: str) -> tuple[dict[str, bool], set[str]]:
-    answer = transport.request("GET", f"/_resolve/index/{quote_path(names)}", params={"expand_wildcards": "all"})
-    if answer.status != 200:
-        return {}, set()
-    body = answer.body
-    inner = {index for alias in body.get("aliases", ()) for index in alias["indices"]}
-    inner |= {index for stream in body.get("data_streams", ()) for index in stream["backing_indices"]}
-    return {index["name"]: "closed" in index["attributes"] for index in body.get("indices", ())}, inner
-
-
-def _max_clauses(transport: Transport, default: int) -> int:
-    params = {"include_defaults": "true", "flat_settings": "true", "filter_path": "*.*max_clause_count"}
-    answer = transport.request("GET", "/_cluster/settings", params=params)
-    if answer.status != 200:
-        return default  # a user who may not monitor works with what every engine allows
-    for level in ("transient", "persistent", "defaults"):
-        if values := answer.body.get(level):
-            return int(values["indices.query.bool.max_clause_count"])
-    return default
+    if leaf.ignore_above is not None:
+        return leaf.ignore_above
+    limit = settings.get("index.mapping.ignore_above", default)
+    return None if limit is None else shaped(limit, int, "reading the setting `index.mapping.ignore_above`")

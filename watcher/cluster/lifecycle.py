@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from watcher.cluster.answer_shapes import decode, shaped
 from watcher.cluster.cluster_faults import accept
+from watcher.cluster.cluster_shapes import Acknowledged
 from watcher.cluster.engine_transport import Answer, Transport, quote_path
+from watcher.cluster.state_shapes import WrittenDocument
 
 _DAY = timedelta(days=1)
 _ABSENT = (405, 410)  # how an engine answers to a path that it does not have, beside "no handler found"
@@ -34,8 +37,9 @@ def _ilm(transport: Transport, name: str, indices: str, days: str) -> bool:
         return False
     params = {"allow_no_indices": "true", "ignore_unavailable": "true"}
     setting = {"index": {"lifecycle": {"name": name}}}
-    accept(
+    decode(
         transport.request("PUT", f"/{quote_path(indices)}/_settings", params=params, body=setting),
+        Acknowledged,
         f"setting the lifecycle policy of `{indices}`",
     )
     return True
@@ -46,7 +50,8 @@ def _ism(transport: Transport, name: str, indices: str, days: str) -> bool:
     existing = transport.request("GET", path)
     params = {}
     if existing.status == 200:
-        params = {"if_seq_no": str(existing.body["_seq_no"]), "if_primary_term": str(existing.body["_primary_term"])}
+        stored = shaped(existing.body, WrittenDocument, f"reading the policy `{name}`")
+        params = {"if_seq_no": str(stored.seq_no), "if_primary_term": str(stored.primary_term)}
     elif existing.status != 404:
         return False
     answer = transport.request("PUT", path, params=params, body=_ism_policy(name, indices, days))

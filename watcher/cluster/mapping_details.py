@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from watcher.cluster.cluster_faults import accept
+from watcher.cluster.answer_shapes import decode, malformed, shaped
 from watcher.cluster.engine_transport import LINE, Transport, chunks, quote_path
+from watcher.cluster.mapping_shapes import MappedIndex, MappingNode, MappingRoot
 
-_COMPUTED = ("runtime", "derived")  # as Elasticsearch and OpenSearch call it
-_SOURCE_FILTER = "*.mappings._source,*.mappings.runtime,**.derived,**.copy_to"
-_DYNAMIC_FILTER = "**.dynamic,**.enabled"
+_ABSENT = MappingNode()
+# With `@timestamp`, which nearly every index maps: an index that is missing in the answer is read without a filter.
+_SOURCE_FILTER = "*.mappings.properties.@timestamp.type,*.mappings._source,*.mappings.runtime,**.derived,**.copy_to"
+_DYNAMIC_FILTER = "*.mappings.properties.@timestamp.type,**.dynamic,**.enabled"
 
 _UNINDEXED = frozenset({"false", "runtime", "false_allow_templates"})
 """Values of `dynamic` with which a new field is kept in `_source` but not indexed."""
@@ -41,9 +43,9 @@ class SourceExtrasByIndex:
         return self.of.get(index, SourceExtras())
 
 
-def read_source_extras(transport: Transport, pattern: str) -> SourceExtrasByIndex:
+def read_source_extras(transport: Transport, pattern: str, indices: Sequence[str]) -> SourceExtrasByIndex:
     """Read what the indices of a pattern add beside `_source`."""
-    mappings = _mappings(transport, pattern, _SOURCE_FILTER)
+    mappings = _mappings(transport, pattern, _SOURCE_FILTER, indices)
     return SourceExtrasByIndex(of={index: _source_extras(mapping) for index, mapping in mappings.items()})
 
 
@@ -54,87 +56,95 @@ def indices_with_unindexed_fields(
     candidates = {index: paths for index, paths in unmapped.items() if paths}
     if not candidates:
         return frozenset()
-    mappings = _mappings(transport, pattern, _DYNAMIC_FILTER)
+    mappings = _mappings(transport, pattern, _DYNAMIC_FILTER, tuple(candidates))
     unindexed = {
-        index
-        for index, paths in candidates.items()
-        if any(_keeps_unindexed(mappings.get(index, {}), path) for path in paths)
+        index for index, paths in candidates.items() if any(_keeps_unindexed(mappings[index], path) for path in paths)
     }
     lenient = [index for index in candidates if settings.get(index, {}).get(_IGNORES) == "true"]
     return frozenset(unindexed | _full(transport, lenient, settings))
 
 
-def _mappings(transport: Transport, pattern: str, filter_path: str) -> Mapping[str, Mapping[str, Any]]:
-    """Return the filtered mapping of each index."""
+def _mappings(
+    transport: Transport, pattern: str, filter_path: str, indices: Sequence[str]
+) -> Mapping[str, MappingRoot]:
+    """Return the filtered mapping of each index; raises Malformed where one is missing in the answers."""
     params = {"ignore_unavailable": "true", "allow_no_indices": "true", "filter_path": filter_path}
     answer = transport.request("GET", f"/{quote_path(pattern)}/_mapping", params=params)
-    body = accept(answer, f"reading the mapping of `{pattern}`").body
-    return {index: entry.get("mappings") or {} for index, entry in body.items()}
+    doing = f"reading the mapping of `{pattern}`"
+    entries = decode(answer, dict[str, MappedIndex], doing)
+    for run in chunks([index for index in indices if index not in entries], LINE):
+        entries |= _entire_mappings(transport, run)
+    return {index: entry.mappings for index, entry in entries.items()}
+
+
+def _entire_mappings(transport: Transport, indices: Sequence[str]) -> dict[str, MappedIndex]:
+    """Return the entire mapping of each index."""
+    names = ",".join(indices)
+    doing = f"reading the mapping of `{names}`"
+    answer = transport.request("GET", f"/{quote_path(names)}/_mapping")
+    entries = decode(answer, dict[str, MappedIndex], doing)
+    if missing := sorted(set(indices) - entries.keys()):
+        raise malformed(doing, f"no mapping of {missing[0]}")
+    return entries
 
 
 # --------------------------------------------------------------------------- beside `_source`
 
 
-def _source_extras(mapping: Mapping[str, Any]) -> SourceExtras:
-    source = mapping.get("_source") or {}
-    is_kept = str(source.get("enabled", True)).lower() != "false"
+def _source_extras(mapping: MappingRoot) -> SourceExtras:
+    source = mapping.source
     return SourceExtras(
         copied=frozenset(_copied(mapping)),
         computed=frozenset(_computed(mapping, "")),
-        complete=is_kept and not source.get("includes") and not source.get("excludes"),
+        complete=source.enabled and not source.includes and not source.excludes,
     )
 
 
-def _computed(node: Mapping[str, Any], prefix: str) -> Iterator[str]:
+def _computed(node: MappingNode, prefix: str) -> Iterator[str]:
     """Yield the computed fields; OpenSearch keeps those with dots in their names in the object of that name."""
-    for kind in _COMPUTED:
-        yield from (f"{prefix}{name}" for name in node.get(kind) or {})
-    for name, child in (node.get("properties") or {}).items():
+    yield from (f"{prefix}{name}" for name in (*node.runtime, *node.derived))
+    for name, child in node.properties.items():
         yield from _computed(child, f"{prefix}{name}.")
 
 
-def _copied(node: Mapping[str, Any]) -> Iterator[str]:
-    for child in (node.get("properties") or {}).values():
-        targets = child.get("copy_to") or ()
-        yield from (targets,) if isinstance(targets, str) else targets
+def _copied(node: MappingNode) -> Iterator[str]:
+    for child in node.properties.values():
+        yield from (child.copy_to,) if isinstance(child.copy_to, str) else child.copy_to
         yield from _copied(child)
 
 
 # --------------------------------------------------------------------------- not indexed
 
 
-def _keeps_unindexed(mapping: Mapping[str, Any], path: str) -> bool:
+def _keeps_unindexed(mapping: MappingNode, path: str) -> bool:
     """Whether a field at the path would be kept without being mapped: the innermost object decides."""
-    dynamic, node = _flag(mapping, "dynamic", "true"), mapping
-    if _flag(mapping, "enabled", "true") == "false":
+    dynamic, node = _flag(mapping.dynamic, "true"), mapping
+    if _flag(mapping.enabled, "true") == "false":
         return True
     for name in path.split(".")[:-1]:
-        node = (node.get("properties") or {}).get(name) or {}
-        dynamic = _flag(node, "dynamic", dynamic)
-        if _flag(node, "enabled", "true") == "false":
+        node = node.properties.get(name, _ABSENT)
+        dynamic = _flag(node.dynamic, dynamic)
+        if _flag(node.enabled, "true") == "false":
             return True
     return dynamic in _UNINDEXED
 
 
-def _flag(node: Mapping[str, Any], name: str, default: str) -> str:
-    value = node.get(name, default)
-    return default if isinstance(value, Mapping) else str(value).lower()
+def _flag(value: Any, default: str) -> str:
+    return default if value is None or isinstance(value, Mapping) else str(value).lower()
 
 
 def _full(transport: Transport, indices: Sequence[str], settings: Mapping[str, Mapping[str, str]]) -> set[str]:
     """Return the indices whose mapping has no room left and that silently ignore what does not fit."""
     full: set[str] = set()
     for run in chunks(indices, LINE):
-        names = ",".join(run)
-        answer = transport.request("GET", f"/{quote_path(names)}/_mapping")
-        for index, entry in accept(answer, f"reading the mapping of `{names}`").body.items():
-            limit = int(settings[index].get(_LIMIT, _DEFAULT_LIMIT))
-            if _count(entry.get("mappings", {})) + _MARGIN > limit:
+        for index, entry in _entire_mappings(transport, run).items():
+            limit = shaped(settings[index].get(_LIMIT, _DEFAULT_LIMIT), int, f"reading the settings of `{index}`")
+            if _count(entry.mappings) + _MARGIN > limit:
                 full.add(index)
     return full
 
 
-def _count(node: Mapping[str, Any]) -> int:
+def _count(node: MappingNode) -> int:
     """Return the number of fields, objects and multi-fields below a node."""
-    below = [*node.get("properties", {}).values(), *node.get("fields", {}).values()]
-    return len(node.get("runtime", {})) + sum(1 + _count(child) for child in below)
+    below = [*node.properties.values(), *node.fields.values()]
+    return len(node.runtime) + sum(1 + _count(child) for child in below)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from watcher.cluster.answer_shapes import decode
 from watcher.cluster.engine_transport import Transport, quote_path
+from watcher.cluster.mapping_shapes import ClusterState
 
 _KEYS = ("mapping_version", "settings_version", "aliases_version", "state")
 
@@ -22,8 +24,8 @@ def read_version(transport: Transport, pattern: str) -> Version | None:
         "filter_path": ",".join(f"metadata.indices.*.{name}" for name in _KEYS),
     }
     answer = transport.request("GET", f"/_cluster/state/metadata/{quote_path(pattern)}", params=params)
-    if answer.status != 200 or not isinstance(answer.body, dict):
+    if answer.status != 200:
         return None
-    indices = answer.body.get("metadata", {}).get("indices", {})
+    indices = decode(answer, ClusterState, f"reading the versions of `{pattern}`").metadata.indices
     version = {name: tuple(entry.get(key) for key in _KEYS) for name, entry in indices.items()}
     return version if version and all(numbers[0] is not None for numbers in version.values()) else None

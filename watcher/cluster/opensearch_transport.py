@@ -12,7 +12,7 @@ from urllib3 import Retry
 
 from watcher.cluster import addresses as hosts
 from watcher.cluster.cluster_faults import unreachable
-from watcher.cluster.engine_transport import Answer, RequestBody, decode, encode, loads, target
+from watcher.cluster.engine_transport import Answer, RequestBody, encode, read_answer, target
 from watcher.settings import Cluster
 
 
@@ -77,10 +77,7 @@ class _Connection(opensearchpy.Urllib3HttpConnection):
             raise opensearchpy.ConnectionTimeout("TIMEOUT", str(cause), cause) from cause
         except urllib3.exceptions.HTTPError as cause:
             raise opensearchpy.ConnectionError("N/A", str(cause), cause) from cause
-        named = {name.lower(): value for name, value in answer.headers.items()}
-        is_json = 200 <= answer.status < 300 and "json" in named.get("content-type", "")
-        body = loads(raw) if raw and is_json else decode(raw)
-        return Answer(status=answer.status, headers=named, body=body)
+        return read_answer(answer.status, answer.headers, raw)
 
 
 def _transport(cluster: Cluster, addresses: tuple[hosts.Address, ...]) -> Any:

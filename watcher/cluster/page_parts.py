@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
+from watcher.cluster.answer_shapes import ReturnedDocument
 from watcher.errors import ClusterError, Undecodable
 from watcher.model import EventDocument, UnreadableEvent
 from watcher.ports import Page, SearchRequest
@@ -20,14 +20,14 @@ class PageParts:
 
 
 def read_in_parts(
-    request: SearchRequest, hits: Sequence[Mapping[str, Any]], read: Callable[[SearchRequest], Page | ClusterError]
+    request: SearchRequest, hits: Sequence[ReturnedDocument], read: Callable[[SearchRequest], Page | ClusterError]
 ) -> PageParts | ClusterError:
     """Return the events of a page; `hits` are the same without `_source`, `read` returns one page or its error.
 
     Where one of `n` events cannot be decoded, about `2 log2(n)` parts are read. Any error but Undecodable is
     returned in their place.
     """
-    cursors = [request.after, *(tuple(hit["sort"]) for hit in hits)]
+    cursors = [request.after, *(tuple(hit.sort) for hit in hits)]
     documents: list[EventDocument] = []
     unreadable: list[UnreadableEvent] = []
     pending = _halves(0, len(hits))
@@ -42,7 +42,7 @@ def read_in_parts(
             pending += _halves(start, end)
         else:
             hit = hits[start]
-            unreadable.append(UnreadableEvent(index=hit["_index"], id=hit["_id"], reason=str(part)))
+            unreadable.append(UnreadableEvent(index=hit.index, id=hit.id, reason=str(part)))
     return PageParts(documents=tuple(documents), unreadable=tuple(unreadable))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
+from watcher.cluster.answer_shapes import SearchSummary, decode
 from watcher.cluster.cluster_faults import cluster_error
+from watcher.cluster.cluster_shapes import Privileges
 from watcher.cluster.connections import Connection
 from watcher.cluster.engine_transport import Answer, quote_path
 from watcher.cluster.index_mappings import LENIENT
@@ -34,7 +35,7 @@ def missing(connection: Connection, pattern: str, prefix: str) -> tuple[str, ...
         ],
     }
     answer = connection.transport.request("POST", "/_security/user/_has_privileges", body=wanted)
-    granted = answer.body if answer.status == 200 and isinstance(answer.body, dict) else None
+    granted = decode(answer, Privileges, "reading the user's privileges") if answer.status == 200 else None
     lacking = tuple(_listed(granted)) if granted else tuple(_tried(connection, pattern, own))
     return lacking or tuple(_without_index(connection, pattern))
 
@@ -43,17 +44,17 @@ def may_install(connection: Connection) -> bool:
     """Whether the user may install index templates, as far as the engine says."""
     wanted = {"cluster": [_TEMPLATES]}
     answer = connection.transport.request("POST", "/_security/user/_has_privileges", body=wanted)
-    if answer.status != 200 or not isinstance(answer.body, dict):
+    if answer.status != 200:
         return True  # the engine has no list: `watcher run` reports a refusal
-    return bool((answer.body.get("cluster") or {}).get(_TEMPLATES, True))
+    return decode(answer, Privileges, "reading the user's privileges").cluster.get(_TEMPLATES, True)
 
 
-def _listed(privileges: Mapping[str, Any]) -> Iterator[str]:
+def _listed(privileges: Privileges) -> Iterator[str]:
     """Yield what is not granted on the engine's own list."""
-    for privilege, is_granted in privileges["cluster"].items():
+    for privilege, is_granted in privileges.cluster.items():
         if not is_granted:
             yield f"the user lacks the cluster privilege `{privilege}`; add it to its role"
-    for name, on_index in privileges["index"].items():
+    for name, on_index in privileges.index.items():
         for privilege, is_granted in on_index.items():
             if not is_granted:
                 yield f"the user lacks the index privilege `{privilege}` on `{name}`; add it to its role"
@@ -87,5 +88,5 @@ def _refused(answer: Answer) -> Iterator[str]:
 
 def _without_index(connection: Connection, pattern: str) -> Iterator[str]:
     answer = connection.transport.request("POST", f"/{quote_path(pattern)}/_search", params={**LENIENT, "size": "0"})
-    if answer.status == 200 and not answer.body["_shards"]["total"]:
+    if answer.status == 200 and not decode(answer, SearchSummary, f"searching `{pattern}`").shards.total:
         yield f"no index matches `{pattern}`; check `sources`, or start Winlogbeat"

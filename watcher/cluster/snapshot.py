@@ -11,11 +11,22 @@ from typing import Any
 
 import structlog
 
+from watcher.cluster.answer_shapes import (
+    MultiSearchAnswer,
+    ReturnedDocument,
+    SearchAnswer,
+    SearchSummary,
+    TimeBuckets,
+    decode,
+    malformed,
+    shaped,
+)
 from watcher.cluster.cluster_faults import accept, cluster_error, reason
 from watcher.cluster.engine_transport import Answer, EngineDialect, Transport, quote_path
 from watcher.cluster.index_mappings import LENIENT
 from watcher.cluster.page_parts import read_in_parts
-from watcher.errors import ClusterError, Incomplete, Refused, TooSlow, Undecodable
+from watcher.cluster.search_answers import lost_index, partial_answer, response_error
+from watcher.errors import ClusterError, Refused, Undecodable
 from watcher.model import EventDocument, Window
 from watcher.ports import Page, SearchRequest, Snapshot
 from watcher.timestamps import format_timestamp
@@ -91,18 +102,25 @@ class PointInTime:
                 return [self._in_parts(requests[0])]
             return self._halves(requests)
         if 200 <= answer.status < 300:
-            length = int(answer.headers.get("content-length", "0")) if len(requests) == 1 else 0
-            responses = answer.body["responses"]
+            length = _content_length(answer) if len(requests) == 1 else 0
+            responses = self._responses(answer, len(requests))
             return [
                 self._outcome(request, response, length) for request, response in zip(requests, responses, strict=True)
             ]
-        error = _lost(cluster_error(answer, self._doing), answer)
+        error = lost_index(cluster_error(answer, self._doing), answer)
         if not isinstance(error, Refused):
             raise error
         # One query that cannot be parsed, or too long a request, makes the engine refuse the entire batch.
         if len(requests) == 1:
             return [error]
         return self._halves(requests)
+
+    def _responses(self, answer: Answer, count: int) -> Sequence[Mapping[str, Any]]:
+        """Return the answers to some searches; raises Malformed where there are not as many as searches."""
+        responses = decode(answer, MultiSearchAnswer, self._doing).responses
+        if len(responses) != count:
+            raise malformed(self._doing, f"{len(responses)} answers to {count} searches")
+        return responses
 
     def _halves(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
         half = len(requests) // 2
@@ -124,12 +142,12 @@ class PointInTime:
         """
         listing = self._send([replace(request, only=(), computed=())])
         if not 200 <= listing.status < 300:
-            return _lost(cluster_error(listing, self._doing), listing)
-        (response,) = listing.body["responses"]
+            return lost_index(cluster_error(listing, self._doing), listing)
+        (response,) = self._responses(listing, 1)
         outcome = self._outcome(request, response, 0)
         if isinstance(outcome, ClusterError):
             return outcome
-        parts = read_in_parts(request, response["hits"]["hits"], self._part)
+        parts = read_in_parts(request, shaped(response, SearchAnswer, self._doing).hits.hits, self._part)
         if isinstance(parts, ClusterError):
             return parts
         return replace(outcome, documents=parts.documents, unreadable=parts.unreadable)
@@ -141,8 +159,8 @@ class PointInTime:
         except Undecodable as error:
             return error
         if not 200 <= answer.status < 300:
-            return _lost(cluster_error(answer, self._doing), answer)
-        return self._outcome(request, answer.body["responses"][0], 0)
+            return lost_index(cluster_error(answer, self._doing), answer)
+        return self._outcome(request, self._responses(answer, 1)[0], 0)
 
     def counts(self, step: timedelta) -> Mapping[datetime, int]:
         """Count the window's events by steps of time."""
@@ -158,15 +176,16 @@ class PointInTime:
         }
         answer = self.transport.request("POST", "/_search", body=body, timeout=self.timeout * 2)
         if answer.status != 200:
-            raise _lost(cluster_error(answer, self._doing), answer)
-        response = answer.body
-        if renamed := response.get("pit_id"):
-            self.ids[:] = [renamed]
-        lacking = _partial(response, self._doing)
+            raise lost_index(cluster_error(answer, self._doing), answer)
+        response = decode(answer, SearchSummary, self._doing)
+        if response.pit_id:
+            self.ids[:] = [response.pit_id]
+        lacking = partial_answer(response, self._doing)
         if lacking is not None:
             raise lacking
-        buckets = response.get("aggregations", {}).get("steps", {}).get("buckets", ())
-        return {_EPOCH + timedelta(milliseconds=bucket["key"]): bucket["doc_count"] for bucket in buckets}
+        steps = response.aggregation("steps", TimeBuckets, self._doing)
+        buckets = steps.buckets if steps else ()
+        return {_EPOCH + timedelta(milliseconds=bucket.key): bucket.doc_count for bucket in buckets}
 
     def _timeout(self) -> str:
         return f"{max(1, round(self.timeout.total_seconds() * 1000))}ms"
@@ -206,13 +225,13 @@ class PointInTime:
         return body if request.after is None else body | {"search_after": list(request.after)}
 
     def _outcome(self, request: SearchRequest, response: Mapping[str, Any], length: int) -> Page | ClusterError:
-        status = response.get("status", 200)
-        if "error" in response or not 200 <= status < 300:
-            answer = Answer(status=status, body=response)
-            return _lost(cluster_error(answer, self._doing), answer)
-        if renamed := response.get("pit_id"):
-            self.ids[:] = [renamed]
-        return _partial(response, self._doing) or _page(request, response, length)
+        error = response_error(response, self._doing)
+        if error is not None:
+            return error
+        result = shaped(response, SearchAnswer, self._doing)
+        if result.pit_id:
+            self.ids[:] = [result.pit_id]
+        return partial_answer(result, self._doing) or _page(request, result, length, self._doing)
 
 
 def _open(transport: Transport, dialect: EngineDialect, pattern: str) -> str:
@@ -222,12 +241,15 @@ def _open(transport: Transport, dialect: EngineDialect, pattern: str) -> str:
     if answer.status == 400 and _no_index(transport, pattern):
         return ""  # OpenSearch answers with an error where there is nothing to open
     doing = f"opening a point in time on `{pattern}`"
-    return str(accept(answer, doing).body[dialect.snapshot_key])
+    snapshot = shaped(accept(answer, doing).body, dict[str, Any], doing).get(dialect.snapshot_key)
+    if not isinstance(snapshot, str) or not snapshot:
+        raise malformed(doing, f"no `{dialect.snapshot_key}`")
+    return snapshot
 
 
 def _no_index(transport: Transport, pattern: str) -> bool:
     answer = transport.request("POST", f"/{quote_path(pattern)}/_search", params={**LENIENT, "size": "0"})
-    return answer.status == 200 and answer.body["_shards"]["total"] == 0
+    return answer.status == 200 and decode(answer, SearchSummary, f"searching `{pattern}`").shards.total == 0
 
 
 def _close(transport: Transport, dialect: EngineDialect, snapshot: str) -> None:
@@ -248,42 +270,27 @@ def _source(only: tuple[str, ...] | None) -> bool | list[str]:
     return list(only) or False
 
 
-def _lost(error: ClusterError, answer: Answer) -> ClusterError:
-    """Return Incomplete for a 404: an index that existed when the snapshot was opened is gone."""
-    if isinstance(error, Refused) and answer.status == 404:
-        return Incomplete(f"{error}; search it again")
-    return error
+def _content_length(answer: Answer) -> int:
+    text = answer.headers.get("content-length", "")
+    return int(text) if text.isdecimal() else 0
 
 
-def _partial(response: Mapping[str, Any], doing: str) -> ClusterError | None:
-    """Return the error of an incomplete answer, None where it is complete."""
-    shards, clusters = response.get("_shards", {}), response.get("_clusters", {})
-    if shards.get("failed"):
-        # By the shards' own reasons: a query that one index cannot run is refused permanently.
-        error = cluster_error(Answer(status=500, body={"error": {"failures": shards.get("failures", [])}}), doing)
-        lacking = Incomplete(f"{error}; {shards['failed']} of {shards['total']} shards failed")
-        return error if isinstance(error, Refused) else lacking
-    if response.get("timed_out"):
-        return TooSlow(f"{doing}: it ran out of time; search a shorter window, or raise `timeout`")
-    absent = sum(clusters.get(key, 0) for key in ("skipped", "partial", "failed"))
-    if absent:
-        return Incomplete(f"{doing}: {absent} of {clusters.get('total')} clusters did not answer in full")
-    return None
-
-
-def _page(request: SearchRequest, response: Mapping[str, Any], length: int) -> Page:
-    hits = response["hits"]
-    listed = hits["hits"]
+def _page(request: SearchRequest, result: SearchAnswer, length: int, doing: str) -> Page:
+    listed = result.hits.hits
     full = len(listed) == request.size
+    if request.after is None and result.hits.total is None:
+        raise malformed(doing, "no number of events")
+    if full and listed and not listed[-1].sort:
+        raise malformed(doing, "an event without its sort values")
     return Page(
         documents=tuple(map(_document, listed)),
-        total=hits["total"]["value"] if request.after is None else None,
-        after=tuple(listed[-1]["sort"]) if full and listed else None,
-        took=response.get("took", 0) / 1000,
+        total=result.hits.total.value if request.after is None and result.hits.total is not None else None,
+        after=tuple(listed[-1].sort) if full and listed else None,
+        took=result.took / 1000,
         length=length,
     )
 
 
-def _document(hit: Mapping[str, Any]) -> EventDocument:
-    computed = {path: tuple(values) for path, values in hit["fields"].items()} if "fields" in hit else {}
-    return EventDocument(index=hit["_index"], id=hit["_id"], event=hit.get("_source", {}), computed=computed)
+def _document(hit: ReturnedDocument) -> EventDocument:
+    computed = {path: tuple(values) for path, values in hit.fields.items()}
+    return EventDocument(index=hit.index, id=hit.id, event=hit.source, computed=computed)

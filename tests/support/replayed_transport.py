@@ -1,0 +1,66 @@
+"""A transport that records the answers of an engine, and replays them with one of them changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from watcher.cluster.engine_transport import Answer, RequestBody, Transport
+
+
+@dataclass(kw_only=True)
+class RecordingTransport:
+    """Passes requests on, and keeps their answers in order."""
+
+    engine: Transport
+    answers: list[tuple[tuple[str, str], Answer]] = field(default_factory=list)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: RequestBody = None,
+        timeout: timedelta | None = None,
+    ) -> Answer:
+        """Send one request."""
+        answer = self.engine.request(method, path, params=params, body=body, timeout=timeout)
+        self.answers.append(((method, path), answer))
+        return answer
+
+    def close(self) -> None:
+        """Do nothing: the engine's transport is closed by its owner."""
+
+
+@dataclass(kw_only=True)
+class ReplayingTransport:
+    """Replays recorded answers, one of them with another body; further requests go to the engine."""
+
+    engine: Transport
+    answers: list[tuple[tuple[str, str], Answer]]
+    changed: int
+    body: Any
+    replayed: int = 0
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: RequestBody = None,
+        timeout: timedelta | None = None,
+    ) -> Answer:
+        """Answer one request."""
+        number = self.replayed
+        if number >= len(self.answers) or self.answers[number][0] != (method, path):
+            return self.engine.request(method, path, params=params, body=body, timeout=timeout)
+        self.replayed += 1
+        answer = self.answers[number][1]
+        return replace(answer, body=self.body) if number == self.changed else answer
+
+    def close(self) -> None:
+        """Do nothing: the engine's transport is closed by its owner."""
