@@ -238,9 +238,9 @@ def _read(item: ReadDocument) -> StoredDocument | None:
     error = item.error
     if error and error.get("type") != "index_not_found_exception":
         raise cluster_error(Answer(status=500, body={"error": error}), f"reading `{item.index}`")
-    if error or item.found is False:
+    if error or item.exists is False:
         return None
-    if not item.found or item.seq_no is None or item.primary_term is None or item.source is None:
+    if not item.exists or item.seq_no is None or item.primary_term is None or item.source is None:
         raise malformed(_READING, "a document without its number")
     return StoredDocument(
         index=item.index, id=item.id, document=item.source, seq_no=item.seq_no, primary_term=item.primary_term

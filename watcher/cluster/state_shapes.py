@@ -39,7 +39,7 @@ class ReadDocument(Shape, frozen=True):
 
     index: str = msgspec.field(name="_index")
     id: str = msgspec.field(name="_id")
-    found: bool | None = None  # None: there is an error
+    exists: bool | None = msgspec.field(name="found", default=None)  # None: there is an error
     seq_no: int | None = msgspec.field(name="_seq_no", default=None)
     primary_term: int | None = msgspec.field(name="_primary_term", default=None)
     source: dict[str, Any] | None = msgspec.field(name="_source", default=None)
