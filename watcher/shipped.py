@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+SHIPPED = "shipped"
+"""The word for the shipped rules in `rules.folders` of settings."""
+SHIPPED_FOLDER = "watcher"
+"""The name of their folder."""
+
 
 def shipped(name: str) -> Path:
     """Return the path of a shipped folder or file: `rules`, `templates`, `watcher.yml`, `demo/events.ndjson`.

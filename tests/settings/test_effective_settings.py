@@ -91,6 +91,59 @@ def test_a_selector_can_enable_what_the_default_disables() -> None:
     assert rule_settings(rule(level=Level.LOW), settings(Selector(line=3, set=RuleOptions(enabled=True)))).enabled
 
 
+def channel(name: str) -> MailChannel:
+    """Return a channel of a name."""
+    return replace(MAIL, name=name)
+
+
+@pytest.mark.parametrize(
+    ("selectors", "critical", "medium"),
+    [
+        # without selectors of channels, every channel gets every alert
+        ((), "mail slack pager", "mail slack pager"),
+        (
+            (Selector(line=1, level=("critical",), set=RuleOptions(quiet_period=timedelta(hours=2))),),
+            "mail slack pager",
+            "mail slack pager",
+        ),
+        # a channel that a selector names gets only the alerts of such selectors
+        ((Selector(line=1, level=("critical",), set=RuleOptions(channels=("pager",))),), "pager", "mail slack"),
+        (
+            (Selector(line=1, level=("critical",), set=RuleOptions(channels=("mail", "slack", "pager"))),),
+            "mail slack pager",
+            "",
+        ),
+        # no alerts for some rules change nothing for the others
+        ((Selector(line=1, level=("critical",), set=RuleOptions(channels=())),), "", "mail slack pager"),
+        # the later selector wins
+        (
+            (
+                Selector(line=1, set=RuleOptions(channels=("mail", "slack"))),
+                Selector(line=2, level=("critical",), set=RuleOptions(channels=("pager", "mail"))),
+            ),
+            "pager mail",
+            "mail slack",
+        ),
+    ],
+)
+def test_channels_that_selectors_name(selectors: tuple[Selector, ...], critical: str, medium: str) -> None:
+    chosen = replace(settings(*selectors), channels=tuple(map(channel, ("mail", "slack", "pager"))))
+    assert rule_settings(rule(level=Level.CRITICAL), chosen).channels == tuple(critical.split())
+    assert rule_settings(rule(level=Level.MEDIUM), chosen).channels == tuple(medium.split())
+
+
+def test_the_default_of_channels_names_its_reason() -> None:
+    selector = Selector(line=1, level=("critical",), set=RuleOptions(channels=("mail",)))
+    assert (
+        rule_settings(rule(), settings(selector)).origins["channels"] == "the default: channels that no selector names"
+    )
+
+
+def test_a_rule_that_names_a_channel_changes_nothing_for_others() -> None:
+    assert rule_settings(custom("{channels: [mail]}"), settings()).channels == ("mail",)
+    assert rule_settings(rule(), settings()).channels == ("mail",)
+
+
 def test_the_rules_own_settings_come_last() -> None:
     effective = rule_settings(
         custom("{quiet_period: 5m, group_by: event}"),

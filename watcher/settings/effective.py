@@ -36,9 +36,11 @@ def rule_settings(rule: Rule, settings: Settings) -> RuleSettings:
         "enabled": enabled,
         "group_by": _DEFAULT_GROUP_BY,
         "quiet_period": _DEFAULT_QUIET_PERIOD,
-        "channels": tuple(channel.name for channel in settings.channels),
+        "channels": default_channels(settings),
     }
     origins = dict.fromkeys(values, "the default")
+    if len(values["channels"]) < len(settings.channels):
+        origins["channels"] = "the default: channels that no selector names"
     if not enabled:
         origins["enabled"] = f"the default: status {rule.status or 'none'}, level {rule.level}"
     for selector in settings.rules.select:
@@ -53,6 +55,12 @@ def rule_settings(rule: Rule, settings: Settings) -> RuleSettings:
         channels=tuple(values["channels"]),
         origins=origins,
     )
+
+
+def default_channels(settings: Settings) -> tuple[str, ...]:
+    """Return the channels of rules for which nothing sets channels: those that no selector names."""
+    named = {name for selector in settings.rules.select for name in selector.set.channels or ()}
+    return tuple(channel.name for channel in settings.channels if channel.name not in named)
 
 
 def criteria_match(criteria: RuleCriteria, rule: Rule) -> bool:

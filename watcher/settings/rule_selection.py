@@ -115,7 +115,11 @@ class RuleOptions:
     ] = None
     channels: Annotated[
         Lines | None,
-        Option("channels that get the alerts (all where nothing is set); `[]` for none", example="[mail, slack]"),
+        Option(
+            "channels that get the alerts; `[]` for none. A channel that a selector names gets only the alerts of such "
+            "selectors; where nothing is set, alerts go to the channels that no selector names",
+            example="[mail, slack]",
+        ),
     ] = None
 
     checks: ClassVar[tuple[AnyOf, ...]] = (_EMPTY_SET,)
@@ -151,15 +155,17 @@ class RuleSelection:
         tuple[Folder, ...],
         Checked(unique_names("give each a name: `{name: own, path: …}`")),
         Option(
-            "folders of Sigma rules, each a path, or a name and a path; left out: the rules that come with watcher; "
-            "of rules with the same id, that of the later folder is run"
+            "folders of Sigma rules, each a path, or a name and a path; `shipped` adds the rules that come with "
+            "watcher (their folder is named `watcher`); left out: these rules alone; of rules with the same id, that "
+            "of the later folder is run"
         ),
     ] = ()
     select: Annotated[
         tuple[Selector, ...],
         Option(
             "selectors: where all criteria of a selector match a rule, its `set` applies; the later one wins. "
-            "Default: rules of level `medium` and above that are not `deprecated` or `unsupported`, every channel"
+            "Default: rules of level `medium` and above that are not `deprecated` or `unsupported`, every channel that "
+            "no selector names"
         ),
     ] = ()
 

@@ -18,6 +18,7 @@ from watcher.settings.section_checks import expect_mapping, expected, given
 from watcher.settings.settings_types import Settings
 from watcher.settings.source_settings import FieldMap, Source
 from watcher.settings.structure import Structure
+from watcher.shipped import SHIPPED, SHIPPED_FOLDER, shipped
 from watcher.yaml_nodes.nodes import MapNode, MappingEntry, ScalarNode, YamlNode
 from watcher.yaml_nodes.yaml_documents import read_documents
 
@@ -49,6 +50,7 @@ def _folder(node: YamlNode, structure: Structure) -> Folder:
     mapping = MapNode(entries=(_entry("path", node),), location=node.location) if isinstance(node, ScalarNode) else node
     if not isinstance(mapping, MapNode):
         raise expected("a path or a mapping", node)
+    mapping = _with_shipped_path(mapping, structure)
     path = given(mapping, "path")
     if given(mapping, "name") is None and isinstance(path, ScalarNode):
         name = structure.path(path).resolve().name
@@ -63,6 +65,25 @@ def _folder(node: YamlNode, structure: Structure) -> Folder:
     folder: Folder = structure.section(mapping, Folder)
     structure.reading.folder_names.append(folder.name)
     return folder
+
+
+def _with_shipped_path(mapping: MapNode, structure: Structure) -> MapNode:
+    """Return the mapping of a folder with the path of the shipped rules where it says `shipped`.
+
+    Their folder has the name of the default, because ids of rules without an `id` depend on it.
+    """
+    path = given(mapping, "path")
+    if not isinstance(path, ScalarNode) or path.text != SHIPPED:
+        return mapping
+    if structure.path(path).exists():
+        message = f"`{SHIPPED}` means the rules that come with watcher, but `{structure.path(path)}` exists too"
+        raise InvalidValueError(message, f"write `./{SHIPPED}` for this folder, or rename it")
+    text = str(shipped("rules"))
+    entries = [entry for entry in mapping.entries if entry.value is not path]
+    entries.append(_entry("path", replace(path, value=text, text=text)))
+    if given(mapping, "name") is None:
+        entries.append(_entry("name", replace(path, value=SHIPPED_FOLDER, text=SHIPPED_FOLDER)))
+    return replace(mapping, entries=tuple(entries))
 
 
 def _selector(node: YamlNode, structure: Structure) -> Selector:

@@ -13,7 +13,7 @@ from watcher.errors import InputError
 from watcher.model import Location, Rule
 from watcher.settings import Folder, Settings, read, read_file
 from watcher.settings.effective import rule_settings
-from watcher.shipped import shipped
+from watcher.shipped import SHIPPED_FOLDER, shipped
 from watcher.sigma.rule_folders import LoadedRules, RuleFolder, read_folder, read_folders
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ def load_settings(path: Path | None) -> Settings:
 
 def rule_folders(settings: Settings) -> tuple[Folder, ...]:
     """Return the rule folders of settings, or the shipped one."""
-    return settings.rules.folders or (Folder(name="watcher", path=shipped("rules")),)
+    return settings.rules.folders or (Folder(name=SHIPPED_FOLDER, path=shipped("rules")),)
 
 
 def load_rules(settings: Settings, paths: Sequence[Path] = ()) -> LoadedRules:
