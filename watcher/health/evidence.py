@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from watcher.checkpoints.checkpoint import Checkpoint
@@ -21,6 +21,7 @@ from watcher.state.lease_names import live_lease
 from watcher.state.membership import Membership, read_membership
 
 _LEARN_AGAIN = timedelta(minutes=10)
+_COUNT_AGAIN = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,25 +59,39 @@ class EvidenceReader:
     leases: Sequence[str]  # the names of all leases
     period: timedelta  # of a lease
     _usual: dict[str, tuple[datetime, timedelta]] = field(default_factory=dict)  # source → when, what
+    _counted: dict[str, tuple[datetime, SourceEvidence]] = field(default_factory=dict)  # source → when, what
 
     def read(self, now: datetime) -> Evidence:
         """Read the evidence; raises a ClusterError where the state does not answer."""
         return Evidence(
-            sources=tuple(self._read_sources(now)),
+            sources=tuple(map(self._count_events, self._read_checkpoints(now))),
             membership=read_membership(self.checkpoints.documents, self.leases, self.period),
             channels=read_channel_health(self.state, self.prefix),
             state=state_problem(self.state, self.prefix),
         )
 
-    def _read_sources(self, now: datetime) -> Iterator[SourceEvidence]:
+    def read_sources(self, now: datetime) -> tuple[SourceEvidence, ...]:
+        """Read the checkpoints alone: what a sidecar needs that leaves the problems of all to another."""
+        return tuple(self._read_checkpoints(now))
+
+    def _read_checkpoints(self, now: datetime) -> Iterator[SourceEvidence]:
         for source in self.sources:
             checkpoint = self.checkpoints.read(source.name)
-            if checkpoint is None:
-                continue
-            usual = self._learned(source, checkpoint, now)
-            limit = silent_after(source, usual)
-            events = None if limit is None else self._recent_events(source, checkpoint, limit)
-            yield SourceEvidence(source=source, checkpoint=checkpoint, now=now, usual=usual, recent_events=events)
+            if checkpoint is not None:
+                yield SourceEvidence(source=source, checkpoint=checkpoint, now=now)
+
+    def _count_events(self, evidence: SourceEvidence) -> SourceEvidence:
+        """Add the usual silence, and whether there are events within it; counted again once in a search interval."""
+        source, now = evidence.source, evidence.now
+        counted, previous = self._counted.get(source.name, (None, None))
+        if counted is not None and previous is not None and now - counted < max(source.every, _COUNT_AGAIN):
+            return replace(evidence, usual=previous.usual, recent_events=previous.recent_events)
+        usual = self._learned(source, evidence.checkpoint, now)
+        limit = silent_after(source, usual)
+        events = None if limit is None else self._recent_events(source, evidence.checkpoint, limit)
+        result = replace(evidence, usual=usual, recent_events=events)
+        self._counted[source.name] = now, result
+        return result
 
     def _learned(self, source: Source, checkpoint: Checkpoint, now: datetime) -> timedelta:
         learned, usual = self._usual.get(source.name, (None, timedelta(0)))

@@ -11,8 +11,9 @@ from importlib.metadata import version
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from watcher.errors import ClusterError
-from watcher.health.evidence import Evidence
+from watcher.health.channel_health import ChannelHealth
 from watcher.health.recorded_problems import ProblemKind, RecordedProblem
+from watcher.health.source_problems import SourceEvidence
 from watcher.pipeline import WindowResult
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -92,15 +93,20 @@ class Metrics:
 
     # ---- what the state holds
 
-    def observe(self, evidence: Evidence, recorded: Sequence[RecordedProblem]) -> None:
+    def observe(
+        self,
+        sources: Sequence[SourceEvidence],
+        channels: Sequence[ChannelHealth],
+        recorded: Sequence[RecordedProblem],
+    ) -> None:
         """Set the gauges of sources, channels and problems."""
-        for source in evidence.sources:
+        for source in sources:
             name, checkpoint = source.source.name, source.checkpoint
             self._watermarks[name] = checkpoint.watermark
             self._gaps.labels(name).set(len(checkpoint.gaps))
             self._too_late.labels(name).set(checkpoint.too_late)
             self._future.labels(name).set(checkpoint.future_events)
-        for channel in evidence.channels:
+        for channel in channels:
             self._oldest[channel.channel] = channel.oldest_waiting
             self._waiting.labels(channel.channel).set(channel.waiting)
         kinds = Tally(entry.problem.kind for entry in recorded if entry.ended is None)

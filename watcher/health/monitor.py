@@ -10,12 +10,14 @@ import structlog
 
 from watcher.errors import ClusterError
 from watcher.health.activity import Activity
+from watcher.health.channel_health import ChannelHealth
 from watcher.health.cluster_clock import ClusterClock
-from watcher.health.evidence import Evidence, EvidenceReader
+from watcher.health.evidence import EvidenceReader
 from watcher.health.notices import Notice, notice_of
 from watcher.health.outside_events import OutsideCounts, grown_counts
 from watcher.health.problem_record import ProblemRecord
 from watcher.health.recorded_problems import Problem, ProblemKind, RecordedProblem, Report, mark_notified, merge_report
+from watcher.health.source_problems import SourceEvidence
 from watcher.notify.operators import OperatorNotifier
 from watcher.state.lease_names import DELIVERY
 from watcher.state.leases import Leases
@@ -39,8 +41,14 @@ def _nothing() -> Sequence[Problem]:
     return ()
 
 
-def _ignore(_evidence: Evidence, _recorded: Sequence[RecordedProblem]) -> None:
+def _ignore(
+    _sources: Sequence[SourceEvidence], _channels: Sequence[ChannelHealth], _recorded: Sequence[RecordedProblem]
+) -> None:
     """Do nothing."""
+
+
+Observer = Callable[[Sequence[SourceEvidence], Sequence[ChannelHealth], Sequence[RecordedProblem]], None]
+"""Gets what a check read; the channels only where this sidecar watches them."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,7 +66,7 @@ class HealthMonitor:
     operators: OperatorNotifier
     clock: ClusterClock
     own: Callable[[], Sequence[Problem]] = _nothing  # problems beside those of the jobs: of rules and settings
-    observe: Callable[[Evidence, Sequence[RecordedProblem]], None] = _ignore
+    observe: Observer = _ignore
     _recorded: tuple[RecordedProblem, ...] = ()  # as last read, or continued in memory
     _is_offline: bool = False  # whether memory holds what the state does not
     _checked: bool = field(default=False)
@@ -81,19 +89,19 @@ class HealthMonitor:
         )
 
     def _check(self, own: Sequence[Problem], now: datetime) -> None:
-        evidence = self.reader.read(now)
-        holds = self.leases.holds(DELIVERY)
-        report = self._report(own, evidence.problems() if holds else None)
+        evidence = self.reader.read(now) if self.leases.holds(DELIVERY) else None
+        sources = self.reader.read_sources(now) if evidence is None else evidence.sources
+        report = self._report(own, None if evidence is None else evidence.problems())
         offline = self._recorded if self._is_offline else ()
         recorded = self.record.merge(report, offline, now=now)
         self._log_changes(recorded)
         self._recorded, self._is_offline = recorded, False
-        self.observe(evidence, recorded)
-        if holds:
-            self._notify(evidence, now)
+        self.observe(sources, () if evidence is None else evidence.channels, recorded)
+        if evidence is not None:
+            self._notify(sources, now)
 
-    def _notify(self, evidence: Evidence, now: datetime) -> None:
-        counts, sentences = self._outside(evidence, now)
+    def _notify(self, sources: Sequence[SourceEvidence], now: datetime) -> None:
+        counts, sentences = self._outside(sources, now)
         notice = notice_of(self._recorded, sentences, now=now)
         if notice is not None and self._send(notice):
             self._recorded = self.record.mark(notice.notified, notice.over, now=now)
@@ -102,11 +110,13 @@ class HealthMonitor:
         if counts:
             self.record.record_outside_events(counts, now=now)
 
-    def _outside(self, evidence: Evidence, now: datetime) -> tuple[Mapping[str, OutsideCounts], Sequence[str]]:
+    def _outside(
+        self, sources: Sequence[SourceEvidence], now: datetime
+    ) -> tuple[Mapping[str, OutsideCounts], Sequence[str]]:
         previous = self.record.outside_events()
         counts: dict[str, OutsideCounts] = {}
         sentences: list[str] = []
-        for source in evidence.sources:
+        for source in sources:
             name = source.source.name
             current, sentence = grown_counts(source.source, source.checkpoint, previous.get(name), now=now)
             if current is not None:

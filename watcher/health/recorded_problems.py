@@ -72,7 +72,8 @@ class Report:
 def merge_report(recorded: Iterable[RecordedProblem], report: Report, *, now: datetime) -> tuple[RecordedProblem, ...]:
     """Return the recorded problems after a report: new ones begin, and those that nobody reports end.
 
-    A problem keeps its first message and its start. One that ended before operators were notified is dropped.
+    A problem keeps its start, and its first message while it is called the same. One that ended before operators were
+    notified is dropped.
     """
     own = {problem.key: problem for problem in report.own}
     shared = {problem.key: problem for problem in report.shared or ()}
@@ -99,10 +100,15 @@ def _merged(
     members = tuple(sorted(others | ({report.member} if entry.key in own else set())))
     unknown = not entry.members and report.shared is None and entry.ended is None
     if unknown or members or entry.key in shared:
-        return replace(entry, members=members, ended=None)
+        return replace(entry, problem=_current(entry, own.get(entry.key)), members=members, ended=None)
     if entry.notified is None:
         return None
     return entry if entry.ended is not None else replace(entry, members=(), ended=now)
+
+
+def _current(entry: RecordedProblem, reported: Problem | None) -> Problem:
+    """Return the problem as it was first described, unless it is another by its title now."""
+    return reported if reported is not None and reported.title != entry.problem.title else entry.problem
 
 
 def mark_notified(
