@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 from support.fakes import NOW, effective, event, event_document, grouped_hit, rule
-from support.memory_state import MemoryState
+from support.memory_state import MemoryDocuments, MemoryState
 
 from watcher.alerts.alert_documents import alert_document, hit_document
 from watcher.alerts.alert_store import AlertStore
@@ -345,3 +345,17 @@ def test_who_may_not_look_at_templates_goes_by_the_note_of_who_installed_them() 
 def test_without_that_note_nothing_is_taken_for_installed() -> None:
     with pytest.raises(Forbidden):
         Installation(state=Curtained()).missing()
+
+
+class ReadOnly(MemoryDocuments):
+    """A state whose user may read and nothing else."""
+
+    def refresh(self, index: str) -> None:
+        raise Forbidden(f"the user lacks the index privilege `maintenance` on `{index}`")
+
+
+def test_reading_alerts_needs_no_privilege_but_read() -> None:
+    state = ReadOnly()
+    document = {"@timestamp": "2026-11-23T12:00:00.000Z", "watcher": {"alert": {"id": "a1"}}}
+    state.create([NewDocument(index="watcher-alerts-2026.11", id="a1", document=document)])
+    assert [stored.id for stored in AlertStore(state).alerts(size=10)] == ["a1"]

@@ -15,8 +15,9 @@ RARE = {"quiet_period": "365d"}
 
 
 def attack_on(name: str, host: str) -> RuleEvent:
-    """Return an attack on a host."""
-    return replace(ATTACK, id=name, event={**ATTACK.event, "host": {"name": host}})
+    """Return an attack on a host, as that host writes it."""
+    winlog = {**ATTACK.event["winlog"], "computer_name": host}
+    return replace(ATTACK, id=name, event={**ATTACK.event, "host": {"name": host}, "winlog": winlog})
 
 
 def alert_each_host_once(sandbox: Sandbox) -> None:
