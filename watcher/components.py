@@ -194,6 +194,7 @@ class Components:
             state=self.state(),
             prefix=self.settings.state.prefix,
             leases=self.lease_names(),
+            channels=[channel.name for channel in self.settings.channels],
             period=self.settings.lease,
         )
 

@@ -109,17 +109,17 @@ def test_an_alert_that_a_backfill_opened_silently_starts_to_owe_on_a_live_hit_on
     state = MemoryState()
     alert_store, queries, outbox = AlertStore(state), DeliveryQueries(state), Outbox(state)
     alert_store.record(*of("backfill"), now=NOW)
-    assert queries.due(now=NOW) == ()
+    assert queries.due("mail", now=NOW) == ()
     # another backfill adds nothing
     alert_store.record(*of("backfill", "mail", number=2), now=NOW)
-    assert queries.due(now=NOW) == ()
+    assert queries.due("mail", now=NOW) == ()
     alert_store.record(*of("live", "mail", number=3), now=NOW)
-    (delivery,) = queries.due(now=NOW)
+    (delivery,) = queries.due("mail", now=NOW)
     claimed = outbox.claim(delivery, now=NOW)
     assert claimed is not None
     outbox.mark_sent(claimed, now=NOW)
     alert_store.record(*of("live", "mail", number=4), now=NOW)
-    assert queries.due(now=NOW + timedelta(days=9)) == ()
+    assert queries.due("mail", now=NOW + timedelta(days=9)) == ()
     (alert,) = [entry.document for (index, _), entry in state.documents.items() if "alerts" in index]
     assert alert["watcher"]["alert"]["origin"] == "live"
 
@@ -128,14 +128,14 @@ def test_an_alert_that_was_opened_live_without_channels_owes_nobody_later() -> N
     state = MemoryState()
     AlertStore(state).record(*of("live"), now=NOW)
     AlertStore(state).record(*of("live", "mail", number=2), now=NOW)
-    assert DeliveryQueries(state).due(now=NOW) == ()
+    assert DeliveryQueries(state).due("mail", now=NOW) == ()
 
 
 def test_a_live_hit_adds_no_deliveries_to_an_alert_whose_backfill_notified() -> None:
     state = MemoryState()
     AlertStore(state).record(*of("backfill", "mail"), now=NOW)
     AlertStore(state).record(*of("live", "mail", "slack", number=2), now=NOW)
-    assert [delivery.channel for delivery in DeliveryQueries(state).due(now=NOW)] == ["mail"]
+    assert [delivery.channel for delivery in DeliveryQueries(state).due("mail", now=NOW)] == ["mail"]
 
 
 # --------------------------------------------------------------------------- documents

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from watcher.checkpoints.checkpoint import Checkpoint
 from watcher.checkpoints.checkpoints import Checkpoints
+from watcher.delivery.channel_state import ChannelStates
 from watcher.errors import ClusterError
 from watcher.health.channel_health import ChannelHealth, channel_problem, read_channel_health
 from watcher.health.recorded_problems import Problem
@@ -57,6 +58,7 @@ class EvidenceReader:
     state: State
     prefix: str
     leases: Sequence[str]  # the names of all leases
+    channels: Sequence[str] = ()  # the names of the channels in settings
     period: timedelta  # of a lease
     _usual: dict[str, tuple[datetime, timedelta]] = field(default_factory=dict)  # source → when, what
     _counted: dict[str, tuple[datetime, SourceEvidence]] = field(default_factory=dict)  # source → when, what
@@ -66,7 +68,9 @@ class EvidenceReader:
         return Evidence(
             sources=tuple(map(self._count_events, self._read_checkpoints(now))),
             membership=read_membership(self.checkpoints.documents, self.leases, self.period),
-            channels=read_channel_health(self.state, self.prefix),
+            channels=read_channel_health(
+                self.state, self.prefix, ChannelStates(self.checkpoints.documents), self.channels
+            ),
             state=state_problem(self.state, self.prefix),
         )
 

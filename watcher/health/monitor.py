@@ -10,7 +10,7 @@ import structlog
 
 from watcher.errors import ClusterError
 from watcher.health.activity import Activity
-from watcher.health.channel_health import ChannelHealth
+from watcher.health.channel_health import ChannelHealth, channel_of
 from watcher.health.cluster_clock import ClusterClock
 from watcher.health.evidence import EvidenceReader
 from watcher.health.notices import Notice, notice_of
@@ -142,7 +142,7 @@ class HealthMonitor:
         if not self.operators.channels:
             return True
         avoided = {
-            entry.problem.subject
+            channel_of(entry.problem.subject)
             for entry in self._recorded
             if entry.problem.kind is ProblemKind.CHANNEL_FAILS and entry.ended is None
         }
