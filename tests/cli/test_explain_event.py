@@ -103,3 +103,74 @@ def test_control_characters_of_events_are_escaped(tmp_path: Path) -> None:
     done = call("explain", str(IIS), "-e", str(path), COLUMNS="160")
     assert "install \\x1b[31m[red]\\u202e module" in done.stdout
     assert not {"\x1b", "\u202e"} & set(done.stdout)
+
+
+SHELL = r"""title: A Shell Starts
+logsource: {category: process_creation, product: windows}
+detection:
+  selection: {CommandLine|contains: shell}
+  condition: selection
+"""
+YAML_TESTS = """hit:
+  - name: a shell
+    data: {CommandLine: a shell}
+  - event:
+      winlog: {channel: Security, event_id: 4688, event_data: {CommandLine: shell}}
+      event: {code: 4688}
+miss:
+  - name: another program
+    data: {CommandLine: notepad}
+"""
+LINE_TESTS = """{"expect": "hit", "name": "a shell", "data": {"CommandLine": "a shell"}}
+
+{"expect": "miss", "name": "another program", "data": {"CommandLine": "notepad"}}
+"""
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Path:
+    """Return a rule with tests in both forms."""
+    (tmp_path / "shell.yml").write_text(SHELL, encoding="utf-8")
+    (tmp_path / "shell.test.yml").write_text(YAML_TESTS, encoding="utf-8")
+    (tmp_path / "shell.test.ndjson").write_text(LINE_TESTS, encoding="utf-8")
+    (tmp_path / "single.test.yaml").write_text("hit:\n  - data: {CommandLine: a shell}\n", encoding="utf-8")
+    return tmp_path / "shell.yml"
+
+
+@pytest.mark.parametrize(
+    ("reference", "code"),
+    [
+        *(("shell.test.yml:2", 0), ("shell.test.yml:3", 0), ("shell.test.yml:4", 0), ("shell.test.yml:6", 0)),
+        *(("shell.test.yml:8", 1), ("shell.test.yml:9", 1), ("shell.test.ndjson:1", 0), ("shell.test.ndjson:3", 1)),
+        ("single.test.yaml", 0),
+    ],
+)
+def test_the_test_in_a_line_is_explained(shell: Path, reference: str, code: int) -> None:
+    done = call("explain", str(shell), "-e", str(shell.with_name(reference)))
+    assert (done.returncode, done.stderr) == (code, "")
+    assert "✓ log source: channel" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("shell.test.yml", "has several tests; name one by its line: "),
+        ("shell.test.yml:1", "has no test in line 1; take one of "),
+        ("shell.test.yml:10", "has no test in line 10; take one of "),
+        ("shell.test.ndjson:2", "has no test in line 2; take one of "),
+    ],
+)
+def test_the_tests_of_a_file_are_listed_where_none_is_meant(shell: Path, reference: str, message: str) -> None:
+    done = call("explain", str(shell), "-e", str(shell.with_name(reference)))
+    assert done.returncode == 2
+    error = " ".join(done.stderr.split())
+    assert message in error
+    assert "(a shell)" in error
+
+
+def test_a_faulty_test_is_reported_with_its_line(shell: Path) -> None:
+    faulty = shell.with_name("faulty.test.yml")
+    faulty.write_text("hit:\n  - {name: x, dta: {CommandLine: a}}\n", encoding="utf-8")
+    done = call("explain", str(shell), "-e", f"{faulty}:2")
+    assert done.returncode == 2
+    assert "`dta` is not a key of a test" in done.stderr

@@ -11,7 +11,7 @@ from watcher.cli.common import AsJson, SettingsFile, open_watcher, read_settings
 from watcher.cli.exit_codes import EXIT_FINDINGS
 from watcher.errors import InputError
 from watcher.present.explanations import explanation_json, render_explanation
-from watcher.usecases.explain_event import SourceExplanation, explain_file_event, index_and_id, is_in_file, read_event
+from watcher.usecases.explain_event import SourceExplanation, explain_referenced_event, index_and_id, is_in_file
 from watcher.usecases.loading import find_rule
 
 
@@ -49,7 +49,7 @@ def _explain_event(name: str, event: str, settings_file: Path | None) -> tuple[S
     settings = read_settings(settings_file)
     rule = find_rule(name, settings)
     if is_in_file(event):
-        return explain_file_event(rule, read_event(event), settings)
+        return explain_referenced_event(rule, event, settings)
     index_and_id(event)  # a wrong reference is reported before a cluster that does not answer
     with open_watcher(settings) as app:
         return app.explain_event(rule, event)

@@ -14,7 +14,10 @@ from watcher.event_files.event_reader import FileEvent, read_events, read_json
 from watcher.match.event_explanation import Explanation, explain
 from watcher.match.event_view import EventView
 from watcher.model import Event, EventDocument, Rule
+from watcher.ruletests.referenced_test import referenced_test
+from watcher.ruletests.suites import event_of
 from watcher.settings import Settings, Source
+from watcher.sigma.rule_test_files import is_test_file
 from watcher.taxonomy.logsources import events_of
 from watcher.translate.mapped_events import EventReader
 from watcher.translate.plan import paths_of
@@ -43,6 +46,23 @@ def explain_file_event(rule: Rule, event: Event, settings: Settings) -> tuple[So
     return tuple(
         SourceExplanation(source=source.name, explanation=explain_with_source(rule, event, source))
         for source in settings.sources
+    )
+
+
+def explain_referenced_event(rule: Rule, reference: str, settings: Settings) -> tuple[SourceExplanation, ...]:
+    """Explain the event of a file, of `FILE:LINE`, or of standard input (`-`), for every source of settings.
+
+    The sketch of a test gets channel and event id of the rule's log source. Raises InputError where there is no such
+    event, or several that the reference fits.
+    """
+    path, line = _numbered_file(reference) or (Path(reference), None)
+    if not is_test_file(path):
+        return explain_file_event(rule, read_event(reference), settings)
+    test = referenced_test(path, line)
+    return tuple(
+        SourceExplanation(source=source.name, explanation=explain_with_source(rule, event, source))
+        for source in settings.sources
+        for event in (event_of(test, events_of(rule.logsource, source.logsources)),)
     )
 
 
