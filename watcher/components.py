@@ -27,8 +27,9 @@ from watcher.health.monitor import HealthMonitor
 from watcher.health.problem_record import ProblemRecord
 from watcher.health.process_health import ProcessHealth
 from watcher.health.rule_faults import rule_problems
+from watcher.health.rule_states import rule_states
 from watcher.heap import freeze_heap
-from watcher.model import Rule, Severity
+from watcher.model import Rule
 from watcher.notify.channel_registry import build_notifier
 from watcher.notify.links import Links
 from watcher.notify.operators import OperatorNotifier
@@ -283,7 +284,9 @@ def shared_sidecar(
         leases=leases,
         reloader=reloader,
         activity=activity,
-        services=tuple(_services(components, monitor, process, lambda: _rule_counts(reloader.rules, rules))),
+        services=tuple(
+            _services(components, monitor, process, lambda: rule_states(reloader.rules, components.settings))
+        ),
         stop=stop,
         now=cluster_clock.now,
     )
@@ -325,12 +328,6 @@ def _services(
         yield Service(name="dead-man's switch", every=monitoring.dead_man_every, work=switch.call)
     if process.reload is not None:
         yield Service(name="settings", every=_RELOAD_EVERY, work=process.reload)
-
-
-def _rule_counts(loaded: LoadedRules, rules: ReloadableRules) -> Mapping[str, int]:
-    enabled = len(rules.enabled(loaded))
-    faulty = {finding.location.file for finding in loaded.findings if finding.severity is Severity.ERROR}
-    return {"enabled": enabled, "disabled": len(loaded.rules) - enabled, "faulty_files": len(faulty)}
 
 
 def _reloader(settings: Settings, rules: ReloadableRules, searches: Sequence[SourceSearch]) -> RuleReloader:

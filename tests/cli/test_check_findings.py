@@ -235,3 +235,15 @@ def test_fields_of_group_by_are_checked_at_their_line_of_settings(folder: Path) 
     (line,) = [line for line in lines if "[group-by-field]" in line]
     assert line.startswith(f"{settings}:5:1: warning: events of the rule `Detects a Shell.` have no field")
     assert "`nonsense.field` of `group_by`, so all their hits become a single alert for all computers" in line
+
+
+def test_rules_that_are_not_run_are_counted_by_their_reason(folder: Path) -> None:
+    counting = RULE.replace("7f6f2c52", "8f6f2c52").replace("selection\n", "selection | count() by User > 10\n")
+    (folder / "rules" / "counting.yml").write_text(counting, encoding="utf-8")
+    done = call("check", str(folder / "rules"))
+    assert "rules that are not run: 1 aggregation, 1 faulty_files" in done.stdout.splitlines()
+    (line,) = [line for line in done.stdout.splitlines() if "[aggregation]" in line]
+    assert "watcher does not count events, so the rule is not run; remove what follows the pipe" in line
+    assert "`custom: {watcher: {group_by: [User], quiet_period: 1h}}`" in line
+    report = json.loads(call("check", "--json", str(folder / "rules")).stdout)
+    assert (report["states"]["enabled"], report["states"]["aggregation"], report["states"]["faulty_files"]) == (1, 1, 1)

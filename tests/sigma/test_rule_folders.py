@@ -152,8 +152,9 @@ def test_a_correlation_is_reported_and_the_other_rules_are_read() -> None:
     assert len(rule_file.rules) == 1
     assert [str(finding) for finding in rule_file.findings] == [
         (
-            "rule.yml:11:1: warning: correlation rules are not run yet; "
-            "the rules that it refers to are run on their own [correlation]"
+            "rule.yml:11:1: warning: watcher does not correlate events, so the correlation rule is not run; "
+            "the rules that it refers to (`a`) are run on their own: join their hits by a selector with "
+            "`set: {group_by: [host.name], quiet_period: 1h}` [correlation]"
         )
     ]
 

@@ -212,9 +212,9 @@ SHORT = "title: A title\nid: " + ID + "\nlogsource: {product: windows}\n" + TAIL
         (
             HEAD + TAIL.replace("condition: selection", "condition: selection | count() by F > 5"),
             (
-                "rule.yml:9:14: warning: the condition has an aggregation (`count() by F > 5`), which rules for "
-                "single events do not support; the rule is read but not run; write a Sigma correlation rule, or remove "
-                "what follows the pipe [aggregation]"
+                "rule.yml:9:14: warning: the condition has an aggregation (`count() by F > 5`): watcher does not count "
+                "events, so the rule is not run; remove what follows the pipe, and join the hits in one alert: "
+                "`custom: {watcher: {group_by: [F], quiet_period: 1h}}` [aggregation]"
             ),
         ),
     ],

@@ -58,7 +58,7 @@ def _timeframe(rule: RuleSource) -> Iterator[Finding]:
                 "timeframe",
                 "`timeframe` has no effect in a rule for single events",
                 rule.at(entry.key_location),
-                "write a Sigma correlation rule, or remove it",
+                "remove it; `quiet_period` says how long hits join one alert",
             )
 
 

@@ -66,6 +66,8 @@ def check_lines(report: CheckReport, findings: Sequence[JudgedFinding]) -> Itera
     for judged in findings:
         if not judged.allowed:
             yield finding_line(judged.finding)
+    if not_run := {state: count for state, count in report.states.items() if count and state != "enabled"}:
+        yield Text(f"rules that are not run: {', '.join(f'{count:,} {state}' for state, count in not_run.items())}")
     for problem in report.cluster.problems:
         yield Text(f"cluster: {printable_text(problem)}", style="yellow")
     for note in report.cluster.notes:
@@ -85,6 +87,7 @@ def check_json(report: CheckReport, least: Severity) -> dict[str, Any]:
     findings = report.at_least(least)
     return {
         "rules": report.rules,
+        "states": dict(report.states),
         "findings": [finding_json(judged.finding) for judged in findings if not judged.allowed],
         "allowed": [
             {**finding_json(judged.finding), "because": judged.allowed} for judged in findings if judged.allowed

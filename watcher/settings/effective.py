@@ -13,7 +13,9 @@ from watcher.settings.formats import parse_positive_duration
 from watcher.settings.rule_selection import RuleCriteria, RuleOptions, Selector
 from watcher.settings.settings_types import Settings
 
-_DISABLED_STATUSES = ("deprecated", "unsupported")
+INACTIVE_STATUSES = ("deprecated", "unsupported")
+"""The statuses of rules that are not run unless settings enable them."""
+
 _DEFAULT_GROUP_BY = ("host.name",)
 _DEFAULT_QUIET_PERIOD = timedelta(hours=1)
 
@@ -31,7 +33,7 @@ class RuleSettings:
 
 def rule_settings(rule: Rule, settings: Settings) -> RuleSettings:
     """Apply the selectors of settings, then the rule's own `custom: {watcher: …}`."""
-    enabled = rule.status not in _DISABLED_STATUSES and rule.level.rank >= Level.MEDIUM.rank
+    enabled = rule.status not in INACTIVE_STATUSES and rule.level.rank >= Level.MEDIUM.rank
     values: dict[str, Any] = {
         "enabled": enabled,
         "group_by": _DEFAULT_GROUP_BY,

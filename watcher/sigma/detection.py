@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from watcher.sigma.placeholders import Placeholders
 from watcher.sigma.selection import read_selection
 from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, YamlNode
 
+_AGGREGATED_BY = re.compile(r"\bby\s+([\w.-]+)", re.IGNORECASE)
 DUPLICATES_KEPT = (
     "all are kept: in a selection all must match, elsewhere lists are joined and the last value is used; "
     "write the key once"
@@ -136,11 +138,18 @@ class _DetectionReader:
         if aggregation:
             self.collector.report(
                 "aggregation",
-                f"the condition has an aggregation (`{aggregation}`), which rules for single events do not support",
+                f"the condition has an aggregation (`{aggregation}`): watcher does not count events, so the rule is "
+                "not run",
                 line.location,
-                fix="the rule is read but not run; write a Sigma correlation rule, or remove what follows the pipe",
+                fix=f"remove what follows the pipe, and join the hits in one alert: {_grouping(aggregation)}",
             )
         return source, aggregation, node
+
+
+def _grouping(aggregation: str) -> str:
+    """Return the settings of a rule that group hits as an aggregation groups events."""
+    field = _AGGREGATED_BY.search(aggregation)
+    return f"`custom: {{watcher: {{group_by: [{field[1] if field else 'host.name'}], quiet_period: 1h}}}}`"
 
 
 def _is_empty(value: YamlNode) -> bool:

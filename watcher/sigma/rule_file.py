@@ -9,7 +9,7 @@ from watcher.model import Finding, Location, Rule, Severity
 from watcher.sigma.actions import FaultyDocument, merge_actions
 from watcher.sigma.filters import SigmaFilter, is_filter, read_filter
 from watcher.sigma.rule_reader import RuleOrigin, read_rule
-from watcher.yaml_nodes.nodes import MapNode, ScalarNode, YamlNode
+from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, YamlNode
 from watcher.yaml_nodes.yaml_documents import YamlDocument, read_sources
 
 
@@ -94,11 +94,26 @@ def _is_correlation(document: YamlNode) -> bool:
     return isinstance(document, MapNode) and isinstance(document.get("correlation"), MapNode)
 
 
+def _texts(node: YamlNode | None, key: str) -> tuple[str, ...]:
+    """Return the texts of a key, given as a list or alone."""
+    value = node.get(key) if isinstance(node, MapNode) else None
+    items = value.items if isinstance(value, ListNode) else (value,)
+    return tuple(item.text for item in items if isinstance(item, ScalarNode))
+
+
 def _correlation(document: YamlNode) -> Finding:
+    """Return the finding about a correlation rule, with the rules that are run instead."""
+    own = document.get("correlation") if isinstance(document, MapNode) else None
+    base_rules, fields = (_texts(own, key) for key in ("rules", "group-by"))
+    named = (
+        f"the rules that it refers to ({', '.join(f'`{name}`' for name in base_rules)})" if base_rules else "its rules"
+    )
+    group_by = ", ".join(fields) or "host.name"
     return Finding(
         code="correlation",
         severity=Severity.WARNING,
         location=document.location,
-        message="correlation rules are not run yet",
-        fix="the rules that it refers to are run on their own",
+        message="watcher does not correlate events, so the correlation rule is not run",
+        fix=f"{named} are run on their own: join their hits by a selector with "
+        f"`set: {{group_by: [{group_by}], quiet_period: 1h}}`",
     )

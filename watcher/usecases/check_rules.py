@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from watcher.catalogue.attack import shipped_table
+from watcher.health.rule_states import rule_states
 from watcher.lint import allowances, group_fields
 from watcher.lint.allowances import JudgedFinding
 from watcher.lint.run_lints import lint_rules, unique
@@ -39,6 +40,7 @@ class CheckReport:
     rules: int
     findings: tuple[JudgedFinding, ...]
     cluster: ClusterReport
+    states: Mapping[str, int] = field(default_factory=dict)  # state → rules
 
     def at_least(self, severity: Severity) -> tuple[JudgedFinding, ...]:
         """Return the findings of a severity or worse."""
@@ -84,7 +86,9 @@ def check_rules(
     if not paths:  # rules outside of given paths may need an allowance that these do not
         unused = allowances.unused_allowances(judged, settings)
         judged = (*judged, *(JudgedFinding(finding=finding) for finding in unused))
-    return CheckReport(rules=len(rules.rules), findings=tuple(judged), cluster=report)
+    return CheckReport(
+        rules=len(rules.rules), findings=tuple(judged), cluster=report, states=rule_states(rules, settings)
+    )
 
 
 def review_rules(

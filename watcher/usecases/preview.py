@@ -104,8 +104,8 @@ def preview(
     """
     if rule.aggregation is not None:
         raise SettingsError(
-            f"`{rule.title}` counts events; watcher reads such rules and does not run them yet",
-            fix="name a rule that matches single events",
+            f"`{rule.title}` counts events (`| {rule.aggregation}`), and watcher does not",
+            fix="remove what follows the pipe to see the hits, and join them in one alert by `group_by`",
         )
     tally = PreviewTally()
     for source in components.settings.sources:

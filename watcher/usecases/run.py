@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 
 import structlog
@@ -16,6 +17,7 @@ from watcher.clock import SystemClock
 from watcher.components import Components, Connections, connect_clusters, one_shot_sidecar
 from watcher.errors import Incomplete, Overloaded, Unreachable
 from watcher.health.process_health import ProcessHealth, process_health
+from watcher.health.rule_states import NOT_SUPPORTED, STATES, files_not_run, rule_states, without_channel
 from watcher.health.service_manager import service_manager
 from watcher.model import Severity
 from watcher.pipeline import DeliveryResult, Stopping, WindowResult
@@ -29,6 +31,11 @@ from watcher.usecases.run_sessions import RunSignals, Sessions
 
 log = structlog.get_logger("watcher")
 
+_EXAMPLES = 3  # rules that a log line names
+_WITHOUT_CHANNEL = (
+    "their alerts are stored but sent to nobody, because selectors name every channel; "
+    "add a selector for these rules, or begin `rules.select` with `- set: {channels: […]}`"
+)
 _BACKOFF = Backoff(first=timedelta(seconds=1), longest=timedelta(minutes=1))  # of attempts to connect
 
 
@@ -53,11 +60,20 @@ def log_rules(settings: Settings, rules: LoadedRules) -> None:
     """Log how many rules are enabled, what is faulty, and what keeps alerts from people."""
     log_faults(rules.findings)
     enabled = enabled_rules(settings, rules)
-    log.info("rules.read", watched=len(enabled), not_watched=len(rules.rules) - len(enabled))
+    states = rule_states(rules, settings)
+    reasons = {state: count for state, count in states.items() if count and state != "enabled"}
+    log.info("rules.read", watched=len(enabled), not_watched=len(rules.rules) - len(enabled), **reasons)
+    for state in NOT_SUPPORTED:
+        if states[state]:
+            examples = list(islice(files_not_run(rules, state), _EXAMPLES))
+            log.warning("rules.not_run", kind=state, rules=states[state], examples=examples, advice=STATES[state])
     if not enabled:
         log.warning("rules.none", advice="put rules into a folder of `rules.folders`, or enable some by `rules.select`")
     if not settings.channels:
         log.warning("channels.none", advice="alerts are stored but sent to nobody; add `channels` to settings")
+    elif unsent := without_channel(rules.rules, settings):
+        examples = [rule.title for rule in unsent[:_EXAMPLES]]
+        log.warning("rules.without_channel", rules=len(unsent), examples=examples, advice=_WITHOUT_CHANNEL)
 
 
 def run_once(components: Components, rules: LoadedRules, stopping: Stopping) -> RunReport:
