@@ -18,7 +18,6 @@ HEAVY = {
     "jinja2",
     "opensearchpy",
     "prometheus_client",
-    "slack_sdk",
 }
 LIST_MODULES = "import json, sys; sys.stderr.write(json.dumps(sorted(sys.modules)))"
 RUN = f"import sys\nfrom watcher.cli import main\ntry:\n    main()\nfinally:\n    {LIST_MODULES}"

@@ -81,7 +81,7 @@ CASES = {
 RETRIES = {  # channel type → status → whether the refusal is permanent
     "mail": {421: False, 451: False, 452: False, 550: True, 552: True, 554: True},
     "slack": {400: True, 403: True, 404: True, 410: True, 408: False, 429: False, 500: False, 503: False},
-    "apprise": {400: False, 403: False, 404: False, 429: False, 500: False},  # it does not report the status
+    "apprise": {400: True, 401: True, 403: True, 404: True, 429: False, 500: False, 503: False},
     "webhook": {400: True, 401: True, 404: True, 410: True, 408: False, 425: False, 429: False, 500: False, 503: False},
 }
 UNUSABLE = {  # settings that no message can be sent with: the error must not quote them

@@ -262,6 +262,35 @@ def test_a_fault_in_a_template_names_file_and_line(tmp_path: Path, template: str
     assert Renderer(tmp_path).render(context, SLACK).bodies
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        "[{{ event.get('no.such') }}]",
+        "[{{ event['no.such'] }}]",
+        "[{{ event.get('no.such') | cut(100) }}]",
+        "[{{ event['no.such'] | oneline | unmention }}]",
+        "[{{ none }}]",
+        "[{{ none | mrkdwn }}]",
+        "[{% if event['no.such'] %}there{% endif %}]",
+    ],
+)
+def test_what_an_event_lacks_renders_nothing(tmp_path: Path, template: str) -> None:
+    """A template that asks for a field is rendered for events without it, and never shows `None`."""
+    (tmp_path / "plain.txt.j2").write_text(template, encoding="utf-8")
+    channel = AppriseChannel(name="pager", url=Secret("x"))
+    notification = Renderer(tmp_path).render(alert_context(alert(EVENT), links=Links()), channel)
+    assert notification.bodies["text/plain"] == "[]"
+
+
+def test_what_an_event_lacks_is_an_empty_string_in_json(tmp_path: Path) -> None:
+    """Slack refuses `null` where it expects a string."""
+    template = '{"text": {{ event.get("no.such") | tojson }}, "more": {{ event["no.such"] | tojson }}}'
+    (tmp_path / "slack.json.j2").write_text(template, encoding="utf-8")
+    channel = SlackChannel(name="chat", webhook_url=Secret("x"))
+    notification = Renderer(tmp_path).render(alert_context(alert(EVENT), links=Links()), channel)
+    assert json.loads(notification.bodies["application/json"]) == {"text": "", "more": ""}
+
+
 def test_a_slack_template_that_is_no_json_is_a_fault(tmp_path: Path) -> None:
     """A Slack template must give JSON; the fault says how values are written into it."""
     file = tmp_path / "slack.json.j2"

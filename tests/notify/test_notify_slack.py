@@ -6,8 +6,9 @@ from socket import create_server
 
 import pytest
 from support.hostile_text import EVENT, FixedClock, alert
-from support.receivers import LOCALHOST, HttpReceiver, free_port
+from support.receivers import LOCALHOST, HttpReceiver, dripping_server, free_port
 
+from watcher.clock import SystemClock
 from watcher.errors import DeliveryError
 from watcher.model import Notification
 from watcher.notify.links import Links
@@ -52,7 +53,16 @@ def test_the_message_arrives_whole() -> None:
         (502, "<html>bad gateway</html>", False),
         (503, "", False),
         (418, "teapot", False),  # nobody documents it: trying again costs little
+        (401, "", True),
         (200, "<html>log in</html>", True),  # a captive page is not Slack
+        (200, "", True),  # nor is a proxy that accepts everything
+        (200, '{"ok": false, "error": "invalid_auth"}', True),
+        (200, "ok?", True),
+        (204, "", False),
+        (302, "", False),  # another address would have to accept it: redirects are not followed
+        (307, "", False),
+        (301, "", True),
+        (308, "", True),
     ],
 )
 def test_every_refusal_says_whether_it_is_for_good(status: int, answer: str, permanent: bool) -> None:  # noqa: FBT001 - a table's column
@@ -62,6 +72,39 @@ def test_every_refusal_says_whether_it_is_for_good(status: int, answer: str, per
         _slack(slack.url(PATH)).send(NOTE)
     assert caught.value.permanent is permanent
     assert len(slack.requests) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(status: int) -> None:
+    """The page that a redirect leads to may answer anything, and has not got the message."""
+    with HttpReceiver() as other:
+        slack = HttpReceiver(status=status, headers={"Location": other.url("/accepts-everything")})
+        with slack, pytest.raises(DeliveryError, match=f"answered {status}.*redirects are not followed"):
+            _slack(slack.url(PATH)).send(NOTE)
+    assert other.requests == []
+
+
+@pytest.mark.parametrize("greeting", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\n\r\nok"])
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up_in_time(greeting: bytes) -> None:
+    """The time limit is of the attempt, not of each byte."""
+    clock = SystemClock()
+    with dripping_server(greeting=greeting) as port:
+        start = clock.monotonic()
+        with pytest.raises(DeliveryError, match="timed out") as caught:
+            _slack(f"http://{LOCALHOST}:{port}{PATH}", timedelta(seconds=0.5)).send(NOTE)
+    assert clock.monotonic() - start < 3
+    assert not caught.value.permanent
+
+
+def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy gets the complete address, and its own credentials."""
+    with HttpReceiver() as proxy:
+        monkeypatch.setenv("http_proxy", f"http://user:pass@{LOCALHOST}:{proxy.port}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        _slack(f"http://hooks.example{PATH}").send(NOTE)
+    (request,) = proxy.requests
+    assert request.headers["Host"] == "hooks.example:80"
+    assert request.headers["Proxy-Authorization"] == "Basic dXNlcjpwYXNz"
 
 
 def test_retry_after_is_in_the_error() -> None:

@@ -86,6 +86,25 @@ def test_the_environment_alone_is_enough(tmp_path: Path) -> None:
     assert read("", {"WATCHER_API_KEY": "abc"}).cluster.api_key == Secret("abc")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://a.test:9200, https://b.test:9200",
+        " https://a.test:9200 ,https://b.test:9200 ",
+        "https://a.test:9200 https://b.test:9200",
+        "https://a.test:9200,\n  https://b.test:9200,",
+    ],
+)
+def test_several_addresses_of_the_environment_may_be_separated_by_blanks(text: str) -> None:
+    assert read("", {"WATCHER_URL": text}).cluster.hosts == ("https://a.test:9200", "https://b.test:9200")
+    assert read("", {"WATCHER_URL": f"{text.partition(':9200')[0]}:9200 ,"}).cluster.hosts == ("https://a.test:9200",)
+
+
+def test_a_separator_alone_is_no_address() -> None:
+    (error,) = errors_of("", {"WATCHER_URL": " , "})
+    assert error.startswith("WATCHER_URL:1:1: `cluster.hosts`")
+
+
 def test_the_environment_may_name_the_file_of_a_secret(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("hush\n")
     environ = {"WATCHER_USERNAME": "sidecar", "WATCHER_PASSWORD_FILE": str(tmp_path / "password")}
@@ -262,6 +281,20 @@ def test_a_secret_comes_from_a_file_beside_the_settings(tmp_path: Path, end: str
     (tmp_path / "secret").write_bytes(f" hush {end}".encode())
     text = "cluster: {username: a, password_file: secret}"
     assert read(text, {}, file=tmp_path / "watcher.yml").cluster.password == Secret(" hush ")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_secret(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes("\N{ZERO WIDTH NO-BREAK SPACE}hush\r\n".encode())
+    text = "cluster: {username: a, password_file: secret}"
+    assert read(text, {}, file=tmp_path / "watcher.yml").cluster.password == Secret("hush")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_a_secret_in_another_encoding_is_an_error(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "secret").write_bytes("hush\r\n".encode(encoding))
+    text = "cluster: {username: a, password_file: secret}"
+    (error,) = errors_of(text, file=tmp_path / "watcher.yml")
+    assert "it is not UTF-8" in error
 
 
 def test_a_secret_may_look_like_a_number() -> None:

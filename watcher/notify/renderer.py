@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import traceback
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -24,6 +26,12 @@ from watcher.shipped import shipped
 MessageContext = AlertContext | DigestContext | OperatorNotice
 """The values of a message, by its kind."""
 
+_TEXT_FILTERS: Mapping[str, Callable[..., str]] = {
+    "cut": truncate,
+    "mrkdwn": escape_mrkdwn,
+    "oneline": single_line,
+    "unmention": neutralise_mentions,
+}
 _PREFIXES = {AlertContext: "", DigestContext: "digest.", OperatorNotice: "notice."}
 _SUBJECT = "subject.txt.j2"
 _FORMER = {  # templates that a folder of one's own may still call by their former names
@@ -56,10 +64,9 @@ class Renderer:
             autoescape=lambda name: bool(name) and ".html." in str(name),
             trim_blocks=True,
             lstrip_blocks=True,
+            finalize=_nothing_for_none,
         )
-        self._environment.filters.update(
-            cut=truncate, mrkdwn=escape_mrkdwn, oneline=single_line, unmention=neutralise_mentions
-        )
+        self._environment.filters.update({name: _of_text(text_filter) for name, text_filter in _TEXT_FILTERS.items()})
 
     def render(self, context: MessageContext, channel: ChannelSettings) -> Notification:
         """Render the message for a channel; raises InputError where a template is faulty."""
@@ -97,6 +104,20 @@ class Renderer:
 
     def _file(self, name: str) -> str:
         return self._environment.get_template(name).filename or name
+
+
+def _nothing_for_none(value: Any) -> Any:
+    """Return what an expression of a template shows: nothing for None."""
+    return "" if value is None else value
+
+
+def _of_text(text_filter: Callable[..., str]) -> Callable[..., str]:
+    """Return a filter that shows nothing for None, and takes numbers too."""
+
+    def filtered(value: Any, *arguments: Any, **options: Any) -> str:
+        return text_filter("" if value is None else str(value), *arguments, **options)
+
+    return filtered
 
 
 def _check_folder(folder: Path) -> None:

@@ -24,7 +24,7 @@ _BUILT_IN = {  # type → the object that describes it, written as in an entry p
 }
 
 
-TIMEOUT_HELP = "time limit of one delivery"
+TIMEOUT_HELP = "time limit of one delivery with all its steps, at most 100 s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

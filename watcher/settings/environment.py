@@ -26,6 +26,7 @@ LISTEN_VARIABLE = "WATCHER_LISTEN"
 """The variable for `monitoring.listen` where the file leaves it out."""
 
 _CREDENTIALS = ("username", "password", "password_file", "api_key", "api_key_file")
+_SEPARATORS = re.compile(r"[,\s]+")  # of several addresses
 _REFERENCE = re.compile(r"\$\$|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<broken>\$\{)")
 
 
@@ -122,7 +123,7 @@ def _entry(key: str, value: str, variable: str) -> MappingEntry:
     location = Location(file=variable, line=1)
     items = tuple(
         ScalarNode(value=text, text=text, quoted=True, location=location)
-        for text in (value.split(",") if key == "hosts" else (value,))
+        for text in (filter(None, _SEPARATORS.split(value)) if key == "hosts" else (value,))
     )
-    node = ListNode(items=items, location=location) if len(items) > 1 else items[0]
+    node = items[0] if len(items) == 1 else ListNode(items=items, location=location)
     return MappingEntry(key=key, key_text=key, key_location=location, value=node)

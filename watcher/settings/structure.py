@@ -101,7 +101,8 @@ class Structure:
             return expected("a path", value or node, key=key)
         path = self.path(value)
         try:
-            secret = path.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+            # with or without a byte order mark, which Windows' editors write
+            secret = path.read_text(encoding="utf-8-sig").removesuffix("\n").removesuffix("\r")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             message = f"the file `{path}` cannot be read: {reason}"

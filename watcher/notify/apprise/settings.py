@@ -1,13 +1,12 @@
 """The settings of the Apprise channel."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 
 from watcher.settings.annotations import Option
-from watcher.settings.channel_types import ChannelSettings
-from watcher.settings.formats import (
-    secret_address,
-)
+from watcher.settings.channel_types import TIMEOUT_HELP, ChannelSettings
+from watcher.settings.formats import PositiveDuration, secret_address
 from watcher.settings.secret import Secret
 
 
@@ -20,3 +19,4 @@ class AppriseChannel(ChannelSettings):
         secret_address(r"[A-Za-z0-9]+://\S+", "ntfys://ntfy.example/alerts"),
         Option("URL of the service, as documented by Apprise", example="secrets/teams"),
     ]
+    timeout: Annotated[PositiveDuration, Option(TIMEOUT_HELP)] = timedelta(seconds=60)

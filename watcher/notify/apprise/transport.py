@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import logging
+import re
 
 from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 
 from watcher.errors import DeliveryError
 from watcher.model import Notification
+from watcher.notify.apprise.fitting import fitted
 from watcher.notify.apprise.settings import AppriseChannel
+from watcher.notify.bounded_attempt import BoundedAttempts
+from watcher.notify.http_post import RETRIED_STATUSES
 from watcher.notify.redaction import redact_reply
 from watcher.ports import Clock
+
+_STATUS = re.compile(r"\berror=(\d{3})\b")  # how Apprise's services report the status of an answer
 
 
 class AppriseNotifier:
@@ -18,6 +24,7 @@ class AppriseNotifier:
 
     def __init__(self, channel: AppriseChannel, _clock: Clock) -> None:
         self._channel = channel
+        self._attempts = BoundedAttempts(channel.timeout)
         _silence_loggers()
 
     @property
@@ -26,17 +33,28 @@ class AppriseNotifier:
         return self._channel.name
 
     def send(self, notification: Notification) -> None:
-        """Hand the text over; Apprise does not say why a service refused, so every refusal is tried again."""
-        result = self._apprise().notify(
-            title=notification.subject,
-            body=notification.bodies["text/plain"],
+        """Hand the text over, shortened to what the service takes.
+
+        A refusal is permanent where the service answers with a status that stays, e.g. 400, 401 or 404.
+        """
+        try:
+            self._attempts.run(notification.key, lambda: self._send(notification))
+        except TimeoutError as error:
+            raise DeliveryError(f"channel `{self.name}`: not sent: {error}", permanent=False) from None
+
+    def _send(self, notification: Notification) -> None:
+        apprise = self._apprise()
+        title, body = fitted(apprise[0], notification.subject, notification.bodies["text/plain"])
+        result = apprise.notify(
+            title=title,
+            body=body,
             body_format=NotifyFormat.TEXT,  # services that want HTML get the text escaped
             notify_type=NotifyType.WARNING,
         )
         if not result:
             messages = " ".join(entry.message for entry in result.logs())
             reason = redact_reply(messages or f"no reason given ({result.status.name})", self._channel.url)
-            raise DeliveryError(f"channel `{self.name}`: not sent: {reason}", permanent=False)
+            raise DeliveryError(f"channel `{self.name}`: not sent: {reason}", permanent=_is_permanent(messages))
 
     def _apprise(self) -> Apprise:
         asset = AppriseAsset(
@@ -46,12 +64,21 @@ class AppriseNotifier:
             async_mode=False,
             interpret_emojis=False,
             secure_logging=True,
+            http_redirects=False,  # an answer of another address would count as accepted
         )
         apprise = Apprise(asset=asset)
         if not apprise.add(self._channel.url.value):
             sentence = f"channel `{self.name}`: Apprise does not know this `url`; see the service's page in its wiki"
             raise DeliveryError(sentence, permanent=True)
         return apprise
+
+
+def _is_permanent(messages: str) -> bool:
+    """Return whether every status that a service answered with is one that stays; without a status it is not."""
+    statuses = [int(status) for status in _STATUS.findall(messages)]
+    return bool(statuses) and all(
+        status in (301, 308) or (400 <= status < 500 and status not in RETRIED_STATUSES) for status in statuses
+    )
 
 
 def _silence_loggers() -> None:

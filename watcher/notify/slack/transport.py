@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import logging
 from http.client import HTTPException
-from urllib.parse import urlsplit
-
-from slack_sdk.errors import SlackClientError
-from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from watcher.errors import DeliveryError
 from watcher.model import Notification
+from watcher.notify.http_post import HttpAnswer, post_json
 from watcher.notify.redaction import redact_reply
 from watcher.notify.slack.settings import SlackChannel
 from watcher.ports import Clock
 
-# Source: Slack's page on incoming webhooks: 400 `invalid_payload`, 403 `action_prohibited`, 404 `no_service` or
-# `channel_not_found`, 410 `channel_is_archived`. What is not named there is tried again: a needless attempt costs
-# little, a dropped alert much.
-_FOR_GOOD = (400, 403, 404, 410)
+_ACCEPTED = "ok"
+"""The whole answer to an accepted message, by Slack's page on incoming webhooks."""
 
-_CLIENT_LOG = logging.Logger(  # noqa: LOG001 - outside the tree on purpose: the client logs the secret URL at DEBUG
-    "slack", level=logging.CRITICAL + 1
-)
+# Source: the same page: 400 `invalid_payload`, 403 `action_prohibited`, 404 `no_service` or `channel_not_found`,
+# 410 `channel_is_archived`. What is not named there is tried again: a needless attempt costs little.
+_FOR_GOOD = (301, 308, 400, 401, 403, 404, 410)
+_NEW_WEBHOOK = (403, 404, 410)
 
 
 class SlackNotifier:
@@ -42,38 +36,33 @@ class SlackNotifier:
         return self._channel.name
 
     def send(self, notification: Notification) -> None:
-        """Post the message."""
+        """Post the message; it is sent if Slack answers as its documentation says, and not otherwise."""
+        url = self._channel.webhook_url
         try:
-            answer = self._client().send_dict(json.loads(notification.bodies["application/json"]))
-        except (OSError, HTTPException, SlackClientError) as error:
+            answer = post_json(
+                url.value, notification.bodies["application/json"], headers={}, timeout=self._channel.timeout
+            )
+        except ValueError:
+            raise self._failure("`webhook_url` is no web address; copy it again from Slack", permanent=True) from None
+        except (OSError, HTTPException) as error:
             # without its cause, which may quote the URL
-            reason = redact_reply(f"{type(error).__name__}: {error}", self._channel.webhook_url)
+            reason = redact_reply(f"{type(error).__name__}: {error}", url)
             raise self._failure(f"cannot be reached: {reason}", permanent=False) from None
         self._check(answer)
 
-    def _client(self) -> WebhookClient:
-        url = urlsplit(self._channel.webhook_url.value)
-        if url.scheme not in ("http", "https") or not url.hostname:
-            raise self._failure("`webhook_url` is no web address; copy it again from Slack", permanent=True)
-        client = WebhookClient(
-            self._channel.webhook_url.value,
-            timeout=max(round(self._channel.timeout.total_seconds()), 1),
-            logger=_CLIENT_LOG,
-            retry_handlers=[],  # when to try again is decided in one place, next_attempt()
-        )
-        client.proxy = None  # urllib reads the environment itself, NO_PROXY too, which the client does not
-        return client
-
-    def _check(self, answer: WebhookResponse) -> None:
+    def _check(self, answer: HttpAnswer) -> None:
         body = redact_reply(answer.body, self._channel.webhook_url)
-        if answer.status_code == 200 and not body.startswith("<"):
+        if answer.status == 200 and answer.body.strip() == _ACCEPTED:
             return
-        if answer.status_code == 200:
-            raise self._failure("a web page answered instead of Slack; check `webhook_url` and proxies", permanent=True)
-        wait = f", asks to wait {answer.headers['Retry-After']} s" if "Retry-After" in answer.headers else ""
-        permanent = answer.status_code in _FOR_GOOD
-        advice = "; make a new webhook and put it into `webhook_url`" if answer.status_code in (403, 404, 410) else ""
-        raise self._failure(f"answered {answer.status_code} `{body}`{wait}{advice}", permanent=permanent)
+        if answer.status == 200:
+            subject = "a web page" if body.startswith("<") else f"`{body}`"
+            raise self._failure(
+                f"{subject} answered instead of Slack's `{_ACCEPTED}`; check `webhook_url` and proxies", permanent=True
+            )
+        wait = f", asks to wait {answer.headers['retry-after']} s" if "retry-after" in answer.headers else ""
+        advice = "; make a new webhook and put it into `webhook_url`" if answer.status in _NEW_WEBHOOK else ""
+        reason = f"answered {answer.status} `{body}`{wait}{advice}{answer.advice}"
+        raise self._failure(reason, permanent=answer.status in _FOR_GOOD)
 
     def _failure(self, reason: str, *, permanent: bool) -> DeliveryError:
         return DeliveryError(f"channel `{self.name}`: Slack: {reason}", permanent=permanent)

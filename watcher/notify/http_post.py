@@ -1,0 +1,124 @@
+"""Posting JSON to a web address: no redirects, one time limit, and answers of bounded length."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import ssl
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from socket import socket
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from watcher.notify.deadline import Deadline
+
+RETRIED_STATUSES = (408, 425, 429)
+"""The 4xx statuses of RFC 9110, RFC 8470 and RFC 6585 after which a retry can succeed."""
+
+_MAX_ANSWER = 10_000  # bytes of an answer that are read
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpAnswer:
+    """What a server answered."""
+
+    status: int
+    body: str  # its beginning
+    headers: Mapping[str, str]  # names in lower case
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether a refusal stays: trying again cannot help before somebody changes settings or the service."""
+        moved = self.status in (301, 308)
+        return moved or (400 <= self.status < 500 and self.status not in RETRIED_STATUSES)
+
+    @property
+    def advice(self) -> str:
+        """What to do about a redirect, empty for any other answer."""
+        if not 300 <= self.status < 400:
+            return ""
+        return "; redirects are not followed, give the final address"
+
+
+def post_json(url: str, body: str, *, headers: Mapping[str, str], timeout: timedelta) -> HttpAnswer:
+    """Post JSON and return the answer, whatever its status; a proxy of the environment is used.
+
+    Raises OSError or HTTPException where there is no complete answer in time, ValueError where the URL is none.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS or not parts.hostname or not url.isprintable() or " " in url:
+        raise ValueError("not a web address")
+    sent = {"Content-Type": "application/json", "User-Agent": "sigma-watcher", **headers}
+    if parts.username is not None:
+        sent["Authorization"] = _basic(parts)
+    with Deadline(timeout) as deadline:
+        connection, target = _connection(parts, deadline, sent)
+        try:
+            connection.request("POST", target, body=body.encode(), headers=sent)
+            answer = _read(connection.getresponse())
+        except (OSError, http.client.HTTPException):
+            if deadline.expired:
+                raise TimeoutError(deadline.sentence) from None
+            raise
+        finally:
+            connection.close()
+        if deadline.expired:  # a connection that was shut down looks like the end of the answer
+            raise TimeoutError(deadline.sentence)
+    return answer
+
+
+def _read(response: http.client.HTTPResponse) -> HttpAnswer:
+    with response:
+        body = response.read(_MAX_ANSWER).decode("utf-8", "replace")
+        names = {name.lower(): value for name, value in response.getheaders()}
+        return HttpAnswer(status=response.status, body=body, headers=names)
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection within a time limit; TLS where a context is given."""
+
+    def __init__(self, host: str, port: int, deadline: Deadline, tls: ssl.SSLContext | None) -> None:
+        super().__init__(host, port, timeout=deadline.seconds)
+        self._deadline = deadline
+        self._tls = tls
+        self._target = ""  # where a tunnel leads
+        self._create_connection = self._connected  # `connect` of the base class calls it
+
+    def through(self, host: str, port: int, headers: Mapping[str, str]) -> None:
+        """Ask the proxy for a tunnel."""
+        self._target = host
+        self.set_tunnel(host, port, dict(headers))
+
+    def _connected(self, address: tuple[str, int], *_: object) -> socket:
+        return self._deadline.connect(*address)
+
+    def connect(self) -> None:
+        """Connect, through the tunnel where there is one, and begin TLS."""
+        super().connect()
+        if self._tls is not None:
+            self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._target or self.host)
+
+
+def _connection(parts: SplitResult, deadline: Deadline, sent: dict[str, str]) -> tuple[_Connection, str]:
+    """Return the connection to a server or its proxy, and what is asked of it."""
+    host, port = str(parts.hostname), parts.port or _PORTS[parts.scheme]
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    tls = ssl.create_default_context() if parts.scheme == "https" else None
+    proxy = urlsplit(urllib.request.getproxies().get(parts.scheme, ""))
+    if not proxy.hostname or urllib.request.proxy_bypass(f"{host}:{port}"):
+        return _Connection(host, port, deadline, tls), target
+    credentials = {"Proxy-Authorization": _basic(proxy)} if proxy.username is not None else {}
+    connection = _Connection(proxy.hostname, proxy.port or _PORTS["http"], deadline, tls)
+    if tls is not None:
+        connection.through(host, port, credentials)
+        return connection, target
+    sent |= {"Host": f"{host}:{port}", **credentials}
+    return connection, f"http://{host}:{port}{target}"
+
+
+def _basic(parts: SplitResult) -> str:
+    text = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    return f"Basic {base64.b64encode(text.encode()).decode('ascii')}"
