@@ -97,6 +97,24 @@ def test_unreadable_files_are_reported_and_the_others_are_matched(folder: Path) 
     assert "1 rules count events, which is not supported: they were left out" in done.stderr
 
 
+def test_documents_that_are_no_events_are_counted(folder: Path) -> None:
+    documents = '{"a": 1}\n{"b": {"c": 2}}\n{"@timestamp": "2026-03-01"}\n'
+    (folder / "logs" / "x.ndjson").write_text(documents, encoding="utf-8")
+    done = call("match", str(folder / "rules"), "--events", str(folder / "logs"))
+    assert done.returncode == 1
+    assert f"2 documents have no channel; first at line 1 of `{folder / 'logs' / 'x.ndjson'}`" in done.stderr
+    assert "2 hits of 1 rules in 6 events" in done.stdout
+
+
+def test_an_answer_of_a_search_is_matched(folder: Path) -> None:
+    winlog = {"channel": "Microsoft-Windows-Sysmon/Operational", "event_id": "1", "event_data": {"Image": "\\cmd.exe"}}
+    hits = [{"_source": {"@timestamp": "2026-03-01", "winlog": winlog}}] * 2
+    (folder / "logs" / "x.json").write_text(json.dumps({"hits": {"hits": hits}}), encoding="utf-8")
+    done = call("match", str(folder / "rules"), "--events", str(folder / "logs" / "x.json"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "2 hits of 1 rules in 2 events" in done.stdout
+
+
 def test_files_that_do_not_exist_are_an_error(folder: Path) -> None:
     done = call("match", str(folder / "rules"), "--events", str(folder / "nowhere"))
     assert done.returncode == 2

@@ -58,6 +58,104 @@ def test_events_are_unwrapped(tmp_path: Path, text: str, expected: list[Any]) ->
     assert read(packed) == expected
 
 
+ANSWER = {"took": 1, "hits": {"total": {"value": 2}, "hits": [{"_source": ONE}, {"_source": TWO}]}}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (lines(ANSWER), [(1, ONE), (1, TWO)]),
+        (lines(ANSWER, ANSWER, ONE), [(1, ONE), (1, TWO), (2, ONE), (2, TWO), (3, ONE)]),
+        (
+            lines({"responses": [ANSWER, {"error": {}, "status": 400}, ANSWER]}),
+            [(1, ONE), (1, TWO), (1, ONE), (1, TWO)],
+        ),
+        (json.dumps({"id": "x", "is_running": False, "response": ANSWER}, indent=1), [(1, ONE), (2, TWO)]),
+        (lines({"rawResponse": ANSWER, "isPartial": False}), [(1, ONE), (1, TWO)]),
+        (lines({"result": {"rawResponse": ANSWER}}), [(1, ONE), (1, TWO)]),
+        (lines({"hits": {"hits": []}}), []),
+        (
+            lines({"_index": "i", "_id": "1", "fields": {"winlog.channel": ["System"], "tags": ["a", "b"]}}),
+            [(1, {"winlog.channel": "System", "tags": ["a", "b"]})],
+        ),
+    ],
+)
+def test_answers_of_searches_are_read(tmp_path: Path, text: str, expected: list[Any]) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(text, encoding="utf-8")
+    assert read(path) == expected
+
+
+def test_the_system_part_without_its_event_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(lines({"System": {"EventID": 1, "Channel": "System"}, "EventData": {"A": "b"}}), encoding="utf-8")
+    ((_, event),) = read(path)
+    assert isinstance(event, dict)
+    assert (event["winlog"]["channel"], event["winlog"]["event_data"]) == ("System", {"A": "b"})
+
+
+def test_attributes_beside_their_elements_are_read(tmp_path: Path) -> None:
+    system = {
+        "Provider_attributes": {"Name": "P", "Guid": "G"},
+        "EventID": 7,
+        "EventID_attributes": {"Qualifiers": 1},
+        "TimeCreated_attributes": {"SystemTime": "2026-03-01T12:00:00.1234567Z"},
+        "Channel": "System",
+        "Security_attributes": {"UserID": "S-1-5-18"},
+    }
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        lines({"Event": {"System": system, "Event_attributes": {"xmlns": "x"}, "EventData": {"A": "b"}}}),
+        encoding="utf-8",
+    )
+    ((_, event),) = read(path)
+    assert isinstance(event, dict)
+    winlog = event["winlog"]
+    assert event["@timestamp"] == "2026-03-01T12:00:00.123Z"
+    assert (winlog["event_id"], winlog["provider_name"], winlog["user"]) == ("7", "P", {"identifier": "S-1-5-18"})
+    assert winlog["event_data"] == {"A": "b"}
+
+
+def test_flat_records_of_nxlog_are_read(tmp_path: Path) -> None:
+    record = {
+        "EventTime": "2020-09-21 04:14:55",
+        "Hostname": "ws1",
+        "Keywords": -9214364837600034816,
+        "EventType": "AUDIT_SUCCESS",
+        "SeverityValue": 2,
+        "EventID": 4688,
+        "SourceName": "Microsoft-Windows-Security-Auditing",
+        "Task": 13312,
+        "RecordNumber": 9,
+        "ExecutionProcessID": 4,
+        "Channel": "Security",
+        "Message": "A new process has been created.",
+        "NewProcessName": "C:\\a.exe",
+        "EventReceivedTime": "2020-09-21 04:14:56",
+    }
+    path = tmp_path / "a.jsonl"
+    path.write_text(lines(record), encoding="utf-8")
+    ((_, event),) = read(path)
+    assert isinstance(event, dict)
+    assert (event["@timestamp"], event["host"], event["message"]) == (
+        "2020-09-21T04:14:55",
+        {"name": "ws1"},
+        "A new process has been created.",
+    )
+    winlog = event["winlog"]
+    assert (winlog["channel"], winlog["event_id"], winlog["keywords"]) == ("Security", "4688", ["Audit Success"])
+    assert winlog["event_data"] == {"NewProcessName": "C:\\a.exe"}
+
+
+def test_the_type_of_a_registry_event_is_its_own(tmp_path: Path) -> None:
+    record = {"EventID": 13, "Channel": "Sysmon", "EventType": "INFO", "EventTypeOrignal": "SetValue", "Details": "x"}
+    path = tmp_path / "a.jsonl"
+    path.write_text(lines(record), encoding="utf-8")
+    ((_, event),) = read(path)
+    assert isinstance(event, dict)
+    assert event["winlog"]["event_data"] == {"EventType": "SetValue", "Details": "x"}
+
+
 def test_the_xml_of_an_event_as_json_is_read_too(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text(

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+import warnings
+from datetime import date
+from pathlib import Path
 
 import pytest
 
+from watcher.lint.run_lints import lint_rules
+from watcher.settings import Source
 from watcher.sigma.modified_values import ModifierError
 from watcher.sigma.modifiers import apply_modifiers
 from watcher.sigma.regex_dialect import to_python_regex
+from watcher.sigma.rule_folders import read_folder, read_folders
 
 
 @pytest.mark.parametrize(
@@ -75,3 +81,31 @@ def test_deep_nesting_is_rejected_without_a_crash() -> None:
 def test_placeholders_that_break_an_expression_are_rejected() -> None:
     with pytest.raises(ModifierError, match="is not a valid regular expression"):
         apply_modifiers("^%it%$", "^%it%$", ("re", "expand"), {"it": ("(",)})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value"),
+    [
+        ("[a-z&&[^b]]", "q]"),
+        ("[[a]", "["),
+        ("[a--b]", "-"),
+        ("[a~~b]", "~"),
+        ("[&&&a]", "&"),
+        ("[[:none:]]", "n]"),
+        (r"x[\w--a]", "x-"),
+    ],
+)
+def test_sets_in_sets_are_read_without_a_warning(pattern: str, value: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert re.search(to_python_regex(pattern), value)
+
+
+def test_the_lints_read_expressions_in_pythons_dialect(tmp_path: Path) -> None:
+    selection = "F|re: '[a-z&&[^b]]'"
+    text = f"title: x\nlogsource: {{product: windows}}\ndetection: {{s: {{{selection}}}, condition: s}}\n"
+    (tmp_path / "a.yml").write_text(text, encoding="utf-8")
+    rules = read_folders([read_folder("a", tmp_path)]).rules
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert lint_rules(rules, Source(), today=date(2026, 3, 1))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rule_fixtures import HEAD, ID, TAIL, codes, contents
 
+from watcher.model import Severity
 from watcher.sigma.rule_folders import LoadedRules, RuleFolder, read_folder, read_folders
 
 OTHER = "df0841c0-9846-4e9f-ad8a-7df91571771b"
@@ -106,6 +107,31 @@ def test_equal_rules_are_one_rule_and_the_first_file_is_used(tmp_path: Path) -> 
         (f"{tmp_path / 'b.yml'}:1:1", "equal-rule"),
         (f"{tmp_path / 'c.yml'}:1:1", "equal-rule"),
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "services:\n  web: {image: x}\n",
+        "- hosts: all\n  tasks: []\n",
+        "a: 1\n---\nb: 2\n",
+        "value: !vault x\nrest: {{ template }}\n",
+    ],
+)
+def test_other_yaml_is_counted_and_is_no_error(tmp_path: Path, text: str) -> None:
+    loaded = read_folders([folder(tmp_path, a=text, b=RULE, c=text)])
+    assert [rule.path for rule in loaded.rules] == ["b.yml"]
+    (finding,) = loaded.findings
+    assert (finding.code, finding.severity) == ("no-rule", Severity.INFO)
+    assert finding.message.startswith("2 files of the rules folder")
+    (named,) = read_folders([read_folder("one", tmp_path / "a.yml")]).findings[:1]
+    assert named.severity is Severity.ERROR  # whoever names the file means it
+
+
+@pytest.mark.parametrize("text", [HEAD, "title: [\n", "logsource: {product: windows}\n", f"a: 1\n---\n{HEAD}"])
+def test_a_part_of_a_rule_makes_a_file_one_with_faults(tmp_path: Path, text: str) -> None:
+    findings = read_folders([folder(tmp_path, a=text, b=RULE)]).findings
+    assert {finding.severity for finding in findings} == {Severity.ERROR}
 
 
 def folders(path: Path, **texts: dict[str, str]) -> LoadedRules:

@@ -65,7 +65,14 @@ def match(  # noqa: PLR0913 - each is an option
             console,
             f"{selected.faulty} rules cannot be read and were left out: `watcher check {rules}` lists the errors",
         )
-    if selected.faulty or summary.faults or summary.undecided:
+    if summary.first_unrecognized is not None:
+        first = summary.first_unrecognized
+        _warn(
+            console,
+            f"{summary.unrecognized:,} documents have no channel; first at line {first.number} of `{first.file}`; "
+            "write them as Winlogbeat ships them, or as JSON of their XML",
+        )
+    if selected.faulty or summary.faults or summary.undecided or summary.unrecognized:
         raise typer.Exit(EXIT_FINDINGS)
 
 

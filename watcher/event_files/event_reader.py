@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from watcher.errors import InputError
-from watcher.event_files.evtx import evtx_document, evtx_events
+from watcher.event_files.evtx import evtx_events
+from watcher.event_files.json_forms import documents_in, event_in
 from watcher.event_files.nested_json import loads
 from watcher.model import Event, Location
 
@@ -83,7 +84,7 @@ def _counted(lines: Iterable[bytes], raw: IO[bytes], progress: ReadProgress) -> 
 
 
 def read_json(lines: Iterator[bytes], *, file: str) -> Iterator[FileEvent | InputError]:
-    """Yield the events of JSON lines, or of one JSON value: a document, a list, or a search response."""
+    """Yield the events of JSON lines, or of one JSON value; each may be an answer of a search with several events."""
     numbered = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
     number, first = next(numbered, (1, b""))
     try:
@@ -101,9 +102,12 @@ def read_json(lines: Iterator[bytes], *, file: str) -> Iterator[FileEvent | Inpu
 
 def _line(line: bytes, file: str, number: int) -> Iterator[FileEvent | InputError]:
     try:
-        yield from _unwrap(loads(line), file, number)
+        value = loads(line)
     except ValueError as fault:
         yield _fault(file, number, f"the line is not JSON: {fault}")
+        return
+    for document in documents_in(value) if isinstance(value, dict) else (value,):
+        yield _event(document, file, number)
 
 
 def _json_value(text: bytes, file: str) -> Iterator[FileEvent | InputError]:
@@ -112,33 +116,18 @@ def _json_value(text: bytes, file: str) -> Iterator[FileEvent | InputError]:
     except ValueError as fault:
         yield _fault(file, getattr(fault, "lineno", 1), f"the file is neither JSON lines nor JSON: {fault}")
         return
-    for number, document in enumerate(_documents(value), start=1):
-        yield from _unwrap(document, file, number)
+    for number, document in enumerate(documents_in(value), start=1):
+        yield _event(document, file, number)
 
 
-def _documents(value: Any) -> list[Any]:
-    if isinstance(value, dict) and isinstance(value.get("hits"), dict):
-        hits = value["hits"].get("hits")
-        return hits if isinstance(hits, list) else []
-    return value if isinstance(value, list) else [value]
-
-
-def _unwrap(document: Any, file: str, number: int) -> Iterator[FileEvent | InputError]:
-    """Yield the event inside a document: a search hit, a rule test, or the XML of an event as JSON."""
-    if isinstance(document, dict) and isinstance(document.get("_source"), dict):
-        document = document["_source"]
-    if isinstance(document, dict) and "expect" in document and isinstance(document.get("event"), dict):
-        document = document["event"]
-    if isinstance(document, dict) and isinstance(document.get("Event"), dict) and "System" in document["Event"]:
-        try:
-            document = evtx_document(document["Event"])
-        except (KeyError, TypeError, AttributeError) as fault:
-            yield _fault(file, number, f"the event lacks {fault}")
-            return
-    if isinstance(document, dict):
-        yield FileEvent(file=file, number=number, event=document)
-    else:
-        yield _fault(file, number, "this is not an event")
+def _event(document: Any, file: str, number: int) -> FileEvent | InputError:
+    try:
+        event = event_in(document)
+    except (KeyError, TypeError, AttributeError, ValueError) as fault:
+        return _fault(file, number, f"the event lacks {fault}")
+    if isinstance(event, dict):
+        return FileEvent(file=file, number=number, event=event)
+    return _fault(file, number, "this is not an event")
 
 
 def _fault(file: str, number: int, message: str) -> InputError:

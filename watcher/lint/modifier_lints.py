@@ -9,6 +9,7 @@ from watcher.lint.finding_codes import make_finding
 from watcher.lint.rule_source import RuleSource, SourceLine
 from watcher.match.regex_tree import Conditional, LookAround, parse_regex, walk_regex
 from watcher.model import Finding
+from watcher.sigma.regex_dialect import to_python_regex
 from watcher.yaml_nodes.nodes import ScalarNode
 
 _NOT_EXACT = {"contains", "startswith", "endswith", "re", "neq", "fieldref"}
@@ -68,7 +69,7 @@ def _all_of_values(line: SourceLine) -> Iterator[Finding]:
 
 def _expression(line: SourceLine, node: ScalarNode) -> Iterator[Finding]:
     try:
-        tree = parse_regex(node.text)
+        tree = parse_regex(to_python_regex(node.text))
     except (re.error, RecursionError, OverflowError):
         return
     if any(isinstance(part, LookAround | Conditional) for part in walk_regex(tree.parts)):

@@ -50,6 +50,7 @@ READING = (
     ("missing-selection", _E, "`detection` has no selection.", ""),
     ("missing-title", _W, "The rule has no title.", ""),
     ("modifier", _E, "A modifier is unknown or does not fit its value.", ""),
+    ("no-rule", _I, "Files of a rules folder are other YAML; they are counted and left out.", ""),
     ("not-a-map", _E, "A mapping of keys and values is required.", ""),
     ("related", _W, "An entry of `related` has no id.", ""),
     ("replaced-rule", _W, "A rule with the same id in a later folder is run in its place.", ""),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from watcher.model import SigmaCidr, SigmaCompare, SigmaExists, SigmaTimestampPart
 from watcher.sigma.modified_values import ModifiedValue, ModifierError, SourceValue, source_text
 
 COMPARISONS = ("lt", "lte", "gt", "gte")
 TIME_PARTS = ("minute", "hour", "day", "week", "month", "year")
+
+_MAPPED_BITS = 96  # of an IPv6 address, before the IPv4 address that it maps
 
 
 def compare(value: ModifiedValue, modifier: str) -> tuple[SigmaCompare | SigmaTimestampPart]:
@@ -30,12 +32,19 @@ def compare_time_part(value: ModifiedValue, modifier: str) -> tuple[SigmaTimesta
 
 
 def match_network(value: ModifiedValue, modifier: str) -> tuple[SigmaCidr]:
-    """Apply `cidr` to a network."""
+    """Apply `cidr` to a network; one of IPv4 addresses mapped to IPv6 is the network of those IPv4 addresses."""
     text = source_text(value, modifier).strip()
     try:
-        return (SigmaCidr(ip_network(text, strict=False)),)
+        return (SigmaCidr(_unmapped(ip_network(text, strict=False))),)
     except ValueError as fault:
         raise ModifierError(f"`cidr` needs a network such as `10.0.0.0/8`: {fault}") from fault
+
+
+def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    if isinstance(network, IPv4Network) or network.prefixlen < _MAPPED_BITS:
+        return network
+    mapped = network.network_address.ipv4_mapped
+    return network if mapped is None else IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
 
 
 def match_existence(value: ModifiedValue, modifier: str) -> tuple[SigmaExists]:

@@ -48,6 +48,18 @@ def to_sigma_value(value: ModifiedValue) -> SigmaValue:
     return parse_sigma_string(value.text)
 
 
+def to_sigma_values(value: ModifiedValue) -> tuple[SigmaValue, ...]:
+    """Return the values that the rule compares with: also what is written, where YAML reads it as something else."""
+    sigma_value = to_sigma_value(value)
+    if not isinstance(value, SourceValue) or not isinstance(value.value, bool | int | float):
+        return (sigma_value,)
+    text, read = value.text.strip(), value.value
+    compared = str(int(read) if isinstance(read, float) and read.is_integer() else read)
+    if text.lower() == compared.lower() or not isinstance(sigma_value, SigmaNumber | SigmaString):
+        return (sigma_value,)
+    return tuple(dict.fromkeys((sigma_value, parse_sigma_string(text))))
+
+
 def _decoded(value: EncodedValue) -> SigmaString:
     try:
         return SigmaString((value.data.decode(),))

@@ -33,7 +33,7 @@ from watcher.sigma.modified_values import (
     literal_text,
     source_text,
     string_of,
-    to_sigma_value,
+    to_sigma_values,
 )
 from watcher.sigma.placeholders import PlaceholderError, Placeholders, expand_source, expand_string
 from watcher.sigma.regex_dialect import to_python_regex
@@ -80,7 +80,7 @@ def apply_modifiers(
             values = tuple(result for value in values for result in _expand_placeholders(value, placeholders))
         else:
             values = tuple(result for value in values for result in step(value, modifier))
-    return tuple(to_sigma_value(value) for value in values)
+    return tuple(sigma_value for value in values for sigma_value in to_sigma_values(value))
 
 
 def check_modifiers(modifiers: Sequence[str]) -> None:

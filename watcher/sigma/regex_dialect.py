@@ -130,7 +130,7 @@ class _DialectWriter:
             if character == "\\":
                 self._escape_in_class()
             elif posix := _POSIX_CLASS.match(self.pattern, self.position):
-                self._take(len(posix[0]), _POSIX.get(posix[1], posix[0]))
+                self._take(len(posix[0]), _POSIX.get(posix[1], f"\\{posix[0]}"))
             elif character == "[" or (character in _DOUBLED and self._is_doubled(character)):
                 self._take(1, f"\\{character}")
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from watcher.errors import RuleError
@@ -12,6 +13,9 @@ from watcher.sigma.rule_reader import RuleOrigin, read_rule
 from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, YamlNode
 from watcher.yaml_nodes.yaml_documents import YamlDocument, read_sources
 
+_RULE_KEYS = ("title", "logsource", "detection", "correlation", "filter", "action")
+_RULE_PART = re.compile(r"^[ \t]*(?:title|logsource|detection|correlation)[ \t]*:", re.IGNORECASE | re.MULTILINE)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleFile:
@@ -20,6 +24,7 @@ class RuleFile:
     rules: tuple[Rule, ...] = ()
     filters: tuple[SigmaFilter, ...] = ()
     findings: tuple[Finding, ...] = ()  # about the documents that are neither
+    is_foreign: bool = False  # other YAML: nothing of the file has a part of a rule
 
 
 def read_contents(text: str, *, file: str, origin: RuleOrigin) -> RuleFile:
@@ -27,7 +32,7 @@ def read_contents(text: str, *, file: str, origin: RuleOrigin) -> RuleFile:
     try:
         documents = read_sources(text, file=file)
     except RuleError as fault:
-        return RuleFile(findings=(_fault(fault, file),))
+        return RuleFile(findings=(_fault(fault, file),), is_foreign=_RULE_PART.search(text) is None)
     contents = [
         _document(document, file, replace(origin, number=number))
         for number, document in merge_actions(documents)
@@ -39,7 +44,15 @@ def read_contents(text: str, *, file: str, origin: RuleOrigin) -> RuleFile:
         rules=tuple(rule for content in contents for rule in content.rules),
         filters=tuple(sigma_filter for content in contents for sigma_filter in content.filters),
         findings=tuple(finding for content in contents for finding in content.findings),
+        is_foreign=all(_is_foreign(document.value) for document in documents),
     )
+
+
+def _is_foreign(value: YamlNode) -> bool:
+    """Whether a document is a mapping without any part of a rule, or a list of such."""
+    if isinstance(value, ListNode):
+        return bool(value.items) and all(_is_foreign(item) for item in value.items)
+    return isinstance(value, MapNode) and not any(entry.key_text.lower() in _RULE_KEYS for entry in value.entries)
 
 
 def _document(document: YamlDocument | FaultyDocument, file: str, origin: RuleOrigin) -> RuleFile:

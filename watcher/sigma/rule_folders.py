@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,6 +55,10 @@ def read_folder(name: str, path: Path, *, placeholders: Mapping[str, tuple[str, 
     files, findings = _rule_files(path)
     prints = {str(file): _fingerprint(file) for file in files}
     contents = [_read(file, _origin(name, path, file, placeholders or {})) for file in files]
+    if not path.is_file():
+        foreign = [file for file, content in zip(files, contents, strict=True) if content.is_foreign]
+        contents = [content for content in contents if not content.is_foreign]
+        findings = (*findings, *((_foreign(name, foreign),) if foreign else ()))
     if not files and not findings:
         findings = (_no_rules(name, path),)
     return RuleFolder(
@@ -120,6 +124,16 @@ def _unreadable(path: Path, fault: Exception, what: str) -> Finding:
         location=Location(file=str(path), line=1),
         message=f"{what} cannot be read: {reason}",
         fix=fix,
+    )
+
+
+def _foreign(name: str, files: Sequence[Path]) -> Finding:
+    return Finding(
+        code="no-rule",
+        severity=Severity.INFO,
+        location=Location(file=str(files[0]), line=1),
+        message=f"{len(files)} files of the rules folder `{name}` are other YAML and hold no rule; this is the first",
+        fix="keep them elsewhere",
     )
 
 

@@ -140,9 +140,9 @@ class _SelectionReader:
             if isinstance(value, SigmaNumber) and not scalar.quoted and str(value.value) != scalar.text:
                 self.collector.report(
                     "yaml-number",
-                    f"YAML reads `{scalar.text}` of {label} as the number {value.value}",
+                    f"YAML reads `{scalar.text}` of {label} as the number {value.value}; both are compared",
                     scalar.location,
-                    fix=f"write `'{scalar.text}'` to match that string",
+                    fix=f"write `'{scalar.text}'` to match that string alone",
                 )
 
     def _combine(

@@ -37,6 +37,7 @@ _MAX_RUNS = 3
 _STANDARD_ANALYZERS = (None, "standard", "winlogbeat_powershell_script_analyzer")
 _BEYOND_BMP = ".*[\U00010000-\U0010ffff].*"
 _CACHE_SIZE = 1024
+_EXPONENT = r"-?[0-9.]+[eE][0-9+-]+"  # a number of JSON with an exponent may have any value
 
 
 # --------------------------------------------------------------------------- keyword, wildcard, constant_keyword
@@ -65,15 +66,26 @@ def number_terms(path: str, numbers: tuple[SigmaNumber, ...]) -> Query:
 
 
 def _number(path: str, number: SigmaNumber) -> Bounds:
-    """Return the bounds of a number in any spelling: an integer may have a sign and leading zeros."""
+    """Return the bounds of a number in any spelling.
+
+    A string may have a sign and leading zeros. A number of JSON is indexed as it is written there: 5 also as `5.0`.
+    """
     decimal = _decimal(number)
     term: Query = {"term": {path: {"value": decimal}}}
-    # Windows writes event codes without sign and zeros
-    if "." in decimal or "e" in decimal or path.removesuffix(".keyword") in EVENT_CODES:
+    if path.removesuffix(".keyword") in EVENT_CODES:  # Windows writes event codes without sign and zeros
         return exactly(term)
+    if "e" in decimal:
+        return Bounds({"exists": {"field": path}}, term)
+    if "." in decimal:
+        escaped = decimal.replace(".", r"\.")
+        return Bounds(any_of((term, {"regexp": {path: {"value": f"{escaped}0*|{_EXPONENT}"}}})), term)
     sign, digits = ("-", decimal[1:]) if decimal.startswith("-") else (r"\+?", decimal)
     sign = r"(\+|-)?" if digits == "0" else sign
-    return exactly(any_of((term, {"regexp": {path: {"value": f"{sign}0*{digits}"}}})))
+    spelling = f"{sign}0*{digits}"
+    return Bounds(
+        any_of((term, {"regexp": {path: {"value": rf"{spelling}(\.0*)?|{_EXPONENT}"}}})),
+        any_of((term, {"regexp": {path: {"value": spelling}}})),
+    )
 
 
 def _decimal(number: SigmaNumber) -> str:

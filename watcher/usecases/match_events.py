@@ -17,6 +17,8 @@ from watcher.translate.plan import rule_predicate
 from watcher.usecases.loading import load_named_rules
 
 _NO_SUMMARY = EventSummary()
+_MARKS = frozenset(("@timestamp", "ecs", "data_stream", "event", "host", "message", "process", "agent"))
+"""Names of which documents of other products have at least one."""
 _LONGEST = 300  # characters of an error's text, which may quote the event
 
 
@@ -72,6 +74,7 @@ class MatchedEvent:
     rules: tuple[Rule, ...]
     undecided: tuple[Rule, ...] = ()  # rules that could not be decided within the time limit
     summary: EventSummary = _NO_SUMMARY  # empty where no rule matches
+    is_recognized: bool = True  # False: the document has no channel and nothing else that events have
 
 
 def match_file(ruleset: Ruleset, path: Path, progress: ReadProgress) -> Iterator[MatchedEvent | InputError]:
@@ -95,6 +98,7 @@ def _matched(ruleset: Ruleset, file_event: FileEvent) -> MatchedEvent | InputErr
             rules=verdict.rules,
             undecided=verdict.undecided,
             summary=summarize(view) if verdict.rules else _NO_SUMMARY,
+            is_recognized=bool(view.channel or verdict.rules) or not _MARKS.isdisjoint(file_event.event),
         )
     except Exception as fault:  # noqa: BLE001 - attackers write events: a broken one must not end the run
         location = Location(file=file_event.file, line=file_event.number)
@@ -119,11 +123,22 @@ class RuleTally:
 class MatchSummary:
     """Counts by rule, and the first hits themselves."""
 
-    __slots__ = ("_limit", "events", "faults", "hits", "shown", "tallies", "undecided")
+    __slots__ = (
+        "_limit",
+        "events",
+        "faults",
+        "first_unrecognized",
+        "hits",
+        "shown",
+        "tallies",
+        "undecided",
+        "unrecognized",
+    )
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self.events = self.hits = self.faults = self.undecided = 0
+        self.events = self.hits = self.faults = self.undecided = self.unrecognized = 0
+        self.first_unrecognized: FileEvent | None = None
         self.shown: list[tuple[Rule, MatchedEvent]] = []
         self.tallies: dict[str, RuleTally] = {}
 
@@ -132,6 +147,9 @@ class MatchSummary:
         self.events += 1
         self.hits += len(matched.rules)
         self.undecided += len(matched.undecided)
+        if not matched.is_recognized:
+            self.unrecognized += 1
+            self.first_unrecognized = self.first_unrecognized or matched.file_event
         for rule in matched.rules:
             if len(self.shown) < self._limit:
                 self.shown.append((rule, matched))
