@@ -49,9 +49,12 @@ def to_sigma_value(value: ModifiedValue) -> SigmaValue:
 
 
 def to_sigma_values(value: ModifiedValue) -> tuple[SigmaValue, ...]:
-    """Return the values that the rule compares with: also what is written, where YAML reads it as something else."""
+    """Return the values that the rule compares with: also the text of a fraction or word that YAML reads otherwise.
+
+    A hexadecimal or octal number is that number alone, as other tools for Sigma read it.
+    """
     sigma_value = to_sigma_value(value)
-    if not isinstance(value, SourceValue) or not isinstance(value.value, bool | int | float):
+    if not isinstance(value, SourceValue) or not isinstance(value.value, bool | float):
         return (sigma_value,)
     text, read = value.text.strip(), value.value
     compared = str(int(read) if isinstance(read, float) and read.is_integer() else read)

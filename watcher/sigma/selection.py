@@ -140,9 +140,9 @@ class _SelectionReader:
             if isinstance(value, SigmaNumber) and not scalar.quoted and str(value.value) != scalar.text:
                 self.collector.report(
                     "yaml-number",
-                    f"YAML reads `{scalar.text}` of {label} as the number {value.value}; both are compared",
+                    f"YAML reads `{scalar.text}` of {label} as the number {value.value}",
                     scalar.location,
-                    fix=f"write `'{scalar.text}'` to match that string alone",
+                    fix=f"write `'{scalar.text}'` to match that string",
                 )
 
     def _combine(
