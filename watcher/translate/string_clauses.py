@@ -37,7 +37,7 @@ _MAX_RUNS = 3
 _STANDARD_ANALYZERS = (None, "standard", "winlogbeat_powershell_script_analyzer")
 _BEYOND_BMP = ".*[\U00010000-\U0010ffff].*"
 _CACHE_SIZE = 1024
-_EXPONENT = r"-?[0-9.]+[eE](\+|-)?[0-9]+"  # a number of JSON with an exponent may have any value
+_EXPONENT = r"-?[0-9.]+[eE]-?[0-9+]+"  # a number of JSON with an exponent may have any value
 
 
 # --------------------------------------------------------------------------- keyword, wildcard, constant_keyword
