@@ -49,6 +49,7 @@ format: $(STAMP) ## format the code and apply the fixes of ruff
 	$(BIN)/ruff check --fix-only .
 
 bench: $(STAMP) ## run the benchmarks
+	$(BIN)/python -m bench live
 	$(BIN)/python -m bench
 
 bench-all: $(STAMP) ## run the benchmarks with every combination of sizes

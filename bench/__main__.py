@@ -1,4 +1,4 @@
-"""`python -m bench [cost | fidelity] [--all] [--cell CELL]`."""
+"""`python -m bench [cost | fidelity | live] [--all] [--cell CELL]`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import cost, fidelity
+from bench import cost, fidelity, live
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -15,7 +15,7 @@ DATA = ROOT.parent / "shared" / "data"
 def main() -> int:
     """Run the requested benchmark."""
     parser = argparse.ArgumentParser(prog="bench", description="Measure watcher on real engines.")
-    parser.add_argument("what", nargs="?", default="cost", choices=["cost", "fidelity"])
+    parser.add_argument("what", nargs="?", default="cost", choices=["cost", "fidelity", "live"])
     parser.add_argument("--all", action="store_true", help="the complete matrix, more than an hour")
     parser.add_argument(
         "--cell",
@@ -24,6 +24,9 @@ def main() -> int:
         help="one cell of fidelity, e.g. opensearch/raw/os or opensearch/raw/os/all; may be repeated",
     )
     arguments = parser.parse_args()
+    if arguments.what == "live":
+        rate, minutes = (500, 30) if arguments.all else (50, 10)
+        return live.measure(ROOT / "docs" / "benchmarks" / "live.md", minutes=minutes, rate=rate)
     if not DATA.is_dir():
         print(f"{DATA} is absent: the rules, events and truth tables are measured there; nothing was measured")
         return 0

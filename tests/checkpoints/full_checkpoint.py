@@ -18,6 +18,7 @@ FULL = Checkpoint(
         Gap(window=Window(start=NOW - MINUTE, end=NOW), reason="not searched yet", due=NOW),
     ),
     indices=("winlogbeat-1", "winlogbeat-2"),
+    searched_as="winlogbeat-* by @timestamp",
     lost_indices=(LostIndices(indices=("winlogbeat-0",), events=7, noticed=NOW),),
     last_late_check=NOW,
     too_late=3,

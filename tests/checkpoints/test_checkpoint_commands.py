@@ -12,6 +12,7 @@ from support.fakes import NOW
 
 from watcher.checkpoints.checkpoint import (
     AddGaps,
+    AddIndices,
     Advance,
     Checkpoint,
     CloseGaps,
@@ -21,6 +22,7 @@ from watcher.checkpoints.checkpoint import (
     RecordIndices,
     RecordLateCheck,
     RecordLostIndices,
+    RecordSelection,
     apply,
 )
 from watcher.checkpoints.gaps import Gap
@@ -126,8 +128,20 @@ COMMANDS: list[tuple[str, Checkpoint, Sequence[Command], dict[str, Any]]] = [
     (
         "deleted indices are listed beside earlier ones",
         replace(EMPTY, indices=("a", "b"), lost_indices=(lost("c"),)),
-        [RecordLostIndices(lost=lost("a"), indices=("b",))],
+        [RecordIndices(indices=("b",)), RecordLostIndices(lost=lost("a"))],
         {"indices": ("b",), "lost_indices": (lost("c"), lost("a"))},
+    ),
+    (
+        "indices are added to those that are listed",
+        replace(EMPTY, indices=("b", "c")),
+        [AddIndices(indices=("a", "b"))],
+        {"indices": ("a", "b", "c")},
+    ),
+    (
+        "how events are selected is stored",
+        replace(EMPTY, searched_as="a by @timestamp"),
+        [RecordSelection(searched_as="b by @timestamp")],
+        {"searched_as": "b by @timestamp"},
     ),
     (
         "late events add up, events of the future do not",

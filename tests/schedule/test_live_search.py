@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from watcher.checkpoints.gaps import Gap
 from watcher.errors import ClusterError, Incomplete, Overloaded, Refused, Unexpected, Unreachable
 from watcher.model import Window
 from watcher.pipeline import Stopped
-from watcher.ports import Page
+from watcher.ports import Page, Tallies
 
 
 def test_a_window_moves_the_watermark_and_its_hits_are_stored() -> None:
@@ -157,10 +157,10 @@ class Interrupted(ArrivingEvents):
 
     meanwhile: list[Callable[[], None]] = field(default_factory=list)
 
-    def counts(self, step: timedelta) -> Mapping[datetime, int]:
+    def tallies(self, step: timedelta) -> Tallies:
         while self.meanwhile:
             self.meanwhile.pop()()
-        return super().counts(step)
+        return super().tallies(step)
 
 
 @pytest.mark.parametrize("fails", [{}, {NOW: Incomplete("a shard is missing")}], ids=["searched", "failed"])

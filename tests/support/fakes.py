@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,12 +15,19 @@ from watcher.errors import ClusterError
 from watcher.match.event_view import EventView
 from watcher.model import EventDocument, Notification, QueryPlan, Rule, Window
 from watcher.ports import (
+    EventSpan,
     EventVolume,
     FieldType,
+    Incarnation,
     IndexMapping,
+    IndexMarks,
+    MarkedIndex,
+    NewerEvents,
     Page,
     SearchRequest,
     Server,
+    Tallies,
+    Tally,
 )
 from watcher.settings.effective import RuleSettings
 from watcher.sigma.rule_folders import read_file
@@ -94,13 +102,22 @@ class ListedEvents:
     indices: tuple[str, ...] = ("winlogbeat-1",)
     time: datetime = NOW
     windows: list[Window] = field(default_factory=list)  # that were opened
+    incarnations: Mapping[str, Incarnation] | None = None  # None: every index has been the same all the time
+    read: list[EventDocument] = field(default_factory=list)  # that searches returned
 
     def now(self) -> datetime:
         return self.time
 
     def mapping(self, pattern: str, paths: Sequence[str]) -> IndexMapping:
         fields = {path: (FieldType(type="keyword"),) for path in paths}
-        return IndexMapping(pattern=pattern, server=SERVER, indices=self.indices, fields=fields)
+        incarnations = (
+            dict.fromkeys(self.indices, Incarnation(uuid="first", primary_terms=(1,)))
+            if self.incarnations is None
+            else self.incarnations
+        )
+        return IndexMapping(
+            pattern=pattern, server=SERVER, indices=self.indices, fields=fields, incarnations=incarnations
+        )
 
     @contextmanager
     def open(self, pattern: str, window: Window, *, time_field: str) -> Iterator[ListedEvents]:  # noqa: ARG002 - the port's names
@@ -119,9 +136,53 @@ class ListedEvents:
                 counted[EPOCH + (moment - EPOCH) // step * step] += 1
         return counted
 
+    def tallies(self, step: timedelta) -> Tallies:
+        tallies: dict[tuple[str, datetime], Tally] = {}
+        for document in self.documents:
+            moment, number = self.moment(document), self.number(document)
+            start = EPOCH + (moment - EPOCH) // step * step
+            previous = tallies.get((document.index, start), Tally(events=0, total=0, highest=0, milliseconds=0))
+            tallies[document.index, start] = Tally(
+                events=previous.events + 1,
+                total=previous.total + number,
+                highest=max(previous.highest or 0, number),
+                milliseconds=(previous.milliseconds or 0) + (moment - start) // timedelta(milliseconds=1),
+            )
+        return tallies
+
+    def limited_to(self, spans: Sequence[EventSpan]) -> ListedEvents:
+        """Return the same, limited: what it reads is recorded here."""
+        limited = copy(self)
+        limited.documents = [document for document in self.documents if any(self._is_in(document, s) for s in spans)]
+        return limited
+
+    def moment(self, document: EventDocument) -> datetime:
+        """Return the time of an event."""
+        return event_time(EventView(document.event), "@timestamp")
+
+    def number(self, document: EventDocument) -> int:
+        """Return the sequence number of an event: events are listed in the order of their arrival."""
+        return next(n for n, listed in enumerate(self.documents) if listed is document)
+
+    def searchable(self) -> Sequence[EventDocument]:
+        """Return the events of all times."""
+        return self.documents
+
+    def shard(self, document: EventDocument) -> int:  # noqa: ARG002 - of an index with a single shard
+        """Return the shard that holds an event."""
+        return 0
+
+    def _is_in(self, document: EventDocument, span: EventSpan) -> bool:
+        return (
+            span.window.start <= self.moment(document) < span.window.end
+            and (not span.indices or document.index in span.indices)
+            and (span.above is None or self.number(document) > span.above)
+        )
+
     def _page(self, ask: SearchRequest) -> Page:
         start = ask.after[0] if ask.after else 0
         part = tuple(self.documents[start : start + ask.size])
+        self.read.extend(part)
         after = (start + len(part),) if len(part) == ask.size else None
         return Page(documents=part, total=None if ask.after else len(self.documents), after=after)
 
@@ -139,6 +200,23 @@ class ListedCounts:
             with self.events.open(pattern, window, time_field=time_field) as opened:
                 counted.append(sum(opened.counts(timedelta(minutes=5)).values()))
         return counted
+
+    def newer(self, indices: Sequence[MarkedIndex], step: timedelta, *, time_field: str) -> Sequence[NewerEvents]:  # noqa: ARG002 - the port's names
+        return [self._newer(entry, step) for entry in indices]
+
+    def _newer(self, entry: MarkedIndex, step: timedelta) -> NewerEvents:
+        numbers, newest = list(entry.marks.numbers), entry.marks.newest
+        counts: Counter[datetime] = Counter()
+        for document in self.events.searchable():
+            shard, number = self.events.shard(document), self.events.number(document)
+            if document.index == entry.index and number > entry.marks.numbers[shard]:
+                moment = self.events.moment(document)
+                counts[EPOCH + (moment - EPOCH) // step * step] += 1
+                numbers[shard] = max(numbers[shard], number)
+                newest = moment if newest is None else max(newest, moment)
+        return NewerEvents(
+            marks=IndexMarks(uuid=entry.marks.uuid, numbers=tuple(numbers), newest=newest), counts=counts
+        )
 
     def volumes(self, pattern: str, window: Window, *, time_field: str) -> Sequence[EventVolume]:  # noqa: ARG002 - the port's names
         return self.counted
@@ -190,12 +268,27 @@ class ArrivingEvents(ListedEvents):
             yield opened
 
     def counts(self, step: timedelta) -> Mapping[datetime, int]:
+        self._fail()
+        return Counter(EPOCH + (moment - EPOCH) // step * step for moment in map(self.moment, self.documents))
+
+    def tallies(self, step: timedelta) -> Tallies:
+        self._fail()
+        return super().tallies(step)
+
+    def moment(self, document: EventDocument) -> datetime:
+        return event_time(EventView(document.event), self._field)
+
+    def number(self, document: EventDocument) -> int:
+        return next(n for n, (_, arrived) in enumerate(self.arriving) if arrived is document)
+
+    def searchable(self) -> Sequence[EventDocument]:
+        return [document for at, document in self.arriving if at <= self.time]
+
+    def _fail(self) -> None:
         window = self.windows[-1]
         for moment, fault in self.fails.items():
             if window.start <= moment < window.end:
                 raise fault
-        moments = (event_time(EventView(document.event), self._field) for document in self.documents)
-        return Counter(EPOCH + (moment - EPOCH) // step * step for moment in moments)
 
 
 @dataclass

@@ -36,7 +36,8 @@ class Checkpoint:
     since: datetime  # where it began
     watermark: datetime  # up to where the live search has come
     gaps: tuple[Gap, ...] = ()
-    indices: tuple[str, ...] = ()  # searched by the last live search
+    indices: tuple[str, ...] = ()  # searched by live searches since the last late-event check
+    searched_as: str | None = None  # how settings select the source's events; None: by a version that did not store it
     lost_indices: tuple[LostIndices, ...] = ()
     last_late_check: datetime | None = None
     too_late: int = 0  # events that came after the last check of their time span
@@ -49,6 +50,10 @@ class Checkpoint:
         if start < slice_floor(self.since) or end > self.watermark:
             return False
         return not any(gap.window.start < end and start < gap.window.end for gap in self.gaps)
+
+    def has_gap_in(self, window: Window) -> bool:
+        """Whether a window overlaps a gap."""
+        return any(gap.window.start < window.end and window.start < gap.window.end for gap in self.gaps)
 
     def has_gap_of_all_rules(self, start: datetime) -> bool:
         """Whether the slice that begins at a time overlaps a gap of every rule.
@@ -75,10 +80,24 @@ class Advance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordIndices:
-    """Replace the indices that the live search covered."""
+class AddIndices:
+    """Add indices that the live search covered; what is gone stays listed until a late-event check reports it."""
 
     indices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordIndices:
+    """Replace the list of indices."""
+
+    indices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordSelection:
+    """Store how settings select the events of the source."""
+
+    searched_as: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +117,9 @@ class CloseGaps:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordLostIndices:
-    """Add deleted indices, and replace the list of indices."""
+    """Add deleted indices."""
 
     lost: LostIndices
-    indices: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +132,9 @@ class RecordLateCheck:
     future_events: int
 
 
-Command = Advance | RecordIndices | AddGaps | CloseGaps | RecordLostIndices | RecordLateCheck
+Command = (
+    Advance | AddIndices | RecordIndices | RecordSelection | AddGaps | CloseGaps | RecordLostIndices | RecordLateCheck
+)
 
 
 def apply(checkpoint: Checkpoint, commands: Iterable[Command]) -> Checkpoint:
@@ -129,14 +149,18 @@ def reduce(checkpoint: Checkpoint, command: Command) -> Checkpoint:
     match command:
         case Advance(to=to):
             return replace(checkpoint, watermark=max(checkpoint.watermark, to))
+        case AddIndices(indices=indices):
+            return replace(checkpoint, indices=tuple(sorted({*checkpoint.indices, *indices})))
         case RecordIndices(indices=indices):
             return replace(checkpoint, indices=indices)
+        case RecordSelection(searched_as=searched_as):
+            return replace(checkpoint, searched_as=searched_as)
         case AddGaps(gaps=gaps):
             return replace(checkpoint, gaps=merge_gaps((*checkpoint.gaps, *gaps)))
         case CloseGaps(window=window, rules=rules):
             return replace(checkpoint, gaps=without_span(checkpoint.gaps, window, rules))
-        case RecordLostIndices(lost=lost, indices=indices):
-            return replace(checkpoint, lost_indices=(*checkpoint.lost_indices, lost), indices=indices)
+        case RecordLostIndices(lost=lost):
+            return replace(checkpoint, lost_indices=(*checkpoint.lost_indices, lost))
         case RecordLateCheck():
             return _with_late_check(checkpoint, command)
 

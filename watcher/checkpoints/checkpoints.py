@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from watcher.checkpoints.checkpoint import Begin, Checkpoint, Command, apply
 from watcher.checkpoints.checkpoint_body import checkpoint_from_body, checkpoint_to_body, is_current
 from watcher.checkpoints.gaps import SLICE, slice_floor, slices
+from watcher.checkpoints.late_marks import LateMarks, marks_from_body, marks_to_body
 from watcher.errors import Incomplete, Refused
 from watcher.model import Rule, Window
 from watcher.state.state_documents import Body, DocumentKey, StateDocuments
@@ -61,18 +62,46 @@ class Checkpoints:
         }
         return {start: count for start, count in counts.items() if slice_floor(window.start) <= start < window.end}
 
-    def record_counts(self, source: str, window: Window, counts: Mapping[datetime, int], *, now: datetime) -> None:
-        """Store how many events each slice of a window held when it was searched."""
+    def digests(self, source: str, window: Window) -> Mapping[datetime, str]:
+        """Return the digest of the events that each slice held when the live search read it, where it is stored."""
+        days = tuple(_days(window))
+        bodies = self.documents.read_all([_counts_key(source, day) for day in days])
+        digests = {
+            day + SLICE * int(number): str(digest)
+            for day, body in zip(days, bodies, strict=True)
+            for number, digest in ((body or {}).get("digests") or {}).items()
+        }
+        return {start: digest for start, digest in digests.items() if slice_floor(window.start) <= start < window.end}
+
+    def record_counts(
+        self,
+        source: str,
+        window: Window,
+        counts: Mapping[datetime, int],
+        *,
+        now: datetime,
+        digests: Mapping[datetime, str] | None = None,
+    ) -> None:
+        """Store how many events each slice of a window held when it was searched, and their digest."""
         for day in _days(window):
             starts = [start for start in slices(window) if _day(start) == day]
-            by_number = {str((start - day) // SLICE): counts.get(start, 0) for start in starts}
+            record = _SliceRecord(
+                counts={_number(start, day): counts.get(start, 0) for start in starts},
+                digests={_number(start, day): (digests or {}).get(start, "") for start in starts},
+            )
+            self.documents.change(_counts_key(source, day), record.merged, now=now)
 
-            def changed(body: Body | None, by_number: Mapping[str, int] = by_number) -> Body | None:
-                merged = {**((body or {}).get("counts") or {}), **by_number}
-                merged = {number: count for number, count in merged.items() if count}
-                return {"counts": merged} if merged or body is not None else None
+    # ---- marks of late-event checks
 
-            self.documents.change(_counts_key(source, day), changed, now=now)
+    def late_marks(self, source: str) -> LateMarks | None:
+        """Return the marks of the last late-event check, None where there are none."""
+        body = self.documents.read(_marks_key(source))
+        return None if body is None else marks_from_body(body)
+
+    def record_late_marks(self, source: str, marks: LateMarks, *, now: datetime) -> None:
+        """Store the marks of a late-event check."""
+        body = marks_to_body(marks)
+        self.documents.change(_marks_key(source), lambda _: body, now=now)
 
     # ---- rules
 
@@ -104,6 +133,24 @@ class Checkpoints:
         return _starts(self.documents.read(_rules_key(source)))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SliceRecord:
+    """What a search recorded of the slices of a day, by their number in it."""
+
+    counts: Mapping[str, int]
+    digests: Mapping[str, str]  # empty: unknown
+
+    def merged(self, body: Body | None) -> Body | None:
+        """Return the stored body of the day with this record."""
+        stored = body or {}
+        counts = {number: count for number, count in {**(stored.get("counts") or {}), **self.counts}.items() if count}
+        digests = {**(stored.get("digests") or {}), **self.digests}
+        digests = {number: digest for number, digest in digests.items() if digest and number in counts}
+        if not counts and body is None:
+            return None
+        return {"counts": counts, **({"digests": digests} if digests else {})}
+
+
 def _current(source: str, body: Body | None, begin: Begin | None) -> Checkpoint:
     if body is not None:
         return _restored(source, body)
@@ -133,6 +180,14 @@ def _checkpoint_key(source: str) -> DocumentKey:
 
 def _counts_key(source: str, day: datetime) -> DocumentKey:
     return DocumentKey(kind="counts", source=source, of=f"{day:%Y-%m-%d}")
+
+
+def _marks_key(source: str) -> DocumentKey:
+    return DocumentKey(kind="marks", source=source)
+
+
+def _number(start: datetime, day: datetime) -> str:
+    return str((start - day) // SLICE)
 
 
 def _rules_key(source: str) -> DocumentKey:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from watcher.cluster.answer_shapes import SearchSummary, decode, malformed, shaped
@@ -12,7 +12,7 @@ from watcher.cluster.cluster_faults import cluster_error
 from watcher.cluster.cluster_shapes import Health, NowBuckets
 from watcher.cluster.engine_transport import EngineDialect, Transport
 from watcher.cluster.index_mappings import LENIENT, read_index_mapping
-from watcher.cluster.mapping_versions import Version, read_version
+from watcher.cluster.mapping_versions import Version, incarnations, read_version
 from watcher.cluster.snapshot import SnapshotTarget, open_snapshot
 from watcher.errors import Forbidden
 from watcher.model import Window
@@ -55,6 +55,7 @@ class EventCluster:
         if cached is not None and cached[0] == version:
             return cached[1]
         mapping = read_index_mapping(self.transport, self.engine, pattern, paths)
+        mapping = replace(mapping, incarnations=incarnations(version))
         if version is not None and version.keys() >= set(mapping.indices):
             if len(self._cached) >= _CACHED:
                 self._cached.clear()

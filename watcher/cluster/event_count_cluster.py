@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from watcher.cluster.answer_shapes import (
@@ -13,15 +14,15 @@ from watcher.cluster.answer_shapes import (
     SearchSummary,
     decode,
     malformed,
+    shaped,
 )
 from watcher.cluster.engine_transport import Transport, quote_path
 from watcher.cluster.index_mappings import LENIENT, read_index_mapping
-from watcher.cluster.search_answers import search_answer
-from watcher.cluster.snapshot import FORMAT
+from watcher.cluster.search_answers import response_error, search_answer
+from watcher.cluster.slice_aggregations import SHORT, NewerAggregations, newer_search, read_newer, time_clause
 from watcher.errors import Incomplete, Refused
 from watcher.model import Query, Window
-from watcher.ports import EventVolume, IndexMapping, Server
-from watcher.timestamps import format_timestamp
+from watcher.ports import EventVolume, IndexMapping, MarkedIndex, NewerEvents, Server
 
 _CHANNEL = ("winlog.channel", "winlog.channel.keyword")
 _CODE = ("event.code", "event.code.keyword", "winlog.event_id", "winlog.event_id.keyword")
@@ -29,6 +30,7 @@ _HOST = ("host.name", "host.name.keyword", "winlog.computer_name", "winlog.compu
 _COUNTABLE = frozenset({"keyword", "constant_keyword", "wildcard", "long", "integer"})
 _CHANNELS = 500
 _CODES = 2_000
+_TOGETHER = 100  # searches of one request
 _EXACT = 1_000  # hosts up to which their number is nearly exact
 
 
@@ -43,7 +45,7 @@ class EventCountCluster:
         """Count the events of windows, none where the pattern has no indices."""
         lines: list[Mapping[str, Any]] = []
         for window in windows:
-            lines += [{}, {"size": 0, "track_total_hits": True, "query": _span(window, time_field)}]
+            lines += [{}, {"size": 0, "track_total_hits": True, "query": time_clause(time_field, window)}]
         doing = f"counting the events of `{pattern}`"
         path = f"/{quote_path(pattern)}/_msearch"
         answer = self.transport.request("POST", path, params=LENIENT, body=lines)
@@ -51,6 +53,34 @@ class EventCountCluster:
         if len(responses) != len(windows):
             raise malformed(doing, f"{len(responses)} answers to {len(windows)} searches")
         return [_total(search_answer(response, doing), doing) for response in responses]
+
+    def newer(self, indices: Sequence[MarkedIndex], step: timedelta, *, time_field: str) -> Sequence[NewerEvents]:
+        """Return what each index holds above its marks: one search for each shard, several in one request."""
+        searches = [(entry, shard) for entry in indices for shard in range(len(entry.marks.numbers))]
+        shards: list[NewerAggregations] = []
+        for start in range(0, len(searches), _TOGETHER):
+            lines: list[Mapping[str, Any]] = []
+            for entry, shard in searches[start : start + _TOGETHER]:
+                lines += newer_search(entry, shard, step, time_field)
+            shards += self._newer(lines)
+        remaining = iter(shards)
+        return [read_newer(entry, [next(remaining) for _ in entry.marks.numbers]) for entry in indices]
+
+    def _newer(self, lines: Sequence[Mapping[str, Any]]) -> Iterator[NewerAggregations]:
+        doing = "counting newer events"
+        answer = self.transport.request("POST", "/_msearch", params=SHORT, body=lines)
+        responses = decode(answer, MultiSearchAnswer, doing).responses
+        if len(responses) != len(lines) // 2:
+            raise malformed(doing, f"{len(responses)} answers to {len(lines) // 2} searches")
+        for response in responses:
+            error = response_error(response, doing)
+            if error is not None:
+                raise error
+            result = shaped(response, SearchSummary, doing)
+            _require_complete(result, doing)
+            if not result.shards.total:
+                raise Incomplete(f"{doing}: a shard is missing; try again")
+            yield shaped(result.aggregations, NewerAggregations, doing)
 
     def volumes(self, pattern: str, window: Window, *, time_field: str) -> Sequence[EventVolume]:
         """Count the events of each class; none where the pattern has no indices.
@@ -60,7 +90,7 @@ class EventCountCluster:
         mapping = read_index_mapping(self.transport, self.engine, pattern, (*_CHANNEL, *_CODE, *_HOST))
         if not mapping.indices:
             return ()
-        body = {"size": 0, "query": _span(window, time_field), "aggs": _aggregations(mapping)}
+        body = {"size": 0, "query": time_clause(time_field, window), "aggs": _aggregations(mapping)}
         doing = f"counting the events of `{pattern}`"
         params = {**LENIENT, "allow_partial_search_results": "false"}
         answer = self.transport.request("POST", f"/{quote_path(pattern)}/_search", params=params, body=body)
@@ -79,11 +109,6 @@ def _aggregations(mapping: IndexMapping) -> Query:
             "aggs": {"codes": codes, "hosts": hosts},
         }
     }
-
-
-def _span(window: Window, time_field: str) -> Query:
-    bounds = {"gte": format_timestamp(window.start), "lt": format_timestamp(window.end), "format": FORMAT}
-    return {"range": {time_field: bounds}}
 
 
 def _require_complete(result: SearchAnswer | SearchSummary, doing: str) -> None:

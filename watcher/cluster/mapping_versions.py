@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from watcher.cluster.answer_shapes import decode
 from watcher.cluster.engine_transport import Transport, quote_path
 from watcher.cluster.mapping_shapes import ClusterState
+from watcher.ports import Incarnation
 
-_KEYS = ("mapping_version", "settings_version", "aliases_version", "state")
+_UUID = ("settings", "index", "uuid")
+_KEYS = (("mapping_version",), ("settings_version",), ("aliases_version",), ("state",), _UUID, ("primary_terms",))
 
 Version = Mapping[str, tuple[object, ...]]
 """Index → numbers that change with its mapping, its settings and its aliases."""
@@ -21,11 +24,28 @@ def read_version(transport: Transport, pattern: str) -> Version | None:
     params = {
         "expand_wildcards": "all",
         "ignore_unavailable": "true",
-        "filter_path": ",".join(f"metadata.indices.*.{name}" for name in _KEYS),
+        "filter_path": ",".join(f"metadata.indices.*.{name}" for name in map(".".join, _KEYS)),
     }
     answer = transport.request("GET", f"/_cluster/state/metadata/{quote_path(pattern)}", params=params)
     if answer.status != 200:
         return None
     indices = decode(answer, ClusterState, f"reading the versions of `{pattern}`").metadata.indices
-    version = {name: tuple(entry.get(key) for key in _KEYS) for name, entry in indices.items()}
+    version = {name: tuple(_value(entry, key) for key in _KEYS) for name, entry in indices.items()}
     return version if version and all(numbers[0] is not None for numbers in version.values()) else None
+
+
+def incarnations(version: Version | None) -> Mapping[str, Incarnation]:
+    """Return the incarnations of indices; those of which one is unknown are left out."""
+    numbers = {name: entry[_KEYS.index(_UUID) :] for name, entry in (version or {}).items()}
+    return {
+        name: Incarnation(uuid=str(uuid), primary_terms=tuple(terms[shard] for shard in sorted(terms, key=int)))
+        for name, (uuid, terms) in numbers.items()
+        if uuid and isinstance(terms, Mapping)
+    }
+
+
+def _value(entry: Mapping[str, Any], path: tuple[str, ...]) -> object:
+    value: Any = entry
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value

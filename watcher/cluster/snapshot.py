@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -26,10 +26,19 @@ from watcher.cluster.engine_transport import Answer, EngineDialect, Transport, q
 from watcher.cluster.index_mappings import LENIENT
 from watcher.cluster.page_parts import read_in_parts
 from watcher.cluster.search_answers import lost_index, partial_answer, response_error
+from watcher.cluster.slice_aggregations import (
+    SHORT,
+    IndexBuckets,
+    histogram,
+    read_tallies,
+    span_clause,
+    step_counts,
+    tally_aggregations,
+    time_clause,
+)
 from watcher.errors import ClusterError, Refused, Undecodable
 from watcher.model import EventDocument, Window
-from watcher.ports import Page, SearchRequest, Snapshot
-from watcher.timestamps import format_timestamp
+from watcher.ports import EventSpan, Page, SearchRequest, Snapshot, Tallies
 
 KEEP_ALIVE = "2m"
 """How long the engine keeps a snapshot after the last search on it."""
@@ -37,9 +46,8 @@ KEEP_ALIVE = "2m"
 CONCURRENT = 2
 """How many searches of a batch the engine runs at once."""
 
-FORMAT = "strict_date_optional_time_nanos"
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+COPY = "watcher"
+"""The name by which the engine picks a copy of each shard: the same one each time, as copies refresh at other times."""
 
 _log = structlog.get_logger(__name__)
 
@@ -80,6 +88,14 @@ class EmptySnapshot:
         """Return no counts."""
         return {}
 
+    def tallies(self, step: timedelta) -> Tallies:  # noqa: ARG002 - the port's name
+        """Return no tallies."""
+        return {}
+
+    def limited_to(self, spans: Sequence[EventSpan]) -> Snapshot:  # noqa: ARG002 - the port's name
+        """Return the same: there is nothing to leave out."""
+        return self
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointInTime:
@@ -89,6 +105,7 @@ class PointInTime:
     dialect: EngineDialect
     target: SnapshotTarget
     timeout: timedelta  # of one search
+    spans: Sequence[EventSpan] | None = None  # that are shown; None: the entire window
     ids: list[str] = field(repr=False)  # the engine may change the id with every answer; the last id is valid
 
     def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
@@ -164,17 +181,30 @@ class PointInTime:
 
     def counts(self, step: timedelta) -> Mapping[datetime, int]:
         """Count the window's events by steps of time."""
-        interval = f"{round(step.total_seconds() * 1000)}ms"
-        histogram = {"field": self.target.time_field, "fixed_interval": interval, "min_doc_count": 1}
+        summary = self._aggregate({"steps": histogram(self.target.time_field, step)})
+        steps = summary.aggregation("steps", TimeBuckets, self._doing)
+        return step_counts(steps) if steps else {}
+
+    def tallies(self, step: timedelta) -> Tallies:
+        """Tally the window's events by index and steps of time."""
+        summary = self._aggregate(tally_aggregations(self.target.time_field, step))
+        return read_tallies(summary.aggregation("indices", IndexBuckets, self._doing), self._doing)
+
+    def limited_to(self, spans: Sequence[EventSpan]) -> Snapshot:
+        """Show the events of some spans only."""
+        return replace(self, spans=tuple(spans))
+
+    def _aggregate(self, aggregations: Mapping[str, Any]) -> SearchSummary:
+        """Return the complete answer to a search for aggregations of the window's events."""
         body = {
             "pit": {"id": self.ids[-1], "keep_alive": KEEP_ALIVE},
-            "query": {"bool": {"filter": [self._span()]}},
+            "query": {"bool": {"filter": self._filters()}},
             "size": 0,
             "track_total_hits": False,
             "timeout": self._timeout(),
-            "aggs": {"steps": {"date_histogram": histogram}},
+            "aggs": aggregations,
         }
-        answer = self.transport.request("POST", "/_search", body=body, timeout=self.timeout * 2)
+        answer = self.transport.request("POST", "/_search", params=SHORT, body=body, timeout=self.timeout * 2)
         if answer.status != 200:
             raise lost_index(cluster_error(answer, self._doing), answer)
         response = decode(answer, SearchSummary, self._doing)
@@ -183,24 +213,16 @@ class PointInTime:
         lacking = partial_answer(response, self._doing)
         if lacking is not None:
             raise lacking
-        steps = response.aggregation("steps", TimeBuckets, self._doing)
-        buckets = steps.buckets if steps else ()
-        return {_EPOCH + timedelta(milliseconds=bucket.key): bucket.doc_count for bucket in buckets}
+        return response
 
     def _timeout(self) -> str:
         return f"{max(1, round(self.timeout.total_seconds() * 1000))}ms"
 
-    def _span(self) -> Mapping[str, Any]:
-        window = self.target.window
-        return {
-            "range": {
-                self.target.time_field: {
-                    "gte": format_timestamp(window.start),
-                    "lt": format_timestamp(window.end),
-                    "format": FORMAT,
-                }
-            }
-        }
+    def _filters(self) -> list[Mapping[str, Any]]:
+        """Return the clauses for the events that this snapshot shows."""
+        time_field = self.target.time_field
+        window = time_clause(time_field, self.target.window)
+        return [window] if self.spans is None else [window, span_clause(time_field, self.spans)]
 
     @property
     def _doing(self) -> str:
@@ -213,7 +235,7 @@ class PointInTime:
         by_time = {time: {"order": "asc", "numeric_type": "date", "unmapped_type": "date"}}
         body: dict[str, Any] = {
             "pit": {"id": self.ids[-1], "keep_alive": KEEP_ALIVE},
-            "query": {"bool": {"filter": [self._span(), request.query]}},
+            "query": {"bool": {"filter": [*self._filters(), request.query]}},
             "sort": [by_time, *({name: "asc"} for name in self.dialect.tie_breakers)],
             "size": request.size,
             "track_total_hits": request.after is None,
@@ -236,7 +258,7 @@ class PointInTime:
 
 def _open(transport: Transport, dialect: EngineDialect, pattern: str) -> str:
     """Open a point in time and return its id; an empty string where the pattern has no index."""
-    params = {**LENIENT, **dialect.snapshot_params, "keep_alive": KEEP_ALIVE}
+    params = {**LENIENT, **dialect.snapshot_params, "keep_alive": KEEP_ALIVE, "preference": COPY}
     answer = transport.request("POST", f"/{quote_path(pattern)}/{dialect.snapshot_path}", params=params)
     if answer.status == 400 and _no_index(transport, pattern):
         return ""  # OpenSearch answers with an error where there is nothing to open

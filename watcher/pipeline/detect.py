@@ -10,7 +10,6 @@ import structlog
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import GroupedHit
-from watcher.checkpoints.gaps import SLICE
 from watcher.errors import ClusterError, Unexpected
 from watcher.match.ruleset import CompiledRule
 from watcher.model import UnreadableEvent, Window
@@ -18,6 +17,7 @@ from watcher.pipeline.confirm import Confirmed, Confirmer
 from watcher.pipeline.detection_scope import ALL_RULES, DetectionScope, PreparedRule, Stopped
 from watcher.pipeline.event_memory import EventMemory, UndecidedEvent, report_unreadable
 from watcher.pipeline.hit_recorder import HitRecorder
+from watcher.pipeline.unread_window import unread_window
 from watcher.pipeline.window_plans import OpenWindow, WindowPlanner
 from watcher.pipeline.window_result import WindowProblems, WindowResult
 from watcher.ports import EventSource
@@ -84,10 +84,10 @@ class Detector:
         with self._planner.open(window, scope) as opened:
             if opened is None:
                 return WindowResult(window=window)
-            counts = opened.context.snapshot.counts(SLICE)
+            unread = unread_window(opened, window, scope.memory)
             recorder, problems = self._recorder(scope), WindowProblems()
             try:
-                self._search(opened, scope, recorder, problems)
+                self._search(unread.opened, scope, recorder, problems)
             except Stopped:
                 raise
             except Exception:
@@ -97,7 +97,8 @@ class Detector:
         return replace(
             problems.result(window),
             indices=opened.mapping.indices,
-            counts=counts,
+            counts=unread.counts,
+            searched=unread.searched,
             by_rule=dict(recorder.by_rule),
             hits=recorder.result.hits,
             alerts=len(recorder.result.alerts),

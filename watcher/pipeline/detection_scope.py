@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from watcher.errors import ClusterError
 from watcher.match.predicate import Predicate
 from watcher.model import Rule
-from watcher.ports import Page, SearchRequest, Snapshot
+from watcher.ports import EventSpan, Page, SearchRequest, Snapshot, Tallies
+from watcher.search.unread_events import SearchMemory
 from watcher.settings import Source
 from watcher.settings.effective import RuleSettings
 from watcher.translate.plan import rule_predicate
@@ -45,6 +46,7 @@ class DetectionScope:
 
     rules: frozenset[str] | None = None  # ids; None: every rule of the source
     since: Mapping[str, datetime] = field(default_factory=dict)  # rule id → earlier events are no hits of the rule
+    memory: SearchMemory | None = None  # of the live search, which reads each event once; None: all events are read
     stopping: Stopping = _never  # whether to end; evaluated before every side effect
 
     def check(self) -> None:
@@ -72,3 +74,12 @@ class StoppableSnapshot:
         """Count events, unless the search is to end."""
         self.scope.check()
         return self.snapshot.counts(step)
+
+    def tallies(self, step: timedelta) -> Tallies:
+        """Tally events, unless the search is to end."""
+        self.scope.check()
+        return self.snapshot.tallies(step)
+
+    def limited_to(self, spans: Sequence[EventSpan]) -> Snapshot:
+        """Limit the snapshot."""
+        return StoppableSnapshot(self.snapshot.limited_to(spans), self.scope)

@@ -10,6 +10,7 @@ from watcher.errors import Refused
 from watcher.model import UnreadableEvent, Window
 from watcher.pipeline.event_memory import UndecidedEvent
 from watcher.search.outcomes import FailedSearch
+from watcher.search.unread_events import SearchedEvents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,7 @@ class WindowResult:
     window: Window
     indices: tuple[str, ...] = ()  # that were searched
     counts: Mapping[datetime, int] = field(default_factory=dict)  # events by the start of their slice
+    searched: SearchedEvents | None = None  # what a live search need not read again; None: unknown
     hits: int = 0  # recorded for the first time
     by_rule: Mapping[str, int] = field(default_factory=dict)  # rule id → hits, recorded before or not
     alerts: int = 0  # opened

@@ -11,9 +11,22 @@ from watcher.ports.document_ports import (
     StateQuery,
     StoredDocument,
 )
-from watcher.ports.event_ports import EventCounts, EventSource, EventVolume, Page, SearchRequest, Snapshot
+from watcher.ports.event_ports import (
+    EventCounts,
+    EventSource,
+    EventSpan,
+    EventVolume,
+    IndexMarks,
+    MarkedIndex,
+    NewerEvents,
+    Page,
+    SearchRequest,
+    Snapshot,
+    Tallies,
+    Tally,
+)
 from watcher.ports.index_ports import IndexAdmin, IndexTemplates, State
-from watcher.ports.mapped_indices import FieldType, IndexMapping, Server
+from watcher.ports.mapped_indices import FieldType, Incarnation, IndexMapping, Server
 from watcher.ports.process_ports import Clock, Notifier
 
 __all__ = [
@@ -24,12 +37,17 @@ __all__ = [
     "Documents",
     "EventCounts",
     "EventSource",
+    "EventSpan",
     "EventVolume",
     "FieldType",
+    "Incarnation",
     "IndexAdmin",
     "IndexMapping",
+    "IndexMarks",
     "IndexTemplates",
+    "MarkedIndex",
     "NewDocument",
+    "NewerEvents",
     "Notifier",
     "Page",
     "PartialUpdate",
@@ -40,4 +58,6 @@ __all__ = [
     "State",
     "StateQuery",
     "StoredDocument",
+    "Tallies",
+    "Tally",
 ]

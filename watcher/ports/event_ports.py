@@ -41,6 +41,33 @@ class Page:
         return len(self.documents) + len(self.unreadable)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventSpan:
+    """A part of the events of a snapshot: by time, and by index and sequence number where they are named."""
+
+    window: Window
+    indices: tuple[str, ...] = ()  # empty: every index
+    above: int | None = None  # only events with a higher sequence number; None: all of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """The events of one index in one slice, so that two tallies differ where the events do.
+
+    An engine numbers the writes of each shard. A document that is written again has a new number. Events of different
+    shards may have the same number, so their times are added up too.
+    """
+
+    events: int  # how many there are
+    total: int  # sum of the sequence numbers
+    highest: int | None  # sequence number; None: the index does not keep the numbers
+    milliseconds: int | None  # sum of the times since the slice began; None: too many for an exact sum
+
+
+Tallies = Mapping[tuple[str, datetime], Tally]
+"""Index and start of the slice → tally; slices without events are left out."""
+
+
 class Snapshot(Protocol):
     """A snapshot of an index pattern over a window: every search on it sees the same documents."""
 
@@ -56,6 +83,17 @@ class Snapshot(Protocol):
 
         Raises Incomplete where the answer misses shards or ran out of time.
         """
+        ...
+
+    def tallies(self, step: timedelta) -> Tallies:
+        """Return the tally of each index in each step of the window.
+
+        Raises a ClusterError where the answer is not complete, or where it would be too large.
+        """
+        ...
+
+    def limited_to(self, spans: Sequence[EventSpan]) -> Snapshot:
+        """Return a snapshot of the same documents that shows only the events of the spans."""
         ...
 
 
@@ -85,6 +123,31 @@ class EventVolume:
     hosts: int  # that sent such events; approximate where there are many
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexMarks:
+    """How far the sequence numbers of an index were given, and how new its events are."""
+
+    uuid: str  # of the index
+    numbers: tuple[int, ...]  # the highest of each shard; -1: none
+    newest: datetime | None = None  # time of its newest event; None: it holds none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkedIndex:
+    """An index and its marks: what is written later is above them."""
+
+    index: str
+    marks: IndexMarks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewerEvents:
+    """The events of an index above its marks."""
+
+    marks: IndexMarks  # that include these events
+    counts: Mapping[datetime, int]  # by the start of their step
+
+
 class EventCounts(Protocol):
     """Numbers of the events of a cluster, counted without a snapshot."""
 
@@ -92,6 +155,13 @@ class EventCounts(Protocol):
         """Return the number of events of each window, counted in one request.
 
         Raises Incomplete where a shard did not answer, and any other ClusterError where nothing did.
+        """
+        ...
+
+    def newer(self, indices: Sequence[MarkedIndex], step: timedelta, *, time_field: str) -> Sequence[NewerEvents]:
+        """Return what each index holds above its marks, by steps of time, in the order of the indices.
+
+        Raises a ClusterError where a shard did not answer.
         """
         ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +32,26 @@ class FieldType:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Incarnation:
+    """What changes where sequence numbers of an index may be given a second time."""
+
+    uuid: str  # of the index: another one where it is created anew
+    primary_terms: tuple[int, ...]  # of its shards: higher where another copy becomes the primary
+
+    @property
+    def shards(self) -> int:
+        """The number of shards."""
+        return len(self.primary_terms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexMapping:
     """The mapping of an index pattern at a moment."""
 
     pattern: str
     server: Server
     indices: tuple[str, ...] = ()  # the open ones, sorted
+    incarnations: Mapping[str, Incarnation] = field(default_factory=dict)  # by index; absent where unknown
     fields: Mapping[
         str, tuple[FieldType, ...]
     ]  # requested path → an entry per mapping of it; unmapped paths are absent

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,17 +10,28 @@ import structlog
 from watcher.checkpoints.checkpoint import (
     AddGaps,
     Checkpoint,
+    Command,
     LostIndices,
     OlderEvents,
+    RecordIndices,
     RecordLateCheck,
     RecordLostIndices,
 )
 from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.checkpoints.gaps import SLICE, adjacent_slices, slice_ceiling, slice_floor, split_window
+from watcher.checkpoints.late_marks import LateMarks
 from watcher.errors import Incomplete, Overloaded, Refused, Unexpected
 from watcher.model import Window
 from watcher.pipeline import Stopped, Stopping, WindowResult
-from watcher.ports import EventCounts
+from watcher.ports import EventCounts, IndexMapping
+from watcher.schedule.late_slices import (
+    CheckedSlices,
+    NewerSlices,
+    affordable,
+    changed_slices,
+    read_newer,
+    report_deleted,
+)
 from watcher.schedule.live_search import failed_gap
 from watcher.schedule.watched_rules import WatchedRules
 from watcher.settings import Source
@@ -30,6 +40,14 @@ log = structlog.get_logger(__name__)
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _FUTURE = timedelta(days=365 * 100)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    """The search of some late slices."""
+
+    result: WindowResult | None = None
+    is_settled: bool  # false: the next check searches them again
 
 
 @dataclass(slots=True)
@@ -52,59 +70,77 @@ class LateEventCheck:
         span = None if checkpoint is None else check_span(source, checkpoint, now)
         if checkpoint is None or span is None:
             return ()
+        previous = self.checkpoints.late_marks(source.name)
+        mapping = events.mapping(source.index, ())
+        newer = read_newer(self.counts, mapping, previous, time_field=source.time_field)  # then what comes is newer
         with events.open(source.index, span, time_field=source.time_field) as snapshot:
-            counts = snapshot.counts(SLICE)
-        grown = self._grown(checkpoint, span, counts, now)
-        windows = [part for window in adjacent_slices(grown) for part in split_window(window, source.slice)]
-        results = tuple(result for window in windows for result in self._search(window))
+            slices = CheckedSlices(
+                source=source,
+                checkpoint=checkpoint,
+                counts=snapshot.counts(SLICE),
+                recorded=self.checkpoints.counts(source.name, span),
+                now=now,
+            )
+        self._record_lost(slices, mapping, previous)
+        late = {*slices.grown, *self._changed(slices, newer, previous)}
+        windows = [part for window in adjacent_slices(late) for part in split_window(window, source.slice)]
+        searches = [self._search(window) for window in windows]
+        if newer.marks and all(search.is_settled for search in searches):
+            marks = LateMarks(overlap=slices.overlap, indices=newer.marks)
+            self.checkpoints.record_late_marks(source.name, marks, now=now)
         outcome = self._outside(checkpoint, now)
         self.checkpoints.apply(source.name, (outcome,), now=now)
         if outcome.too_late:
             past = str(source.late_events.past)
             log.warning("events.too_late", source=source.name, events=outcome.too_late, past=past)
+        results = tuple(search.result for search in searches if search.result is not None)
         hits = sum(result.hits for result in results)
-        log.info("late_events.checked", source=source.name, slices=len(grown), hits=hits)
+        marked = len(newer.marks)
+        log.info("late_events.checked", source=source.name, slices=len(late), hits=hits, marked=marked)
         return results
 
-    def _grown(
-        self, checkpoint: Checkpoint, span: Window, counts: Mapping[datetime, int], now: datetime
-    ) -> list[datetime]:
-        """Return the slices that hold more events than recorded.
-
-        Where a slice holds fewer, the lower count is recorded, so that later growth is noticed.
-        """
+    def _changed(self, slices: CheckedSlices, newer: NewerSlices, previous: LateMarks | None) -> set[datetime]:
+        """Return the slices whose events changed, whatever their counts are."""
+        if previous is None:
+            return set()
         source = self.rules.source
-        recorded = self.checkpoints.counts(source.name, span)
-        overlap = slice_floor(checkpoint.watermark - source.overlap)
-        starts = [
-            start
-            for start in sorted({*counts, *recorded})
-            # the live search covers the overlap, and the gap filler the gaps
-            if not overlap <= start < max(checkpoint.watermark, now) and not checkpoint.has_gap_of_all_rules(start)
-        ]
-        lost = {start: recorded.get(start, 0) - counts.get(start, 0) for start in starts}
-        lost = {start: events for start, events in lost.items() if events > 0}
+        overlap = slices.overlap
+        left = changed_slices(self.rules.detector.events, self.checkpoints, source, (previous.overlap, overlap))
+        # younger slices were read by the live search since the marks were set
+        late = {start for start in newer.late if not previous.overlap <= start < overlap}
+        grown = slices.grown
+        unproven = {start: events for start, events in newer.unproven.items() if start < previous.overlap}
+        unproven = {start: events for start, events in unproven.items() if start in slices.eligible}
+        unproven = {start: events for start, events in unproven.items() if start not in grown}
+        again = affordable(unproven, slices.counts, source)
+        return {*left, *late, *again} & {*slices.eligible}
+
+    def _record_lost(self, slices: CheckedSlices, mapping: IndexMapping, previous: LateMarks | None) -> None:
+        """Record the lower count of slices that lost events, so that later growth is noticed, and deleted indices."""
+        source = self.rules.source
+        lost = slices.lost
+        overlap = slices.overlap
         for shrunk in ([start for start in lost if start < overlap], [start for start in lost if start >= overlap]):
             if shrunk:  # the live search writes the counts between the two
                 window = Window(start=min(shrunk), end=max(shrunk) + SLICE)
-                current = {start: counts.get(start, 0) if start in lost else n for start, n in recorded.items()}
-                self.checkpoints.record_counts(source.name, window, current, now=now)
-        if lost:
-            self._record_lost(checkpoint, sum(lost.values()), now)
-        return [start for start in starts if counts.get(start, 0) > recorded.get(start, 0)]
-
-    def _record_lost(self, checkpoint: Checkpoint, events: int, now: datetime) -> None:
-        """Record the indices that were deleted together with events."""
-        source = self.rules.source
-        mapping = self.rules.detector.events.mapping(source.index, ())
+                current = {
+                    start: slices.counts.get(start, 0) if start in lost else n for start, n in slices.recorded.items()
+                }
+                self.checkpoints.record_counts(source.name, window, current, now=slices.now)
         existing = {*mapping.indices, *mapping.closed}
-        deleted = tuple(index for index in checkpoint.indices if index not in existing)
-        if deleted:
-            log.warning("index.gone", source=source.name, indices=deleted, events=events)
-            lost = LostIndices(indices=deleted, events=events, noticed=now)
-            self.checkpoints.apply(source.name, (RecordLostIndices(lost=lost, indices=mapping.indices),), now=now)
+        deleted = [index for index in slices.checkpoint.indices if index not in existing]
+        if not deleted:
+            return
+        events = sum(lost.values())
+        reported = report_deleted(source, deleted, previous, events=events, now=slices.now)
+        entry = LostIndices(indices=reported, events=events, noticed=slices.now)
+        commands: tuple[Command, ...] = (
+            RecordIndices(indices=mapping.indices),
+            *([RecordLostIndices(lost=entry)] if reported else []),
+        )
+        self.checkpoints.apply(source.name, commands, now=slices.now)
 
-    def _search(self, window: Window) -> Iterator[WindowResult]:
+    def _search(self, window: Window) -> _Search:
         if self.stopping():
             raise Stopped
         detector = self.rules.detector
@@ -116,12 +152,13 @@ class LateEventCheck:
             log.warning("late_events.failed", source=source.name, window=str(window), error=str(fault))
             if isinstance(fault, Unexpected):  # it may fail each time: a gap is visible, and waits longer each time
                 self.checkpoints.apply(source.name, (AddGaps(gaps=(failed_gap(window, fault, now),)),), now=now)
-            return  # its count stays as it was: the next check searches it again
+                return _Search(is_settled=True)
+            return _Search(is_settled=False)  # its count and marks stay: the next check searches it again
         if result.failed:  # gaps first, then the count: nothing is lost where the process ends between the two
             gaps = tuple(failed_gap(window, search.error, now, search.plan.rule.id) for search in result.failed)
             self.checkpoints.apply(source.name, (AddGaps(gaps=gaps),), now=now)
         self.checkpoints.record_counts(source.name, window, result.counts, now=now)
-        yield result
+        return _Search(result=result, is_settled=True)
 
     def _outside(self, checkpoint: Checkpoint, now: datetime) -> RecordLateCheck:
         """Count the events before and after the span of this check."""

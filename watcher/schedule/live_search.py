@@ -8,14 +8,17 @@ from datetime import datetime
 
 import structlog
 
-from watcher.checkpoints.checkpoint import AddGaps, Advance, Begin, CloseGaps, Command, RecordIndices
+from watcher.checkpoints.checkpoint import AddGaps, AddIndices, Advance, Begin, Checkpoint, CloseGaps, Command
 from watcher.checkpoints.checkpoints import Checkpoints
-from watcher.checkpoints.gaps import Gap, slice_floor
+from watcher.checkpoints.gaps import SLICE, Gap, slice_floor
 from watcher.errors import ClusterError, Incomplete, Overloaded, Refused
 from watcher.model import Window
-from watcher.pipeline import DetectionScope, Stopping, WindowResult
+from watcher.pipeline import DetectionScope, Detector, Stopping, WindowResult
 from watcher.schedule.live_window import DueWindow, due_window
+from watcher.schedule.source_change import selection_commands
 from watcher.schedule.watched_rules import WatchedRules
+from watcher.search.slice_digests import slice_digests
+from watcher.search.unread_events import SearchedEvents, SearchMemory, step_of
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +30,7 @@ class LiveSearch:
     rules: WatchedRules
     checkpoints: Checkpoints
     stopping: Stopping = lambda: False  # asked before every side effect
+    _searched: tuple[Detector, SearchedEvents] | None = None  # by the previous search: a cache, no state
 
     def advance(self) -> WindowResult | None:
         """Search the window that is due and move the watermark; return None where no window is due.
@@ -44,17 +48,39 @@ class LiveSearch:
             return None
         begin = _begin(due) if checkpoint is None else None
         since = self.rules.record(detector, checkpoint, due.since, now=now)
+        memory = self._memory(detector, checkpoint, due)
+        self._searched = None  # until this search is complete
         try:
-            result = detector.detect(due.window, DetectionScope(since=since, stopping=self.stopping))
+            result = detector.detect(due.window, DetectionScope(since=since, memory=memory, stopping=self.stopping))
         except (Incomplete, Overloaded, Refused) as fault:
             gaps = (failed_gap(due.window, fault, now), *_skipped_gap(due, now))
             self.checkpoints.apply(source.name, (Advance(to=due.window.end), AddGaps(gaps=gaps)), now=now, begin=begin)
             raise
-        self.checkpoints.record_counts(source.name, due.window, result.counts, now=now)
+        digests = {} if result.searched is None else slice_digests(result.searched.tallies, SLICE)
+        self.checkpoints.record_counts(source.name, due.window, result.counts, now=now, digests=digests)
+        selection = selection_commands(source, checkpoint, due.window.start, now)
         searching = [prepared.rule.id for prepared in detector.rules]
-        self.checkpoints.apply(source.name, _advance(due, result, searching, now), now=now, begin=begin)
+        commands = (
+            *_advance(due, result, searching, now),
+            *selection,
+            AddIndices(indices=result.indices),
+        )
+        self.checkpoints.apply(source.name, commands, now=now, begin=begin)
+        if result.searched is not None and result.is_complete:
+            self._searched = detector, result.searched
         self._log(result)
         return result
+
+    def _memory(self, detector: Detector, checkpoint: Checkpoint | None, due: DueWindow) -> SearchMemory:
+        """Return what this search may leave out: nothing where the previous one was another's, or had other rules."""
+        memory = SearchMemory(step=step_of(detector.source.overlap))
+        if self._searched is None or checkpoint is None:
+            return memory
+        searcher, searched = self._searched
+        is_last = searched.window.end == checkpoint.watermark
+        if searcher is not detector or not is_last or checkpoint.has_gap_in(due.window):
+            return memory
+        return replace(memory, step=searched.step, searched=searched)
 
     def _log(self, result: WindowResult) -> None:
         source = self.rules.source
@@ -90,13 +116,13 @@ def _skipped_gap(due: DueWindow, now: datetime) -> tuple[Gap, ...]:
 def _advance(due: DueWindow, result: WindowResult, searching: Sequence[str], now: datetime) -> tuple[Command, ...]:
     """Return the commands that record a window: its gaps of earlier searches close where rules searched it."""
     gaps = [failed_gap(due.window, search.error, now, search.plan.rule.id) for search in result.failed]
-    advance = (Advance(to=due.window.end), RecordIndices(indices=result.indices))
+    advance = Advance(to=due.window.end)
     if gaps and len(gaps) == len(searching):
-        return (*advance, AddGaps(gaps=(replace(gaps[0], rules=()), *_skipped_gap(due, now))))
+        return (advance, AddGaps(gaps=(replace(gaps[0], rules=()), *_skipped_gap(due, now))))
     failed = {rule for gap in gaps for rule in gap.rules}
     searched = tuple(rule for rule in searching if rule not in failed) if failed else None
     return (
-        *advance,
+        advance,
         CloseGaps(window=due.window, rules=searched),
         AddGaps(gaps=(*gaps, *_skipped_gap(due, now))),
     )

@@ -10,7 +10,7 @@ import structlog
 
 from watcher.backoff import Backoff
 from watcher.errors import ClusterError, Overloaded
-from watcher.ports import Clock, Page, SearchRequest, Snapshot
+from watcher.ports import Clock, EventSpan, Page, SearchRequest, Snapshot, Tallies
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +64,14 @@ class ThrottledSnapshot:
     def counts(self, step: timedelta) -> Mapping[datetime, int]:
         """Count, as the snapshot does."""
         return self.snapshot.counts(step)
+
+    def tallies(self, step: timedelta) -> Tallies:
+        """Tally, as the snapshot does."""
+        return self.snapshot.tallies(step)
+
+    def limited_to(self, spans: Sequence[EventSpan]) -> Snapshot:
+        """Limit the snapshot, and keep the speed."""
+        return replace(self, snapshot=self.snapshot.limited_to(spans))
 
     def _search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
         try:

@@ -52,7 +52,8 @@ class SourceStatus:
         for name in self.mapping.without_source:
             yield UnsearchableIndex(indices=name, reason="keeps no `_source`: its events match no rule")
         for lost in self.checkpoint.lost_indices if self.checkpoint else ():
-            reason = f"deleted (noticed {lost.noticed:%Y-%m-%d %H:%M}); {lost.events:,} searched events are gone"
+            gone = f"{lost.events:,} searched events are gone" if lost.events else "its events are gone"
+            reason = f"deleted (noticed {lost.noticed:%Y-%m-%d %H:%M}); {gone}"
             yield UnsearchableIndex(indices=", ".join(lost.indices), reason=reason)
         if not self.mapping.indices:
             yield UnsearchableIndex(indices=self.source.index, reason="no index matches this pattern")
