@@ -19,7 +19,7 @@ from watcher.cluster.answer_shapes import (
 from watcher.cluster.engine_transport import Transport, quote_path
 from watcher.cluster.index_mappings import LENIENT, read_index_mapping
 from watcher.cluster.search_answers import response_error, search_answer
-from watcher.cluster.slice_aggregations import SHORT, NewerAggregations, newer_search, read_newer, time_clause
+from watcher.cluster.slice_aggregations import NewerAggregations, newer_search, read_newer, time_clause
 from watcher.errors import Incomplete, Refused
 from watcher.model import Query, Window
 from watcher.ports import EventVolume, IndexMapping, MarkedIndex, NewerEvents, Server
@@ -68,7 +68,7 @@ class EventCountCluster:
 
     def _newer(self, lines: Sequence[Mapping[str, Any]]) -> Iterator[NewerAggregations]:
         doing = "counting newer events"
-        answer = self.transport.request("POST", "/_msearch", params=SHORT, body=lines)
+        answer = self.transport.request("POST", "/_msearch", body=lines)
         responses = decode(answer, MultiSearchAnswer, doing).responses
         if len(responses) != len(lines) // 2:
             raise malformed(doing, f"{len(responses)} answers to {len(lines) // 2} searches")

@@ -15,9 +15,6 @@ from watcher.timestamps import format_timestamp
 
 FORMAT = "strict_date_optional_time_nanos"
 
-SHORT = {"filter_path": "-aggregations.**.key_as_string"}
-"""The parameter that leaves out what no reader of an aggregation needs."""
-
 SEQUENCE_NUMBER = "_seq_no"
 
 _MOST_INDICES = 10_000

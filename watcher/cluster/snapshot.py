@@ -27,7 +27,6 @@ from watcher.cluster.index_mappings import LENIENT
 from watcher.cluster.page_parts import read_in_parts
 from watcher.cluster.search_answers import lost_index, partial_answer, response_error
 from watcher.cluster.slice_aggregations import (
-    SHORT,
     IndexBuckets,
     histogram,
     read_tallies,
@@ -204,7 +203,7 @@ class PointInTime:
             "timeout": self._timeout(),
             "aggs": aggregations,
         }
-        answer = self.transport.request("POST", "/_search", params=SHORT, body=body, timeout=self.timeout * 2)
+        answer = self.transport.request("POST", "/_search", body=body, timeout=self.timeout * 2)
         if answer.status != 200:
             raise lost_index(cluster_error(answer, self._doing), answer)
         response = decode(answer, SearchSummary, self._doing)
