@@ -24,6 +24,7 @@ from watcher.health.cluster_clock import ClusterClock
 from watcher.health.dead_man_switch import DeadManSwitch
 from watcher.health.evidence import EvidenceReader
 from watcher.health.monitor import HealthMonitor
+from watcher.health.own_profile import OwnProfile
 from watcher.health.problem_record import ProblemRecord
 from watcher.health.process_health import ProcessHealth
 from watcher.health.rule_faults import rule_problems
@@ -276,6 +277,7 @@ def shared_sidecar(
     rate_limit = RateLimit(limit=components.settings.rate_limit.alerts)
     reloader = _reloader(components.settings, rules, searches)
     cluster_clock = ClusterClock(components.clock, components.events().now)
+    leases.profile = OwnProfile(components.settings, lambda: reloader.rules, rules.enabled)
     monitor = _monitor(components, leases, process, cluster_clock, reloader)
     freeze_heap()
     return Sidecar(

@@ -9,7 +9,7 @@ from support.fakes import NOW
 from support.memory_state import MemoryDocuments
 
 from watcher.delivery.channel_state import ChannelStates
-from watcher.health.channel_health import ChannelHealth, channel_problem, read_channel_health
+from watcher.health.channel_health import ChannelHealth, channel_problem, read_channel_health, read_waiting
 from watcher.ports import NewDocument
 from watcher.state.state_documents import StateDocuments
 from watcher.timestamps import format_timestamp
@@ -28,7 +28,7 @@ def alert(opened: datetime, **states: str) -> dict[str, Any]:
 
 def health(state: MemoryDocuments, *channels: str) -> dict[str, ChannelHealth]:
     states = ChannelStates(StateDocuments(state))
-    return {entry.channel: entry for entry in read_channel_health(state, "watcher", states, channels)}
+    return {entry.channel: entry for entry in read_channel_health(read_waiting(state, "watcher"), states, channels)}
 
 
 def state_with(*alerts: dict[str, Any]) -> MemoryDocuments:

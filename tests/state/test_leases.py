@@ -15,6 +15,7 @@ from watcher.errors import Unreachable
 from watcher.ports import PartialUpdate, StoredDocument
 from watcher.state.leases import Leases, lease_holders
 from watcher.state.state_documents import StateDocuments
+from watcher.timestamps import format_timestamp
 
 LEASES = ("delivery", *(f"{kind}-{source}" for source in ("a", "b", "c", "d") for kind in ("live", "past")))
 PERIOD = timedelta(seconds=30)
@@ -260,3 +261,49 @@ def test_a_silent_member_is_removed_from_the_list() -> None:
     fleet.pass_time(5 * PERIOD.total_seconds())
     listed = fleet.state.documents["watcher-state", "members"].document["body"]["names"]
     assert listed == ["m1"]
+
+
+def beating(clock: FakeClock, *members: Leases, beats: int = 8) -> None:
+    """Let members beat together."""
+    for _ in range(beats):
+        clock.at += BEAT
+        for member in members:
+            member.beat(now=NOW)
+
+
+def test_a_member_that_lacks_a_channel_leaves_its_lease_to_those_that_have_it() -> None:
+    state, clock = MemoryDocuments(), FakeClock()
+    channels = tuple(f"delivery-{number}" for number in range(12))
+    has_all = Leases(StateDocuments(state), clock, "all", ("delivery", *channels), PERIOD)
+    lacks = Leases(StateDocuments(state), clock, "lacks", ("delivery", *channels[:6], "delivery-own"), PERIOD)
+    beating(clock, has_all, lacks)
+    assert set(channels[6:]) <= set(has_all.held)
+    assert "delivery-own" in lacks.held
+    assert set(has_all.held) | set(lacks.held) == {"delivery", *channels, "delivery-own"}
+    assert set(has_all.held) & set(lacks.held) == set()
+    assert set(lacks.held) & set(channels)
+
+
+def test_a_member_of_a_version_that_does_not_list_its_leases_keeps_its_share() -> None:
+    state, clock = MemoryDocuments(), FakeClock()
+    members = [Leases(StateDocuments(state), clock, name, LEASES, PERIOD) for name in ("m0", "m1")]
+    beating(clock, *members)
+    shares = [set(member.held) for member in members]
+    stored = state.documents["watcher-state", "member-m1"]
+    state.put(stored.index, stored.id, {**stored.document, "body": {"beat": 99}}, stored.seq_no + 1)
+    members[0].beat(now=NOW)
+    assert set(members[0].held) == shares[0]
+
+
+def test_a_profile_is_published_with_the_time_of_its_last_change() -> None:
+    state, clock, profile = MemoryDocuments(), FakeClock(), {"rules": "a"}
+    member = Leases(StateDocuments(state), clock, "m0", LEASES, PERIOD, profile=lambda: dict(profile))
+    member.beat(now=NOW)
+    member.beat(now=NOW + timedelta(minutes=1))
+    first = state.documents["watcher-state", "member-m0"].document["body"]
+    assert (first["profile"], first["profile_since"]) == ({"rules": "a"}, format_timestamp(NOW))
+    assert first["leases"] == list(LEASES)
+    profile["rules"] = "b"
+    member.beat(now=NOW + timedelta(minutes=2))
+    second = state.documents["watcher-state", "member-m0"].document["body"]
+    assert second["profile_since"] == format_timestamp(NOW + timedelta(minutes=2))

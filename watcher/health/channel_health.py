@@ -32,14 +32,18 @@ class ChannelHealth:
         return self.state.channel
 
 
-def read_channel_health(
-    documents: DocumentReader, prefix: str, states: ChannelStates, channels: Iterable[str]
-) -> tuple[ChannelHealth, ...]:
-    """Return the health of channels of settings, and of their recipients; what was just written may be missing."""
+def read_waiting(documents: DocumentReader, prefix: str) -> Mapping[str, Sequence[datetime]]:
+    """Return when the oldest alerts were opened whose messages wait, by channel; the newest may be missing."""
     order = {"event.created": "asc"}
     query = {"exists": {"field": "watcher.deliveries.due"}}
     state_query = StateQuery(index=f"{prefix}-alerts-*", query=query, size=_READ, sort=(order,), only=_FIELDS)
-    waiting = waiting_since(stored.document for stored in documents.search(state_query))
+    return waiting_since(stored.document for stored in documents.search(state_query))
+
+
+def read_channel_health(
+    waiting: Mapping[str, Sequence[datetime]], states: ChannelStates, channels: Iterable[str]
+) -> tuple[ChannelHealth, ...]:
+    """Return the health of channels of settings, and of their recipients for which messages wait."""
     names = set(channels)
     listed = sorted(names | {name for name in waiting if channel_of(name) in names})
     return tuple(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -10,7 +10,8 @@ from watcher.checkpoints.checkpoint import Checkpoint
 from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.delivery.channel_state import ChannelStates
 from watcher.errors import ClusterError
-from watcher.health.channel_health import ChannelHealth, channel_problem, read_channel_health
+from watcher.health.channel_health import ChannelHealth, channel_problem, read_channel_health, read_waiting
+from watcher.health.member_differences import member_problems
 from watcher.health.recorded_problems import Problem
 from watcher.health.silence import LEARNED_FROM, usual_silence
 from watcher.health.source_problems import SourceEvidence, not_searched, silent_after, silent_source
@@ -32,6 +33,8 @@ class Evidence:
     sources: tuple[SourceEvidence, ...]  # those that were searched before
     membership: Membership
     channels: tuple[ChannelHealth, ...]
+    now: datetime
+    waiting: Mapping[str, int] = field(default_factory=dict)  # messages that are not sent yet, by channel
     state: Problem | None = None  # why it cannot be written
 
     def problems(self) -> tuple[Problem, ...]:
@@ -46,6 +49,7 @@ class Evidence:
             yield behind
             yield silent_source(source) if behind is None else None
         yield from map(channel_problem, self.channels)
+        yield from member_problems(self.membership, self.waiting, self.now)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,12 +69,13 @@ class EvidenceReader:
 
     def read(self, now: datetime) -> Evidence:
         """Read the evidence; raises a ClusterError where the state does not answer."""
+        waiting = read_waiting(self.state, self.prefix)
         return Evidence(
+            now=now,
+            waiting={channel: len(opened) for channel, opened in waiting.items()},
             sources=tuple(map(self._count_events, self._read_checkpoints(now))),
             membership=read_membership(self.checkpoints.documents, self.leases, self.period),
-            channels=read_channel_health(
-                self.state, self.prefix, ChannelStates(self.checkpoints.documents), self.channels
-            ),
+            channels=read_channel_health(waiting, ChannelStates(self.checkpoints.documents), self.channels),
             state=state_problem(self.state, self.prefix),
         )
 

@@ -22,6 +22,8 @@ class ProblemKind(StrEnum):
     STATE_NOT_WRITABLE = "state-not-writable"
     DELIVERY_FAILS = "delivery-fails"
     CHANNEL_FAILS = "channel-fails"
+    CHANNEL_MISSING = "channel-missing"
+    MEMBERS_DIFFER = "members-differ"
     SILENT_SOURCE = "silent-source"
     RULE_FAULTS = "rule-faults"
     SETTINGS_REFUSED = "settings-refused"

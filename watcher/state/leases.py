@@ -44,8 +44,9 @@ class Leases:
     documents: StateDocuments
     clock: Clock
     member: str  # the name of this sidecar
-    names: Sequence[str]  # of all leases
+    names: Sequence[str]  # of the leases that this sidecar can hold: others may have other channels and sources
     period: timedelta = timedelta(seconds=30)
+    profile: Callable[[], Body] | None = None  # what this sidecar runs, published for comparison
     _until: dict[str, float] = field(default_factory=dict)  # lease → when it expires, on the own clock
     _epochs: dict[str, int] = field(default_factory=dict)  # lease → the epoch in which it was taken
     _changes: dict[str, _LastChange] = field(default_factory=dict)  # id of a document → its last change
@@ -91,7 +92,11 @@ class Leases:
         ]
         # every lease is timed from the start: whoever inherits one has timed its silence already
         silent = {lease for lease in self.names if not self._changed(_lease_key(lease), leases[lease], read, period)}
-        rightful = {lease for lease in self.names if rightful_holder(lease, alive) == self.member}
+        rightful = {
+            lease
+            for lease in self.names
+            if rightful_holder(lease, self._candidates(lease, alive, beats)) == self.member
+        }
         self._alive = tuple(alive)
         self._renew(leases, beats[self.member], rightful, sent=sent, now=now)
         for lease in sorted(rightful):
@@ -118,8 +123,19 @@ class Leases:
         members = self._change_members(
             lambda names: names if self.member in names else sorted((*names, self.member)), now
         )
-        self.documents.change(member_key(self.member), lambda body: body or {"beat": 0}, now=now)
+        self.documents.change(member_key(self.member), lambda body: self._own_body(body, now), now=now)
         return members
+
+    def _own_body(self, body: Body | None, now: datetime) -> Body:
+        """Return the document of this sidecar with its leases and its profile as they are now."""
+        previous = dict(body or {"beat": 0})
+        profile = None if self.profile is None else self.profile()
+        changed = {} if profile == previous.get("profile") else {"profile_since": format_timestamp(now)}
+        return {**previous, "leases": list(self.names), "profile": profile, **changed}
+
+    def _candidates(self, lease: str, alive: Iterable[str], beats: Stored) -> list[str]:
+        """Return the live members that can hold a lease; one of an older version, which does not say, can."""
+        return [name for name in alive if name == self.member or lease in _leases_of(beats[name], lease)]
 
     def _change_members(self, change: Callable[[list[str]], list[str]], now: datetime) -> list[str]:
         def changed(body: Body | None) -> Body:
@@ -215,6 +231,11 @@ def lease_holders(documents: StateDocuments, leases: Sequence[str]) -> dict[str,
 def rightful_holder(lease: str, alive: Iterable[str]) -> str:
     """Return which of the live members should hold a lease (rendezvous hashing)."""
     return max(alive, key=lambda name: blake2b(f"{lease}\0{name}".encode(), digest_size=16).digest())
+
+
+def _leases_of(member: StoredDocument | None, lease: str) -> Sequence[str]:
+    names = None if member is None else member.document["body"].get("leases")
+    return names if isinstance(names, list) else (lease,)
 
 
 def _is_held(stored: StoredDocument | None) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from watcher.state.leases import LISTED_MEMBERS, lease_holders, member_key
+from watcher.state.member_profile import MemberProfile, profile_from_body
 from watcher.state.state_documents import StateDocuments
 from watcher.timestamps import parse_timestamp
 
@@ -18,6 +19,7 @@ class Membership:
     period: timedelta
     holders: Mapping[str, str] = field(default_factory=dict)  # lease → its last holder, empty where there is none
     last_seen: Mapping[str, datetime | None] = field(default_factory=dict)  # None: a version that does not say
+    profiles: Mapping[str, MemberProfile] = field(default_factory=dict)  # of the members that publish what they run
 
     def is_alive(self, member: str, now: datetime) -> bool:
         """Whether a member renewed its leases within their period."""
@@ -36,9 +38,7 @@ def read_membership(documents: StateDocuments, leases: Sequence[str], period: ti
     holders = lease_holders(documents, leases)
     names = tuple((documents.read(LISTED_MEMBERS) or {}).get("names") or ())
     bodies = documents.read_all([member_key(name) for name in names]) if names else ()
-    seen = {
-        name: parse_timestamp(str(body.get("at") or ""))
-        for name, body in zip(names, bodies, strict=True)
-        if body is not None
-    }
-    return Membership(period=period, holders=holders, last_seen=seen)
+    members = {name: body for name, body in zip(names, bodies, strict=True) if body is not None}
+    seen = {name: parse_timestamp(str(body.get("at") or "")) for name, body in members.items()}
+    profiles = {name: profile for name, body in members.items() if (profile := profile_from_body(body)) is not None}
+    return Membership(period=period, holders=holders, last_seen=seen, profiles=profiles)
