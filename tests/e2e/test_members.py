@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator, Mapping
@@ -196,3 +197,36 @@ def test_a_second_sidecar_adds_no_searches_and_takes_only_its_share(
     print(f"searches a second: {alone:.1f} by one, {both:.1f} by two;", end=" ")  # noqa: T201
     print(f"requests a second: {every_alone:.1f} and {every_both:.1f}")  # noqa: T201
     assert both <= max(alone, 1.0) * 1.25  # a busy machine may have kept the first sidecar from searching every second
+
+
+def test_a_sidecar_that_lacks_a_channel_leaves_its_messages_to_the_one_that_has_it(
+    shared: tuple[Sandbox, AnsweringProxy],
+) -> None:
+    sandbox, _ = shared
+    hosts: list[str] = []
+    channels = json.loads(sandbox.settings().read_text(encoding="utf-8"))["channels"]
+    with sandbox.loop() as complete:
+        complete.wait_for_log("sidecar.started")
+        sandbox.changes["channels"] = {"mail": channels["mail"]}
+        with sandbox.loop() as lacking:
+            wait_until(
+                lambda: evenly_shared(sandbox, complete, lacking),
+                what="a share for both",
+                shown=lambda: str(holders(sandbox)),
+            )
+            for number in range(3):
+                feed_until_delivered(sandbox, hosts, f"host-{number}")
+            wait_until(lambda: len(sandbox.smtp.messages) == len(hosts), what="a mail of each host")
+            assert [loop.stop(signal.SIGTERM) for loop in (complete, lacking)] == [0, 0]
+            assert "delivery.postponed" not in complete.log_text() + lacking.log_text()
+    deliveries = expected_deliveries(sandbox)
+    assert deliveries.lost(hosts, hosts) == []
+    assert not deliveries.doubled()
+
+
+def evenly_shared(sandbox: Sandbox, complete: RunningSidecar, lacking: RunningSidecar) -> bool:
+    """Whether both are members, and the sidecar with all channels holds the lease of the one that the other lacks."""
+    listed = bodies(sandbox, "members").get("members", {}).get("names", ())
+    pids = {complete.process.pid, lacking.process.pid}
+    holder = holders(sandbox).get("lease-delivery-slack", "")
+    return {process_of(name) for name in listed} == pids and process_of(holder) == complete.process.pid
