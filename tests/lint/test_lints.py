@@ -200,6 +200,24 @@ def test_a_file_name_is_compared_with_sigmas_naming_scheme(name: str, codes: lis
     assert [finding.code for finding in findings_of(CLEAN, file=name)] == codes
 
 
+@pytest.mark.parametrize(
+    ("source", "name", "codes"),
+    [
+        ("category: process_creation\n    product: linux", "proc_creation_lnx_x.yml", []),
+        ("category: process_creation\n    product: linux", "proc_creation_win_x.yml", ["file-prefix"]),
+        ("service: auditd\n    product: linux", "lnx_auditd_x.yml", []),
+        ("service: auditd\n    product: linux", "win_auditd_x.yml", ["file-prefix"]),
+        ("category: process_creation\n    product: macos", "proc_creation_macos_x.yml", []),
+        ("service: conn\n    product: zeek", "zeek_conn_x.yml", []),
+        ("product: linux", "lnx_x.yml", ["no-channel"]),
+    ],
+)
+def test_rules_of_other_products_have_their_own_names_and_no_channels(source: str, name: str, codes: list[str]) -> None:
+    text = changed("category: process_creation\n    product: windows", source)
+    own_codes = {finding.code for finding in findings_of(text, file=f"rules/{name}")}
+    assert own_codes & {"file-prefix", "no-channel"} == set(codes)
+
+
 def test_a_rule_of_a_special_folder_has_its_tag() -> None:
     location = "rules-threat-hunting/windows/proc_creation_win_x.yml"
     assert [finding.code for finding in findings_of(CLEAN, file=location)] == ["tag-detection"]

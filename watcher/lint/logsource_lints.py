@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from watcher.lint.finding_codes import make_finding
 from watcher.lint.rule_source import RuleSource, SourceLine
-from watcher.model import Finding
+from watcher.model import Finding, LogSource
 from watcher.settings import LogSourceMapping
 from watcher.taxonomy.logsources import SYSMON, LogSourceEvents, categories_of, events_of
 
@@ -36,9 +36,7 @@ def lint(rule: RuleSource, extra: Sequence[LogSourceMapping]) -> Iterator[Findin
             location,
             "add it under `logsources` of the source in settings; until then it does not narrow the events",
         )
-    elif rule.rule.logsource.product and not any(
-        event_class.channel or event_class.codes for event_class in logsource_events.event_classes
-    ):
+    elif rule.rule.logsource.product and _is_unlimited(rule.rule.logsource, logsource_events):
         yield make_finding(
             "no-channel",
             "the log source names neither category nor service, so every event is searched",
@@ -47,6 +45,13 @@ def lint(rule: RuleSource, extra: Sequence[LogSourceMapping]) -> Iterator[Findin
         )
     yield from _event_ids(rule, logsource_events)
     yield from _redundant(rule, logsource_events)
+
+
+def _is_unlimited(source: LogSource, logsource_events: LogSourceEvents) -> bool:
+    """Whether a log source names a product alone; those of other products than Windows have no channels."""
+    if any(event_class.non_windows for event_class in logsource_events.event_classes):
+        return not (source.category or source.service) and source.product in ("linux", "macos")
+    return not any(event_class.channel or event_class.codes for event_class in logsource_events.event_classes)
 
 
 def _event_ids(rule: RuleSource, logsource_events: LogSourceEvents) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 from watcher.lint.finding_codes import make_finding
 from watcher.lint.rule_source import RuleSource
-from watcher.model import Finding
+from watcher.model import Finding, LogSource
 from watcher.sigma.rule_reader import KNOWN_KEYS
 
 _MAX_TITLE = 110
@@ -62,6 +62,7 @@ _PREFIXES: Mapping[str, str] = {  # file names of the Sigma project
     "registry_set": "registry_set_",
     "wmi_event": "sysmon_wmi_",
 }
+_SYSTEMS: Mapping[str, str] = {"windows": "win_", "linux": "lnx_", "macos": "macos_"}
 _SERVICES: Mapping[str, str] = {"powershell": "posh_", "powershell-classic": "posh_pc_", "sysmon": "sysmon_"}
 
 
@@ -213,6 +214,16 @@ def _keys(rule: RuleSource) -> Iterator[Finding]:
             yield make_finding("related-type", f"`{related.type}` is not a relation type", rule.key("related"), fix)
 
 
+def _prefixes(source: LogSource) -> set[str]:
+    """Return how names of Sigma's files start for a log source; empty where it has no scheme."""
+    system = _SYSTEMS.get(source.product or "windows")
+    if system is None:
+        return set()
+    if source.category:
+        return {_PREFIXES[name].replace("win_", system) for name in source.category if name in _PREFIXES}
+    return {_SERVICES.get(name, system) if system == "win_" else system for name in source.service}
+
+
 def _file(rule: RuleSource) -> Iterator[Finding]:
     name = PurePath(rule.rule.location.file).name
     if not _FILE_NAME.fullmatch(name) or "_" not in name:
@@ -220,9 +231,7 @@ def _file(rule: RuleSource) -> Iterator[Finding]:
         yield make_finding(
             "file-name", f"`{name}` does not follow the naming scheme of Sigma's rules", rule.rule.location, fix
         )
-    prefixes = {_PREFIXES[name] for name in rule.rule.logsource.category if name in _PREFIXES}
-    if not rule.rule.logsource.category and rule.rule.logsource.service:
-        prefixes = {_SERVICES.get(name, "win_") for name in rule.rule.logsource.service}
+    prefixes = _prefixes(rule.rule.logsource)
     if prefixes and not name.startswith(tuple(prefixes)):
         expected = " or ".join(f"`{prefix}`" for prefix in sorted(prefixes))
         yield make_finding(
