@@ -140,6 +140,8 @@ class App:
         """Search the past of each source by the same detection as live, and yield the outcome of each."""
         prepare_state(self.components)
         for source in self.settings.sources if request.rules else ():
+            if stopping():
+                return
             yield backfill_source(source, request, self.components, observer=observer, stopping=stopping)
 
     def run_once(self, rules: LoadedRules, *, stopping: Stopping = _never) -> RunReport:

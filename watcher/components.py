@@ -89,6 +89,12 @@ def _ignore(_channel: str, _outcome: str) -> None:
     """Do nothing."""
 
 
+def operator_channels(settings: Settings, clock: Clock) -> OperatorNotifier:
+    """Create the channels that hear of watcher's own failures; they need no cluster."""
+    channels = tuple((channel, build_notifier(channel, clock)) for channel in settings.channels if channel.operator)
+    return OperatorNotifier(channels, Renderer(settings.templates), clock)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Components:
     """The parts that settings describe, on open connections; all of them share one clock."""
@@ -96,6 +102,13 @@ class Components:
     settings: Settings
     connections: Connections
     clock: Clock = field(default_factory=SystemClock)
+    waiting_since: float | None = None  # on the clock's monotonic time; None: the process did not wait for its cluster
+
+    def waited(self) -> timedelta:
+        """Return for how long the process has been waiting for its cluster, or working since."""
+        if self.waiting_since is None:
+            return timedelta(0)
+        return timedelta(seconds=self.clock.monotonic() - self.waiting_since)
 
     def close(self) -> None:
         """Close the connections."""
@@ -152,8 +165,7 @@ class Components:
 
     def operators(self) -> OperatorNotifier:
         """Create the channels that hear of watcher's own failures."""
-        channels = tuple(pair for pair in self.notifiers().values() if pair[0].operator)
-        return OperatorNotifier(channels, self.renderer(), self.clock)
+        return operator_channels(self.settings, self.clock)
 
     def detector(self, source: Source, rules: Sequence[Rule]) -> Detector:
         """Create the detector of a source."""
@@ -272,6 +284,8 @@ def shared_sidecar(
         )
         for source in components.settings.sources
     )
+    for search in searches:
+        search.live.waited = components.waited
     names = [channel.name for channel in components.settings.channels]
     ends = {name: stopping(delivery_job(name), delivery_lease(name)) for name in names}
     rate_limit = RateLimit(limit=components.settings.rate_limit.alerts)

@@ -6,12 +6,12 @@ import json
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from support.fakes import NOW, RULE, ListedEvents, event_document, rule
+from support.fakes import NOW, RULE, ListedEvents, effective, event_document, rule
 from support.memory_state import MemoryDocuments
 
 from watcher.alerts.alert_store import AlertStore
@@ -20,7 +20,7 @@ from watcher.errors import ClusterError, Refused, Undecided, Unexpected, Unreach
 from watcher.match.event_view import EventView
 from watcher.model import EventDocument, Rule, UnreadableEvent, Window
 from watcher.nesting import NOTE
-from watcher.pipeline import DetectionScope, Detector, Stopped, UndecidedEvent, prepare_rule
+from watcher.pipeline import BackfillSilence, DetectionScope, Detector, Stopped, UndecidedEvent, prepare_rule
 from watcher.pipeline.event_memory import EventMemory, is_undecided, report_undecided
 from watcher.ports import Page, SearchRequest, StoredDocument
 from watcher.settings import Settings, Source
@@ -137,7 +137,7 @@ def test_an_error_that_is_in_no_plan_makes_the_window_incomplete() -> None:
 def test_a_query_that_the_engine_refuses_is_searched_by_its_log_source() -> None:
     page = Page(documents=(event_document(),), total=1, after=None)
     detected = detector(ListedEvents(answers=[Refused("no such clause"), page]), MemoryDocuments()).detect(WINDOW)
-    assert (detected.hits, detected.failed, detected.refused) == (1, (), ())
+    assert (detected.hits, detected.failed) == (1, ())
 
 
 def test_nothing_is_written_once_it_is_time_to_end() -> None:
@@ -172,11 +172,34 @@ def test_the_events_of_a_window_are_counted_by_slices() -> None:
     assert detector(events, MemoryDocuments()).detect(WINDOW).counts == {NOW - timedelta(minutes=5): 2}
 
 
-def test_what_is_refused_in_every_way_is_said_and_holds_up_nothing() -> None:
+def test_what_is_refused_in_every_way_is_not_searched() -> None:
+    """An engine may refuse for a reason that passes: the window stays a gap until its search succeeds."""
     refusals = [Refused("no"), Refused("still no")]
     detected = detector(ListedEvents(answers=list(refusals)), MemoryDocuments()).detect(WINDOW)
-    assert detected.is_complete
-    assert [str(outcome.error) for outcome in detected.refused] == ["still no"]
+    assert not detected.is_complete
+    assert [str(outcome.error) for outcome in detected.failed] == ["still no"]
+
+
+@pytest.mark.parametrize(
+    ("since", "channels"),
+    [
+        (NOW - timedelta(hours=1), ("mail",)),  # live detection of the rule missed it: a gap, or a late event
+        (NOW + timedelta(hours=1), ()),  # it is older than live detection of the rule
+        (None, ()),  # the rule is not searched live
+    ],
+)
+def test_a_silent_backfill_leaves_to_live_detection_what_it_missed(
+    since: datetime | None, channels: tuple[str, ...]
+) -> None:
+    state = MemoryDocuments()
+    backfill = detector(ListedEvents([event_document()]), state)
+    backfill = backfill.with_rules(
+        [replace(prepared, effective=effective(channels=("mail",))) for prepared in backfill.rules]
+    )
+    backfill.silence = BackfillSilence(live_since={} if since is None else {rule().id: since})
+    assert backfill.with_rules(backfill.rules).detect(WINDOW).alerts == 1
+    (alert,) = [stored for (index, _), stored in state.documents.items() if "-alerts-" in index]
+    assert tuple(entry["channel"] for entry in alert.document["watcher"]["deliveries"]) == channels
 
 
 def test_nothing_is_asked_once_it_is_time_to_end() -> None:
@@ -211,7 +234,7 @@ def test_an_undecided_event_is_reported_once_and_hides_neither_other_rules_nor_o
         ("slow", "winlogbeat-1", "e1")
     ]
     assert "did not decide about a value of 100009 characters within 50 ms" in str(detected.undecided[0])
-    assert (detected.hits, detected.is_complete, detected.refused) == (1, True, ())
+    assert (detected.hits, detected.is_complete) == (1, True)
     again = watching.detect(WINDOW)
     assert (again.undecided, again.hits, again.is_complete) == ((), 0, True)
 

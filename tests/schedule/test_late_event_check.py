@@ -176,3 +176,15 @@ def test_a_check_without_late_events_requests_no_event() -> None:
     fake.events.time += fake.source.late_events.every
     fake.search.late_events.check()
     assert len(events.requests) == 1
+
+
+def test_events_dated_before_the_first_search_are_counted_where_they_come_later() -> None:
+    fake = FakeSource()
+    fake.searched(NOW - 60 * MINUTE, NOW)
+    fake.events.feed(arriving(1, NOW - 90 * MINUTE))
+    fake.search.late_events.check()
+    assert fake.checkpoint.too_late == 0  # it was there when the search began
+    fake.events.feed(arriving(2, NOW - 100 * MINUTE), arriving(3, NOW - 61 * MINUTE))
+    fake.events.time += timedelta(hours=1)
+    fake.search.late_events.check()
+    assert fake.checkpoint.too_late == 2

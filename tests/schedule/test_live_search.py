@@ -184,3 +184,13 @@ def test_a_state_deleted_during_a_search_begins_anew_and_logs_an_error(
         fake.search.live.advance()
     assert [entry["log_level"] for entry in entries if entry["event"] == "checkpoint.created"] == ["error"]
     assert fake.checkpoints.rule_starts("windows") == {rule().id: fake.checkpoint.since}
+
+
+def test_the_span_for_which_a_first_start_waited_for_its_cluster_is_searched() -> None:
+    fake = FakeSource()
+    fake.search.live.waited = lambda: timedelta(hours=2)
+    fake.events.feed(arriving(1, NOW - timedelta(minutes=110)))
+    fake.search.live.advance()
+    assert fake.gaps() == [(-125, -5, ())]
+    fake.search.gaps.fill(MINUTE)
+    assert (len(fake.ids("hits")), fake.gaps()) == (1, [])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from watcher.checkpoints.checkpoint import Checkpoint
 from watcher.checkpoints.gaps import slice_floor
+from watcher.model import Window
 from watcher.schedule.live_window import due_window
 from watcher.settings import Source
 
@@ -30,6 +31,16 @@ def due(checkpoint: tuple[float, float] | None, now: float, source: Source = SOU
         return None
     spans = (due_now.window,) if due_now.skipped is None else (due_now.window, due_now.skipped)
     return tuple((edge - ZERO) / timedelta(minutes=1) for span in spans for edge in (span.start, span.end))
+
+
+def test_a_first_search_begins_where_the_process_began_to_wait_for_its_cluster() -> None:
+    due_now = due_window(SOURCE, None, at(200.5), waited=timedelta(minutes=90))
+    assert due_now is not None
+    assert due_now.window == Window(start=at(195), end=at(200))
+    assert due_now.skipped == Window(start=at(105), end=at(195))
+    short = due_window(SOURCE, None, at(20.5), waited=timedelta(minutes=7))
+    assert short is not None
+    assert (short.window, short.skipped) == (Window(start=at(5), end=at(20)), None)
 
 
 CASES = [

@@ -24,6 +24,7 @@ from watcher.cluster.answer_shapes import (
 from watcher.cluster.cluster_faults import accept, cluster_error, reason
 from watcher.cluster.engine_transport import Answer, EngineDialect, Transport, quote_path
 from watcher.cluster.index_mappings import LENIENT
+from watcher.cluster.page_limits import PageLimit
 from watcher.cluster.page_parts import read_in_parts
 from watcher.cluster.search_answers import lost_index, partial_answer, response_error
 from watcher.cluster.slice_aggregations import (
@@ -106,11 +107,16 @@ class PointInTime:
     timeout: timedelta  # of one search
     spans: Sequence[EventSpan] | None = None  # that are shown; None: the entire window
     ids: list[str] = field(repr=False)  # the engine may change the id with every answer; the last id is valid
+    limit: PageLimit = field(default_factory=PageLimit, repr=False)
 
     def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
         """Return many pages with one request; a query that fails does not affect the others."""
         if not requests:
             return []
+        outcomes = self._search([replace(request, size=min(request.size, self.limit.most)) for request in requests])
+        return self.search(requests) if self.limit.learn(outcomes) else outcomes
+
+    def _search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
         try:
             answer = self._send(requests)
         except Undecodable:

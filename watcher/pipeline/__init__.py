@@ -10,9 +10,11 @@ from watcher.pipeline.delivery_result import DeliveryResult
 from watcher.pipeline.detect import Detector
 from watcher.pipeline.detection_scope import DetectionScope, PreparedRule, Stopped, Stopping, prepare_rule
 from watcher.pipeline.event_memory import UndecidedEvent
+from watcher.pipeline.hit_recorder import BackfillSilence
 from watcher.pipeline.window_result import WindowResult
 
 __all__ = [
+    "BackfillSilence",
     "DeliveryResult",
     "DetectionScope",
     "Detector",

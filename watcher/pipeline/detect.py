@@ -16,7 +16,7 @@ from watcher.model import UnreadableEvent, Window
 from watcher.pipeline.confirm import Confirmed, Confirmer
 from watcher.pipeline.detection_scope import ALL_RULES, DetectionScope, PreparedRule, Stopped
 from watcher.pipeline.event_memory import EventMemory, UndecidedEvent, report_unreadable
-from watcher.pipeline.hit_recorder import HitRecorder
+from watcher.pipeline.hit_recorder import BackfillSilence, HitRecorder
 from watcher.pipeline.unread_window import unread_window
 from watcher.pipeline.window_plans import OpenWindow, WindowPlanner
 from watcher.pipeline.window_result import WindowProblems, WindowResult
@@ -37,6 +37,7 @@ class Detector:
     alert_store: AlertStore
     rules: Sequence[PreparedRule]
     origin: str = "live"
+    silence: BackfillSilence | None = None  # of a backfill
     _prepared: Mapping[str, PreparedRule] = field(init=False)  # by rule id
     _planner: WindowPlanner = field(init=False)
     _searcher: Searcher = field(init=False)
@@ -64,6 +65,7 @@ class Detector:
             alert_store=self.alert_store,
             rules=rules,
             origin=self.origin,
+            silence=self.silence,
             before=self,
         )
 
@@ -155,6 +157,7 @@ class Detector:
             alert_store=self.alert_store,
             prepared=self._prepared,
             origin=self.origin,
+            silence=self.silence,
             scope=scope,
             now=self.events.now,
         )

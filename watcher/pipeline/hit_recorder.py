@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
@@ -20,6 +20,22 @@ BATCH = 500
 """Hits that are recorded together."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillSilence:
+    """Which alerts of a backfill have no deliveries: those of events from before live detection of their rule.
+
+    A later event that is new to the backfill is in a gap, or came late: live detection would have alerted it, and no
+    longer can once its hit is recorded.
+    """
+
+    live_since: Mapping[str, datetime]  # rule id → since when it is searched live
+
+    def includes(self, rule_id: str, hits: Sequence[GroupedHit]) -> bool:
+        """Whether the alert of some hits of a rule has no deliveries."""
+        since = self.live_since.get(rule_id)
+        return since is None or all(entry.hit.time < since for entry in hits)
+
+
 @dataclass(slots=True, kw_only=True)
 class HitRecorder:
     """Buffers the hits of one window by rule, and records them in batches."""
@@ -28,6 +44,7 @@ class HitRecorder:
     prepared: Mapping[str, PreparedRule]  # by rule id
     origin: str  # `live` or `backfill`
     scope: DetectionScope
+    silence: BackfillSilence | None = None
     now: Callable[[], datetime]  # the cluster's time
     result: RecordResult = field(default_factory=RecordResult)
     by_rule: Counter[str] = field(default_factory=Counter)  # rule id → hits, new or not
@@ -64,7 +81,10 @@ class HitRecorder:
     def _alerts(self, hits: Mapping[str, Sequence[GroupedHit]]) -> Iterator[Alert]:
         for rule_id, grouped in hits.items():
             prepared = self.prepared[rule_id]
-            yield from alerts_of_hits(prepared.rule, prepared.effective, grouped, origin=self.origin)
+            for alert in alerts_of_hits(prepared.rule, prepared.effective, grouped, origin=self.origin):
+                of_alert = [entry for entry in grouped if entry.alert == alert.id] if self.silence else ()
+                is_silent = self.silence is not None and self.silence.includes(rule_id, of_alert)
+                yield replace(alert, channels=()) if is_silent else alert
 
 
 def _log_opened(alerts: Sequence[Alert], opened: frozenset[str]) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from watcher.errors import Refused
 from watcher.model import UnreadableEvent, Window
 from watcher.pipeline.event_memory import UndecidedEvent
 from watcher.search.outcomes import FailedSearch
@@ -26,13 +25,12 @@ class WindowResult:
     alerts: int = 0  # opened
     by_level: Mapping[str, int] = field(default_factory=dict)  # level → alerts that were opened
     failed: tuple[FailedSearch, ...] = ()  # to be searched again
-    refused: tuple[FailedSearch, ...] = ()  # the engine refuses them in every way of searching
     unreadable: tuple[UnreadableEvent, ...] = ()  # events that cannot be decoded or evaluated, each once
     undecided: tuple[UndecidedEvent, ...] = ()  # neither hits nor none; reported for the first time
 
     @property
     def is_complete(self) -> bool:
-        """Whether every rule that can be searched searched the window."""
+        """Whether every rule searched the window."""
         return not self.failed
 
 
@@ -41,20 +39,18 @@ class WindowProblems:
     """What kept rules from searching a window, or events from being evaluated."""
 
     failed: list[FailedSearch] = field(default_factory=list)
-    refused: list[FailedSearch] = field(default_factory=list)
     unreadable: dict[tuple[str, str], UnreadableEvent] = field(default_factory=dict)  # by index and `_id`
     undecided: list[UndecidedEvent] = field(default_factory=list)
 
     def add_failure(self, outcome: FailedSearch) -> None:
-        """Add a rule whose search failed: for now, or for good."""
-        (self.refused if isinstance(outcome.error, Refused) else self.failed).append(outcome)
+        """Add a rule whose search failed; a refusal too: what an engine refuses today it may answer tomorrow."""
+        self.failed.append(outcome)
 
     def result(self, window: Window) -> WindowResult:
         """Return the problems as part of the outcome of a window."""
         return WindowResult(
             window=window,
             failed=tuple(self.failed),
-            refused=tuple(self.refused),
             unreadable=tuple(self.unreadable.values()),
             undecided=tuple(self.undecided),
         )

@@ -12,7 +12,7 @@ from watcher.checkpoints.checkpoint import AddGaps, Checkpoint, CloseGaps
 from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.checkpoints.gaps import Gap, newest_part, split_window
 from watcher.clock import SystemClock
-from watcher.errors import Incomplete, Overloaded, Refused
+from watcher.errors import ClusterError, Forbidden, Incomplete, Overloaded, Refused, Unreachable
 from watcher.pipeline import Stopped, Stopping, WindowResult
 from watcher.ports import Clock
 from watcher.schedule.watched_rules import WatchedRules
@@ -33,9 +33,10 @@ class GapFiller:
     def fill(self, budget: timedelta) -> tuple[WindowResult, ...]:
         """Search the gaps that are due, in windows no longer than the source's `slice`, while the budget lasts.
 
-        A window that fails again waits longer each time; the others are searched meanwhile. Raises a ClusterError where
-        the cluster or the state does not answer, Stopped where `stopping` asks for it.
+        A window that fails again waits longer each time; the others are searched meanwhile. Raises the last error where
+        no window was searched because nothing answers, and Stopped where `stopping` asks for it.
         """
+        unanswered: ClusterError | None = None
         end = self.clock.monotonic() + budget.total_seconds()
         results: list[WindowResult] = []
         while self.clock.monotonic() < end:
@@ -45,7 +46,13 @@ class GapFiller:
             gap = next_gap(self.checkpoints.read(self.rules.source.name), self.rules.source, now)
             if gap is None:
                 break
-            results.extend(self._fill(gap, now))
+            try:
+                results.extend(self._fill(gap, now))
+            except (Unreachable, Forbidden) as fault:  # it may be this window alone, e.g. one that a proxy cuts off
+                self._back_off(gap, fault, now)
+                unanswered = fault
+        if unanswered is not None and not results:
+            raise unanswered
         return tuple(results)
 
     def _fill(self, gap: Gap, now: datetime) -> Iterator[WindowResult]:
@@ -60,8 +67,7 @@ class GapFiller:
         try:
             result = detector.detect(gap.window, scope)
         except (Incomplete, Overloaded, Refused) as fault:
-            self._replace(gap, (gap.after_failure(str(fault), now=now),), now)
-            log.warning("gap.failed", source=source.name, window=str(gap.window), error=str(fault))
+            self._back_off(gap, fault, now)
             return
         if rules is None:  # counted only where every rule searched: the others have not seen what came meanwhile
             self.checkpoints.record_counts(source.name, gap.window, result.counts, now=now)
@@ -72,6 +78,11 @@ class GapFiller:
         self._replace(gap, failed, now)
         log.info("gap.closed", source=source.name, window=str(gap.window), hits=result.hits)
         yield result
+
+    def _back_off(self, gap: Gap, fault: ClusterError, now: datetime) -> None:
+        """Let a part of a gap wait longer than before."""
+        self._replace(gap, (gap.after_failure(str(fault), now=now),), now)
+        log.warning("gap.failed", source=self.rules.source.name, window=str(gap.window), error=str(fault))
 
     def _replace(self, gap: Gap, remaining: Sequence[Gap], now: datetime) -> None:
         """Replace a part of a gap by what remains of it."""

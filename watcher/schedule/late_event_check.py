@@ -163,7 +163,8 @@ class LateEventCheck:
     def _outside(self, checkpoint: Checkpoint, now: datetime) -> RecordLateCheck:
         """Count the events before and after the span of this check."""
         source = self.rules.source
-        before = slice_floor(now - source.late_events.past)
+        # what is dated before the first search is counted from the first check on
+        before = max(slice_floor(now - source.late_events.past), slice_floor(checkpoint.since))
         previous = checkpoint.older_events
         ahead = slice_ceiling(now + source.late_events.ahead)
         spans = (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -30,6 +30,7 @@ class LiveSearch:
     rules: WatchedRules
     checkpoints: Checkpoints
     stopping: Stopping = lambda: False  # asked before every side effect
+    waited: Callable[[], timedelta] = timedelta  # since the process began to wait for its cluster
     _searched: tuple[Detector, SearchedEvents] | None = None  # by the previous search: a cache, no state
 
     def advance(self) -> WindowResult | None:
@@ -43,7 +44,7 @@ class LiveSearch:
         source = detector.source
         now = detector.events.now()
         checkpoint = self.checkpoints.read(source.name)
-        due = due_window(source, checkpoint, now)
+        due = due_window(source, checkpoint, now, waited=timedelta(0) if self.rules.has_recorded else self.waited())
         if due is None:
             return None
         begin = _begin(due) if checkpoint is None else None
@@ -94,7 +95,7 @@ class LiveSearch:
             events=sum(result.counts.values()),
             hits=result.hits,
             alerts=result.alerts,
-            failed=len(result.failed) + len(result.refused),
+            failed=len(result.failed),
             unreadable=len(result.unreadable),
             undecided=len(result.undecided),
         )

@@ -22,12 +22,14 @@ class DueWindow:
     skipped: Window | None = None  # the span before it: too long to delay the present for, so it becomes a gap
 
 
-def due_window(source: Source, checkpoint: Checkpoint | None, now: datetime) -> DueWindow | None:
+def due_window(
+    source: Source, checkpoint: Checkpoint | None, now: datetime, *, waited: timedelta = timedelta(0)
+) -> DueWindow | None:
     """Return the window that is due, None where there is none.
 
     It starts on the grid of slices, an overlap before the watermark, for events that came late, and ends `delay` before
-    now. A first search begins at `start`, or an overlap ago. Where the watermark is more than a `slice` behind, the
-    window is only the newest part of the span.
+    now. A first search begins at `start`, or an overlap before the process began to wait for its cluster. Where the
+    watermark is more than a `slice` behind, the window is only the newest part of the span.
     """
     end = now - source.delay
     newest = slice_floor(
@@ -36,7 +38,7 @@ def due_window(source: Source, checkpoint: Checkpoint | None, now: datetime) -> 
     if checkpoint is None:
         if source.start is not None and source.start >= end:
             return None
-        since = source.start if source.start is not None else newest
+        since = source.start if source.start is not None else slice_floor(newest - waited)
         start = slice_floor(since)
     else:
         since = checkpoint.since

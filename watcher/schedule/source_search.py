@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.clock import SystemClock
+from watcher.errors import ClusterError
 from watcher.pipeline import Detector, Stopping, WindowResult
 from watcher.ports import Clock, EventCounts
 from watcher.schedule.gap_filler import GapFiller
@@ -42,8 +43,16 @@ class SourceSearch:
         return self.rules.source
 
     def search_past(self) -> tuple[WindowResult, ...]:
-        """Fill the gaps that are due, for as long as an interval of the live search, and check for late events."""
-        return (*self.gaps.fill(self.source.every), *self.late_events.check())
+        """Fill the gaps that are due, for as long as an interval of the live search, and check for late events.
+
+        Late events are checked whatever the gaps met; the error of the gaps is raised afterwards.
+        """
+        try:
+            filled = self.gaps.fill(self.source.every)
+        except ClusterError:
+            self.late_events.check()
+            raise
+        return (*filled, *self.late_events.check())
 
 
 def source_search(

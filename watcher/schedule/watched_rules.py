@@ -29,6 +29,11 @@ class WatchedRules:
         """The source."""
         return self.detector.source
 
+    @property
+    def has_recorded(self) -> bool:
+        """Whether this process recorded the starts of the rules once: its first search succeeded."""
+        return self._recorded is not None
+
     def reload(self, rules: Sequence[PreparedRule]) -> None:
         """Use other rules from the next search on; a search in progress ends with the rules that it began with."""
         self.detector = self.detector.with_rules(rules)

@@ -120,7 +120,11 @@ def _runner(  # noqa: PLR0913 - each is a part of the runner
     parts = tuple(slices(window, source.slice, _counts_by_hour(source, window, components)))
     parallel = max(1, min(request.workers or os.cpu_count() or 1, len(parts)))
     worker = SliceWorkerSettings(
-        settings=components.settings, source=source, rules=request.rules, silent=request.notify != "all"
+        settings=components.settings,
+        source=source,
+        rules=request.rules,
+        silent=request.notify != "all",
+        live_since=components.checkpoints().rule_starts(source.name),
     )
     with slice_workers(worker, parallel) as (submit, cancel):
         yield BackfillRunner(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -14,12 +14,13 @@ import structlog
 
 from watcher.backoff import Backoff
 from watcher.clock import SystemClock
-from watcher.components import Components, Connections, connect_clusters, one_shot_sidecar
+from watcher.components import Components, Connections, connect_clusters, one_shot_sidecar, operator_channels
 from watcher.errors import Incomplete, Overloaded, Unreachable
 from watcher.health.process_health import ProcessHealth, process_health
 from watcher.health.rule_states import NOT_SUPPORTED, STATES, files_not_run, rule_states, without_channel
 from watcher.health.service_manager import service_manager
 from watcher.model import Severity
+from watcher.notify.operators import OperatorNotifier
 from watcher.pipeline import DeliveryResult, Stopping, WindowResult
 from watcher.ports import Clock
 from watcher.schedule import log_faults
@@ -36,6 +37,7 @@ _WITHOUT_CHANNEL = (
     "their alerts are stored but sent to nobody, because selectors name every channel; "
     "add a selector for these rules, or begin `rules.select` with `- set: {channels: […]}`"
 )
+_NOTIFY_AFTER = 3  # attempts to connect that fail
 _BACKOFF = Backoff(first=timedelta(seconds=1), longest=timedelta(minutes=1))  # of attempts to connect
 
 
@@ -50,9 +52,7 @@ class RunReport:
     @property
     def is_clean(self) -> bool:
         """Whether every rule was read, every window searched and every message accepted."""
-        searched = not any(
-            window.failed or window.refused or window.unreadable or window.undecided for window in self.windows
-        )
+        searched = not any(window.failed or window.unreadable or window.undecided for window in self.windows)
         return not self.faulty_rules and searched and not self.delivered.postponed and not self.delivered.failed
 
 
@@ -110,7 +110,8 @@ def run_until_stopped(file: Path | None, settings: Settings, rules: LoadedRules,
     process = process_health(clock, service_manager(os.environ))
     process.start(settings.monitoring)
     threading.Thread(target=_report_the_end, args=(signals, process), name="end", daemon=True).start()
-    connector = _Connector(settings=settings, clock=clock, stopping=signals.stop.is_set)
+    operators = operator_channels(settings, clock)
+    connector = _Connector(settings=settings, clock=clock, stopping=signals.stop.is_set, operators=operators)
     try:
         components = connector.connect()
         if components is None:
@@ -145,20 +146,30 @@ class _Connector:
     settings: Settings
     clock: Clock
     stopping: Stopping
+    operators: OperatorNotifier = field(default_factory=OperatorNotifier)
     connect_once: Callable[[Settings], Connections] = connect_clusters
 
     def connect(self) -> Components | None:
         """Return the components, None where it is asked to stop meanwhile."""
-        attempts = 0
+        attempts, began = 0, self.clock.monotonic()
         while not self.stopping():
             try:
-                return self._prepared()
+                return self._connected(self._prepared(), began, attempts)
             except (Unreachable, Overloaded, Incomplete) as fault:
                 attempts += 1
                 delay = _BACKOFF.delay(attempts).total_seconds()
                 log.error("cluster.unreachable", error=str(fault), next_try_in=f"{delay:.0f}s")  # noqa: TRY400 - the sentence says it all
+                if attempts == _NOTIFY_AFTER:
+                    text = f"{fault}\nwatcher was started and waits for it; no alerts are sent meanwhile"
+                    self.operators.notify("the cluster does not answer", text)
                 self.clock.wait(delay, self.stopping)
         return None
+
+    def _connected(self, components: Components, began: float, attempts: int) -> Components:
+        """Return the components with the time at which the process began to wait; operators hear that it is over."""
+        if attempts >= _NOTIFY_AFTER:
+            self.operators.notify("the cluster answers again", f"{attempts} attempts failed since the start")
+        return replace(components, waiting_since=began)
 
     def _prepared(self) -> Components:
         components = Components(settings=self.settings, connections=self.connect_once(self.settings))

@@ -6,11 +6,11 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event as StopEvent
@@ -22,7 +22,7 @@ from watcher.components import Components, connect_clusters
 from watcher.errors import ClusterError, Forbidden, Unreachable
 from watcher.heap import freeze_heap
 from watcher.model import Rule, Window
-from watcher.pipeline import DetectionScope, Detector, Stopped, Stopping, WindowResult
+from watcher.pipeline import BackfillSilence, DetectionScope, Detector, Stopped, Stopping, WindowResult
 from watcher.ports import Clock
 from watcher.settings import Settings, Source
 from watcher.usecases.backfill_job import SliceResult
@@ -40,7 +40,8 @@ class SliceWorkerSettings:
     settings: Settings
     source: Source
     rules: tuple[Rule, ...]
-    silent: bool  # its alerts have no deliveries
+    silent: bool  # its alerts have no deliveries, but for what live detection missed
+    live_since: Mapping[str, datetime] = field(default_factory=dict)  # rule id → since when it is searched live
 
 
 @contextmanager
@@ -64,9 +65,7 @@ def _start_worker(worker: SliceWorkerSettings, stop: StopEvent) -> None:
     components = Components(settings=worker.settings, connections=connect_clusters(worker.settings))
     detector = components.detector(worker.source, worker.rules)
     if worker.silent:
-        detector = detector.with_rules(
-            [replace(rule, effective=replace(rule.effective, channels=())) for rule in detector.rules]
-        )
+        detector.silence = BackfillSilence(live_since=worker.live_since)
     detector.origin = "backfill"
     freeze_heap()
     threading.Thread(target=_exit_with, args=(parent_process(),), daemon=True).start()
