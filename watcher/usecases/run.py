@@ -111,7 +111,7 @@ def run_until_stopped(file: Path | None, settings: Settings, rules: LoadedRules,
     process.start(settings.monitoring)
     threading.Thread(target=_report_the_end, args=(signals, process), name="end", daemon=True).start()
     operators = operator_channels(settings, clock)
-    connector = _Connector(settings=settings, clock=clock, stopping=signals.stop.is_set, operators=operators)
+    connector = ClusterConnector(settings=settings, clock=clock, stopping=signals.stop.is_set, operators=operators)
     try:
         components = connector.connect()
         if components is None:
@@ -140,7 +140,7 @@ def _report_the_end(signals: RunSignals, process: ProcessHealth) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Connector:
+class ClusterConnector:
     """Connects and prepares the state, however long the cluster takes to come up."""
 
     settings: Settings

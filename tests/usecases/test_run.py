@@ -1,0 +1,41 @@
+"""A start while the cluster is away: operators hear of it, once."""
+
+from __future__ import annotations
+
+from support.fakes import FakeClock, RecordingChannel
+
+from watcher.components import Connections
+from watcher.errors import Unreachable
+from watcher.notify.mail import MailChannel
+from watcher.notify.operators import OperatorNotifier
+from watcher.notify.renderer import Renderer
+from watcher.settings import Settings
+from watcher.usecases.run import ClusterConnector
+
+MAIL = MailChannel(name="mail", host="localhost", to=("soc@corp.example",), operator=True)
+
+
+def absent(_settings: Settings) -> Connections:
+    """Fail to connect."""
+    raise Unreachable("`http://es:9200` refused the connection")
+
+
+def connect_for(seconds: float) -> RecordingChannel:
+    """Try to connect to an absent cluster for some time; return the channel that hears of it."""
+    clock, mail = FakeClock(), RecordingChannel("mail")
+    connector = ClusterConnector(
+        settings=Settings(),
+        clock=clock,
+        stopping=lambda: clock.at >= seconds,
+        operators=OperatorNotifier(((MAIL, mail),), Renderer(), clock),
+        connect_once=absent,
+    )
+    assert connector.connect() is None
+    return mail
+
+
+def test_operators_hear_once_of_a_cluster_that_is_away_at_the_start() -> None:
+    assert connect_for(2).taken == []  # it is given a few seconds to come up
+    (notice,) = connect_for(3_600).taken
+    assert "the cluster does not answer" in notice.subject
+    assert "refused the connection" in "".join(notice.bodies.values())
