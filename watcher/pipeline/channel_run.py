@@ -49,7 +49,8 @@ class ChannelRun:
 
     @property
     def _ends(self) -> bool:
-        return self.stopping() or self.state.waits(self.now())
+        # the time is asked of the cluster: only where the channel has something to wait for
+        return self.stopping() or (self.state.next_try is not None and self.state.waits(self.now()))
 
     def _test_channel(self) -> DeliveryResult:
         """Run deliveries until the channel accepts one, or fails.
