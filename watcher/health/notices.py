@@ -8,7 +8,10 @@ from datetime import datetime, timedelta
 
 from watcher.health.recorded_problems import ProblemKind, RecordedProblem
 
-_SETTLE = {ProblemKind.CHANNEL_FAILS: timedelta(minutes=1)}
+_SETTLE = {
+    ProblemKind.CHANNEL_FAILS: timedelta(minutes=1),
+    ProblemKind.NOT_SEARCHED: timedelta(minutes=1),  # a sidecar that just started catches up meanwhile
+}
 """How long a problem of a kind lasts before operators hear of it; others are recorded only where they last."""
 
 _MOST_TITLES = 3  # of a subject
