@@ -11,6 +11,7 @@ from support.memory_state import MemoryDocuments
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits
+from watcher.delivery.channel_state import ChannelStates
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.model import EventDocument, Window
@@ -20,6 +21,7 @@ from watcher.notify.renderer import Renderer
 from watcher.pipeline import Detector, Dispatcher, prepare_rule
 from watcher.settings import Source
 from watcher.settings.effective import RuleSettings
+from watcher.state.state_documents import StateDocuments
 
 WINDOW = Window(start=NOW - timedelta(minutes=5), end=NOW)
 BY_COMPUTER = effective(channels=("mail",))
@@ -51,6 +53,7 @@ def deliver(state: MemoryDocuments, mail: RecordingChannel) -> None:
     Dispatcher(
         queries=DeliveryQueries(state),
         outbox=Outbox(state),
+        states=ChannelStates(StateDocuments(state)),
         channels={"mail": (MAIL, mail)},
         renderer=Renderer(),
         links=Links(),

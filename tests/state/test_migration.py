@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -167,15 +168,21 @@ def test_a_checkpoint_that_an_older_program_writes_after_the_migration_is_migrat
     assert StateDocuments(state).read(late) == StateDocuments(state).read(branch)
 
 
+def due_to_any(state: MemoryState, later: datetime) -> int:
+    """Return how many deliveries are due, to every channel that an alert names."""
+    channels = {channel for _, channel, _, _ in deliveries_before(version_2())}
+    return sum(len(DeliveryQueries(state).due(channel, now=later)) for channel in channels)
+
+
 def test_due_deliveries_are_found_by_the_queries_of_this_version() -> None:
     state = version_2()
     later = NOW.replace(year=NOW.year + 1)
-    assert DeliveryQueries(state).due(now=later) == ()
+    assert due_to_any(state, later) == 0
     open_deliveries = sum(
         count for (_, _, status, _), count in deliveries_before(state).items() if status in {"pending", "claimed"}
     )
     installation(state).install()
-    assert len(DeliveryQueries(state).due(now=later)) == open_deliveries == 24
+    assert due_to_any(state, later) == open_deliveries == 24
 
 
 def test_messages_of_migrated_alerts_have_the_texts_of_the_rule() -> None:
