@@ -217,3 +217,9 @@ def test_every_modifier_of_the_specification_is_known() -> None:
         "month neq re s startswith utf16 utf16be utf16le week wide windash year"
     )
     assert set(specified.split()) <= set(ALLOWED)
+
+
+@pytest.mark.parametrize("modifier", ["contains", "startswith", "endswith"])
+@pytest.mark.parametrize("text", ["", "a", "*", "*a", "a*", r"\*", r"a\\b", r"a\b", "a?b"])
+def test_a_modifier_alone_and_beside_one_for_all_values_result_in_the_same(modifier: str, text: str) -> None:
+    assert apply_modifiers(text, text, (modifier,), {}) == apply_modifiers(text, text, (modifier, "all"), {})

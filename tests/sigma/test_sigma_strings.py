@@ -5,6 +5,8 @@ from __future__ import annotations
 from base64 import b64encode
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from watcher.model import SigmaString, Wildcard
 from watcher.sigma.sigma_strings import (
@@ -96,3 +98,22 @@ def test_a_base64offset_form_occurs_at_any_position(length: int, before: int, af
     encoded = b64encode(b"x" * before + data + b"y" * after).decode()
     form = base64_offsets(data)[before % 3]
     assert str(form.parts[0]) in encoded
+
+
+@given(st.text(alphabet="\\*?ab\n", max_size=12))
+def test_a_string_is_read_character_by_character(source: str) -> None:
+    parts: list[str | Wildcard] = []
+    position = 0
+    while position < len(source):
+        escape = source[position] == "\\" and source[position + 1 : position + 2] in ("\\", "*", "?")
+        position += escape
+        sign = source[position]
+        wildcard = None if escape else {"*": Wildcard.ANY, "?": Wildcard.ONE}.get(sign)
+        if wildcard is not None:
+            parts.append(wildcard)
+        elif parts and isinstance(parts[-1], str):
+            parts[-1] += sign
+        else:
+            parts.append(sign)
+        position += 1
+    assert parse_sigma_string(source).parts == tuple(parts)

@@ -376,3 +376,35 @@ def test_real_rules_read_as_pyyaml_reads_them() -> None:
             compared += 1
     assert compared > 2000
     assert [Path(name).name for name in repaired] == ["win-os-dump file transfered over SMB share.yaml"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(
+            "on",
+            "No",
+            "true",
+            "TRUE",
+            "~",
+            "null",
+            "Null",
+            "yes and no",
+            "nothing",
+            "of all",
+            "0x1F",
+            "0b11",
+            "017",
+        ),
+        *("1_000", "-1.5e+3", ".inf", "-.INF", "12:30:45", "2024-01-31", "2024-13-45", "0b_", "1102", "4688a", "Off!"),
+        *("2024-01-31 10:00:00.5 +02:00", "1" * 60, f"2024-01-31 {'x' * 60}", "n" * 60, "'on'", '"1"', "! 12"),
+    ],
+)
+def test_a_scalar_has_the_value_of_safe_load_each_time_that_it_is_read(written: str) -> None:
+    try:
+        expected = yaml.safe_load(f"key: {written}")["key"]
+    except ValueError:  # only looks like a date or a number
+        expected = written
+    for _ in range(2):
+        value = scalar(written).value
+        assert (type(value), value) == (type(expected), expected)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import structs
 
 from watcher.model import Location, Rule
 from watcher.yaml_nodes.nodes import ListNode, MapNode, MappingEntry, ScalarNode, YamlNode
@@ -44,7 +46,7 @@ class RuleSource:
 
     def at(self, location: Location) -> Location:
         """Return the location in the file of a location in the rule's text."""
-        return replace(location, line=location.line + self._shift)
+        return structs.replace(location, line=location.line + self._shift)
 
     def key(self, name: str) -> Location:
         """Return the location of a key, or of the rule if it lacks the key."""
@@ -118,7 +120,7 @@ class RuleSource:
             field=name,
             modifiers=tuple(modifier.strip().lower() for modifier in modifiers),
             values=tuple(
-                replace(node, location=self.at(node.location)) for node in nodes if isinstance(node, ScalarNode)
+                structs.replace(node, location=self.at(node.location)) for node in nodes if isinstance(node, ScalarNode)
             ),
             listed=isinstance(value, ListNode),
             location=self.at(location),

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from watcher.errors import Undecided
 from watcher.match.event_view import EventView
 from watcher.match.flat_event import Values
@@ -156,7 +158,7 @@ def _hint(sigma_value: SigmaValue, matches: Callable[[SigmaValue], bool | None])
     match sigma_value:
         case SigmaRegex(flags=flags) if "i" not in flags and matches(replace(sigma_value, flags=f"{flags}i")):
             return "would match with the modifier `i`, which ignores case"
-        case SigmaString(cased=True) if matches(replace(sigma_value, cased=False)):
+        case SigmaString(cased=True) if matches(structs.replace(sigma_value, cased=False)):
             return "would match without the modifier `cased`, which is case-sensitive"
         case SigmaString(parts=parts) if parts and matches(
             SigmaString((Wildcard.ANY, *parts, Wildcard.ANY), sigma_value.cased)

@@ -8,6 +8,8 @@ from enum import Enum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
+from msgspec import Struct
+
 from watcher.model.findings import Location
 
 
@@ -23,8 +25,7 @@ DASHES = "-/\N{EN DASH}\N{EM DASH}\N{HORIZONTAL BAR}"
 """The characters that `Wildcard.DASH` matches."""
 
 
-@dataclass(frozen=True, slots=True)
-class SigmaString:
+class SigmaString(Struct, frozen=True, gc=False):
     """A string of a rule: literals and wildcards, compared with the entire value."""
 
     parts: tuple[str | Wildcard, ...]

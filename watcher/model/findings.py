@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Location:
+
+class Location(Struct, frozen=True, kw_only=True, order=True, gc=False):
     """A position in a file: 1-based line and column."""
 
     file: str

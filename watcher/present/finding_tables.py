@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from msgspec import structs
 from rich.table import Table
 from rich.text import Text
 
@@ -79,7 +80,7 @@ def check_lines(report: CheckReport, findings: Sequence[JudgedFinding]) -> Itera
 
 def finding_json(finding: Finding) -> dict[str, Any]:
     """Return a finding as JSON."""
-    return asdict(finding)
+    return {**asdict(finding), "location": structs.asdict(finding.location)}
 
 
 def check_json(report: CheckReport, least: Severity) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec import structs
 
 from watcher.errors import SettingsError
 from watcher.model import Location
@@ -33,10 +34,12 @@ _REFERENCE = re.compile(r"\$\$|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<defa
 def replace_variables(node: YamlNode, environ: Mapping[str, str], reading: Reading) -> YamlNode:
     """Return the node with the values of `${NAME}` and `${NAME:-default}` in their place; `$$` is a dollar."""
     if isinstance(node, MapNode):
-        entries = (replace(entry, value=replace_variables(entry.value, environ, reading)) for entry in node.entries)
-        return replace(node, entries=tuple(entries))
+        entries = (
+            structs.replace(entry, value=replace_variables(entry.value, environ, reading)) for entry in node.entries
+        )
+        return structs.replace(node, entries=tuple(entries))
     if isinstance(node, ListNode):
-        return replace(node, items=tuple(replace_variables(item, environ, reading) for item in node.items))
+        return structs.replace(node, items=tuple(replace_variables(item, environ, reading) for item in node.items))
     if "$" not in node.text:
         return node
     try:
@@ -46,7 +49,7 @@ def replace_variables(node: YamlNode, environ: Mapping[str, str], reading: Readi
         reading.unresolved.add(node.location)
         text = ""
     # a variable that is empty counts as not set, as in `${NAME:-default}`
-    return replace(node, text=text, value=text or None)
+    return structs.replace(node, text=text, value=text or None)
 
 
 def _value(match: re.Match[str], environ: Mapping[str, str], node: ScalarNode) -> str:
@@ -111,7 +114,7 @@ def _with_section(root: MapNode, key: str, entries: tuple[MappingEntry, ...], se
     node = MapNode(entries=entries, location=section.location if section else root.location)
     entry = MappingEntry(key=key, key_text=key, key_location=node.location, value=node)
     others = (other for other in root.entries if other.key_text != key)
-    return replace(root, entries=(*others, entry))
+    return structs.replace(root, entries=(*others, entry))
 
 
 def is_unset(node: YamlNode) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from cattrs import BaseValidationError, IterableValidationError
 from cattrs.errors import AttributeValidationNote
+from msgspec import structs
 
 from watcher.errors import SettingsError
 from watcher.settings.annotations import InvalidValueError
@@ -58,10 +59,10 @@ def _folder(node: YamlNode, structure: Structure) -> Folder:
             message = f"the last part of the path `{path.text}` is not a valid name"
             raise InvalidValueError(message, "write `{name: own, path: …}`")
         entry = _entry("name", ScalarNode(value=name, text=name, quoted=True, location=path.location))
-        mapping = replace(mapping, entries=(*mapping.entries, entry))
+        mapping = structs.replace(mapping, entries=(*mapping.entries, entry))
     elif given(mapping, "name") is None:
         stand_in = ScalarNode(value="unnamed", text="unnamed", quoted=True, location=node.location)
-        mapping = replace(mapping, entries=(*mapping.entries, _entry("name", stand_in)))  # the path is reported
+        mapping = structs.replace(mapping, entries=(*mapping.entries, _entry("name", stand_in)))  # the path is reported
     folder: Folder = structure.section(mapping, Folder)
     structure.reading.folder_names.append(folder.name)
     return folder

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid5
 
+from msgspec import structs
+
 from watcher.errors import RuleError
 from watcher.model import Finding, Location, Severity
 from watcher.yaml_nodes.nodes import MapNode, ScalarNode, YamlNode
@@ -56,7 +58,7 @@ def _with_own_id(merged: YamlDocument, document: YamlDocument, parts: Counter[st
     if own_id is not None:
         if isinstance(own_id, ScalarNode):
             parts[own_id.text.strip().lower()] += 1
-        return replace(merged, value=_with_id(_mapping(merged.value), own_id))
+        return merged if merged is document else replace(merged, value=_with_id(_mapping(merged.value), own_id))
     shared = _mapping(merged.value).get("id")
     if not isinstance(shared, ScalarNode):
         return merged
@@ -65,7 +67,7 @@ def _with_own_id(merged: YamlDocument, document: YamlDocument, parts: Counter[st
     if parts[shared_id] == 1:
         return merged
     derived = str(uuid5(_NAMESPACE, f"{shared_id}#{parts[shared_id]}"))
-    value = _with_id(_mapping(merged.value), replace(shared, value=derived, text=derived))
+    value = _with_id(_mapping(merged.value), structs.replace(shared, value=derived, text=derived))
     if document.text.lstrip().startswith("{"):
         return replace(merged, value=value)
     text = f"{merged.text.removesuffix(document.text)}id: {derived}\n{document.text}"  # which reads back as this rule
@@ -73,8 +75,8 @@ def _with_own_id(merged: YamlDocument, document: YamlDocument, parts: Counter[st
 
 
 def _with_id(rule: MapNode, id_node: YamlNode) -> MapNode:
-    entries = tuple(replace(entry, value=id_node) if entry.key == "id" else entry for entry in rule.entries)
-    return replace(rule, entries=entries)
+    entries = tuple(structs.replace(entry, value=id_node) if entry.key == "id" else entry for entry in rule.entries)
+    return structs.replace(rule, entries=entries)
 
 
 def _is_rule(value: YamlNode) -> bool:
@@ -104,7 +106,7 @@ def _merge_documents(first: YamlDocument, last: YamlDocument, *, over: YamlDocum
     under = first if over is last else last
     location = last.value.location
     return YamlDocument(
-        value=replace(_merge(_mapping(under.value), _mapping(over.value)), location=location),
+        value=structs.replace(_merge(_mapping(under.value), _mapping(over.value)), location=location),
         line=last.line,
         text=f"{first.text.rstrip()}\n---\n{last.text}",
         findings=(
@@ -137,7 +139,7 @@ def _merge(under: MapNode, over: MapNode) -> MapNode:
         old = [entry for entry in entries if entry.key == key]
         if len(new) == len(old) == 1 and isinstance(new[0].value, MapNode) and isinstance(old[0].value, MapNode):
             value = _merge(old[0].value, new[0].value)
-            entries = [replace(entry, value=value) if entry is old[0] else entry for entry in entries]
+            entries = [structs.replace(entry, value=value) if entry is old[0] else entry for entry in entries]
         else:
             entries = [entry for entry in entries if entry.key != key] + new
-    return replace(under, entries=tuple(entries))
+    return structs.replace(under, entries=tuple(entries))

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from itertools import pairwise
 
 from watcher.model import And, ConditionNode, Not, Or
@@ -50,9 +51,9 @@ def selection_in_other_case(name: str, selections: Iterable[str]) -> str | None:
 
 def names_in_other_case(condition: str, selections: Mapping[str, ConditionNode]) -> tuple[tuple[str, str], ...]:
     """Return the names of a condition whose case differs from their selection, each with the selection's name."""
-    words = dict.fromkeys(_tokens(condition))
-    named = ((word, selection_in_other_case(word, selections)) for word in words if word not in selections)
-    return tuple((word, meant) for word, meant in named if meant is not None and word.lower() not in _WORDS)
+    words = [word for word in dict.fromkeys(_tokens(condition)) if word not in selections]
+    named = ((word, selection_in_other_case(word, selections)) for word in words if word.lower() not in _WORDS)
+    return tuple((word, meant) for word, meant in named if meant is not None)
 
 
 def unmatched_patterns(condition: str, selections: Iterable[str]) -> tuple[str, ...]:
@@ -115,13 +116,14 @@ def _fits(name: str, pattern: str) -> bool:
     return pattern.startswith("_") or not name.startswith("_")
 
 
+@lru_cache(maxsize=64)  # each condition is asked for several times
 def _tokens(condition: str) -> Sequence[str]:
-    tokens = []
+    tokens: list[str] = []
     for token in _TOKEN.finditer(condition):
         if token["other"]:
             raise ConditionError(f"`{token['other']}` is not allowed in a condition")
         tokens.append(token["bracket"] or token["word"])
-    return tokens
+    return tuple(tokens)
 
 
 @dataclass(slots=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec import structs
 
 from watcher.errors import RuleError
 from watcher.model import Finding, Location, Severity
@@ -39,7 +41,7 @@ class FindingCollector:
         if isinstance(value, ScalarNode):
             return () if value.value is None else (value.text if not isinstance(value.value, str) else value.value,)
         if isinstance(value, ListNode):
-            return tuple(text for item in value.items for text in self.strings(item, key))
+            return tuple([text for item in value.items for text in self.strings(item, key)])
         self.report("wrong-type", f"`{key}` is a mapping; expected a string or a list of strings", value.location)
         return tuple(f"{entry.key}: {text}" for entry in value.entries for text in self.strings(entry.value, key))
 
@@ -54,6 +56,8 @@ def as_mapping(value: YamlNode, what: str) -> MapNode:
 def lowercase_keys(node: MapNode, known_keys: Collection[str], collector: FindingCollector) -> MapNode:
     """Return the mapping with known keys in lower case, unless that key is present too; report each change."""
     present = {entry.key for entry in node.entries}
+    if present.issubset(known_keys):
+        return node
     entries = []
     for entry in node.entries:
         lowered = entry.key_text.lower()
@@ -61,6 +65,6 @@ def lowercase_keys(node: MapNode, known_keys: Collection[str], collector: Findin
             collector.report(
                 "key-case", f"`{entry.key_text}` is read as `{lowered}`", entry.key_location, fix=f"write `{lowered}`"
             )
-            entry = replace(entry, key=lowered, key_text=lowered)  # noqa: PLW2901 - the same entry, corrected
+            entry = structs.replace(entry, key=lowered, key_text=lowered)  # noqa: PLW2901 - the same entry, corrected
         entries.append(entry)
-    return replace(node, entries=tuple(entries))
+    return structs.replace(node, entries=tuple(entries))

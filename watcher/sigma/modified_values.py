@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from msgspec import Struct
+
 from watcher.model import SigmaNull, SigmaNumber, SigmaString, SigmaValue
 from watcher.sigma.sigma_strings import literal, parse_sigma_string
 
@@ -22,8 +24,7 @@ class EncodedValue:
     modifier: str  # that encoded them
 
 
-@dataclass(frozen=True, slots=True)
-class SourceValue:
+class SourceValue(Struct, frozen=True, gc=False):
     """A value as written in the rule, before any modifier."""
 
     value: Any

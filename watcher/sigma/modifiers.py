@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 from watcher.model import (
     SigmaFieldReference,
     SigmaRegex,
@@ -41,6 +43,7 @@ from watcher.sigma.sigma_strings import (
     any_dash,
     base64,
     base64_offsets,
+    is_literal,
     open_end,
     open_start,
 )
@@ -48,6 +51,13 @@ from watcher.sigma.sigma_strings import (
 _FLAGS = {"i": "i", "ignorecase": "i", "m": "m", "multiline": "m", "s": "s", "dotall": "s"}
 _ENCODINGS = {"wide": "utf-16-le", "utf16le": "utf-16-le", "utf16be": "utf-16-be", "utf16": "utf-16"}
 _OF_ALL_VALUES = ("all", "neq")  # they apply to the values together
+
+_ANY = (Wildcard.ANY,)
+_AROUND: Mapping[str, tuple[tuple[Wildcard, ...], tuple[Wildcard, ...]]] = {
+    "contains": (_ANY, _ANY),
+    "startswith": ((), _ANY),
+    "endswith": (_ANY, ()),
+}
 
 ALLOWED = tuple(
     sorted(
@@ -70,6 +80,11 @@ def apply_modifiers(
 
     `text` is the value as written. Raises ModifierError where a modifier is unknown or does not fit.
     """
+    if not modifiers:
+        return to_sigma_values(SourceValue(source, text))
+    if len(modifiers) == 1 and modifiers[0] in _AROUND and isinstance(source, str) and is_literal(text):
+        before, after = _AROUND[modifiers[0]]  # most values of rules: the steps below result in the same
+        return (SigmaString((*before, text, *after)),)
     check_modifiers(modifiers)
     values: tuple[ModifiedValue, ...] = (SourceValue(source, text),)
     for modifier in modifiers:
@@ -79,14 +94,14 @@ def apply_modifiers(
         if modifier == "expand":
             values = tuple(result for value in values for result in _expand_placeholders(value, placeholders))
         else:
-            values = tuple(result for value in values for result in step(value, modifier))
-    return tuple(sigma_value for value in values for sigma_value in to_sigma_values(value))
+            values = tuple([result for value in values for result in step(value, modifier)])
+    return tuple([sigma_value for value in values for sigma_value in to_sigma_values(value)])
 
 
 def check_modifiers(modifiers: Sequence[str]) -> None:
     """Raise ModifierError if a modifier is unknown."""
     for modifier in modifiers:
-        if modifier not in ALLOWED:
+        if modifier not in _STEPS and modifier not in _OF_ALL_VALUES:
             raise ModifierError(f"unknown modifier `{modifier}`; the modifiers are {', '.join(ALLOWED)}")
 
 
@@ -125,7 +140,7 @@ def _flag(value: ModifiedValue, modifier: str) -> tuple[ModifiedValue, ...]:
 def _cased(value: ModifiedValue, modifier: str) -> tuple[ModifiedValue, ...]:
     if isinstance(value, SigmaFieldReference):
         return (replace(value, cased=True),)
-    return (replace(string_of(value, modifier), cased=True),)
+    return (structs.replace(string_of(value, modifier), cased=True),)
 
 
 def _encode(value: ModifiedValue, modifier: str) -> tuple[ModifiedValue, ...]:

@@ -66,7 +66,9 @@ def _document(document: YamlDocument | FaultyDocument, file: str, origin: RuleOr
         rule = read_rule(document.value, replace(origin, text=document.text))
     except RuleError as fault:
         return RuleFile(findings=(*document.findings, _fault(fault, file)))
-    return RuleFile(rules=(replace(rule, findings=(*document.findings, *rule.findings)),))
+    if document.findings:
+        rule = replace(rule, findings=(*document.findings, *rule.findings))
+    return RuleFile(rules=(rule,))
 
 
 def _filter(document: YamlDocument, file: str, origin: RuleOrigin) -> RuleFile:

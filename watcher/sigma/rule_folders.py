@@ -101,7 +101,7 @@ def _rule_files(path: Path) -> tuple[tuple[Path, ...], tuple[Finding, ...]]:
 
 
 def _origin(name: str, path: Path, file: Path, placeholders: Mapping[str, tuple[str, ...]]) -> RuleOrigin:
-    relative = file.name if file == path else file.relative_to(path).as_posix()
+    relative = file.name if file == path else "/".join(file.parts[len(path.parts) :])
     return RuleOrigin(folder=name, path=relative, placeholders=placeholders)
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid5
+
+from msgspec import structs
 
 from watcher.errors import RuleError
 from watcher.model import Level, Location, LogSource, Related, Rule, Severity
@@ -32,6 +34,7 @@ KNOWN_KEYS = frozenset(
         *("custom", "action", "correlation", "filter", "simulation", "regression_tests_path"),
     )
 )
+_CANONICAL_ID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # as `str(UUID(…))` writes it
 _DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})")
 
 
@@ -129,7 +132,7 @@ class _RuleReader:
         mappings = tuple(as_mapping(value, "`detection`") for value in values)
         if len(mappings) == 1:
             return mappings[0]
-        return replace(mappings[0], entries=tuple(entry for mapping in mappings for entry in mapping.entries))
+        return structs.replace(mappings[0], entries=tuple(entry for mapping in mappings for entry in mapping.entries))
 
     def _logsource(self) -> LogSource:
         values = self.document.all("logsource")
@@ -146,7 +149,7 @@ class _RuleReader:
     # ---- metadata
 
     def _strings(self, key: str) -> tuple[str, ...]:
-        return tuple(text for value in self.document.all(key) for text in self.collector.strings(value, key))
+        return tuple([text for value in self.document.all(key) for text in self.collector.strings(value, key)])
 
     def _string(self, key: str) -> str:
         value = self.document.get(key)
@@ -164,8 +167,10 @@ class _RuleReader:
 
     def _id(self) -> str:
         text = self._string("id").strip()
-        derived = str(uuid5(_NAMESPACE, f"{self.origin.folder}/{self.origin.path}#{self.origin.number}"))
+        if _CANONICAL_ID.fullmatch(text):
+            return text
         if not text:
+            derived = str(uuid5(_NAMESPACE, f"{self.origin.folder}/{self.origin.path}#{self.origin.number}"))
             self._report(
                 "missing-id",
                 "the rule has no `id`; the id derived from its path changes when the file moves",

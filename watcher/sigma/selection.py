@@ -55,7 +55,7 @@ class _SelectionReader:
         if not node.entries:
             raise RuleError(f"the selection `{self.name}` is empty", location=node.location, code="empty-selection")
         self.collector.duplicates(node, f"`{self.name}`", _ALL_MUST_MATCH)
-        branches = tuple(self._entry(entry) for entry in node.entries)
+        branches = tuple([self._entry(entry) for entry in node.entries])
         return branches[0] if len(branches) == 1 else And(branches)
 
     def _list(self, node: ListNode) -> ConditionNode:
@@ -74,7 +74,7 @@ class _SelectionReader:
         name, *modifiers = entry.key_text.split("|")
         modifiers = [modifier.strip().lower() for modifier in modifiers]
         values = entry.value.items if isinstance(entry.value, ListNode) else (entry.value,)
-        scalars = tuple(value for value in values if isinstance(value, ScalarNode))
+        scalars = tuple([value for value in values if isinstance(value, ScalarNode)])
         if len(scalars) != len(values):
             nested = next(value for value in values if not isinstance(value, ScalarNode))
             raise RuleError(
@@ -92,14 +92,17 @@ class _SelectionReader:
         items = []
         for scalar in scalars:
             values = self._values(label, scalar, modifiers)
-            if name is None and any(isinstance(value, SigmaNull) for value in values):
+            if name is not None:
+                self._check_number(label, scalar, values)
+                items.append((scalar, values))
+            elif any(isinstance(value, SigmaNull) for value in values):
                 self.collector.report(
                     "empty-keyword",
                     f"{label} contain an empty keyword",
                     scalar.location,
                     fix="remove it",
                 )
-            elif name is None and any(isinstance(value, SigmaExists | SigmaFieldReference) for value in values):
+            elif any(isinstance(value, SigmaExists | SigmaFieldReference) for value in values):
                 raise RuleError(f"{label}: this modifier needs a field", location=scalar.location, code="modifier")
             else:
                 self._check_number(label, scalar, values)
@@ -136,8 +139,10 @@ class _SelectionReader:
 
     def _check_number(self, label: str, scalar: ScalarNode, values: tuple[SigmaValue, ...]) -> None:
         """Report a value that YAML reads as another number than is written."""
+        if scalar.quoted:
+            return
         for value in values:
-            if isinstance(value, SigmaNumber) and not scalar.quoted and str(value.value) != scalar.text:
+            if isinstance(value, SigmaNumber) and str(value.value) != scalar.text:
                 self.collector.report(
                     "yaml-number",
                     f"YAML reads `{scalar.text}` of {label} as the number {value.value}",
@@ -154,14 +159,13 @@ class _SelectionReader:
         *,
         match_all: bool,
     ) -> ConditionNode:
-        simple = all(len(values) == 1 for _, values in items)
-        if simple or not match_all:
+        if not match_all or all(len(values) == 1 for _, values in items):
             return DetectionItem(
                 field=name,
-                values=tuple(value for _, values in items for value in values),
+                values=tuple([value for _, values in items for value in values]),
                 match_all=match_all,
                 modifiers=modifiers,
-                source_values=tuple(scalar.value for scalar, _ in items),
+                source_values=tuple([scalar.value for scalar, _ in items]),
                 location=entry.key_location,
             )
         # a source value has several forms, any of which may match, but every source value must match

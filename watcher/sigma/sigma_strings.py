@@ -12,6 +12,8 @@ from watcher.model import SigmaString, Wildcard
 
 _SPECIAL = {"*": Wildcard.ANY, "?": Wildcard.ONE}
 _NEEDS_READING = re.compile(r"[*?]|\\\\").search
+_TOKENS = re.compile(r"\\[\\*?]|[*?]|[^\\*?]+|\\").findall
+_ESCAPES = ("\\\\", "\\*", "\\?")
 _DASH = re.compile(r"\B[-/]\b")
 
 
@@ -20,26 +22,24 @@ def parse_sigma_string(source: str) -> SigmaString:
     if _NEEDS_READING(source) is None:  # most strings of rules
         return SigmaString((source,) if source else ())
     parts: list[str | Wildcard] = []
-    literal: list[str] = []
-    position = 0
-    while position < len(source):
-        character = source[position]
-        following = source[position + 1 : position + 2]
-        if character == "\\" and following and following in "\\*?":
-            literal.append(following)
-            position += 2
+    literal = ""
+    for token in _TOKENS(source):
+        wildcard = _SPECIAL.get(token)
+        if wildcard is None:
+            literal += token[1:] if token in _ESCAPES else token
             continue
-        if character in _SPECIAL:
-            if literal:
-                parts.append("".join(literal))
-                literal = []
-            parts.append(_SPECIAL[character])
-        else:
-            literal.append(character)
-        position += 1
+        if literal:
+            parts.append(literal)
+            literal = ""
+        parts.append(wildcard)
     if literal:
-        parts.append("".join(literal))
+        parts.append(literal)
     return SigmaString(tuple(parts))
+
+
+def is_literal(source: str) -> bool:
+    """Whether a string is read as it is written, and is not empty."""
+    return source != "" and _NEEDS_READING(source) is None
 
 
 def open_start(text: SigmaString) -> SigmaString:

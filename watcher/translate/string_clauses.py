@@ -7,9 +7,10 @@ Each function takes one path, how it is mapped, and one value of a rule. What th
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
+
+from msgspec import structs
 
 from watcher.match.matchers import MAX_NUMBER_LENGTH
 from watcher.model import Query, SigmaNumber, SigmaRegex, SigmaString, SigmaValue, Wildcard
@@ -47,14 +48,14 @@ def keyword_clause(path: str, field_type: FieldType, value: SigmaValue) -> Bound
     """Return the bounds of a value on a field that is indexed as complete strings, unchanged or in lower case."""
     match value:
         case SigmaString():
-            string = replace(value, cased=False) if value.cased and field_type.normalizer else value
+            string = structs.replace(value, cased=False) if value.cased and field_type.normalizer else value
             return either(_string(path, field_type.type, variant) for variant in dash_variants(string))
         case SigmaNumber():
             return _number(path, value)
         case SigmaRegex():
             literals = [contains_literal(literal, value) for literal in regex_literals(value)[:_MAX_REGEX_LITERALS]]
             if field_type.normalizer:
-                literals = [replace(literal, cased=False) for literal in literals]
+                literals = [structs.replace(literal, cased=False) for literal in literals]
             if literals:
                 return at_least(all_of(_string(path, field_type.type, literal).upper for literal in literals))
     return at_least({"exists": {"field": path}})

@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from watcher.errors import InputError
+from watcher.heap import collector_paused
 from watcher.model import Location, Rule
 from watcher.settings import Folder, Settings, read, read_file
 from watcher.settings.effective import rule_settings
@@ -40,6 +41,7 @@ def rule_folders(settings: Settings) -> tuple[Folder, ...]:
     return settings.rules.folders or (Folder(name=SHIPPED_FOLDER, path=shipped("rules")),)
 
 
+@collector_paused()
 def load_rules(settings: Settings, paths: Sequence[Path] = ()) -> LoadedRules:
     """Read the rules of some paths, or of the folders of settings.
 

@@ -5,8 +5,9 @@ PyYAML scans, parses and resolves. Its constructor of mappings is not used, beca
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -26,13 +27,15 @@ def build_nodes(text: str, *, file: str, fault: type[InputError]) -> tuple[tuple
     # libyaml is seven times as fast, but accepts some tabs and explains less: texts with tabs are read in Python
     if yaml.__with_libyaml__ and "\t" not in text:
         try:
-            return tuple(_Builder(yaml.parse(text, yaml.CSafeLoader), file, fault).documents())
+            return tuple(_Builder(yaml.CSafeLoader(text).get_event, file, fault).documents())
         except yaml.MarkedYAMLError:
             pass
-    return tuple(_Builder(yaml.parse(text, yaml.SafeLoader), file, fault).documents())
+    return tuple(_Builder(yaml.SafeLoader(text).get_event, file, fault).documents())
 
 
 _CORE = "tag:yaml.org,2002:"
+_SCALAR_TAGS = ("str", "int", "float", "bool", "null", "timestamp")
+_LONGEST_CACHED = 40  # characters: dates, numbers and words that rules repeat
 
 
 class _Scalars(SafeConstructor, Resolver):
@@ -51,26 +54,47 @@ class _Scalars(SafeConstructor, Resolver):
         return value
 
 
+_SCALARS = _Scalars()
+_NOT_ALWAYS_STRINGS = frozenset(_SCALARS.yaml_implicit_resolvers)  # first characters of numbers, dates, `on`
+
+
+def _plain_value(text: str) -> ScalarValue:
+    """Return the value of a scalar without quotes and without a tag."""
+    tag = _SCALARS.resolve_tag(text, (True, False))
+    if tag in _SCALAR_TAGS and tag != "str":
+        try:
+            return _SCALARS.construct(tag, text)
+        except (ValueError, KeyError, AttributeError, OverflowError):
+            pass  # 2024-13-45 and 0b_ only look like a date and a number: strings
+    return text
+
+
+_cached_plain_value = lru_cache(maxsize=4096)(_plain_value)
+
+
 @dataclass(slots=True)
 class _Builder:
     """Builds nodes from the parser's events, and limits depth and size."""
 
-    events: Iterator[Any]  # yaml.Event; the stubs make marks optional, but the parsers set them all
+    next_event: Callable[[], Any]  # yaml.Event; the stubs make marks optional, but the parsers set them all
     file: str
     fault: type[InputError]
     anchors: dict[str, tuple[YamlNode, int] | None] = field(default_factory=dict)  # None: still open
     count: int = 0
-    scalars: _Scalars = field(default_factory=_Scalars)
 
     def documents(self) -> Iterator[tuple[YamlNode, int]]:
-        for event in self.events:
+        while not isinstance(event := self.next_event(), yaml.StreamEndEvent):
             if isinstance(event, yaml.DocumentStartEvent):
                 self.anchors = {}
                 self.count = 0
                 mark: Any = event.start_mark
-                yield self._node(next(self.events), 1), mark.line
+                yield self._node(self.next_event(), 1), mark.line
 
     def _node(self, event: Any, depth: int) -> YamlNode:
+        is_scalar = event.__class__ is yaml.ScalarEvent
+        if is_scalar and event.tag is None and event.anchor is None and depth <= MAX_DEPTH:  # most values
+            self._grow(1, event)
+            return self._untagged_scalar(event)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         self._grow(1, event)
@@ -89,14 +113,15 @@ class _Builder:
             return self._scalar(event)
         if isinstance(event, yaml.SequenceStartEvent):
             self._tag(event, ("seq",))
-            items = tuple(self._node(child, depth + 1) for child in self._children())
+            items = tuple([self._node(child, depth + 1) for child in self._children()])
             return ListNode(items=items, location=self._location(event))
         self._tag(event, ("map",))
         return self._mapping(event, depth)
 
     def _children(self) -> Iterator[Any]:
         """Yield the events that each start a child, until the collection ends."""
-        while not isinstance(event := next(self.events), yaml.CollectionEndEvent):
+        next_event, end = self.next_event, yaml.CollectionEndEvent
+        while not isinstance(event := next_event(), end):
             yield event
 
     def _mapping(self, event: Any, depth: int) -> MapNode:
@@ -106,12 +131,13 @@ class _Builder:
             key = self._node(key_event, depth + 1)
             if not isinstance(key, ScalarNode):
                 raise self._fault(key_event, "yaml-syntax", "a key must be a scalar, not a list or a mapping")
-            value = self._node(next(self.events), depth + 1)
+            value = self._node(self.next_event(), depth + 1)
             if key.text == "<<" and not key.quoted:
                 merged = [*self._merge_sources(value), *merged]  # a later merge overrides an earlier one
             else:
                 own.append(MappingEntry(key=key.value, key_text=key.text, key_location=key.location, value=value))
-        return MapNode(entries=(*_inherited(own, merged), *own), location=self._location(event))
+        entries = (*_inherited(own, merged), *own) if merged else tuple(own)
+        return MapNode(entries=entries, location=self._location(event))
 
     def _merge_sources(self, value: YamlNode) -> tuple[YamlNode, ...]:
         sources = value.items if isinstance(value, ListNode) else (value,)
@@ -141,18 +167,25 @@ class _Builder:
         self._grow(size, event)
         return node
 
+    def _untagged_scalar(self, event: Any) -> ScalarNode:
+        text = event.value
+        value: ScalarValue = text
+        if event.implicit[0] and text[:1] in _NOT_ALWAYS_STRINGS:
+            value = (_cached_plain_value if len(text) <= _LONGEST_CACHED else _plain_value)(text)
+        mark = event.start_mark
+        location = Location(file=self.file, line=mark.line + 1, column=mark.column + 1)
+        return ScalarNode(value=value, text=text, quoted=bool(event.style), location=location)
+
     def _scalar(self, event: Any) -> ScalarNode:
-        allowed = ("str", "int", "float", "bool", "null", "timestamp")
-        explicit = self._tag(event, allowed)
-        tag = explicit or self.scalars.resolve_tag(event.value, event.implicit)
+        explicit = self._tag(event, _SCALAR_TAGS)
+        if explicit is None:
+            return self._untagged_scalar(event)
         value: ScalarValue = event.value
-        if tag in allowed and tag != "str":
+        if explicit != "str":
             try:
-                value = self.scalars.construct(tag, event.value)
+                value = _SCALARS.construct(explicit, event.value)
             except (ValueError, KeyError, AttributeError, OverflowError):
-                # 2024-13-45 and 0b_ only look like a date and a number: strings, unless there is a tag
-                if explicit:
-                    raise self._fault(event, "yaml-tag", f"`{event.value}` is not a valid `!!{tag}`") from None
+                raise self._fault(event, "yaml-tag", f"`{event.value}` is not a valid `!!{explicit}`") from None
         return ScalarNode(value=value, text=event.value, quoted=bool(event.style), location=self._location(event))
 
     def _tag(self, event: Any, allowed: tuple[str, ...]) -> str | None:

@@ -1,22 +1,24 @@
 """YAML nodes with every duplicate key, and with line and column.
 
-A scalar keeps its source beside its value: `010` is the number 8, its text is `010`.
+A scalar keeps its source beside its value: `010` is the number 8, its text is `010`. Nodes are structs, because a
+collection of rules has some hundred thousand: they are created five times as fast as frozen dataclasses. Without
+cycles they need no garbage collector.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+
+from msgspec import Struct
 
 from watcher.model import Location
 
 ScalarValue = str | int | float | bool | None | date | datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScalarNode:
+class ScalarNode(Struct, frozen=True, kw_only=True, gc=False):
     """A scalar: its value in YAML, and its source."""
 
     value: ScalarValue  # as of PyYAML's `safe_load`; an invalid date is a string
@@ -25,16 +27,14 @@ class ScalarNode:
     location: Location
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListNode:
+class ListNode(Struct, frozen=True, kw_only=True, gc=False):
     """A list."""
 
     items: tuple[YamlNode, ...]
     location: Location
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MappingEntry:
+class MappingEntry(Struct, frozen=True, kw_only=True, gc=False):
     """One key of a mapping and its value."""
 
     key: Any  # as of PyYAML's `safe_load`: `4688` is a number, `on` is true
@@ -43,8 +43,7 @@ class MappingEntry:
     value: YamlNode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MapNode:
+class MapNode(Struct, frozen=True, kw_only=True, gc=False):
     """A mapping with every entry in the order of the file, including duplicate keys."""
 
     entries: tuple[MappingEntry, ...]
@@ -52,14 +51,19 @@ class MapNode:
 
     def get(self, key: object) -> YamlNode | None:
         """Return the value of a key, the last one of a duplicate key, None if it is missing."""
-        return next((entry.value for entry in reversed(self.entries) if entry.key == key), None)
+        for entry in reversed(self.entries):
+            if entry.key == key:
+                return entry.value
+        return None
 
     def all(self, key: object) -> tuple[YamlNode, ...]:
         """Return the values of every entry with that key."""
-        return tuple(entry.value for entry in self.entries if entry.key == key)
+        return tuple([entry.value for entry in self.entries if entry.key == key])
 
     def duplicates(self) -> tuple[tuple[MappingEntry, ...], ...]:
         """Return the entries with duplicate keys, one group per key."""
+        if len({entry.key for entry in self.entries}) == len(self.entries):
+            return ()
         duplicated = [key for key, count in Counter(entry.key for entry in self.entries).items() if count > 1]
         return tuple(tuple(entry for entry in self.entries if entry.key == key) for key in duplicated)
 

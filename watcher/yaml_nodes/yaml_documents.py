@@ -37,7 +37,8 @@ def read_sources(text: str, *, file: str, fault: type[InputError] = RuleError) -
 
     Raises the class `fault` with location and fix if the text is not valid YAML, too deep or too large.
     """
-    text = re.sub(r"^\ufeff+|^\ufeff+(?=---)", "", text, flags=re.MULTILINE)
+    if "\ufeff" in text:
+        text = re.sub(r"^\ufeff+|^\ufeff+(?=---)", "", text, flags=re.MULTILINE)
     reject_unreadable_character(text, file=file, fault=fault)
     try:
         built = build_nodes(text, file=file, fault=fault)
@@ -60,6 +61,9 @@ def _to_python_all(text: str, *, file: str, fault: type[InputError]) -> tuple[An
 def _with_sources(
     built: tuple[tuple[YamlNode, int], ...], text: str, findings: tuple[Finding, ...]
 ) -> Iterator[YamlDocument]:
+    if len(built) == 1 and not findings:
+        yield YamlDocument(value=built[0][0], line=1, text=text)
+        return
     # YAML 1.1 ends a line at these, `str.splitlines` at some more
     lines = re.findall(r"[^\n\r\x85\u2028\u2029]*(?:\r\n|[\n\r\x85\u2028\u2029])|.+$", text)
     openings = [line for _, line in built]
