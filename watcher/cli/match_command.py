@@ -15,6 +15,7 @@ from rich.text import Text
 from watcher.cli.common import SettingsFile, error_terminal, read_settings, terminal
 from watcher.cli.exit_codes import EXIT_FINDINGS
 from watcher.errors import InputError
+from watcher.heap import freeze_heap
 from watcher.model import Level
 from watcher.present.match_tables import hit_json, hits_table, match_summary, rules_table
 from watcher.present.progress_bars import file_bars
@@ -81,6 +82,7 @@ def _match_files(
 ) -> Iterator[MatchedEvent]:
     """Yield every event that was read; what cannot be read becomes a warning."""
     ruleset = selected.ruleset()
+    freeze_heap()
     with file_bars(console, files) as advance:
         for file in files:
             try:

@@ -9,8 +9,6 @@ from datetime import timedelta
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
-import msgspec
-
 from watcher.errors import Undecodable
 from watcher.event_files import nested_json
 
@@ -101,14 +99,9 @@ def read_answer(status: int, headers: Mapping[str, str], raw: bytes) -> Answer:
 def loads(raw: bytes | str) -> Any:
     """Return the value of a JSON text, also where events hold what other readers refuse.
 
-    That is half a surrogate pair, numbers of any size, and nesting of any depth. The quick reader goes first: a scan
-    would spend a third of its time with the one of the standard library. It keeps integers of any length exact, which
-    not all of its kind do. Raises Undecodable where the text is not JSON.
+    That is half a surrogate pair, numbers of any size, and nesting of any depth. Raises Undecodable where the text is
+    not JSON.
     """
-    try:
-        return msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        pass
     try:
         return nested_json.loads(raw)
     except ValueError as error:

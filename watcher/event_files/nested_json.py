@@ -1,4 +1,4 @@
-"""Decoder for JSON that the C decoders reject: deep nesting, large numbers, comments."""
+"""Decoder for JSON: a quick one first, then one for what it rejects: deep nesting, large numbers, comments."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 from json import JSONDecodeError
 from typing import Any
 
+import msgspec
+
 _SPACE = re.compile(r"(?:[ \t\n\r]|/\*.*?\*/|//[^\n]*)*", re.DOTALL)  # Elasticsearch takes comments, and returns them
 _TRIED = 9  # levels below which a value is not tried in C first: a search answer holds an event's values at the ninth
 
@@ -14,9 +16,13 @@ _TRIED = 9  # levels below which a value is not tried in C first: a search answe
 def loads(raw: bytes | str) -> Any:
     """Return the value of a JSON text of any depth.
 
-    A number that Python has no number for is returned as it is written: engines index it as that text.
-    Raises ValueError if the text is not JSON.
+    A number that Python has no number for is returned as it is written: engines index it as that text. The quick
+    decoder keeps integers of any length exact, which not all of its kind do. Raises ValueError if the text is not JSON.
     """
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        pass
     text = raw.decode("utf-8", "surrogatepass") if isinstance(raw, bytes) else raw
     try:
         return _QUICK.decode(text)
