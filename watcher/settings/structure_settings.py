@@ -81,10 +81,10 @@ def _with_shipped_path(mapping: MapNode, structure: Structure) -> MapNode:
         raise InvalidValueError(message, f"write `./{SHIPPED}` for this folder, or rename it")
     text = str(shipped("rules"))
     entries = [entry for entry in mapping.entries if entry.value is not path]
-    entries.append(_entry("path", replace(path, value=text, text=text)))
+    entries.append(_entry("path", structs.replace(path, value=text, text=text)))
     if given(mapping, "name") is None:
-        entries.append(_entry("name", replace(path, value=SHIPPED_FOLDER, text=SHIPPED_FOLDER)))
-    return replace(mapping, entries=tuple(entries))
+        entries.append(_entry("name", structs.replace(path, value=SHIPPED_FOLDER, text=SHIPPED_FOLDER)))
+    return structs.replace(mapping, entries=tuple(entries))
 
 
 def _selector(node: YamlNode, structure: Structure) -> Selector:
