@@ -21,11 +21,12 @@ from typing import Any
 from watcher.cli.common import configure_log
 from watcher.clock import SystemClock
 from watcher.cluster.engine_transport import Answer, RequestBody, Transport
-from watcher.components import Components, Connections, connect_clusters, one_shot_sidecar
+from watcher.components import Components, Connections, connect_clusters
 from watcher.errors import ClusterError
 from watcher.model import Notification
 from watcher.ports import Notifier
 from watcher.settings import Settings
+from watcher.sidecars import one_shot_sidecar
 from watcher.sigma.rule_folders import LoadedRules
 from watcher.usecases.loading import enabled_rules, load_rules, load_settings
 

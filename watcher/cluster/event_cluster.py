@@ -13,7 +13,8 @@ from watcher.cluster.cluster_shapes import Health, NowBuckets
 from watcher.cluster.engine_transport import EngineDialect, Transport
 from watcher.cluster.index_mappings import LENIENT, read_index_mapping
 from watcher.cluster.mapping_versions import Version, incarnations, read_version
-from watcher.cluster.snapshot import SnapshotTarget, open_snapshot
+from watcher.cluster.open_snapshot import open_snapshot
+from watcher.cluster.snapshot import SnapshotTarget
 from watcher.errors import Forbidden
 from watcher.model import Window
 from watcher.ports import IndexMapping, Server, Snapshot

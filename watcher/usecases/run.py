@@ -14,7 +14,7 @@ import structlog
 
 from watcher.backoff import Backoff
 from watcher.clock import SystemClock
-from watcher.components import Components, Connections, connect_clusters, one_shot_sidecar, operator_channels
+from watcher.components import Components, Connections, connect_clusters, operator_channels
 from watcher.errors import Incomplete, Overloaded, Unreachable
 from watcher.health.process_health import ProcessHealth, process_health
 from watcher.health.rule_states import NOT_SUPPORTED, STATES, files_not_run, rule_states, without_channel
@@ -25,6 +25,7 @@ from watcher.pipeline import DeliveryResult, Stopping, WindowResult
 from watcher.ports import Clock
 from watcher.schedule import log_faults
 from watcher.settings import Settings
+from watcher.sidecars import one_shot_sidecar
 from watcher.sigma.rule_folders import LoadedRules
 from watcher.usecases.installing import prepare_state
 from watcher.usecases.loading import enabled_rules

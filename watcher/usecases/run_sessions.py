@@ -9,13 +9,14 @@ from pathlib import Path
 
 import structlog
 
-from watcher.components import Components, Connections, ReloadableRules, connect_clusters, shared_sidecar
+from watcher.components import Components, Connections, connect_clusters
 from watcher.errors import ClusterError, InputError
 from watcher.health.process_health import ProcessHealth, listen_address
 from watcher.health.recorded_problems import Problem, ProblemKind
 from watcher.schedule import Sidecar
 from watcher.schedule.rule_reloader import retained_rules
 from watcher.settings import FaultySettingsError, Settings
+from watcher.sidecars import ReloadableRules, shared_sidecar
 from watcher.sigma.rule_folders import LoadedRules
 from watcher.usecases.installing import prepare_state
 from watcher.usecases.loading import enabled_rules, load_rules, load_settings, rule_folders

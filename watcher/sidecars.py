@@ -1,0 +1,177 @@
+"""The parts of a sidecar put together: for one round, or sharing its work with other sidecars by leases."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from watcher.components import Components
+from watcher.health.cluster_clock import ClusterClock
+from watcher.health.dead_man_switch import DeadManSwitch
+from watcher.health.monitor import HealthMonitor
+from watcher.health.own_profile import OwnProfile
+from watcher.health.process_health import ProcessHealth
+from watcher.health.rule_faults import rule_problems
+from watcher.health.rule_states import rule_states
+from watcher.heap import freeze_heap
+from watcher.model import Rule
+from watcher.pipeline import PreparedRule, RateLimit, Stopping, prepare_rule
+from watcher.schedule import (
+    RuleReloader,
+    Service,
+    Sidecar,
+    SourceSearch,
+    StopConditions,
+    delivery_job,
+    delivery_lease,
+    live_job,
+    live_lease,
+    past_job,
+    past_lease,
+    source_search,
+)
+from watcher.settings import Settings, Source
+from watcher.settings.effective import rule_settings
+from watcher.sigma.rule_folders import Fingerprints, LoadedRules, fingerprints
+from watcher.state.leases import Leases
+
+_LEAST_CHECK = timedelta(seconds=1)
+_RELOAD_EVERY = timedelta(seconds=1)
+
+
+def one_shot_sidecar(components: Components, rules: Sequence[Rule], stopping: Stopping) -> Sidecar:
+    """Create a sidecar for a single round: it shares no leases and waits for no digest to settle."""
+    stop = StopConditions(live=stopping, past=stopping)
+    searches = tuple(
+        source_search(
+            components.detector(source, rules),
+            components.checkpoints(),
+            components.event_counts(),
+            stop=stop,
+            clock=components.clock,
+        )
+        for source in components.settings.sources
+    )
+    rate_limit = RateLimit(limit=components.settings.rate_limit.alerts, settle=timedelta(0))
+    return Sidecar(searches=searches, delivery=components.delivery(rate_limit, lambda _channel: stopping()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadableRules:
+    """How a sidecar reads its rules again."""
+
+    loaded: LoadedRules  # as they were read at the start
+    read: Callable[[], LoadedRules]
+    enabled: Callable[[LoadedRules], Sequence[Rule]]
+    folders: Sequence[Path]  # watched for changes
+
+
+def shared_sidecar(
+    components: Components, rules: ReloadableRules, stop: threading.Event, process: ProcessHealth
+) -> Sidecar:
+    """Create a sidecar that runs until `stop` is set and shares its work with others by leases."""
+    leases, activity = components.leases(), process.activity
+    activity.begin(components.settings.lease)
+
+    def stopping(job: str, lease: str) -> Stopping:
+        return activity.watched(job, lambda: stop.is_set() or not leases.holds(lease))
+
+    enabled = rules.enabled(rules.loaded)
+    searches = tuple(
+        source_search(
+            components.detector(source, enabled),
+            components.checkpoints(),
+            components.event_counts(),
+            stop=StopConditions(
+                live=stopping(live_job(source.name), live_lease(source.name)),
+                past=stopping(past_job(source.name), past_lease(source.name)),
+            ),
+            clock=components.clock,
+        )
+        for source in components.settings.sources
+    )
+    for search in searches:
+        search.live.waited = components.waited
+    names = [channel.name for channel in components.settings.channels]
+    ends = {name: stopping(delivery_job(name), delivery_lease(name)) for name in names}
+    rate_limit = RateLimit(limit=components.settings.rate_limit.alerts)
+    reloader = _reloader(components.settings, rules, searches)
+    cluster_clock = ClusterClock(components.clock, components.events().now)
+    leases.profile = OwnProfile(components.settings, lambda: reloader.rules, rules.enabled)
+    monitor = _monitor(components, leases, process, cluster_clock, reloader)
+    freeze_heap()
+    return Sidecar(
+        searches=searches,
+        delivery=components.delivery(rate_limit, lambda channel: ends[channel](), process.metrics.delivered),
+        leases=leases,
+        reloader=reloader,
+        activity=activity,
+        services=tuple(
+            _services(components, monitor, process, lambda: rule_states(reloader.rules, components.settings))
+        ),
+        stop=stop,
+        now=cluster_clock.now,
+    )
+
+
+def _monitor(
+    components: Components,
+    leases: Leases,
+    process: ProcessHealth,
+    cluster_clock: ClusterClock,
+    reloader: RuleReloader,
+) -> HealthMonitor:
+    return HealthMonitor(
+        leases=leases,
+        activity=process.activity,
+        reader=components.evidence_reader(),
+        record=components.problem_record(),
+        operators=components.operators(),
+        clock=cluster_clock,
+        own=lambda: (*rule_problems(reloader.rules), *process.problems()),
+        observe=process.metrics.observe,
+    )
+
+
+def _services(
+    components: Components, monitor: HealthMonitor, process: ProcessHealth, rule_counts: Callable[[], Mapping[str, int]]
+) -> Iterator[Service]:
+    """Yield the jobs that watch the sidecar itself."""
+
+    def check() -> None:
+        monitor.check()
+        process.metrics.set_leases({name: monitor.leases.holds(name) for name in components.lease_names()})
+        process.metrics.set_rules(rule_counts())
+
+    yield Service(name="health", every=max(components.settings.lease / 3, _LEAST_CHECK), work=check)
+    monitoring = components.settings.monitoring
+    if monitoring.dead_man_url is not None:
+        switch = DeadManSwitch(monitoring.dead_man_url, lambda: monitor.is_alerting)
+        yield Service(name="dead-man's switch", every=monitoring.dead_man_every, work=switch.call)
+    if process.reload is not None:
+        yield Service(name="settings", every=_RELOAD_EVERY, work=process.reload)
+
+
+def _reloader(settings: Settings, rules: ReloadableRules, searches: Sequence[SourceSearch]) -> RuleReloader:
+    """Connect the rule files to the searches; unchanged rules are not prepared again."""
+
+    def current() -> Fingerprints:
+        return {file: mark for folder in rules.folders for file, mark in fingerprints(folder).items()}
+
+    def apply(loaded: LoadedRules) -> None:
+        enabled = rules.enabled(loaded)
+        for search in searches:
+            prepared = {rule.rule.id: rule for rule in search.rules.detector.rules}
+            search.rules.reload([_prepared(rule, prepared.get(rule.id), settings, search.source) for rule in enabled])
+        freeze_heap()
+
+    return RuleReloader(rules.loaded, fingerprints=current, read=rules.read, apply=apply)
+
+
+def _prepared(rule: Rule, previous: PreparedRule | None, settings: Settings, source: Source) -> PreparedRule:
+    if previous is not None and previous.rule == rule:
+        return previous
+    return prepare_rule(rule, rule_settings(rule, settings), source)
