@@ -193,11 +193,15 @@ class Components:
         """Return the recorded problems of all sidecars."""
         return ProblemRecord(self.state_documents())
 
+    def search_leases(self) -> tuple[str, ...]:
+        """Return the names of the leases of the searches, which open alerts."""
+        sources = [source.name for source in self.settings.sources]
+        return (*map(live_lease, sources), *map(past_lease, sources))
+
     def lease_names(self) -> tuple[str, ...]:
         """Return the names of the leases that sidecars with these settings share."""
-        sources = [source.name for source in self.settings.sources]
         channels = [channel.name for channel in self.settings.channels]
-        return (DELIVERY, *map(delivery_lease, channels), *map(live_lease, sources), *map(past_lease, sources))
+        return (DELIVERY, *map(delivery_lease, channels), *self.search_leases())
 
     def leases(self) -> Leases:
         """Create the membership of a new sidecar."""
@@ -206,5 +210,6 @@ class Components:
             clock=self.clock,
             member=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
             names=self.lease_names(),
+            for_complete=self.search_leases(),
             period=self.settings.lease,
         )

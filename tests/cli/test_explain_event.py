@@ -73,8 +73,8 @@ def test_standard_input_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("event", "message"),
     [
-        (str(TESTS), f"`{TESTS}` holds several events; name one by its line or record: `{TESTS}:1`"),
-        (f"{TESTS}:999", f"`{TESTS}` has no event in line or record 999"),
+        (str(TESTS), f"`{TESTS}` has several tests; name one by its line: `{TESTS}:1`"),
+        (f"{TESTS}:999", f"`{TESTS}` has no test in line 999"),
         ("nowhere.json", "`nowhere.json` is no file, and no event of the cluster; give a file, `FILE:LINE`, `-`"),
     ],
 )

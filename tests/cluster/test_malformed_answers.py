@@ -52,8 +52,11 @@ def stored(opened: Connection) -> Any:
 
 OPERATIONS: Mapping[str, Operation] = {
     "time": lambda opened: opened.events().now(),
-    # without the limit of clauses: where it is unknown, that of every engine holds
-    "mapping": lambda opened: replace(opened.events().mapping("winlogbeat-malformed*", PATHS), max_clauses=0),
+    # without the limit of clauses, where that of every engine holds if it is unknown, and without the incarnations of
+    # the indices, which are read entirely if it is unknown
+    "mapping": lambda opened: replace(
+        opened.events().mapping("winlogbeat-malformed*", PATHS), max_clauses=0, incarnations={}
+    ),
     "search": pages,
     "count": lambda opened: opened.event_counts().count("winlogbeat-malformed*", [HOUR], time_field="@timestamp"),
     "volumes": lambda opened: opened.event_counts().volumes("winlogbeat-malformed*", HOUR, time_field="@timestamp"),

@@ -10,6 +10,7 @@ from itertools import islice
 import pytest
 import suite
 from case_files import SUITE, Case, CaseEvent, all_cases, shared_mappings
+from msgspec import structs
 from suite import Answers
 
 from watcher.model import (
@@ -110,8 +111,12 @@ def _tests(change: Callable[[SigmaValue], SigmaValue]) -> Callable[[ConditionNod
 
 
 DAMAGES: dict[str, Callable[[ConditionNode], ConditionNode]] = {
-    "every string is cased": _tests(lambda test: replace(test, cased=True) if isinstance(test, SigmaString) else test),
-    "no string is cased": _tests(lambda test: replace(test, cased=False) if isinstance(test, SigmaString) else test),
+    "every string is cased": _tests(
+        lambda test: structs.replace(test, cased=True) if isinstance(test, SigmaString) else test
+    ),
+    "no string is cased": _tests(
+        lambda test: structs.replace(test, cased=False) if isinstance(test, SigmaString) else test
+    ),
     "wildcards are dropped": _tests(
         lambda test: (
             SigmaString(tuple(part for part in test.parts if isinstance(part, str)), test.cased)

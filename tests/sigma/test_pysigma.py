@@ -113,7 +113,6 @@ def agree(source: dict[str, Any]) -> None:
         {"F": ["", None, "a"]},
         {"F": True},
         {"F": 5},
-        {"F": 5.0},
         {"F": 5.5},
         {"F|contains": ["a", "*b", "c*", "*d*"]},
         {"F|contains": ""},
@@ -168,6 +167,13 @@ def agree(source: dict[str, Any]) -> None:
 )
 def test_every_modifier_gives_the_tree_that_pysigma_gives(selection: Any) -> None:
     agree(document(selection))
+
+
+def test_a_number_with_a_point_is_also_compared_as_written() -> None:
+    source = document({"F": 5.0})
+    read = read_contents(yaml.safe_dump(source), file="rule.yml", origin=RuleOrigin())
+    assert parsed(source) == ("F", "number", 5)
+    assert ours(read.rules[0].node) == ("or", (("F", "number", 5.0), ("F", "text", "5.0")))
 
 
 @pytest.mark.parametrize(

@@ -284,6 +284,24 @@ def test_a_member_that_lacks_a_channel_leaves_its_lease_to_those_that_have_it() 
     assert set(lacks.held) & set(channels)
 
 
+def test_searches_go_to_the_member_that_has_every_channel() -> None:
+    state, clock = MemoryDocuments(), FakeClock()
+    searches = tuple(f"live-{number}" for number in range(12))
+    names = ("delivery", "delivery-mail", *searches)
+    documents = StateDocuments(state)
+    lacks = Leases(documents, clock, "lacks", names, PERIOD, for_complete=searches)
+    beating(clock, lacks)
+    assert set(lacks.held) == set(names)
+    has_all = Leases(documents, clock, "all", (*names, "delivery-slack"), PERIOD, for_complete=searches)
+    beating(clock, has_all, lacks)
+    assert {*searches, "delivery-slack"} <= set(has_all.held)
+    other = Leases(documents, clock, "other", (*names, "delivery-pager"), PERIOD, for_complete=searches)
+    beating(clock, has_all, lacks, other)
+    assert set(searches) & set(has_all.held)
+    assert set(searches) & set(other.held)
+    assert not set(searches) & set(lacks.held)
+
+
 def test_a_member_of_a_version_that_does_not_list_its_leases_keeps_its_share() -> None:
     state, clock = MemoryDocuments(), FakeClock()
     members = [Leases(StateDocuments(state), clock, name, LEASES, PERIOD) for name in ("m0", "m1")]

@@ -7,7 +7,7 @@ should hold a lease, so that a new member moves only its share.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -46,6 +46,7 @@ class Leases:
     member: str  # the name of this sidecar
     names: Sequence[str]  # of the leases that this sidecar can hold: others may have other channels and sources
     period: timedelta = timedelta(seconds=30)
+    for_complete: Collection[str] = ()  # leases of work that needs every channel: the alerts that it opens name them
     profile: Callable[[], Body] | None = None  # what this sidecar runs, published for comparison
     _until: dict[str, float] = field(default_factory=dict)  # lease → when it expires, on the own clock
     _epochs: dict[str, int] = field(default_factory=dict)  # lease → the epoch in which it was taken
@@ -134,8 +135,15 @@ class Leases:
         return {**previous, "leases": list(self.names), "profile": profile, **changed}
 
     def _candidates(self, lease: str, alive: Iterable[str], beats: Stored) -> list[str]:
-        """Return the live members that can hold a lease; one of an older version, which does not say, can."""
-        return [name for name in alive if name == self.member or lease in _leases_of(beats[name], lease)]
+        """Return the live members that can hold a lease; one of an older version, which does not say, can.
+
+        Work that needs every channel goes to no member whose leases are a part of those of another.
+        """
+        able = [name for name in alive if name == self.member or lease in _leases_of(beats[name], lease)]
+        if lease not in self.for_complete:
+            return able
+        listed = {name: frozenset(_leases_of(beats[name], "")) for name in able}
+        return [name for name in able if "" in listed[name] or not any(listed[name] < listed[other] for other in able)]
 
     def _change_members(self, change: Callable[[list[str]], list[str]], now: datetime) -> list[str]:
         def changed(body: Body | None) -> Body:
@@ -234,6 +242,7 @@ def rightful_holder(lease: str, alive: Iterable[str]) -> str:
 
 
 def _leases_of(member: StoredDocument | None, lease: str) -> Sequence[str]:
+    """Return the leases that a member can hold; only `lease` where an older version wrote its document."""
     names = None if member is None else member.document["body"].get("leases")
     return names if isinstance(names, list) else (lease,)
 
