@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from watcher.cluster.answer_shapes import decode
 from watcher.cluster.engine_transport import Transport, quote_path
@@ -38,10 +38,17 @@ def incarnations(version: Version | None) -> Mapping[str, Incarnation]:
     """Return the incarnations of indices; those of which one is unknown are left out."""
     numbers = {name: entry[_KEYS.index(_UUID) :] for name, entry in (version or {}).items()}
     return {
-        name: Incarnation(uuid=str(uuid), primary_terms=tuple(terms[shard] for shard in sorted(terms, key=int)))
+        name: Incarnation(uuid=uuid, primary_terms=tuple(terms[shard] for shard in sorted(terms)))
         for name, (uuid, terms) in numbers.items()
-        if uuid and isinstance(terms, Mapping)
+        if isinstance(uuid, str) and uuid and _is_by_shard(terms)
     }
+
+
+def _is_by_shard(terms: object) -> TypeGuard[Mapping[str, int]]:
+    """Whether an answer holds the primary term of each shard; any other answer says nothing."""
+    return isinstance(terms, Mapping) and all(
+        isinstance(shard, str) and shard.isdecimal() and isinstance(term, int) for shard, term in terms.items()
+    )
 
 
 def _value(entry: Mapping[str, Any], path: tuple[str, ...]) -> object:
