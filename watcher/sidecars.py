@@ -79,22 +79,7 @@ def shared_sidecar(
     def stopping(job: str, lease: str) -> Stopping:
         return activity.watched(job, lambda: stop.is_set() or not leases.holds(lease))
 
-    enabled = rules.enabled(rules.loaded)
-    searches = tuple(
-        source_search(
-            components.detector(source, enabled),
-            components.checkpoints(),
-            components.event_counts(),
-            stop=StopConditions(
-                live=stopping(live_job(source.name), live_lease(source.name)),
-                past=stopping(past_job(source.name), past_lease(source.name)),
-            ),
-            clock=components.clock,
-        )
-        for source in components.settings.sources
-    )
-    for search in searches:
-        search.live.waited = components.waited
+    searches = _shared_searches(components, rules.enabled(rules.loaded), stopping)
     names = [channel.name for channel in components.settings.channels]
     ends = {name: stopping(delivery_job(name), delivery_lease(name)) for name in names}
     rate_limit = RateLimit(limit=components.settings.rate_limit.alerts)
@@ -115,6 +100,28 @@ def shared_sidecar(
         stop=stop,
         now=cluster_clock.now,
     )
+
+
+def _shared_searches(
+    components: Components, enabled: Sequence[Rule], stopping: Callable[[str, str], Stopping]
+) -> tuple[SourceSearch, ...]:
+    """Return the searches of all sources, each of which ends where its lease is lost."""
+    searches = tuple(
+        source_search(
+            components.detector(source, enabled),
+            components.checkpoints(),
+            components.event_counts(),
+            stop=StopConditions(
+                live=stopping(live_job(source.name), live_lease(source.name)),
+                past=stopping(past_job(source.name), past_lease(source.name)),
+            ),
+            clock=components.clock,
+        )
+        for source in components.settings.sources
+    )
+    for search in searches:
+        search.live.waited = components.waited
+    return searches
 
 
 def _monitor(
