@@ -2,7 +2,7 @@
 
 Run it from anywhere: `python deploy/demo/make_events.py`. The same code always writes the same file.
 Each line holds `offset_ms`, the time of the event before the demo's present, and `event`, the document; its own times
-count from a fixed moment, so that the document is whole as it stands.
+count from a fixed moment, so that the file is complete.
 """
 # ruff: noqa: INP001 - scripts beside their data, no package
 
@@ -82,7 +82,7 @@ def attacks() -> Iterator[tuple[int, Event]]:
 
 
 def moved(event: Event, time: datetime) -> Event:
-    """Give the event with another time, wherever it tells its time."""
+    """Return the event with another time, wherever it holds its time."""
     old, new = event["@timestamp"], stamp(time)
     text = json.dumps(event, ensure_ascii=False).replace(old, new)
     moved_event: Event = json.loads(text.replace(_utc(old), _utc(new)))
@@ -96,8 +96,8 @@ def _utc(written: str) -> str:
 
 def main() -> None:
     """Write the file."""
-    whole = sorted([*background(), *attacks()], key=lambda pair: pair[0])
-    lines = [json.dumps({"offset_ms": offset, "event": event}, ensure_ascii=False) for offset, event in whole]
+    pairs = sorted([*background(), *attacks()], key=lambda pair: pair[0])
+    lines = [json.dumps({"offset_ms": offset, "event": event}, ensure_ascii=False) for offset, event in pairs]
     (HERE / "events.ndjson").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

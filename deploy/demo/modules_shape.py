@@ -71,9 +71,9 @@ _WORD = re.compile(r'(?:"[^"]*"|[^\s"])+')
 
 
 def with_modules(event: Event) -> Event:
-    """Make the document that the modules would make of a raw one."""
-    made = copy.deepcopy(event)
-    winlog = made["winlog"]
+    """Return the document that the modules would make of a raw one."""
+    moved = copy.deepcopy(event)
+    winlog = moved["winlog"]
     shapes = {
         "Microsoft-Windows-Sysmon/Operational": _sysmon,
         "Security": _security,
@@ -81,12 +81,12 @@ def with_modules(event: Event) -> Event:
     }
     shape = shapes.get(winlog["channel"])
     if shape is None:
-        return made
-    shape(made, winlog["event_data"])
+        return moved
+    shape(moved, winlog["event_data"])
     winlog["record_id"] = str(winlog["record_id"])
     if not winlog["event_data"]:
         del winlog["event_data"]
-    return made
+    return moved
 
 
 def _put(event: Event, path: str, value: object) -> None:
@@ -111,12 +111,12 @@ def _kind(event: Event, module: str) -> None:
 def _names(event: Event) -> None:
     """Add what is read off paths and command lines."""
     process = event.get("process", {})
-    for one in (process, process.get("parent", {})):
-        if "executable" in one:
-            one["name"] = one["executable"].rsplit("\\", 1)[-1]
-        if "command_line" in one:
-            one["args"] = [word.replace('"', "") for word in _WORD.findall(one["command_line"])]
-            one["args_count"] = len(one["args"])
+    for fields in (process, process.get("parent", {})):
+        if "executable" in fields:
+            fields["name"] = fields["executable"].rsplit("\\", 1)[-1]
+        if "command_line" in fields:
+            fields["args"] = [word.replace('"', "") for word in _WORD.findall(fields["command_line"])]
+            fields["args_count"] = len(fields["args"])
     file = event.get("file", {})
     if "path" in file:
         file["directory"], file["name"] = file["path"].rsplit("\\", 1)
@@ -126,10 +126,10 @@ def _names(event: Event) -> None:
 
 def _related(event: Event) -> None:
     """List the addresses that occur, as the modules do for searches."""
-    found = [event[side]["ip"] for side in ("source", "destination") if "ip" in event.get(side, {})]
-    found += event.get("dns", {}).get("resolved_ip", [])
-    if found:
-        event.setdefault("related", {})["ip"] = list(dict.fromkeys(found))
+    addresses = [event[side]["ip"] for side in ("source", "destination") if "ip" in event.get(side, {})]
+    addresses += event.get("dns", {}).get("resolved_ip", [])
+    if addresses:
+        event.setdefault("related", {})["ip"] = list(dict.fromkeys(addresses))
 
 
 def _user(event: Event, domain: str, name: str) -> None:
@@ -177,9 +177,9 @@ def _lists(event: Event, data: dict[str, str], code: str) -> None:
         _put(event, "network.direction", "egress" if data["Initiated"] == "true" else "ingress")
         _put(event, "network.type", "ipv6" if data["SourceIsIpv6"] == "true" else "ipv4")
     if "QueryResults" in data:
-        found = [answer.removeprefix("::ffff:") for answer in data["QueryResults"].split(";") if answer]
-        _put(event, "dns.answers", [{"type": "A", "data": answer} for answer in found])
-        _put(event, "dns.resolved_ip", found)
+        answers = [answer.removeprefix("::ffff:") for answer in data["QueryResults"].split(";") if answer]
+        _put(event, "dns.answers", [{"type": "A", "data": answer} for answer in answers])
+        _put(event, "dns.resolved_ip", answers)
         _put(event, "sysmon.dns.status", "SUCCESS")
         _put(event, "network.protocol", "dns")
 

@@ -56,12 +56,12 @@ class Seen:
         return self.host.split(".")[0].upper()
 
     def guid(self, text: str) -> str:
-        """Give the identifier that Sysmon would give to a process of this host."""
+        """Return the identifier that Sysmon would give to a process of this host."""
         digest = hashlib.sha256(f"{self.host}/{text}".encode()).hexdigest().upper()
         return f"{{{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:26]}000000}}"
 
     def number(self, text: str) -> str:
-        """Give a process identifier, the same for the same text."""
+        """Return a process identifier, the same for the same text."""
         return str(int(hashlib.sha256(f"{self.host}/{text}".encode()).hexdigest()[:3], 16) * 4 + 400)
 
 
@@ -114,7 +114,7 @@ def stamp(time: datetime) -> str:
 
 
 def document(kind: Kind, seen: Seen, data: Data, message: str) -> Event:
-    """Make the whole document of one event; values that are empty are left out, as Winlogbeat does."""
+    """Return the document of one event; values that are empty are left out, as Winlogbeat does."""
     return {
         "@timestamp": stamp(seen.time),
         "event": _event(kind, seen),
@@ -176,9 +176,9 @@ def sysmon(seen: Seen, code: str, data: Data) -> Event:
     """Make a Sysmon event; its text lists its data."""
     headline, rule, version = _SYSMON_TASKS[code]
     utc = stamp(seen.time).replace("T", " ").removesuffix("Z")
-    whole = {"RuleName": "-", "UtcTime": utc, **data}
-    text = "\n".join([f"{headline}:", *(f"{name}: {value}" for name, value in whole.items())])
-    return document(Kind(SYSMON, code, f"{headline} (rule: {rule})", version), seen, whole, text)
+    values = {"RuleName": "-", "UtcTime": utc, **data}
+    text = "\n".join([f"{headline}:", *(f"{name}: {value}" for name, value in values.items())])
+    return document(Kind(SYSMON, code, f"{headline} (rule: {rule})", version), seen, values, text)
 
 
 def rendered(first: str, *sections: Section) -> str:
@@ -191,13 +191,13 @@ def rendered(first: str, *sections: Section) -> str:
 
 
 def hashes(path: str) -> str:
-    """Give the hash list that Sysmon would write for a file."""
+    """Return the hash list that Sysmon would write for a file."""
     digest = hashlib.sha512(path.lower().encode()).hexdigest().upper()
     return f"MD5={digest[:32]},SHA256={digest[32:96]},IMPHASH={digest[96:128]}"
 
 
 def subject(data: Data, title: str = "Subject") -> Section:
-    """Give the section of an audit event's text that says who did it."""
+    """Return the section of an audit event's text that says who did it."""
     return title, {
         "Security ID": data["SubjectUserSid"],
         "Account Name": data["SubjectUserName"],

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE = ("watcher", "tests", "bench", "examples")
+CODE = ("watcher", "tests", "bench", "examples", "deploy")
 
 # Pages, settings, build files and style sheets: what people read beside code and templates.
 PROSE_FILES = (
