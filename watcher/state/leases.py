@@ -139,11 +139,16 @@ class Leases:
 
         Work that needs every channel goes to no member whose leases are a part of those of another.
         """
-        able = [name for name in alive if name == self.member or lease in _leases_of(beats[name], lease)]
+        listed = {name: _listed_leases(beats[name]) for name in alive}
+        able = {
+            name: leases for name, leases in listed.items() if name == self.member or leases is None or lease in leases
+        }
         if lease not in self.for_complete:
-            return able
-        listed = {name: frozenset(_leases_of(beats[name], "")) for name in able}
-        return [name for name in able if "" in listed[name] or not any(listed[name] < listed[other] for other in able)]
+            return list(able)
+        all_leases = [leases for leases in able.values() if leases is not None]
+        return [
+            name for name, leases in able.items() if leases is None or not any(leases < others for others in all_leases)
+        ]
 
     def _change_members(self, change: Callable[[list[str]], list[str]], now: datetime) -> list[str]:
         def changed(body: Body | None) -> Body:
@@ -241,10 +246,10 @@ def rightful_holder(lease: str, alive: Iterable[str]) -> str:
     return max(alive, key=lambda name: blake2b(f"{lease}\0{name}".encode(), digest_size=16).digest())
 
 
-def _leases_of(member: StoredDocument | None, lease: str) -> Sequence[str]:
-    """Return the leases that a member can hold; only `lease` where an older version wrote its document."""
+def _listed_leases(member: StoredDocument | None) -> frozenset[str] | None:
+    """Return the leases that a member can hold; None where an older version wrote its document."""
     names = None if member is None else member.document["body"].get("leases")
-    return names if isinstance(names, list) else (lease,)
+    return frozenset(names) if isinstance(names, list) else None
 
 
 def _is_held(stored: StoredDocument | None) -> bool:
