@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from support.borrowed_indices import TIME, Indices, connections, indices
-from support.engines import Running
+from support.borrowed_indices import TIME, Indices
 from support.fakes import event, rule
 from support.memory_state import MemoryDocuments
 
@@ -38,19 +37,6 @@ MAPPING = {
         "winlog": {"properties": {"channel": KEYWORD, "event_data": {"properties": {"CommandLine": KEYWORD}}}},
     }
 }
-
-
-@pytest.fixture
-def lent(engine: Running) -> Iterator[Indices]:
-    with indices(engine.admin()) as borrowed:
-        yield borrowed
-
-
-@pytest.fixture
-def connection(engine: Running) -> Iterator[Connection]:
-    """As the least privileged user that watcher runs as."""
-    with connections(engine.cluster()) as opened:
-        yield opened
 
 
 def total(snapshot: Snapshot) -> int | None:
