@@ -96,7 +96,7 @@ def test_a_lost_connection_to_the_cluster_loses_and_duplicates_no_alert(
         loop.wait_for_log("cluster.failed")
         sandbox.feed([ATTACK], ago=timedelta(seconds=1))
         proxy.open()
-        loop.wait_for_log("channel=slack")
+        loop.wait_for_deliveries()
         loop.wait_for_log("cluster.recovered")  # another job may have failed than the job that delivered
         assert loop.stop(signal.SIGTERM) == 0
     assert (len(sandbox.documents("alerts")), len(sandbox.smtp.messages), len(sandbox.slack.requests)) == (1, 1, 1)

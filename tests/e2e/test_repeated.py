@@ -48,7 +48,7 @@ def test_a_sidecar_delivers_stops_on_a_signal_and_a_second_sidecar_delivers_noth
     with opensearch_sandbox.loop() as loop:
         loop.wait_for_log("sidecar.started")
         opensearch_sandbox.feed([ATTACK], ago=timedelta(seconds=1))
-        loop.wait_for_log("channel=slack")
+        loop.wait_for_deliveries()
         assert loop.stop(number) == 0
         assert "sidecar.stopped" in loop.log_text()
     assert messages(opensearch_sandbox) == (1, 1, 1)

@@ -130,8 +130,7 @@ def delivering_sidecar(sandbox: Sandbox) -> Iterator[Any]:
     sandbox.changes["lease"] = "2s"
     sandbox.feed([attack_on("before", "before")], ago=timedelta(seconds=1))
     with sandbox.loop() as loop:
-        for channel in ("mail", "slack"):
-            loop.wait_for_log(f"channel={channel}")  # sent, and recorded
+        loop.wait_for_deliveries()
         yield loop
         assert loop.stop(signal.SIGTERM) == 0
 
@@ -149,7 +148,11 @@ def test_a_state_deleted_while_a_sidecar_runs_is_recreated_and_reported(opensear
             lambda: history_is_missing(loop.log_text()), what="`checkpoint.created` as an error", shown=loop.log_text
         )
         sandbox.feed([attack_on("after", "after")], ago=timedelta(seconds=1))
-        wait_until(lambda: len(sandbox.slack.requests) == 2, what="a message", shown=loop.log_text)
+        wait_until(
+            lambda: len(sandbox.smtp.messages) == len(sandbox.slack.requests) == 2,
+            what="a message of each channel",
+            shown=loop.log_text,
+        )
     assert expected_deliveries(sandbox).lost(["before", "after"], ["before", "after"]) == []
     assert not expected_deliveries(sandbox).doubled()
 

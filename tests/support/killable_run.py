@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -48,7 +49,7 @@ class KillPoint:
         self.step += 1
         if self.step >= self.at:
             os.kill(os.getpid(), signal.SIGKILL)
-        os.write(self.pipe, f"{label}\n".encode())
+        os.write(self.pipe, f"{threading.get_ident()} {label}\n".encode())
 
 
 @dataclass(frozen=True)
@@ -149,15 +150,16 @@ def run(work: Callable[[KillPoint], None], order: Mapping[str, Any]) -> Mapping[
     }
 
 
-def sent_but_not_recorded(steps: Sequence[str]) -> str:
-    """Return the key of a message that may be sent but not recorded, or an empty string."""
-    key = ""
+def sent_but_not_recorded(steps: Sequence[str]) -> list[str]:
+    """Return the keys of messages that may be sent but not recorded; each channel sends and records in a thread."""
+    keys: dict[str, str] = {}  # thread → key
     for step in steps:
-        if step.startswith("sending "):
-            key = step.removeprefix("sending ")
-        elif step == "answered /_bulk":  # every write uses it
-            key = ""
-    return key
+        thread, _, label = step.partition(" ")
+        if label.startswith("sending "):
+            keys[thread] = label.removeprefix("sending ")
+        elif label == "answered /_bulk":  # every write uses it
+            keys.pop(thread, None)
+    return list(keys.values())
 
 
 def main() -> None:

@@ -306,6 +306,11 @@ class RunningSidecar:
         """Wait until the log contains the words."""
         wait_until(lambda: words in self.log_text(), what=f"`{words}`", shown=self.log_text)
 
+    def wait_for_deliveries(self) -> None:
+        """Wait until each channel has sent a message and recorded it; each delivers in a thread of its own."""
+        for channel in ("mail", "slack"):
+            self.wait_for_log(f"channel={channel}")
+
     def stop(self, number: int, seconds: float = 30) -> int:
         """Send a signal, wait for the end, and return the exit code."""
         self.process.send_signal(number)
