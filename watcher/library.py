@@ -61,11 +61,12 @@ def match_file(rules: Rules, path: str | Path) -> Iterator[MatchedEvent]:
     The file holds JSON lines, JSON, either packed with gzip, or a Windows event log (EVTX). Raises InputError where
     the file, or an event of it, cannot be read.
     """
-    for item in match_events_of_file(rules._ruleset, Path(path), lambda _: None):  # noqa: SLF001 - our own type
-        if isinstance(item, InputError):
-            raise item
-        if item.rules:
-            yield item
+    for chunk in match_events_of_file(rules._ruleset, Path(path)):  # noqa: SLF001 - our own type
+        for item in chunk.items:
+            if isinstance(item, InputError):
+                raise item
+            if item.rules:
+                yield item
 
 
 def explain(rule: Rule, event: Event, *, source: Source | None = None) -> Explanation:

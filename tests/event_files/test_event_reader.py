@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from watcher.errors import InputError
-from watcher.event_files.event_reader import FileEvent, read_events
+from watcher.event_files.event_chunks import FileEvent
+from watcher.event_files.event_reader import read_events
 from watcher.model import Event
 
 ONE: dict[str, Any] = {"event": {"code": "1"}, "winlog": {"channel": "System"}}

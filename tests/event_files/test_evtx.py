@@ -11,7 +11,8 @@ import pytest
 from support.evtx_file import Element, data, event, write
 
 from watcher.errors import InputError
-from watcher.event_files.event_reader import FileEvent, event_files, read_events
+from watcher.event_files.event_chunks import FileEvent
+from watcher.event_files.event_reader import event_files, read_events
 from watcher.event_files.evtx import evtx_document
 from watcher.match.event_view import EventView
 from watcher.model import Event

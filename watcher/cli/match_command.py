@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -15,19 +16,19 @@ from rich.text import Text
 from watcher.cli.common import SettingsFile, error_terminal, read_settings, terminal
 from watcher.cli.exit_codes import EXIT_FINDINGS
 from watcher.errors import InputError
-from watcher.heap import freeze_heap
 from watcher.model import Level
 from watcher.present.match_tables import hit_json, hits_table, match_summary, rules_table
 from watcher.present.progress_bars import file_bars
 from watcher.printable import printable_text
 from watcher.usecases.match_events import (
+    MatchedChunk,
     MatchedEvent,
     MatchSummary,
     RulesToMatch,
     event_files_of,
-    match_file,
     rules_to_match,
 )
+from watcher.usecases.match_workers import matched_files
 
 
 def match(  # noqa: PLR0913 - each is an option
@@ -45,6 +46,9 @@ def match(  # noqa: PLR0913 - each is an option
     as_json: Annotated[
         bool, typer.Option("--json", help="Write one line of JSON per hit, as soon as it is found.")
     ] = False,
+    workers: Annotated[
+        int, typer.Option("--workers", help="Worker processes (0 = one per CPU, none for few events).", min=0)
+    ] = 0,
 ) -> None:
     """Match files of events, without a cluster.
 
@@ -54,9 +58,11 @@ def match(  # noqa: PLR0913 - each is an option
     files = event_files_of((*events, *(more or ())))
     summary = MatchSummary(limit)
     console = error_terminal()  # of progress and warnings alike, so that neither overwrites the other
-    for matched in _match_files(selected, files, summary, console):
-        if as_json:
-            _write_hits(matched)
+    with closing(_match_files(selected, files, workers, console)) as chunks:
+        for chunk in chunks:
+            summary.add(chunk)
+            if as_json:
+                _write_hits(chunk)
     if selected.counting:
         _warn(console, f"{selected.counting} rules count events, which is not supported: they were left out")
     if not as_json:
@@ -70,7 +76,7 @@ def match(  # noqa: PLR0913 - each is an option
         first = summary.first_unrecognized
         _warn(
             console,
-            f"{summary.unrecognized:,} documents have no channel; first at line {first.number} of `{first.file}`; "
+            f"{summary.unrecognized:,} documents have no channel; first at line {first.line} of `{first.file}`; "
             "write them as Winlogbeat ships them, or as JSON of their XML",
         )
     if selected.faulty or summary.faults or summary.undecided or summary.unrecognized:
@@ -78,30 +84,26 @@ def match(  # noqa: PLR0913 - each is an option
 
 
 def _match_files(
-    selected: RulesToMatch, files: Sequence[Path], summary: MatchSummary, console: Console
-) -> Iterator[MatchedEvent]:
-    """Yield every event that was read; what cannot be read becomes a warning."""
-    ruleset = selected.ruleset()
-    freeze_heap()
-    with file_bars(console, files) as advance:
-        for file in files:
-            try:
-                for item in match_file(ruleset, file, advance(file)):
-                    if isinstance(item, InputError):
-                        summary.faults += 1
-                        _warn(console, str(item))
-                    else:
-                        summary.add(item)
-                        _warn_undecided(console, item)
-                        yield item
-            except InputError as fault:
-                summary.faults += 1
-                _warn(console, str(fault))
+    selected: RulesToMatch, files: Sequence[Path], workers: int, console: Console
+) -> Generator[MatchedChunk]:
+    """Yield the outcome of every part of the files; what cannot be read becomes a warning."""
+    with matched_files(selected, files, workers) as chunks, file_bars(console, files) as show:
+        for chunk in chunks:
+            show(chunk.path, chunk.end)
+            for item in chunk.items:
+                if isinstance(item, InputError):
+                    _warn(console, str(item))
+                else:
+                    _warn_undecided(console, item)
+            yield chunk
 
 
-def _write_hits(matched: MatchedEvent) -> None:
-    for rule in matched.rules:
-        sys.stdout.write(json.dumps(hit_json(rule, matched), default=str) + "\n")
+def _write_hits(chunk: MatchedChunk) -> None:
+    for item in chunk.items:
+        if isinstance(item, MatchedEvent):
+            for rule in item.rules:
+                sys.stdout.write(json.dumps(hit_json(rule, item), default=str) + "\n")
+    sys.stdout.flush()
 
 
 def _warn_undecided(console: Console, matched: MatchedEvent) -> None:

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from watcher.errors import InputError
-from watcher.event_files.evtx import evtx_events
-from watcher.event_files.json_forms import documents_in, event_in
+from watcher.event_files.event_chunks import EventChunk, FileEvent, LinesChunk, RecordsChunk, ValueChunk
+from watcher.event_files.evtx import evtx_records
 from watcher.event_files.nested_json import loads
-from watcher.model import Event, Location
+from watcher.model import Location
 
 SUFFIXES = (".evtx", ".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
 """The suffixes of event files in a folder."""
 
 ReadProgress = Callable[[int], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileEvent:
-    """One event of a file."""
-
-    file: str
-    number: int  # line of JSON lines, record of an event log, else position; 1-based
-    event: Event
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.number}"
+_CHUNK = 1 << 20  # bytes: some hundred events, which take longer to match than to send to another process
+_PACKED = 10  # times that gzip makes events smaller
+_READ_FAULTS = (OSError, EOFError, zlib.error)
 
 
 def event_files(path: Path) -> tuple[Path, ...]:
@@ -46,20 +37,35 @@ def event_files(path: Path) -> tuple[Path, ...]:
     return files
 
 
+def read_size(path: Path) -> int:
+    """Return about how many bytes of events a file holds, without reading it."""
+    size = path.stat().st_size
+    return size * _PACKED if path.name.lower().endswith(".gz") else size
+
+
 def read_events(path: Path, progress: ReadProgress = lambda _: None) -> Iterator[FileEvent | InputError]:
     """Yield every event of a file, or an InputError for each that cannot be read.
 
     `progress` is called with the number of bytes read. Raises InputError if the file cannot be opened.
     """
+    for chunk in event_chunks(path):
+        yield from chunk.events()
+        progress(chunk.end)
+
+
+def event_chunks(path: Path) -> Iterator[EventChunk]:
+    """Yield the chunks of a file, of which only the current one is in memory.
+
+    A file of a single JSON value is one chunk. Raises InputError if the file cannot be opened.
+    """
     if path.name.lower().endswith(".evtx"):
-        for number, event in enumerate(evtx_events(path, progress), start=1):
-            yield event if isinstance(event, InputError) else FileEvent(file=str(path), number=number, event=event)
+        yield from _evtx_chunks(path)
         return
     try:
         with path.open("rb") as raw:
             lines: IO[bytes] | gzip.GzipFile = gzip.GzipFile(fileobj=raw) if _is_gzip(raw) else raw
-            yield from read_json(_counted(lines, raw, progress), file=str(path))
-    except (OSError, EOFError) as fault:
+            yield from _json_chunks(iter(lines), file=str(path), position=raw.tell)
+    except _READ_FAULTS as fault:
         raise InputError(
             f"the file cannot be read: {getattr(fault, 'strerror', None) or fault}",
             location=Location(file=str(path), line=1),
@@ -74,10 +80,25 @@ def _is_gzip(raw: IO[bytes]) -> bool:
     return start == b"\x1f\x8b"
 
 
-def _counted(lines: Iterable[bytes], raw: IO[bytes], progress: ReadProgress) -> Iterator[bytes]:
-    for line in lines:
-        yield line
-        progress(raw.tell())
+def _evtx_chunks(path: Path) -> Iterator[EventChunk]:
+    records: list[str | InputError] = []
+    number, size, end = 1, 0, 0
+
+    def chunk() -> RecordsChunk:
+        return RecordsChunk(file=str(path), number=number, records=tuple(records), end=end)
+
+    try:
+        for record, position in evtx_records(path):
+            if size >= _CHUNK:
+                yield chunk()
+                number, size, records = number + len(records), 0, []
+            records.append(record)
+            size += len(record) if isinstance(record, str) else 0
+            end = position
+    except InputError:
+        yield chunk()  # what was read before the fault
+        raise
+    yield chunk()
 
 
 # --------------------------------------------------------------------------- JSON
@@ -85,55 +106,44 @@ def _counted(lines: Iterable[bytes], raw: IO[bytes], progress: ReadProgress) -> 
 
 def read_json(lines: Iterator[bytes], *, file: str) -> Iterator[FileEvent | InputError]:
     """Yield the events of JSON lines, or of one JSON value; each may be an answer of a search with several events."""
-    numbered = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
-    number, first = next(numbered, (1, b""))
+    for chunk in _json_chunks(lines, file=file, position=lambda: 0):
+        yield from chunk.events()
+
+
+def _json_chunks(lines: Iterator[bytes], *, file: str, position: Callable[[], int]) -> Iterator[EventChunk]:
+    number, first = next(((number, line) for number, line in enumerate(lines, start=1) if line.strip()), (1, b""))
+    if not first:
+        return
+    if _is_json_object(first):
+        yield from _line_chunks(first, lines, number, file=file, position=position)
+        return
+    text = b"\n" * (number - 1) + first + b"".join(line for line in lines if line.strip())
+    yield ValueChunk(file=file, text=text, end=position())
+
+
+def _is_json_object(line: bytes) -> bool:
     try:
-        is_lines = isinstance(loads(first or b"{}"), dict)
+        return isinstance(loads(line), dict)
     except ValueError:
-        is_lines = False
-    if not is_lines:
-        yield from _json_value(b"\n" * (number - 1) + first + b"".join(line for _, line in numbered), file)
-        return
-    if first:
-        yield from _line(first, file, number)
-    for number, line in numbered:
-        yield from _line(line, file, number)
+        return False
 
 
-def _line(line: bytes, file: str, number: int) -> Iterator[FileEvent | InputError]:
+def _line_chunks(
+    first: bytes, lines: Iterable[bytes], number: int, *, file: str, position: Callable[[], int]
+) -> Iterator[EventChunk]:
+    kept, size = [first], len(first)
+
+    def chunk() -> LinesChunk:
+        return LinesChunk(file=file, number=number, lines=b"".join(kept), end=position())
+
     try:
-        value = loads(line)
-    except ValueError as fault:
-        yield _fault(file, number, f"the line is not JSON: {fault}")
-        return
-    for document in documents_in(value) if isinstance(value, dict) else (value,):
-        yield _event(document, file, number)
-
-
-def _json_value(text: bytes, file: str) -> Iterator[FileEvent | InputError]:
-    try:
-        value = loads(text)
-    except ValueError as fault:
-        yield _fault(file, getattr(fault, "lineno", 1), f"the file is neither JSON lines nor JSON: {fault}")
-        return
-    for number, document in enumerate(documents_in(value), start=1):
-        yield _event(document, file, number)
-
-
-def _event(document: Any, file: str, number: int) -> FileEvent | InputError:
-    try:
-        event = event_in(document)
-    except (KeyError, TypeError, AttributeError, ValueError) as fault:
-        return _fault(file, number, f"the event lacks {fault}")
-    if isinstance(event, dict):
-        return FileEvent(file=file, number=number, event=event)
-    return _fault(file, number, "this is not an event")
-
-
-def _fault(file: str, number: int, message: str) -> InputError:
-    return InputError(
-        message,
-        location=Location(file=file, line=number),
-        fix="write one JSON document per line, as Winlogbeat ships it",
-        code="unreadable",
-    )
+        for line in lines:
+            if size >= _CHUNK:
+                yield chunk()
+                number, size, kept = number + len(kept), 0, []
+            kept.append(line)
+            size += len(line)
+    except _READ_FAULTS:
+        yield chunk()  # what was read before the fault
+        raise
+    yield chunk()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,11 @@ _OUTCOMES = {"Audit Failure": "failure", "Audit Success": "success"}
 _REPEATED = re.compile(r"(.+)_[1-9][0-9]*")  # how the parser names further elements of a name
 
 
-def evtx_events(path: Path, progress: Callable[[int], None]) -> Iterator[Event | InputError]:
-    """Yield every record of an EVTX file, or an InputError for each that is damaged.
+def evtx_records(path: Path) -> Iterator[tuple[str | InputError, int]]:
+    """Yield every record of an EVTX file as the parser's JSON, and the position in the file behind it.
 
-    `progress` is called with the number of bytes read. Raises InputError if the file is not an event log, cannot be
-    read, or the extra `evtx` is not installed.
+    A damaged record is an InputError. Raises InputError if the file is not an event log, cannot be read, or the extra
+    `evtx` is not installed.
     """
     try:
         from evtx import PyEvtxParser  # noqa: PLC0415 - of the extra `evtx`
@@ -39,14 +39,16 @@ def evtx_events(path: Path, progress: Callable[[int], None]) -> Iterator[Event |
         ) from None
     try:
         with path.open("rb") as raw:
-            yield from _documents(path, iter(PyEvtxParser(raw).records_json()), lambda: progress(raw.tell()))
-        if (path.stat().st_size - _HEADER) % _CHUNK:
-            yield _unreadable(path, 1, "the file ends inside a chunk: it is truncated")
+            for record in _records(path, iter(PyEvtxParser(raw).records_json())):
+                yield record, raw.tell()
+        size = path.stat().st_size
+        if (size - _HEADER) % _CHUNK:
+            yield _unreadable(str(path), 1, "the file ends inside a chunk: it is truncated"), size
     except (OSError, RuntimeError, ValueError) as fault:
-        raise _unreadable(path, 1, fault) from None
+        raise _unreadable(str(path), 1, fault) from None
 
 
-def _documents(path: Path, records: Iterator[Any], progress: Callable[[], None]) -> Iterator[Event | InputError]:
+def _records(path: Path, records: Iterator[Any]) -> Iterator[str | InputError]:
     number = in_a_row = 0
     while in_a_row < _MAX_FAULTS:
         number += 1
@@ -56,29 +58,27 @@ def _documents(path: Path, records: Iterator[Any], progress: Callable[[], None])
             return
         except (OSError, RuntimeError, ValueError) as fault:
             in_a_row += 1
-            yield _unreadable(path, number, fault)
+            yield _unreadable(str(path), number, fault)
             continue
         in_a_row = 0
-        yield _document(path, number, record)
-        progress()
+        yield _unreadable(str(path), number, record) if isinstance(record, Exception) else record["data"]
 
 
-def _unreadable(path: Path, number: int, fault: object) -> InputError:
+def _unreadable(file: str, number: int, fault: object) -> InputError:
     return InputError(
         f"the event log cannot be read here: {fault}",
-        location=Location(file=str(path), line=number),
+        location=Location(file=file, line=number),
         fix="export it again from Windows; the other records are read",
         code="unreadable",
     )
 
 
-def _document(path: Path, number: int, record: Any) -> Event | InputError:
-    if isinstance(record, Exception):
-        return _unreadable(path, number, record)
+def record_event(file: str, number: int, record: str) -> Event | InputError:
+    """Return the document of a record of a file, given as the parser's JSON, or an InputError if it is damaged."""
     try:
-        return evtx_document(_DECODER.decode(record["data"])["Event"])
+        return evtx_document(_DECODER.decode(record)["Event"])
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
-        return _unreadable(path, number, fault)
+        return _unreadable(file, number, fault)
 
 
 class _Elements(list[Any]):

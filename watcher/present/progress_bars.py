@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -115,22 +115,29 @@ def source_bars(console: Console) -> Iterator[SourceBars]:
         yield SourceBars(bars)
 
 
-@contextmanager
-def file_bars(console: Console, files: Sequence[Path]) -> Iterator[Callable[[Path], Callable[[int], None]]]:
-    """Show how much of some files is read on a terminal, nothing elsewhere.
+class FileBar:
+    """Shows how much of some files is read, in one bar."""
 
-    Yields a function that begins a file and returns what receives the position in it.
-    """
+    def __init__(self, bars: Progress, sizes: Mapping[Path, int]) -> None:
+        self._bars = bars
+        self._sizes = sizes
+        self._task = bars.add_task("reading", total=sum(sizes.values()))
+        self._current: Path | None = None
+        self._before = 0  # bytes of the files before the current one
+
+    def __call__(self, file: Path, position: int) -> None:
+        """Show the position in a file; the files come one after the other."""
+        if file != self._current:
+            self._before += self._sizes[self._current] if self._current is not None else 0
+            self._current = file
+            self._bars.update(self._task, description=printable_text(file.name)[:_LONGEST_NAME])
+        self._bars.update(self._task, completed=self._before + position)
+
+
+@contextmanager
+def file_bars(console: Console, files: Sequence[Path]) -> Iterator[FileBar]:
+    """Show how much of some files is read on a terminal, nothing elsewhere."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     sizes = {file: file.stat().st_size for file in files}
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        task = bars.add_task("reading", total=sum(sizes.values()))
-        done = 0
-
-        def begin(file: Path) -> Callable[[int], None]:
-            nonlocal done
-            before, done = done, done + sizes[file]
-            bars.update(task, completed=before, description=printable_text(file.name)[:_LONGEST_NAME])
-            return lambda position: bars.update(task, completed=before + position)
-
-        yield begin
+        yield FileBar(bars, sizes)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watcher.errors import InputError
-from watcher.event_files.event_reader import FileEvent, read_events, read_json
+from watcher.event_files.event_chunks import FileEvent
+from watcher.event_files.event_reader import read_events, read_json
 from watcher.match.event_explanation import Explanation, explain
 from watcher.match.event_view import EventView
 from watcher.model import Event, EventDocument, Rule

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from watcher.errors import InputError
-from watcher.event_files.event_reader import FileEvent, ReadProgress, event_files, read_events
+from watcher.event_files.event_chunks import EventChunk, FileEvent
+from watcher.event_files.event_reader import event_chunks, event_files
 from watcher.match.event_summarizer import summarize
 from watcher.match.ruleset import CompiledRule, Ruleset
 from watcher.model import EventSummary, Level, Location, Rule, Severity
@@ -68,42 +69,94 @@ def compile_rules(rules: Iterable[Rule], source: Source) -> Ruleset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchedEvent:
-    """One event of a file, and the rules that match it."""
+    """One event of a file that some rules match, or that some could not decide about."""
 
     file_event: FileEvent
     rules: tuple[Rule, ...]
     undecided: tuple[Rule, ...] = ()  # rules that could not be decided within the time limit
     summary: EventSummary = _NO_SUMMARY  # empty where no rule matches
-    is_recognized: bool = True  # False: the document has no channel and nothing else that events have
 
 
-def match_file(ruleset: Ruleset, path: Path, progress: ReadProgress) -> Iterator[MatchedEvent | InputError]:
-    """Yield every event of a file with the rules that match it, also where there are none.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchedChunk:
+    """The outcome of matching a part of a file."""
 
-    What cannot be read is yielded as an error, and the rest is matched. Raises InputError where the file cannot be
+    path: Path
+    end: int  # the position in the file up to which it was read
+    items: tuple[MatchedEvent | InputError, ...]  # in the order of the file; an error is an event that cannot be read
+    events: int = 0  # that were read, also those that no rule matches
+    unrecognized: int = 0  # documents without a channel and anything else that events have
+    first_unrecognized: Location | None = None
+
+
+def match_file(ruleset: Ruleset, path: Path) -> Iterator[MatchedChunk]:
+    """Yield the outcome of matching each part of a file.
+
+    What cannot be read becomes an error in it, and the rest is matched. Raises InputError where the file cannot be
     opened.
     """
-    for item in read_events(path, progress):
-        yield item if isinstance(item, InputError) else _matched(ruleset, item)
+    for chunk in event_chunks(path):
+        yield match_chunk(ruleset, path, chunk)
 
 
-def _matched(ruleset: Ruleset, file_event: FileEvent) -> MatchedEvent | InputError:
-    try:
-        view = ruleset.view(file_event.event)
-        verdict = ruleset.verdict(view)
-        if verdict.rules or verdict.undecided:  # JSON writers recurse into what is shown
-            file_event = replace(file_event, event=bounded(file_event.event))
-        return MatchedEvent(
-            file_event=file_event,
-            rules=verdict.rules,
-            undecided=verdict.undecided,
-            summary=summarize(view) if verdict.rules else _NO_SUMMARY,
-            is_recognized=bool(view.channel or verdict.rules) or not _MARKS.isdisjoint(file_event.event),
-        )
-    except Exception as fault:  # noqa: BLE001 - attackers write events: a broken one must not end the run
-        location = Location(file=file_event.file, line=file_event.number)
-        reason = f"{type(fault).__name__}: {str(fault)[:_LONGEST]}"
-        return InputError(f"the event cannot be evaluated: {reason}", location=location)
+def match_chunk(
+    ruleset: Ruleset, path: Path, chunk: EventChunk, stopping: Callable[[], bool] = lambda: False
+) -> MatchedChunk:
+    """Match the events of a part of a file, until `stopping` returns true."""
+    matched = _ChunkMatcher(ruleset)
+    for item in chunk.events():
+        if stopping():
+            break
+        matched.add(item)
+    return MatchedChunk(
+        path=path,
+        end=chunk.end,
+        items=tuple(matched.items),
+        events=matched.events,
+        unrecognized=matched.unrecognized,
+        first_unrecognized=matched.first_unrecognized,
+    )
+
+
+@dataclass(slots=True)
+class _ChunkMatcher:
+    """Matches the events of a chunk, and counts them."""
+
+    ruleset: Ruleset
+    items: list[MatchedEvent | InputError] = field(default_factory=list)
+    events: int = 0
+    unrecognized: int = 0
+    first_unrecognized: Location | None = None
+
+    def add(self, item: FileEvent | InputError) -> None:
+        if isinstance(item, InputError):
+            self.items.append(item)
+            return
+        try:
+            self._match(item)
+        except Exception as fault:  # noqa: BLE001 - attackers write events: a broken one must not end the run
+            location = Location(file=item.file, line=item.number)
+            reason = f"{type(fault).__name__}: {str(fault)[:_LONGEST]}"
+            self.items.append(InputError(f"the event cannot be evaluated: {reason}", location=location))
+
+    def _match(self, file_event: FileEvent) -> None:
+        event = file_event.event
+        view = self.ruleset.view(event)
+        verdict = self.ruleset.verdict(view)
+        if verdict.rules or verdict.undecided:
+            self.items.append(
+                MatchedEvent(
+                    file_event=replace(file_event, event=bounded(event)),  # JSON writers recurse into it
+                    rules=verdict.rules,
+                    undecided=verdict.undecided,
+                    summary=summarize(view) if verdict.rules else _NO_SUMMARY,
+                )
+            )
+        self.events += 1
+        if not view.channel and not verdict.rules and _MARKS.isdisjoint(event):
+            self.unrecognized += 1
+            if self.first_unrecognized is None:
+                self.first_unrecognized = Location(file=file_event.file, line=file_event.number)
 
 
 # --------------------------------------------------------------------------- counts
@@ -138,18 +191,24 @@ class MatchSummary:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.events = self.hits = self.faults = self.undecided = self.unrecognized = 0
-        self.first_unrecognized: FileEvent | None = None
+        self.first_unrecognized: Location | None = None
         self.shown: list[tuple[Rule, MatchedEvent]] = []
         self.tallies: dict[str, RuleTally] = {}
 
-    def add(self, matched: MatchedEvent) -> None:
-        """Count an event and its hits."""
-        self.events += 1
+    def add(self, chunk: MatchedChunk) -> None:
+        """Count the events and hits of a part of a file."""
+        self.events += chunk.events
+        self.unrecognized += chunk.unrecognized
+        self.first_unrecognized = self.first_unrecognized or chunk.first_unrecognized
+        for item in chunk.items:
+            if isinstance(item, InputError):
+                self.faults += 1
+            else:
+                self._add_event(item)
+
+    def _add_event(self, matched: MatchedEvent) -> None:
         self.hits += len(matched.rules)
         self.undecided += len(matched.undecided)
-        if not matched.is_recognized:
-            self.unrecognized += 1
-            self.first_unrecognized = self.first_unrecognized or matched.file_event
         for rule in matched.rules:
             if len(self.shown) < self._limit:
                 self.shown.append((rule, matched))

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from multiprocessing import get_context, parent_process
-from multiprocessing.process import BaseProcess
+from multiprocessing import get_context
 from multiprocessing.synchronize import Event as StopEvent
 
 import structlog
@@ -26,6 +22,7 @@ from watcher.pipeline import BackfillSilence, DetectionScope, Detector, Stopped,
 from watcher.ports import Clock
 from watcher.settings import Settings, Source
 from watcher.usecases.backfill_job import SliceResult
+from watcher.usecases.worker_processes import obey_parent
 
 log = structlog.get_logger(__name__)
 
@@ -59,8 +56,7 @@ _SEARCHERS: list[SliceSearcher] = []  # of this process, where it is a worker
 
 
 def _start_worker(worker: SliceWorkerSettings, stop: StopEvent) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the parent process sets `stop`
+    obey_parent()  # which sets `stop`
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     components = Components(settings=worker.settings, connections=connect_clusters(worker.settings))
     detector = components.detector(worker.source, worker.rules)
@@ -68,15 +64,7 @@ def _start_worker(worker: SliceWorkerSettings, stop: StopEvent) -> None:
         detector.silence = BackfillSilence(live_since=worker.live_since)
     detector.origin = "backfill"
     freeze_heap()
-    threading.Thread(target=_exit_with, args=(parent_process(),), daemon=True).start()
     _SEARCHERS.append(SliceSearcher(detector, components.clock, stopping=stop.is_set))
-
-
-def _exit_with(parent: BaseProcess | None) -> None:
-    """Exit when the parent process is killed and cannot set `stop`; a slice can always be searched again."""
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _search_slice(window: Window) -> SliceResult:

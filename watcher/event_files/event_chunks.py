@@ -1,0 +1,120 @@
+"""Parts of event files that are decoded independently, so that several processes can share the work on one file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, Protocol
+
+from watcher.errors import InputError
+from watcher.event_files.evtx import record_event
+from watcher.event_files.json_forms import documents_in, event_in
+from watcher.event_files.nested_json import loads
+from watcher.model import Event, Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEvent:
+    """One event of a file."""
+
+    file: str
+    number: int  # line of JSON lines, record of an event log, else position; 1-based
+    event: Event
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.number}"
+
+
+class EventChunk(Protocol):
+    """A part of a file that holds complete events."""
+
+    @property
+    def end(self) -> int:
+        """The position in the file up to which it was read."""
+        ...
+
+    def events(self) -> Iterator[FileEvent | InputError]:
+        """Yield its events, or an InputError for each that cannot be read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinesChunk:
+    """Some JSON lines; each may be an answer of a search with several events."""
+
+    file: str
+    number: int  # of its first line
+    lines: bytes
+    end: int
+
+    def events(self) -> Iterator[FileEvent | InputError]:
+        """Yield the events of each line."""
+        for number, line in enumerate(BytesIO(self.lines), start=self.number):
+            if line.strip():
+                yield from _line(line, self.file, number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueChunk:
+    """A file of a single JSON value: an event, a list of events, or an answer of a search."""
+
+    file: str
+    text: bytes
+    end: int
+
+    def events(self) -> Iterator[FileEvent | InputError]:
+        """Yield the events of the value."""
+        try:
+            value = loads(self.text)
+        except ValueError as fault:
+            line = getattr(fault, "lineno", 1)
+            yield _fault(self.file, line, f"the file is neither JSON lines nor JSON: {fault}")
+            return
+        for number, document in enumerate(documents_in(value), start=1):
+            yield _event(document, self.file, number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsChunk:
+    """Some records of a Windows event log."""
+
+    file: str
+    number: int  # of its first record
+    records: tuple[str | InputError, ...]
+    end: int
+
+    def events(self) -> Iterator[FileEvent | InputError]:
+        """Yield the event of each record."""
+        for number, record in enumerate(self.records, start=self.number):
+            event = record if isinstance(record, InputError) else record_event(self.file, number, record)
+            yield (event if isinstance(event, InputError) else FileEvent(file=self.file, number=number, event=event))
+
+
+def _line(line: bytes, file: str, number: int) -> Iterator[FileEvent | InputError]:
+    try:
+        value = loads(line)
+    except ValueError as fault:
+        yield _fault(file, number, f"the line is not JSON: {fault}")
+        return
+    for document in documents_in(value) if isinstance(value, dict) else (value,):
+        yield _event(document, file, number)
+
+
+def _event(document: Any, file: str, number: int) -> FileEvent | InputError:
+    try:
+        event = event_in(document)
+    except (KeyError, TypeError, AttributeError, ValueError) as fault:
+        return _fault(file, number, f"the event lacks {fault}")
+    if isinstance(event, dict):
+        return FileEvent(file=file, number=number, event=event)
+    return _fault(file, number, "this is not an event")
+
+
+def _fault(file: str, number: int, message: str) -> InputError:
+    return InputError(
+        message,
+        location=Location(file=file, line=number),
+        fix="write one JSON document per line, as Winlogbeat ships it",
+        code="unreadable",
+    )
