@@ -70,7 +70,7 @@ TABLE: list[tuple[int, Any, type[ClusterError]]] = [
 
 @pytest.mark.parametrize(("status", "body", "kind"), TABLE)
 def test_every_answer_has_its_class_of_error(status: int, body: Any, kind: type[ClusterError]) -> None:
-    fault = cluster_error(Answer(status=status, body=body), "searching `winlogbeat-*`")
+    fault = cluster_error(Answer(status=status, value=body), "searching `winlogbeat-*`")
     assert type(fault) is kind
     assert str(fault).startswith("searching `winlogbeat-*`: ")
     assert not str(fault).endswith(".")
@@ -82,7 +82,7 @@ def test_every_status_has_a_meaning(status: int) -> None:
 
 
 def test_returns_a_successful_answer_and_raises_any_other() -> None:
-    answer = Answer(status=201, body={})
+    answer = Answer(status=201, value={})
     assert accept(answer, "writing") is answer
     with pytest.raises(Overloaded):
         accept(Answer(status=503), "writing")

@@ -14,7 +14,7 @@ from support.borrowed_indices import connections
 from support.fake_cluster import Reply, serving
 
 from watcher.cluster.connections import OPENSEARCH
-from watcher.cluster.engine_transport import Answer, RequestBody, loads
+from watcher.cluster.engine_transport import Answer, RequestBody
 from watcher.cluster.snapshot import PointInTime, SnapshotTarget
 from watcher.errors import Overloaded, Undecodable
 from watcher.model import Window
@@ -50,7 +50,7 @@ class FakeCluster:
         assert (method, path, bool(params), bool(timeout)) == ("POST", "/_msearch", True, True)
         assert isinstance(body, list)
         responses = ",".join(map(self._response, body[1::2]))
-        return Answer(status=self.status, body=loads(f'{{"responses":[{responses}]}}'.encode()))
+        return Answer(status=self.status, raw=(f'{{"responses":[{responses}]}}'.encode()))
 
     def _response(self, request: Mapping[str, Any]) -> str:
         if request["_source"] is False:
@@ -149,6 +149,6 @@ def test_both_transports_raise_where_an_answer_is_not_json(engine: tuple[Mapping
     deep = Reply(raw=b'{"a": ' + b"[" * 5_000 + b"]" * 5_000 + b', "b": 1e400}', headers=otherwise.headers)
     with serving({**table, "/broken": broken, "/deep": deep}, otherwise) as fake, connections(fake.cluster) as opened:
         with pytest.raises(Undecodable) as undecodable:
-            opened.transport.request("GET", "/broken")
+            _ = opened.transport.request("GET", "/broken").body
         assert len(str(undecodable.value)) < 400
         assert opened.transport.request("GET", "/deep").body["b"] == "1e400"

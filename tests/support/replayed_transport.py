@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -60,7 +61,12 @@ class ReplayingTransport:
             return self.engine.request(method, path, params=params, body=body, timeout=timeout)
         self.replayed += 1
         answer = self.answers[number][1]
-        return replace(answer, body=self.body) if number == self.changed else answer
+        return self._changed(answer) if number == self.changed else answer
+
+    def _changed(self, answer: Answer) -> Answer:
+        if isinstance(self.body, str):  # what a transport returns of an answer that is not JSON
+            return replace(answer, value=self.body, raw=None)
+        return replace(answer, value=None, raw=json.dumps(self.body).encode())
 
     def close(self) -> None:
         """Do nothing: the engine's transport is closed by its owner."""

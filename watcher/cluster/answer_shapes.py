@@ -5,6 +5,7 @@ Keys that the product does not read are left out; a key without a default must b
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -31,9 +32,14 @@ ShapeT = TypeVar("ShapeT")
 def decode(answer: Answer, shape: type[ShapeT], doing: str) -> ShapeT:
     """Return the body of a successful answer in its shape.
 
-    Raises the error of an answer of another status, Malformed where the body has another shape.
+    Raises the error of an answer of another status, Malformed where the body has another shape, Undecodable where it
+    is declared as JSON and is not.
     """
-    return shaped(accept(answer, doing).body, shape, doing)
+    accepted = accept(answer, doing)
+    if accepted.raw is not None:
+        with suppress(msgspec.MsgspecError, ValueError, RecursionError):
+            return msgspec.json.decode(accepted.raw, type=shape, strict=False)
+    return shaped(accepted.body, shape, doing)  # by a reader that takes what the quick one refuses
 
 
 def shaped(body: Any, shape: type[ShapeT], doing: str) -> ShapeT:
@@ -126,6 +132,25 @@ class MultiSearchAnswer(Shape, frozen=True):
     """The answers to several searches, each of which may be an error."""
 
     responses: list[dict[str, Any]]
+
+
+class PageAnswer(Shape, frozen=True):
+    """One of several answers: a page of documents, or an error."""
+
+    status: int = 200
+    error: Any = None
+    timed_out: bool | None = None
+    shards: Shards | None = msgspec.field(name="_shards", default=None)
+    hits: ReturnedDocuments | None = None
+    took: float = 0.0
+    clusters: Clusters = msgspec.field(name="_clusters", default=Clusters())
+    pit_id: str = ""
+
+
+class PageAnswers(Shape, frozen=True):
+    """The answers to the requests for several pages."""
+
+    responses: list[PageAnswer]
 
 
 class CountAnswer(Shape, frozen=True):

@@ -206,7 +206,7 @@ def _written(stored: StoredDocument, item: WrittenItem) -> bool:
         return False
     doing = f"writing to `{stored.index}`"
     if item.error or not item.succeeded:
-        raise cluster_error(Answer(status=item.status, body={"error": item.error or {}}), doing)
+        raise cluster_error(Answer(status=item.status, value={"error": item.error or {}}), doing)
     return True
 
 
@@ -225,7 +225,7 @@ def _created(draft: NewDocument, item: WrittenItem) -> CreateResult:
     if not item.error and item.succeeded:
         return CreateResult(id=draft.id, new=True)
     body = {"error": item.error or {}}
-    fault = cluster_error(Answer(status=item.status, body=body), f"writing to `{draft.index}`")
+    fault = cluster_error(Answer(status=item.status, value=body), f"writing to `{draft.index}`")
     if not isinstance(fault, Refused):
         raise fault
     error = item.error or {}
@@ -237,7 +237,7 @@ def _created(draft: NewDocument, item: WrittenItem) -> CreateResult:
 def _read(item: ReadDocument) -> StoredDocument | None:
     error = item.error
     if error and error.get("type") != "index_not_found_exception":
-        raise cluster_error(Answer(status=500, body={"error": error}), f"reading `{item.index}`")
+        raise cluster_error(Answer(status=500, value={"error": error}), f"reading `{item.index}`")
     if error or item.exists is False:
         return None
     if not item.exists or item.seq_no is None or item.primary_term is None or item.source is None:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 from watcher.cluster.answer_shapes import decode, shaped
-from watcher.cluster.cluster_faults import accept
 from watcher.cluster.cluster_shapes import Acknowledged
 from watcher.cluster.engine_transport import Answer, Transport, quote_path
 from watcher.cluster.state_shapes import WrittenDocument
@@ -81,5 +80,5 @@ def _is_supported(answer: Answer, doing: str) -> bool:
     """Whether the cluster has the service; raises a ClusterError where it has it and refuses."""
     if answer.status in _ABSENT or "no handler found" in str(answer.body):
         return False
-    accept(answer, doing)
+    decode(answer, dict[str, Any], doing)
     return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from watcher.cluster.answer_shapes import SearchAnswer, SearchSummary, malformed, shaped
+from watcher.cluster.answer_shapes import PageAnswer, SearchAnswer, SearchSummary, malformed, shaped
 from watcher.cluster.cluster_faults import cluster_error
 from watcher.cluster.engine_transport import Answer
 from watcher.errors import ClusterError, Incomplete, Refused, TooSlow
@@ -26,7 +26,27 @@ def response_error(response: Mapping[str, Any], doing: str) -> ClusterError | No
         return malformed(doing, "a status that is no number")
     if "error" not in response and 200 <= status < 300:
         return None
-    answer = Answer(status=status if status >= 300 else 500, body=response)
+    return _error(status, response.get("error"), doing)
+
+
+def page_answer(response: PageAnswer, doing: str) -> SearchAnswer | ClusterError:
+    """Return a page of several, or its error."""
+    if response.error is not None or not 200 <= response.status < 300:
+        return _error(response.status, response.error, doing)
+    if response.timed_out is None or response.shards is None or response.hits is None:
+        return malformed(doing, "no `timed_out`, `_shards` or `hits`")
+    return SearchAnswer(
+        timed_out=response.timed_out,
+        shards=response.shards,
+        hits=response.hits,
+        took=response.took,
+        clusters=response.clusters,
+        pit_id=response.pit_id,
+    )
+
+
+def _error(status: int, error: Any, doing: str) -> ClusterError:
+    answer = Answer(status=status if status >= 300 else 500, value={"error": error, "status": status})
     return lost_index(cluster_error(answer, doing), answer)
 
 
@@ -42,7 +62,7 @@ def partial_answer(response: SearchAnswer | SearchSummary, doing: str) -> Cluste
     shards, clusters = response.shards, response.clusters
     if shards.failed:
         # By the shards' own reasons: a query that one index cannot run is refused permanently.
-        error = cluster_error(Answer(status=500, body={"error": {"failures": shards.failures}}), doing)
+        error = cluster_error(Answer(status=500, value={"error": {"failures": shards.failures}}), doing)
         lacking = Incomplete(f"{error}; {shards.failed} of {shards.total} shards failed")
         return error if isinstance(error, Refused) else lacking
     if response.timed_out:

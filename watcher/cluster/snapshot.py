@@ -9,20 +9,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watcher.cluster.answer_shapes import (
-    MultiSearchAnswer,
+    PageAnswer,
+    PageAnswers,
     ReturnedDocument,
     SearchAnswer,
     SearchSummary,
     TimeBuckets,
     decode,
     malformed,
-    shaped,
 )
 from watcher.cluster.cluster_faults import cluster_error
 from watcher.cluster.engine_transport import Answer, EngineDialect, Transport
 from watcher.cluster.page_limits import PageLimit
 from watcher.cluster.page_parts import read_in_parts
-from watcher.cluster.search_answers import lost_index, partial_answer, response_error
+from watcher.cluster.search_answers import lost_index, page_answer, partial_answer
 from watcher.cluster.slice_aggregations import (
     IndexBuckets,
     histogram,
@@ -72,15 +72,15 @@ class PointInTime:
         return self.search(requests) if self.limit.learn(outcomes) else outcomes
 
     def _search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
-        try:
-            answer = self._send(requests)
-        except Undecodable:
-            if len(requests) == 1:
-                return [self._in_parts(requests[0])]
-            return self._halves(requests)
+        answer = self._send(requests)
         if 200 <= answer.status < 300:
+            try:
+                responses = self._responses(answer, len(requests))
+            except Undecodable:
+                if len(requests) == 1:
+                    return [self._in_parts(requests[0])]
+                return self._halves(requests)
             length = _content_length(answer) if len(requests) == 1 else 0
-            responses = self._responses(answer, len(requests))
             return [
                 self._outcome(request, response, length) for request, response in zip(requests, responses, strict=True)
             ]
@@ -92,9 +92,12 @@ class PointInTime:
             return [error]
         return self._halves(requests)
 
-    def _responses(self, answer: Answer, count: int) -> Sequence[Mapping[str, Any]]:
-        """Return the answers to some searches; raises Malformed where there are not as many as searches."""
-        responses = decode(answer, MultiSearchAnswer, self._doing).responses
+    def _responses(self, answer: Answer, count: int) -> Sequence[PageAnswer]:
+        """Return the answers to some searches.
+
+        Raises Malformed where there are not as many as searches, Undecodable where they cannot be decoded.
+        """
+        responses = decode(answer, PageAnswers, self._doing).responses
         if len(responses) != count:
             raise malformed(self._doing, f"{len(responses)} answers to {count} searches")
         return responses
@@ -124,20 +127,22 @@ class PointInTime:
         outcome = self._outcome(request, response, 0)
         if isinstance(outcome, ClusterError):
             return outcome
-        parts = read_in_parts(request, shaped(response, SearchAnswer, self._doing).hits.hits, self._part)
+        listed = response.hits.hits if response.hits is not None else []
+        parts = read_in_parts(request, listed, self._part)
         if isinstance(parts, ClusterError):
             return parts
         return replace(outcome, documents=parts.documents, unreadable=parts.unreadable)
 
     def _part(self, request: SearchRequest) -> Page | ClusterError:
         """Return one page, or the error in its place, also Undecodable."""
-        try:
-            answer = self._send([request])
-        except Undecodable as error:
-            return error
+        answer = self._send([request])
         if not 200 <= answer.status < 300:
             return lost_index(cluster_error(answer, self._doing), answer)
-        return self._outcome(request, self._responses(answer, 1)[0], 0)
+        try:
+            (response,) = self._responses(answer, 1)
+        except Undecodable as error:
+            return error
+        return self._outcome(request, response, 0)
 
     def counts(self, step: timedelta) -> Mapping[datetime, int]:
         """Count the window's events by steps of time."""
@@ -206,11 +211,10 @@ class PointInTime:
             body["fields"] = list(request.computed)
         return body if request.after is None else body | {"search_after": list(request.after)}
 
-    def _outcome(self, request: SearchRequest, response: Mapping[str, Any], length: int) -> Page | ClusterError:
-        error = response_error(response, self._doing)
-        if error is not None:
-            return error
-        result = shaped(response, SearchAnswer, self._doing)
+    def _outcome(self, request: SearchRequest, response: PageAnswer, length: int) -> Page | ClusterError:
+        result = page_answer(response, self._doing)
+        if isinstance(result, ClusterError):
+            return result
         if result.pit_id:
             self.ids[:] = [result.pit_id]
         return partial_answer(result, self._doing) or _page(request, result, length, self._doing)
