@@ -158,6 +158,50 @@ def test_every_element_of_a_name_is_read(tmp_path: Path) -> None:
     assert second["winlog"]["user_data"] == {"xml_name": "EventXML", "Address": ["a", "b"], "Inner": {"X": ["1", "2"]}}
 
 
+@pytest.mark.parametrize(
+    ("values", "fields"),
+    [
+        ((data("A", "1"), data(None, "2")), {"A": "1", "param2": "2"}),
+        (
+            (data(None, "1"), data("B", "2"), data(None, "<3> & '4'"), data("B", "5")),
+            {"param1": "1", "B": ["2", "5"], "param3": "<3> & '4'"},
+        ),
+        ((data("A", "1"), data(None, None), data(None, "3")), {"A": "1", "param3": "3"}),
+        ((data(None, "</Data><Data Name=x>"), data("A", "1")), {"param1": "</Data><Data Name=x>", "A": "1"}),
+        ((data(None, "<Data>"), data(None, "b")), {"param1": "<Data>", "param2": "b"}),
+        ((data("A", "1"), data("Data", "2")), {"A": "1", "param2": "2"}),
+    ],
+)
+def test_unnamed_values_beside_named_ones_are_read(
+    tmp_path: Path, values: tuple[Element, ...], fields: dict[str, Any]
+) -> None:
+    """As Winlogbeat does, they are named by their place among all values."""
+    (document,) = read(write(tmp_path / "a.evtx", [event(*values)]))
+    assert document["winlog"]["event_data"] == fields
+
+
+def test_unnamed_values_are_read_behind_a_damaged_record(tmp_path: Path) -> None:
+    mixed = [event(data("A", str(number)), data(None, "b"), number=number) for number in range(1, 5)]
+    path = write(tmp_path / "a.evtx", mixed)
+    path.write_bytes(damaged(path.read_bytes()))
+    assert len(faults(path)) == 1
+    events = [read_event for read_event in read_events(path) if isinstance(read_event, FileEvent)]
+    assert [(item.number, item.event["winlog"]["event_data"]) for item in events] == [
+        (number, {"A": str(number), "param2": "b"}) for number in (1, 3, 4)
+    ]
+
+
+def test_a_name_that_ends_in_a_number_stays_beside_the_same_without_it(tmp_path: Path) -> None:
+    (document,) = read(write(tmp_path / "a.evtx", [event(data("X_1", "a"), data("X", "b"), data("X", "c"))]))
+    assert document["winlog"]["event_data"] == {"X_1": "a", "X": ["b", "c"]}
+
+
+def test_repeated_elements_of_event_data_are_read(tmp_path: Path) -> None:
+    values = (Element("Node", text="a"), Element("Node", text="b"))
+    (document,) = read(write(tmp_path / "a.evtx", [event(*values)]))
+    assert document["winlog"]["event_data"] == {"Node": ["a", "b"]}
+
+
 def test_a_name_that_ends_in_a_number_stays(tmp_path: Path) -> None:
     (document,) = read(write(tmp_path / "a.evtx", [event(data("Key_1", "a"), data("Key_2", "b"))]))
     assert document["winlog"]["event_data"] == {"Key_1": "a", "Key_2": "b"}
@@ -177,7 +221,21 @@ def test_attributes_of_user_data_are_fields(tmp_path: Path) -> None:
     }
 
 
+def test_attributes_of_repeated_elements_are_fields(tmp_path: Path) -> None:
+    nodes = tuple(Element("Node", (("Id", number),)) for number in ("7", "8"))
+    (document,) = read(write(tmp_path / "a.evtx", [event(user_data=Element("EventXML", of=nodes))]))
+    assert document["winlog"]["user_data"]["Id"] == ["7", "8"]
+
+
 # --------------------------------------------------------------------------- damage
+
+
+def damaged(log: bytes) -> bytes:
+    """Return a log whose second record cannot be read."""
+    content = bytearray(log)
+    second = content.index(b"**\0\0", content.index(b"**\0\0") + 4)
+    content[second + 28] = 0xEE
+    return bytes(content)
 
 
 def faults(path: Path) -> list[str]:
@@ -186,10 +244,7 @@ def faults(path: Path) -> list[str]:
 
 def test_a_damaged_record_is_reported_and_the_others_are_read(tmp_path: Path) -> None:
     path = write(tmp_path / "a.evtx", [event(data("A", str(number)), number=number) for number in range(1, 6)])
-    content = bytearray(path.read_bytes())
-    second = content.index(b"**\0\0", content.index(b"**\0\0") + 4)
-    content[second + 28] = 0xEE
-    path.write_bytes(bytes(content))
+    path.write_bytes(damaged(path.read_bytes()))
     (fault,) = faults(path)
     assert fault.startswith(f"{path}:2:1: the event log cannot be read here: ")
     events = [read_event for read_event in read_events(path) if isinstance(read_event, FileEvent)]

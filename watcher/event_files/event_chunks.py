@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from watcher.errors import InputError
 from watcher.event_files.evtx import record_event
+from watcher.event_files.evtx_xml import EvtxRecord
 from watcher.event_files.json_forms import documents_in, event_in
 from watcher.event_files.nested_json import loads
 from watcher.model import Event, Location
@@ -81,7 +82,7 @@ class RecordsChunk:
 
     file: str
     number: int  # of its first record
-    records: tuple[str | InputError, ...]
+    records: tuple[EvtxRecord | InputError, ...]
     end: int
 
     def events(self) -> Iterator[FileEvent | InputError]:

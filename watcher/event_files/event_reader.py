@@ -11,6 +11,7 @@ from typing import IO
 from watcher.errors import InputError
 from watcher.event_files.event_chunks import EventChunk, FileEvent, LinesChunk, RecordsChunk, ValueChunk
 from watcher.event_files.evtx import evtx_records
+from watcher.event_files.evtx_xml import EvtxRecord
 from watcher.event_files.nested_json import loads
 from watcher.model import Location
 
@@ -81,7 +82,7 @@ def _is_gzip(raw: IO[bytes]) -> bool:
 
 
 def _evtx_chunks(path: Path) -> Iterator[EventChunk]:
-    records: list[str | InputError] = []
+    records: list[EvtxRecord | InputError] = []
     number, size, end = 1, 0, 0
 
     def chunk() -> RecordsChunk:
@@ -93,7 +94,7 @@ def _evtx_chunks(path: Path) -> Iterator[EventChunk]:
                 yield chunk()
                 number, size, records = number + len(records), 0, []
             records.append(record)
-            size += len(record) if isinstance(record, str) else 0
+            size += len(record) if isinstance(record, EvtxRecord) else 0
             end = position
     except InputError:
         yield chunk()  # what was read before the fault

@@ -173,7 +173,7 @@ def _has_all(choices: tuple[LiteralChoice, ...], value: str) -> bool:
 
 
 def cidr_matcher(sigma_value: SigmaCidr) -> Matcher:
-    """Return the matcher of a network's addresses; IPv4 addresses mapped to IPv6 count as IPv4."""
+    """Return the matcher of a network's addresses; an IPv4 address mapped to IPv6 is an address of both versions."""
     network = sigma_value.network
 
     def inside(value: str) -> bool:
@@ -181,9 +181,8 @@ def cidr_matcher(sigma_value: SigmaCidr) -> Matcher:
             address = ip_address(value.strip())
         except ValueError:
             return False
-        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        return address in network
+        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+        return address in network or (mapped is not None and mapped in network)
 
     return inside
 

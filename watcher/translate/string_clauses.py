@@ -21,10 +21,9 @@ from watcher.translate.wildcard_patterns import (
     alphanumeric_runs,
     contains_literal,
     dash_variants,
-    has_unfolded_case,
-    is_approximate,
     literal_value,
     regex_literals,
+    searched_string,
     wildcard_pattern,
 )
 
@@ -100,24 +99,20 @@ def _string(path: str, type_name: str, string: SigmaString) -> Bounds:
     literal = literal_value(string)
     if literal is not None:
         return exactly({"term": {path: {"value": literal, **folding}}})
-    if string.parts == (Wildcard.ANY,):
+    searched = searched_string(string)
+    if searched.parts == (Wildcard.ANY,):
         return at_least({"exists": {"field": path}})
     clause: Query
     # OpenSearch reads the prefix on a `wildcard` field as a pattern: a backslash in it would escape, an asterisk match
-    if type_name != "wildcard" and _is_prefix(string):
-        clause = {"prefix": {path: {"value": string.parts[0], **folding}}}
+    if type_name != "wildcard" and _is_prefix(searched):
+        clause = {"prefix": {path: {"value": searched.parts[0], **folding}}}
     else:
-        clause = {"wildcard": {path: {"value": wildcard_pattern(string), **folding}}}
-    return at_least(clause) if is_approximate(string) else exactly(clause)
+        clause = {"wildcard": {path: {"value": wildcard_pattern(searched), **folding}}}
+    return exactly(clause) if searched == string else at_least(clause)
 
 
 def _is_prefix(string: SigmaString) -> bool:
-    return (
-        len(string.parts) == 2
-        and isinstance(string.parts[0], str)
-        and string.parts[1] is Wildcard.ANY
-        and (string.cased or not has_unfolded_case(string.parts[0]))
-    )
+    return len(string.parts) == 2 and isinstance(string.parts[0], str) and string.parts[1] is Wildcard.ANY
 
 
 def max_value_length(value: SigmaValue) -> float:

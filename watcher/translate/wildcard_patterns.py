@@ -1,17 +1,19 @@
 """Sigma strings and regular expressions → wildcard patterns of the query DSL.
 
 `case_insensitive` of the engines folds ASCII letters only, while Sigma compares all letters without case. A letter
-outside ASCII that has another case is therefore written as `?`, and the pattern is approximate.
+outside ASCII that has another case is therefore searched as `?`: the pattern matches more values than the string.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
-from itertools import product
+from itertools import chain, product
 
 from watcher.match.regex_literals import literal_choices
 from watcher.model import DASHES, SigmaRegex, SigmaString, Wildcard
+from watcher.translate.pattern_limits import accepted_string
 
 _SPECIAL = re.compile(r"([\\*?])")
 _CACHE_SIZE = 20_000  # a string of a rule is translated once per path and index
@@ -33,7 +35,7 @@ def dash_variants(string: SigmaString) -> tuple[SigmaString, ...]:
     return tuple(variants)
 
 
-def _joined(parts: list[str | Wildcard]) -> tuple[str | Wildcard, ...]:
+def _joined(parts: Iterable[str | Wildcard]) -> tuple[str | Wildcard, ...]:
     """Return parts with neighbouring literal parts joined."""
     joined: list[str | Wildcard] = []
     for part in parts:
@@ -61,25 +63,30 @@ def _is_unfolded(character: str) -> bool:
     return ord(character) > 127 and (character.lower() != character or character.upper() != character)
 
 
-def is_approximate(string: SigmaString) -> bool:
-    """Whether the wildcard pattern matches more values than the string."""
-    if Wildcard.DASH in string.parts:
-        return True
-    return not string.cased and any(isinstance(part, str) and has_unfolded_case(part) for part in string.parts)
-
-
 @lru_cache(maxsize=_CACHE_SIZE)
-def wildcard_pattern(string: SigmaString) -> str:
-    """Return a string as a wildcard pattern."""
-    return "".join(_escaped(part, cased=string.cased) for part in string.parts)
+def searched_string(string: SigmaString) -> SigmaString:
+    """Return the string that an engine can search for; unless it is equal, it matches more values."""
+    if string.cased or all(isinstance(part, Wildcard) or not has_unfolded_case(part) for part in string.parts):
+        parts = tuple(map(_without_dash, string.parts))
+    else:
+        parts = tuple(chain.from_iterable(map(_folded, string.parts)))
+    return accepted_string(string if parts == string.parts else SigmaString(_joined(parts), string.cased))
 
 
-def _escaped(part: str | Wildcard, *, cased: bool) -> str:
+def _without_dash(part: str | Wildcard) -> str | Wildcard:
+    return Wildcard.ONE if part is Wildcard.DASH else part
+
+
+def _folded(part: str | Wildcard) -> Iterable[str | Wildcard]:
+    """Return a part with a wildcard for each letter whose other case the engines do not know."""
     if isinstance(part, Wildcard):
-        return "*" if part is Wildcard.ANY else "?"
-    if cased or part.isascii():
-        return _SPECIAL.sub(r"\\\1", part)
-    return "".join("?" if _is_unfolded(character) else _SPECIAL.sub(r"\\\1", character) for character in part)
+        return (_without_dash(part),)
+    return (Wildcard.ONE if _is_unfolded(character) else character for character in part)
+
+
+def wildcard_pattern(string: SigmaString) -> str:
+    """Return a string without dashes as a wildcard pattern."""
+    return "".join(part.value if isinstance(part, Wildcard) else _SPECIAL.sub(r"\\\1", part) for part in string.parts)
 
 
 @lru_cache(maxsize=_CACHE_SIZE)
