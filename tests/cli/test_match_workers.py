@@ -96,7 +96,7 @@ def test_a_process_that_dies_is_an_error(folder: Path) -> None:
     path.write_text("".join(lines(5_000)), encoding="utf-8")
     command = [sys.executable, "-c", KILLED, folder / "rules", path]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert done.stdout.startswith("a process that matches events ended unexpectedly, perhaps for lack of memory")
+    assert done.stdout.startswith("a worker process ended unexpectedly, perhaps for lack of memory")
     assert "run it again with `--workers 1`" in done.stdout
 
 

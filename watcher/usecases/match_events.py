@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -99,14 +99,10 @@ def match_file(ruleset: Ruleset, path: Path) -> Iterator[MatchedChunk]:
         yield match_chunk(ruleset, path, chunk)
 
 
-def match_chunk(
-    ruleset: Ruleset, path: Path, chunk: EventChunk, stopping: Callable[[], bool] = lambda: False
-) -> MatchedChunk:
-    """Match the events of a part of a file, until `stopping` returns true."""
+def match_chunk(ruleset: Ruleset, path: Path, chunk: EventChunk) -> MatchedChunk:
+    """Match the events of a part of a file."""
     matched = _ChunkMatcher(ruleset)
     for item in chunk.events():
-        if stopping():
-            break
         matched.add(item)
     return MatchedChunk(
         path=path,

@@ -1,0 +1,117 @@
+"""Worker processes that share tasks; the results come in the order of the tasks.
+
+`ProcessPoolExecutor` may hang when a worker dies while a large task is written to its queue. Here each worker has a
+connection of its own, gets a task only when it waits for one, and the parent process has no threads.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Generic, TypeVar
+
+from watcher.errors import WatcherError
+from watcher.usecases.worker_processes import obey_parent
+
+_AHEAD = 3  # tasks per worker that are given out before the result of the first is taken
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+@contextmanager
+def ordered_workers(work: Callable[[Task], Result], count: int) -> Iterator[OrderedWorkers[Task, Result]]:
+    """Start worker processes, and end them with the context.
+
+    On Linux they are forks, which share the memory of this process; call it before this process has threads.
+    Elsewhere system libraries do not survive a fork: `work` is pickled.
+    """
+    context = get_context("fork") if sys.platform == "linux" else get_context("spawn")
+    workers: list[_Worker] = []
+    try:
+        for _ in range(count):
+            own, theirs = context.Pipe()
+            process = context.Process(target=_serve, args=(work, theirs), daemon=True)
+            process.start()
+            theirs.close()  # else later workers would hold it open, and nobody could tell that its worker died
+            workers.append(_Worker(process, own))
+        yield OrderedWorkers(workers)
+    finally:
+        for worker in workers:
+            worker.process.kill()  # it only computes: there is nothing to finish
+            worker.process.join()
+            worker.connection.close()
+
+
+def _serve(work: Callable[[Task], Result], connection: Connection) -> None:
+    obey_parent()
+    while True:
+        connection.send(work(connection.recv()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Worker:
+    """A worker process and the connection to it."""
+
+    process: BaseProcess
+    connection: Connection
+
+
+class OrderedWorkers(Generic[Task, Result]):
+    """Processes that each work on one task at a time."""
+
+    def __init__(self, workers: Iterable[_Worker]) -> None:
+        self._idle = deque(workers)
+        self._busy: dict[_Worker, int] = {}  # with the number of its task
+        self._given = 0  # tasks
+        self._most = len(self._idle) * _AHEAD
+
+    def map(self, tasks: Iterable[Task]) -> Iterator[Result]:
+        """Yield the result of each task in order; few tasks are read ahead. Raises WatcherError if a worker dies."""
+        remaining = enumerate(tasks)
+        results: dict[int, Result] = {}
+        number = 0
+        while True:
+            self._give(remaining, number + self._most)
+            if not self._busy and number not in results:
+                return
+            results.update(self._take(0 if number in results else None))
+            while number in results:
+                yield results.pop(number)
+                number += 1
+
+    def _give(self, tasks: Iterator[tuple[int, Task]], end: int) -> None:
+        """Send tasks to idle workers, up to a number."""
+        while self._idle and self._given < end and (numbered := next(tasks, None)) is not None:
+            number, task = numbered
+            worker = self._idle.popleft()
+            self._busy[worker] = number
+            self._given += 1
+            with _death_is_an_error():
+                worker.connection.send(task)
+
+    def _take(self, timeout: float | None) -> Iterator[tuple[int, Result]]:
+        """Yield the results that are ready, with the numbers of their tasks."""
+        ready = wait([worker.connection for worker in self._busy], timeout)
+        for worker in [worker for worker in self._busy if worker.connection in ready]:
+            with _death_is_an_error():
+                result: Result = worker.connection.recv()
+            self._idle.append(worker)
+            yield self._busy.pop(worker), result
+
+
+@contextmanager
+def _death_is_an_error() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError):
+        raise WatcherError(
+            "a worker process ended unexpectedly, perhaps for lack of memory; the results are incomplete; run it "
+            "again with `--workers 1`"
+        ) from None
