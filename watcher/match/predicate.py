@@ -36,42 +36,48 @@ from watcher.model import (
     SigmaValue,
     Wildcard,
 )
-from watcher.taxonomy.logsources import EventClass, LogSourceEvents
+from watcher.taxonomy.logsources import LogSourceEvents
 
 EventPredicate = Callable[[EventView], bool]
 
 
 class Predicate:
-    """The predicate of one rule, for events of any channel."""
+    """The predicate of one rule, for events of any channel; it is compiled when an event needs it."""
 
-    __slots__ = ("_branches", "scope")
+    __slots__ = ("_compiled", "_node", "scope")
 
     def __init__(self, node: ConditionNode, scope: LogSourceEvents) -> None:
         self.scope = scope
-        plain = _compile(node, process_audit=False)
-        audited = (
-            _compile(node, process_audit=True)
-            if any(event_class.process_audit for event_class in scope.event_classes)
-            else plain
-        )
-        self._branches: Sequence[tuple[EventClass, EventPredicate]] = tuple(
-            (event_class, audited if event_class.process_audit else plain) for event_class in scope.event_classes
-        )
+        self._node = node
+        self._compiled: dict[bool, EventPredicate] = {}
 
     def __call__(self, view: EventView) -> bool:
         """Return whether the rule matches the event; raises Undecided beyond the time limit."""
-        return any_of(tuple(matches for _, matches in self.branches(view)))(view)
+        return self.compiled(readings(self.scope, view))(view)
 
-    def branches(self, view: EventView) -> tuple[tuple[bool, EventPredicate], ...]:
-        """Return the predicates for events of this channel and code; True if 4688 is read as process creation."""
-        branches = (
-            (event_class.process_audit, matches) for event_class, matches in self._branches if view.is_of(event_class)
-        )
-        return tuple(dict.fromkeys(branches))
+    def compiled(self, process_audits: Sequence[bool]) -> EventPredicate:
+        """Return the predicate for events that are read in one of some ways: True reads 4688 as process creation."""
+        return any_of(tuple(map(self._reading, process_audits)))
+
+    def _reading(self, process_audit: bool) -> EventPredicate:  # noqa: FBT001 - one of the values of `readings`
+        matches = self._compiled.get(process_audit)
+        if matches is None:
+            matches = self._compiled[process_audit] = _compile(self._node, process_audit=process_audit)
+        return matches
 
     def matches(self, event: Event, extra: Mapping[str, tuple[str, ...]] | None = None) -> bool:
         """Return whether the rule matches a document, with the field mappings of settings."""
         return self(EventView(event, extra))
+
+
+def readings(scope: LogSourceEvents, view: EventView) -> tuple[bool, ...]:
+    """Return how a log source reads events of this channel and code: True reads 4688 as process creation.
+
+    It is empty where the log source does not mean such events.
+    """
+    return tuple(
+        dict.fromkeys(event_class.process_audit for event_class in scope.event_classes if view.is_of(event_class))
+    )
 
 
 def compile_node(node: ConditionNode, *, process_audit: bool) -> EventPredicate:

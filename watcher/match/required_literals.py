@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import log2
 
@@ -55,8 +55,10 @@ class Selectivity:
     def _of(self, text: str) -> float:
         return len(text) - 4 * log2(1 + self.counts[text]) - (_COMMON_PENALTY if text in _COMMON else 0)
 
-    def best(self, requirements: Iterable[Requirement]) -> Requirement | None:
+    def best(self, requirements: Sequence[Requirement]) -> Requirement | None:
         """Return the requirement that is met most rarely."""
+        if len(requirements) == 1:
+            return requirements[0]
         return max(requirements, key=self.of, default=None)
 
 
@@ -134,9 +136,11 @@ def _literal(field: str | None, value: SigmaValue) -> Literal | None:
         return field or "", digits.lstrip("-")  # zeros may stand between the sign and the digits
     if not isinstance(value, SigmaString):
         return None
-    literals = [fold(part) for part in value.parts if isinstance(part, str)]
-    longest = max(literals, key=len, default="")
-    return (field or "", longest) if longest else None
+    longest = ""
+    for part in value.parts:
+        if isinstance(part, str) and len(part) > len(longest):
+            longest = part
+    return (field or "", fold(longest)) if longest else None  # folding keeps the length
 
 
 def codes(node: ConditionNode) -> frozenset[str] | None:

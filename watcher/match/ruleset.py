@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
@@ -11,9 +11,10 @@ from ahocorasick_rs import BytesAhoCorasick, Implementation
 from watcher.errors import Undecided
 from watcher.match.event_view import EventView, RebuiltField
 from watcher.match.matchers import fold_loosely
-from watcher.match.predicate import EventPredicate, Predicate, any_of
+from watcher.match.predicate import EventPredicate, Predicate, readings
 from watcher.match.required_literals import Requirement, Selectivity, canonical, codes, requirements, selectivity
 from watcher.model import ConditionNode, Event, Rule
+from watcher.taxonomy.logsources import LogSourceEvents
 
 _MAX_KINDS = 1024
 _MAX_TABLE = 800  # literals: a table finds them twice as fast, but one of 7,000 literals takes 60 MB
@@ -48,6 +49,7 @@ class _PrefilteredRule:
     compiled: CompiledRule
     codes: frozenset[str] | None
     requirement: Requirement | None
+    scope: LogSourceEvents  # equal scopes of several rules are the same object
 
 
 class Ruleset:
@@ -70,8 +72,14 @@ class Ruleset:
             for compiled in rules
             for key in ((compiled.rule.id, compiled.rule.hash),)
         }
+        scopes: dict[LogSourceEvents, LogSourceEvents] = {}
         self._rules = tuple(
-            _PrefilteredRule(compiled, *self._prefilters[compiled.rule.id, compiled.rule.hash]) for compiled in rules
+            _PrefilteredRule(
+                compiled,
+                *self._prefilters[compiled.rule.id, compiled.rule.hash],
+                scopes.setdefault(compiled.predicate.scope, compiled.predicate.scope),
+            )
+            for compiled in rules
         )
         self._predicates = {compiled.rule.id: compiled.predicate for compiled in rules}
         self._kinds: dict[tuple[str, str, bool, bool], _EventKind] = {}
@@ -115,23 +123,23 @@ class _EventKind:
     def __init__(
         self, rules: Sequence[_PrefilteredRule], view: EventView, indexes: _LiteralIndexes, *, plain: bool
     ) -> None:
-        self._rules: list[tuple[Rule, EventPredicate]] = []
+        self._rules: list[Rule] = []
+        self._predicates: list[EventPredicate | None] = []  # None: not compiled, because no event asked for it
+        self._uncompiled: list[tuple[Predicate, tuple[bool, ...]]] = []
         self._unfiltered: list[int] = []  # numbers of the rules without required literals
         rebuilt: dict[RebuiltField, None] = {}  # fields whose values are not in the event's text
         by_literal: dict[str, list[int]] = {}
-        for prefiltered in rules:
-            branches = prefiltered.compiled.predicate.branches(view)
-            is_excluded = plain and prefiltered.codes is not None and canonical(view.code) not in prefiltered.codes
-            if not branches or is_excluded:
-                continue
+        for prefiltered, process_audits in _selected(rules, view, plain=plain):
             number = len(self._rules)
-            self._rules.append((prefiltered.compiled.rule, any_of(tuple(matches for _, matches in branches))))
+            self._rules.append(prefiltered.compiled.rule)
+            self._predicates.append(None)
+            self._uncompiled.append((prefiltered.compiled.predicate, process_audits))
             if prefiltered.requirement is None:
                 self._unfiltered.append(number)
                 continue
             for field, text in prefiltered.requirement.literals:
                 by_literal.setdefault(fold_loosely(text), []).append(number)
-                for process_audit in {process_audit for process_audit, _ in branches}:
+                for process_audit in process_audits:
                     rebuilt.update(dict.fromkeys(view.rebuilt_fields((field, process_audit))))
         self._rebuilt = tuple(rebuilt)
         self._rules_by_literal = tuple(tuple(dict.fromkeys(numbers)) for numbers in by_literal.values())
@@ -145,15 +153,20 @@ class _EventKind:
         matching: list[Rule] = []
         undecided: list[Rule] = []
         for number in candidates:
-            rule, matches = self._rules[number]
+            matches = self._predicates[number] or self._compile(number)
             try:
                 if matches(view):
-                    matching.append(rule)
+                    matching.append(self._rules[number])
             except Undecided:  # the other rules are evaluated
-                undecided.append(rule)
+                undecided.append(self._rules[number])
         if not matching and not undecided:
             return _NO_RULES
         return Verdict(rules=tuple(matching), undecided=tuple(undecided))
+
+    def _compile(self, number: int) -> EventPredicate:
+        predicate, process_audits = self._uncompiled[number]
+        matches = self._predicates[number] = predicate.compiled(process_audits)
+        return matches
 
     def _candidates(self, view: EventView) -> Iterable[int]:
         """Return the numbers of the rules of which the event holds a required literal, or that require none."""
@@ -172,6 +185,20 @@ class _EventKind:
         for literal in literals:
             candidates.update(rules_by_literal[literal])
         return candidates
+
+
+def _selected(
+    rules: Iterable[_PrefilteredRule], view: EventView, *, plain: bool
+) -> Iterator[tuple[_PrefilteredRule, tuple[bool, ...]]]:
+    """Yield the rules for events of this channel and code, and how they read them."""
+    code = canonical(view.code)
+    by_scope: dict[int, tuple[bool, ...]] = {}
+    for prefiltered in rules:
+        process_audits = by_scope.get(id(prefiltered.scope))
+        if process_audits is None:
+            process_audits = by_scope[id(prefiltered.scope)] = readings(prefiltered.scope, view)
+        if process_audits and not (plain and prefiltered.codes is not None and code not in prefiltered.codes):
+            yield prefiltered, process_audits
 
 
 class _LiteralIndex:

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import structlog
-
 from watcher.errors import InputError
 from watcher.heap import collector_paused
 from watcher.model import Location, Rule
@@ -16,8 +14,6 @@ from watcher.settings import Folder, Settings, read, read_file
 from watcher.settings.effective import rule_settings
 from watcher.shipped import SHIPPED_FOLDER, shipped
 from watcher.sigma.rule_folders import LoadedRules, RuleFolder, read_folder, read_folders
-
-log = structlog.get_logger(__name__)
 
 _LOCATIONS = ("watcher.yml", "/etc/watcher/watcher.yml")
 _MOST_SUGGESTIONS = 5
@@ -31,8 +27,11 @@ def load_settings(path: Path | None) -> Settings:
     """
     file = path or next((Path(location) for location in _LOCATIONS if Path(location).is_file()), None)
     settings = read_file(file, os.environ) if file is not None else read("", os.environ)
-    for warning in settings.warnings:
-        log.warning("settings.renamed", message=warning)
+    if settings.warnings:
+        import structlog  # noqa: PLC0415 - commands without a cluster log nothing else
+
+        for warning in settings.warnings:
+            structlog.get_logger(__name__).warning("settings.renamed", message=warning)
     return settings
 
 
