@@ -13,7 +13,8 @@ from watcher.errors import Undecided
 from watcher.match.bounded_regex import LIMIT, BoundedSearch, share
 from watcher.match.event_view import EventView
 from watcher.match.matchers import fold, string_matcher, values_matcher
-from watcher.match.regex_tree import FLAGS
+from watcher.match.regex_dialects import UNICODE, case_variants, matched
+from watcher.match.regex_tree import FLAGS, escaped
 from watcher.match.ruleset import CompiledRule, Ruleset
 from watcher.match.wildcards import wildcard_matcher
 from watcher.model import DASHES, Rule, SigmaRegex, SigmaString, Wildcard
@@ -161,3 +162,23 @@ def test_an_undecided_rule_hides_no_other_rule_of_the_event() -> None:
     verdict = ruleset.verdict(ruleset.view(event(CommandLine=SLOW_VALUE)))
     assert [each.id for each in verdict.rules] == ["plain"]
     assert [each.id for each in verdict.undecided] == ["slow"]
+
+
+# --------------------------------------------------------------------------- letters without regard to case
+
+
+@pytest.mark.parametrize("flags", [re.IGNORECASE, re.IGNORECASE | re.ASCII])
+def test_a_letter_matches_the_same_characters_as_if_every_character_were_asked(flags: re.RegexFlag) -> None:
+    for letter in 'akSsK\u212a\u017f\u00b5ßẞİ\u0131Ω\u2126ϐβǅΐ\u1fd3ﬅ\U00010400\u10a01_"\ud800\U0001f600\n':
+        every = [
+            point
+            for first, last in matched(escaped(ord(letter)), int(flags), UNICODE)
+            for point in range(first, last + 1)
+        ]
+        assert [point for point, _ in case_variants(ord(letter), int(flags), UNICODE)] == every
+
+
+def test_no_letter_with_a_case_is_left_out() -> None:
+    letters = (chr(point) for point in range(UNICODE))
+    last = max(ord(letter) for letter in letters if not letter == letter.lower() == letter.upper())
+    assert case_variants(last, re.IGNORECASE, UNICODE) != ((last, last),)

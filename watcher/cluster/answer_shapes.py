@@ -22,8 +22,8 @@ FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799
 """The years 1 to 9999, since 1970."""
 
 
-class Shape(msgspec.Struct, frozen=True, kw_only=True):
-    """The base of all shapes."""
+class Shape(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The base of all shapes; no answer refers to itself, so that the garbage collector need not look at them."""
 
 
 ShapeT = TypeVar("ShapeT")
@@ -90,7 +90,7 @@ class ReturnedDocument(Shape, frozen=True):
     index: str = msgspec.field(name="_index")
     id: str = msgspec.field(name="_id")
     source: dict[str, Any] = msgspec.field(name="_source", default_factory=dict)
-    fields: dict[str, list[Any]] = msgspec.field(default_factory=dict)
+    fields: dict[str, list[Any]] | None = None
     sort: tuple[Any, ...] = ()
 
 

@@ -249,5 +249,5 @@ def _page(request: SearchRequest, result: SearchAnswer, length: int, doing: str)
 
 
 def _document(hit: ReturnedDocument) -> EventDocument:
-    computed = {path: tuple(values) for path, values in hit.fields.items()}
+    computed = {path: tuple(values) for path, values in hit.fields.items()} if hit.fields else {}
     return EventDocument(index=hit.index, id=hit.id, event=hit.source, computed=computed)

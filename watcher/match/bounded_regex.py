@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from watcher.errors import Undecided
-from watcher.match.regex_dialects import ASCII, RE2, REGEX, UNICODE, Inexpressible, translate
+from watcher.match.regex_dialects import ASCII, COMMON, RE2, REGEX, UNICODE, Inexpressible, translate
 from watcher.model import SigmaRegex
 
 LIMIT = 0.05
@@ -36,17 +36,23 @@ class BoundedSearch:
     def __init__(self, regex: SigmaRegex) -> None:
         self.regex = regex
         self._ascii = _Engines(regex, ASCII)
+        self._common = _Engines(regex, COMMON)
         self._unicode = _Engines(regex, UNICODE)
 
     def __call__(self, value: str, limit: float = LIMIT) -> bool:
         """Return whether the expression matches anywhere in the value; raises Undecided beyond the limit."""
-        engines = self._ascii if value.isascii() else self._unicode
+        engines = self._engines(value)
         automaton = engines.automaton
         if automaton is not None:
             encoded = value.encode("utf-8", "surrogatepass")
             if len(encoded) * automaton.size <= LINEAR:
                 return automaton.search(encoded) is not None
         return engines.backtrack(value, limit)
+
+    def _engines(self, value: str) -> _Engines:
+        if value.isascii():
+            return self._ascii
+        return self._common if ord(max(value)) < COMMON else self._unicode
 
     @property
     def automaton(self) -> Automaton | None:

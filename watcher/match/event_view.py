@@ -30,6 +30,11 @@ def _is_of_windows(name: str) -> bool:
     return name.startswith("winlog.")
 
 
+def _is_same_channel(name: str, other: str) -> bool:
+    # most lengths differ, and lowering two names costs more than comparing their lengths
+    return len(name) == len(other) and name.lower() == other.lower()
+
+
 def _is_unnamed(name: str) -> bool:
     return name.startswith("param") and name[5:].isdigit()
 
@@ -92,7 +97,7 @@ class EventView:
         """Return whether the event is of that channel and one of those codes."""
         if event_class.non_windows and self.is_windows:
             return False
-        if event_class.channel is not None and event_class.channel.lower() != self.channel.lower():
+        if event_class.channel is not None and not _is_same_channel(event_class.channel, self.channel):
             return False
         return not event_class.codes or self.code in event_class.codes
 

@@ -154,20 +154,20 @@ class FieldFilter:
             if child.children is None:
                 continue
             kind = type(value)
-            if kind is str:
-                if value:
+            if kind is str or kind is int:
+                if kind is int or value:
                     path = child.path
                     if path in first:
-                        flat.add(path, value)
+                        flat.add(path, str(value))
                     else:
-                        first[path] = value
+                        first[path] = value if kind is str else str(value)
             elif kind is dict and levels:
                 self._add_object(value, child, flat, levels - 1)
             elif value is not None:
                 self._add_other(value, child, flat, levels)
 
     def _add_other(self, value: Any, node: _PathNode, flat: FlatEvent, levels: int) -> None:
-        if isinstance(value, (str, int, float)):  # first: nearly all other values are numbers
+        if isinstance(value, (str, int, float)):
             for text in scalar_strings(value):
                 flat.add(node.path, text)
         elif isinstance(value, list):
