@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -227,3 +228,51 @@ def test_the_entire_corpus_is_read(shared_data: Path, tmp_path: Path) -> None:
         "yaml-tab": 1,
         "empty-selection": 1,
     }
+
+
+def test_a_file_that_is_too_large_is_reported_and_the_others_are_read(tmp_path: Path) -> None:
+    with (tmp_path / "b.yml").open("wb") as large:
+        large.truncate(65_000_000)
+    rule_folder = folder(tmp_path, a=RULE)
+    assert [rule.path for rule in rule_folder.rules] == ["a.yml"]
+    (message,) = messages(rule_folder, tmp_path)
+    assert message == (
+        "b.yml:1:1: error: the file has 65 MB and is not read: a rule file has at most 64 MB; "
+        "divide it into files of a rule each, and long lists among several rules [yaml-size]"
+    )
+
+
+def test_the_progress_ends_at_the_size_of_all_files(tmp_path: Path) -> None:
+    calls: list[tuple[int, int]] = []
+    folder(tmp_path, a=RULE, b="title: [\n", c=SECOND)
+    read_folder("mine", tmp_path, progress=lambda *call: calls.append(call))
+    size = sum(file.stat().st_size for file in tmp_path.iterdir())
+    assert [done for done, _ in calls] == sorted(done for done, _ in calls)
+    assert (len(calls), calls[-1]) == (3, (size, size))
+
+
+def test_reading_keeps_the_rules_and_at_most_one_file_in_memory(tmp_path: Path) -> None:
+    hosts = "".join(f"  - name: host{number}\n    address: 10.0.0.1\n" for number in range(400))
+    notes = "".join(f"# note {number} about the rule\n" for number in range(600))
+    for number in range(10):
+        (tmp_path / f"{number}.yml").write_text(f"hosts:\n{hosts}", encoding="utf-8")
+        rule = RULE.replace(ID, f"{number:08}{ID[8:]}")
+        (tmp_path / f"{number}.yaml").write_text(rule + notes, encoding="utf-8")
+    one_file = peak_of_reading(tmp_path / "1.yml")
+    tracemalloc.start()
+    try:
+        rules = read_folder("mine", tmp_path).rules
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(rules) == 10
+    assert peak - kept < 2 * one_file
+
+
+def peak_of_reading(file: Path) -> int:
+    tracemalloc.start()
+    try:
+        read_folder("mine", file)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

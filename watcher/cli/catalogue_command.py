@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from watcher.catalogue.live_data import GatheredData
-from watcher.cli.common import SettingsFile, open_watcher, read_settings, terminal
+from watcher.cli.common import SettingsFile, error_terminal, open_watcher, read_settings, terminal
 from watcher.cli.exit_codes import EXIT_FINDINGS
 from watcher.clock import SystemClock
+from watcher.present.progress_bars import large_work
 from watcher.printable import printable_text
 from watcher.settings import Settings
 from watcher.sigma.rule_folders import LoadedRules
@@ -44,7 +45,9 @@ def catalogue(  # noqa: PLR0913 - each is an option
     their files. The exit code is 1 if the cluster refuses something.
     """
     settings = read_settings(settings_file)
-    rules = load_named_rules(settings, paths) if paths else load_rules(settings)
+    with large_work(error_terminal()) as show:
+        progress = show("reading rules")
+        rules = load_named_rules(settings, paths, progress) if paths else load_rules(settings, (), progress)
     request = CatalogueRequest(
         settings=settings,
         rules=rules,

@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
-from watcher.cli.common import AsJson, SettingsFile, open_watcher, read_settings, terminal, write_json
+from watcher.cli.common import AsJson, SettingsFile, error_terminal, open_watcher, read_settings, terminal, write_json
 from watcher.cli.exit_codes import EXIT_FINDINGS
 from watcher.clock import SystemClock
 from watcher.errors import SettingsError
 from watcher.model import Severity
 from watcher.present.finding_tables import check_json, check_lines, counts_table, summary
+from watcher.present.progress_bars import large_work
 from watcher.present.sarif import sarif
 from watcher.settings import Settings
 from watcher.sigma.rule_folders import LoadedRules
@@ -45,9 +46,17 @@ def check(  # noqa: PLR0913 - each is an option
     if as_json and as_sarif:
         raise SettingsError("--json and --sarif are both given", fix="keep one of them")
     settings = read_settings(settings_file)
-    rules = rules_to_check(settings, paths or ())
-    cluster = _check_cluster(settings, rules) if live else None
-    report = check_rules(settings, rules, paths or (), today=SystemClock().now().date(), cluster=cluster)
+    with large_work(error_terminal()) as show:
+        rules = rules_to_check(settings, paths or (), show("reading rules"))
+        cluster = _check_cluster(settings, rules) if live else None
+        report = check_rules(
+            settings,
+            rules,
+            paths or (),
+            today=SystemClock().now().date(),
+            cluster=cluster,
+            progress=show("checking rules"),
+        )
     if as_sarif:
         write_json(sarif(report.at_least(least), version=version("sigma-watcher"), root=Path()))
     elif as_json:

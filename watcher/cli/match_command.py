@@ -18,7 +18,7 @@ from watcher.cli.exit_codes import EXIT_FINDINGS
 from watcher.errors import InputError
 from watcher.model import Level
 from watcher.present.match_tables import hit_json, hits_table, match_summary, rules_table
-from watcher.present.progress_bars import file_bars
+from watcher.present.progress_bars import file_bars, large_work
 from watcher.printable import printable_text
 from watcher.usecases.match_events import (
     MatchedChunk,
@@ -54,10 +54,11 @@ def match(  # noqa: PLR0913 - each is an option
 
     The exit code is 1 if a rule or an event cannot be read or decided; the others are matched.
     """
-    selected = rules_to_match(read_settings(settings_file), rules, level)
+    console = error_terminal()  # of progress and warnings alike, so that neither overwrites the other
+    with large_work(console) as show:
+        selected = rules_to_match(read_settings(settings_file), rules, level, show("reading rules"))
     files = event_files_of((*events, *(more or ())))
     summary = MatchSummary(limit)
-    console = error_terminal()  # of progress and warnings alike, so that neither overwrites the other
     with closing(_match_files(selected, files, workers, console)) as chunks:
         for chunk in chunks:
             summary.add(chunk)

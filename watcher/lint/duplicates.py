@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TypeVar
 
+from watcher.digests import digest
 from watcher.lint.finding_codes import make_finding
 from watcher.model import And, ConditionNode, DetectionItem, Finding, Not, Or, Rule
 
@@ -54,7 +55,7 @@ def _file(rule: Rule) -> str:
 
 def _logic(rule: Rule) -> Hashable:
     source = rule.logsource
-    return (source.product, source.category, source.service, rule.aggregation, repr(_normalized(rule.node)))
+    return (source.product, source.category, source.service, rule.aggregation, digest(repr(_normalized(rule.node))))
 
 
 def _normalized(node: ConditionNode) -> ConditionNode:

@@ -18,15 +18,24 @@ from watcher.lint import (
 )
 from watcher.lint.rule_source import RuleSource
 from watcher.model import Finding, Rule
+from watcher.ports import Progress, no_progress
 from watcher.settings import Source
 
 
 def lint_rules(
-    rules: Sequence[Rule], source: Source, *, today: date, matrix: tag_lints.AttackMatrix | None = None
+    rules: Sequence[Rule],
+    source: Source,
+    *,
+    today: date,
+    matrix: tag_lints.AttackMatrix | None = None,
+    progress: Progress = no_progress,
 ) -> tuple[Finding, ...]:
-    """Return the findings about each rule by itself and about all rules together."""
-    single = (finding for rule in rules for finding in lint_rule(rule, source, today=today, matrix=matrix))
-    return tuple(unique((*single, *duplicates.lint(rules))))
+    """Return the findings about each rule by itself and about all rules together; the progress is in rules."""
+    findings: list[Finding] = []
+    for number, rule in enumerate(rules, start=1):
+        findings.extend(lint_rule(rule, source, today=today, matrix=matrix))
+        progress(number, len(rules))
+    return tuple(unique((*findings, *duplicates.lint(rules))))
 
 
 def lint_rule(

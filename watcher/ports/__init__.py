@@ -27,7 +27,7 @@ from watcher.ports.event_ports import (
 )
 from watcher.ports.index_ports import IndexAdmin, IndexTemplates, State
 from watcher.ports.mapped_indices import FieldType, Incarnation, IndexMapping, Server
-from watcher.ports.process_ports import Clock, Notifier
+from watcher.ports.process_ports import Clock, Notifier, Progress, no_progress
 
 __all__ = [
     "Clock",
@@ -51,6 +51,7 @@ __all__ = [
     "Notifier",
     "Page",
     "PartialUpdate",
+    "Progress",
     "Replacement",
     "SearchRequest",
     "Server",
@@ -60,4 +61,5 @@ __all__ = [
     "StoredDocument",
     "Tallies",
     "Tally",
+    "no_progress",
 ]

@@ -36,3 +36,11 @@ class Clock(Protocol):
     def wait(self, seconds: float, stopping: Callable[[], bool] = ...) -> None:
         """Wait; end earlier where `stopping` returns true. What `stopping` raises ends it too."""
         ...
+
+
+Progress = Callable[[int, int], None]
+"""Receives how much of some work is done, and how much there is."""
+
+
+def no_progress(done: int, total: int) -> None:
+    """Show nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -10,7 +10,6 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    Progress,
     SpinnerColumn,
     TaskID,
     TaskProgressColumn,
@@ -18,7 +17,9 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.progress import Progress as Bars
 
+from watcher.ports import Progress
 from watcher.printable import printable_text
 
 _LONGEST_NAME = 40
@@ -43,7 +44,7 @@ def stages(console: Console) -> Iterator[Stages]:
         yield _Lines(console)
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
+    with Bars(*columns, TimeElapsedColumn(), console=console) as bars:
         yield _StageBars(bars)
 
 
@@ -66,7 +67,7 @@ class _Lines:
 class _StageBars:
     """Shows one bar per stage."""
 
-    def __init__(self, bars: Progress) -> None:
+    def __init__(self, bars: Bars) -> None:
         self._bars = bars
         self._tasks: dict[str, TaskID] = {}
 
@@ -88,13 +89,45 @@ class _StageBars:
             self._bars.stop_task(task)
 
 
+# --------------------------------------------------------------------------- rules
+
+_LEAST = 10_000_000  # bytes of rules, which take about a second to read
+
+
+@contextmanager
+def large_work(console: Console) -> Iterator[Callable[[str], Progress]]:
+    """Show the stages of work on many rules as bars on a terminal, nothing elsewhere, and nothing for few rules.
+
+    Yields the function that returns the progress of a stage. The size of the first stage, in bytes, decides.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    bars = Bars(*columns, console=console, transient=True, disable=not console.is_terminal)
+    tasks: dict[str, TaskID] = {}
+
+    def stage(name: str) -> Progress:
+        def show(done: int, total: int) -> None:
+            if not tasks and total < _LEAST:
+                return
+            if name not in tasks:
+                bars.start()
+                tasks[name] = bars.add_task(name)
+            bars.update(tasks[name], completed=done, total=total)
+
+        return show
+
+    try:
+        yield stage
+    finally:
+        bars.stop()
+
+
 # --------------------------------------------------------------------------- sources and files
 
 
 class SourceBars:
     """Shows one bar per source, with counts beside it."""
 
-    def __init__(self, bars: Progress) -> None:
+    def __init__(self, bars: Bars) -> None:
         self._bars = bars
         self._tasks: dict[str, TaskID] = {}
 
@@ -109,16 +142,14 @@ class SourceBars:
 def source_bars(console: Console) -> Iterator[SourceBars]:
     """Show the progress of sources on a terminal, nothing elsewhere."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, TextColumn("{task.fields[counts]}"), console=console, disable=not console.is_terminal
-    ) as bars:
+    with Bars(*columns, TextColumn("{task.fields[counts]}"), console=console, disable=not console.is_terminal) as bars:
         yield SourceBars(bars)
 
 
 class FileBar:
     """Shows how much of some files is read, in one bar."""
 
-    def __init__(self, bars: Progress, sizes: Mapping[Path, int]) -> None:
+    def __init__(self, bars: Bars, sizes: Mapping[Path, int]) -> None:
         self._bars = bars
         self._sizes = sizes
         self._task = bars.add_task("reading", total=sum(sizes.values()))
@@ -139,5 +170,5 @@ def file_bars(console: Console, files: Sequence[Path]) -> Iterator[FileBar]:
     """Show how much of some files is read on a terminal, nothing elsewhere."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     sizes = {file: file.stat().st_size for file in files}
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         yield FileBar(bars, sizes)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from watcher.model import Finding, Location, Rule, Severity
+from watcher.ports import Progress, no_progress
 from watcher.sigma.duplicate_ids import distinct_rules
 from watcher.sigma.filters import SigmaFilter, apply_filters
 from watcher.sigma.rule_file import RuleFile, read_contents
@@ -15,6 +16,8 @@ from watcher.sigma.rule_reader import RuleOrigin
 from watcher.sigma.rule_test_files import is_test_file
 
 _SUFFIXES = (".yml", ".yaml")
+_MOST_MEGABYTES = 64  # of one file, which is in memory while it is read
+_SIZE = 2  # the place of the size in a fingerprint
 
 Fingerprints = Mapping[str, tuple[int, ...]]
 """File path → times, size and inode, which differ once the file was written again."""
@@ -47,14 +50,26 @@ def read_file(text: str, *, file: str, origin: RuleOrigin) -> tuple[tuple[Rule, 
     return contents.rules, contents.findings
 
 
-def read_folder(name: str, path: Path, *, placeholders: Mapping[str, tuple[str, ...]] | None = None) -> RuleFolder:
+def read_folder(
+    name: str,
+    path: Path,
+    *,
+    placeholders: Mapping[str, tuple[str, ...]] | None = None,
+    progress: Progress = no_progress,
+) -> RuleFolder:
     """Read every rule file below a folder, or the one file that the path names.
 
-    A file that cannot be read becomes a finding; the other files are read all the same.
+    A file that cannot be read becomes a finding; the other files are read all the same. The progress is in bytes.
     """
     files, findings = _rule_files(path)
     prints = {str(file): _fingerprint(file) for file in files}
-    contents = [_read(file, _origin(name, path, file, placeholders or {})) for file in files]
+    total = sum(map(_size, prints.values()))
+    read = 0
+    contents = []
+    for file, fingerprint in zip(files, prints.values(), strict=True):
+        contents.append(_read(file, _size(fingerprint), _origin(name, path, file, placeholders or {})))
+        read += _size(fingerprint)
+        progress(read, total)
     if not path.is_file():
         foreign = [file for file, content in zip(files, contents, strict=True) if content.is_foreign]
         contents = [content for content in contents if not content.is_foreign]
@@ -84,6 +99,11 @@ def _fingerprint(file: Path) -> tuple[int, ...]:
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
+def _size(fingerprint: tuple[int, ...]) -> int:
+    """Return the size of a file in bytes, 0 where its fingerprint could not be taken."""
+    return fingerprint[_SIZE] if fingerprint else 0
+
+
 def _rule_files(path: Path) -> tuple[tuple[Path, ...], tuple[Finding, ...]]:
     """Return the rule files below a folder (or the file itself), sorted, and findings about unreadable folders."""
     if path.is_file():
@@ -105,7 +125,9 @@ def _origin(name: str, path: Path, file: Path, placeholders: Mapping[str, tuple[
     return RuleOrigin(folder=name, path=relative, placeholders=placeholders)
 
 
-def _read(file: Path, origin: RuleOrigin) -> RuleFile:
+def _read(file: Path, size: int, origin: RuleOrigin) -> RuleFile:
+    if size > _MOST_MEGABYTES * 1_000_000:
+        return RuleFile(findings=(_too_large(file, size),))
     try:
         text = file.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as fault:
@@ -124,6 +146,16 @@ def _unreadable(path: Path, fault: Exception, what: str) -> Finding:
         location=Location(file=str(path), line=1),
         message=f"{what} cannot be read: {reason}",
         fix=fix,
+    )
+
+
+def _too_large(file: Path, size: int) -> Finding:
+    return Finding(
+        code="yaml-size",
+        severity=Severity.ERROR,
+        location=Location(file=str(file), line=1),
+        message=f"the file has {size / 1_000_000:.0f} MB and is not read: a rule file has at most {_MOST_MEGABYTES} MB",
+        fix="divide it into files of a rule each, and long lists among several rules",
     )
 
 

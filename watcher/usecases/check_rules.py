@@ -14,6 +14,7 @@ from watcher.lint.allowances import JudgedFinding
 from watcher.lint.run_lints import lint_rules, unique
 from watcher.lint.tag_lints import AttackMatrix
 from watcher.model import Finding, Severity
+from watcher.ports import Progress, no_progress
 from watcher.ruletests.suites import files_of_tests, rules_beside, suites_of_rules
 from watcher.settings import Settings, Source
 from watcher.sigma.rule_folders import LoadedRules
@@ -56,10 +57,10 @@ def is_at_least(finding: Finding, severity: Severity) -> bool:
     return _SEVERITIES.index(finding.severity) <= _SEVERITIES.index(severity)
 
 
-def rules_to_check(settings: Settings, paths: Sequence[Path]) -> LoadedRules:
+def rules_to_check(settings: Settings, paths: Sequence[Path], progress: Progress = no_progress) -> LoadedRules:
     """Read the rules of some paths, of which files of tests stand for the rule beside them."""
     files = rules_beside(paths)
-    return LoadedRules() if paths and not files else load_rules(settings, files)
+    return LoadedRules() if paths and not files else load_rules(settings, files, progress)
 
 
 def test_files(settings: Settings, paths: Sequence[Path]) -> Iterable[Path]:
@@ -67,18 +68,24 @@ def test_files(settings: Settings, paths: Sequence[Path]) -> Iterable[Path]:
     return files_of_tests(paths or [folder.path for folder in rule_folders(settings)])
 
 
-def check_rules(
+def check_rules(  # noqa: PLR0913 - what it reads, and the progress
     settings: Settings,
     rules: LoadedRules,
     paths: Sequence[Path],
     *,
     today: date,
     cluster: ClusterReport | None = None,
+    progress: Progress = no_progress,
 ) -> CheckReport:
     """Return what reading, lints, tests and the cluster found, and what of it is allowed."""
     report = cluster or ClusterReport()
     findings = review_rules(
-        rules, settings.sources[0], today=today, matrix=shipped_table(), stray=test_files(settings, paths)
+        rules,
+        settings.sources[0],
+        today=today,
+        matrix=shipped_table(),
+        stray=test_files(settings, paths),
+        progress=progress,
     )
     group_findings = group_fields.lint(rules.rules, settings, report.mapped)
     ordered = sorted(unique((*findings, *group_findings, *report.findings)), key=_by_location)
@@ -91,8 +98,14 @@ def check_rules(
     )
 
 
-def review_rules(
-    rules: LoadedRules, source: Source, *, today: date, matrix: AttackMatrix, stray: Iterable[Path] = ()
+def review_rules(  # noqa: PLR0913 - what it reads, and the progress
+    rules: LoadedRules,
+    source: Source,
+    *,
+    today: date,
+    matrix: AttackMatrix,
+    stray: Iterable[Path] = (),
+    progress: Progress = no_progress,
 ) -> tuple[Finding, ...]:
     """Return every finding once, in the order of the files.
 
@@ -102,7 +115,7 @@ def review_rules(
         (
             *rules.findings,
             *(finding for rule in rules.rules for finding in rule.findings),
-            *lint_rules(rules.rules, source, today=today, matrix=matrix),
+            *lint_rules(rules.rules, source, today=today, matrix=matrix, progress=progress),
             *suites_of_rules(rules.rules, stray).findings,
         )
     )

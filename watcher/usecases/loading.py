@@ -10,7 +10,9 @@ from pathlib import Path
 from watcher.errors import InputError
 from watcher.heap import collector_paused
 from watcher.model import Location, Rule
-from watcher.settings import Folder, Settings, read, read_file
+from watcher.ports import Progress, no_progress
+from watcher.settings import Folder, Settings, read_file
+from watcher.settings import read as read_settings
 from watcher.settings.effective import rule_settings
 from watcher.shipped import SHIPPED_FOLDER, shipped
 from watcher.sigma.rule_folders import LoadedRules, RuleFolder, read_folder, read_folders
@@ -26,7 +28,7 @@ def load_settings(path: Path | None) -> Settings:
     environment alone counts. Raises SettingsError with every fault of the file.
     """
     file = path or next((Path(location) for location in _LOCATIONS if Path(location).is_file()), None)
-    settings = read_file(file, os.environ) if file is not None else read("", os.environ)
+    settings = read_file(file, os.environ) if file is not None else read_settings("", os.environ)
     if settings.warnings:
         import structlog  # noqa: PLC0415 - commands without a cluster log nothing else
 
@@ -41,26 +43,28 @@ def rule_folders(settings: Settings) -> tuple[Folder, ...]:
 
 
 @collector_paused()
-def load_rules(settings: Settings, paths: Sequence[Path] = ()) -> LoadedRules:
-    """Read the rules of some paths, or of the folders of settings.
+def load_rules(settings: Settings, paths: Sequence[Path] = (), progress: Progress = no_progress) -> LoadedRules:
+    """Read the rules of some paths, or of the folders of settings, with the progress in bytes of each.
 
     A path inside a folder of settings is read as a part of that folder, so that its rules keep their ids.
     """
     folders = rule_folders(settings)
-    values = settings.placeholders
+
+    def read(name: str, path: Path) -> RuleFolder:
+        return read_folder(name, path, placeholders=settings.placeholders, progress=progress)
+
     if not paths:
-        return read_folders(read_folder(folder.name, folder.path, placeholders=values) for folder in folders)
+        return read_folders(read(folder.name, folder.path) for folder in folders)
     inside = [path for path in paths if path.exists() and any(_contains(folder.path, path) for folder in folders)]
-    parts = [read_folder(path.resolve().name, path, placeholders=values) for path in paths if path not in inside]
+    parts = [read(path.resolve().name, path) for path in paths if path not in inside]
     if inside:
-        complete = (read_folder(folder.name, folder.path, placeholders=values) for folder in folders)
-        parts.extend(_restricted(folder, inside) for folder in complete)
+        parts.extend(_restricted(read(folder.name, folder.path), inside) for folder in folders)
     return read_folders(parts)
 
 
-def load_named_rules(settings: Settings, paths: Sequence[Path]) -> LoadedRules:
+def load_named_rules(settings: Settings, paths: Sequence[Path], progress: Progress = no_progress) -> LoadedRules:
     """Read the rules of paths that somebody named; raises InputError where they hold none."""
-    loaded = load_rules(settings, paths)
+    loaded = load_rules(settings, paths, progress)
     if loaded.rules:
         return loaded
     reason = next(iter(loaded.findings), None)

@@ -13,6 +13,7 @@ from watcher.match.event_summarizer import summarize
 from watcher.match.ruleset import CompiledRule, Ruleset
 from watcher.model import EventSummary, Level, Location, Rule, Severity
 from watcher.nesting import bounded
+from watcher.ports import Progress, no_progress
 from watcher.settings import Settings, Source
 from watcher.translate.plan import rule_predicate
 from watcher.usecases.loading import load_named_rules
@@ -37,12 +38,12 @@ class RulesToMatch:
         return compile_rules(self.rules, self.source)
 
 
-def rules_to_match(settings: Settings, path: Path, level: Level) -> RulesToMatch:
+def rules_to_match(settings: Settings, path: Path, level: Level, progress: Progress = no_progress) -> RulesToMatch:
     """Read the rules of a file or folder that have a level or a higher one.
 
     Raises InputError where there is none.
     """
-    loaded = load_named_rules(settings, (path,))
+    loaded = load_named_rules(settings, (path,), progress)
     single = [rule for rule in loaded.rules if rule.aggregation is None]
     selected = tuple(rule for rule in single if rule.level.rank >= level.rank)
     if not selected:
