@@ -21,6 +21,7 @@ WatcherError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,14 @@ class SettingsError(InputError):
 
 
 class ClusterError(WatcherError):
-    """A request to the cluster failed."""
+    """A request to the cluster failed.
+
+    `indices` are the indices that alone made it fail, each with the reason; a request without them may succeed.
+    """
+
+    def __init__(self, message: str = "", *, indices: Mapping[str, str] | None = None) -> None:
+        self.indices = dict(indices or {})
+        super().__init__(message)
 
 
 class Unreachable(ClusterError):  # noqa: N818 - reads as the state it names

@@ -16,6 +16,7 @@ FULL = Checkpoint(
     gaps=(
         Gap(window=Window(start=NOW - DAY, end=NOW - 2 * MINUTE), reason="away", rules=("a", "b"), attempts=3, due=NOW),
         Gap(window=Window(start=NOW - MINUTE, end=NOW), reason="not searched yet", due=NOW),
+        Gap(window=Window(start=NOW - MINUTE, end=NOW), reason="closed", indices=("winlogbeat-0",), due=NOW),
     ),
     indices=("winlogbeat-1", "winlogbeat-2"),
     searched_as="winlogbeat-* by @timestamp",

@@ -47,6 +47,11 @@ def gap(start: float, end: float, *rules: str) -> Gap:
     return Gap(window=span(start, end), reason="away", rules=rules, due=NOW)
 
 
+def in_index(start: float, end: float, *indices: str) -> Gap:
+    """Return a gap of some indices."""
+    return replace(gap(start, end), indices=indices)
+
+
 def lost(*indices: str, noticed: datetime = NOW) -> LostIndices:
     """Return deleted indices."""
     return LostIndices(indices=indices, events=7, noticed=noticed)
@@ -75,6 +80,36 @@ COMMANDS: list[tuple[str, Checkpoint, Sequence[Command], dict[str, Any]]] = [
         replace(EMPTY, indices=("a",)),
         [RecordIndices(indices=())],
         {"indices": ()},
+    ),
+    (
+        "gaps of an index and of all indices stay apart",
+        replace(EMPTY, gaps=(gap(-10, -5),)),
+        [AddGaps(gaps=(in_index(-10, -5, "bad"),))],
+        {"gaps": (gap(-10, -5), in_index(-10, -5, "bad"))},
+    ),
+    (
+        "a search without an index closes the gap of all indices, and leaves that of the index",
+        replace(EMPTY, gaps=(gap(-10, -5), in_index(-10, -5, "bad"))),
+        [CloseGaps(window=span(-10, -5), without=("bad",))],
+        {"gaps": (in_index(-10, -5, "bad"),)},
+    ),
+    (
+        "a search in every index closes the gap of an index",
+        replace(EMPTY, gaps=(in_index(-10, 0, "bad"),)),
+        [CloseGaps(window=span(-10, -5))],
+        {"gaps": (in_index(-5, 0, "bad"),)},
+    ),
+    (
+        "a search in one of two indices leaves the other, and what every index misses",
+        replace(EMPTY, gaps=(gap(-10, -5), in_index(-10, -5, "bad", "worse"))),
+        [CloseGaps(window=span(-10, -5), indices=("bad",))],
+        {"gaps": (gap(-10, -5), in_index(-10, -5, "worse"))},
+    ),
+    (
+        "a search by some rules leaves the gap of an index to the others",
+        replace(EMPTY, gaps=(replace(in_index(-10, -5, "bad"), rules=("a", "b")),)),
+        [CloseGaps(window=span(-10, -5), rules=("a",))],
+        {"gaps": (replace(in_index(-10, -5, "bad"), rules=("b",)),)},
     ),
     ("a gap is added", EMPTY, [AddGaps(gaps=(gap(-10, -5),))], {"gaps": (gap(-10, -5),)}),
     (

@@ -41,7 +41,7 @@ VERSION_2 = {  # as watcher with state version 2 wrote it
     "ahead": 4,
 }
 VERSIONS = [
-    (VERSION_2, replace(FULL, searched_as=None)),
+    (VERSION_2, replace(FULL, searched_as=None, gaps=FULL.gaps[:2])),  # no gap of an index
     # nothing was lost and no check was done yet
     (
         {"since": VERSION_2["since"], "until": VERSION_2["until"], "holes": [], "gaps": [], "swept": None},

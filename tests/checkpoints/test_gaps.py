@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from watcher.checkpoints.gaps import (
     SLICE,
     Gap,
+    SearchedSpan,
     adjacent_slices,
     merge_gaps,
     newest_part,
@@ -155,7 +156,7 @@ WITHOUT = [
 def test_taking_out(
     gaps: list[Gap], searched: Span, rules: list[str] | None, expected: list[tuple[float, float, str]]
 ) -> None:
-    assert shown(without_span(gaps, window(searched), rules)) == expected
+    assert shown(without_span(gaps, SearchedSpan(window=window(searched), rules=rules))) == expected
 
 
 # --------------------------------------------------------------------------- no time is lost
@@ -188,7 +189,7 @@ def test_joining_loses_no_time_and_adds_none(gaps: list[Gap]) -> None:
 def test_what_was_searched_and_what_is_left_is_all_that_was_missed(
     gaps: list[Gap], searched: Span, rules: tuple[str, ...] | None
 ) -> None:
-    before, after = missed(gaps), missed(without_span(gaps, window(searched), rules))
+    before, after = missed(gaps), missed(without_span(gaps, SearchedSpan(window=window(searched), rules=rules)))
     done = {(minute, rule) for minute in range(*map(int, searched)) for rule in (RULES if rules is None else rules)}
     assert after <= before
     assert before - done <= after

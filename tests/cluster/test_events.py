@@ -247,6 +247,7 @@ def test_a_search_that_runs_out_of_time_is_incomplete() -> None:
     replies = {
         **table,
         "/winlogbeat-*/_pit": Reply(body={"id": "p"}),
+        "/_search": Reply(body={**timed_out, "timed_out": False}),
         "/_msearch": Reply(body={"responses": [timed_out, skipping]}),
     }
     with (

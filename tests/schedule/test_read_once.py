@@ -150,7 +150,7 @@ def test_a_span_that_has_a_gap_is_read_completely() -> None:
 def test_another_mapping_reads_the_overlap_completely_once() -> None:
     fake, events = started()
 
-    def remapped(pattern: str, paths: tuple[str, ...]) -> IndexMapping:
+    def remapped(pattern: str, paths: tuple[str, ...], **_: object) -> IndexMapping:
         mapping = ShardedEvents.mapping(events, pattern, paths)
         return replace(mapping, fields={path: (FieldType(type="wildcard"),) for path in paths})
 

@@ -61,7 +61,7 @@ def dispatcher(state: MemoryDocuments) -> Dispatcher:
 class Down(ListedEvents):
     """A cluster that is unreachable."""
 
-    def mapping(self, pattern: str, paths: object) -> Mapping[str, object]:  # type: ignore[override] # it never answers
+    def mapping(self, pattern: str, paths: object, **_: object) -> Mapping[str, object]:  # type: ignore[override] # it never answers
         raise Unreachable(f"`{pattern}` is away: {bool(paths)}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ from typing import Any
 from watcher.alerts.grouping import GroupedHit, event_time, group
 from watcher.errors import ClusterError
 from watcher.match.event_view import EventView
-from watcher.model import EventDocument, Notification, QueryPlan, Rule, Window
+from watcher.model import EventDocument, Notification, QueryPlan, Rule, UnsearchableIndex, Window
 from watcher.ports import (
     EventSpan,
     EventVolume,
@@ -104,11 +104,17 @@ class ListedEvents:
     windows: list[Window] = field(default_factory=list)  # that were opened
     incarnations: Mapping[str, Incarnation] | None = None  # None: every index has been the same all the time
     read: list[EventDocument] = field(default_factory=list)  # that searches returned
+    bad: dict[str, str] = field(default_factory=dict)  # indices that cannot be searched → why
 
     def now(self) -> datetime:
         return self.time
 
-    def mapping(self, pattern: str, paths: Sequence[str]) -> IndexMapping:
+    @property
+    def unsearchable(self) -> tuple[UnsearchableIndex, ...]:
+        """The indices that searches leave out."""
+        return tuple(UnsearchableIndex(index=index, reason=reason) for index, reason in sorted(self.bad.items()))
+
+    def mapping(self, pattern: str, paths: Sequence[str], *, without: Collection[str] = ()) -> IndexMapping:  # noqa: ARG002 - the port's names
         fields = {path: (FieldType(type="keyword"),) for path in paths}
         incarnations = (
             dict.fromkeys(self.indices, Incarnation(uuid="first", primary_terms=(1,)))
@@ -120,9 +126,22 @@ class ListedEvents:
         )
 
     @contextmanager
-    def open(self, pattern: str, window: Window, *, time_field: str) -> Iterator[ListedEvents]:  # noqa: ARG002 - the port's names
+    def open(
+        self,
+        pattern: str,  # noqa: ARG002 - the port's names
+        window: Window,
+        *,
+        time_field: str,  # noqa: ARG002
+        without: Mapping[str, str] | None = None,
+    ) -> Iterator[ListedEvents]:
         self.windows.append(window)
-        yield self
+        if not self.bad and not without:
+            yield self
+            return
+        opened = copy(self)
+        opened.bad = {**self.bad, **(without or {})}
+        opened.documents = [document for document in self.documents if document.index not in opened.bad]
+        yield opened
 
     def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
         return [self.answers.pop(0) if self.answers else self._page(ask) for ask in requests]
@@ -256,7 +275,9 @@ class ArrivingEvents(ListedEvents):
         self.arriving.extend((at or self.time, document) for document in documents)
 
     @contextmanager
-    def open(self, pattern: str, window: Window, *, time_field: str) -> Iterator[ListedEvents]:
+    def open(
+        self, pattern: str, window: Window, *, time_field: str, without: Mapping[str, str] | None = None
+    ) -> Iterator[ListedEvents]:
         seen = [document for at, document in self.arriving if at <= self.time]
         self._field = time_field
         self.documents = [
@@ -264,7 +285,7 @@ class ArrivingEvents(ListedEvents):
             for document in seen
             if window.start <= event_time(EventView(document.event), time_field) < window.end
         ]
-        with super().open(pattern, window, time_field=time_field) as opened:
+        with super().open(pattern, window, time_field=time_field, without=without) as opened:
             yield opened
 
     def counts(self, step: timedelta) -> Mapping[datetime, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -68,9 +68,11 @@ class ShardedEvents(ArrivingEvents):
         return self._numbered[id(document)]
 
     @contextmanager
-    def open(self, pattern: str, window: Window, *, time_field: str) -> Iterator[ListedEvents]:
+    def open(
+        self, pattern: str, window: Window, *, time_field: str, without: Mapping[str, str] | None = None
+    ) -> Iterator[ListedEvents]:
         self.arriving = [(self.time, document) for document in self.visible()]
-        with super().open(pattern, window, time_field=time_field) as opened:
+        with super().open(pattern, window, time_field=time_field, without=without) as opened:
             yield opened
 
     def _write(self, name: str, moment: datetime, shard: int, index: str, hidden: timedelta) -> Written:

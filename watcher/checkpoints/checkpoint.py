@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from watcher.checkpoints.gaps import SLICE, Gap, merge_gaps, slice_floor, without_span
+from watcher.checkpoints.gaps import SLICE, Gap, SearchedSpan, merge_gaps, slice_floor, without_span
 from watcher.model import Window
 
 _LOST_INDICES_LISTED_FOR = timedelta(days=7)
@@ -45,23 +45,27 @@ class Checkpoint:
     future_events: int = 0  # events dated further ahead than a check looks
 
     def covers(self, start: datetime) -> bool:
-        """Whether every rule completely searched the slice that begins at a time."""
+        """Whether every rule completely searched the slice that begins at a time, in every index."""
         end = start + SLICE
         if start < slice_floor(self.since) or end > self.watermark:
             return False
         return not any(gap.window.start < end and start < gap.window.end for gap in self.gaps)
 
     def has_gap_in(self, window: Window) -> bool:
-        """Whether a window overlaps a gap."""
-        return any(gap.window.start < window.end and window.start < gap.window.end for gap in self.gaps)
+        """Whether a window overlaps a gap of every index."""
+        return any(
+            gap.window.start < window.end and window.start < gap.window.end for gap in self.gaps if not gap.indices
+        )
 
     def has_gap_of_all_rules(self, start: datetime) -> bool:
-        """Whether the slice that begins at a time overlaps a gap of every rule.
+        """Whether the slice that begins at a time overlaps a gap of every rule and every index.
 
-        Where only some rules have a gap, the others still find late events there.
+        Where only some have a gap, the others still find late events there.
         """
         end = start + SLICE
-        return any(gap.window.start < end and start < gap.window.end for gap in self.gaps if not gap.rules)
+        return any(
+            gap.window.start < end and start < gap.window.end for gap in self.gaps if not gap.rules and not gap.indices
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,11 +112,8 @@ class AddGaps:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CloseGaps:
+class CloseGaps(SearchedSpan):
     """Remove a span that was completely searched from the gaps."""
-
-    window: Window
-    rules: tuple[str, ...] | None = None  # ids of the rules that searched it; None: every rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +129,7 @@ class RecordLateCheck:
 
     at: datetime
     too_late: int  # additional events
-    older_events: OlderEvents
+    older_events: OlderEvents | None
     future_events: int
 
 
@@ -157,8 +158,8 @@ def reduce(checkpoint: Checkpoint, command: Command) -> Checkpoint:
             return replace(checkpoint, searched_as=searched_as)
         case AddGaps(gaps=gaps):
             return replace(checkpoint, gaps=merge_gaps((*checkpoint.gaps, *gaps)))
-        case CloseGaps(window=window, rules=rules):
-            return replace(checkpoint, gaps=without_span(checkpoint.gaps, window, rules))
+        case CloseGaps():
+            return replace(checkpoint, gaps=without_span(checkpoint.gaps, command))
         case RecordLostIndices(lost=lost):
             return replace(checkpoint, lost_indices=(*checkpoint.lost_indices, lost))
         case RecordLateCheck():

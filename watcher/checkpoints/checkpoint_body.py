@@ -62,6 +62,7 @@ def _gap_from_body(body: Mapping[str, Any]) -> Gap:
         window=Window(start=read_timestamp(body["start"]), end=read_timestamp(body["end"])),
         reason=str(body["reason"]),
         rules=tuple(body.get("rules") or ()),
+        indices=tuple(body.get("indices") or ()),
         attempts=int(body.get("attempts") or 0),
         due=read_timestamp(body["due"]),
     )
@@ -73,6 +74,7 @@ def _gap_to_body(gap: Gap) -> Body:
         "end": format_timestamp(gap.window.end),
         "reason": gap.reason[:_LONGEST_REASON],
         "rules": list(gap.rules),
+        **({"indices": list(gap.indices)} if gap.indices else {}),
         "attempts": gap.attempts,
         "due": format_timestamp(gap.due),
     }

@@ -76,6 +76,7 @@ class Gap:
     window: Window
     reason: str  # one sentence
     rules: tuple[str, ...] = ()  # ids of the rules that did not search it, sorted; empty: every rule
+    indices: tuple[str, ...] = ()  # that were not searched, sorted; empty: every index of the pattern
     attempts: int = 0  # that failed
     due: datetime
 
@@ -86,12 +87,12 @@ class Gap:
 
 
 def merge_gaps(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
-    """Join gaps of the same rules that overlap, and those that touch and failed equally often.
+    """Join gaps of the same rules and indices that overlap, and those that touch and failed equally often.
 
     Overlapping gaps become due at the later of both times.
     """
     merged: list[Gap] = []
-    for gap in sorted(gaps, key=lambda gap: (gap.rules, gap.window)):
+    for gap in sorted(gaps, key=lambda gap: (gap.rules, gap.indices, gap.window)):
         previous = merged[-1] if merged else None
         if previous is None or not _can_merge(previous, gap):
             merged.append(gap)
@@ -99,27 +100,35 @@ def merge_gaps(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
         later = max(previous, gap, key=lambda gap: (gap.attempts, gap.due))
         end = max(previous.window.end, gap.window.end)
         merged[-1] = replace(later, window=Window(start=previous.window.start, end=end))
-    return tuple(sorted(merged, key=lambda gap: (gap.window, gap.rules)))
+    return tuple(sorted(merged, key=lambda gap: (gap.window, gap.rules, gap.indices)))
 
 
 def _can_merge(gap: Gap, later: Gap) -> bool:
-    if gap.rules != later.rules or gap.window.end < later.window.start:
+    if (gap.rules, gap.indices) != (later.rules, later.indices) or gap.window.end < later.window.start:
         return False
     return later.window.start < gap.window.end or gap.attempts == later.attempts
 
 
-def without_span(gaps: Iterable[Gap], searched: Window, rules: Sequence[str] | None = None) -> tuple[Gap, ...]:
-    """Return gaps without a span that was completely searched.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchedSpan:
+    """A span that was completely searched."""
 
-    `rules` are the ids of the rules that searched it, None where all did.
-    """
+    window: Window
+    rules: tuple[str, ...] | None = None  # ids of the rules that searched it; None: every rule
+    indices: tuple[str, ...] | None = None  # that were searched; None: every index, but for the next ones
+    without: tuple[str, ...] = ()  # indices that were not searched
+
+
+def without_span(gaps: Iterable[Gap], span: SearchedSpan) -> tuple[Gap, ...]:
+    """Return gaps without a span that was completely searched."""
+    searched = span.window
     remaining: list[Gap] = []
     for gap in gaps:
         if searched.end <= gap.window.start or gap.window.end <= searched.start:
             remaining.append(gap)
             continue
         common = Window(start=max(gap.window.start, searched.start), end=min(gap.window.end, searched.end))
-        remaining.extend(_unsearched(replace(gap, window=common), rules))
+        remaining.extend(_unsearched(replace(gap, window=common), span))
         if gap.window.start < common.start:
             remaining.append(replace(gap, window=Window(start=gap.window.start, end=common.start)))
         if common.end < gap.window.end:
@@ -127,8 +136,26 @@ def without_span(gaps: Iterable[Gap], searched: Window, rules: Sequence[str] | N
     return merge_gaps(remaining)
 
 
-def _unsearched(gap: Gap, rules: Sequence[str] | None) -> Iterator[Gap]:
-    """Yield what remains of a gap that some rules searched."""
+def _unsearched(gap: Gap, span: SearchedSpan) -> Iterator[Gap]:
+    """Yield what remains of a gap that some rules searched in some indices."""
+    if gap.indices:
+        kept = tuple(index for index in gap.indices if not _is_searched(index, span))
+        if kept:
+            yield replace(gap, indices=kept)
+            gap = replace(gap, indices=tuple(index for index in gap.indices if index not in kept))
+        if not gap.indices:
+            return
+    elif span.indices is not None:  # which other indices exist is unknown here, so it stays
+        yield gap
+        return
+    yield from _unsearched_by_rules(gap, span.rules)
+
+
+def _is_searched(index: str, span: SearchedSpan) -> bool:
+    return index not in span.without and (span.indices is None or index in span.indices)
+
+
+def _unsearched_by_rules(gap: Gap, rules: Sequence[str] | None) -> Iterator[Gap]:
     if rules is None:
         return
     if not gap.rules:  # a gap of every rule: which rules exist is unknown here, so it stays

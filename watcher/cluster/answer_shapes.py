@@ -66,6 +66,7 @@ class Shards(Shape, frozen=True):
 
     total: int
     failed: int
+    successful: int | None = None
     failures: tuple[dict[str, Any], ...] = ()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import urllib3.exceptions
 
 from watcher.cluster.engine_transport import Answer
+from watcher.cluster.failing_indices import failing_indices, unavailable_indices
 from watcher.errors import ClusterError, Forbidden, Incomplete, Overloaded, Refused, Unreachable
 
 MAX_REASON = 200
@@ -49,6 +50,11 @@ BUSY = frozenset(
     }
 )
 
+_READ_BLOCKS = r"index read \(api\)|index metadata \(api\)|index closed"
+
+# An index was deleted since the search began.
+_GONE = frozenset({"index_not_found_exception"})
+
 # No retry changes these, whatever status they come with (some come as 500).
 PERMANENT = frozenset(
     {
@@ -69,6 +75,13 @@ PERMANENT = frozenset(
 
 def cluster_error(answer: Answer, doing: str) -> ClusterError:
     """Return the error for an unsuccessful answer; `doing` names the request, e.g. `searching `winlogbeat-*``."""
+    error = _error(answer, doing)
+    failing = dict(failing_indices(_failed_shards(answer.body), LOST | BUSY | _GONE))
+    error.indices = failing or (dict(unavailable_indices(answer.body)) if isinstance(error, Incomplete) else {})
+    return error
+
+
+def _error(answer: Answer, doing: str) -> ClusterError:
     kinds = frozenset(_types(answer.body))
     message = f"{doing}: {reason(answer.body) or f'status {answer.status}'}"
     if answer.status == 401:
@@ -76,6 +89,8 @@ def cluster_error(answer: Answer, doing: str) -> ClusterError:
             f"{doing}: the cluster does not accept the credentials; check `username`, `password`, `api_key`"
         )
     if "cluster_block_exception" in kinds:
+        if re.search(_READ_BLOCKS, message):
+            return Incomplete(f"{message}; remove the block from the settings of the index")
         return Overloaded(f"{message}; writing is blocked until an operator lifts it (disk space, read-only index)")
     if answer.status == 403 or "security_exception" in kinds:
         return Forbidden(f"{doing}: {privilege(answer.body)}")
@@ -179,8 +194,7 @@ def _reasons(body: Any) -> Iterator[str]:
         yield " ".join(error.split())
     if not isinstance(error, Mapping):
         return
-    listed = error.get("failed_shards") or error.get("failures") or ()
-    shards = [shard for shard in listed if isinstance(shard, Mapping)] if isinstance(listed, list | tuple) else []
+    shards = [shard for shard in _failed_shards(error) if isinstance(shard, Mapping)]
     for shard in shards[:1]:
         why = shard.get("reason")
         words = (why.get("reason") or why.get("type")) if isinstance(why, Mapping) else why
@@ -190,6 +204,12 @@ def _reasons(body: Any) -> Iterator[str]:
     cause = error.get("caused_by")
     if isinstance(cause, Mapping) and cause.get("reason"):
         yield str(cause["reason"])
+
+
+def _failed_shards(body: Any) -> Sequence[Any]:
+    error = body.get("error", body) if isinstance(body, Mapping) else body
+    listed = error.get("failed_shards") or error.get("failures") or () if isinstance(error, Mapping) else ()
+    return listed if isinstance(listed, list | tuple) else ()
 
 
 def _types(body: Any, depth: int = 0) -> Iterator[str]:

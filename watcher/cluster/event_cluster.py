@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ class EventCluster:
     transport: Transport
     dialect: EngineDialect
     timeout: timedelta  # of one search
-    _cached: dict[tuple[str, tuple[str, ...]], tuple[Version, IndexMapping]] = field(
+    _cached: dict[tuple[str, tuple[str, ...], frozenset[str]], tuple[Version, IndexMapping]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
@@ -48,24 +48,31 @@ class EventCluster:
             raise error
         return _now_of_a_search(self.transport, error)
 
-    def mapping(self, pattern: str, paths: Sequence[str]) -> IndexMapping:
+    def mapping(self, pattern: str, paths: Sequence[str], *, without: Collection[str] = ()) -> IndexMapping:
         """Return how the paths are mapped in the indices of a pattern; read again only where versions changed."""
-        key = (pattern, tuple(paths))
+        key = (pattern, tuple(paths), frozenset(without))
         version = read_version(self.transport, pattern)  # before the mapping: what changes meanwhile is read again
         cached = self._cached.get(key)
         if cached is not None and cached[0] == version:
             return cached[1]
         mapping = read_index_mapping(self.transport, self.engine, pattern, paths)
         mapping = replace(mapping, incarnations=incarnations(version))
-        if version is not None and version.keys() >= set(mapping.indices):
+        # an index that cannot be searched may be missing, and no version changes when it answers again
+        if version is not None and set(mapping.indices) <= version.keys() <= {
+            *mapping.indices,
+            *mapping.closed,
+            *without,
+        }:
             if len(self._cached) >= _CACHED:
                 self._cached.clear()
             self._cached[key] = (version, mapping)
         return mapping
 
-    def open(self, pattern: str, window: Window, *, time_field: str) -> AbstractContextManager[Snapshot]:
+    def open(
+        self, pattern: str, window: Window, *, time_field: str, without: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Snapshot]:
         """Open a snapshot, closed again on leaving."""
-        target = SnapshotTarget(pattern=pattern, window=window, time_field=time_field)
+        target = SnapshotTarget(pattern=pattern, window=window, time_field=time_field, without=without or {})
         return open_snapshot(self.transport, self.dialect, target, self.timeout)
 
 

@@ -18,7 +18,7 @@ from watcher.cluster.answer_shapes import (
 )
 from watcher.cluster.engine_transport import Transport, quote_path
 from watcher.cluster.index_mappings import LENIENT, read_index_mapping
-from watcher.cluster.search_answers import response_error, search_answer
+from watcher.cluster.search_answers import partial_answer, response_error, search_answer
 from watcher.cluster.slice_aggregations import NewerAggregations, newer_search, read_newer, time_clause
 from watcher.errors import Incomplete, Refused
 from watcher.model import Query, Window
@@ -112,7 +112,11 @@ def _aggregations(mapping: IndexMapping) -> Query:
 
 
 def _require_complete(result: SearchAnswer | SearchSummary, doing: str) -> None:
-    if result.timed_out or result.shards.failed:
+    shards = result.shards
+    if shards.failures and not result.timed_out:
+        raise partial_answer(result, doing) or Incomplete(f"{doing}: not every shard answered; try again")
+    absent = shards.successful is not None and shards.successful < shards.total  # shards without a copy, in OpenSearch
+    if result.timed_out or shards.failed or absent:
         raise Incomplete(f"{doing}: not every shard answered; try again")
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from watcher.cluster.answer_shapes import decode, malformed, shaped
-from watcher.cluster.engine_transport import LINE, Transport, chunks, quote_path
+from watcher.cluster.engine_transport import LINE, Answer, Transport, chunks, quote_path
 from watcher.cluster.index_states import closed_indices, max_clauses
 from watcher.cluster.mapping_details import (
     SourceExtras,
@@ -23,6 +24,8 @@ from watcher.cluster.mapping_shapes import (
     SettingsEntry,
     as_names,
 )
+from watcher.cluster.searchable_pattern import SearchablePattern
+from watcher.errors import Incomplete
 from watcher.ports import FieldType, IndexMapping, Server
 from watcher.taxonomy.field_locations import parents
 
@@ -57,15 +60,26 @@ class _Capabilities:
 
 
 def read_index_mapping(transport: Transport, server: Server, pattern: str, paths: Sequence[str]) -> IndexMapping:
-    """Read everything that decides how a query on the paths behaves."""
-    paths = tuple(dict.fromkeys(paths))
+    """Read everything that decides how a query on the paths behaves; indices that do not allow it are left out."""
+    readable = SearchablePattern(transport, pattern)
+    empty = IndexMapping(pattern=pattern, server=server, fields={}, closed=closed_indices(transport, pattern))
+    while readable.expression:
+        try:
+            mapping = _read_mapping(readable, empty, tuple(dict.fromkeys(paths)))
+        except Incomplete as error:
+            if not readable.leave_out(error.indices):
+                raise
+        else:
+            return replace(mapping, unreadable=readable.unsearchable)
+    return replace(empty, unreadable=readable.unsearchable)
+
+
+def _read_mapping(readable: SearchablePattern, empty: IndexMapping, paths: Sequence[str]) -> IndexMapping:
     above = tuple(dict.fromkeys(parent for path in paths for parent in parents(path)))
-    can = _capabilities(transport, pattern, (*paths, *above))
-    mapping = IndexMapping(
-        pattern=pattern, server=server, indices=can.indices, fields={}, closed=closed_indices(transport, pattern)
-    )
+    can = _capabilities(readable, (*paths, *above))
     if not can.indices:
-        return mapping
+        return empty
+    transport, pattern = readable.transport, readable.expression
     settings = _settings(transport, pattern, can.indices)
     leaves = _leaves(transport, pattern, tuple(path for path in paths if path in can.of), can.indices)
     extras = read_source_extras(transport, pattern, can.indices)
@@ -79,30 +93,38 @@ def read_index_mapping(transport: Transport, server: Server, pattern: str, paths
     }
     unindexed = indices_with_unindexed_fields(transport, pattern, unmapped, settings)
     return replace(
-        mapping,
+        empty,
+        indices=can.indices,
         fields=fields,
         unindexed=tuple(index for index in can.indices if index in unindexed or flat[index]),
         without_source=tuple(index for index in can.indices if not indices.source_extras[index].complete),
-        max_clauses=max_clauses(transport, mapping.max_clauses),
+        max_clauses=max_clauses(transport, empty.max_clauses),
     )
 
 
 # --------------------------------------------------------------------------- capabilities
 
 
-def _capabilities(transport: Transport, pattern: str, paths: Sequence[str]) -> _Capabilities:
+def _capabilities(readable: SearchablePattern, paths: Sequence[str]) -> _Capabilities:
+    pattern = readable.pattern
     indices: set[str] = set()
     of: dict[str, Mapping[str, _Capability]] = {}
     # Without paths, a field that every index has is requested, for the list of indices.
     for run in chunks(paths or ("_index",), LINE - len(quote_path(pattern))):
-        params = {**LENIENT, "include_unmapped": "true", "fields": ",".join(run)}
-        answer = transport.request("GET", f"/{quote_path(pattern)}/_field_caps", params=params)
+        answer = readable.answer(partial(_field_caps, readable.transport, run))
+        if answer is None:
+            break
         body = decode(answer, FieldCaps, f"reading the fields of `{pattern}`")
         names = as_names(body.indices)
         indices.update(names)
         for path, types in body.fields.items():
             of[path] = dict(_per_index(types, names))
     return _Capabilities(indices=tuple(sorted(indices)), of=of)
+
+
+def _field_caps(transport: Transport, paths: Sequence[str], pattern: str) -> Answer:
+    params = {**LENIENT, "include_unmapped": "true", "fields": ",".join(paths)}
+    return transport.request("GET", f"/{quote_path(pattern)}/_field_caps", params=params)
 
 
 def _per_index(types: Mapping[str, FieldCapability], indices: Sequence[str]) -> Iterator[tuple[str, _Capability]]:

@@ -17,6 +17,14 @@ def closed_indices(transport: Transport, pattern: str) -> tuple[str, ...]:
     return tuple(sorted(index for index, closed in states.items() if closed))
 
 
+def open_indices(transport: Transport, pattern: str) -> tuple[str, ...] | None:
+    """Return the open indices, also behind aliases and data streams; None where the user may not list them."""
+    states, inner = _resolve(transport, pattern)
+    for run in chunks(sorted(inner.difference(states)), LINE):
+        states |= _resolve(transport, ",".join(run))[0]
+    return tuple(sorted(index for index, closed in states.items() if not closed)) or None
+
+
 def _resolve(transport: Transport, names: str) -> tuple[dict[str, bool], set[str]]:
     answer = transport.request("GET", f"/_resolve/index/{quote_path(names)}", params={"expand_wildcards": "all"})
     if answer.status in {400, 403, 404, 405}:

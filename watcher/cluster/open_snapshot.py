@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,10 +12,12 @@ import structlog
 
 from watcher.cluster.answer_shapes import SearchSummary, decode, malformed, shaped
 from watcher.cluster.cluster_faults import accept, reason
-from watcher.cluster.engine_transport import EngineDialect, Transport, quote_path
+from watcher.cluster.engine_transport import Answer, EngineDialect, Transport, quote_path
 from watcher.cluster.index_mappings import LENIENT
+from watcher.cluster.searchable_pattern import SearchablePattern
 from watcher.cluster.snapshot import KEEP_ALIVE, PointInTime, SnapshotTarget
 from watcher.errors import ClusterError
+from watcher.model import UnsearchableIndex
 from watcher.ports import EventSpan, Page, SearchRequest, Snapshot, Tallies
 
 COPY = "watcher"
@@ -27,20 +30,50 @@ _log = structlog.get_logger(__name__)
 def open_snapshot(
     transport: Transport, dialect: EngineDialect, target: SnapshotTarget, timeout: timedelta
 ) -> Iterator[Snapshot]:
-    """Open a snapshot and close it on leaving, whatever happened in between."""
-    first = _open(transport, dialect, target.pattern)
-    if not first:
-        yield EmptySnapshot()
+    """Open a snapshot of what can be searched, and close it on leaving, whatever happened in between.
+
+    The indices that are left out are named by the snapshot.
+    """
+    pattern = SearchablePattern(transport, target.pattern, dict(target.without))
+    snapshot = _open_searchable(transport, dialect, target, timeout, pattern)
+    if snapshot is None:
+        yield EmptySnapshot(unsearchable=pattern.unsearchable)
         return
-    snapshot = PointInTime(transport=transport, dialect=dialect, target=target, timeout=timeout, ids=[first])
     try:
         yield snapshot
     finally:
         _close(transport, dialect, snapshot.ids[-1])
 
 
+def _open_searchable(
+    transport: Transport, dialect: EngineDialect, target: SnapshotTarget, timeout: timedelta, pattern: SearchablePattern
+) -> PointInTime | None:
+    """Return a snapshot that answers; None where there is no index, or none that can be searched."""
+    while first := _open(transport, dialect, pattern):
+        snapshot = PointInTime(
+            transport=transport,
+            dialect=dialect,
+            target=target,
+            timeout=timeout,
+            unsearchable=pattern.unsearchable,
+            ids=[first],
+        )
+        try:
+            snapshot.probe()
+        except ClusterError as error:
+            _close(transport, dialect, snapshot.ids[-1])
+            if not pattern.leave_out(error.indices):
+                raise
+        else:
+            return snapshot
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EmptySnapshot:
-    """The snapshot of a pattern without indices."""
+    """The snapshot of a pattern without indices that can be searched."""
+
+    unsearchable: tuple[UnsearchableIndex, ...] = ()
 
     def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
         """Return empty pages."""
@@ -59,13 +92,17 @@ class EmptySnapshot:
         return self
 
 
-def _open(transport: Transport, dialect: EngineDialect, pattern: str) -> str:
-    """Open a point in time and return its id; an empty string where the pattern has no index."""
+def _open(transport: Transport, dialect: EngineDialect, pattern: SearchablePattern) -> str:
+    """Open a point in time and return its id; an empty string where the pattern has no index that can be opened."""
     params = {**LENIENT, **dialect.snapshot_params, "keep_alive": KEEP_ALIVE, "preference": COPY}
-    answer = transport.request("POST", f"/{quote_path(pattern)}/{dialect.snapshot_path}", params=params)
-    if answer.status == 400 and _no_index(transport, pattern):
+
+    def opened(expression: str) -> Answer:
+        return transport.request("POST", f"/{quote_path(expression)}/{dialect.snapshot_path}", params=params)
+
+    answer = pattern.answer(opened)
+    if answer is None or (answer.status == 400 and _no_index(transport, pattern.expression)):
         return ""  # OpenSearch answers with an error where there is nothing to open
-    doing = f"opening a point in time on `{pattern}`"
+    doing = f"opening a point in time on `{pattern.pattern}`"
     snapshot = shaped(accept(answer, doing).body, dict[str, Any], doing).get(dialect.snapshot_key)
     if not isinstance(snapshot, str) or not snapshot:
         raise malformed(doing, f"no `{dialect.snapshot_key}`")

@@ -63,7 +63,7 @@ def partial_answer(response: SearchAnswer | SearchSummary, doing: str) -> Cluste
     if shards.failed:
         # By the shards' own reasons: a query that one index cannot run is refused permanently.
         error = cluster_error(Answer(status=500, value={"error": {"failures": shards.failures}}), doing)
-        lacking = Incomplete(f"{error}; {shards.failed} of {shards.total} shards failed")
+        lacking = Incomplete(f"{error}; {shards.failed} of {shards.total} shards failed", indices=error.indices)
         return error if isinstance(error, Refused) else lacking
     if response.timed_out:
         return TooSlow(f"{doing}: it ran out of time; search a shorter window, or raise `timeout`")

@@ -33,7 +33,7 @@ from watcher.cluster.slice_aggregations import (
     time_clause,
 )
 from watcher.errors import ClusterError, Refused, Undecodable
-from watcher.model import EventDocument, Window
+from watcher.model import EventDocument, UnsearchableIndex, Window
 from watcher.ports import EventSpan, Page, SearchRequest, Snapshot, Tallies
 
 KEEP_ALIVE = "2m"
@@ -50,6 +50,7 @@ class SnapshotTarget:
     pattern: str
     window: Window
     time_field: str
+    without: Mapping[str, str] = field(default_factory=dict)  # indices to leave out, each with the reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,7 @@ class PointInTime:
     dialect: EngineDialect
     target: SnapshotTarget
     timeout: timedelta  # of one search
+    unsearchable: tuple[UnsearchableIndex, ...] = ()  # that are left out
     spans: Sequence[EventSpan] | None = None  # that are shown; None: the entire window
     ids: list[str] = field(repr=False)  # the engine may change the id with every answer; the last id is valid
     limit: PageLimit = field(default_factory=PageLimit, repr=False)
@@ -159,15 +161,23 @@ class PointInTime:
         """Show the events of some spans only."""
         return replace(self, spans=tuple(spans))
 
+    def probe(self) -> None:
+        """Search as little as shows whether every index answers; raises the error of those that do not."""
+        self._summarise({"sort": self._sort(), "terminate_after": 1})
+
     def _aggregate(self, aggregations: Mapping[str, Any]) -> SearchSummary:
         """Return the complete answer to a search for aggregations of the window's events."""
+        return self._summarise({"aggs": aggregations})
+
+    def _summarise(self, more: Mapping[str, Any]) -> SearchSummary:
+        """Return the complete answer to a search that returns no events."""
         body = {
             "pit": {"id": self.ids[-1], "keep_alive": KEEP_ALIVE},
             "query": {"bool": {"filter": self._filters()}},
             "size": 0,
             "track_total_hits": False,
             "timeout": self._timeout(),
-            "aggs": aggregations,
+            **more,
         }
         answer = self.transport.request("POST", "/_search", body=body, timeout=self.timeout * 2)
         if answer.status != 200:
@@ -194,14 +204,10 @@ class PointInTime:
         return f"searching `{self.target.pattern}`"
 
     def _body(self, request: SearchRequest) -> dict[str, Any]:
-        time = self.target.time_field
-        # Milliseconds, also of `date_nanos`: else indices of both kinds do not sort together, and a cursor in
-        # milliseconds comes before the very event that it was taken from.
-        by_time = {time: {"order": "asc", "numeric_type": "date", "unmapped_type": "date"}}
         body: dict[str, Any] = {
             "pit": {"id": self.ids[-1], "keep_alive": KEEP_ALIVE},
             "query": {"bool": {"filter": [*self._filters(), request.query]}},
-            "sort": [by_time, *({name: "asc"} for name in self.dialect.tie_breakers)],
+            "sort": self._sort(),
             "size": request.size,
             "track_total_hits": request.after is None,
             "timeout": self._timeout(),
@@ -210,6 +216,12 @@ class PointInTime:
         if request.computed:
             body["fields"] = list(request.computed)
         return body if request.after is None else body | {"search_after": list(request.after)}
+
+    def _sort(self) -> list[Mapping[str, Any]]:
+        # Milliseconds, also of `date_nanos`: else indices of both kinds do not sort together, and a cursor in
+        # milliseconds comes before the very event that it was taken from.
+        by_time = {"order": "asc", "numeric_type": "date", "unmapped_type": "date"}
+        return [{self.target.time_field: by_time}, *({name: "asc"} for name in self.dialect.tie_breakers)]
 
     def _outcome(self, request: SearchRequest, response: PageAnswer, length: int) -> Page | ClusterError:
         result = page_answer(response, self._doing)

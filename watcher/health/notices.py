@@ -10,6 +10,7 @@ from watcher.health.recorded_problems import ProblemKind, RecordedProblem
 
 _SETTLE = {
     ProblemKind.CHANNEL_FAILS: timedelta(minutes=1),
+    ProblemKind.UNSEARCHABLE_INDEX: timedelta(minutes=1),  # shards move when a node restarts
     ProblemKind.NOT_SEARCHED: timedelta(minutes=1),  # a sidecar that just started catches up meanwhile
 }
 """How long a problem of a kind lasts before operators hear of it; others are recorded only where they last."""

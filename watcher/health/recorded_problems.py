@@ -24,6 +24,7 @@ class ProblemKind(StrEnum):
     CHANNEL_FAILS = "channel-fails"
     CHANNEL_MISSING = "channel-missing"
     MEMBERS_DIFFER = "members-differ"
+    UNSEARCHABLE_INDEX = "unsearchable-index"
     SILENT_SOURCE = "silent-source"
     RULE_FAULTS = "rule-faults"
     SETTINGS_REFUSED = "settings-refused"

@@ -12,6 +12,9 @@ from watcher.settings import Source
 from watcher.settings.formats import parse_duration
 from watcher.state.membership import Membership
 
+_MOST_INDICES = 5  # in a message
+_LONGEST_REASON = 500
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceEvidence:
@@ -50,6 +53,27 @@ def silent_source(evidence: SourceEvidence) -> Problem | None:
         message=(
             f"`{name}` (`{evidence.source.index}`) has had no events for {_minutes(limit or timedelta())} or longer; "
             f"{usual}check what sends them, or set `silent_after` of the source"
+        ),
+    )
+
+
+def unsearchable_index(evidence: SourceEvidence) -> Problem | None:
+    """Return the problem of a source of which searches leave out indices, None where there are none."""
+    name = evidence.source.name
+    gaps = [gap for gap in evidence.checkpoint.gaps if gap.indices]
+    if not gaps:
+        return None
+    indices = sorted({index for gap in gaps for index in gap.indices})
+    newest = max(gaps, key=lambda gap: gap.window.end)
+    listed = ", ".join(f"`{index}`" for index in indices[:_MOST_INDICES])
+    more = f" and {len(indices) - _MOST_INDICES} more" if len(indices) > _MOST_INDICES else ""
+    return Problem(
+        kind=ProblemKind.UNSEARCHABLE_INDEX,
+        subject=name,
+        title=f"`{name}` has indices that cannot be searched",
+        message=(
+            f"`{name}` is searched without {listed}{more} ({newest.reason[:_LONGEST_REASON]}); "
+            "what they hold is searched as soon as they can be"
         ),
     )
 

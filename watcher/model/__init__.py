@@ -35,6 +35,7 @@ from watcher.model.conditions import (
 )
 from watcher.model.event_summary import EventSummary
 from watcher.model.findings import Finding, Location, Severity
+from watcher.model.index_names import UnsearchableIndex, affecting, may_hold
 from watcher.model.rules import Level, LogSource, Related, Rule, Selection
 from watcher.model.windows import Window
 
@@ -73,9 +74,12 @@ __all__ = [
     "SigmaTimestampPart",
     "SigmaValue",
     "UnreadableEvent",
+    "UnsearchableIndex",
     "Wildcard",
     "Window",
+    "affecting",
     "branches",
     "detection_items",
+    "may_hold",
     "walk",
 ]

@@ -10,15 +10,15 @@ import structlog
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import GroupedHit
-from watcher.errors import ClusterError, Unexpected
+from watcher.errors import ClusterError, Incomplete, Refused, Unexpected
 from watcher.match.ruleset import CompiledRule
-from watcher.model import UnreadableEvent, Window
+from watcher.model import UnreadableEvent, UnsearchableIndex, Window
 from watcher.pipeline.confirm import Confirmed, Confirmer
 from watcher.pipeline.detection_scope import ALL_RULES, DetectionScope, PreparedRule, Stopped
 from watcher.pipeline.event_memory import EventMemory, UndecidedEvent, report_unreadable
 from watcher.pipeline.hit_recorder import BackfillSilence, HitRecorder
 from watcher.pipeline.unread_window import unread_window
-from watcher.pipeline.window_plans import OpenWindow, WindowPlanner
+from watcher.pipeline.window_plans import EmptyWindow, OpenWindow, WindowPlanner
 from watcher.pipeline.window_result import WindowProblems, WindowResult
 from watcher.ports import EventSource
 from watcher.search.outcomes import FailedSearch, MatchedPage, SearchFinding, Unreadable, reason_of
@@ -26,6 +26,8 @@ from watcher.search.searcher import SearchContext, Searcher
 from watcher.settings import Source
 
 log = structlog.get_logger(__name__)
+
+_ATTEMPTS = 3  # at a window, each without further indices that fail
 
 
 @dataclass(slots=True)
@@ -72,6 +74,7 @@ class Detector:
     def detect(self, window: Window, scope: DetectionScope = ALL_RULES) -> WindowResult:
         """Search a window, record its hits and open their alerts.
 
+        An index that makes the search fail is left out; the result names it, and its time span must be searched again.
         Raises a ClusterError if the cluster or the state answers nothing, and Stopped if the search is to end. Any
         other error is raised as Unexpected: the window becomes a gap, and the search of others goes on.
         """
@@ -83,9 +86,22 @@ class Detector:
             raise Unexpected(f"searching {window} failed: {reason_of(error)}; it is searched again") from error
 
     def _detect(self, window: Window, scope: DetectionScope) -> WindowResult:
-        with self._planner.open(window, scope) as opened:
-            if opened is None:
-                return WindowResult(window=window)
+        failing: dict[str, str] = {}
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._detect_without(failing, window, scope)
+            except (Incomplete, Refused) as error:
+                further = {index: reason for index, reason in error.indices.items() if index not in failing}
+                if not further:
+                    raise
+                log.warning("index.failed", source=self.source.name, window=str(window), error=str(error))
+                failing |= further
+        return self._detect_without(failing, window, scope)
+
+    def _detect_without(self, failing: Mapping[str, str], window: Window, scope: DetectionScope) -> WindowResult:
+        with self._planner.open(window, scope, failing) as opened:
+            if isinstance(opened, EmptyWindow):
+                return WindowResult(window=window, unsearchable=opened.unsearchable)
             unread = unread_window(opened, window, scope.memory)
             recorder, problems = self._recorder(scope), WindowProblems()
             try:
@@ -99,6 +115,7 @@ class Detector:
         return replace(
             problems.result(window),
             indices=opened.mapping.indices,
+            unsearchable=opened.unsearchable,
             counts=unread.counts,
             searched=unread.searched,
             by_rule=dict(recorder.by_rule),
@@ -126,14 +143,17 @@ class Detector:
                     self._report(confirmed.unreadable, problems)
                     recorder.add(plan.rule, confirmed.hits)
 
-    def find_hits(self, window: Window, scope: DetectionScope = ALL_RULES) -> Iterator[GroupedHit | UndecidedEvent]:
-        """Yield the hits of a window and the events that could not be decided; nothing is written.
+    def find_hits(
+        self, window: Window, scope: DetectionScope = ALL_RULES
+    ) -> Iterator[GroupedHit | UndecidedEvent | UnsearchableIndex]:
+        """Yield the hits of a window, undecided events, and indices that were not searched; nothing is written.
 
         Raises the ClusterError that kept the window from being searched completely, and Stopped if the search is to
         end.
         """
         with self._planner.open(window, scope) as opened:
-            if opened is None:
+            yield from opened.unsearchable
+            if isinstance(opened, EmptyWindow):
                 return
             for outcome in self._searcher.search(opened.context, opened.plans):
                 if isinstance(outcome, FailedSearch):

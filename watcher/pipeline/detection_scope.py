@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from watcher.errors import ClusterError
 from watcher.match.predicate import Predicate
-from watcher.model import Rule
+from watcher.model import Rule, UnsearchableIndex
 from watcher.ports import EventSpan, Page, SearchRequest, Snapshot, Tallies
 from watcher.search.unread_events import SearchMemory
 from watcher.settings import Source
@@ -45,6 +45,7 @@ class DetectionScope:
     """The rules that search a window, and whether the search is to end."""
 
     rules: frozenset[str] | None = None  # ids; None: every rule of the source
+    indices: tuple[str, ...] = ()  # that are searched; empty: every index of the pattern
     since: Mapping[str, datetime] = field(default_factory=dict)  # rule id → earlier events are no hits of the rule
     memory: SearchMemory | None = None  # of the live search, which reads each event once; None: all events are read
     stopping: Stopping = _never  # whether to end; evaluated before every side effect
@@ -64,6 +65,11 @@ class StoppableSnapshot:
 
     snapshot: Snapshot
     scope: DetectionScope
+
+    @property
+    def unsearchable(self) -> tuple[UnsearchableIndex, ...]:
+        """The indices that are left out."""
+        return self.snapshot.unsearchable
 
     def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
         """Search, unless the search is to end."""

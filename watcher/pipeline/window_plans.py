@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from watcher.model import QueryPlan, Rule, Window
+from watcher.errors import Incomplete
+from watcher.model import QueryPlan, Rule, UnsearchableIndex, Window, affecting
 from watcher.pipeline.detection_scope import DetectionScope, PreparedRule, StoppableSnapshot
-from watcher.ports import EventSource, IndexMapping
+from watcher.ports import EventSource, EventSpan, IndexMapping, Snapshot
 from watcher.search.searcher import SearchContext
 from watcher.settings import Source
 from watcher.taxonomy.summary_fields import SUMMARY_PATHS
@@ -24,6 +25,14 @@ class OpenWindow:
     mapping: IndexMapping
     context: SearchContext
     plans: Sequence[QueryPlan]
+    unsearchable: tuple[UnsearchableIndex, ...] = ()  # indices that may hold events of the window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmptyWindow:
+    """A window in which no index can be searched."""
+
+    unsearchable: tuple[UnsearchableIndex, ...] = ()  # indices that may hold events of the window
 
 
 @dataclass(slots=True)
@@ -47,25 +56,48 @@ class WindowPlanner:
         return WindowPlanner(self.source, self.events, cache, _hit_paths(self.source, prepared))
 
     @contextmanager
-    def open(self, window: Window, scope: DetectionScope) -> Iterator[OpenWindow | None]:
-        """Open a window and plan its queries; None where the pattern matches no index."""
-        with self.events.open(self.source.index, window, time_field=self.source.time_field) as snapshot:
-            mapping = self.events.mapping(self.source.index, sorted({*self._cache.paths, *self._hit_paths}))
-            if not mapping.indices:
-                yield None
+    def open(
+        self, window: Window, scope: DetectionScope, without: Mapping[str, str] | None = None
+    ) -> Iterator[OpenWindow | EmptyWindow]:
+        """Open a window and plan its queries; indices that cannot be searched are left out, and those of `without`."""
+        pattern, time_field = self.source.index, self.source.time_field
+        with self.events.open(pattern, window, time_field=time_field, without=without) as snapshot:
+            left_out = [entry.index for entry in snapshot.unsearchable]
+            paths = sorted({*self._cache.paths, *self._hit_paths})
+            mapping = self.events.mapping(pattern, paths, without=left_out)
+            unread = {entry.index: entry.reason for entry in mapping.unreadable if entry.index not in left_out}
+            if unread:
+                raise Incomplete(f"the mapping of `{', '.join(unread)}` cannot be read", indices=unread)
+            unsearchable = _unsearchable(snapshot, mapping, window, scope)
+            if not set(mapping.indices).difference(left_out):
+                yield EmptyWindow(unsearchable=unsearchable)
                 return
+            spans = [EventSpan(window=window, indices=scope.indices)]
+            scoped = snapshot.limited_to(spans) if scope.indices else snapshot
             with self._lock:  # the newest window and gaps are searched by different threads
                 plans = self._cache.plans(mapping)
                 translator = self._cache.translator_for(mapping)
             context = SearchContext(
-                snapshot=StoppableSnapshot(snapshot, scope),
+                snapshot=StoppableSnapshot(scoped, scope),
                 translator=translator,
                 event_reader=EventReader(self.source, mapping),
                 computed=_computed_paths(mapping, self._hit_paths),
                 pause=scope.check,
             )
             selected = plans if scope.rules is None else [plan for plan in plans if plan.rule.id in scope.rules]
-            yield OpenWindow(mapping=mapping, context=context, plans=tuple(selected))
+            yield OpenWindow(mapping=mapping, context=context, plans=tuple(selected), unsearchable=unsearchable)
+
+
+def _unsearchable(
+    snapshot: Snapshot, mapping: IndexMapping, window: Window, scope: DetectionScope
+) -> tuple[UnsearchableIndex, ...]:
+    """Return the indices within the scope that may hold events of the window, and were left out or are closed."""
+    candidates = (*mapping.unsearchable, *snapshot.unsearchable)
+    return tuple(
+        entry
+        for entry in affecting(candidates, window, (*mapping.indices, *mapping.closed))
+        if not scope.indices or entry.index in scope.indices
+    )
 
 
 def _rules(prepared: Sequence[PreparedRule]) -> tuple[Rule, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from watcher.model import UnreadableEvent, Window
+from watcher.model import UnreadableEvent, UnsearchableIndex, Window
 from watcher.pipeline.event_memory import UndecidedEvent
 from watcher.search.outcomes import FailedSearch
 from watcher.search.unread_events import SearchedEvents
@@ -18,6 +18,7 @@ class WindowResult:
 
     window: Window
     indices: tuple[str, ...] = ()  # that were searched
+    unsearchable: tuple[UnsearchableIndex, ...] = ()  # that may hold events of the window, and were not searched
     counts: Mapping[datetime, int] = field(default_factory=dict)  # events by the start of their slice
     searched: SearchedEvents | None = None  # what a live search need not read again; None: unknown
     hits: int = 0  # recorded for the first time

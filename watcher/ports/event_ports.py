@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from watcher.errors import ClusterError
-from watcher.model import EventDocument, Query, UnreadableEvent, Window
+from watcher.model import EventDocument, Query, UnreadableEvent, UnsearchableIndex, Window
 from watcher.ports.mapped_indices import IndexMapping
 
 
@@ -71,6 +71,11 @@ Tallies = Mapping[tuple[str, datetime], Tally]
 class Snapshot(Protocol):
     """A snapshot of an index pattern over a window: every search on it sees the same documents."""
 
+    @property
+    def unsearchable(self) -> tuple[UnsearchableIndex, ...]:
+        """The indices of the pattern that it leaves out, whatever their age; closed ones are not among them."""
+        ...
+
     def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
         """Return a page or an error for each request, in the order of the requests.
 
@@ -104,12 +109,20 @@ class EventSource(Protocol):
         """Return the cluster's time."""
         ...
 
-    def mapping(self, pattern: str, paths: Sequence[str]) -> IndexMapping:
-        """Read how the paths are mapped in the indices of a pattern."""
+    def mapping(self, pattern: str, paths: Sequence[str], *, without: Collection[str] = ()) -> IndexMapping:
+        """Read how the paths are mapped in the indices of a pattern.
+
+        `without` are indices that cannot be searched at present, and may be missing.
+        """
         ...
 
-    def open(self, pattern: str, window: Window, *, time_field: str) -> AbstractContextManager[Snapshot]:
-        """Open a snapshot that is closed on leaving; raises a ClusterError where it cannot be opened."""
+    def open(
+        self, pattern: str, window: Window, *, time_field: str, without: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Snapshot]:
+        """Open a snapshot that is closed on leaving; raises a ClusterError where it cannot be opened.
+
+        Indices that cannot be searched are left out, and those of `without`, each with its reason.
+        """
         ...
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from watcher.model import UnsearchableIndex
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
@@ -58,4 +60,11 @@ class IndexMapping:
     unindexed: tuple[str, ...] = ()  # indices where a field without mapping may still be in `_source`
     closed: tuple[str, ...] = ()  # indices of the pattern that cannot be searched
     without_source: tuple[str, ...] = ()  # indices that do not keep the entire `_source`
+    unreadable: tuple[UnsearchableIndex, ...] = ()  # indices whose mapping cannot be read, so that they are left out
     max_clauses: int = 1024  # `indices.query.bool.max_clause_count`
+
+    @property
+    def unsearchable(self) -> tuple[UnsearchableIndex, ...]:
+        """The indices that are closed, or whose mapping cannot be read, each with the reason."""
+        closed = "closed: no search returns its events"
+        return (*self.unreadable, *(UnsearchableIndex(index=index, reason=closed) for index in self.closed))

@@ -34,6 +34,7 @@ def backfill_json(report: BackfillReport) -> dict[str, Any]:
         "hits_recorded": progress.hits,
         "alerts_opened": progress.alerts,
         "hits_by_rule_and_day": progress.by_rule,
+        "unsearchable": [{"index": entry.index, "reason": entry.reason} for entry in report.unsearchable],
         "failed": [{"start": part.start.isoformat(), "error": error} for part, error in progress.failed.items()],
     }
 
@@ -54,6 +55,9 @@ def print_backfill(console: Console, report: BackfillReport) -> None:
     )
     for part, error in list(progress.failed.items())[:_MOST_FAILURES]:
         console.print(cell(f"not searched: {part}: {error}", style="yellow"), soft_wrap=True)
+    for entry in report.unsearchable:
+        sentence = f"not searched: {entry}; run the same command again when it can be"
+        console.print(cell(sentence, style="yellow"), soft_wrap=True)
     for refused in report.refused:
         sentence = f"`{refused.channel}` did not accept the digest: {printable_text(refused.error)}"
         console.print(cell(sentence, style="red"), soft_wrap=True)

@@ -29,6 +29,7 @@ def preview_json(preview: Preview) -> dict[str, Any]:
         "hits": preview.hits,
         "alerts": preview.alerts,
         "undecided": preview.undecided,
+        "unsearchable": [{"index": entry.index, "reason": entry.reason} for entry in preview.unsearchable],
         "days": dict(preview.days),
         "hosts": _first(preview.hosts),
         "users": _first(preview.users),
@@ -48,6 +49,8 @@ def print_preview(console: Console, preview: Preview) -> None:
     console.print(f"{preview.hits:,} hits in {days} days; they would have opened {preview.alerts:,} alerts\n")
     if preview.undecided:
         console.print(f"{preview.undecided:,} events are undecided: the rule takes too long on them\n", style="yellow")
+    for entry in preview.unsearchable:
+        console.print(cell(f"not searched: {entry}", style="yellow"), soft_wrap=True)
     console.print(days_table(preview.days))
     values = (("host", preview.hosts), ("user", preview.users), ("parent process", preview.parents))
     for name, counts in values:

@@ -62,11 +62,12 @@ def _unsearched_table(sources: Sequence[SourceStatus]) -> Table:
     for source in sources:
         name = source.source.name
         for index in source.unsearchable:
-            shown.add_row(cell(name), cell(index.indices, style="yellow"), "all", cell(index.reason), "")
+            shown.add_row(cell(name), cell(index.index, style="yellow"), "all", cell(index.reason), "")
         for gap in source.checkpoint.gaps if source.checkpoint else ():
+            span = f"{gap.window.start:%Y-%m-%d %H:%M:%S} .. {gap.window.end:%Y-%m-%d %H:%M:%S}"
             shown.add_row(
                 cell(name),
-                cell(f"{gap.window.start:%Y-%m-%d %H:%M:%S} .. {gap.window.end:%Y-%m-%d %H:%M:%S}", style="yellow"),
+                cell(f"{span} in {', '.join(gap.indices)}" if gap.indices else span, style="yellow"),
                 cell(f"{len(gap.rules):,}" if gap.rules else "all"),
                 cell(gap.reason),
                 cell(f"{gap.due:%H:%M:%S}"),
@@ -133,7 +134,7 @@ def source_json(status: SourceStatus) -> dict[str, Any]:
         "searched_until": checkpoint.watermark.isoformat() if checkpoint else None,
         "lag_seconds": round(lag.total_seconds()) if lag is not None else None,
         "gaps": [_gap_json(gap) for gap in (checkpoint.gaps if checkpoint else ())],
-        "unsearchable": [{"index": index.indices, "reason": index.reason} for index in status.unsearchable],
+        "unsearchable": [{"index": index.index, "reason": index.reason} for index in status.unsearchable],
         "late_events_checked": checkpoint.last_late_check.isoformat()
         if checkpoint and checkpoint.last_late_check
         else None,
@@ -147,6 +148,7 @@ def _gap_json(gap: Gap) -> dict[str, Any]:
         "start": gap.window.start.isoformat(),
         "end": gap.window.end.isoformat(),
         "rules": list(gap.rules),
+        "indices": list(gap.indices),
         "reason": gap.reason,
         "attempts": gap.attempts,
         "next_try": gap.due.isoformat(),

@@ -15,6 +15,7 @@ from watcher.clock import SystemClock
 from watcher.errors import ClusterError, Forbidden, Incomplete, Overloaded, Refused, Unreachable
 from watcher.pipeline import Stopped, Stopping, WindowResult
 from watcher.ports import Clock
+from watcher.schedule.live_search import unsearched_gap
 from watcher.schedule.watched_rules import WatchedRules
 from watcher.settings import Source
 
@@ -63,20 +64,25 @@ class GapFiller:
             self._replace(gap, (), now)
             return
         rules = frozenset(gap.rules) if gap.rules else None
-        scope = self.rules.past_scope(detector, gap.window.end, self.stopping, rules)
+        scope = replace(self.rules.past_scope(detector, gap.window.end, self.stopping, rules), indices=gap.indices)
         try:
             result = detector.detect(gap.window, scope)
         except (Incomplete, Overloaded, Refused) as fault:
             self._back_off(gap, fault, now)
             return
-        if rules is None:  # counted only where every rule searched: the others have not seen what came meanwhile
+        # counted only where every rule searched everything: the others have not seen what came meanwhile
+        if rules is None and not gap.indices:
             self.checkpoints.record_counts(source.name, gap.window, result.counts, now=now)
         failed = [
             replace(gap.after_failure(str(search.error), now=now), rules=(search.plan.rule.id,))
             for search in result.failed
         ]
-        self._replace(gap, failed, now)
-        log.info("gap.closed", source=source.name, window=str(gap.window), hits=result.hits)
+        unsearched = _unsearched(gap, result, now)
+        self._replace(gap, (*failed, *unsearched), now)
+        if unsearched:
+            log.warning("gap.failed", source=source.name, window=str(gap.window), error=unsearched[0].reason)
+        if not unsearched or unsearched[0].indices != gap.indices:
+            log.info("gap.closed", source=source.name, window=str(gap.window), hits=result.hits)
         yield result
 
     def _back_off(self, gap: Gap, fault: ClusterError, now: datetime) -> None:
@@ -86,8 +92,14 @@ class GapFiller:
 
     def _replace(self, gap: Gap, remaining: Sequence[Gap], now: datetime) -> None:
         """Replace a part of a gap by what remains of it."""
-        close = CloseGaps(window=gap.window, rules=gap.rules or None)
+        close = CloseGaps(window=gap.window, rules=gap.rules or None, indices=gap.indices or None)
         self.checkpoints.apply(self.rules.source.name, (close, AddGaps(gaps=tuple(remaining))), now=now)
+
+
+def _unsearched(gap: Gap, result: WindowResult, now: datetime) -> tuple[Gap, ...]:
+    """Return what remains of a gap in the indices that still cannot be searched."""
+    remaining = unsearched_gap(gap.window, result.unsearchable, now)
+    return tuple(replace(gap, indices=entry.indices).after_failure(entry.reason, now=now) for entry in remaining)
 
 
 def next_gap(checkpoint: Checkpoint | None, source: Source, now: datetime) -> Gap | None:

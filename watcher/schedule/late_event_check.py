@@ -32,7 +32,7 @@ from watcher.schedule.late_slices import (
     read_newer,
     report_deleted,
 )
-from watcher.schedule.live_search import failed_gap
+from watcher.schedule.live_search import failed_gap, unsearched_gap
 from watcher.schedule.watched_rules import WatchedRules
 from watcher.settings import Source
 
@@ -73,12 +73,15 @@ class LateEventCheck:
         previous = self.checkpoints.late_marks(source.name)
         mapping = events.mapping(source.index, ())
         newer = read_newer(self.counts, mapping, previous, time_field=source.time_field)  # then what comes is newer
-        with events.open(source.index, span, time_field=source.time_field) as snapshot:
+        without = {entry.index: entry.reason for entry in mapping.unreadable}
+        with events.open(source.index, span, time_field=source.time_field, without=without) as snapshot:
+            left_out = {entry.index for entry in snapshot.unsearchable}
             slices = CheckedSlices(
                 source=source,
                 checkpoint=checkpoint,
                 counts=snapshot.counts(SLICE),
                 recorded=self.checkpoints.counts(source.name, span),
+                left_out=frozenset(left_out),
                 now=now,
             )
         self._record_lost(slices, mapping, previous)
@@ -88,7 +91,7 @@ class LateEventCheck:
         if newer.marks and all(search.is_settled for search in searches):
             marks = LateMarks(overlap=slices.overlap, indices=newer.marks)
             self.checkpoints.record_late_marks(source.name, marks, now=now)
-        outcome = self._outside(checkpoint, now)
+        outcome = self._outside(checkpoint, now) if not slices.left_out else _unknown_outside(checkpoint, now)
         self.checkpoints.apply(source.name, (outcome,), now=now)
         if outcome.too_late:
             past = str(source.late_events.past)
@@ -118,7 +121,7 @@ class LateEventCheck:
     def _record_lost(self, slices: CheckedSlices, mapping: IndexMapping, previous: LateMarks | None) -> None:
         """Record the lower count of slices that lost events, so that later growth is noticed, and deleted indices."""
         source = self.rules.source
-        lost = slices.lost
+        lost = {} if slices.left_out else slices.lost  # what is left out is counted again once it can be searched
         overlap = slices.overlap
         for shrunk in ([start for start in lost if start < overlap], [start for start in lost if start >= overlap]):
             if shrunk:  # the live search writes the counts between the two
@@ -127,7 +130,7 @@ class LateEventCheck:
                     start: slices.counts.get(start, 0) if start in lost else n for start, n in slices.recorded.items()
                 }
                 self.checkpoints.record_counts(source.name, window, current, now=slices.now)
-        existing = {*mapping.indices, *mapping.closed}
+        existing = {*mapping.indices, *mapping.closed, *slices.left_out}
         deleted = [index for index in slices.checkpoint.indices if index not in existing]
         if not deleted:
             return
@@ -135,7 +138,7 @@ class LateEventCheck:
         reported = report_deleted(source, deleted, previous, events=events, now=slices.now)
         entry = LostIndices(indices=reported, events=events, noticed=slices.now)
         commands: tuple[Command, ...] = (
-            RecordIndices(indices=mapping.indices),
+            RecordIndices(indices=tuple(sorted({*mapping.indices, *(slices.left_out & {*slices.checkpoint.indices})}))),
             *([RecordLostIndices(lost=entry)] if reported else []),
         )
         self.checkpoints.apply(source.name, commands, now=slices.now)
@@ -157,6 +160,10 @@ class LateEventCheck:
         if result.failed:  # gaps first, then the count: nothing is lost where the process ends between the two
             gaps = tuple(failed_gap(window, search.error, now, search.plan.rule.id) for search in result.failed)
             self.checkpoints.apply(source.name, (AddGaps(gaps=gaps),), now=now)
+        if result.unsearchable:
+            self.checkpoints.apply(
+                source.name, (AddGaps(gaps=unsearched_gap(window, result.unsearchable, now)),), now=now
+            )
         self.checkpoints.record_counts(source.name, window, result.counts, now=now)
         return _Search(result=result, is_settled=True)
 
@@ -179,6 +186,12 @@ class LateEventCheck:
             older_events=OlderEvents(before=before, events=older),
             future_events=future,
         )
+
+
+def _unknown_outside(checkpoint: Checkpoint, now: datetime) -> RecordLateCheck:
+    """Return a check that leaves the counts as they are: without some indices, they would be too low."""
+    older = checkpoint.older_events
+    return RecordLateCheck(at=now, too_late=0, older_events=older, future_events=checkpoint.future_events)
 
 
 def check_span(source: Source, checkpoint: Checkpoint, now: datetime) -> Window | None:

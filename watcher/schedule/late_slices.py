@@ -15,7 +15,7 @@ from watcher.checkpoints.gaps import SLICE, slice_floor
 from watcher.checkpoints.late_marks import LateMarks
 from watcher.errors import Incomplete, Overloaded, Refused
 from watcher.model import Window
-from watcher.ports import EventCounts, EventSource, Incarnation, IndexMapping, IndexMarks, MarkedIndex
+from watcher.ports import EventCounts, EventSource, Incarnation, IndexMapping, IndexMarks, MarkedIndex, NewerEvents
 from watcher.search.slice_digests import slice_digests
 from watcher.settings import Source
 
@@ -36,6 +36,7 @@ class CheckedSlices:
     checkpoint: Checkpoint
     counts: Mapping[datetime, int]  # of events now
     recorded: Mapping[datetime, int]  # and when they were searched
+    left_out: frozenset[str] = frozenset()  # indices that cannot be searched now, and are not counted
     now: datetime
 
     @property
@@ -86,21 +87,38 @@ def read_newer(
     """
     earlier = {} if previous is None else previous.indices
     indices = [
-        _marked(index, incarnation, earlier.get(index)) for index, incarnation in sorted(mapping.incarnations.items())
+        _marked(index, incarnation, earlier.get(index))
+        for index, incarnation in sorted(mapping.incarnations.items())
+        if index in mapping.indices
     ]
     try:
-        newer = counts.newer(indices, SLICE, time_field=time_field)
+        counted, newer = _count_newer(counts, indices, time_field)
     except (Incomplete, Overloaded, Refused) as error:
         log.warning("late_events.counts_only", index=mapping.pattern, error=str(error))
         return NOTHING_MARKED
     late, unproven = Counter[datetime](), Counter[datetime]()
-    for entry, events in zip(indices, newer, strict=True):
+    for entry, events in zip(counted, newer, strict=True):
         seen = earlier.get(entry.index)
         is_same = seen is not None and seen.uuid == entry.marks.uuid
         if previous is not None:
             (late if is_same else unproven).update(events.counts)
-    marks = {entry.index: events.marks for entry, events in zip(indices, newer, strict=True)}
+    marks = {index: seen for index, seen in earlier.items() if index in mapping.incarnations}  # also of those left out
+    marks |= {entry.index: events.marks for entry, events in zip(counted, newer, strict=True)}
     return NewerSlices(marks=marks, late=late, unproven=unproven)
+
+
+def _count_newer(
+    counts: EventCounts, indices: Sequence[MarkedIndex], time_field: str
+) -> tuple[Sequence[MarkedIndex], Sequence[NewerEvents]]:
+    """Return the indices that can be searched, and what each holds above its marks."""
+    while True:
+        try:
+            return indices, counts.newer(indices, SLICE, time_field=time_field)
+        except (Incomplete, Refused) as error:
+            remaining = [entry for entry in indices if entry.index not in error.indices]
+            if len(remaining) == len(indices):
+                raise
+            indices = remaining
 
 
 def _marked(index: str, incarnation: Incarnation, seen: IndexMarks | None) -> MarkedIndex:

@@ -12,7 +12,7 @@ from watcher.checkpoints.checkpoint import AddGaps, AddIndices, Advance, Begin, 
 from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.checkpoints.gaps import SLICE, Gap, slice_floor
 from watcher.errors import ClusterError, Incomplete, Overloaded, Refused
-from watcher.model import Window
+from watcher.model import UnsearchableIndex, Window
 from watcher.pipeline import DetectionScope, Detector, Stopping, WindowResult
 from watcher.schedule.live_window import DueWindow, due_window
 from watcher.schedule.source_change import selection_commands
@@ -85,7 +85,10 @@ class LiveSearch:
 
     def _log(self, result: WindowResult) -> None:
         source = self.rules.source
-        if not result.indices:
+        if result.unsearchable:
+            reasons = "; ".join(map(str, result.unsearchable))
+            log.warning("index.unsearchable", source=source.name, indices=len(result.unsearchable), reasons=reasons)
+        elif not result.indices:
             log.warning("index.missing", source=source.name, index=source.index, advice="nothing can be found yet")
         log.info(
             "window.searched",
@@ -106,6 +109,15 @@ def failed_gap(window: Window, fault: ClusterError, now: datetime, *rules: str) 
     return Gap(window=window, reason="", rules=rules, due=now).after_failure(str(fault), now=now)
 
 
+def unsearched_gap(window: Window, unsearchable: Sequence[UnsearchableIndex], now: datetime) -> tuple[Gap, ...]:
+    """Return the gap of the indices that a window was searched without; none where there are none."""
+    if not unsearchable:
+        return ()
+    indices = tuple(sorted(entry.index for entry in unsearchable))
+    reason = "; ".join(map(str, unsearchable))
+    return (Gap(window=window, reason="", indices=indices, due=now).after_failure(reason, now=now),)
+
+
 def _begin(due: DueWindow) -> Begin:
     return Begin(since=slice_floor(due.since), watermark=due.window.end)
 
@@ -115,15 +127,17 @@ def _skipped_gap(due: DueWindow, now: datetime) -> tuple[Gap, ...]:
 
 
 def _advance(due: DueWindow, result: WindowResult, searching: Sequence[str], now: datetime) -> tuple[Command, ...]:
-    """Return the commands that record a window: its gaps of earlier searches close where rules searched it."""
+    """Return the commands that record a window: its gaps of earlier searches close where it was searched."""
+    more = (*_skipped_gap(due, now), *unsearched_gap(due.window, result.unsearchable, now))
+    without = tuple(entry.index for entry in result.unsearchable)
     gaps = [failed_gap(due.window, search.error, now, search.plan.rule.id) for search in result.failed]
     advance = Advance(to=due.window.end)
     if gaps and len(gaps) == len(searching):
-        return (advance, AddGaps(gaps=(replace(gaps[0], rules=()), *_skipped_gap(due, now))))
+        return (advance, AddGaps(gaps=(replace(gaps[0], rules=()), *more)))
     failed = {rule for gap in gaps for rule in gap.rules}
     searched = tuple(rule for rule in searching if rule not in failed) if failed else None
     return (
         advance,
-        CloseGaps(window=due.window, rules=searched),
-        AddGaps(gaps=(*gaps, *_skipped_gap(due, now))),
+        CloseGaps(window=due.window, rules=searched, without=without),
+        AddGaps(gaps=(*gaps, *more)),
     )

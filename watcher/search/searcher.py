@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from watcher.clock import SystemClock
-from watcher.errors import ClusterError, Refused, TooSlow
+from watcher.errors import ClusterError, Incomplete, Refused, TooSlow
 from watcher.match.flat_event import FieldFilter
 from watcher.match.ruleset import CompiledRule, Ruleset
 from watcher.model import Finding, Query, QueryPlan, Severity
@@ -65,7 +65,7 @@ class Searcher:
         """Yield the outcomes of some plans, all of which are of the searcher's rules.
 
         A MatchedPage holds at least the events of the page that the rule matches. Raises a ClusterError if the
-        cluster answers nothing at all.
+        cluster answers nothing at all, or an index refuses even to be scanned: it names the index.
         """
         if not plans:
             return
@@ -80,6 +80,8 @@ class Searcher:
         try:
             scan, first = self.begin_scan(scan_context, plans)
         except Refused as error:
+            if error.indices:
+                raise
             yield from (FailedSearch(plan=plan, error=error) for plan in plans)
             return
         choice = choose_strategy(self._source, events=first.total or 0, queries=_count_queries(plans))
@@ -96,7 +98,8 @@ class Searcher:
     def begin_scan(self, context: SearchContext, plans: Sequence[QueryPlan]) -> tuple[Scan, Page]:
         """Return a scan of a window with its first page.
 
-        If the engine refuses the query of the scan, every event of the window is read.
+        If the engine refuses the query of the scan, every event of the window is read. If it refuses that too, the
+        error names the indices that do.
         """
         scan = self._scan(context, plans)
         try:
@@ -141,6 +144,8 @@ class Searcher:
         for outcome in search_by_query(
             context.snapshot, plans, is_time_up=lambda: self._clock.monotonic() > until, computed=context.computed
         ):
+            if isinstance(outcome, FailedSearch) and outcome.error.indices and isinstance(outcome.error, Incomplete):
+                raise outcome.error  # whatever the query is
             if isinstance(outcome, FailedSearch) and isinstance(outcome.error, Refused | TooSlow):
                 failed.append(outcome.plan)
                 if not isinstance(outcome.error, OutOfTime):
@@ -156,6 +161,8 @@ class Searcher:
             scan, first = self.begin_scan(context, plans)
             yield from scan.outcomes(first)
         except ClusterError as error:
+            if error.indices:
+                raise
             yield from (FailedSearch(plan=plan, error=error) for plan in plans)
 
 

@@ -10,6 +10,7 @@ import structlog
 
 from watcher.backoff import Backoff
 from watcher.errors import ClusterError, Overloaded
+from watcher.model import UnsearchableIndex
 from watcher.ports import Clock, EventSpan, Page, SearchRequest, Snapshot, Tallies
 
 log = structlog.get_logger(__name__)
@@ -60,6 +61,11 @@ class ThrottledSnapshot:
             if not rejected or not self._back_off(answers[rejected[0]]):
                 return [answers[number] for number in range(len(requests))]
             pending = {number: _smaller(pending[number]) for number in rejected}
+
+    @property
+    def unsearchable(self) -> tuple[UnsearchableIndex, ...]:
+        """The indices that are left out."""
+        return self.snapshot.unsearchable
 
     def counts(self, step: timedelta) -> Mapping[datetime, int]:
         """Count, as the snapshot does."""

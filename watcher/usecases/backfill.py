@@ -12,8 +12,9 @@ from typing import Protocol
 
 from watcher.components import Components
 from watcher.errors import SettingsError
-from watcher.model import Rule, Window
+from watcher.model import Rule, UnsearchableIndex, Window
 from watcher.pipeline import Stopping
+from watcher.search.unsearchable_indices import unsearchable_indices
 from watcher.settings import Settings, Source
 from watcher.usecases.backfill_digest import RefusedDigest, send_digest
 from watcher.usecases.backfill_job import BackfillJob, BackfillProgress, interrupted_window
@@ -48,11 +49,12 @@ class BackfillReport:
     rules: Mapping[str, Rule]  # by id
     seconds: float
     refused: tuple[RefusedDigest, ...]  # channels that did not accept the digest
+    unsearchable: tuple[UnsearchableIndex, ...] = ()  # indices that were not searched
 
     @property
     def is_complete(self) -> bool:
-        """Whether every slice was searched and every channel accepted the digest."""
-        return self.progress.finished and not self.refused
+        """Whether every slice was searched in every index, and every channel accepted the digest."""
+        return self.progress.finished and not self.refused and not self.unsearchable
 
 
 class BackfillObserver(Protocol):
@@ -96,13 +98,24 @@ def backfill_source(
     resumed = interrupted_window(job, components.state_documents())
     span = BackfillSpan(window=resumed) if resumed is not None else _span(source, job, components)
     observer.begun(source.name, span)
+    events = components.events()
+    left_out = unsearchable_indices(events, source, events.mapping(source.index, ()), span.window)
     started = components.clock.monotonic()
     with _runner(source, request, components, job=job, window=span.window, stopping=stopping) as runner:
         progress = runner.run(lambda progress, fraction: observer.progressed(source.name, progress, fraction))
     seconds = components.clock.monotonic() - started
     refused = send_digest(runner, progress, request.by_id, components) if progress.finished else ()
+    unsearchable = {entry.index: entry.reason for entry in left_out} | dict(progress.unsearchable)
     return BackfillReport(
-        job=job, window=span.window, progress=progress, rules=request.by_id, seconds=seconds, refused=refused
+        job=job,
+        window=span.window,
+        progress=progress,
+        rules=request.by_id,
+        seconds=seconds,
+        refused=refused,
+        unsearchable=tuple(
+            UnsearchableIndex(index=index, reason=unsearchable[index]) for index in sorted(unsearchable)
+        ),
     )
 
 

@@ -50,6 +50,7 @@ class SliceResult:
     by_rule: Mapping[str, int] = field(default_factory=dict)  # hits, recorded before or not
     hits: int = 0  # recorded for the first time
     alerts: int = 0  # opened
+    unsearchable: Mapping[str, str] = field(default_factory=dict)  # index that was not searched → why
     error: str = ""  # why it was not searched completely
     unreachable: bool = False  # the cluster did not answer at all
 
@@ -66,6 +67,7 @@ class BackfillProgress:
     by_rule: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # id → day → hits
     failed: Mapping[Window, str] = field(default_factory=dict)  # slices that this run could not search, and why
     finished: bool = False
+    unsearchable: Mapping[str, str] = field(default_factory=dict)  # index that was not searched → why
     resumed: bool = False  # an earlier run was interrupted, and may have opened alerts that it did not count
     pending_channels: tuple[str, ...] = ()  # that have not accepted the digest
 
@@ -83,6 +85,7 @@ class BackfillProgress:
             hits=self.hits + result.hits,
             alerts=self.alerts + result.alerts,
             by_rule=by_rule,
+            unsearchable={**self.unsearchable, **result.unsearchable},
         )
 
     @property
@@ -130,6 +133,7 @@ def progress_from_body(body: Body) -> BackfillProgress:
         alerts=int(body.get("alerts") or 0),
         by_rule=body.get("by_rule") or {},
         finished=bool(body.get("finished")),
+        unsearchable=body.get("unsearchable") or {},
         resumed=bool(body.get("resumed")),
         pending_channels=tuple(pending or ()),
     )
@@ -147,5 +151,6 @@ def progress_to_body(progress: BackfillProgress) -> dict[str, Any]:
         "by_rule": progress.by_rule,
         "finished": progress.finished,
         "resumed": progress.resumed,
+        **({"unsearchable": dict(progress.unsearchable)} if progress.unsearchable else {}),
         "pending_channels": list(progress.pending_channels),
     }

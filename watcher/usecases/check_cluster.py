@@ -13,6 +13,7 @@ from watcher.errors import Forbidden
 from watcher.lint import query_cost
 from watcher.model import Finding, Rule, Window
 from watcher.search.live_findings import live_findings
+from watcher.search.unsearchable_indices import unsearchable_indices
 from watcher.settings import Source
 from watcher.settings.effective import rule_settings
 from watcher.taxonomy.summary_fields import SUMMARY_PATHS
@@ -82,7 +83,10 @@ def _check_source(
     group_by = {rule.id: rule_settings(rule, components.settings).group_by or () for rule in rules}
     key_paths = frozenset(SUMMARY_PATHS).union(*(grouping_paths(rule, group_by[rule.id], source) for rule in rules))
     mapping = events.mapping(source.index, sorted(key_paths.union(paths_of(rules, source))))
-    yield from (f"`{name}` is closed: no search returns its events" for name in mapping.closed)
+    now = events.now()
+    window = Window(start=now - source.late_events.past, end=now)
+    for entry in unsearchable_indices(events, source, mapping, window):
+        yield f"index {entry}; it is left out until it can be searched"
     if not mapping.indices:
         return
     collected.mapped.update(name for fields in group_by.values() for name in fields if mapping.fields.get(name))
@@ -93,7 +97,5 @@ def _check_source(
         cost = query_cost.query_cost(plan, translator.log_source_query(rule), mapping)
         grades[str(cost.grade)] += 1
         collected.findings.extend((*plan.findings, *query_cost.lint(plan, cost)))
-    now = events.now()
-    window = Window(start=now - source.late_events.past, end=now)
     with events.open(source.index, window, time_field=source.time_field) as snapshot:
         collected.findings.extend(live_findings(snapshot, rules, translator, group_by))

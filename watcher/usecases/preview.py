@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from watcher.alerts.grouping import GroupedHit
 from watcher.components import Components
 from watcher.errors import SettingsError
-from watcher.model import Hit, Rule, Window
+from watcher.model import Hit, Rule, UnsearchableIndex, Window
 from watcher.pipeline import DetectionScope, Stopping, UndecidedEvent
 
 SAMPLES = 5
@@ -32,6 +32,7 @@ class Preview:
     users: Mapping[str, int]
     parents: Mapping[str, int]
     samples: tuple[Hit, ...]  # the newest
+    unsearchable: tuple[UnsearchableIndex, ...] = ()  # indices that were not searched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,7 @@ class PreviewTally:
     parents: Counter[str] = field(default_factory=Counter)
     samples: list[Hit] = field(default_factory=list)
     undecided: int = 0
+    unsearchable: dict[str, UnsearchableIndex] = field(default_factory=dict)  # by name
 
     @property
     def hits(self) -> int:
@@ -86,6 +88,7 @@ class PreviewTally:
             users=dict(self.users.most_common()),
             parents=dict(self.parents.most_common()),
             samples=tuple(self.samples),
+            unsearchable=tuple(self.unsearchable.values()),
         )
 
 
@@ -117,6 +120,8 @@ def preview(
             for item in detector.find_hits(window, DetectionScope(stopping=stopping)):
                 if isinstance(item, UndecidedEvent):
                     tally.undecided += 1
+                elif isinstance(item, UnsearchableIndex):
+                    tally.unsearchable[item.index] = item
                 else:
                     tally.add(item)
         progress(PreviewProgress(source=source.name, done=len(windows), days=len(windows), hits=tally.hits))

@@ -111,4 +111,5 @@ def _result(searched: WindowResult) -> SliceResult:
         by_rule=searched.by_rule,
         hits=searched.hits,
         alerts=searched.alerts,
+        unsearchable={entry.index: entry.reason for entry in searched.unsearchable},
     )

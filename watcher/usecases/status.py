@@ -8,23 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from watcher.checkpoints.checkpoint import Checkpoint
+from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.components import Components
 from watcher.delivery.deliveries import delivery_entries
+from watcher.errors import ClusterError
 from watcher.health.evidence import Evidence
 from watcher.health.recorded_problems import Problem, RecordedProblem
-from watcher.ports import IndexMapping
+from watcher.model import UnsearchableIndex, Window
+from watcher.ports import EventSource, IndexMapping
+from watcher.search.unsearchable_indices import unsearchable_indices
 from watcher.settings import Source
 
 ALERTS_COUNTED = 1000
 """Of how many of the newest alerts the deliveries are counted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnsearchableIndex:
-    """Indices whose events no search returns, and why."""
-
-    indices: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +31,7 @@ class SourceStatus:
     checkpoint: Checkpoint | None  # None: it was never searched
     mapping: IndexMapping
     now: datetime
+    left_out: tuple[UnsearchableIndex, ...] = ()  # by a search of recent events: closed, blocked, without a shard …
 
     @property
     def lag(self) -> timedelta | None:
@@ -43,20 +40,19 @@ class SourceStatus:
 
     @property
     def unsearchable(self) -> tuple[UnsearchableIndex, ...]:
-        """The indices of the pattern that are closed, deleted or without `_source`."""
+        """The indices of the pattern that searches leave out, that were deleted, or that keep no `_source`."""
         return tuple(self._unsearchable())
 
     def _unsearchable(self) -> Iterator[UnsearchableIndex]:
-        for name in self.mapping.closed:
-            yield UnsearchableIndex(indices=name, reason="closed: no search returns its events")
+        yield from self.left_out
         for name in self.mapping.without_source:
-            yield UnsearchableIndex(indices=name, reason="keeps no `_source`: its events match no rule")
+            yield UnsearchableIndex(index=name, reason="keeps no `_source`: its events match no rule")
         for lost in self.checkpoint.lost_indices if self.checkpoint else ():
             gone = f"{lost.events:,} searched events are gone" if lost.events else "its events are gone"
             reason = f"deleted (noticed {lost.noticed:%Y-%m-%d %H:%M}); {gone}"
-            yield UnsearchableIndex(indices=", ".join(lost.indices), reason=reason)
-        if not self.mapping.indices:
-            yield UnsearchableIndex(indices=self.source.index, reason="no index matches this pattern")
+            yield UnsearchableIndex(index=", ".join(lost.indices), reason=reason)
+        if not self.mapping.indices and not self.left_out:
+            yield UnsearchableIndex(index=self.source.index, reason="no index matches this pattern")
 
     @property
     def needs_attention(self) -> bool:
@@ -112,21 +108,25 @@ def read_status(components: Components) -> Status:
     components.installation().version.require_current()
     events, checkpoints = components.events(), components.checkpoints()
     now = events.now()
-    sources = tuple(
-        SourceStatus(
-            source=source,
-            checkpoint=checkpoints.read(source.name),
-            mapping=events.mapping(source.index, ()),
-            now=now,
-        )
-        for source in components.settings.sources
-    )
+    sources = tuple(_source_status(source, events, checkpoints, now) for source in components.settings.sources)
     evidence = components.evidence_reader().read(now)
     return Status(
         sources=sources,
         problems=_current_problems(evidence, components.problem_record().read(), now),
         leases=tuple(_leases(evidence, now)),
         deliveries=_count_deliveries(components),
+    )
+
+
+def _source_status(source: Source, events: EventSource, checkpoints: Checkpoints, now: datetime) -> SourceStatus:
+    mapping = events.mapping(source.index, ())
+    recent = Window(start=now - source.late_events.past, end=now)
+    try:
+        left_out = unsearchable_indices(events, source, mapping, recent)
+    except ClusterError as error:
+        left_out = (UnsearchableIndex(index=source.index, reason=str(error)),)
+    return SourceStatus(
+        source=source, checkpoint=checkpoints.read(source.name), mapping=mapping, now=now, left_out=left_out
     )
 
 
