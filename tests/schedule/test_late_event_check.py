@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import pytest
 from support.fake_source import MINUTE, OTHER, FakeSource, arriving
-from support.fakes import NOW, ArrivingEvents, rule
+from support.fakes import NOW, ArrivingEvents, ListedCounts, rule
 
 from watcher.checkpoints.checkpoint import Checkpoint
 from watcher.checkpoints.gaps import Gap
-from watcher.errors import ClusterError, Incomplete
+from watcher.errors import ClusterError, Forbidden, Incomplete, TooSlow, Unreachable
 from watcher.model import Window
 from watcher.ports import Page, SearchRequest
 
@@ -30,6 +31,36 @@ def test_an_unexpected_error_leaves_a_gap_and_the_check_goes_on() -> None:
     assert [result.hits for result in fake.search.late_events.check()] == [1]
     assert fake.gaps() == [(-60, -55, ())]
     assert "RecursionError: too deep" in fake.checkpoint.gaps[0].reason
+
+
+@pytest.mark.parametrize("fault", [Unreachable("504"), TooSlow("ran out of time"), Forbidden("field level security")])
+def test_a_late_slice_that_is_never_answered_becomes_a_gap_and_the_others_are_searched(fault: ClusterError) -> None:
+    class Poisoned(ArrivingEvents):
+        def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
+            if any(document.id == "e1" for document in self.documents):
+                raise fault
+            return super().search(requests)
+
+    fake = FakeSource(events=Poisoned())
+    fake.searched(NOW - timedelta(days=1), NOW)
+    fake.events.feed(arriving(1, NOW - 58 * MINUTE), arriving(2, NOW - 38 * MINUTE))
+    fake.events.time += MINUTE
+    assert [result.hits for result in fake.search.late_events.check()] == [1]
+    assert fake.gaps() == [(-60, -55, ())]
+    assert fake.checkpoint.last_late_check == fake.events.time
+
+
+def test_where_older_events_cannot_be_counted_late_ones_are_searched_and_the_counts_stay() -> None:
+    class Uncounted(ListedCounts):
+        def count(self, pattern: str, windows: Sequence[Window], *, time_field: str) -> Sequence[int]:
+            raise Incomplete(f"{pattern} by {time_field} in {len(windows)} windows: a shard failed")
+
+    fake = FakeSource()
+    fake.searched(NOW - timedelta(days=1), NOW)
+    fake.events.feed(arriving(1, NOW - 58 * MINUTE))
+    fake.search.late_events.counts = Uncounted(fake.events)
+    assert [result.hits for result in fake.search.late_events.check()] == [1]
+    assert (fake.checkpoint.last_late_check, fake.checkpoint.older_events) == (NOW, None)
 
 
 def test_only_slices_with_more_events_are_searched() -> None:

@@ -194,3 +194,30 @@ def test_the_span_for_which_a_first_start_waited_for_its_cluster_is_searched() -
     assert fake.gaps() == [(-125, -5, ())]
     fake.search.gaps.fill(MINUTE)
     assert (len(fake.ids("hits")), fake.gaps()) == (1, [])
+
+
+def test_the_wait_of_a_first_start_ends_with_its_first_checkpoint_and_not_with_its_first_try() -> None:
+    fake = FakeSource()
+    waited = timedelta(minutes=1)
+    fake.search.live.waited = lambda: waited
+    fake.events.feed(arriving(1, NOW + MINUTE))
+    fake.events.fails = {NOW - MINUTE: Unreachable("away"), NOW + 119 * MINUTE: Unreachable("away")}
+    for minutes in (0, 120):
+        fake.events.time, waited = NOW + minutes * MINUTE, timedelta(minutes=minutes)
+        with capture_logs() as entries, pytest.raises(Unreachable):
+            fake.search.live.advance()
+        assert [entry["log_level"] for entry in entries if entry["event"] == "checkpoint.created"] == ["info"]
+    fake.events.fails.clear()
+    fake.events.time += 2 * MINUTE
+    waited += 2 * MINUTE
+    fake.search.live.advance()
+    ((start, end, rules),) = fake.gaps()
+    assert -10 <= start <= -5  # an overlap before the first try, from the start of a slice
+    assert (end, rules) == (115, ())
+    fake.search.gaps.fill(MINUTE)
+    assert (len(fake.ids("hits")), fake.gaps()) == (1, [])
+
+    waited += 1000 * MINUTE
+    fake.events.time += MINUTE
+    fake.search.live.advance()
+    assert fake.gaps() == []

@@ -20,7 +20,7 @@ from watcher.checkpoints.checkpoint import (
 from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.checkpoints.gaps import SLICE, adjacent_slices, slice_ceiling, slice_floor, split_window
 from watcher.checkpoints.late_marks import LateMarks
-from watcher.errors import Incomplete, Overloaded, Refused, Unexpected
+from watcher.errors import ClusterError, Forbidden, Refused, TooSlow, Unexpected, Unreachable
 from watcher.model import Window
 from watcher.pipeline import Stopped, Stopping, WindowResult
 from watcher.ports import EventCounts, IndexMapping
@@ -91,7 +91,7 @@ class LateEventCheck:
         if newer.marks and all(search.is_settled for search in searches):
             marks = LateMarks(overlap=slices.overlap, indices=newer.marks)
             self.checkpoints.record_late_marks(source.name, marks, now=now)
-        outcome = self._outside(checkpoint, now) if not slices.left_out else _unknown_outside(checkpoint, now)
+        outcome = _unknown_outside(checkpoint, now) if slices.left_out else self._outside(checkpoint, now)
         self.checkpoints.apply(source.name, (outcome,), now=now)
         if outcome.too_late:
             past = str(source.late_events.past)
@@ -151,9 +151,11 @@ class LateEventCheck:
         now = detector.events.now()
         try:
             result = detector.detect(window, self.rules.past_scope(detector, window.end, self.stopping))
-        except (Incomplete, Overloaded, Refused) as fault:
+        except ClusterError as fault:
             log.warning("late_events.failed", source=source.name, window=str(window), error=str(fault))
-            if isinstance(fault, Unexpected):  # it may fail each time: a gap is visible, and waits longer each time
+            # these may fail each time, e.g. cut off by a proxy: a gap is visible, waits longer each time, and delays
+            # no other window
+            if isinstance(fault, Unexpected | TooSlow | Unreachable | Forbidden | Refused):
                 self.checkpoints.apply(source.name, (AddGaps(gaps=(failed_gap(window, fault, now),)),), now=now)
                 return _Search(is_settled=True)
             return _Search(is_settled=False)  # its count and marks stay: the next check searches it again
@@ -179,7 +181,11 @@ class LateEventCheck:
             Window(start=_EARLIEST, end=before),
             Window(start=ahead, end=ahead + _FUTURE),
         )
-        counted, older, future = self.counts.count(source.index, spans, time_field=source.time_field)
+        try:
+            counted, older, future = self.counts.count(source.index, spans, time_field=source.time_field)
+        except ClusterError as fault:  # the check itself is done
+            log.warning("late_events.not_counted", source=source.name, error=str(fault))
+            return _unknown_outside(checkpoint, now)
         return RecordLateCheck(
             at=now,
             too_late=max(0, counted - previous.events) if previous else 0,

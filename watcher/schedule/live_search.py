@@ -44,11 +44,14 @@ class LiveSearch:
         source = detector.source
         now = detector.events.now()
         checkpoint = self.checkpoints.read(source.name)
-        due = due_window(source, checkpoint, now, waited=timedelta(0) if self.rules.has_recorded else self.waited())
+        # until the first checkpoint is stored, nothing else holds since when the source is to be searched
+        waited = timedelta(0) if checkpoint is not None or self.rules.has_begun else self.waited()
+        due = due_window(source, checkpoint, now, waited=waited)
         if due is None:
             return None
         begin = _begin(due) if checkpoint is None else None
         since = self.rules.record(detector, checkpoint, due.since, now=now)
+        self.rules.has_begun = self.rules.has_begun or checkpoint is not None
         memory = self._memory(detector, checkpoint, due)
         self._searched = None  # until this search is complete
         try:
@@ -56,6 +59,7 @@ class LiveSearch:
         except (Incomplete, Overloaded, Refused) as fault:
             gaps = (failed_gap(due.window, fault, now), *_skipped_gap(due, now))
             self.checkpoints.apply(source.name, (Advance(to=due.window.end), AddGaps(gaps=gaps)), now=now, begin=begin)
+            self.rules.has_begun = True
             raise
         digests = {} if result.searched is None else slice_digests(result.searched.tallies, SLICE)
         self.checkpoints.record_counts(source.name, due.window, result.counts, now=now, digests=digests)
@@ -67,6 +71,7 @@ class LiveSearch:
             AddIndices(indices=result.indices),
         )
         self.checkpoints.apply(source.name, commands, now=now, begin=begin)
+        self.rules.has_begun = True
         if result.searched is not None and result.is_complete:
             self._searched = detector, result.searched
         self._log(result)

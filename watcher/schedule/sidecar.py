@@ -181,8 +181,7 @@ def _search_all(search: SourceSearch, faults: list[Exception]) -> Iterator[Windo
         yield from () if result is None else (result,)
     except Incomplete as fault:
         faults.append(fault)
-    yield from search.gaps.fill(search.source.every)
-    yield from search.late_events.check()
+    yield from search.search_past()
 
 
 def _always() -> bool:

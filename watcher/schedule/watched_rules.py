@@ -22,17 +22,13 @@ class WatchedRules:
 
     detector: Detector
     checkpoints: Checkpoints
+    has_begun: bool = False  # whether this process knows that the state held a checkpoint of the source
     _recorded: tuple[Detector, Mapping[str, datetime]] | None = None  # the detector whose rules are recorded
 
     @property
     def source(self) -> Source:
         """The source."""
         return self.detector.source
-
-    @property
-    def has_recorded(self) -> bool:
-        """Whether this process recorded the starts of the rules once: its first search succeeded."""
-        return self._recorded is not None
 
     def reload(self, rules: Sequence[PreparedRule]) -> None:
         """Use other rules from the next search on; a search in progress ends with the rules that it began with."""
@@ -49,7 +45,7 @@ class WatchedRules:
         if starts is not None and checkpoint is not None:
             return starts
         if checkpoint is None:
-            write = log.info if self._recorded is None else log.error
+            write = log.error if self.has_begun else log.info
             write("checkpoint.created", source=self.source.name, since=since.isoformat())
             start = since
         else:  # version 1 did not store its rules, but searched them from the beginning
