@@ -12,7 +12,7 @@ from support.engines import Running
 from watcher.cluster.page_limits import PageLimit
 from watcher.errors import ClusterError, Refused
 from watcher.model import Window
-from watcher.ports import Page, SearchRequest
+from watcher.ports import EventSource, Page, SearchRequest
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = Window(start=START, end=START + timedelta(hours=1))
@@ -31,10 +31,14 @@ def test_every_event_is_read_in_pages_that_the_smallest_index_allows(engine: Run
     lent.make("winlogbeat-pages-2", {"properties": TIME})
     for name in ("winlogbeat-pages-1", "winlogbeat-pages-2"):
         lent.fill(name, [{"@timestamp": f"2026-03-01T12:00:{n:02}Z"} for n in range(20)])
-    with (
-        connections(engine.cluster()) as connection,
-        connection.events().open("winlogbeat-pages*", HOUR, time_field="@timestamp") as snapshot,
-    ):
+    with connections(engine.cluster()) as connection:
+        events = connection.events()
+        for _ in range(2):  # the limit that the first snapshot learns holds for the next one
+            assert_all_are_read(events)
+
+
+def assert_all_are_read(events: EventSource) -> None:
+    with events.open("winlogbeat-pages*", HOUR, time_field="@timestamp") as snapshot:
         request = SearchRequest(query={"match_all": {}}, size=500)
         pages: list[Page | ClusterError] = []
         after = None
@@ -53,3 +57,14 @@ def test_the_limit_is_learnt_from_a_refusal_and_only_where_it_helps() -> None:
     assert limit.learn([Refused(WORDS.format(100)), Refused(WORDS.format(50))])
     assert limit.most == 50
     assert not limit.learn([Refused(WORDS.format(50))])
+
+
+def test_the_limit_is_kept_for_further_snapshots_and_forgotten_after_many() -> None:
+    limit = PageLimit()
+    assert limit.learn([Refused(WORDS.format(50))])
+    for _ in range(50):
+        limit.next_snapshot()
+    assert limit.most == 50
+    for _ in range(50):
+        limit.next_snapshot()
+    assert limit.most == 10_000

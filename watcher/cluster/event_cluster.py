@@ -14,6 +14,7 @@ from watcher.cluster.engine_transport import EngineDialect, Transport
 from watcher.cluster.index_mappings import LENIENT, read_index_mapping
 from watcher.cluster.mapping_versions import Version, incarnations, read_version
 from watcher.cluster.open_snapshot import open_snapshot
+from watcher.cluster.page_limits import PageLimit
 from watcher.cluster.snapshot import SnapshotTarget
 from watcher.errors import Forbidden
 from watcher.model import Window
@@ -33,6 +34,8 @@ class EventCluster:
     _cached: dict[tuple[str, tuple[str, ...], frozenset[str]], tuple[Version, IndexMapping]] = field(
         default_factory=dict, repr=False, compare=False
     )
+
+    _limits: dict[str, PageLimit] = field(default_factory=dict, repr=False, compare=False)  # by pattern
 
     def now(self) -> datetime:
         """Return the cluster's time: in seconds, or where the user may not monitor, that of a search."""
@@ -73,7 +76,9 @@ class EventCluster:
     ) -> AbstractContextManager[Snapshot]:
         """Open a snapshot, closed again on leaving."""
         target = SnapshotTarget(pattern=pattern, window=window, time_field=time_field, without=without or {})
-        return open_snapshot(self.transport, self.dialect, target, self.timeout)
+        limit = self._limits.setdefault(pattern, PageLimit())
+        limit.next_snapshot()
+        return open_snapshot(self.transport, self.dialect, target, self.timeout, limit)
 
 
 def _now_of_a_search(transport: Transport, error: Forbidden) -> datetime:

@@ -14,6 +14,7 @@ from watcher.cluster.answer_shapes import SearchSummary, decode, malformed, shap
 from watcher.cluster.cluster_faults import accept, reason
 from watcher.cluster.engine_transport import Answer, EngineDialect, Transport, quote_path
 from watcher.cluster.index_mappings import LENIENT
+from watcher.cluster.page_limits import PageLimit
 from watcher.cluster.searchable_pattern import SearchablePattern
 from watcher.cluster.snapshot import KEEP_ALIVE, PointInTime, SnapshotTarget
 from watcher.errors import ClusterError
@@ -28,14 +29,14 @@ _log = structlog.get_logger(__name__)
 
 @contextmanager
 def open_snapshot(
-    transport: Transport, dialect: EngineDialect, target: SnapshotTarget, timeout: timedelta
+    transport: Transport, dialect: EngineDialect, target: SnapshotTarget, timeout: timedelta, limit: PageLimit
 ) -> Iterator[Snapshot]:
     """Open a snapshot of what can be searched, and close it on leaving, whatever happened in between.
 
     The indices that are left out are named by the snapshot.
     """
     pattern = SearchablePattern(transport, target.pattern, dict(target.without))
-    snapshot = _open_searchable(transport, dialect, target, timeout, pattern)
+    snapshot = _open_searchable(dialect, target, timeout, limit, pattern)
     if snapshot is None:
         yield EmptySnapshot(unsearchable=pattern.unsearchable)
         return
@@ -46,9 +47,10 @@ def open_snapshot(
 
 
 def _open_searchable(
-    transport: Transport, dialect: EngineDialect, target: SnapshotTarget, timeout: timedelta, pattern: SearchablePattern
+    dialect: EngineDialect, target: SnapshotTarget, timeout: timedelta, limit: PageLimit, pattern: SearchablePattern
 ) -> PointInTime | None:
     """Return a snapshot that answers; None where there is no index, or none that can be searched."""
+    transport = pattern.transport
     while first := _open(transport, dialect, pattern):
         snapshot = PointInTime(
             transport=transport,
@@ -57,6 +59,7 @@ def _open_searchable(
             timeout=timeout,
             unsearchable=pattern.unsearchable,
             ids=[first],
+            limit=limit,
         )
         try:
             snapshot.probe()
