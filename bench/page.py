@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.measurements import Cell, Measurements, Series
 from bench.pictures import bars
 
-_WAYS = {
+_SEARCHES = {
     "pages": "floor: read the pages, do nothing",
     "zero": "floor: the scan with zero rules",
     "scan": "scan",
@@ -35,8 +35,8 @@ def write(target: Path, measurements: Measurements) -> None:
     """Write the page and the pictures beside it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text("\n".join(_lines(measurements)) + "\n", encoding="utf-8")
-    (target.parent / "cost-ways.svg").write_text(
-        bars("CPU of the cluster, 1,000 rules, 5 minutes, 1 million events", "s", list(_ways(measurements))),
+    (target.parent / "cost-searches.svg").write_text(
+        bars("CPU of the cluster, 1,000 rules, 5 minutes, 1 million events", "s", list(_searches(measurements))),
         encoding="utf-8",
     )
     (target.parent / "cost-growth.svg").write_text(
@@ -53,8 +53,8 @@ def _lines(measurements: Measurements) -> Iterator[str]:
         yield f"- preparing the search for {rules:,} rules once: {seconds:.2f} s"
     yield from ("", "## A tick", "", "![CPU of the cluster by number of rules and events](cost-growth.svg)", "")
     yield from _table(measurements)
-    yield from ("", "## The same tick in other ways: 1,000 rules, 5 minutes, 1 million events", "")
-    yield from ("![CPU of the cluster by way](cost-ways.svg)", "")
+    yield from ("", "## The same window searched otherwise: 1,000 rules, 5 minutes, 1 million events", "")
+    yield from ("![CPU of the cluster by search](cost-searches.svg)", "")
     yield from _others(measurements)
     yield from ("", "## A day of 1 million events, all rules", "")
     yield from _day(measurements)
@@ -65,12 +65,14 @@ def _lines(measurements: Measurements) -> Iterator[str]:
 
 
 def _table(measurements: Measurements) -> Iterator[str]:
-    yield "| events in the index | window | rules | way | n | wall, s | cluster, s | own, s | MB | hits | memory, MB |"
+    yield (
+        "| events in the index | window | rules | search | n | wall, s | cluster, s | own, s | MB | hits | memory, MB |"
+    )
     yield "|---|---|---|---|---|---|---|---|---|---|---|"
     for (cell, mode), series in sorted(measurements.grid.items(), key=lambda item: _cell_order(item[0][0])):
         crossed = statistics.median(series.bytes) / 1e6
         yield (
-            f"| {cell.events:,} | {_span(cell.window)} | {cell.rules:,} | {_WAYS[mode]} | {len(series.wall)} | "
+            f"| {cell.events:,} | {_span(cell.window)} | {cell.rules:,} | {_SEARCHES[mode]} | {len(series.wall)} | "
             f"{_median(series.wall)} | {_median(series.cluster)} | {_median(series.own)} | "
             f"{crossed:.1f} | {series.last['hits']:,} | {series.last['memory'] / 1e6:.0f} |"
         )
@@ -91,11 +93,11 @@ def _median(values: Sequence[float]) -> str:
 def _at_thousand(measurements: Measurements) -> Iterator[tuple[str, Series]]:
     for (cell, mode), series in measurements.grid.items():
         if (cell.rules, cell.window, cell.events) == (1000, timedelta(minutes=5), 1_000_000):
-            yield _WAYS[mode], series
-    yield from ((_WAYS[mode], series) for mode, series in measurements.alone.items())
+            yield _SEARCHES[mode], series
+    yield from ((_SEARCHES[mode], series) for mode, series in measurements.alone.items())
 
 
-def _ways(measurements: Measurements) -> Iterator[tuple[str, float]]:
+def _searches(measurements: Measurements) -> Iterator[tuple[str, float]]:
     yield from (
         (name.replace("`", ""), statistics.median(series.cluster)) for name, series in _at_thousand(measurements)
     )
@@ -109,7 +111,7 @@ def _growth(measurements: Measurements) -> Iterator[tuple[str, float]]:
 
 
 def _others(measurements: Measurements) -> Iterator[str]:
-    yield "| way | n | wall, s | cluster, s | rules run |"
+    yield "| search | n | wall, s | cluster, s | rules run |"
     yield "|---|---|---|---|---|"
     for name, series in _at_thousand(measurements):
         yield f"| {name} | {len(series.wall)} | {_median(series.wall)} | {_median(series.cluster)} | 1,000 |"
@@ -126,12 +128,12 @@ def _others(measurements: Measurements) -> Iterator[str]:
 
 
 def _day(measurements: Measurements) -> Iterator[str]:
-    yield "| way | wall, s | cluster, s | own, s | events a second | memory of a process, MB | |"
+    yield "| search | wall, s | cluster, s | own, s | events a second | memory of a process, MB | |"
     yield "|---|---|---|---|---|---|---|"
     for mode, series in measurements.day.items():
         (wall,), (cluster,), (own,) = series.wall, series.cluster, series.own
         memory = series.last["memory"]
-        yield _row(_WAYS[mode], (wall, cluster, own), memory, f"{series.last['hits']:,} hits")
+        yield _row(_SEARCHES[mode], (wall, cluster, own), memory, f"{series.last['hits']:,} hits")
     for run in measurements.backfill:
         many = "1 process" if run.workers == 1 else f"{run.workers} processes"
         results = f"{run.hits:,} hits recorded, {run.alerts:,} alerts opened"
