@@ -202,6 +202,22 @@ def test_a_silent_backfill_leaves_to_live_detection_what_it_missed(
     assert tuple(entry["channel"] for entry in alert.document["watcher"]["deliveries"]) == channels
 
 
+def test_an_alert_that_an_earlier_slice_opened_silently_is_delivered_for_what_live_detection_missed() -> None:
+    state = MemoryDocuments()
+    times = ("2026-11-23T11:59:30Z", "2026-11-23T11:59:31Z")  # of one alert, before and after the rule was searched
+    for number, time in enumerate(times):
+        backfill = detector(ListedEvents([event_document(number, time=time)]), state)
+        backfill = backfill.with_rules(
+            [replace(prepared, effective=effective(channels=("mail",))) for prepared in backfill.rules]
+        )
+        backfill.origin = "backfill"
+        backfill.silence = BackfillSilence(live_since={rule().id: datetime.fromisoformat(times[1])})
+        backfill.detect(WINDOW)
+        alerts = [stored for (index, _), stored in state.documents.items() if "-alerts-" in index]
+        deliveries = [entry["channel"] for alert in alerts for entry in alert.document["watcher"]["deliveries"]]
+        assert (len(alerts), deliveries) == (1, ["mail"] if number else [])
+
+
 def test_nothing_is_asked_once_it_is_time_to_end() -> None:
     events = ListedEvents([event_document()])
     with pytest.raises(Stopped):

@@ -25,7 +25,7 @@ class BackfillSilence:
     """Which alerts of a backfill have no deliveries: those of events from before live detection of their rule.
 
     A later event that is new to the backfill is in a gap, or came late: live detection would have alerted it, and no
-    longer can once its hit is recorded.
+    longer can once its hit is recorded. Its alert counts as live, also where an earlier slice opened it silently.
     """
 
     live_since: Mapping[str, datetime]  # rule id → since when it is searched live
@@ -82,9 +82,12 @@ class HitRecorder:
         for rule_id, grouped in hits.items():
             prepared = self.prepared[rule_id]
             for alert in alerts_of_hits(prepared.rule, prepared.effective, grouped, origin=self.origin):
-                of_alert = [entry for entry in grouped if entry.alert == alert.id] if self.silence else ()
-                is_silent = self.silence is not None and self.silence.includes(rule_id, of_alert)
-                yield replace(alert, channels=()) if is_silent else alert
+                if self.silence is None:
+                    yield alert
+                elif self.silence.includes(rule_id, [entry for entry in grouped if entry.alert == alert.id]):
+                    yield replace(alert, channels=())
+                else:
+                    yield replace(alert, origin="live")
 
 
 def _log_opened(alerts: Sequence[Alert], opened: frozenset[str]) -> None:
