@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +16,7 @@ from watcher.model import Window
 from watcher.state.state_documents import StateDocuments
 from watcher.usecases.backfill_digest import digest_text
 from watcher.usecases.backfill_job import (
+    INTERRUPTED,
     BackfillJob,
     BackfillProgress,
     SliceResult,
@@ -151,6 +153,41 @@ def test_an_unreachable_cluster_is_not_tried_for_every_slice() -> None:
     progress = runner(MemoryDocuments(), unreachable).run(ignore)
     assert not progress.finished
     assert len(searched) == 2  # those in progress
+
+
+def test_a_worker_that_dies_ends_the_backfill_with_a_sentence() -> None:
+    def dying(_window: Window) -> Future[SliceResult]:
+        future: Future[SliceResult] = Future()
+        future.set_exception(BrokenProcessPool("it was killed"))
+        return future
+
+    progress = replace(runner(MemoryDocuments(), two_hits), submit=dying).run(ignore)
+    assert not progress.finished
+    assert len(progress.failed) == 2  # those in progress; the others are not submitted
+    assert all("worker process ended unexpectedly" in error for error in progress.failed.values())
+
+
+def test_slices_that_do_not_end_are_asked_again_until_they_do() -> None:
+    """The second call ends their processes."""
+    running: list[Future[SliceResult]] = []
+    calls: list[int] = []
+
+    def submitted(_window: Window) -> Future[SliceResult]:
+        running.append(Future())
+        return running[-1]
+
+    def cancel() -> None:
+        calls.append(len(running))
+        if len(calls) == 2:
+            for future in running:
+                future.set_exception(BrokenProcessPool("it was killed"))
+
+    stopped = replace(
+        runner(MemoryDocuments(), two_hits), submit=submitted, cancel=cancel, stopping=lambda: bool(running)
+    )
+    progress = stopped.run(ignore)
+    assert calls == [1, 1, 1]  # at the third it had ended
+    assert list(progress.failed.values()) == [INTERRUPTED]
 
 
 def test_a_finished_backfill_begins_anew_unless_a_channel_still_waits_for_the_digest() -> None:

@@ -15,7 +15,8 @@ from watcher.timestamps import format_timestamp, parse_timestamp
 CLAIM = timedelta(minutes=2)
 """How long a claimed message may take before another sidecar sends it again."""
 
-DIGEST_CLAIM = timedelta(minutes=10)
+CLAIM_PER_ALERT = timedelta(milliseconds=5)
+"""How much longer the claim of a digest lasts for each alert: all of them are written before and after it is sent."""
 
 _MAX_ERROR = 1000  # characters of an error that are stored
 
@@ -59,7 +60,7 @@ class Delivery:
     @property
     def claim_time(self) -> timedelta:
         """How long a claim of it lasts."""
-        return DIGEST_CLAIM if self.is_digest else CLAIM
+        return CLAIM + len(self.alerts) * CLAIM_PER_ALERT if self.is_digest else CLAIM
 
     @property
     def digest_values(self) -> Entry:

@@ -139,18 +139,18 @@ def _runner(  # noqa: PLR0913 - each is a part of the runner
         silent=request.notify != "all",
         live_since=components.checkpoints().rule_starts(source.name),
     )
-    with slice_workers(worker, parallel) as (submit, cancel):
+    with slice_workers(worker, parallel) as workers:
         yield BackfillRunner(
             job=job,
             window=window,
             documents=components.state_documents(),
-            submit=submit,
+            submit=workers.submit,
             slices=parts,
             now=components.events().now,
             parallel=parallel,
             channels=_digest_channels(request, components.settings),
             stopping=stopping,
-            cancel=cancel,
+            cancel=workers.cancel,
         )
 
 

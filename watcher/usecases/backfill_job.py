@@ -15,6 +15,9 @@ from watcher.timestamps import format_timestamp, read_timestamp
 NOTIFY = ("digest", "none", "all")
 """What a backfill sends: one message at its end, nothing, or each alert as live detection does."""
 
+INTERRUPTED = "interrupted by shutdown; will be retried"
+"""The error of a slice that a signal ended."""
+
 _OPEN_END = "the live edge"  # a part of every stored job id without an end: never change it
 
 

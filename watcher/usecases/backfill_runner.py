@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +12,7 @@ from watcher.model import Window
 from watcher.pipeline import Stopping
 from watcher.state.state_documents import Body, StateDocuments
 from watcher.usecases.backfill_job import (
+    INTERRUPTED,
     BackfillJob,
     BackfillProgress,
     SliceResult,
@@ -25,6 +26,7 @@ HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 _FEW = 5_000  # events of a day that is searched as one slice
 _POLL = 0.5  # seconds between two looks at `stopping`
+_DEAD_WORKER = "a worker process ended unexpectedly, perhaps for lack of memory; run it again with `--workers 1`"
 
 
 def slices(window: Window, longest: timedelta, counts: Mapping[datetime, int]) -> Iterator[Window]:
@@ -67,7 +69,7 @@ class BackfillRunner:
     parallel: int = 2  # slices that are searched at once
     channels: tuple[str, ...] = ()  # that get one message at the end
     stopping: Stopping = lambda: False
-    cancel: Callable[[], None] = _ignore  # ends the slices in progress
+    cancel: Callable[[], None] = _ignore  # ends the slices in progress; called until they have ended
 
     def run(self, report: Callable[[BackfillProgress, float], None]) -> BackfillProgress:
         """Search what is not done; `report` gets the progress and the fraction of the slices that are done.
@@ -78,15 +80,16 @@ class BackfillRunner:
         waiting = [part for part in self.slices if not progress.includes(part)]
         report(progress, self._fraction(progress))
         remaining = len(waiting)
-        running: set[Future[SliceResult]] = set()
+        running: dict[Future[SliceResult], Window] = {}
         failed: dict[Window, str] = {}
         while (waiting or running) and not (self.stopping() and not running):
             while waiting and len(running) < self.parallel and not self.stopping():
-                running.add(self.submit(waiting.pop(0)))
-            completed, running = wait(running, timeout=_POLL, return_when=FIRST_COMPLETED)
+                window = waiting.pop(0)
+                running[self._submitted(window)] = window
+            completed = wait(running, timeout=_POLL, return_when=FIRST_COMPLETED).done
             if self.stopping():
                 self.cancel()
-            for result in (future.result() for future in completed):
+            for result in (self._result(future, running.pop(future)) for future in completed):
                 if result.error:
                     failed[result.window] = result.error
                     waiting = [] if result.unreachable else waiting  # further slices would only wait for nothing
@@ -97,6 +100,21 @@ class BackfillRunner:
         if not remaining:
             progress = self._store(self._finished)
         return replace(progress, failed=failed)
+
+    def _submitted(self, window: Window) -> Future[SliceResult]:
+        try:
+            return self.submit(window)
+        except BrokenExecutor as fault:  # a process died since the last results came
+            failed: Future[SliceResult] = Future()
+            failed.set_exception(fault)
+            return failed
+
+    def _result(self, future: Future[SliceResult], window: Window) -> SliceResult:
+        try:
+            return future.result()
+        except BrokenExecutor:
+            error = INTERRUPTED if self.stopping() else _DEAD_WORKER
+            return SliceResult(window=window, error=error, unreachable=True)
 
     def _begin(self) -> BackfillProgress:
         def begin(previous: BackfillProgress) -> BackfillProgress:

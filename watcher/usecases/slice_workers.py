@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+import pickle
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
+from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event as StopEvent
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import structlog
 
 from watcher.backoff import Backoff
+from watcher.clock import SystemClock
 from watcher.components import Components, connect_clusters
 from watcher.errors import ClusterError, Forbidden, Unreachable
 from watcher.heap import freeze_heap
@@ -21,12 +26,13 @@ from watcher.model import Rule, Window
 from watcher.pipeline import BackfillSilence, DetectionScope, Detector, Stopped, Stopping, WindowResult
 from watcher.ports import Clock
 from watcher.settings import Settings, Source
-from watcher.usecases.backfill_job import SliceResult
+from watcher.usecases.backfill_job import INTERRUPTED, SliceResult
 from watcher.usecases.worker_processes import obey_parent
 
 log = structlog.get_logger(__name__)
 
 _ATTEMPTS = 5
+_GRACE = 5.0  # seconds in which a slice may end by itself; planning thousands of rules and a hung request take longer
 _BACKOFF = Backoff(first=timedelta(seconds=2), longest=timedelta(seconds=16))  # of attempts on one slice
 
 
@@ -42,22 +48,54 @@ class SliceWorkerSettings:
 
 
 @contextmanager
-def slice_workers(
-    worker: SliceWorkerSettings, count: int
-) -> Iterator[tuple[Callable[[Window], Future[SliceResult]], Callable[[], None]]]:
-    """Start worker processes; yields the function that submits a slice, and the one that ends them all."""
+def slice_workers(worker: SliceWorkerSettings, count: int) -> Iterator[SliceWorkers]:
+    """Start worker processes as slices are submitted, and end them with the context."""
     context = get_context("spawn")
     stop = context.Event()
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker, initargs=(worker, stop)) as pool:
-        yield lambda window: pool.submit(_search_slice, window), stop.set
+    # a large argument would block this process until the worker has imported its modules, or for ever where it dies
+    with TemporaryDirectory(prefix="watcher-backfill-") as folder:
+        file = Path(folder) / "worker"
+        file.write_bytes(pickle.dumps(worker))
+        others = frozenset(active_children())
+        with ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker, initargs=(file, stop)) as pool:
+            yield SliceWorkers(pool, stop, others)
+
+
+@dataclass(slots=True)
+class SliceWorkers:
+    """The processes that search slices."""
+
+    pool: ProcessPoolExecutor
+    stop: StopEvent
+    others: frozenset[BaseProcess]  # children of this process that are no workers
+    clock: Clock = field(default_factory=SystemClock)
+    _stopped: float | None = None
+
+    def submit(self, window: Window) -> Future[SliceResult]:
+        """Search a slice in one of the processes."""
+        return self.pool.submit(_search_slice, window)
+
+    def cancel(self) -> None:
+        """Ask the processes to end their slices; called again later, end those that did not in time.
+
+        Nothing is lost: what a slice has recorded is not recorded again, and the slice is searched by the next run.
+        """
+        self.stop.set()
+        now = self.clock.monotonic()
+        if self._stopped is None:
+            self._stopped = now
+        elif now - self._stopped >= _GRACE:
+            for process in frozenset(active_children()) - self.others:
+                process.kill()
 
 
 _SEARCHERS: list[SliceSearcher] = []  # of this process, where it is a worker
 
 
-def _start_worker(worker: SliceWorkerSettings, stop: StopEvent) -> None:
+def _start_worker(file: Path, stop: StopEvent) -> None:
     obey_parent()  # which sets `stop`
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    worker: SliceWorkerSettings = pickle.loads(file.read_bytes())  # noqa: S301 - the parent wrote it, for its user alone
     components = Components(settings=worker.settings, connections=connect_clusters(worker.settings))
     detector = components.detector(worker.source, worker.rules)
     if worker.silent:
@@ -99,9 +137,7 @@ class SliceSearcher:
             if not searched.failed:
                 return _result(searched)
             error = str(searched.failed[0].error)
-        return SliceResult(
-            window=window, error=error or "interrupted by shutdown; will be retried", unreachable=unreachable
-        )
+        return SliceResult(window=window, error=error or INTERRUPTED, unreachable=unreachable)
 
 
 def _result(searched: WindowResult) -> SliceResult:
