@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from watcher.components import Components
@@ -14,8 +15,10 @@ from watcher.health.dead_man_switch import DeadManSwitch
 from watcher.health.monitor import HealthMonitor
 from watcher.health.own_profile import OwnProfile
 from watcher.health.process_health import ProcessHealth
+from watcher.health.recorded_problems import Problem
 from watcher.health.rule_faults import rule_problems
 from watcher.health.rule_states import rule_states
+from watcher.health.source_problems import faulty_source
 from watcher.heap import freeze_heap
 from watcher.model import Rule
 from watcher.pipeline import PreparedRule, RateLimit, Stopping, prepare_rule
@@ -86,7 +89,7 @@ def shared_sidecar(
     reloader = _reloader(components.settings, rules, searches)
     cluster_clock = ClusterClock(components.clock, components.events().now)
     leases.profile = OwnProfile(components.settings, lambda: reloader.rules, rules.enabled)
-    monitor = _monitor(components, leases, process, cluster_clock, reloader)
+    monitor = _monitor(components, leases, process, cluster_clock, partial(_own_problems, reloader, process, searches))
     freeze_heap()
     return Sidecar(
         searches=searches,
@@ -124,12 +127,21 @@ def _shared_searches(
     return searches
 
 
+def _own_problems(
+    reloader: RuleReloader, process: ProcessHealth, searches: Sequence[SourceSearch]
+) -> Sequence[Problem]:
+    """Return the problems of a sidecar beside those of its jobs."""
+    faulty = (faulty_source(search.source, search.live.faults) for search in searches)
+    sources = (problem for problem in faulty if problem is not None)
+    return (*rule_problems(reloader.rules), *process.problems(), *sources)
+
+
 def _monitor(
     components: Components,
     leases: Leases,
     process: ProcessHealth,
     cluster_clock: ClusterClock,
-    reloader: RuleReloader,
+    own: Callable[[], Sequence[Problem]],
 ) -> HealthMonitor:
     return HealthMonitor(
         leases=leases,
@@ -138,7 +150,7 @@ def _monitor(
         record=components.problem_record(),
         operators=components.operators(),
         clock=cluster_clock,
-        own=lambda: (*rule_problems(reloader.rules), *process.problems()),
+        own=own,
         observe=process.metrics.observe,
     )
 

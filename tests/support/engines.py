@@ -33,12 +33,52 @@ watcher_sidecar_keeper:
   indices:
     - names: ["watcher-*"]
       privileges: [read, index, create_index, maintenance, view_index_metadata]
+may_inspect_all:
+  indices:
+    - names: ["winlogbeat-*"]
+      privileges: [view_index_metadata]
+may_read_all:
+  indices:
+    - names: ["winlogbeat-*"]
+      privileges: [read]
+may_inspect_part:
+  indices:
+    - names: ["winlogbeat-*-part"]
+      privileges: [view_index_metadata]
+may_read_part:
+  indices:
+    - names: ["winlogbeat-*-part"]
+      privileges: [read]
+may_use_alias:
+  indices:
+    - names: ["alias-winlogbeat-*"]
+      privileges: [read, view_index_metadata]
 """
 
 ADMIN = User(name="admin", password="admin-password", roles=("superuser",))
 WATCHER = User(name="watcher", password="watcher-password", roles=("watcher_sidecar_reader", "watcher_sidecar_writer"))
 KEEPER = User(name="keeper", password="keeper-password", roles=("watcher_sidecar_reader", "watcher_sidecar_keeper"))
 READER = User(name="reader", password="reader-password", roles=("watcher_sidecar_reader",))
+
+# Users whose roles lack a privilege on an index.
+INSPECTOR = User(
+    name="inspector",
+    password="inspector-password",
+    roles=("watcher_sidecar_writer", "may_inspect_all", "may_read_part"),
+)
+STRANGER = User(
+    name="stranger",
+    password="stranger-password",
+    roles=("watcher_sidecar_writer", "may_inspect_part", "may_read_part"),
+)
+UNINFORMED = User(
+    name="uninformed",
+    password="uninformed-password",
+    roles=("watcher_sidecar_writer", "may_read_all", "may_inspect_part"),
+)
+READ_ALONE = User(name="read-alone", password="read-password", roles=("watcher_sidecar_writer", "may_read_all"))
+ALIAS_USER = User(name="alias", password="alias-password", roles=("watcher_sidecar_writer", "may_use_alias"))
+RESTRICTED = (INSPECTOR, STRANGER, UNINFORMED, READ_ALONE, ALIAS_USER)
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in memory, with a folder of its own for each run
 MEMORY_NEEDED = 4 * 2**30  # bytes; containers often have 64 MB there
@@ -63,7 +103,11 @@ class Running:
 
     def admin(self) -> Cluster:
         """Return the settings that reach the node as an administrator."""
-        return self._as(ADMIN.name, ADMIN.password) if self.username else self.cluster()
+        return self.user(ADMIN) if self.username else self.cluster()
+
+    def user(self, user: User) -> Cluster:
+        """Return the settings that reach the node as another user."""
+        return self._as(user.name, user.password)
 
     def _as(self, name: str | None, password: str | None) -> Cluster:
         return Cluster(
@@ -84,9 +128,9 @@ def opensearch() -> Iterator[Running]:
 
 @contextmanager
 def elasticsearch(folder: Path) -> Iterator[Running]:
-    """Run an Elasticsearch with TLS and four users; the folder gets its certificates."""
+    """Run an Elasticsearch with TLS and users; the folder gets its certificates."""
     tls = certificates(folder)
-    security = Security(tls=tls, users=(ADMIN, WATCHER, KEEPER, READER), roles=ROLES)
+    security = Security(tls=tls, users=(ADMIN, WATCHER, KEEPER, READER, *RESTRICTED), roles=ROLES)
     cache = default_cache(os.environ)
     with (
         data_folder() as data,

@@ -24,8 +24,8 @@ def milliseconds(moment: datetime) -> int:
 
 
 def event_time(view: EventView, field: str = "@timestamp") -> datetime:
-    """Return an event's time; raises ValueError where it has none."""
-    values = view.at(field)
+    """Return an event's time, which is its `@timestamp` where it lacks the field; raises ValueError without both."""
+    values = view.at(field) or view.at("@timestamp")
     moment = parse_timestamp(values[0]) if values else None
     if moment is None:
         raise ValueError(f"the event has no `{field}`")

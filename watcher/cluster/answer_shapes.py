@@ -77,6 +77,7 @@ class Clusters(Shape, frozen=True):
     skipped: int = 0
     partial: int = 0
     failed: int = 0
+    details: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)  # by cluster; Elasticsearch alone
 
 
 class Total(Shape, frozen=True):

@@ -12,9 +12,10 @@ from watcher.cluster.cluster_faults import cluster_error
 from watcher.cluster.cluster_shapes import Health, NowBuckets
 from watcher.cluster.engine_transport import EngineDialect, Transport
 from watcher.cluster.index_mappings import LENIENT, read_index_mapping
-from watcher.cluster.mapping_versions import Version, incarnations, read_version
+from watcher.cluster.mapping_versions import Version, incarnations, listed_shards, read_version
 from watcher.cluster.open_snapshot import open_snapshot
 from watcher.cluster.page_limits import PageLimit
+from watcher.cluster.search_reach import read_reach
 from watcher.cluster.snapshot import SnapshotTarget
 from watcher.errors import Forbidden
 from watcher.model import Window
@@ -34,6 +35,7 @@ class EventCluster:
     _cached: dict[tuple[str, tuple[str, ...], frozenset[str]], tuple[Version, IndexMapping]] = field(
         default_factory=dict, repr=False, compare=False
     )
+    _results: dict[tuple[str, tuple[str, ...]], IndexMapping] = field(default_factory=dict, repr=False, compare=False)
 
     _limits: dict[str, PageLimit] = field(default_factory=dict, repr=False, compare=False)  # by pattern
 
@@ -53,8 +55,30 @@ class EventCluster:
 
     def mapping(self, pattern: str, paths: Sequence[str], *, without: Collection[str] = ()) -> IndexMapping:
         """Return how the paths are mapped in the indices of a pattern; read again only where versions changed."""
-        key = (pattern, tuple(paths), frozenset(without))
         version = read_version(self.transport, pattern)  # before the mapping: what changes meanwhile is read again
+        key = (pattern, tuple(paths))
+        previous = self._results.get(key)
+        absent = {*without, *(entry.index for entry in (previous.refused if previous is not None else ()))}
+        mapping = self._mapping(pattern, tuple(paths), version, frozenset(absent))
+        listed = {**dict.fromkeys(mapping.indices), **mapping.shards, **listed_shards(version)}
+        reach = read_reach(self.transport, pattern, listed)
+        refused = {entry.index for entry in reach.refused}
+        result = replace(
+            mapping,
+            indices=tuple(index for index in mapping.indices if index not in refused),
+            refused=reach.refused,
+            filled=reach.filled,
+        )
+        if previous != result:
+            if len(self._results) >= _CACHED:
+                self._results.clear()
+            self._results[key] = result
+        return self._results.get(key, result)  # the same object: plans are compared by it
+
+    def _mapping(
+        self, pattern: str, paths: tuple[str, ...], version: Version | None, without: frozenset[str]
+    ) -> IndexMapping:
+        key = (pattern, paths, without)
         cached = self._cached.get(key)
         if cached is not None and cached[0] == version:
             return cached[1]

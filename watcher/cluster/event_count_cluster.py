@@ -116,7 +116,9 @@ def _require_complete(result: SearchAnswer | SearchSummary, doing: str) -> None:
     if shards.failures and not result.timed_out:
         raise partial_answer(result, doing) or Incomplete(f"{doing}: not every shard answered; try again")
     absent = shards.successful is not None and shards.successful < shards.total  # shards without a copy, in OpenSearch
-    if result.timed_out or shards.failed or absent:
+    clusters = result.clusters
+    skipped = clusters.skipped or clusters.partial or clusters.failed
+    if result.timed_out or shards.failed or absent or skipped:
         raise Incomplete(f"{doing}: not every shard answered; try again")
 
 

@@ -25,6 +25,7 @@ from watcher.cluster.mapping_shapes import (
     as_names,
 )
 from watcher.cluster.searchable_pattern import SearchablePattern
+from watcher.cluster.unread_mappings import unread_field_type, unread_indices
 from watcher.errors import Incomplete
 from watcher.ports import FieldType, IndexMapping, Server
 from watcher.taxonomy.field_locations import parents
@@ -35,6 +36,7 @@ _LIMITED = frozenset({"keyword", "wildcard", "flattened"})  # types that know `i
 _LOGSDB_IGNORE_ABOVE = 8191
 _ANALYSED = frozenset({"text", "match_only_text"})
 _NO_LEAF = Leaf()
+_SHARDS = "index.number_of_shards"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +83,9 @@ def _read_mapping(readable: SearchablePattern, empty: IndexMapping, paths: Seque
         return empty
     transport, pattern = readable.transport, readable.expression
     settings = _settings(transport, pattern, can.indices)
-    leaves = _leaves(transport, pattern, tuple(path for path in paths if path in can.of), can.indices)
-    extras = read_source_extras(transport, pattern, can.indices)
+    read = tuple(index for index in can.indices if index in settings)
+    leaves = _leaves(transport, pattern, tuple(path for path in paths if path in can.of), read)
+    extras = read_source_extras(transport, pattern, read) if read else SourceExtrasByIndex()
     indices = _IndexDetails(leaves=leaves, settings=settings, source_extras=extras)
     can = _with_computed(can, paths, indices.source_extras)
     fields = {path: _field_types(path, can, indices) for path in paths if can.of.get(path)}
@@ -91,13 +94,18 @@ def _read_mapping(readable: SearchablePattern, empty: IndexMapping, paths: Seque
         index: any(index in can.indices_where(parents(path), "flattened", "flat_object") for path in missing)
         for index, missing in unmapped.items()
     }
-    unindexed = indices_with_unindexed_fields(transport, pattern, unmapped, settings)
+    missing = {index: unmapped[index] for index in read}
+    unindexed = indices_with_unindexed_fields(transport, pattern, missing, settings)
+    unread = tuple(index for index in can.indices if index not in settings)
+    unindexed |= {index for index in unread if unmapped[index]}
     return replace(
         empty,
         indices=can.indices,
         fields=fields,
         unindexed=tuple(index for index in can.indices if index in unindexed or flat[index]),
         without_source=tuple(index for index in can.indices if not indices.source_extras[index].complete),
+        unread=unread,
+        shards={index: shaped(entry[_SHARDS], int, "reading settings") for index, entry in settings.items()},
         max_clauses=max_clauses(transport, empty.max_clauses),
     )
 
@@ -168,6 +176,8 @@ def _read_leaves(
 ) -> dict[str, dict[str, Leaf]]:
     leaves: dict[str, dict[str, Leaf]] = {}
     doing = f"reading the mapping of `{pattern}`"
+    if not indices:
+        return leaves
     for run in chunks(paths, LINE - len(quote_path(pattern))):
         answer = transport.request(
             "GET", f"/{quote_path(pattern)}/_mapping/field/{quote_path(','.join(run))}", params=LENIENT
@@ -189,13 +199,19 @@ def _require_all(entries: Mapping[str, object], indices: Sequence[str], doing: s
 
 
 def _settings(transport: Transport, pattern: str, indices: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    # with the `uuid`, which every index has: an index that is missing in the answer is noticed
-    names = "index.uuid,index.mapping.*,index.mode,index.analysis.analyzer.default*,index.analysis.normalizer.*"
+    """Return the settings of the indices; those of which they cannot be read are left out."""
+    # with the number of shards, which every index has: an index that is missing in the answer is noticed
+    names = (
+        "index.number_of_shards,index.mapping.*,index.mode,index.analysis.analyzer.default*,index.analysis.normalizer.*"
+    )
     path = f"/{quote_path(pattern)}/_settings/{names}"
     answer = transport.request("GET", path, params={**LENIENT, "flat_settings": "true"})
     doing = f"reading the settings of `{pattern}`"
-    entries = decode(answer, dict[str, SettingsEntry], doing)
-    _require_all(entries, indices, doing)
+    is_hidden = answer.status in {403, 404}  # the user may not inspect any index, or they are of other clusters
+    entries = {} if is_hidden else decode(answer, dict[str, SettingsEntry], doing)
+    if any(_SHARDS not in entry.settings for entry in entries.values()):
+        raise malformed(doing, f"no `{_SHARDS}`")
+    unread_indices(transport, indices, entries, doing)
     return {index: entry.settings for index, entry in entries.items()}
 
 
@@ -209,6 +225,8 @@ class _IndexDetails:
 
     def field_type(self, index: str, path: str, can: _Capability) -> FieldType:
         """Return how one index maps a path."""
+        if index not in self.settings:
+            return unread_field_type(can.type, searchable=can.searchable)
         return _field_type(
             path, can, self.leaves.get(index, {}), self.settings.get(index, {}), extras=self.source_extras[index]
         )

@@ -11,7 +11,9 @@ from watcher.cluster.mapping_shapes import ClusterState
 from watcher.ports import Incarnation
 
 _UUID = ("settings", "index", "uuid")
-_KEYS = (("mapping_version",), ("settings_version",), ("aliases_version",), ("state",), _UUID, ("primary_terms",))
+_STATE = ("state",)
+_KEYS = (("mapping_version",), ("settings_version",), ("aliases_version",), _STATE, _UUID, ("primary_terms",))
+_BACKING = ".ds-"  # of data streams; other names with a dot are the cluster's own
 
 Version = Mapping[str, tuple[object, ...]]
 """Index → numbers that change with its mapping, its settings and its aliases."""
@@ -22,7 +24,7 @@ def read_version(transport: Transport, pattern: str) -> Version | None:
     if ":" in pattern:
         return None
     params = {
-        "expand_wildcards": "all",
+        "expand_wildcards": "open,closed",  # hidden indices are only searched by name
         "ignore_unavailable": "true",
         "filter_path": ",".join(f"metadata.indices.*.{name}" for name in map(".".join, _KEYS)),
     }
@@ -32,6 +34,16 @@ def read_version(transport: Transport, pattern: str) -> Version | None:
     indices = decode(answer, ClusterState, f"reading the versions of `{pattern}`").metadata.indices
     version = {name: tuple(_value(entry, key) for key in _KEYS) for name, entry in indices.items()}
     return version if version and all(numbers[0] is not None for numbers in version.values()) else None
+
+
+def listed_shards(version: Version | None) -> Mapping[str, int]:
+    """Return the number of shards of each open index of a pattern, also of those that the user may not read."""
+    shards = {
+        name: entry[-1]
+        for name, entry in (version or {}).items()
+        if entry[_KEYS.index(_STATE)] == "open" and (name[:1] != "." or name.startswith(_BACKING))
+    }
+    return {name: len(terms) for name, terms in shards.items() if _is_by_shard(terms)}
 
 
 def incarnations(version: Version | None) -> Mapping[str, Incarnation]:

@@ -56,7 +56,7 @@ class SearchablePattern:
     def _express(self) -> bool:
         """Write the expression; return false where the remaining indices cannot be expressed."""
         if not self._is_listed and "*" in self.pattern:
-            expression = ",".join((self.pattern, *(f"-{index}" for index in sorted(self.reasons))))
+            expression = ",".join((self.pattern, *map(_excluded, sorted(self.reasons))))
             if len(quote_path(expression)) <= LINE:
                 self.expression = expression
                 return True
@@ -67,3 +67,9 @@ class SearchablePattern:
             return False
         self.expression = expression
         return True
+
+
+def _excluded(index: str) -> str:
+    """Return the part of a pattern that leaves out an index, which may belong to another cluster."""
+    cluster, _, name = index.rpartition(":")
+    return f"{cluster}:-{name}" if cluster else f"-{index}"

@@ -14,7 +14,6 @@ from watcher.cluster.answer_shapes import (
     ReturnedDocument,
     SearchAnswer,
     SearchSummary,
-    TimeBuckets,
     decode,
     malformed,
 )
@@ -24,11 +23,12 @@ from watcher.cluster.page_limits import PageLimit
 from watcher.cluster.page_parts import read_in_parts
 from watcher.cluster.search_answers import lost_index, page_answer, partial_answer
 from watcher.cluster.slice_aggregations import (
+    TIMESTAMP,
     IndexBuckets,
-    histogram,
+    read_steps,
     read_tallies,
     span_clause,
-    step_counts,
+    step_aggregations,
     tally_aggregations,
     time_clause,
 )
@@ -148,9 +148,7 @@ class PointInTime:
 
     def counts(self, step: timedelta) -> Mapping[datetime, int]:
         """Count the window's events by steps of time."""
-        summary = self._aggregate({"steps": histogram(self.target.time_field, step)})
-        steps = summary.aggregation("steps", TimeBuckets, self._doing)
-        return step_counts(steps) if steps else {}
+        return read_steps(self._aggregate(step_aggregations(self.target.time_field, step)), self._doing)
 
     def tallies(self, step: timedelta) -> Tallies:
         """Tally the window's events by index and steps of time."""
@@ -220,7 +218,9 @@ class PointInTime:
     def _sort(self) -> list[Mapping[str, Any]]:
         # Milliseconds, also of `date_nanos`: else indices of both kinds do not sort together, and a cursor in
         # milliseconds comes before the very event that it was taken from.
-        by_time = {"order": "asc", "numeric_type": "date", "unmapped_type": "date"}
+        by_time: dict[str, Any] = {"order": "asc", "numeric_type": "date", "unmapped_type": "date"}
+        if self.target.time_field != TIMESTAMP:
+            by_time["missing"] = 0  # events that lack it come first: the default is a time that no cursor can have
         return [{self.target.time_field: by_time}, *({name: "asc"} for name in self.dialect.tie_breakers)]
 
     def _outcome(self, request: SearchRequest, response: PageAnswer, length: int) -> Page | ClusterError:

@@ -26,6 +26,7 @@ class ProblemKind(StrEnum):
     MEMBERS_DIFFER = "members-differ"
     UNSEARCHABLE_INDEX = "unsearchable-index"
     SILENT_SOURCE = "silent-source"
+    SOURCE_FAULTS = "source-faults"
     RULE_FAULTS = "rule-faults"
     SETTINGS_REFUSED = "settings-refused"
     SERVICE_FAILS = "service-fails"

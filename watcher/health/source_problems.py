@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -75,6 +76,16 @@ def unsearchable_index(evidence: SourceEvidence) -> Problem | None:
             f"`{name}` is searched without {listed}{more} ({newest.reason[:_LONGEST_REASON]}); "
             "what they hold is searched as soon as they can be"
         ),
+    )
+
+
+def faulty_source(source: Source, faults: Sequence[str]) -> Problem | None:
+    """Return the problem of a source whose indices show faults of settings or privileges, None without any."""
+    if not faults:
+        return None
+    title = f"the indices of `{source.name}` are not as settings expect"
+    return Problem(
+        kind=ProblemKind.SOURCE_FAULTS, subject=source.name, title=title, message=f"{title}: {'; '.join(faults)}"
     )
 
 

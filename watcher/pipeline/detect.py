@@ -23,6 +23,7 @@ from watcher.pipeline.window_result import WindowProblems, WindowResult
 from watcher.ports import EventSource
 from watcher.search.outcomes import FailedSearch, MatchedPage, SearchFinding, Unreadable, reason_of
 from watcher.search.searcher import SearchContext, Searcher
+from watcher.search.source_faults import source_faults
 from watcher.settings import Source
 
 log = structlog.get_logger(__name__)
@@ -116,6 +117,7 @@ class Detector:
             problems.result(window),
             indices=opened.mapping.indices,
             unsearchable=opened.unsearchable,
+            faults=source_faults(self.source, opened.mapping),
             counts=unread.counts,
             searched=unread.searched,
             by_rule=dict(recorder.by_rule),

@@ -12,6 +12,7 @@ from watcher.model import QueryPlan, Rule, UnsearchableIndex, Window, affecting
 from watcher.pipeline.detection_scope import DetectionScope, PreparedRule, StoppableSnapshot
 from watcher.ports import EventSource, EventSpan, IndexMapping, Snapshot
 from watcher.search.searcher import SearchContext
+from watcher.search.source_faults import time_paths
 from watcher.settings import Source
 from watcher.taxonomy.summary_fields import SUMMARY_PATHS
 from watcher.translate.mapped_events import EventReader
@@ -63,7 +64,7 @@ class WindowPlanner:
         pattern, time_field = self.source.index, self.source.time_field
         with self.events.open(pattern, window, time_field=time_field, without=without) as snapshot:
             left_out = [entry.index for entry in snapshot.unsearchable]
-            paths = sorted({*self._cache.paths, *self._hit_paths})
+            paths = sorted({*self._cache.paths, *self._hit_paths, *time_paths(self.source)})
             mapping = self.events.mapping(pattern, paths, without=left_out)
             unread = {entry.index: entry.reason for entry in mapping.unreadable if entry.index not in left_out}
             if unread:
@@ -112,4 +113,6 @@ def _hit_paths(source: Source, prepared: Sequence[PreparedRule]) -> tuple[str, .
 
 def _computed_paths(mapping: IndexMapping, paths: Sequence[str]) -> tuple[str, ...]:
     """Return those of the paths whose values the engine computes for each search."""
-    return tuple(path for path in paths if any(field_type.computed for field_type in mapping.fields.get(path, ())))
+    return tuple(
+        path for path in paths if any(field_type.is_read_by_search for field_type in mapping.fields.get(path, ()))
+    )

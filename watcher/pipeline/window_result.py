@@ -19,6 +19,7 @@ class WindowResult:
     window: Window
     indices: tuple[str, ...] = ()  # that were searched
     unsearchable: tuple[UnsearchableIndex, ...] = ()  # that may hold events of the window, and were not searched
+    faults: tuple[str, ...] = ()  # sentences: what is wrong with the indices, although they were searched
     counts: Mapping[datetime, int] = field(default_factory=dict)  # events by the start of their slice
     searched: SearchedEvents | None = None  # what a live search need not read again; None: unknown
     hits: int = 0  # recorded for the first time

@@ -31,6 +31,12 @@ class FieldType:
     ignore_malformed: bool = False  # values that are no number, address or date are in `_source` but not indexed
     adds: bool = False  # the index holds here what `_source` does not: `null_value`, or copies of other fields
     computed: bool = False  # a runtime or derived field: its values are not in `_source`
+    unread: bool = False  # only the type is known: the mapping of these indices could not be read
+
+    @property
+    def is_read_by_search(self) -> bool:
+        """Whether values may be missing in `_source`, so that each search asks the engine for them."""
+        return self.computed or self.unread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +67,18 @@ class IndexMapping:
     closed: tuple[str, ...] = ()  # indices of the pattern that cannot be searched
     without_source: tuple[str, ...] = ()  # indices that do not keep the entire `_source`
     unreadable: tuple[UnsearchableIndex, ...] = ()  # indices whose mapping cannot be read, so that they are left out
+    shards: Mapping[str, int] = field(default_factory=dict)  # by index; absent where unknown
+    unread: tuple[str, ...] = ()  # indices of which only the types of fields are known, e.g. those of other clusters
+    refused: tuple[UnsearchableIndex, ...] = ()  # indices that a search leaves out; they are not in `indices`
+    filled: frozenset[str] = frozenset()  # indices that hold documents, where that was read
     max_clauses: int = 1024  # `indices.query.bool.max_clause_count`
 
     @property
     def unsearchable(self) -> tuple[UnsearchableIndex, ...]:
-        """The indices that are closed, or whose mapping cannot be read, each with the reason."""
+        """The indices that are closed, refused, or whose mapping cannot be read, each with the reason."""
         closed = "closed: no search returns its events"
-        return (*self.unreadable, *(UnsearchableIndex(index=index, reason=closed) for index in self.closed))
+        return (
+            *self.unreadable,
+            *self.refused,
+            *(UnsearchableIndex(index=index, reason=closed) for index in self.closed),
+        )

@@ -20,13 +20,16 @@ from watcher.usecases.status import (
 
 
 def status_tables(status: Status) -> Iterator[Table]:
-    """Yield the tables of problems, of sources, of what was not searched, of leases and of deliveries."""
+    """Yield the tables of problems, of sources, of what was not searched, of faults, of leases and of deliveries."""
     if status.problems:
         yield _problems_table(status.problems)
     yield _sources_table(status.sources)
     unsearched = _unsearched_table(status.sources)
     if unsearched.row_count:
         yield unsearched
+    faults = _faults_table(status.sources)
+    if faults.row_count:
+        yield faults
     if any(lease.holder for lease in status.leases):
         yield _leases_table(status.leases)
     if status.deliveries:
@@ -72,6 +75,14 @@ def _unsearched_table(sources: Sequence[SourceStatus]) -> Table:
                 cell(gap.reason),
                 cell(f"{gap.due:%H:%M:%S}"),
             )
+    return shown
+
+
+def _faults_table(sources: Sequence[SourceStatus]) -> Table:
+    shown = table("source", "fault")
+    for source in sources:
+        for fault in source.faults:
+            shown.add_row(cell(source.source.name), cell(fault, style="yellow"))
     return shown
 
 
@@ -135,6 +146,7 @@ def source_json(status: SourceStatus) -> dict[str, Any]:
         "lag_seconds": round(lag.total_seconds()) if lag is not None else None,
         "gaps": [_gap_json(gap) for gap in (checkpoint.gaps if checkpoint else ())],
         "unsearchable": [{"index": index.index, "reason": index.reason} for index in status.unsearchable],
+        "faults": list(status.faults),
         "late_events_checked": checkpoint.last_late_check.isoformat()
         if checkpoint and checkpoint.last_late_check
         else None,

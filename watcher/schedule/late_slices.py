@@ -13,7 +13,7 @@ from watcher.checkpoints.checkpoint import Checkpoint
 from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.checkpoints.gaps import SLICE, slice_floor
 from watcher.checkpoints.late_marks import LateMarks
-from watcher.errors import Incomplete, Overloaded, Refused
+from watcher.errors import Forbidden, Incomplete, Overloaded, Refused
 from watcher.model import Window
 from watcher.ports import EventCounts, EventSource, Incarnation, IndexMapping, IndexMarks, MarkedIndex, NewerEvents
 from watcher.search.slice_digests import slice_digests
@@ -93,7 +93,7 @@ def read_newer(
     ]
     try:
         counted, newer = _count_newer(counts, indices, time_field)
-    except (Incomplete, Overloaded, Refused) as error:
+    except (Forbidden, Incomplete, Overloaded, Refused) as error:  # a role may name the alias alone
         log.warning("late_events.counts_only", index=mapping.pattern, error=str(error))
         return NOTHING_MARKED
     late, unproven = Counter[datetime](), Counter[datetime]()

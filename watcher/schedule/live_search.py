@@ -31,6 +31,7 @@ class LiveSearch:
     checkpoints: Checkpoints
     stopping: Stopping = lambda: False  # asked before every side effect
     waited: Callable[[], timedelta] = timedelta  # since the process began to wait for its cluster
+    faults: tuple[str, ...] = ()  # of the indices, as the last search saw them
     _searched: tuple[Detector, SearchedEvents] | None = None  # by the previous search: a cache, no state
 
     def advance(self) -> WindowResult | None:
@@ -75,6 +76,7 @@ class LiveSearch:
         if result.searched is not None and result.is_complete:
             self._searched = detector, result.searched
         self._log(result)
+        self.faults = result.faults
         return result
 
     def _memory(self, detector: Detector, checkpoint: Checkpoint | None, due: DueWindow) -> SearchMemory:
@@ -95,6 +97,8 @@ class LiveSearch:
             log.warning("index.unsearchable", source=source.name, indices=len(result.unsearchable), reasons=reasons)
         elif not result.indices:
             log.warning("index.missing", source=source.name, index=source.index, advice="nothing can be found yet")
+        for fault in result.faults:
+            log.warning("source.faulty", source=source.name, fault=fault)
         log.info(
             "window.searched",
             source=source.name,

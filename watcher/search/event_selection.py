@@ -80,4 +80,6 @@ def _outermost(paths: set[str]) -> Iterator[str]:
 def computed_fields(translator: Translator) -> tuple[str, ...]:
     """Return the fields that the engine computes for each search, and that are in no `_source`."""
     fields = translator.mapping.fields
-    return tuple(sorted(path for path, types in fields.items() if any(field_type.computed for field_type in types)))
+    return tuple(
+        sorted(path for path, types in fields.items() if any(field_type.is_read_by_search for field_type in types))
+    )

@@ -90,7 +90,7 @@ def _is_computed(name: str, rule: Rule, translator: Translator) -> bool:
     """Whether the engine computes a field for each search, so that no sampled `_source` holds it."""
     fields = translator.mapping.fields
     paths = grouping_paths(rule, (name,), translator.source)
-    return any(field_type.computed for path in paths for field_type in fields.get(path, ()))
+    return any(field_type.is_read_by_search for path in paths for field_type in fields.get(path, ()))
 
 
 def _named(rules: Sequence[Rule]) -> str:

@@ -121,7 +121,7 @@ def _cut_off(rules: Sequence[Rule], translator: Translator) -> Iterator[Finding]
         events = events_of(rule.logsource, translator.source.logsources)
         for path in (path for name in rule_fields(rule.node) for path in field_paths(name, events, translator.source)):
             for field_type in translator.mapping.fields.get(path, ()):
-                if field_type.ignore_above is not None and path.startswith("winlog.event_data."):
+                if field_type.ignore_above and path.startswith("winlog.event_data."):
                     limits.setdefault(field_type.ignore_above, {}).setdefault(path, rule)
     for limit, cut in sorted(limits.items()):
         more = f" and {len(cut) - 5} more" if len(cut) > 5 else ""

@@ -23,13 +23,18 @@ class StrategyChoice:
     reason: str
 
 
-def choose_strategy(source: Source, *, events: int, queries: int) -> StrategyChoice:
+def choose_strategy(source: Source, *, events: int, queries: int, unread: int = 0) -> StrategyChoice:
     """Return `scan` if the window has fewer than `scan_below` events for each query, unless settings name a strategy.
 
-    A rule takes one query, or several if one would be too large.
+    A rule takes one query, or several if one would be too large. `unread` indices, whose mapping is not known, make
+    queries return most events of a log source, so that a scan reads less.
     """
     if source.search != "auto":
         return StrategyChoice(strategy=Strategy(source.search), reason=f"settings say `search: {source.search}`")
+    if unread:
+        return StrategyChoice(
+            strategy=Strategy.SCAN, reason=f"the mapping of {unread:,} indices cannot be read, so queries are imprecise"
+        )
     limit = source.scan_below * queries
     strategy = Strategy.SCAN if events < limit else Strategy.QUERY
     compared = "fewer than" if strategy is Strategy.SCAN else "not fewer than"

@@ -84,7 +84,7 @@ class Searcher:
                 raise
             yield from (FailedSearch(plan=plan, error=error) for plan in plans)
             return
-        choice = choose_strategy(self._source, events=first.total or 0, queries=_count_queries(plans))
+        choice = self._choice(context, plans, first)
         if choice.strategy is Strategy.SCAN:
             yield from scan.outcomes(first)
         else:
@@ -93,7 +93,15 @@ class Searcher:
     def choose(self, context: SearchContext, plans: Sequence[QueryPlan]) -> tuple[StrategyChoice, Query]:
         """Return the strategy for a window, and the query of a scan."""
         scan, first = self.begin_scan(context, plans)
-        return choose_strategy(self._source, events=first.total or 0, queries=_count_queries(plans)), scan.query
+        return self._choice(context, plans, first), scan.query
+
+    def _choice(self, context: SearchContext, plans: Sequence[QueryPlan], first: Page) -> StrategyChoice:
+        return choose_strategy(
+            self._source,
+            events=first.total or 0,
+            queries=_count_queries(plans),
+            unread=len(context.translator.mapping.unread),
+        )
 
     def begin_scan(self, context: SearchContext, plans: Sequence[QueryPlan]) -> tuple[Scan, Page]:
         """Return a scan of a window with its first page.

@@ -73,7 +73,11 @@ class Source:
     name: Annotated[Name, Option("unique name; checkpoints and leases are stored under it")] = "windows"
     index: Annotated[IndexPattern, Option("index pattern; several are separated by commas")] = "winlogbeat-*"
     time_field: Annotated[
-        Line, Option("field that selects the events of a window; the time of a hit is always `@timestamp`")
+        Line,
+        Option(
+            "field that selects the events of a window; events without it are selected by `@timestamp`, which is "
+            "always the time of a hit"
+        ),
     ] = "@timestamp"
     every: Annotated[PositiveDuration, Option("how often a search runs")] = timedelta(minutes=1)
     delay: Annotated[Duration, Option("how long a search waits for the events of its window to arrive")] = timedelta(

@@ -27,6 +27,9 @@ from watcher.translate.bounds import (
 from watcher.translate.string_clauses import KEYWORD_TYPES, TEXT_TYPES, keyword_clause, max_value_length, token_query
 from watcher.translate.value_clauses import VALUE_CLAUSES
 
+_LEAST_LIMIT = 256
+"""Up to this length, an event whose value an unread index ignored is expected to have no other value at the path."""
+
 
 @lru_cache(maxsize=256)
 def _any_event_of(indices: tuple[str, ...]) -> Bounds:
@@ -148,7 +151,11 @@ class MappedField:
         if query == EVERYTHING or not _may_ignore(field_type, value):
             return query
         if self.mapping.server.engine == "elasticsearch":
+            if field_type.unread:  # an alias has another path there
+                return any_of((query, {"exists": {"field": "_ignored"}}))
             return any_of((query, {"term": {"_ignored": field_type.path or self.path}}))
+        if field_type.unread and value is not None and max_value_length(value) <= _LEAST_LIMIT:
+            return any_of((query, none_of({"exists": {"field": self.path}})))
         # OpenSearch has no `_ignored`, and an array may hold a short value beside the ignored one
         text = f"{self.path}.text"
         texts = self.mapping.fields.get(text, ())

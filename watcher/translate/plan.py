@@ -92,7 +92,9 @@ class Translator:
             field=name,
             paths=mapped,
             types=tuple(resolver.mapped_field(path).description for path in mapped),
-            computed=tuple(path for path in mapped if any(field_type.computed for field_type in fields.get(path, ()))),
+            computed=tuple(
+                path for path in mapped if any(field_type.is_read_by_search for field_type in fields.get(path, ()))
+            ),
         )
 
 

@@ -22,7 +22,7 @@ def plan_findings(
     return (
         *_log_source_findings(rule, events, log_source_query),
         *_source_findings(rule, mapping),
-        *_field_findings(rule, fields),
+        *_field_findings(rule, fields, mapping),
     )
 
 
@@ -59,10 +59,11 @@ def _source_findings(rule: Rule, mapping: IndexMapping) -> Iterator[Finding]:
         )
 
 
-def _field_findings(rule: Rule, fields: Iterable[FieldMapping]) -> Iterator[Finding]:
+def _field_findings(rule: Rule, fields: Iterable[FieldMapping], mapping: IndexMapping) -> Iterator[Finding]:
     for field_mapping in fields:
-        if field_mapping.computed:
-            paths = _quoted(field_mapping.computed)
+        computed = [path for path in field_mapping.computed if any(kind.computed for kind in mapping.fields[path])]
+        if computed:
+            paths = _quoted(computed)
             yield Finding(
                 code="computed-field",
                 severity=Severity.INFO,

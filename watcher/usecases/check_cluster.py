@@ -13,6 +13,7 @@ from watcher.errors import Forbidden
 from watcher.lint import query_cost
 from watcher.model import Finding, Rule, Window
 from watcher.search.live_findings import live_findings
+from watcher.search.source_faults import source_faults, source_notes, time_paths
 from watcher.search.unsearchable_indices import unsearchable_indices
 from watcher.settings import Source
 from watcher.settings.effective import rule_settings
@@ -82,7 +83,9 @@ def _check_source(
     events = components.events()
     group_by = {rule.id: rule_settings(rule, components.settings).group_by or () for rule in rules}
     key_paths = frozenset(SUMMARY_PATHS).union(*(grouping_paths(rule, group_by[rule.id], source) for rule in rules))
-    mapping = events.mapping(source.index, sorted(key_paths.union(paths_of(rules, source))))
+    mapping = events.mapping(source.index, sorted(key_paths.union(paths_of(rules, source), time_paths(source))))
+    yield from source_faults(source, mapping)
+    collected.notes.extend(source_notes(source, mapping))
     now = events.now()
     window = Window(start=now - source.late_events.past, end=now)
     for entry in unsearchable_indices(events, source, mapping, window):

@@ -16,6 +16,7 @@ from watcher.health.evidence import Evidence
 from watcher.health.recorded_problems import Problem, RecordedProblem
 from watcher.model import UnsearchableIndex, Window
 from watcher.ports import EventSource, IndexMapping
+from watcher.search.source_faults import source_faults, time_paths
 from watcher.search.unsearchable_indices import unsearchable_indices
 from watcher.settings import Source
 
@@ -55,9 +56,14 @@ class SourceStatus:
             yield UnsearchableIndex(index=self.source.index, reason="no index matches this pattern")
 
     @property
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong with the indices that are searched, a sentence each."""
+        return source_faults(self.source, self.mapping)
+
+    @property
     def needs_attention(self) -> bool:
-        """Whether it was never searched, has gaps or unsearchable indices."""
-        return bool(self.checkpoint is None or self.unsearchable or self.checkpoint.gaps)
+        """Whether it was never searched, has gaps, faults or unsearchable indices."""
+        return bool(self.checkpoint is None or self.unsearchable or self.faults or self.checkpoint.gaps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +125,7 @@ def read_status(components: Components) -> Status:
 
 
 def _source_status(source: Source, events: EventSource, checkpoints: Checkpoints, now: datetime) -> SourceStatus:
-    mapping = events.mapping(source.index, ())
+    mapping = events.mapping(source.index, time_paths(source))
     recent = Window(start=now - source.late_events.past, end=now)
     try:
         left_out = unsearchable_indices(events, source, mapping, recent)
