@@ -7,8 +7,10 @@ import ssl
 from pathlib import Path
 
 import pytest
-from support.engines import ADMIN, KEEPER, READER
+from support.engines import ADMIN, INSPECTOR, KEEPER, READ_ALONE, READER, STRANGER
 from support.sandbox import IIS, Sandbox, rule_events
+
+from watcher.local_engine import User
 
 ATTACK = next(case for case in rule_events(IIS) if case.expect == "hit")
 WRONG = "not-the-password-7f3a"
@@ -109,3 +111,44 @@ def test_check_live_names_every_privilege_that_is_missing(secured_sandbox: Sandb
     assert done.returncode == 1
     assert "cluster: the user lacks the cluster privilege `manage_index_templates`; add it to its role" in done.stdout
     assert f"the index privilege `create_index` on `{secured_sandbox.prefix}-*`" in done.stdout
+
+
+@pytest.mark.parametrize("user", [INSPECTOR, STRANGER], ids=["inspect-not-read", "neither"])
+def test_an_index_that_may_not_be_read_is_named_everywhere_and_searched_once_it_may(
+    secured_sandbox: Sandbox, user: User
+) -> None:
+    part, other = f"winlogbeat-{secured_sandbox.name}-part", secured_sandbox.index
+    secured_sandbox.feed([ATTACK], index=part)
+    secured_sandbox.feed([ATTACK])
+    own = secured_sandbox.cluster()
+    (secured_sandbox.folder / "user").write_text(user.password, encoding="utf-8")
+    secured_sandbox.changes["cluster"] = own | {"username": user.name, "password_file": "user"}
+    lacking = f"the user lacks the index privilege `read` or `all` on `{other}`"
+    done = secured_sandbox.call("run", "--once")
+    assert (done.returncode, lacking in done.stderr) == (1, True), done.stderr
+    assert len(secured_sandbox.slack.requests) == 1  # of the index that may be read
+    status = secured_sandbox.call("status", "--json")
+    assert (status.returncode, lacking in status.stdout) == (1, True)
+    assert secured_sandbox.gaps()[0]["indices"] == [other]
+    checked = secured_sandbox.call("check", "--live")
+    assert (checked.returncode, lacking in " ".join(checked.stdout.split())) == (1, True)
+    secured_sandbox.changes["cluster"] = own
+    secured_sandbox.hasten_gaps()
+    secured_sandbox.once()
+    assert len(secured_sandbox.documents("hits")) == 2
+    assert secured_sandbox.gaps() == []
+
+
+def test_a_mapping_that_may_not_be_read_is_named_and_the_index_searched(secured_sandbox: Sandbox) -> None:
+    secured_sandbox.feed([ATTACK])
+    (secured_sandbox.folder / "user").write_text(READ_ALONE.password, encoding="utf-8")
+    secured_sandbox.changes["cluster"] = secured_sandbox.cluster() | {
+        "username": READ_ALONE.name,
+        "password_file": "user",
+    }
+    lacking = f"the user lacks the index privilege `view_index_metadata` on `{secured_sandbox.index}`"
+    for command in (("run", "--once"), ("status", "--json"), ("check", "--live")):
+        done = secured_sandbox.call(*command)
+        shown = " ".join((done.stdout + done.stderr).split())
+        assert (done.returncode, lacking in shown) == (1, True), shown
+    assert len(secured_sandbox.slack.requests) == 1

@@ -25,7 +25,7 @@ from watcher.cluster.mapping_shapes import (
     as_names,
 )
 from watcher.cluster.searchable_pattern import SearchablePattern
-from watcher.cluster.unread_mappings import unread_field_type, unread_indices
+from watcher.cluster.unread_mappings import may_not_inspect, unread_field_type, unread_indices
 from watcher.errors import Incomplete
 from watcher.ports import FieldType, IndexMapping, Server
 from watcher.taxonomy.field_locations import parents
@@ -207,8 +207,7 @@ def _settings(transport: Transport, pattern: str, indices: Sequence[str]) -> dic
     path = f"/{quote_path(pattern)}/_settings/{names}"
     answer = transport.request("GET", path, params={**LENIENT, "flat_settings": "true"})
     doing = f"reading the settings of `{pattern}`"
-    is_hidden = answer.status in {403, 404}  # the user may not inspect any index, or they are of other clusters
-    entries = {} if is_hidden else decode(answer, dict[str, SettingsEntry], doing)
+    entries = {} if may_not_inspect(answer, doing) else decode(answer, dict[str, SettingsEntry], doing)
     if any(_SHARDS not in entry.settings for entry in entries.values()):
         raise malformed(doing, f"no `{_SHARDS}`")
     unread_indices(transport, indices, entries, doing)

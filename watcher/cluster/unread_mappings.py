@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from watcher.cluster.answer_shapes import malformed
-from watcher.cluster.engine_transport import LINE, Transport, chunks, quote_path
+from watcher.cluster.cluster_faults import accept, cluster_error
+from watcher.cluster.engine_transport import LINE, Answer, Transport, chunks, quote_path
+from watcher.errors import Forbidden
 from watcher.ports import FieldType
 
 _KEYWORDS = frozenset({"keyword", "wildcard", "constant_keyword"})
@@ -30,10 +32,16 @@ def unread_indices(
     """
     missing = [index for index in indices if index not in answered]
     for run in chunks([index for index in missing if not is_remote(index)], LINE):
-        path = f"/{quote_path(','.join(run))}/_settings/index.uuid"
-        if transport.request("GET", path).status not in {401, 403, 404}:
+        answer = transport.request("GET", f"/{quote_path(','.join(run))}/_settings/index.uuid")
+        if not may_not_inspect(answer, doing):
+            accept(answer, doing)
             raise malformed(doing, f"nothing about {run[0]}")
     return tuple(missing)
+
+
+def may_not_inspect(answer: Answer, doing: str) -> bool:
+    """Whether an answer says that the user may not inspect the indices, or that there are none here."""
+    return answer.status == 404 or (answer.status == 403 and isinstance(cluster_error(answer, doing), Forbidden))
 
 
 def unread_field_type(type_name: str, *, searchable: bool) -> FieldType:

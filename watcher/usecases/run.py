@@ -52,9 +52,10 @@ class RunReport:
 
     @property
     def is_clean(self) -> bool:
-        """Whether every rule was read, every window searched without a fault, and every message accepted."""
+        """Whether every rule was read, every index searched without a fault, and every message accepted."""
         searched = not any(
-            window.failed or window.faults or window.unreadable or window.undecided for window in self.windows
+            window.failed or window.unsearchable or window.faults or window.unreadable or window.undecided
+            for window in self.windows
         )
         return not self.faulty_rules and searched and not self.delivered.postponed and not self.delivered.failed
 
