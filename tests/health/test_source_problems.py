@@ -16,7 +16,7 @@ from watcher.health.evidence import EvidenceReader
 from watcher.health.outside_events import OutsideCounts, counts_from_body, counts_to_body, grown_counts
 from watcher.health.recorded_problems import ProblemKind
 from watcher.health.silence import LONGEST, SHORTEST, silence_limit, usual_silence
-from watcher.health.source_problems import SourceEvidence, not_searched
+from watcher.health.source_problems import SourceEvidence, not_searched, unsearchable_index
 from watcher.model import Window
 from watcher.settings import Source
 from watcher.state.membership import Membership
@@ -149,6 +149,20 @@ def test_a_source_that_nobody_searches_is_not_called_silent_too() -> None:
     Checkpoints(StateDocuments(state)).apply("windows", (AddGaps(gaps=()),), now=NOW, begin=begin)
     evidence = reader(ListedEvents(), SOURCE, state).read(NOW)
     assert [problem.kind for problem in evidence.problems()] == [ProblemKind.NOT_SEARCHED]
+
+
+def test_a_source_that_is_searched_without_indices_is_a_problem_until_their_gaps_close() -> None:
+    every_index = Gap(window=Window(start=NOW - DAY, end=NOW), reason="away", due=NOW)
+    bad = tuple(
+        replace(every_index, indices=(f"bad-{number}",), reason=f"`bad-{number}`: closed") for number in range(7)
+    )
+    evidence = SourceEvidence(source=SOURCE, checkpoint=replace(checkpoint(), gaps=(every_index, *bad)), now=NOW)
+    problem = unsearchable_index(evidence)
+    assert problem is not None
+    assert (problem.kind, problem.subject) == (ProblemKind.UNSEARCHABLE_INDEX, "windows")
+    assert "without `bad-0`, `bad-1`, `bad-2`, `bad-3`, `bad-4` and 2 more (`bad-0`: closed)" in problem.message
+    closed = replace(evidence, checkpoint=replace(checkpoint(), gaps=(every_index,)))
+    assert unsearchable_index(closed) is None
 
 
 def test_the_shortest_limit_is_ten_minutes() -> None:

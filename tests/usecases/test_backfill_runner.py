@@ -225,6 +225,24 @@ def test_the_progress_that_an_earlier_version_stored_is_read() -> None:
     assert progress_from_body(body) == progress_from_body(earlier) == progress
 
 
+def test_indices_that_a_slice_was_searched_without_are_kept_and_named() -> None:
+    state = MemoryDocuments()
+    reasons = iter(("it is blocked", "closed"))
+
+    def without_an_index(part: Window) -> SliceResult:
+        index = f"bad-{part.start:%d-%H%M}"
+        return replace(two_hits(part), unsearchable={index: next(reasons)} if part in PARTS[:2] else {})
+
+    running = runner(state, without_an_index)
+    progress = running.run(ignore)
+    assert progress.finished
+    assert sorted(progress.unsearchable.values()) == ["closed", "it is blocked"]
+    body = StateDocuments(state).read(JOB.key)
+    assert body is not None
+    assert progress_from_body(body).unsearchable == progress.unsearchable
+    assert digest_text({rule().id: rule()}, progress, SPAN).count("not searched: `bad-") == 2
+
+
 def test_the_digest_names_the_rules_with_their_hits() -> None:
     progress = runner(MemoryDocuments(), two_hits).run(ignore)
     text = digest_text({rule().id: rule()}, progress, SPAN)

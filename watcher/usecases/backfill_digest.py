@@ -94,4 +94,5 @@ def digest_text(rules: Mapping[str, Rule], progress: BackfillProgress, window: W
         lines.append(f"{hits:>9,} hits on {days:>3} days   {title}")
     if len(totals) > _MOST_RULES:
         lines.append(f"… and {len(totals) - _MOST_RULES:,} more rules")
+    lines += [f"not searched: `{index}`: {reason}" for index, reason in sorted(progress.unsearchable.items())]
     return "\n".join(lines)
