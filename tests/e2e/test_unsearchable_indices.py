@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
+import pytest
 from support.expected_deliveries import alert_each_host_once, attack_on, expected_deliveries
 from support.sandbox import IIS, Sandbox
 
@@ -53,7 +54,18 @@ def unsearchable(sandbox: Sandbox) -> dict[str, str]:
     return listed
 
 
-def test_the_others_alert_and_the_bad_ones_are_reported_until_they_can_be_searched(sandbox: Sandbox) -> None:
+def test_the_others_alert_and_the_bad_ones_are_reported_until_they_can_be_searched(
+    opensearch_sandbox: Sandbox,
+) -> None:
+    assert_reported_and_healed(opensearch_sandbox)
+
+
+@pytest.mark.slow
+def test_bad_indices_of_elasticsearch_are_reported_until_they_can_be_searched(secured_sandbox: Sandbox) -> None:
+    assert_reported_and_healed(secured_sandbox)
+
+
+def assert_reported_and_healed(sandbox: Sandbox) -> None:
     alert_each_host_once(sandbox)
     sandbox.template()
     start = (sandbox.admin.events().now() - timedelta(minutes=40)).isoformat()
@@ -88,3 +100,22 @@ def test_the_others_alert_and_the_bad_ones_are_reported_until_they_can_be_search
     assert not expected_deliveries(sandbox).doubled()
     assert sandbox.gaps() == []
     assert unsearchable(sandbox) == {}
+
+
+@pytest.mark.parametrize("strategy", ["scan", "query"])
+def test_an_index_whose_script_fails_in_every_search_is_left_out(opensearch_sandbox: Sandbox, strategy: str) -> None:
+    sandbox = opensearch_sandbox
+    alert_each_host_once(sandbox)
+    sandbox.template()
+    sandbox.source(search=strategy, fields={"CommandLine": ["winlog.event_data.CommandLine", "scripted"]})
+    script = {"type": "keyword", "script": {"source": "emit(doc['no.such.field'].value)"}}
+    mappings = {"derived": {"scripted": script}}
+    sandbox.ask("PUT", f"/{name_of(sandbox, 'script')}", {"settings": SMALL, "mappings": mappings})
+    for kind in ("well", "script"):
+        sandbox.feed([attack_on(kind, kind)], index=name_of(sandbox, kind))
+    log = sandbox.once().stderr
+    assert "index.failed" in log
+    assert set(expected_deliveries(sandbox).alerts) == {"well"}
+    (gap,) = sandbox.gaps()
+    assert gap["indices"] == [name_of(sandbox, "script")]
+    assert "no.such.field" in gap["reason"]

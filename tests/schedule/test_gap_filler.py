@@ -116,3 +116,18 @@ def test_late_events_are_checked_where_no_part_of_a_gap_is_answered() -> None:
         fake.search.search_past()
     assert fake.checkpoint.gaps[0].attempts == 1
     assert fake.checkpoint.last_late_check == NOW
+
+
+@pytest.mark.parametrize("order", ["oldest", "newest"])
+def test_a_part_that_always_fails_delays_no_other_part_after_a_long_outage(order: str) -> None:
+    """All parts failed equally often during the outage, so that they were a single gap again."""
+    source = Source(delay=timedelta(0), overlap=timedelta(minutes=5), slice=timedelta(minutes=30), catch_up=order)
+    fake = FakeSource(source=source, events=SearchedInParts())
+    fake.searched(NOW - timedelta(days=1), NOW)
+    since, until = NOW - 120 * MINUTE, NOW - 30 * MINUTE
+    gap = Gap(window=Window(start=since, end=until), reason="away", attempts=6, due=NOW)
+    fake.store(Checkpoint(since=NOW - timedelta(days=1), watermark=NOW, gaps=(gap,)))
+    poison = since + MINUTE if order == "oldest" else until - MINUTE
+    fake.events.fails[poison] = Unreachable("504")
+    fake.search.gaps.fill(MINUTE)
+    assert fake.gaps() == ([(-120, -90, ())] if order == "oldest" else [(-60, -30, ())])

@@ -143,3 +143,20 @@ def test_a_busy_index_leaves_a_gap_of_all_indices() -> None:
     fake.restart()
     fake.search.live.advance()
     assert unsearched(fake) == [(0, ())]
+
+
+def test_a_query_that_an_index_cannot_run_is_replaced_by_a_scan_of_every_index() -> None:
+    class OneQueryFails(ArrivingEvents):
+        def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
+            fault = Incomplete("an engine's own fault", indices={BAD: "array_index_out_of_bounds_exception"})
+            answers = super().search(requests)
+            failing = ["shell" in str(request.query) for request in requests]
+            failed.extend(failing)
+            return [fault if fails else answer for fails, answer in zip(failing, answers, strict=True)]
+
+    failed: list[bool] = []
+    fake = started(OneQueryFails(indices=(WELL, BAD)))
+    result = fake.search.live.advance()
+    assert result is not None
+    assert (result.hits, result.unsearchable, fake.gaps()) == (2, (), [])
+    assert failed == [True, False]

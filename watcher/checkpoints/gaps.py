@@ -14,6 +14,7 @@ SLICE = timedelta(minutes=5)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BACKOFF = Backoff(first=timedelta(seconds=30), longest=timedelta(minutes=16))
+_TOGETHER = timedelta(seconds=20)  # less than the shortest wait
 _MOST_ATTEMPTS = 6  # that are counted: the wait is the longest one by then
 
 
@@ -87,9 +88,10 @@ class Gap:
 
 
 def merge_gaps(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
-    """Join gaps of the same rules and indices that overlap, and those that touch and failed equally often.
+    """Join gaps of the same rules and indices that overlap, and those that touch and failed equally often and lately.
 
-    Overlapping gaps become due at the later of both times.
+    Joined gaps become due at the later of both times. So a part that failed just now is not joined with one that is
+    due: it would delay it each time.
     """
     merged: list[Gap] = []
     for gap in sorted(gaps, key=lambda gap: (gap.rules, gap.indices, gap.window)):
@@ -106,7 +108,10 @@ def merge_gaps(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
 def _can_merge(gap: Gap, later: Gap) -> bool:
     if (gap.rules, gap.indices) != (later.rules, later.indices) or gap.window.end < later.window.start:
         return False
-    return later.window.start < gap.window.end or gap.attempts == later.attempts
+    if later.window.start < gap.window.end:
+        return True
+    is_alike = bool(gap.indices) or abs(gap.due - later.due) <= _TOGETHER  # an index fails for all of its time
+    return gap.attempts == later.attempts and is_alike
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,7 +112,9 @@ class Searcher:
         scan = self._scan(context, plans)
         try:
             return scan, read_page(scan.snapshot, scan.first_request())
-        except Refused:
+        except (Incomplete, Refused) as error:
+            if not isinstance(error, Refused) and not error.indices:
+                raise
             scan = replace(scan, query=EVERYTHING)
             return scan, read_page(scan.snapshot, scan.first_request())
 
@@ -152,9 +154,9 @@ class Searcher:
         for outcome in search_by_query(
             context.snapshot, plans, is_time_up=lambda: self._clock.monotonic() > until, computed=context.computed
         ):
-            if isinstance(outcome, FailedSearch) and outcome.error.indices and isinstance(outcome.error, Incomplete):
-                raise outcome.error  # whatever the query is
-            if isinstance(outcome, FailedSearch) and isinstance(outcome.error, Refused | TooSlow):
+            if isinstance(outcome, FailedSearch) and (
+                isinstance(outcome.error, Refused | TooSlow) or outcome.error.indices
+            ):
                 failed.append(outcome.plan)
                 if not isinstance(outcome.error, OutOfTime):
                     yield SearchFinding(plan=outcome.plan, finding=_query_finding(outcome.plan, outcome.error))
