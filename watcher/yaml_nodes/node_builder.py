@@ -91,9 +91,10 @@ class _Builder:
                 yield self._node(self.next_event(), 1), mark.line
 
     def _node(self, event: Any, depth: int) -> YamlNode:
-        is_scalar = event.__class__ is yaml.ScalarEvent
-        if is_scalar and event.tag is None and event.anchor is None and depth <= MAX_DEPTH:  # most values
-            self._grow(1, event)
+        if event.__class__ is yaml.ScalarEvent and event.tag is None and event.anchor is None and depth <= MAX_DEPTH:
+            self.count += 1  # most values
+            if self.count > MAX_NODES:
+                self._grow(0, event)
             return self._untagged_scalar(event)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
@@ -113,25 +114,22 @@ class _Builder:
             return self._scalar(event)
         if isinstance(event, yaml.SequenceStartEvent):
             self._tag(event, ("seq",))
-            items = tuple([self._node(child, depth + 1) for child in self._children()])
-            return ListNode(items=items, location=self._location(event))
+            items = []
+            while (child := self.next_event()).__class__ is not yaml.SequenceEndEvent:
+                items.append(self._node(child, depth + 1))
+            return ListNode(items=tuple(items), location=self._location(event))
         self._tag(event, ("map",))
         return self._mapping(event, depth)
-
-    def _children(self) -> Iterator[Any]:
-        """Yield the events that each start a child, until the collection ends."""
-        next_event, end = self.next_event, yaml.CollectionEndEvent
-        while not isinstance(event := next_event(), end):
-            yield event
 
     def _mapping(self, event: Any, depth: int) -> MapNode:
         own: list[MappingEntry] = []
         merged: list[YamlNode] = []
-        for key_event in self._children():
-            key = self._node(key_event, depth + 1)
-            if not isinstance(key, ScalarNode):
+        node, next_event, below = self._node, self.next_event, depth + 1
+        while (key_event := next_event()).__class__ is not yaml.MappingEndEvent:
+            key = node(key_event, below)
+            if key.__class__ is not ScalarNode:
                 raise self._fault(key_event, "yaml-syntax", "a key must be a scalar, not a list or a mapping")
-            value = self._node(self.next_event(), depth + 1)
+            value = node(next_event(), below)
             if key.text == "<<" and not key.quoted:
                 merged = [*self._merge_sources(value), *merged]  # a later merge overrides an earlier one
             else:
