@@ -188,3 +188,14 @@ def test_rules_that_stay_are_not_looked_at_again(monkeypatch: pytest.MonkeyPatch
 def test_a_rule_can_be_asked_alone() -> None:
     item = replace(rule(), id="alone")
     assert Ruleset([watched(item)]).matches("alone", EventView(event(CommandLine="a shell")))
+
+
+def test_the_rules_of_an_event_are_in_the_order_in_which_they_were_given() -> None:
+    # among so many rules, a set of their numbers is not in their order
+    rules = [detecting(f"CommandLine|contains: word{number}", id=f"rule {number}") for number in range(300)]
+    ruleset = Ruleset([watched(item) for item in reversed(rules)])
+    command = " ".join(f"word{number}" for number in (7, 250, 99, 3, 280, 150))
+    matching = [item.id for item in ruleset.matching(event(CommandLine=command))]
+    expected = [item.id for item in reversed(rules) if re.search(rf"{item.id.replace('rule ', 'word')}", command)]
+    assert matching == expected
+    assert len(matching) > 6

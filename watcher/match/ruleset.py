@@ -150,18 +150,22 @@ class _EventKind:
         candidates = self._candidates(view)
         if not candidates:
             return _NO_RULES
-        matching: list[Rule] = []
-        undecided: list[Rule] = []
+        matching: list[int] = []
+        undecided: list[int] = []
         for number in candidates:
             matches = self._predicates[number] or self._compile(number)
             try:
                 if matches(view):
-                    matching.append(self._rules[number])
+                    matching.append(number)
             except Undecided:  # the other rules are evaluated
-                undecided.append(self._rules[number])
+                undecided.append(number)
         if not matching and not undecided:
             return _NO_RULES
-        return Verdict(rules=tuple(matching), undecided=tuple(undecided))
+        return Verdict(rules=self._numbered(matching), undecided=self._numbered(undecided))
+
+    def _numbered(self, numbers: list[int]) -> tuple[Rule, ...]:
+        """Return rules in the order in which they were given: that of the candidates differs between processes."""
+        return tuple([self._rules[number] for number in sorted(numbers)])
 
     def _compile(self, number: int) -> EventPredicate:
         predicate, process_audits = self._uncompiled[number]
