@@ -85,7 +85,10 @@ def feed_until_delivered(sandbox: Sandbox, hosts: list[str], host: str) -> float
 
 
 def kill_holders(sandbox: Sandbox, count: int) -> None:
-    """Run several sidecars and kill the holder of the delivery lease until a single sidecar is left."""
+    """Run several sidecars and kill the holder of the delivery lease until a single sidecar is left.
+
+    The exact limit of a takeover, two periods of the lease, is checked by the tests of leases with a fake clock.
+    """
     hosts: list[str] = []
     clock = SystemClock()
     with ExitStack() as stack:
@@ -106,9 +109,6 @@ def kill_holders(sandbox: Sandbox, count: int) -> None:
             next(loop for loop in loops if loop.process.pid == gone).process.wait()
             wait_until(lambda: all_held(sandbox, loops), what="another holder", shown=lambda: str(holders(sandbox)))
             taken.append(clock.monotonic() - start)
-            # the tests of leases with a fake clock check the exact limit of two periods; here the
-            # engine and five processes share a machine that may be busy
-            assert taken[-1] < 5 * LEASE
             feed_until_delivered(sandbox, hosts, f"after-{number}")
         living = [loop for loop in loops if loop.process.poll() is None]
         assert [loop.stop(signal.SIGTERM) for loop in living] == [0]

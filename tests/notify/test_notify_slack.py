@@ -92,7 +92,7 @@ def test_a_server_that_sends_a_byte_now_and_then_is_given_up_in_time(greeting: b
         start = clock.monotonic()
         with pytest.raises(DeliveryError, match="timed out") as caught:
             _slack(f"http://{LOCALHOST}:{port}{PATH}", timedelta(seconds=0.5)).send(NOTE)
-    assert clock.monotonic() - start < 3
+    assert clock.monotonic() - start < 20  # the server goes on for minutes
     assert not caught.value.permanent
 
 
