@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -58,8 +58,12 @@ def one_shot_sidecar(components: Components, rules: Sequence[Rule], stopping: St
         )
         for source in components.settings.sources
     )
-    rate_limit = RateLimit(limit=components.settings.rate_limit.alerts, settle=timedelta(0))
+    rate_limit = replace(_rate_limit(components.settings), settle=timedelta(0))
     return Sidecar(searches=searches, delivery=components.delivery(rate_limit, lambda _channel: stopping()))
+
+
+def _rate_limit(settings: Settings) -> RateLimit:
+    return RateLimit(limit=settings.rate_limit.alerts, messages=settings.rate_limit.messages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +89,7 @@ def shared_sidecar(
     searches = _shared_searches(components, rules.enabled(rules.loaded), stopping)
     names = [channel.name for channel in components.settings.channels]
     ends = {name: stopping(delivery_job(name), delivery_lease(name)) for name in names}
-    rate_limit = RateLimit(limit=components.settings.rate_limit.alerts)
+    rate_limit = _rate_limit(components.settings)
     reloader = _reloader(components.settings, rules, searches)
     cluster_clock = ClusterClock(components.clock, components.events().now)
     leases.profile = OwnProfile(components.settings, lambda: reloader.rules, rules.enabled)

@@ -17,7 +17,7 @@ from support.hostile_text import BIDI, EVENT, NOW, FixedClock, alert
 from support.receivers import LOCALHOST, HttpReceiver, SmtpServer, free_port
 
 from watcher.errors import DeliveryError
-from watcher.model import Notification, Window
+from watcher.model import Level, Notification, Window
 from watcher.notify.channel_registry import build_notifier, notifier_type
 from watcher.notify.links import Links
 from watcher.notify.message_context import alert_context, digest_context, operator_notice
@@ -131,6 +131,9 @@ def messages() -> Iterator[MessageContext]:
     yield digest_context(
         hostile.rule, digest="d", count=7, window=Window(start=NOW, end=NOW + timedelta(hours=1)), keys=keys
     )
+    rules = tuple((f"{number} {hostile.rule.title}", Level.HIGH, 7) for number in range(100))
+    window = Window(start=NOW, end=NOW + timedelta(hours=1))
+    yield digest_context(hostile.rule, digest="d", count=700, window=window, keys=keys, rules=rules)
     text = "\n".join((EVENT["winlog"]["event_data"]["CommandLine"], "A" * 40_000))
     yield operator_notice(text, text, moment=NOW, digest="n")
 

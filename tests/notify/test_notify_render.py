@@ -221,6 +221,19 @@ def test_a_digest_is_one_message(channel: MailChannel | SlackChannel | AppriseCh
         assert "SRV-01" in body
 
 
+@pytest.mark.parametrize("channel", [MAIL, SLACK, SERVICE])
+def test_a_digest_of_several_rules_names_each_with_its_alerts(channel: MailChannel | SlackChannel) -> None:
+    window = Window(start=NOW, end=NOW.replace(hour=10))
+    rules = (("Shell Started", Level.CRITICAL, 3), ("<!channel> & Co", Level.HIGH, 1_200))
+    context = digest_context(alert({}).rule, digest="d1", count=1203, window=window, keys=("SRV-01",), rules=rules)
+    message = Renderer().render(context, channel)
+    assert message.subject == "[CRITICAL] 1,203 further alerts: 2 rules"
+    for body in message.bodies.values():
+        assert "Shell Started" in body
+        assert "1,200" in body
+        assert alert({}).rule.id not in body
+
+
 def test_the_key_is_the_same_for_every_attempt_and_another_for_every_channel() -> None:
     """Rendering twice gives one key; channels and alerts have their own."""
     context = alert_context(alert(NORMAL), links=LINKS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -417,6 +417,95 @@ def test_a_digest_to_a_channel_that_settings_lack_stays_pending_until_the_channe
     assert {entry["state"] for entry in entries(state)} == {"pending"}
     assert deliver(state, mail, after=timedelta(hours=2)) == DeliveryResult(sent=21)
     assert {entry["state"] for entry in entries(state)} == {"sent"}
+
+
+def open_alert_of_rules(state: MemoryDocuments, numbers: Iterable[int], *, level: Level = Level.HIGH) -> None:
+    """Open an alert of each of some rules, on one host."""
+    for number in numbers:
+        open_alerts(state, 1, of=rule(id=f"rule-{number:02}", title=f"Rule {number:02}", level=level))
+
+
+FIVE = RateLimit(messages=5)
+
+
+def test_beyond_the_limit_of_a_channel_the_alerts_of_all_rules_go_into_one_digest() -> None:
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
+    open_alert_of_rules(state, range(25))
+    assert deliver(state, mail, rate_limit=FIVE) == DeliveryResult(sent=5)
+    assert deliver(state, mail, rate_limit=FIVE, after=SETTLED) == DeliveryResult(sent=1)
+    digest, titles = mail.taken[-1], [f"Rule {number:02}" for number in range(25)]
+    assert digest.subject == "[HIGH] 20 further alerts: 20 rules"
+    named = {title for title in titles if title in digest.bodies["text/plain"]}
+    alone = {title for message in mail.taken[:5] for title in titles if title in message.subject}
+    assert (len(named), len(alone), len(named | alone)) == (20, 5, 25)
+    assert {entry["state"] for entry in entries(state)} == {"sent"}
+    assert deliver(state, mail, rate_limit=FIVE, after=timedelta(days=9)) == DeliveryResult()
+
+
+def test_within_the_limit_of_a_channel_every_alert_gets_a_message_of_its_own() -> None:
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
+    open_alert_of_rules(state, range(5))
+    assert deliver(state, mail, rate_limit=FIVE) == DeliveryResult(sent=5)
+    assert not any("digest_id" in entry for entry in entries(state))
+
+
+def test_digests_of_several_rules_are_ten_minutes_apart() -> None:
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
+    open_alert_of_rules(state, range(8))
+    assert deliver(state, mail, rate_limit=FIVE, after=SETTLED) == DeliveryResult(sent=6)
+    open_alert_of_rules(state, range(30, 32))
+    assert deliver(state, mail, rate_limit=FIVE, after=3 * SETTLED) == DeliveryResult()
+    assert deliver(state, mail, rate_limit=FIVE, after=SETTLED + RateLimit().longest * 1.01) == DeliveryResult(sent=1)
+    assert mail.taken[-1].subject == "[HIGH] 2 further alerts: 2 rules"
+    # after a quiet hour, alerts get messages of their own again
+    open_alert_of_rules(state, range(40, 42))
+    assert deliver(state, mail, rate_limit=FIVE, after=timedelta(hours=3)) == DeliveryResult(sent=2)
+
+
+def test_critical_alerts_are_sent_alone_beyond_the_limit_of_a_channel() -> None:
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
+    open_alert_of_rules(state, range(10))
+    assert deliver(state, mail, rate_limit=FIVE).sent == 5
+    open_alert_of_rules(state, range(50, 53), level=Level.CRITICAL)
+    assert deliver(state, mail, rate_limit=FIVE).sent == 3
+    assert [message.subject[:10] for message in mail.taken[5:]] == ["[CRITICAL]"] * 3
+    assert deliver(state, mail, rate_limit=FIVE, after=SETTLED).sent == 1
+    assert mail.taken[-1].subject == "[HIGH] 5 further alerts: 5 rules"
+
+
+def test_a_digest_of_several_rules_that_was_cut_off_is_sent_again_once() -> None:
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
+    open_alert_of_rules(state, range(12))
+    deliver(state, mail, rate_limit=FIVE)
+
+    class Killed(RecordingChannel):
+        def send(self, notification: Notification) -> None:
+            super().send(notification)
+            raise KeyboardInterrupt
+
+    killed = Killed("mail")
+    with pytest.raises(KeyboardInterrupt):
+        deliver(state, killed, rate_limit=FIVE, after=SETTLED)
+    soon = SETTLED + CLAIM + timedelta(seconds=1)
+    assert deliver(state, mail, rate_limit=FIVE, after=soon) == DeliveryResult(sent=1)
+    assert killed.taken[0].key == mail.taken[-1].key
+    assert mail.taken[-1].subject == "[HIGH] 7 further alerts: 7 rules"
+    assert {entry["state"] for entry in entries(state)} == {"sent"}
+
+
+def test_the_digest_of_a_channel_that_holds_one_rule_is_the_digest_of_that_rule() -> None:
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
+    open_alerts(state, 12)
+    assert deliver(state, mail, rate_limit=FIVE, after=SETTLED) == DeliveryResult(sent=6)
+    assert mail.taken[-1].subject == "[HIGH] 7 further alerts: A Shell Starts"
+
+
+def test_the_limit_of_one_channel_is_not_that_of_another() -> None:
+    state, mail, slack = MemoryDocuments(), RecordingChannel("mail"), RecordingChannel("slack")
+    for number in range(8):
+        open_alerts(state, 1, of=rule(id=f"rule-{number}"), to=("mail", "slack"))
+    assert deliver(state, mail, slack, rate_limit=FIVE, after=SETTLED) == DeliveryResult(sent=12)
+    assert [len(channel.taken) for channel in (mail, slack)] == [6, 6]
 
 
 def test_a_single_round_does_not_wait_for_a_digest_to_settle() -> None:

@@ -1,4 +1,4 @@
-"""A delivery: one alert, or a digest of many alerts of one rule, to be sent to one channel."""
+"""A delivery: one alert, or a digest of many alerts, to be sent to one channel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watcher.errors import RecipientRefusal
-from watcher.model import Notification, Window
+from watcher.model import Level, Notification, Window
 from watcher.ports import StoredDocument
 from watcher.timestamps import format_timestamp, parse_timestamp
 
@@ -32,10 +32,20 @@ def channel_name(channel: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """One alert, or a digest of many alerts of one rule, to be sent to one channel."""
+class DigestRule:
+    """A rule whose alerts a digest contains."""
 
-    rule: str  # the rule's id
+    title: str
+    level: Level
+    count: int  # of its alerts in the digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One alert, or a digest of many alerts, to be sent to one channel."""
+
+    rule: str  # the rule's id; empty: a digest of several rules
+    level: str = ""  # the rule's
     channel: str  # its name in settings, or `mail/soc@example.org` for one recipient of it
     alerts: tuple[StoredDocument, ...] = ()  # as last read or written: conditional writes rest on them
     is_digest: bool = False
@@ -44,6 +54,7 @@ class Delivery:
     first: StoredDocument | None = None  # the oldest alert as a complete document; set by the claim
     window: Window | None = None  # from the first to the last event; set by the claim
     keys: tuple[str, ...] = ()  # group keys of the alerts, each once, at most 50; set by the claim
+    rules: tuple[DigestRule, ...] = ()  # the rules of the alerts, the highest level first; set by the claim
     notification: Notification | None = None  # set when it is rendered
     refusals: tuple[RecipientRefusal, ...] = ()  # recipients that did not get it, while others did; set when sent
 
@@ -56,6 +67,11 @@ class Delivery:
     def recipients(self) -> tuple[str, ...]:
         """The recipient that it is for; empty: all recipients of the channel."""
         return tuple(filter(None, (self.channel.partition(_RECIPIENT)[2],)))
+
+    @property
+    def is_exempt(self) -> bool:
+        """Whether the limit of a channel's messages does not hold for it."""
+        return self.level == Level.CRITICAL
 
     @property
     def claim_time(self) -> timedelta:
@@ -75,6 +91,11 @@ def delivery_entries(document: Mapping[str, Any]) -> Sequence[Entry]:
     """Return the deliveries that an alert document stores, one entry for each channel."""
     entries = document.get("watcher", {}).get("deliveries", ())
     return entries if isinstance(entries, list) else ()
+
+
+def level_of(stored: StoredDocument) -> str:
+    """Return the level of an alert's rule, empty where the document has none."""
+    return str((stored.document["watcher"].get("rule") or {}).get("level") or "")
 
 
 def entry_for(stored: StoredDocument, channel: str) -> Entry | None:
@@ -103,6 +124,13 @@ def was_sent_single(stored: StoredDocument, channel: str, since: datetime) -> bo
     entry = entry_for(stored, channel) or {}
     sent = parse_timestamp(str(entry.get("sent") or ""))
     return sent is not None and sent >= since and "sent_single" in entry
+
+
+def was_sent_in_digest(stored: StoredDocument, channel: str, since: datetime) -> bool:
+    """Whether the alert was sent to a channel in a digest, at or after a time."""
+    entry = entry_for(stored, channel) or {}
+    sent = parse_timestamp(str(entry.get("sent") or ""))
+    return sent is not None and sent >= since and bool(entry.get("digest_id"))
 
 
 def was_taken_over(before: StoredDocument, after: StoredDocument, channel: str, state: str) -> bool:

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from watcher.delivery.deliveries import Delivery, digest_id_of, entry_for, is_due, was_sent_single
+from watcher.delivery.deliveries import (
+    Delivery,
+    digest_id_of,
+    entry_for,
+    is_due,
+    level_of,
+    was_sent_in_digest,
+    was_sent_single,
+)
 from watcher.digests import digest
 from watcher.model import Level, Query
 from watcher.ports import DocumentReader, StateQuery, StoredDocument
@@ -16,7 +24,16 @@ from watcher.timestamps import format_timestamp, parse_timestamp
 _CANDIDATES = 200
 _PAGE = 500
 _MAX_DIGEST = 100_000  # alerts in one message; the rest goes into the next
-_FIELDS = ("watcher.deliveries", "watcher.alert.key", "@timestamp", "rule.id", "event.created")
+_FIELDS = (
+    "watcher.deliveries",
+    "watcher.alert.key",
+    "watcher.rule.level",
+    "@timestamp",
+    "rule.id",
+    "rule.name",
+    "event.created",
+)
+_NOT_EXEMPT: Query = {"bool": {"must_not": [{"term": {"watcher.rule.level": Level.CRITICAL.value}}]}}
 _OLDEST = ({"@timestamp": "asc"}, {"watcher.alert.id": "asc"})
 
 
@@ -60,9 +77,9 @@ class DeliveryQueries:
         return tuple(deliveries[:_CANDIDATES])
 
     def sent_since(self, rule: str, channel: str, *, since: datetime, most: int) -> int:
-        """Count the alerts of a rule that were sent to a channel in messages of their own, up to `most`."""
+        """Count the alerts of a rule, or of all, that a channel got in messages of their own, up to `most`."""
         query = _filtered(
-            {"term": {"rule.id": rule}},
+            *_of(rule),
             {"term": {"watcher.deliveries.sent_single": channel}},
             {"range": {"watcher.deliveries.sent": {"gte": format_timestamp(since)}}},  # to this channel or another
         )
@@ -74,9 +91,19 @@ class DeliveryQueries:
                 break
         return min(count, most)
 
-    def opened(self, rule: str, *, now: datetime) -> tuple[datetime, datetime] | None:
-        """Return when the first and the last alert of a rule with due deliveries were opened; None without any."""
-        query = _filtered({"term": {"rule.id": rule}}, _due_by(now))
+    def digest_sent(self, channel: str, *, since: datetime) -> bool:
+        """Whether a channel got a digest at or after a time."""
+        query = _filtered(
+            _to(channel),
+            {"exists": {"field": "watcher.deliveries.digest_id"}},
+            {"range": {"watcher.deliveries.sent": {"gte": format_timestamp(since)}}},  # to this channel or another
+        )
+        newest = ({"watcher.deliveries.sent": "desc"}, {"watcher.alert.id": "asc"})
+        return any(was_sent_in_digest(stored, channel, since) for page in self._pages(query, newest) for stored in page)
+
+    def opened(self, delivery: Delivery, *, now: datetime) -> tuple[datetime, datetime] | None:
+        """Return when the first and the last alert of a digest with due deliveries were opened; None without any."""
+        query = _filtered(*_of(delivery.rule), *(() if delivery.rule else (_to(delivery.channel),)), _due_by(now))
         moments = [
             parse_timestamp(str(stored.document["event"]["created"]))
             for order in ("asc", "desc")
@@ -86,14 +113,16 @@ class DeliveryQueries:
         return (first, last) if first is not None and last is not None else None
 
     def gather_digest(self, rule: str, channel: str, *, now: datetime) -> Delivery | None:
-        """Return a digest of all alerts of a rule that are due to a channel; None where there is none.
+        """Return a digest of all alerts of a rule, or of all rules, that are due to a channel; None where none is.
 
         The alerts of an unfinished digest are gathered alone, so that it is sent again under the same id.
         """
         # a write for another channel a moment ago would look like a conflict
         self.documents.refresh(self._alerts)
-        query = _filtered({"term": {"rule.id": rule}}, _to(channel), _due_by(now))
+        query = _filtered(*(_of(rule) or (_NOT_EXEMPT,)), _to(channel), _due_by(now))
         unfinished = self._unfinished_digest(query, channel, now)
+        if unfinished:  # it may be one of several rules
+            query = _filtered({"term": {"watcher.deliveries.digest_id": unfinished}}, _to(channel), _due_by(now))
         alerts: list[StoredDocument] = []
         for page in self._pages(query, _OLDEST):
             due = (stored for stored in page if is_due(entry_for(stored, channel), now))
@@ -102,6 +131,8 @@ class DeliveryQueries:
                 break
         if not alerts:
             return None
+        rules = {str(stored.document["rule"]["id"]) for stored in alerts}
+        rule = rules.pop() if len(rules) == 1 else ""
         # the word `storm` is part of the id's definition: a changed word would change the id of the same digest
         digest_id = unfinished or digest("storm", rule, channel, alerts[0].id)
         return Delivery(rule=rule, channel=channel, alerts=tuple(alerts), is_digest=True, digest_id=digest_id)
@@ -137,6 +168,11 @@ class DeliveryQueries:
         )
 
 
+def _of(rule: str) -> tuple[Query, ...]:
+    """Return the query for the alerts of a rule; none for those of all rules."""
+    return ({"term": {"rule.id": rule}},) if rule else ()
+
+
 def _filtered(*filters: Query) -> Query:
     return {"bool": {"filter": list(filters)}}
 
@@ -155,6 +191,7 @@ def _due_delivery(stored: StoredDocument, channel: str, now: datetime) -> Delive
         return None
     return Delivery(
         rule=str(stored.document["rule"]["id"]),
+        level=level_of(stored),
         channel=channel,
         alerts=(stored,),
         digest_id=str(entry.get("digest_id") or ""),

@@ -6,6 +6,7 @@ sidecar sends what a crash left behind.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,18 +14,20 @@ from datetime import datetime, timedelta
 from watcher.delivery.channel_state import CHANNEL_BACKOFF
 from watcher.delivery.deliveries import (
     Delivery,
+    DigestRule,
     Entry,
     attempts_of,
     entry_for,
     failed_values,
     is_due,
+    level_of,
     postponed_values,
     sent_values,
     was_taken_over,
     with_entry,
     with_recipients,
 )
-from watcher.model import Window
+from watcher.model import Level, Window
 from watcher.ports import Documents, PartialUpdate, StoredDocument
 from watcher.timestamps import format_timestamp, parse_timestamp
 
@@ -62,6 +65,7 @@ class Outbox:
             first=first,
             window=_window(before_claim, now),
             keys=_group_keys(before_claim),
+            rules=_rules(before_claim),
         )
 
     def mark_sent(self, delivery: Delivery, *, now: datetime) -> None:
@@ -145,6 +149,18 @@ def _window(alerts: Sequence[StoredDocument], now: datetime) -> Window:
     """Return the window from the first event to the last; an alert without a readable time counts as now."""
     moments = [parse_timestamp(str(stored.document["@timestamp"])) or now for stored in alerts]
     return Window(start=min(moments), end=max(moments) + timedelta(milliseconds=1))
+
+
+def _rules(alerts: Sequence[StoredDocument]) -> tuple[DigestRule, ...]:
+    counts = Counter(
+        (str(stored.document["rule"].get("name") or stored.document["rule"]["id"]), level_of(stored))
+        for stored in alerts
+    )
+    rules = (
+        DigestRule(title=title, level=Level(level or Level.MEDIUM), count=count)
+        for (title, level), count in counts.items()
+    )
+    return tuple(sorted(rules, key=lambda rule: (-rule.level.rank, -rule.count, rule.title)))
 
 
 def _group_keys(alerts: Sequence[StoredDocument]) -> tuple[str, ...]:

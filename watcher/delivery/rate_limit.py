@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimit:
-    """The limit of single messages of one rule to one channel."""
+    """The limits of single messages to one channel: of one rule, and of all rules together."""
 
     limit: int = 20  # single messages of a rule to a channel `within` a time; further alerts go into a digest
+    messages: int | None = None  # single messages to a channel `within` a time; None: any number
     within: timedelta = timedelta(hours=1)
     settle: timedelta = timedelta(minutes=1)  # a digest waits until its rule opened no alert for this time
     longest: timedelta = timedelta(minutes=10)  # it waits no longer than this

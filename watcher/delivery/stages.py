@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -97,7 +97,10 @@ class HoldLease:
 
 @dataclass(frozen=True, slots=True)
 class SettleDigest:
-    """Leaves a digest until its rule opens no more alerts, or for the longest wait of the rate limit."""
+    """Leaves a digest until its rules open no more alerts, or for the longest wait of the rate limit.
+
+    A digest of several rules follows no other digest to its channel within the longest wait.
+    """
 
     queries: DeliveryQueries
     rate_limit: RateLimit
@@ -105,13 +108,18 @@ class SettleDigest:
 
     def __call__(self, delivery: Delivery) -> Outcome:
         """Check when the alerts of the digest were opened; a single message passes."""
+        if not delivery.is_digest:
+            return Proceed(delivery=delivery)
         now = self.now()
-        if (
-            delivery.is_digest
-            and self.rate_limit.digest_due(self.queries.opened(delivery.rule, now=now), now=now) > now
-        ):
+        if self.rate_limit.digest_due(self.queries.opened(delivery, now=now), now=now) > now:
             return Leave(reason="the rule still opens alerts")
+        if not delivery.rule and self._follows_another(delivery.channel, now):
+            return Leave(reason="the channel got a digest a moment ago")
         return Proceed(delivery=delivery)
+
+    def _follows_another(self, channel: str, now: datetime) -> bool:
+        since = now - self.rate_limit.longest
+        return self.rate_limit.settle > timedelta(0) and self.queries.digest_sent(channel, since=since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +186,7 @@ class Render:
             count=len(delivery.alerts),
             window=delivery.window,
             keys=delivery.keys,
+            rules=tuple((rule.title, rule.level, rule.count) for rule in delivery.rules),
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from watcher.model import Alert, Rule, Window
+from watcher.model import Alert, Level, Rule, Window
 from watcher.notify.escaping import bounded_text
 from watcher.notify.event_texts import event_texts
 from watcher.notify.links import Links, MessageLink, discover_link, reference_link, tactic_link, technique_link
@@ -67,10 +67,26 @@ class AlertContext:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DigestRuleContext:
+    """What templates may use of each rule of a digest of several."""
+
+    title: str
+    level: str
+    count: int  # of its alerts in the digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DigestContext:
     """What the `digest.*` templates may use: one message about many alerts."""
 
-    rule: RuleContext = field(metadata={"help": "the rule that matched so often, see below"})
+    rule: RuleContext = field(
+        metadata={
+            "help": "the rule that matched so often, see below; of several its `id` is empty, `title` their number"
+        }
+    )
+    rules: tuple[DigestRuleContext, ...] = _help(
+        "where there are several, each with `.title`, `.level` and `.count`, at most 50, the highest level first"
+    )
     count: int = _help("how many further alerts there are")
     since: str = _help("when the first of them happened, in UTC, ISO 8601")
     until: str = _help("when the last of them happened, in UTC, ISO 8601")
@@ -129,10 +145,23 @@ def alert_context(alert: Alert, *, links: Links) -> AlertContext:
     )
 
 
-def digest_context(rule: Rule, *, digest: str, count: int, window: Window, keys: tuple[str, ...]) -> DigestContext:
-    """Return what templates may use of many alerts of one rule."""
+def digest_context(  # noqa: PLR0913 - each is a part of the message
+    rule: Rule,
+    *,
+    digest: str,
+    count: int,
+    window: Window,
+    keys: tuple[str, ...],
+    rules: tuple[tuple[str, Level, int], ...] = (),
+) -> DigestContext:
+    """Return what templates may use of many alerts; `rules` are title, level and number of alerts of each."""
+    several = rules if len(rules) > 1 else ()
     return DigestContext(
-        rule=rule_context(rule),
+        rule=_several_rules(several) if several else rule_context(rule),
+        rules=tuple(
+            DigestRuleContext(title=bounded_text(title, 200), level=level.value, count=alerts)
+            for title, level, alerts in several[:50]
+        ),
         count=count,
         since=format_milliseconds(window.start),
         until=format_milliseconds(window.end),
@@ -156,6 +185,24 @@ def rule_context(rule: Rule) -> RuleContext:
         references=tuple(reference_link(text) for text in rule.references),
         falsepositives=tuple(bounded_text(text) for text in rule.falsepositives),
         path=bounded_text(rule.path),
+    )
+
+
+def _several_rules(rules: tuple[tuple[str, Level, int], ...]) -> RuleContext:
+    """Return what templates may use in the place of one rule."""
+    return RuleContext(
+        title=f"{len(rules):,} rules",
+        id="",
+        level=max((level for _, level, _ in rules), key=lambda level: level.rank).value,
+        status="",
+        description="",
+        author="",
+        tags=(),
+        techniques=(),
+        tactics=(),
+        references=(),
+        falsepositives=(),
+        path="",
     )
 
 

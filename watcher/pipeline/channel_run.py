@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +35,8 @@ class ChannelRun:
     stopping: Stopping
     observe: Callable[[str, str], None]  # counts the outcomes: channel in settings, outcome
     state: ChannelState  # as the last attempt left it
+    _room: int = 0  # single messages that the limit of the channel still allows in this round
+    _is_full: bool = False  # alerts of this round wait for a digest of all rules
 
     def run(self) -> DeliveryResult:
         """Run what is due and what becomes due meanwhile; nothing where the channel waits after a failure."""
@@ -58,6 +61,7 @@ class ChannelRun:
         Those with the fewest attempts come first: a message that the channel never accepts must not hold the others.
         """
         total = DeliveryResult()
+        self._begin_round()
         due = sorted(self.queries.due(self.channel, now=self.now()), key=lambda delivery: delivery.attempts)
         for rule, pending in _by_rule(due).items():
             for delivery in self._messages(rule, pending):
@@ -67,8 +71,9 @@ class ChannelRun:
         return total
 
     def _round(self) -> DeliveryResult:
-        """Run the due deliveries of every rule once, the highest level first."""
+        """Run the due deliveries of every rule once, the highest level first, then a digest of what is left."""
         total = DeliveryResult()
+        self._begin_round()
         finished: list[str] = []
         for level in (*self.queries.levels_due(self.channel, now=self.now()), None):
             while deliveries := self.queries.due(self.channel, now=self.now(), level=level, without=finished):
@@ -78,15 +83,39 @@ class ChannelRun:
                             return total
                         total += self._run(delivery)
                     finished.append(rule)
+        if self._is_full and not self._ends:
+            total += self._run(Delivery(rule="", channel=self.channel, is_digest=True))
         return total
 
+    def _begin_round(self) -> None:
+        self._is_full = False
+        limit = self.rate_limit.messages
+        if limit is None:
+            self._room = sys.maxsize
+        else:
+            since = self.now() - self.rate_limit.within
+            self._room = limit - self.queries.sent_since("", self.channel, since=since, most=limit)
+
     def _messages(self, rule: str, pending: Sequence[Delivery]) -> Iterator[Delivery]:
-        """Yield a rule's messages: single ones up to the rate limit, and a digest of the rest."""
+        """Yield a rule's messages: single ones up to the limits, and a digest of the rest.
+
+        Where the channel's limit is reached, the rest waits for a digest of all rules.
+        """
         singles = [delivery for delivery in pending if not delivery.digest_id]
-        within_limit = singles[: self._remaining(rule, len(singles))]
+        within_limit = [delivery for delivery in singles[: self._remaining(rule, len(singles))] if self._fits(delivery)]
         yield from within_limit
-        if len(within_limit) < len(pending):
+        if len(within_limit) == len(pending):
+            return
+        self._is_full = self._is_full or (self._room <= 0 and len(within_limit) < len(singles))
+        if self._room > 0 or pending[0].is_exempt or len(singles) < len(pending):
             yield Delivery(rule=rule, channel=self.channel, is_digest=True)
+
+    def _fits(self, delivery: Delivery) -> bool:
+        """Count a single message against the channel's limit; false where it is reached."""
+        if delivery.is_exempt:
+            return True
+        self._room -= 1
+        return self._room >= 0
 
     def _remaining(self, rule: str, singles: int) -> int:
         """Return how many single messages the rate limit still allows."""

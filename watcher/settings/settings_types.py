@@ -17,13 +17,20 @@ from watcher.settings.source_settings import Source
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimitSettings:
-    """How many single messages a channel gets about one rule."""
+    """How many single messages a channel gets."""
 
     alerts: Annotated[
         Count,
         Option(
             "alerts of one rule that a channel gets as single messages in an hour; further alerts go out as a digest",
             formerly="limit",
+        ),
+    ] = 20
+    messages: Annotated[
+        Count,
+        Option(
+            "alerts of all rules that a channel gets as single messages in an hour; further ones go out as a digest "
+            "every ten minutes, critical ones as single messages all the same"
         ),
     ] = 20
 
@@ -53,7 +60,8 @@ class Settings:
         default_factory=StateSettings
     )
     rate_limit: Annotated[
-        RateLimitSettings, Option("limit for single messages when a rule opens very many alerts", formerly="storm")
+        RateLimitSettings,
+        Option("limits for single messages when one rule or many open very many alerts", formerly="storm"),
     ] = field(default_factory=RateLimitSettings)
     monitoring: Annotated[
         MonitoringSettings, Option("how operators watch watcher itself: metrics, liveness, a dead-man's switch")
