@@ -102,7 +102,12 @@ def test_jobs_searches_and_deliveries_are_counted() -> None:
     metrics = Metrics(lambda: NOW)
     slice_start = NOW - timedelta(minutes=5)
     window = WindowResult(
-        window=Window(start=slice_start, end=NOW), counts={slice_start: 7}, hits=3, alerts=2, by_level={"high": 2}
+        window=Window(start=slice_start, end=NOW),
+        counts={slice_start: 7},  # of which 3 were read by an earlier search
+        fetched=4,
+        hits=3,
+        alerts=2,
+        by_level={"high": 2},
     )
 
     def observe(_job: str, kind: JobKind, outcome: str, result: object) -> None:
@@ -118,7 +123,7 @@ def test_jobs_searches_and_deliveries_are_counted() -> None:
     assert {
         'watcher_ticks_total{job="live",outcome="done",source="windows"} 2.0',
         'watcher_ticks_total{job="live",outcome="failed",source="windows"} 1.0',
-        'watcher_events_read_total{source="windows"} 21.0',
+        'watcher_events_read_total{source="windows"} 12.0',
         'watcher_hits_total{source="windows"} 9.0',
         'watcher_alerts_total{level="high"} 6.0',
         'watcher_cluster_errors_total{kind="Overloaded"} 1.0',

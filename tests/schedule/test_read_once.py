@@ -35,7 +35,9 @@ def tick(fake: FakeSource, events: ShardedEvents) -> list[str]:
     """Search the next minute, and return the ids of the events that were read."""
     events.read.clear()
     events.time += MINUTE
-    assert fake.search.live.advance() is not None
+    result = fake.search.live.advance()
+    assert result is not None
+    assert result.fetched == len(events.read)
     return sorted(document.id for document in events.read)
 
 

@@ -54,7 +54,7 @@ class Metrics:
     def __post_init__(self) -> None:
         registry = self.registry
         self._ticks = _counter(registry, "ticks", "Calls of a job by outcome", "job", "source", "outcome")
-        self._events = _counter(registry, "events_read", "Events of the windows that were searched", "source")
+        self._events = _counter(registry, "events_read", "Documents of events that were fetched", "source")
         self._hits = _counter(registry, "hits", "Hits that were recorded for the first time", "source")
         self._alerts = _counter(registry, "alerts", "Alerts that were opened", "level")
         self._deliveries = _counter(registry, "deliveries", "Messages by outcome", "channel", "outcome")
@@ -82,7 +82,7 @@ class Metrics:
             self._errors.labels(type(result).__name__).inc()
         windows = result if isinstance(result, tuple) else (result,)
         for window in (window for window in windows if isinstance(window, WindowResult)):
-            self._events.labels(source).inc(sum(window.counts.values()))
+            self._events.labels(source).inc(window.fetched)
             self._hits.labels(source).inc(window.hits)
             for level, count in window.by_level.items():
                 self._alerts.labels(level).inc(count)

@@ -119,6 +119,7 @@ class Detector:
             unsearchable=opened.unsearchable,
             faults=source_faults(self.source, opened.mapping),
             counts=unread.counts,
+            fetched=opened.fetched.count,
             searched=unread.searched,
             by_rule=dict(recorder.by_rule),
             hits=recorder.result.hits,

@@ -59,12 +59,20 @@ class DetectionScope:
 ALL_RULES = DetectionScope()
 
 
+@dataclass(slots=True)
+class FetchedEvents:
+    """How many documents a search fetched; one that several queries return counts for each of them."""
+
+    count: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class StoppableSnapshot:
-    """A snapshot that sends no request once the search is to end."""
+    """A snapshot that sends no request once the search is to end, and counts what it fetches."""
 
     snapshot: Snapshot
     scope: DetectionScope
+    fetched: FetchedEvents
 
     @property
     def unsearchable(self) -> tuple[UnsearchableIndex, ...]:
@@ -74,7 +82,9 @@ class StoppableSnapshot:
     def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
         """Search, unless the search is to end."""
         self.scope.check()
-        return self.snapshot.search(requests)
+        answers = self.snapshot.search(requests)
+        self.fetched.count += sum(answer.count for answer in answers if isinstance(answer, Page))
+        return answers
 
     def counts(self, step: timedelta) -> Mapping[datetime, int]:
         """Count events, unless the search is to end."""
@@ -88,4 +98,4 @@ class StoppableSnapshot:
 
     def limited_to(self, spans: Sequence[EventSpan]) -> Snapshot:
         """Limit the snapshot."""
-        return StoppableSnapshot(self.snapshot.limited_to(spans), self.scope)
+        return StoppableSnapshot(self.snapshot.limited_to(spans), self.scope, self.fetched)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from watcher.errors import Incomplete
 from watcher.model import QueryPlan, Rule, UnsearchableIndex, Window, affecting
-from watcher.pipeline.detection_scope import DetectionScope, PreparedRule, StoppableSnapshot
+from watcher.pipeline.detection_scope import DetectionScope, FetchedEvents, PreparedRule, StoppableSnapshot
 from watcher.ports import EventSource, EventSpan, IndexMapping, Snapshot
 from watcher.search.searcher import SearchContext
 from watcher.search.source_faults import time_paths
@@ -26,6 +26,7 @@ class OpenWindow:
     mapping: IndexMapping
     context: SearchContext
     plans: Sequence[QueryPlan]
+    fetched: FetchedEvents  # so far
     unsearchable: tuple[UnsearchableIndex, ...] = ()  # indices that may hold events of the window
 
 
@@ -78,15 +79,18 @@ class WindowPlanner:
             with self._lock:  # the newest window and gaps are searched by different threads
                 plans = self._cache.plans(mapping)
                 translator = self._cache.translator_for(mapping)
+            fetched = FetchedEvents()
             context = SearchContext(
-                snapshot=StoppableSnapshot(scoped, scope),
+                snapshot=StoppableSnapshot(scoped, scope, fetched),
                 translator=translator,
                 event_reader=EventReader(self.source, mapping),
                 computed=_computed_paths(mapping, self._hit_paths),
                 pause=scope.check,
             )
             selected = plans if scope.rules is None else [plan for plan in plans if plan.rule.id in scope.rules]
-            yield OpenWindow(mapping=mapping, context=context, plans=tuple(selected), unsearchable=unsearchable)
+            yield OpenWindow(
+                mapping=mapping, context=context, plans=tuple(selected), fetched=fetched, unsearchable=unsearchable
+            )
 
 
 def _unsearchable(

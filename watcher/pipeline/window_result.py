@@ -21,6 +21,7 @@ class WindowResult:
     unsearchable: tuple[UnsearchableIndex, ...] = ()  # that may hold events of the window, and were not searched
     faults: tuple[str, ...] = ()  # sentences: what is wrong with the indices, although they were searched
     counts: Mapping[datetime, int] = field(default_factory=dict)  # events by the start of their slice
+    fetched: int = 0  # documents; events that an earlier search read are not fetched again
     searched: SearchedEvents | None = None  # what a live search need not read again; None: unknown
     hits: int = 0  # recorded for the first time
     by_rule: Mapping[str, int] = field(default_factory=dict)  # rule id → hits, recorded before or not
