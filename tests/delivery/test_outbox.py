@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from support.fakes import NOW, effective, event_document, grouped_hit, rule
-from support.memory_state import MemoryDocuments, MemoryReader
+from support.memory_state import LaggingDocuments, MemoryDocuments
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits
@@ -15,7 +15,7 @@ from watcher.delivery.deliveries import CLAIM, Delivery
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.errors import RecipientRefusal
-from watcher.ports import PartialUpdate, StateQuery, StoredDocument
+from watcher.ports import PartialUpdate, StoredDocument
 
 
 def pending(
@@ -294,21 +294,8 @@ def test_another_channel_of_the_same_alerts_is_left_alone() -> None:
     assert {delivery.channel for delivery in due(queries)} == {"slack"}
 
 
-@dataclass
-class Lagging(MemoryDocuments):
-    """A state whose searches see what was written before the last refresh, as engines' do."""
-
-    visible: dict[tuple[str, str], StoredDocument] = field(default_factory=dict)
-
-    def refresh(self, index: str) -> None:  # noqa: ARG002 - the port's names
-        self.visible = {**self.documents}
-
-    def search(self, state_query: StateQuery) -> Sequence[StoredDocument]:
-        return MemoryReader(self.visible).search(state_query)
-
-
 def test_a_channel_gathers_all_alerts_right_after_another_channel() -> None:
-    _, queries, outbox = pending(hosts=40, state=Lagging())
+    _, queries, outbox = pending(hosts=40, state=LaggingDocuments())
     for channel in ("mail", "slack"):
         digest = claimed_digest(queries, outbox, channel)
         assert digest is not None

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from support.fakes import NOW, RecordingChannel, effective, event_document, grouped_hit, rule
-from support.memory_state import MemoryDocuments
+from support.memory_state import LaggingDocuments, MemoryDocuments
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits
@@ -440,6 +440,12 @@ def test_beyond_the_limit_of_a_channel_the_alerts_of_all_rules_go_into_one_diges
     assert (len(named), len(alone), len(named | alone)) == (20, 5, 25)
     assert {entry["state"] for entry in entries(state)} == {"sent"}
     assert deliver(state, mail, rate_limit=FIVE, after=timedelta(days=9)) == DeliveryResult()
+
+
+def test_messages_of_a_moment_ago_count_against_the_limit_of_a_channel() -> None:
+    state, mail = LaggingDocuments(), RecordingChannel("mail")
+    open_alert_of_rules(state, range(8))
+    assert deliver(state, mail, rate_limit=FIVE) == DeliveryResult(sent=5)
 
 
 def test_within_the_limit_of_a_channel_every_alert_gets_a_message_of_its_own() -> None:

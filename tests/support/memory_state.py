@@ -169,6 +169,19 @@ class MemoryDocuments(MemoryReader, MemoryWriter):
 
 
 @dataclass
+class LaggingDocuments(MemoryDocuments):
+    """A state whose searches see what was written before the last refresh, as engines' do."""
+
+    visible: dict[tuple[str, str], StoredDocument] = field(default_factory=dict)
+
+    def refresh(self, index: str) -> None:  # noqa: ARG002 - the port's names
+        self.visible = {**self.documents}
+
+    def search(self, state_query: StateQuery) -> Sequence[StoredDocument]:
+        return MemoryReader(self.visible).search(state_query)
+
+
+@dataclass
 class MemoryTemplates(MemoryStore):
     """The IndexTemplates port."""
 

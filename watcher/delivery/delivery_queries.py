@@ -46,7 +46,7 @@ class DeliveryQueries:
 
     def channels_due(self, *, now: datetime) -> tuple[str, ...]:
         """Return the channels and recipients of alerts with due deliveries; some of them may have nothing due."""
-        self.documents.refresh(self._alerts)
+        self.refresh()
         return tuple(sorted(self.documents.counts(self._alerts, _due_by(now), "watcher.deliveries.channel")))
 
     def levels_due(self, channel: str, *, now: datetime) -> tuple[str, ...]:
@@ -75,6 +75,10 @@ class DeliveryQueries:
             if len(deliveries) >= _CANDIDATES:
                 break
         return tuple(deliveries[:_CANDIDATES])
+
+    def refresh(self) -> None:
+        """Let searches find what was written before."""
+        self.documents.refresh(self._alerts)
 
     def sent_since(self, rule: str, channel: str, *, since: datetime, most: int) -> int:
         """Count the alerts of a rule, or of all, that a channel got in messages of their own, up to `most`."""
@@ -118,7 +122,7 @@ class DeliveryQueries:
         The alerts of an unfinished digest are gathered alone, so that it is sent again under the same id.
         """
         # a write for another channel a moment ago would look like a conflict
-        self.documents.refresh(self._alerts)
+        self.refresh()
         query = _filtered(*(_of(rule) or (_NOT_EXEMPT,)), _to(channel), _due_by(now))
         unfinished = self._unfinished_digest(query, channel, now)
         if unfinished:  # it may be one of several rules

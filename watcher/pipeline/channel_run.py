@@ -89,6 +89,7 @@ class ChannelRun:
 
     def _begin_round(self) -> None:
         self._is_full = False
+        self.queries.refresh()  # else what was sent a moment ago would not count against the limits
         limit = self.rate_limit.messages
         if limit is None:
             self._room = sys.maxsize
