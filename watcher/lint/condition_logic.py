@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
-from itertools import combinations
+from itertools import combinations, islice
 
 from watcher.lint.finding_codes import make_finding
 from watcher.lint.rule_source import RuleSource
@@ -25,6 +25,8 @@ from watcher.model import (
 )
 
 _QUANTIFIED = re.compile(r"\b(1|any|all)\s+of\s+([^\s()]+)", re.IGNORECASE)
+_MOST_COMPARED = 200  # items of one `and`, each compared with each
+_MOST_CONTRADICTIONS = 20  # of a rule, each in a finding
 _NAME = re.compile(r"[A-Za-z0-9_.*?-]+")
 
 
@@ -129,7 +131,7 @@ def _positive(node: ConditionNode, filters: Mapping[int, Selection], *, negated:
 
 
 def _contradictions(rule: RuleSource) -> Iterator[Finding]:
-    for first, second in dict.fromkeys(_opposed(rule.rule.node)):
+    for first, second in islice(dict.fromkeys(_opposed(rule.rule.node)), _MOST_CONTRADICTIONS):
         yield make_finding(
             "contradiction",
             f"`{first.field}` cannot be {_quoted_values(first)} and {_quoted_values(second)} at once",
@@ -140,7 +142,7 @@ def _contradictions(rule: RuleSource) -> Iterator[Finding]:
 
 def _opposed(node: ConditionNode) -> Iterator[tuple[DetectionItem, DetectionItem]]:
     if isinstance(node, And):
-        items = [item for branch in node.of for item in _required(branch)]
+        items = islice({id(item): item for branch in node.of for item in _required(branch)}.values(), _MOST_COMPARED)
         for first, second in combinations(items, 2):
             if first.field == second.field and not _exact_values(first) & _exact_values(second):
                 yield first, second

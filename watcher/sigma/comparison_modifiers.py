@@ -6,7 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from watcher.model import SigmaCidr, SigmaCompare, SigmaExists, SigmaTimestampPart
-from watcher.sigma.modified_values import ModifiedValue, ModifierError, SourceValue, source_text
+from watcher.sigma.modified_values import ModifiedValue, ModifierError, SourceValue, is_comparable, source_text
 
 COMPARISONS = ("lt", "lte", "gt", "gte")
 TIME_PARTS = ("minute", "hour", "day", "week", "month", "year")
@@ -58,6 +58,13 @@ def match_existence(value: ModifiedValue, modifier: str) -> tuple[SigmaExists]:
 
 
 def _number(value: ModifiedValue, modifier: str) -> int | float:
+    number = _read_number(value, modifier)
+    if isinstance(number, int) and not is_comparable(number):
+        raise ModifierError(f"`{modifier}` needs a number that engines can store, not one of hundreds of digits")
+    return number
+
+
+def _read_number(value: ModifiedValue, modifier: str) -> int | float:
     if isinstance(value, SourceValue):
         if isinstance(value.value, int | float) and not isinstance(value.value, bool):
             return value.value

@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from watcher.model import And, ConditionNode, Not, Or
+from watcher.sigma.condition_size import MAX_LEVELS
 
 _TOKEN = re.compile(r"\s*(?:(?P<bracket>[()])|(?P<word>[A-Za-z0-9_.*?-]+)|(?P<other>\S))")
 _AGGREGATION = re.compile(r"[|<>]|\bnear\b", re.IGNORECASE)
@@ -47,6 +48,11 @@ def selection_in_other_case(name: str, selections: Iterable[str]) -> str | None:
     """Return the only selection that equals a name when case is ignored, else None."""
     matches = [selection for selection in selections if selection.lower() == name.lower()]
     return matches[0] if len(matches) == 1 else None
+
+
+def count_words(condition: str) -> int:
+    """Return the number of words and parentheses of a condition, valid or not."""
+    return sum(1 for _ in _TOKEN.finditer(condition))
 
 
 def names_in_other_case(condition: str, selections: Mapping[str, ConditionNode]) -> tuple[tuple[str, str], ...]:
@@ -133,6 +139,7 @@ class _ConditionParser:
     tokens: tuple[str, ...]
     selections: Mapping[str, ConditionNode]
     position: int = field(default=0)
+    levels: int = field(default=0)  # of parentheses and `not` that are open
     unmatched: list[str] = field(default_factory=list)  # name patterns that match no selection
 
     def parse(self) -> ConditionNode:
@@ -163,13 +170,23 @@ class _ConditionParser:
     def _not(self) -> ConditionNode:
         if self._peek() == "not" and "not" not in self.selections:
             self.position += 1
-            return Not(self._not())
+            self._open()
+            node = Not(self._not())
+            self.levels -= 1
+            return node
         return self._operand()
+
+    def _open(self) -> None:
+        self.levels += 1
+        if self.levels > MAX_LEVELS:
+            raise ConditionError(f"the condition has more than {MAX_LEVELS} levels of parentheses and `not`")
 
     def _operand(self) -> ConditionNode:
         word = self._next("a selection's name")
         if word == "(":
+            self._open()
             node = self._or()
+            self.levels -= 1
             if self._next("`)`") != ")":
                 raise ConditionError("a parenthesis is not closed")
             return node

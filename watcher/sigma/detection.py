@@ -10,12 +10,14 @@ from watcher.errors import RuleError
 from watcher.model import And, ConditionNode, Or, Selection
 from watcher.sigma.condition import (
     ConditionError,
+    count_words,
     names_in_other_case,
     parse_condition,
     split_aggregation,
     unmatched_patterns,
     unquantified_patterns,
 )
+from watcher.sigma.condition_size import MAX_NODES, MAX_SELECTIONS, MAX_WORDS, is_oversized
 from watcher.sigma.finding_collector import FindingCollector
 from watcher.sigma.placeholders import Placeholders
 from watcher.sigma.selection import read_selection
@@ -65,7 +67,9 @@ class _DetectionReader:
                 code="missing-condition",
             )
         named = {selection.name: selection.node for selection in selections}
+        self._limit(values, len(named))
         conditions = [self._conditions(value, named) for value in values]
+        self._limit_nodes(values[0], [node for _, _, node in conditions])
         aggregations = [aggregation for _, aggregation, _ in conditions if aggregation]
         return Detection(
             selections=selections,
@@ -74,9 +78,29 @@ class _DetectionReader:
             node=_all_of([node for _, _, node in conditions]),
         )
 
+    def _limit(self, values: Sequence[YamlNode], selections: int) -> None:
+        """Raise RuleError where conditions and selections are too many to be compared with each other."""
+        if selections > MAX_SELECTIONS:
+            raise _too_large(
+                self.mapping, f"`{self.key}` has {selections} selections; at most {MAX_SELECTIONS} are read"
+            )
+        words = 0
+        for value in values:
+            for line in value.items if isinstance(value, ListNode) else (value,):
+                words += count_words(line.text) if isinstance(line, ScalarNode) else 0
+                if words > MAX_WORDS:
+                    raise _too_large(line, f"the conditions have more than {MAX_WORDS} words")
+
+    def _limit_nodes(self, value: YamlNode, nodes: Sequence[ConditionNode]) -> None:
+        if is_oversized(*nodes):
+            raise _too_large(
+                value, f"the conditions name more than {MAX_NODES} detection items, repeated ones included"
+            )
+
     def _selections(self) -> tuple[Selection, ...]:
         self.collector.duplicates(self.mapping, f"`{self.key}`", DUPLICATES_KEPT)
         selections: dict[str, Selection] = {}
+        repeated: dict[str, tuple[ConditionNode, ...]] = {}  # joined in one node: nodes within nodes get too deep
         for entry in self.mapping.entries:
             name = entry.key_text  # YAML converts `on` and `1` to other types
             if name.lower() in self.reserved:
@@ -89,7 +113,8 @@ class _DetectionReader:
             node, findings = read_selection(name, entry, self.placeholders)
             self.collector.findings.extend(findings)
             if name in selections:
-                node = And((selections[name].node, node))
+                repeated[name] = (*repeated.get(name, (selections[name].node,)), node)
+                node = And(repeated[name])
             location = selections[name].location if name in selections else entry.key_location
             selections[name] = Selection(name=name, node=node, location=location)
         if not selections:
@@ -101,7 +126,10 @@ class _DetectionReader:
     ) -> tuple[tuple[str, ...], str | None, ConditionNode]:
         """Read one `condition`; of a list, any line may match."""
         lines = value.items if isinstance(value, ListNode) else (value,)
-        parsed = [self._line(line, named) for line in lines]
+        parsed: list[tuple[str, str | None, ConditionNode]] = []
+        for line in lines:
+            parsed.append(self._line(line, named))
+            self._limit_nodes(line, [node for _, _, node in parsed])
         if not parsed:
             raise RuleError("the condition is empty", location=value.location, code="condition")
         nodes = tuple(node for _, _, node in parsed)
@@ -156,6 +184,10 @@ def _is_empty(value: YamlNode) -> bool:
     if isinstance(value, ScalarNode):
         return value.value is None
     return not (value.items if isinstance(value, ListNode) else value.entries)
+
+
+def _too_large(node: YamlNode, message: str) -> RuleError:
+    return RuleError(message, location=node.location, fix="divide the rule", code="condition")
 
 
 def _all_of(nodes: Sequence[ConditionNode]) -> ConditionNode:

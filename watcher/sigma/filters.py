@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from watcher.errors import RuleError
 from watcher.model import And, ConditionNode, Finding, Location, LogSource, Not, Rule, Severity, walk
+from watcher.sigma.condition_size import MAX_NODES, tree_size
 from watcher.sigma.detection import read_detection
 from watcher.sigma.finding_collector import FindingCollector, as_mapping
 from watcher.sigma.placeholders import Placeholders
@@ -20,6 +21,7 @@ from watcher.yaml_nodes.nodes import MapNode, YamlNode
 
 _RESERVED = ("condition", "rules")
 _ANY = "any"
+_MOST_NAMED = 10  # filters of a rule, each in a finding of its own
 _CHECK_SPELLING = "check the spelling, or remove it"
 
 
@@ -133,25 +135,60 @@ def apply_filters(
 ) -> tuple[tuple[Rule, ...], tuple[Finding, ...]]:
     """Return the rules narrowed by the filters that apply to them, and findings about filters that apply to none."""
     findings = [finding for item in filters for finding in (*item.findings, *_unused(item, rules))]
-    return tuple(_filtered(rule, filters) for rule in rules), tuple(findings)
+    sized = [(sigma_filter, tree_size(sigma_filter.node)) for sigma_filter in filters]
+    return tuple(_filtered(rule, sized) for rule in rules), tuple(findings)
 
 
-def _filtered(rule: Rule, filters: Iterable[SigmaFilter]) -> Rule:
-    for sigma_filter in filters:
-        if sigma_filter.applies_to(rule) and sigma_filter.covers(rule):
-            finding = Finding(
-                code="filtered",
-                severity=Severity.INFO,
-                location=sigma_filter.location,
-                message=f"the filter `{sigma_filter.title or sigma_filter.location}` narrows the rule `{rule.title}`",
-            )
-            rule = replace(
-                rule,
-                node=And((rule.node, sigma_filter.node)),
-                hash=sha256(f"{rule.hash}\n{sigma_filter.text}".encode("utf-8", "surrogateescape")).hexdigest(),
-                findings=(*rule.findings, finding),
-            )
-    return rule
+def _filtered(rule: Rule, filters: Iterable[tuple[SigmaFilter, int]]) -> Rule:
+    applied: list[SigmaFilter] = []
+    findings: list[Finding] = []
+    nodes = tree_size(rule.node)
+    for sigma_filter, size in filters:
+        if not (sigma_filter.applies_to(rule) and sigma_filter.covers(rule)):
+            continue
+        if nodes + size > MAX_NODES:
+            findings.append(_not_applied(sigma_filter, rule))
+            continue
+        nodes += size
+        applied.append(sigma_filter)
+    findings = [*_narrows(applied, rule), *findings]
+    if not findings:
+        return rule
+    # nodes side by side: a filter within a filter for each of hundreds gets too deep
+    node = And((rule.node, *(item.node for item in applied))) if applied else rule.node
+    return replace(rule, node=node, hash=_filtered_hash(rule, applied), findings=(*rule.findings, *findings))
+
+
+def _filtered_hash(rule: Rule, applied: Iterable[SigmaFilter]) -> str:
+    digest = rule.hash
+    for sigma_filter in applied:
+        digest = sha256(f"{digest}\n{sigma_filter.text}".encode("utf-8", "surrogateescape")).hexdigest()
+    return digest
+
+
+def _narrows(applied: Sequence[SigmaFilter], rule: Rule) -> Iterator[Finding]:
+    """Yield what narrows a rule; the last finding names how many more filters do, where they are many."""
+    named = applied if len(applied) <= _MOST_NAMED else applied[: _MOST_NAMED - 1]
+    for sigma_filter in named:
+        what = f"the filter `{sigma_filter.title or sigma_filter.location}` narrows"
+        yield _narrowed(sigma_filter, f"{what} the rule `{rule.title}`")
+    if len(named) < len(applied):
+        yield _narrowed(applied[-1], f"{len(applied) - len(named)} more filters narrow the rule `{rule.title}`")
+
+
+def _narrowed(sigma_filter: SigmaFilter, message: str) -> Finding:
+    return Finding(code="filtered", severity=Severity.INFO, location=sigma_filter.location, message=message)
+
+
+def _not_applied(sigma_filter: SigmaFilter, rule: Rule) -> Finding:
+    return Finding(
+        code="condition",
+        severity=Severity.ERROR,
+        location=sigma_filter.location,
+        message=f"with the filter `{sigma_filter.title or sigma_filter.location}`, the rule `{rule.title}` has more "
+        f"than {MAX_NODES} detection items; the rule is run without the filter",
+        fix="join filters, or write lists of values",
+    )
 
 
 def _unused(sigma_filter: SigmaFilter, rules: Sequence[Rule]) -> Iterator[Finding]:

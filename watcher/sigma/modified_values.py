@@ -31,6 +31,8 @@ class SourceValue(Struct, frozen=True, gc=False):
     text: str
 
 
+_LARGEST = 10**300  # just below the largest number of JSON; longer digits are compared as text
+
 ModifiedValue = SourceValue | EncodedValue | SigmaValue
 
 
@@ -44,9 +46,14 @@ def to_sigma_value(value: ModifiedValue) -> SigmaValue:
         return SigmaNull()
     if isinstance(value.value, bool):
         return SigmaString((str(value.value).lower(),))
-    if isinstance(value.value, int | float) and isfinite(value.value):
+    if isinstance(value.value, int | float) and is_comparable(value.value):
         return SigmaNumber(value.value)
     return parse_sigma_string(value.text)
+
+
+def is_comparable(number: float) -> bool:
+    """Return whether a number is one that events hold: finite, and of a size that is converted in no time."""
+    return abs(number) < _LARGEST if isinstance(number, int) else isfinite(number)
 
 
 def to_sigma_values(value: ModifiedValue) -> tuple[SigmaValue, ...]:

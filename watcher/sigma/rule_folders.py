@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from watcher.model import Finding, Location, Rule, Severity
 from watcher.ports import Progress, no_progress
+from watcher.printable import printable_text, truncate
 from watcher.sigma.duplicate_ids import distinct_rules
 from watcher.sigma.filters import SigmaFilter, apply_filters
 from watcher.sigma.rule_file import RuleFile, read_contents
@@ -129,10 +132,50 @@ def _read(file: Path, size: int, origin: RuleOrigin) -> RuleFile:
     if size > _MOST_MEGABYTES * 1_000_000:
         return RuleFile(findings=(_too_large(file, size),))
     try:
-        text = file.read_bytes().decode("utf-8")
+        str(file).encode()
+    except UnicodeEncodeError:
+        return RuleFile(findings=(_unprintable_name(file),))
+    try:
+        content = _content(file)
+        if len(content) > _MOST_MEGABYTES * 1_000_000:
+            return RuleFile(findings=(_too_large(file, len(content)),))
+        return read_contents(content.decode("utf-8"), file=str(file), origin=origin)
     except (OSError, UnicodeDecodeError) as fault:
         return RuleFile(findings=(_unreadable(file, fault, "the file"),))
-    return read_contents(text, file=str(file), origin=origin)
+    except Exception as fault:  # noqa: BLE001 - whatever a file does to the reader, the others are read
+        return RuleFile(findings=(_unexpected(file, fault),))
+
+
+def _content(file: Path) -> bytes:
+    """Return the bytes of a regular file, at most one more than a rule file may have.
+
+    A pipe would wait for a writer forever, and a device has no end.
+    """
+    if not stat.S_ISREG(file.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file")
+    with file.open("rb") as stream:
+        return stream.read(_MOST_MEGABYTES * 1_000_000 + 1)
+
+
+def _unprintable_name(file: Path) -> Finding:
+    shown = str(file).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return Finding(
+        code="unreadable",
+        severity=Severity.ERROR,
+        location=Location(file=shown, line=1),
+        message="the file is not read: its name is not valid UTF-8",
+        fix="rename the file",
+    )
+
+
+def _unexpected(file: Path, fault: Exception) -> Finding:
+    return Finding(
+        code="unreadable",
+        severity=Severity.ERROR,
+        location=Location(file=str(file), line=1),
+        message=f"the file cannot be read: {type(fault).__name__}: {truncate(printable_text(fault), 200)}",
+        fix="the other files are read; report the file to the maintainers of watcher",
+    )
 
 
 def _unreadable(path: Path, fault: Exception, what: str) -> Finding:

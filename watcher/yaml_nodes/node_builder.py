@@ -16,6 +16,7 @@ from yaml.resolver import Resolver
 
 from watcher.errors import InputError
 from watcher.model import Location
+from watcher.printable import truncate
 from watcher.yaml_nodes.nodes import ListNode, MapNode, MappingEntry, ScalarNode, ScalarValue, YamlNode
 
 MAX_DEPTH = 64  # of nested mappings and lists; the deepest rule of SigmaHQ has 6
@@ -35,6 +36,7 @@ def build_nodes(text: str, *, file: str, fault: type[InputError]) -> tuple[tuple
 
 _CORE = "tag:yaml.org,2002:"
 _SCALAR_TAGS = ("str", "int", "float", "bool", "null", "timestamp")
+_LONGEST_SHOWN = 100  # characters of a value in a message
 _LONGEST_CACHED = 40  # characters: dates, numbers and words that rules repeat
 
 
@@ -183,7 +185,9 @@ class _Builder:
             try:
                 value = _SCALARS.construct(explicit, event.value)
             except (ValueError, KeyError, AttributeError, OverflowError):
-                raise self._fault(event, "yaml-tag", f"`{event.value}` is not a valid `!!{explicit}`") from None
+                raise self._fault(
+                    event, "yaml-tag", f"`{truncate(event.value, _LONGEST_SHOWN)}` is not a valid `!!{explicit}`"
+                ) from None
         return ScalarNode(value=value, text=event.value, quoted=bool(event.style), location=self._location(event))
 
     def _tag(self, event: Any, allowed: tuple[str, ...]) -> str | None:
