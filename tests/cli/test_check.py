@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from support.in_process import call
@@ -75,6 +76,43 @@ def test_check_live_names_the_index_and_the_templates_that_are_missing(sandbox: 
     done = sandbox.call("check", "--live")
     assert "cluster:" not in done.stdout
     assert done.returncode == 0
+
+
+LINUX = """\
+title: A Reverse Shell
+id: 0f4b5a6e-8c57-4b3f-9a7e-4f6c8d1e2a3b
+status: test
+level: high
+logsource: {product: linux, category: process_creation}
+detection:
+  selection:
+    CommandLine|contains: 'nc -e'
+  condition: selection
+"""
+
+
+def test_check_live_judges_a_rule_by_the_sources_that_hold_its_log_source(sandbox: Sandbox) -> None:
+    linux = f"winlogbeat-{sandbox.name}-linux"
+    sandbox.template()
+    sandbox.feed(rule_events(IIS)[:1])
+    event = {
+        "@timestamp": "2026-11-01T00:00:00Z",
+        "process": {"command_line": "nc -e /bin/sh"},
+        "host": {"name": "lnx1"},
+    }
+    sandbox.feed([replace(rule_events(IIS)[0], id="linux-1", event=event)], index=linux)
+    rule = sandbox.folder / "lnx_reverse_shell.yml"
+    rule.write_text(LINUX, encoding="utf-8")
+    windows = {"name": "windows", "index": sandbox.index}
+    sandbox.changes["sources"] = [windows, {"name": "linux", "index": linux}]
+
+    def dead() -> set[str]:
+        report = json.loads(sandbox.call("check", "--live", "--json", str(IIS), str(rule)).stdout)
+        return {finding["code"] for finding in report["findings"] if finding["code"] in {"silent-logsource", "inert"}}
+
+    assert dead() == set()
+    sandbox.changes["sources"] = [windows]
+    assert dead() == {"silent-logsource"}
 
 
 # --------------------------------------------------------------------------- explain

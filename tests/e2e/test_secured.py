@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ssl
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -119,7 +120,7 @@ def test_an_index_that_may_not_be_read_is_named_everywhere_and_searched_once_it_
 ) -> None:
     part, other = f"winlogbeat-{secured_sandbox.name}-part", secured_sandbox.index
     secured_sandbox.feed([ATTACK], index=part)
-    secured_sandbox.feed([ATTACK])
+    secured_sandbox.feed([ATTACK], ago=timedelta(minutes=3))  # an event of its own
     own = secured_sandbox.cluster()
     (secured_sandbox.folder / "user").write_text(user.password, encoding="utf-8")
     secured_sandbox.changes["cluster"] = own | {"username": user.name, "password_file": "user"}

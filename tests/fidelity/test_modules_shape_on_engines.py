@@ -47,7 +47,9 @@ def field_findings(engine: Running, *events: dict[str, object]) -> dict[str, Fin
         cache = PlanCache(SOURCE, RULES)
         events_port = connection.events()
         with events_port.open(INDEX, DAY, time_field="@timestamp") as snapshot:
-            findings = live_findings(snapshot, RULES, cache.translator_for(events_port.mapping(INDEX, cache.paths)))
+            findings = live_findings(
+                snapshot, RULES, cache.translator_for(events_port.mapping(INDEX, cache.paths))
+            ).findings
     return {
         f"{finding.code} {finding.message.split('`')[1]}": finding
         for finding in findings

@@ -22,7 +22,7 @@ def reported(group_by: tuple[str, ...], *events: dict[str, Any], **types: FieldT
     fields = {path.replace("__", "."): (field_type,) for path, field_type in types.items()}
     mapping = IndexMapping(pattern="i", server=SERVER, indices=("i",), fields=fields)
     grouped = {SHELL.id: group_by, OTHER.id: group_by}
-    findings = live_findings(ListedEvents(documents), (SHELL, OTHER), Translator(Source(), mapping), grouped)
+    findings = live_findings(ListedEvents(documents), (SHELL, OTHER), Translator(Source(), mapping), grouped).findings
     return [(finding.code, finding.message) for finding in findings if finding.code.startswith("group-by")]
 
 

@@ -13,7 +13,8 @@ from watcher.catalogue.entries import SourceMapping
 from watcher.errors import ClusterError, Unreachable
 from watcher.model import Finding, Rule, Window
 from watcher.ports import DocumentReader, EventCounts, EventSource, EventVolume
-from watcher.search.live_findings import live_findings
+from watcher.search.live_findings import LiveFindings, live_findings
+from watcher.search.rules_that_cannot_fire import RuleChances, cannot_fire
 from watcher.settings import Settings, Source
 from watcher.timestamps import format_timestamp
 from watcher.translate.plan import Translator, paths_of
@@ -48,28 +49,33 @@ def gather_live(settings: Settings, ports: LivePorts, rules: Sequence[Rule], *, 
     problems: list[str] = []
     mappings: list[SourceMapping] = []
     findings: list[Finding] = []
+    chances: list[RuleChances] = []
     volumes: list[EventVolume] = []
     for source in settings.sources:
         mappings.append(SourceMapping(source=source, mapping=assumed_mapping(source, paths_of(rules, source))))
         with _collecting(problems):
             mappings[-1] = SourceMapping(source=source, mapping=events.mapping(source.index, paths_of(rules, source)))
             volumes.extend(ports.counts.volumes(source.index, window, time_field=source.time_field))
-            findings.extend(_live_findings(events, mappings[-1], rules, window))
+            live = _live_findings(events, mappings[-1], rules, window)
+            findings.extend(live.findings)
+            chances.append(live.chances)
+    if len(chances) == len(settings.sources):  # a source that was not read may hold what the others lack
+        findings.extend(cannot_fire(chances))
     hits = {}
     with _collecting(problems):
         span = {"gte": format_timestamp(window.start), "lt": format_timestamp(window.end)}
         hits = dict(
             ports.documents.counts(f"{settings.state.prefix}-hits-*", {"range": {"@timestamp": span}}, "rule.id")
         )
-    live = LiveData(days=days, volumes=tuple(_merged(volumes)), hits=hits, problems=tuple(problems))
-    return GatheredData(live=live, mappings=tuple(mappings), findings=tuple(findings))
+    data = LiveData(days=days, volumes=tuple(_merged(volumes)), hits=hits, problems=tuple(problems))
+    return GatheredData(live=data, mappings=tuple(mappings), findings=tuple(findings))
 
 
 def _live_findings(
     events: EventSource, source_mapping: SourceMapping, rules: Sequence[Rule], window: Window
-) -> tuple[Finding, ...]:
+) -> LiveFindings:
     if not source_mapping.mapping.indices:
-        return ()
+        return LiveFindings(chances=RuleChances(silent=tuple(rules)))
     source: Source = source_mapping.source
     with events.open(source.index, window, time_field=source.time_field) as snapshot:
         return live_findings(snapshot, rules, Translator(source, source_mapping.mapping))

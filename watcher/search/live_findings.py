@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from watcher.errors import ClusterError
 from watcher.match.event_view import EventView
@@ -11,6 +11,7 @@ from watcher.model import Finding, Query, Rule, Severity
 from watcher.ports import Page, SearchRequest, Snapshot
 from watcher.search.group_field_findings import NOT_GROUPED, GroupBy, GroupFieldFindings
 from watcher.search.rebuilt_fields import RebuiltFields
+from watcher.search.rules_that_cannot_fire import RuleChances
 from watcher.taxonomy.logsources import events_of
 from watcher.translate.bounds import NOTHING
 from watcher.translate.mapped_events import EventReader
@@ -18,6 +19,7 @@ from watcher.translate.plan import Translator, field_paths, rule_fields
 
 SAMPLE = 50  # events of a log source that are read before a rule is called inert
 _TOGETHER = 20
+_INERT = "inert"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,35 +31,38 @@ class _SampledSource:
     views: tuple[EventView, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveFindings:
+    """What the events of a source say about the rules."""
+
+    findings: tuple[Finding, ...] = ()
+    chances: RuleChances = field(default_factory=RuleChances)  # to be compared with those of the other sources
+
+
 def live_findings(
     snapshot: Snapshot, rules: Sequence[Rule], translator: Translator, group_by: GroupBy = NOT_GROUPED
-) -> tuple[Finding, ...]:
+) -> LiveFindings:
     """Return findings from some events of each log source of the rules."""
     findings: list[Finding] = []
+    silent: list[Rule] = []
+    inert: dict[str, Finding] = {}
     rebuilt = RebuiltFields()
     group_fields = GroupFieldFindings(group_by=group_by)
     for sampled in _samples(snapshot, rules, translator):
         if sampled.total == 0:
-            findings.append(_silent_log_source(sampled.rules))
-        findings.extend(finding for rule in sampled.rules for finding in _field_findings(rule, sampled, translator))
+            silent.extend(sampled.rules)
+        for rule in sampled.rules:
+            for finding in _field_findings(rule, sampled, translator):
+                if finding.code == _INERT:
+                    inert[rule.id] = finding
+                else:
+                    findings.append(finding)
         rebuilt.add(sampled.rules, sampled.views, translator)
         group_fields.add(sampled.rules, sampled.views, translator)
     findings.extend(rebuilt.findings())
     findings.extend(group_fields.findings())
     findings.extend(_cut_off(rules, translator))
-    return tuple(findings)
-
-
-def _silent_log_source(rules: Sequence[Rule]) -> Finding:
-    first = rules[0]
-    others = f" (and {len(rules) - 1} more rules of it)" if len(rules) > 1 else ""
-    return Finding(
-        code="silent-logsource",
-        severity=Severity.INFO,
-        location=first.logsource.location or first.location,
-        message=f"no event of the log source {first.logsource} is there, so `{first.title}`{others} cannot fire",
-        fix="collect it, or disable the rules",
-    )
+    return LiveFindings(findings=tuple(findings), chances=RuleChances(silent=tuple(silent), inert=inert))
 
 
 def _samples(snapshot: Snapshot, rules: Sequence[Rule], translator: Translator) -> Iterator[_SampledSource]:
@@ -94,7 +99,7 @@ def _field_findings(rule: Rule, sampled: _SampledSource, translator: Translator)
         )
     elif absent and sampled.total and translator.bounds(rule).upper == NOTHING:
         yield Finding(
-            code="inert",
+            code=_INERT,
             severity=Severity.WARNING,
             location=location,
             message=f"the rule cannot fire as things stand: no index has {_listed(absent)}, "

@@ -13,6 +13,7 @@ from watcher.errors import Forbidden
 from watcher.lint import query_cost
 from watcher.model import Finding, Rule, Window
 from watcher.search.live_findings import live_findings
+from watcher.search.rules_that_cannot_fire import RuleChances, cannot_fire
 from watcher.search.source_faults import source_faults, source_notes, time_paths
 from watcher.search.unsearchable_indices import unsearchable_indices
 from watcher.settings import Source
@@ -30,6 +31,10 @@ def check_cluster(components: Components, rules: Sequence[Rule]) -> ClusterRepor
         collected.problems.extend(missing(components.connections.events, source.index, settings.state.prefix))
         with collected.refusals():
             collected.problems.extend(_check_source(source, components, rules, collected))
+    if collected.costs and len(collected.chances) == len(
+        settings.sources
+    ):  # a source that was not read may hold what the others lack
+        collected.findings.extend(cannot_fire(collected.chances))
     with collected.refusals():
         _check_templates(components, collected)
     return ClusterReport(
@@ -49,6 +54,7 @@ class _Collected:
     notes: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     costs: dict[str, Counter[str]] = field(default_factory=dict)  # source → grade → queries
+    chances: list[RuleChances] = field(default_factory=list)  # of the sources that were read completely
     mapped: set[str] = field(default_factory=set)  # group-by fields that an index has
 
     @contextmanager
@@ -88,9 +94,12 @@ def _check_source(
     collected.notes.extend(source_notes(source, mapping))
     now = events.now()
     window = Window(start=now - source.late_events.past, end=now)
-    for entry in unsearchable_indices(events, source, mapping, window):
+    unsearchable = unsearchable_indices(events, source, mapping, window)
+    for entry in unsearchable:
         yield f"index {entry}; it is left out until it can be searched"
     if not mapping.indices:
+        if not unsearchable:
+            collected.chances.append(RuleChances(silent=tuple(rules)))
         return
     collected.mapped.update(name for fields in group_by.values() for name in fields if mapping.fields.get(name))
     translator = Translator(source, mapping)
@@ -101,4 +110,7 @@ def _check_source(
         grades[str(cost.grade)] += 1
         collected.findings.extend((*plan.findings, *query_cost.lint(plan, cost)))
     with events.open(source.index, window, time_field=source.time_field) as snapshot:
-        collected.findings.extend(live_findings(snapshot, rules, translator, group_by))
+        live = live_findings(snapshot, rules, translator, group_by)
+    collected.findings.extend(live.findings)
+    if not unsearchable:
+        collected.chances.append(live.chances)
