@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.cutting_proxy import CuttingProxy
-from support.receivers import SmtpServer, free_port
+from support.receivers import HttpReceiver, SmtpServer, free_port
 from support.sandbox import IIS, IIS_TITLE, RuleEvent, Sandbox, rule_events, run_watcher, wait_until
 
 ATTACK, AGAIN = [case for case in rule_events(IIS) if case.expect == "hit" and "(raw)" in case.name]
@@ -67,14 +68,26 @@ def test_one_run_against_a_cluster_that_is_down_says_so_in_one_sentence_and_exit
     assert "Traceback" not in done.stderr
 
 
-def test_a_sidecar_waits_for_a_cluster_that_starts_later(proxied: tuple[Sandbox, CuttingProxy]) -> None:
+def test_a_sidecar_waits_for_a_cluster_that_starts_later_and_operators_hear_of_it(
+    proxied: tuple[Sandbox, CuttingProxy],
+) -> None:
     sandbox, proxy = proxied
     sandbox.feed([ATTACK])
-    with sandbox.loop() as loop:
-        loop.wait_for_log("next_try_in=2s")
-        proxy.open()
-        loop.wait_for_log("channel=slack")
-        assert loop.stop(signal.SIGTERM) == 0
+    with HttpReceiver() as receiver:
+        channels = json.loads(sandbox.settings().read_text(encoding="utf-8"))["channels"]
+        channels["ops"] = {"type": "slack", "webhook_url": receiver.url("/ops"), "operator": True}
+        sandbox.changes["channels"] = channels
+
+        def notices() -> str:
+            return " ".join(request.body.decode() for request in list(receiver.requests)).replace("\\u200b", "")
+
+        with sandbox.loop() as loop:
+            wait_until(lambda: "the cluster does not answer" in notices(), what="the notice that the cluster is away")
+            assert "refused the connection" in notices()
+            proxy.open()
+            wait_until(lambda: "the cluster answers again" in notices(), what="the notice that it is back")
+            loop.wait_for_log("channel=slack")
+            assert loop.stop(signal.SIGTERM) == 0
     assert len(sandbox.documents("alerts")) == 1
 
 
