@@ -1,4 +1,4 @@
-"""`python -m bench [cost | fidelity | live] [--all] [--cell CELL]`."""
+"""`python -m bench [cost | fidelity | live | match] [--all] [--cell CELL]`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import cost, fidelity, live
+from bench import cost, fidelity, live, whole_process
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -15,7 +15,7 @@ DATA = ROOT.parent / "shared" / "data"
 def main() -> int:
     """Run the requested benchmark."""
     parser = argparse.ArgumentParser(prog="bench", description="Measure watcher on real engines.")
-    parser.add_argument("what", nargs="?", default="cost", choices=["cost", "fidelity", "live"])
+    parser.add_argument("what", nargs="?", default="cost", choices=["cost", "fidelity", "live", "match"])
     parser.add_argument("--all", action="store_true", help="the complete matrix, more than an hour")
     parser.add_argument(
         "--cell",
@@ -30,6 +30,8 @@ def main() -> int:
     if not DATA.is_dir():
         print(f"{DATA} is absent: the rules, events and truth tables are measured there; nothing was measured")
         return 0
+    if arguments.what == "match":
+        return whole_process.measure(DATA, ROOT / "docs" / "benchmarks" / "match.md")
     if arguments.what == "cost":
         return cost.measure(DATA, ROOT / "docs" / "benchmarks" / "cost.md", everything=arguments.all)
     cells = arguments.cell or (fidelity.MATRIX if arguments.all else fidelity.MATRIX[:1])
