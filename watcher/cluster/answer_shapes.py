@@ -114,6 +114,14 @@ class SearchAnswer(Shape, frozen=True):
     pit_id: str = ""
 
 
+class OpenedSnapshot(Shape, frozen=True):
+    """The answer to opening a point in time."""
+
+    id: str = ""  # of Elasticsearch
+    pit_id: str = ""  # of OpenSearch
+    shards: Shards | None = msgspec.field(name="_shards", default=None)
+
+
 class SearchSummary(Shape, frozen=True):
     """The answer to a search that returns no documents."""
 

@@ -14,8 +14,8 @@ from watcher.cluster.engine_transport import EngineDialect, Transport
 from watcher.cluster.index_mappings import LENIENT, read_index_mapping
 from watcher.cluster.mapping_versions import Version, incarnations, listed_shards, read_version
 from watcher.cluster.open_snapshot import open_snapshot
-from watcher.cluster.page_limits import PageLimit
-from watcher.cluster.search_reach import read_reach
+from watcher.cluster.pattern_memory import PatternMemory
+from watcher.cluster.search_reach import SearchReach, read_reach
 from watcher.cluster.snapshot import SnapshotTarget
 from watcher.errors import Forbidden
 from watcher.model import Window
@@ -37,7 +37,7 @@ class EventCluster:
     )
     _results: dict[tuple[str, tuple[str, ...]], IndexMapping] = field(default_factory=dict, repr=False, compare=False)
 
-    _limits: dict[str, PageLimit] = field(default_factory=dict, repr=False, compare=False)  # by pattern
+    _memories: dict[str, PatternMemory] = field(default_factory=dict, repr=False, compare=False)  # by pattern
 
     def now(self) -> datetime:
         """Return the cluster's time: in seconds, or where the user may not monitor, that of a search."""
@@ -60,8 +60,7 @@ class EventCluster:
         previous = self._results.get(key)
         absent = {*without, *(entry.index for entry in (previous.refused if previous is not None else ()))}
         mapping = self._mapping(pattern, tuple(paths), version, frozenset(absent))
-        listed = {**dict.fromkeys(mapping.indices), **mapping.shards, **listed_shards(version)}
-        reach = read_reach(self.transport, pattern, listed)
+        reach = self._reach(pattern, version, mapping)
         refused = {entry.index for entry in reach.refused}
         result = replace(
             mapping,
@@ -74,6 +73,19 @@ class EventCluster:
                 self._results.clear()
             self._results[key] = result
         return self._results.get(key, result)  # the same object: plans are compared by it
+
+    def _reach(self, pattern: str, version: Version | None, mapping: IndexMapping) -> SearchReach:
+        """Return what a search reaches; asked again where versions or the shards that a snapshot opens changed."""
+        memory = self._memory(pattern)
+        reach = memory.reach(version)
+        if reach is None:
+            listed = {**dict.fromkeys(mapping.indices), **mapping.shards, **listed_shards(version)}
+            reach = read_reach(self.transport, pattern, listed)
+            memory.note_reach(version, reach)
+        return reach
+
+    def _memory(self, pattern: str) -> PatternMemory:
+        return self._memories.setdefault(pattern, PatternMemory())
 
     def _mapping(
         self, pattern: str, paths: tuple[str, ...], version: Version | None, without: frozenset[str]
@@ -100,9 +112,7 @@ class EventCluster:
     ) -> AbstractContextManager[Snapshot]:
         """Open a snapshot, closed again on leaving."""
         target = SnapshotTarget(pattern=pattern, window=window, time_field=time_field, without=without or {})
-        limit = self._limits.setdefault(pattern, PageLimit())
-        limit.next_snapshot()
-        return open_snapshot(self.transport, self.dialect, target, self.timeout, limit)
+        return open_snapshot(self.transport, self.dialect, target, self.timeout, self._memory(pattern))
 
 
 def _now_of_a_search(transport: Transport, error: Forbidden) -> datetime:

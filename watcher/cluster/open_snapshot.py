@@ -6,15 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 
-from watcher.cluster.answer_shapes import SearchSummary, decode, malformed, shaped
-from watcher.cluster.cluster_faults import accept, reason
+from watcher.cluster.answer_shapes import OpenedSnapshot, SearchSummary, decode, malformed
+from watcher.cluster.cluster_faults import reason
 from watcher.cluster.engine_transport import Answer, EngineDialect, Transport, quote_path
 from watcher.cluster.index_mappings import LENIENT
-from watcher.cluster.page_limits import PageLimit
+from watcher.cluster.pattern_memory import PatternMemory
 from watcher.cluster.searchable_pattern import SearchablePattern
 from watcher.cluster.snapshot import KEEP_ALIVE, PointInTime, SnapshotTarget
 from watcher.errors import ClusterError
@@ -29,38 +28,49 @@ _log = structlog.get_logger(__name__)
 
 @contextmanager
 def open_snapshot(
-    transport: Transport, dialect: EngineDialect, target: SnapshotTarget, timeout: timedelta, limit: PageLimit
+    transport: Transport, dialect: EngineDialect, target: SnapshotTarget, timeout: timedelta, memory: PatternMemory
 ) -> Iterator[Snapshot]:
     """Open a snapshot of what can be searched, and close it on leaving, whatever happened in between.
 
-    The indices that are left out are named by the snapshot.
+    The indices that are left out are named by the snapshot. Each snapshot is probed, unless `memory` knows that its
+    indices answer.
     """
     pattern = SearchablePattern(transport, target.pattern, dict(target.without))
-    snapshot = _open_searchable(dialect, target, timeout, limit, pattern)
+    snapshot = _open_searchable(dialect, target, timeout, memory, pattern)
     if snapshot is None:
         yield EmptySnapshot(unsearchable=pattern.unsearchable)
         return
     try:
         yield snapshot
+    except ClusterError:
+        memory.forget()
+        raise
     finally:
         _close(transport, dialect, snapshot.ids[-1])
 
 
 def _open_searchable(
-    dialect: EngineDialect, target: SnapshotTarget, timeout: timedelta, limit: PageLimit, pattern: SearchablePattern
+    dialect: EngineDialect,
+    target: SnapshotTarget,
+    timeout: timedelta,
+    memory: PatternMemory,
+    pattern: SearchablePattern,
 ) -> PointInTime | None:
     """Return a snapshot that answers; None where there is no index, or none that can be searched."""
     transport = pattern.transport
-    while first := _open(transport, dialect, pattern):
+    while opened := _open(transport, dialect, pattern):
+        memory.next_snapshot(None if pattern.unsearchable else opened.shards)
         snapshot = PointInTime(
             transport=transport,
             dialect=dialect,
             target=target,
             timeout=timeout,
             unsearchable=pattern.unsearchable,
-            ids=[first],
-            limit=limit,
+            ids=[opened.id],
+            limit=memory.limit,
         )
+        if memory.answers:
+            return snapshot
         try:
             snapshot.probe()
         except ClusterError as error:
@@ -68,8 +78,17 @@ def _open_searchable(
             if not pattern.leave_out(error.indices):
                 raise
         else:
+            memory.probed()
             return snapshot
     return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """A point in time."""
+
+    id: str
+    shards: int | None  # None: the engine does not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,21 +114,22 @@ class EmptySnapshot:
         return self
 
 
-def _open(transport: Transport, dialect: EngineDialect, pattern: SearchablePattern) -> str:
-    """Open a point in time and return its id; an empty string where the pattern has no index that can be opened."""
+def _open(transport: Transport, dialect: EngineDialect, pattern: SearchablePattern) -> _Opened | None:
+    """Open a point in time; None where the pattern has no index that can be opened."""
     params = {**LENIENT, **dialect.snapshot_params, "keep_alive": KEEP_ALIVE, "preference": COPY}
 
-    def opened(expression: str) -> Answer:
+    def request(expression: str) -> Answer:
         return transport.request("POST", f"/{quote_path(expression)}/{dialect.snapshot_path}", params=params)
 
-    answer = pattern.answer(opened)
+    answer = pattern.answer(request)
     if answer is None or (answer.status == 400 and _no_index(transport, pattern.expression)):
-        return ""  # OpenSearch answers with an error where there is nothing to open
+        return None  # OpenSearch answers with an error where there is nothing to open
     doing = f"opening a point in time on `{pattern.pattern}`"
-    snapshot = shaped(accept(answer, doing).body, dict[str, Any], doing).get(dialect.snapshot_key)
-    if not isinstance(snapshot, str) or not snapshot:
+    opened = decode(answer, OpenedSnapshot, doing)
+    snapshot = opened.id if dialect.snapshot_key == "id" else opened.pit_id
+    if not snapshot:
         raise malformed(doing, f"no `{dialect.snapshot_key}`")
-    return snapshot
+    return _Opened(id=snapshot, shards=None if opened.shards is None else opened.shards.total)
 
 
 def _no_index(transport: Transport, pattern: str) -> bool:
