@@ -100,6 +100,8 @@ def test_faulty_rules_and_settings_are_notified_and_survive_a_restart(
     with sandbox.loop() as loop:
         loop.wait_for_log("problem.began")  # recorded again, as it is the same
         assert "broken.yml" in problems(sandbox)["rule-faults"]
+        (member,) = json.loads(sandbox.call("status", "--json").stdout)["members"].values()
+        assert (member["rules_run"] > 0, member["rules_not_run"]["faulty_files"]) == (True, 1)
         broken.unlink()
         wait_until(lambda: "over: the rule of" in notices(operators), what="a notice", shown=loop.log_text)
         assert loop.stop(signal.SIGTERM) == 0

@@ -12,10 +12,12 @@ from support.fakes import NOW, rule
 from watcher.health.member_differences import member_problems
 from watcher.health.own_profile import OwnProfile, settings_digests
 from watcher.health.recorded_problems import Problem
+from watcher.present.status_tables import status_json, status_tables
 from watcher.settings import Settings, Source, read
 from watcher.sigma.rule_folders import LoadedRules
 from watcher.state.member_profile import MemberProfile, profile_from_body
 from watcher.state.membership import Membership
+from watcher.usecases.status import MemberStatus, Status
 
 HOUR_AGO = NOW - timedelta(hours=1)
 PROFILE = MemberProfile(
@@ -100,4 +102,15 @@ def test_the_own_profile_follows_the_rules_that_are_read_again() -> None:
     assert profile() is first
     loaded.append(LoadedRules(rules=(rule(), rule(id="another")), findings=()))
     assert (first["rule_count"], profile()["rule_count"]) == (1, 2)
+    assert profile()["rule_states"]["enabled"] == 2
     assert profile()["rules"] != first["rules"]
+
+
+def test_status_counts_the_rules_of_each_living_sidecar() -> None:
+    member = MemberStatus(member="one", rules_run=7, rules_not_run={"low_level": 2, "faulty_files": 1}, since=NOW)
+    status = Status(sources=(), problems=(), leases=(), members=(member,), deliveries=())
+    assert status_json(status)["members"] == {
+        "one": {"rules_run": 7, "rules_not_run": {"low_level": 2, "faulty_files": 1}, "since": NOW.isoformat()}
+    }
+    shown = [list(column.cells) for column in list(status_tables(status))[-1].columns]
+    assert [str(cells[0]) for cells in shown[:3]] == ["one", "7", "2 low level, 1 faulty files"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from watcher.digests import digest
+from watcher.health.rule_states import rule_states
 from watcher.model import Rule
 from watcher.settings import Secret, Settings
 from watcher.sigma.rule_folders import LoadedRules
@@ -69,4 +70,5 @@ class OwnProfile:
             settings=settings_digests(self.settings),
             rules=digest(*rules),
             rule_count=len(rules),
+            rule_states=rule_states(loaded, self.settings),
         )

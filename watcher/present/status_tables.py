@@ -14,13 +14,14 @@ from watcher.usecases.status import (
     CurrentProblem,
     DeliveryCount,
     LeaseStatus,
+    MemberStatus,
     SourceStatus,
     Status,
 )
 
 
 def status_tables(status: Status) -> Iterator[Table]:
-    """Yield the tables of problems, of sources, of what was not searched, of faults, of leases and of deliveries."""
+    """Yield the tables of problems, sources, what was not searched, faults, leases, sidecars and deliveries."""
     if status.problems:
         yield _problems_table(status.problems)
     yield _sources_table(status.sources)
@@ -32,6 +33,8 @@ def status_tables(status: Status) -> Iterator[Table]:
         yield faults
     if any(lease.holder for lease in status.leases):
         yield _leases_table(status.leases)
+    if status.members:
+        yield _members_table(status.members)
     if status.deliveries:
         yield _deliveries_table(status.deliveries)
 
@@ -95,6 +98,15 @@ def _leases_table(leases: Sequence[LeaseStatus]) -> Table:
     return shown
 
 
+def _members_table(members: Sequence[MemberStatus]) -> Table:
+    shown = table("sidecar", "rules run", "not run", "since")
+    for member in members:
+        not_run = ", ".join(f"{count:,} {state.replace('_', ' ')}" for state, count in member.rules_not_run.items())
+        since = f"{member.since:%Y-%m-%d %H:%M:%S}" if member.since else ""
+        shown.add_row(cell(member.member), cell(f"{member.rules_run:,}"), cell(not_run), cell(since))
+    return shown
+
+
 def _deliveries_table(deliveries: Sequence[DeliveryCount]) -> Table:
     shown = table("channel", "state", f"messages (of the newest {ALERTS_COUNTED:,} alerts)")
     for delivery in deliveries:
@@ -110,6 +122,14 @@ def status_json(status: Status) -> dict[str, Any]:
         "problems": [_problem_json(problem) for problem in status.problems],
         "leases": {lease.lease: lease.holder for lease in status.leases},
         "holders": {lease.holder: _holder_json(lease) for lease in status.leases if lease.holder},
+        "members": {
+            member.member: {
+                "rules_run": member.rules_run,
+                "rules_not_run": dict(member.rules_not_run),
+                "since": member.since.isoformat() if member.since else None,
+            }
+            for member in status.members
+        },
         "messages": [
             {"channel": delivery.channel, "state": delivery.state, "count": delivery.count}
             for delivery in status.deliveries

@@ -18,6 +18,7 @@ class MemberProfile:
     settings: Mapping[str, str] = field(default_factory=dict)  # part of the settings → its digest
     rules: str = ""  # digest of the rules that are run
     rule_count: int = 0
+    rule_states: Mapping[str, int] = field(default_factory=dict)  # state → number of rules, those that are run included
     since: datetime | None = None  # when it was published
 
     def to_body(self) -> Mapping[str, Any]:
@@ -27,6 +28,7 @@ class MemberProfile:
             "settings": dict(self.settings),
             "rules": self.rules,
             "rule_count": self.rule_count,
+            "rule_states": dict(self.rule_states),
         }
 
 
@@ -40,5 +42,6 @@ def profile_from_body(body: Mapping[str, Any]) -> MemberProfile | None:
         settings={str(part): str(value) for part, value in (stored.get("settings") or {}).items()},
         rules=str(stored.get("rules") or ""),
         rule_count=int(stored.get("rule_count") or 0),
+        rule_states={str(state): int(count) for state, count in (stored.get("rule_states") or {}).items()},
         since=parse_timestamp(str(body.get("profile_since") or "")),
     )

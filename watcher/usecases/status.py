@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -86,6 +86,16 @@ class LeaseStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemberStatus:
+    """A living sidecar, and its rules as it read them last."""
+
+    member: str
+    rules_run: int
+    rules_not_run: Mapping[str, int]  # reason → rules, or files that are faulty
+    since: datetime | None  # when its rules, channels or settings last changed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentProblem:
     """A problem that lasts, and since when it is recorded."""
 
@@ -100,6 +110,7 @@ class Status:
     sources: tuple[SourceStatus, ...]
     problems: tuple[CurrentProblem, ...]
     leases: tuple[LeaseStatus, ...]
+    members: tuple[MemberStatus, ...]
     deliveries: tuple[DeliveryCount, ...]  # of the newest alerts
 
     @property
@@ -120,6 +131,7 @@ def read_status(components: Components) -> Status:
         sources=sources,
         problems=_current_problems(evidence, components.problem_record().read(), now),
         leases=tuple(_leases(evidence, now)),
+        members=tuple(_members(evidence, now)),
         deliveries=_count_deliveries(components),
     )
 
@@ -141,6 +153,15 @@ def _leases(evidence: Evidence, now: datetime) -> Iterator[LeaseStatus]:
     for lease, holder in membership.holders.items():
         seen = membership.last_seen.get(holder)
         yield LeaseStatus(lease=lease, holder=holder, is_alive=membership.is_alive(holder, now), last_seen=seen)
+
+
+def _members(evidence: Evidence, now: datetime) -> Iterator[MemberStatus]:
+    membership = evidence.membership
+    for member in sorted(membership.alive(now)):
+        profile = membership.profiles.get(member)
+        if profile is not None:
+            not_run = {state: count for state, count in profile.rule_states.items() if count and state != "enabled"}
+            yield MemberStatus(member=member, rules_run=profile.rule_count, rules_not_run=not_run, since=profile.since)
 
 
 def _current_problems(
