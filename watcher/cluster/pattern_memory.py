@@ -54,10 +54,10 @@ class PatternMemory:
 
     def reach(self, version: Version | None) -> SearchReach | None:
         """Return what a search reaches; None where it must be asked."""
-        known = self._reach
-        if known is None or version is None or (known.version, known.opened) != (version, self._opened):
+        previous = self._reach
+        if previous is None or version is None or (previous.version, previous.opened) != (version, self._opened):
             return None
-        return known.reach
+        return previous.reach
 
     def note_reach(self, version: Version | None, reach: SearchReach) -> None:
         """Note what a search reaches."""
