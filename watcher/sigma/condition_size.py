@@ -8,7 +8,7 @@ from __future__ import annotations
 from watcher.model import ConditionNode, branches
 
 MAX_LEVELS = 64
-"""Of parentheses and `not` within each other; the conditions of SigmaHQ have 4."""
+"""Of parentheses and `not` within each other; the 2,115 rules that the limits were measured on have 3."""
 
 MAX_WORDS = 2_000
 """Of all conditions of a rule."""
