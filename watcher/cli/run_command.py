@@ -39,8 +39,9 @@ def run(
     """Search on schedule, open alerts, and notify.
 
     Exits with code 0 on SIGTERM or SIGINT, with nothing lost. SIGHUP reloads settings and rules; faulty settings
-    change nothing. With --once the exit code is 1 if a rule is faulty or a
-    message was not accepted, and 3 if the cluster cannot be reached.
+    change nothing. With --once the exit code is 1 if a rule is faulty, an
+    index was not searched in full or a message was not accepted, and 3 if
+    the cluster cannot be reached.
     """
     configure_log(as_json=log_json, level=logging.INFO)
     signals = RunSignals()
