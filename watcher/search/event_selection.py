@@ -48,7 +48,7 @@ def _code(code: str) -> SigmaNumber | SigmaString:
 
 def needed_fields(rules: Iterable[Rule], translator: Translator) -> tuple[str, ...]:
     """Return every path that the predicates may read: values, parts of computed values, and targets of aliases."""
-    paths = {CHANNEL, *EVENT_CODES, *SYSTEM_PATHS}
+    paths = {CHANNEL, *EVENT_CODES}
     for rule in rules:
         events = events_of(rule.logsource, translator.source.logsources)
         for name in (*rule_fields(rule.node), "EventID"):
@@ -60,6 +60,15 @@ def needed_fields(rules: Iterable[Rule], translator: Translator) -> tuple[str, .
     types = (field_type for path in tuple(paths) for field_type in fields.get(path, ()))
     paths.update([field_type.path for field_type in types if field_type.path is not None])
     return tuple(sorted(_outermost(paths)))
+
+
+def windows_paths(rules: Iterable[Rule], translator: Translator) -> tuple[str, ...]:
+    """Return the paths that show which events are of Windows; none where all rules are for these."""
+    for rule in rules:
+        events = events_of(rule.logsource, translator.source.logsources)
+        if any(event_class.non_windows for event_class in events.event_classes):
+            return SYSTEM_PATHS
+    return ()
 
 
 def _data_paths(events: LogSourceEvents) -> Iterator[str]:

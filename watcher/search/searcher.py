@@ -11,7 +11,7 @@ from watcher.match.flat_event import FieldFilter
 from watcher.match.ruleset import CompiledRule, Ruleset
 from watcher.model import Finding, Query, QueryPlan, Severity
 from watcher.ports import Clock, Page, Snapshot
-from watcher.search.event_selection import computed_fields, event_selection, needed_fields
+from watcher.search.event_selection import computed_fields, event_selection, needed_fields, windows_paths
 from watcher.search.outcomes import FailedSearch, MatchedPage, SearchFinding, SearchOutcome, Unreadable
 from watcher.search.planner import Strategy, StrategyChoice, choose_strategy
 from watcher.search.query_strategy import OutOfTime, search_by_query
@@ -144,7 +144,7 @@ class Searcher:
                 translator=translator,
                 rules=rule_ids,
                 query=event_selection(rules, translator),
-                only=fields if self._source.fetch == "needed" else None,
+                only=(*fields, *windows_paths(rules, translator)) if self._source.fetch == "needed" else None,
                 field_filter=FieldFilter(fields),
             )
         return selection
