@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from watcher.cluster import field_parameters as parameters
 from watcher.cluster.answer_shapes import decode, malformed, shaped
 from watcher.cluster.engine_transport import LINE, Answer, Transport, chunks, quote_path
 from watcher.cluster.index_states import closed_indices, max_clauses
@@ -32,9 +33,6 @@ from watcher.taxonomy.field_locations import parents
 
 LENIENT = {"ignore_unavailable": "true", "allow_no_indices": "true"}
 
-_LIMITED = frozenset({"keyword", "wildcard", "flattened"})  # types that know `ignore_above`
-_LOGSDB_IGNORE_ABOVE = 8191
-_ANALYSED = frozenset({"text", "match_only_text"})
 _NO_LEAF = Leaf()
 _SHARDS = "index.number_of_shards"
 
@@ -264,52 +262,12 @@ def _field_type(
     return FieldType(
         type=kind,
         searchable=can.searchable,
-        ignore_above=_ignore_above(kind, real, settings),
+        ignore_above=parameters.ignore_above(kind, real, settings),
         path=points_to,
         value=None if value is None else str(value),
-        analyzer=_analyzer(kind, real, settings),
-        normalizer=_normalizer(kind, real, settings),
-        ignore_malformed=_ignore_malformed(kind, real, settings),
+        analyzer=parameters.analyzer(kind, real, settings),
+        normalizer=parameters.normalizer(kind, real, settings),
+        ignore_malformed=parameters.ignore_malformed(kind, real, settings),
         adds=real.null_value is not None or not extras.copied.isdisjoint((target, *parents(target))),
         computed=target in extras.computed,
     )
-
-
-def _ignore_malformed(kind: str, leaf: Leaf, settings: Mapping[str, Any]) -> bool:
-    ignores = leaf.ignore_malformed
-    if ignores is None:
-        ignores = settings.get("index.mapping.ignore_malformed", False)
-    return kind not in (*_LIMITED, *_ANALYSED, "constant_keyword") and str(ignores).lower() == "true"
-
-
-def _normalizer(kind: str, leaf: Leaf, settings: Mapping[str, Any]) -> str | None:
-    """Return the normalizer of a keyword; one that only lowers case is `lowercase`, whatever its name."""
-    name = leaf.normalizer
-    if kind != "keyword" or name is None:
-        return None
-    own = f"index.analysis.normalizer.{name}."
-    defined = {key.removeprefix(own): value for key, value in settings.items() if key.startswith(own)}
-    filters = defined.get("filter", ())
-    plain = set(defined) <= {"type", "filter"} and filters in ("lowercase", ["lowercase"])
-    return "lowercase" if plain else name if defined or name != "lowercase" else "lowercase"
-
-
-def _analyzer(kind: str, leaf: Leaf, settings: Mapping[str, Any]) -> str | None:
-    """Return the analyzer of a text field where it, or its search analyzer, is not the standard one."""
-    if kind not in _ANALYSED:
-        return None
-    for name in (leaf.analyzer, leaf.search_analyzer):
-        if name not in (None, "standard"):
-            return name
-    changed = next((name for name in settings if name.startswith("index.analysis.analyzer.default")), None)
-    return None if changed is None or leaf.analyzer is not None else "default"
-
-
-def _ignore_above(kind: str, leaf: Leaf, settings: Mapping[str, Any]) -> int | None:
-    if kind not in _LIMITED:
-        return None
-    default = _LOGSDB_IGNORE_ABOVE if settings.get("index.mode") == "logsdb" else None
-    if leaf.ignore_above is not None:
-        return leaf.ignore_above
-    limit = settings.get("index.mapping.ignore_above", default)
-    return None if limit is None else shaped(limit, int, "reading the setting `index.mapping.ignore_above`")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -86,21 +87,25 @@ class LateEventCheck:
             )
         self._record_lost(slices, mapping, previous)
         late = {*slices.grown, *self._changed(slices, newer, previous)}
-        windows = [part for window in adjacent_slices(late) for part in split_window(window, source.slice)]
-        searches = [self._search(window) for window in windows]
-        if newer.marks and all(search.is_settled for search in searches):
-            marks = LateMarks(overlap=slices.overlap, indices=newer.marks)
-            self.checkpoints.record_late_marks(source.name, marks, now=now)
+        results = self._search_late(late, LateMarks(overlap=slices.overlap, indices=newer.marks), now)
         outcome = _unknown_outside(checkpoint, now) if slices.left_out else self._outside(checkpoint, now)
         self.checkpoints.apply(source.name, (outcome,), now=now)
         if outcome.too_late:
             past = str(source.late_events.past)
             log.warning("events.too_late", source=source.name, events=outcome.too_late, past=past)
-        results = tuple(search.result for search in searches if search.result is not None)
         hits = sum(result.hits for result in results)
         marked = len(newer.marks)
         log.info("late_events.checked", source=source.name, slices=len(late), hits=hits, marked=marked)
         return results
+
+    def _search_late(self, late: Collection[datetime], marks: LateMarks, now: datetime) -> tuple[WindowResult, ...]:
+        """Search slices; the marks are recorded where nothing remains to be searched below them."""
+        source = self.rules.source
+        windows = [part for window in adjacent_slices(late) for part in split_window(window, source.slice)]
+        searches = [self._search(window) for window in windows]
+        if marks.indices and all(search.is_settled for search in searches):
+            self.checkpoints.record_late_marks(source.name, marks, now=now)
+        return tuple(search.result for search in searches if search.result is not None)
 
     def _changed(self, slices: CheckedSlices, newer: NewerSlices, previous: LateMarks | None) -> set[datetime]:
         """Return the slices whose events changed, whatever their counts are."""

@@ -50,7 +50,6 @@ class LiveSearch:
         due = due_window(source, checkpoint, now, waited=waited)
         if due is None:
             return None
-        begin = _begin(due) if checkpoint is None else None
         since = self.rules.record(detector, checkpoint, due.since, now=now)
         self.rules.has_begun = self.rules.has_begun or checkpoint is not None
         memory = self._memory(detector, checkpoint, due)
@@ -59,9 +58,19 @@ class LiveSearch:
             result = detector.detect(due.window, DetectionScope(since=since, memory=memory, stopping=self.stopping))
         except (Incomplete, Overloaded, Refused) as fault:
             gaps = (failed_gap(due.window, fault, now), *_skipped_gap(due, now))
+            begin = _begin(due) if checkpoint is None else None
             self.checkpoints.apply(source.name, (Advance(to=due.window.end), AddGaps(gaps=gaps)), now=now, begin=begin)
             self.rules.has_begun = True
             raise
+        self._record(result, detector, checkpoint, due, now)
+        self._log(result)
+        return result
+
+    def _record(
+        self, result: WindowResult, detector: Detector, checkpoint: Checkpoint | None, due: DueWindow, now: datetime
+    ) -> None:
+        """Record the counts of a searched window and its gaps, and move the watermark."""
+        source = detector.source
         digests = {} if result.searched is None else slice_digests(result.searched.tallies, SLICE)
         self.checkpoints.record_counts(source.name, due.window, result.counts, now=now, digests=digests)
         selection = selection_commands(source, checkpoint, due.window.start, now)
@@ -71,13 +80,12 @@ class LiveSearch:
             *selection,
             AddIndices(indices=result.indices),
         )
+        begin = _begin(due) if checkpoint is None else None
         self.checkpoints.apply(source.name, commands, now=now, begin=begin)
         self.rules.has_begun = True
         if result.searched is not None and result.is_complete:
             self._searched = detector, result.searched
-        self._log(result)
         self.faults = result.faults
-        return result
 
     def _memory(self, detector: Detector, checkpoint: Checkpoint | None, due: DueWindow) -> SearchMemory:
         """Return what this search may leave out: nothing where the previous one was another's, or had other rules."""
