@@ -63,10 +63,10 @@ def _is_accepted(parts: _Parts, *, cased: bool) -> bool:
     tokens: list[str | Wildcard] = []
     for part in _behind_any(parts):
         tokens.extend((part,) if isinstance(part, Wildcard) else (part if cased else part.lower()))
-    return _Automaton(tokens).effort_is_within(_MAX_EFFORT)
+    return _PatternAutomaton(tokens).effort_is_within(_MAX_EFFORT)
 
 
-class _Automaton:
+class _PatternAutomaton:
     """The automaton of a pattern; a state is the set of positions that a value may have reached, as bits."""
 
     __slots__ = ("_any", "_literals", "_ones", "_tokens")
