@@ -167,6 +167,14 @@ def test_a_socket_that_is_gone_changes_nothing(tmp_path: Path) -> None:
     assert [entry["event"] for entry in entries] == ["service.unnotified"]
 
 
+def test_a_socket_that_nobody_reads_delays_nothing(tmp_path: Path, notified: socket.socket) -> None:
+    with capture_logs() as entries:
+        for _ in range(2_000):
+            ServiceManager(str(tmp_path / "notify")).notify("WATCHDOG=1")
+    assert {entry["event"] for entry in entries} == {"service.unnotified"}
+    assert notified.recv(100) == b"WATCHDOG=1"
+
+
 # --------------------------------------------------------------------------- the dead-man's switch
 
 

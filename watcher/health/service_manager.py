@@ -21,12 +21,13 @@ class ServiceManager:
     watchdog: float = 0.0  # seconds; 0: no watchdog
 
     def notify(self, *states: str) -> None:
-        """Send states such as `READY=1`; a failure is logged and changes nothing."""
+        """Send states such as `READY=1`; a failure is logged and changes nothing, also where nobody reads them."""
         if not self.address:
             return
         path = f"\0{self.address[1:]}" if self.address.startswith("@") else self.address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+                sender.setblocking(False)
                 sender.sendto("\n".join(states).encode(), path)
         except OSError as fault:
             log.warning("service.unnotified", error=str(fault), states=list(states))

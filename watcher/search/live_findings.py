@@ -19,7 +19,6 @@ from watcher.translate.plan import Translator, field_paths, rule_fields
 
 SAMPLE = 50  # events of a log source that are read before a rule is called inert
 _TOGETHER = 20
-_INERT = "inert"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ def live_findings(
             silent.extend(sampled.rules)
         for rule in sampled.rules:
             for finding in _field_findings(rule, sampled, translator):
-                if finding.code == _INERT:
+                if finding.code == "inert":
                     inert[rule.id] = finding
                 else:
                     findings.append(finding)
@@ -99,7 +98,7 @@ def _field_findings(rule: Rule, sampled: _SampledSource, translator: Translator)
         )
     elif absent and sampled.total and translator.bounds(rule).upper == NOTHING:
         yield Finding(
-            code=_INERT,
+            code="inert",
             severity=Severity.WARNING,
             location=location,
             message=f"the rule cannot fire as things stand: no index has {_listed(absent)}, "
