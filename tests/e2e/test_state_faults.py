@@ -175,7 +175,11 @@ def test_without_index_templates_nothing_is_created_or_delivered(opensearch_sand
             sandbox.admin.state().put_template(name, template)
         loop.wait_for_log("was created without its index template")
         assert sandbox.call("setup").returncode == 0
-        wait_until(lambda: "during" in notices(sandbox), what="a message", shown=loop.log_text)
+        wait_until(
+            lambda: len(expected_deliveries(sandbox).mails) == 2 and "during" in notices(sandbox),
+            what="a message of each channel",
+            shown=loop.log_text,
+        )
     assert expected_deliveries(sandbox).lost(["during"], ["during"]) == []
     indices = sandbox.admin.state().indices(f"{sandbox.prefix}-alerts-*")  # each host has slots, and months, of its own
     assert index in indices
