@@ -35,6 +35,14 @@ MAIL = MailChannel(name="mail", host="localhost", to=("soc@corp.example",))
 SLACK = SlackChannel(name="slack", webhook_url=Secret("http://localhost/"))
 
 
+class KilledChannel(RecordingChannel):
+    """A channel whose process ends when it has sent a message."""
+
+    def send(self, notification: Notification) -> None:
+        super().send(notification)
+        raise KeyboardInterrupt
+
+
 def pending(*, channels: tuple[str, ...] = ("mail", "slack")) -> MemoryDocuments:
     """Create a state with one alert and pending deliveries to some channels."""
     state, settings = MemoryDocuments(), effective(channels=channels)
@@ -395,12 +403,7 @@ def test_a_digest_that_was_not_marked_as_sent_is_sent_again_under_the_same_key()
     open_alerts(state, 30)
     deliver(state, mail)
 
-    class Killed(RecordingChannel):
-        def send(self, notification: Notification) -> None:
-            super().send(notification)
-            raise KeyboardInterrupt
-
-    killed = Killed("mail")
+    killed = KilledChannel("mail")
     with pytest.raises(KeyboardInterrupt):
         deliver(state, killed, after=SETTLED)
     assert deliver(state, mail, after=2 * SETTLED) == DeliveryResult()  # its claim still holds
@@ -492,12 +495,7 @@ def test_a_digest_of_several_rules_that_was_cut_off_is_sent_again_once() -> None
     open_alert_of_rules(state, range(12))
     deliver(state, mail, rate_limit=FIVE)
 
-    class Killed(RecordingChannel):
-        def send(self, notification: Notification) -> None:
-            super().send(notification)
-            raise KeyboardInterrupt
-
-    killed = Killed("mail")
+    killed = KilledChannel("mail")
     with pytest.raises(KeyboardInterrupt):
         deliver(state, killed, rate_limit=FIVE, after=SETTLED)
     soon = SETTLED + CLAIM + timedelta(seconds=1)

@@ -17,24 +17,9 @@ from watcher.model import Window
 from watcher.ports import Page, SearchRequest
 
 
-def test_an_unexpected_error_leaves_a_gap_and_the_check_goes_on() -> None:
-    class Poisoned(ArrivingEvents):
-        def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
-            if any(document.id == "e1" for document in self.documents):
-                raise RecursionError("too deep")
-            return super().search(requests)
+def source_with_a_poisoned_slice(fault: Exception) -> FakeSource:
+    """Return a source with two late events; the search of the first one's slice raises the fault."""
 
-    fake = FakeSource(events=Poisoned())
-    fake.searched(NOW - timedelta(days=1), NOW)
-    fake.events.feed(arriving(1, NOW - 58 * MINUTE), arriving(2, NOW - 38 * MINUTE))
-    fake.events.time += MINUTE
-    assert [result.hits for result in fake.search.late_events.check()] == [1]
-    assert fake.gaps() == [(-60, -55, ())]
-    assert "RecursionError: too deep" in fake.checkpoint.gaps[0].reason
-
-
-@pytest.mark.parametrize("fault", [Unreachable("504"), TooSlow("ran out of time"), Forbidden("field level security")])
-def test_a_late_slice_that_is_never_answered_becomes_a_gap_and_the_others_are_searched(fault: ClusterError) -> None:
     class Poisoned(ArrivingEvents):
         def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:
             if any(document.id == "e1" for document in self.documents):
@@ -45,6 +30,19 @@ def test_a_late_slice_that_is_never_answered_becomes_a_gap_and_the_others_are_se
     fake.searched(NOW - timedelta(days=1), NOW)
     fake.events.feed(arriving(1, NOW - 58 * MINUTE), arriving(2, NOW - 38 * MINUTE))
     fake.events.time += MINUTE
+    return fake
+
+
+def test_an_unexpected_error_leaves_a_gap_and_the_check_goes_on() -> None:
+    fake = source_with_a_poisoned_slice(RecursionError("too deep"))
+    assert [result.hits for result in fake.search.late_events.check()] == [1]
+    assert fake.gaps() == [(-60, -55, ())]
+    assert "RecursionError: too deep" in fake.checkpoint.gaps[0].reason
+
+
+@pytest.mark.parametrize("fault", [Unreachable("504"), TooSlow("ran out of time"), Forbidden("field level security")])
+def test_a_late_slice_that_is_never_answered_becomes_a_gap_and_the_others_are_searched(fault: ClusterError) -> None:
+    fake = source_with_a_poisoned_slice(fault)
     assert [result.hits for result in fake.search.late_events.check()] == [1]
     assert fake.gaps() == [(-60, -55, ())]
     assert fake.checkpoint.last_late_check == fake.events.time

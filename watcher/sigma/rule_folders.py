@@ -159,22 +159,14 @@ def _content(file: Path) -> bytes:
 
 def _unprintable_name(file: Path) -> Finding:
     shown = str(file).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return Finding(
-        code="unreadable",
-        severity=Severity.ERROR,
-        location=Location(file=shown, line=1),
-        message="the file is not read: its name is not valid UTF-8",
-        fix="rename the file",
-    )
+    return _file_error(shown, "the file is not read: its name is not valid UTF-8", "rename the file")
 
 
 def _unexpected(file: Path, fault: Exception) -> Finding:
-    return Finding(
-        code="unreadable",
-        severity=Severity.ERROR,
-        location=Location(file=str(file), line=1),
-        message=f"the file cannot be read: {type(fault).__name__}: {truncate(printable_text(fault), 200)}",
-        fix="the other files are read; report the file to the maintainers of watcher",
+    return _file_error(
+        file,
+        f"the file cannot be read: {type(fault).__name__}: {truncate(printable_text(fault), 200)}",
+        "the other files are read; report the file to the maintainers of watcher",
     )
 
 
@@ -183,12 +175,12 @@ def _unreadable(path: Path, fault: Exception, what: str) -> Finding:
         reason, fix = f"byte {fault.start + 1} is not valid UTF-8", "save it as UTF-8"
     else:
         reason, fix = str(getattr(fault, "strerror", None) or fault), "allow watcher to read it"
+    return _file_error(path, f"{what} cannot be read: {reason}", fix)
+
+
+def _file_error(file: Path | str, message: str, fix: str) -> Finding:
     return Finding(
-        code="unreadable",
-        severity=Severity.ERROR,
-        location=Location(file=str(path), line=1),
-        message=f"{what} cannot be read: {reason}",
-        fix=fix,
+        code="unreadable", severity=Severity.ERROR, location=Location(file=str(file), line=1), message=message, fix=fix
     )
 
 
