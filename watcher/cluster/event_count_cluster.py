@@ -9,7 +9,6 @@ from typing import Any
 
 from watcher.cluster.answer_shapes import (
     ChannelBuckets,
-    MultiSearchAnswer,
     SearchAnswer,
     SearchSummary,
     decode,
@@ -18,7 +17,7 @@ from watcher.cluster.answer_shapes import (
 )
 from watcher.cluster.engine_transport import Transport, quote_path
 from watcher.cluster.index_mappings import LENIENT, read_index_mapping
-from watcher.cluster.search_answers import partial_answer, response_error, search_answer
+from watcher.cluster.search_answers import partial_answer, response_error, search_answer, several_answers
 from watcher.cluster.slice_aggregations import NewerAggregations, newer_search, read_newer, time_clause
 from watcher.errors import Incomplete, Refused
 from watcher.model import Query, Window
@@ -49,9 +48,7 @@ class EventCountCluster:
         doing = f"counting the events of `{pattern}`"
         path = f"/{quote_path(pattern)}/_msearch"
         answer = self.transport.request("POST", path, params=LENIENT, body=lines)
-        responses = decode(answer, MultiSearchAnswer, doing).responses
-        if len(responses) != len(windows):
-            raise malformed(doing, f"{len(responses)} answers to {len(windows)} searches")
+        responses = several_answers(answer, len(windows), doing)
         return [_total(search_answer(response, doing), doing) for response in responses]
 
     def newer(self, indices: Sequence[MarkedIndex], step: timedelta, *, time_field: str) -> Sequence[NewerEvents]:
@@ -69,10 +66,7 @@ class EventCountCluster:
     def _newer(self, lines: Sequence[Mapping[str, Any]]) -> Iterator[NewerAggregations]:
         doing = "counting newer events"
         answer = self.transport.request("POST", "/_msearch", body=lines)
-        responses = decode(answer, MultiSearchAnswer, doing).responses
-        if len(responses) != len(lines) // 2:
-            raise malformed(doing, f"{len(responses)} answers to {len(lines) // 2} searches")
-        for response in responses:
+        for response in several_answers(answer, len(lines) // 2, doing):
             error = response_error(response, doing)
             if error is not None:
                 raise error

@@ -5,10 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from watcher.cluster.answer_shapes import PageAnswer, SearchAnswer, SearchSummary, malformed, shaped
+from watcher.cluster.answer_shapes import (
+    MultiSearchAnswer,
+    PageAnswer,
+    SearchAnswer,
+    SearchSummary,
+    decode,
+    malformed,
+    shaped,
+)
 from watcher.cluster.cluster_faults import cluster_error
 from watcher.cluster.engine_transport import Answer
 from watcher.errors import ClusterError, Incomplete, Refused, TooSlow
+
+
+def several_answers(answer: Answer, count: int, doing: str) -> list[dict[str, Any]]:
+    """Return the answers to some searches of one request; raises Malformed where there are not as many as searches."""
+    responses = decode(answer, MultiSearchAnswer, doing).responses
+    if len(responses) != count:
+        raise malformed(doing, f"{len(responses)} answers to {count} searches")
+    return responses
 
 
 def search_answer(response: Mapping[str, Any], doing: str) -> SearchAnswer:

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from watcher.cluster.answer_shapes import Clusters, MultiSearchAnswer, SearchSummary, TermBuckets, decode
+from watcher.cluster.answer_shapes import Clusters, SearchSummary, TermBuckets, decode
 from watcher.cluster.cluster_faults import cluster_error, reason
 from watcher.cluster.engine_transport import Transport, quote_path
-from watcher.cluster.search_answers import response_error
+from watcher.cluster.index_mappings import LENIENT
+from watcher.cluster.search_answers import response_error, several_answers
 from watcher.errors import Forbidden
 from watcher.model import UnsearchableIndex
 
-_LENIENT = {"ignore_unavailable": "true", "allow_no_indices": "true"}
 _INDICES = {"terms": {"field": "_index", "size": 10_000}}
 # One document of each shard is enough to know its index.
 _BODY = {"size": 0, "track_total_hits": False, "terminate_after": 1, "aggs": {"indices": _INDICES}}
@@ -34,7 +34,7 @@ def read_reach(transport: Transport, pattern: str, listed: Mapping[str, int | No
     Raises Forbidden where no index of the pattern may be searched.
     """
     doing = f"searching `{pattern}`"
-    answer = transport.request("POST", f"/{quote_path(pattern)}/_search", params=_LENIENT, body=_BODY)
+    answer = transport.request("POST", f"/{quote_path(pattern)}/_search", params=LENIENT, body=_BODY)
     if answer.status != 200:
         error = cluster_error(answer, doing)
         if isinstance(error, Forbidden):
@@ -73,8 +73,8 @@ def _refused(transport: Transport, indices: Sequence[str]) -> Iterator[Unsearcha
     if not lines:
         return
     doing = "checking which indices may be read"
-    responses = decode(transport.request("POST", "/_msearch", body=lines), MultiSearchAnswer, doing).responses
-    for index, response in zip(indices, responses, strict=False):
+    responses = several_answers(transport.request("POST", "/_msearch", body=lines), len(indices), doing)
+    for index, response in zip(indices, responses, strict=True):
         error = response_error(response, f"searching `{index}`")
         if isinstance(error, Forbidden):
             yield UnsearchableIndex(index=index, reason=str(error))
