@@ -40,8 +40,8 @@ def _is_unnamed(name: str) -> bool:
 
 
 _MAX_KINDS = 4096
-_LOCATIONS: dict[tuple[str, str, bool], dict[str, FieldLocations]] = {}
-"""Channel, code and whether 4688 is read as process creation → the locations of each Sigma field."""
+_LOCATIONS: dict[tuple[str, str], tuple[dict[str, FieldLocations], dict[str, FieldLocations]]] = {}
+"""Channel and code → the locations of each Sigma field, as they are and where 4688 is read as process creation."""
 
 
 class EventView:
@@ -79,7 +79,7 @@ class EventView:
         self.channel = self._flat.first.get("winlog.channel", "")
         self.code = self._flat.first.get("event.code") or self._flat.first.get("winlog.event_id", "")
         self.is_windows = bool(self.channel) or "winlog" in self.event or any(map(_is_of_windows, self.event))
-        self._locations = (self._known_locations(process_audit=False), self._known_locations(process_audit=True))
+        self._locations = _LOCATIONS.get((self.channel, self.code)) or self._new_locations()
 
     def at(self, path: str) -> Values:
         """Return the values at a path of the document."""
@@ -144,14 +144,10 @@ class EventView:
                 return NO_VALUES
         return self._compute(rebuilt.computed)
 
-    def _known_locations(self, *, process_audit: bool) -> dict[str, FieldLocations]:
-        kind = (self.channel, self.code, process_audit)
-        locations = _LOCATIONS.get(kind)
-        if locations is None:
-            if len(_LOCATIONS) >= _MAX_KINDS:  # whoever writes events may invent any number of channels and codes
-                _LOCATIONS.clear()
-            locations = _LOCATIONS.setdefault(kind, {})
-        return locations
+    def _new_locations(self) -> tuple[dict[str, FieldLocations], dict[str, FieldLocations]]:
+        if len(_LOCATIONS) >= _MAX_KINDS:  # whoever writes events may invent any number of channels and codes
+            _LOCATIONS.clear()
+        return _LOCATIONS.setdefault((self.channel, self.code), ({}, {}))
 
     def _locations_of(self, request: FieldRequest) -> FieldLocations:
         field, process_audit = request

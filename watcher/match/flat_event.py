@@ -150,7 +150,10 @@ class FieldFilter:
         if children is None:
             return
         for name, value in node.items():
-            child = children.get(name) or self._new_node(parent, name, children)
+            try:
+                child = children[name]
+            except KeyError:
+                child = self._new_node(parent, name, children)
             if child.children is None:
                 continue
             kind = type(value)

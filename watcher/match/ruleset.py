@@ -40,6 +40,7 @@ class Verdict:
 
 
 _NO_RULES = Verdict()
+_EVENT_ID = ("EventID", False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class Ruleset:
 
     def verdict(self, view: EventView) -> Verdict:
         """Return the rules that match an event, and those that could not be decided."""
-        plain = view.values("EventID") == (view.code,)  # else a rule's EventID may mean something else
+        plain = view.read(_EVENT_ID) == (view.code,)  # else a rule's EventID may mean something else
         key = (view.channel, view.code, plain, view.is_windows)
         kind = self._kinds.get(key)
         if kind is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from watcher.clock import SystemClock
@@ -39,7 +39,8 @@ class _ScanSelection:
     """What a scan reads, as long as rules and mapping are the same."""
 
     translator: Translator
-    rules: frozenset[str]
+    plans: tuple[QueryPlan, ...]
+    plans_by_rule: Mapping[str, QueryPlan]
     query: Query
     only: tuple[str, ...] | None
     field_filter: FieldFilter
@@ -124,7 +125,7 @@ class Searcher:
             snapshot=context.snapshot,
             event_reader=context.event_reader,
             rules=self._rules,
-            plans={plan.rule.id: plan for plan in plans},
+            plans=selection.plans_by_rule,
             query=selection.query,
             only=selection.only,
             field_filter=selection.field_filter,
@@ -135,18 +136,27 @@ class Searcher:
         )
 
     def _scan_selection(self, translator: Translator, plans: Sequence[QueryPlan]) -> _ScanSelection:
-        rule_ids = frozenset(plan.rule.id for plan in plans)
+        wanted = tuple(plans)
         selection = self._selection
-        if selection is None or selection.translator is not translator or selection.rules != rule_ids:
+        if selection is not None and selection.translator is translator and selection.plans == wanted:
+            return selection
+        by_rule = {plan.rule.id: plan for plan in plans}
+        if (
+            selection is None
+            or selection.translator is not translator
+            or selection.plans_by_rule.keys() != by_rule.keys()
+        ):
             rules = [plan.rule for plan in plans]
             fields = needed_fields(rules, translator)
-            selection = self._selection = _ScanSelection(
+            selection = _ScanSelection(
                 translator=translator,
-                rules=rule_ids,
+                plans=wanted,
+                plans_by_rule=by_rule,
                 query=event_selection(rules, translator),
                 only=(*fields, *windows_paths(rules, translator)) if self._source.fetch == "needed" else None,
                 field_filter=FieldFilter(fields),
             )
+        selection = self._selection = replace(selection, plans=wanted, plans_by_rule=by_rule)
         return selection
 
     def _by_query(self, context: SearchContext, plans: Sequence[QueryPlan], until: float) -> Iterator[SearchOutcome]:
@@ -178,7 +188,7 @@ class Searcher:
 
 def _count_queries(plans: Sequence[QueryPlan]) -> int:
     """Return the number of queries of some plans."""
-    return sum(len(plan.parts) or 1 for plan in plans)
+    return len(plans) + sum([len(plan.parts) - 1 for plan in plans if plan.parts])
 
 
 def _query_finding(plan: QueryPlan, error: ClusterError) -> Finding:
