@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -67,6 +67,21 @@ def test_a_crash_between_alert_and_hits_is_made_good_by_writing_again() -> None:
     recorded = AlertStore(state).record(built, hits, now=NOW)
     assert (recorded.hits, recorded.alerts) == (1, ())
     assert AlertStore(state).unknown(hits) == ()
+
+
+def test_a_forged_event_of_the_same_id_and_time_suppresses_no_hit() -> None:
+    _, alert_store = opened()
+    forged = replace(event_document(User="nobody"), index="winlogbeat-forged")
+    copy = replace(event_document(), index="winlogbeat-copy")
+    _, hits = page(forged, copy)
+    assert [hit.index for hit in alert_store.unknown(hits)] == ["winlogbeat-forged"]
+
+
+def test_a_hit_that_an_older_version_recorded_is_known() -> None:
+    alert_store = AlertStore(MemoryState())
+    _, hits = page(event_document(1), event_document(2))
+    alert_store.record([], [replace(hits[0], id=hits[0].former_id)], now=NOW)
+    assert alert_store.unknown(hits) == (hits[1],)
 
 
 def test_hits_lie_in_the_month_of_the_event_and_alerts_in_that_of_the_slot() -> None:

@@ -29,17 +29,30 @@ def test_the_digests_never_change() -> None:
 
 def test_the_identity_of_a_hit_and_its_alert_never_changes() -> None:
     grouped = grouped_hit(rule(), effective(), event_document())
-    assert grouped.hit.id == "73ebf2ffe6b535bdbccbe61ad41616a7"
+    assert grouped.hit.id == "541ba3dad2b066b0375d2046898138ef"
+    assert grouped.hit.former_id == "73ebf2ffe6b535bdbccbe61ad41616a7"  # in states of version 3 and before
     assert grouped.alert == "a67652e084d054758f33eb4d4e4ff21c"
     assert grouped.slot.isoformat() == "2026-11-23T11:16:46.890000+00:00"
 
 
 def test_the_identity_of_an_alert_for_every_event_never_changes() -> None:
     grouped = grouped_hit(rule(), effective(group_by=None), event_document())
-    assert (grouped.alert, grouped.slot) == ("6ca1e25f74e6f66857e5be9e0b4f4901", AT)
+    assert (grouped.alert, grouped.slot) == ("65f2394030481937990a42a2dc84ce69", AT)
 
 
 # --------------------------------------------------------------------------- what identity depends on
+
+
+def changed_event(**added: object) -> EventDocument:
+    document = event_document()
+    return replace(document, index="winlogbeat-reindexed", event={**document.event, **added})
+
+
+def dotted_event() -> EventDocument:
+    document = event_document()
+    values = EventView(document.event).own_values()
+    flat = {path: texts[0] if len(texts) == 1 else list(texts) for path, texts in sorted(values)}
+    return replace(document, index="winlogbeat-reindexed", event=flat)
 
 
 def test_a_hit_is_the_same_whatever_index_holds_it() -> None:
@@ -59,12 +72,17 @@ def test_a_hit_is_the_same_whatever_index_holds_it() -> None:
         (event_document(1, time="2026-11-23T11:59:30.000900Z"), True, True),
         # written in another zone it is the same
         (event_document(1, time="2026-11-23T12:59:30.000+01:00"), True, True),
-        # another host is another alert
-        (event_document(1, host="WEB02"), True, False),
+        # another host is another event and another alert
+        (event_document(1, host="WEB02"), False, False),
         # no host is a value of its own
-        (event_document(1, host=None), True, False),
-        # nothing else of the event matters
-        (event_document(1, User="somebody"), True, True),
+        (event_document(1, host=None), False, False),
+        # other content is another event, whatever its id says
+        (event_document(1, User="somebody"), False, True),
+        # pipelines and analysts change these in an event that stays the same
+        (changed_event(tags=["seen"], labels={"case": "7"}), True, True),
+        (changed_event(**{"labels.case": "7", "@version": "1", "event.ingested": "2026-11-24T00:00:00Z"}), True, True),
+        # a copy may write dotted names, in another order
+        (dotted_event(), True, True),
     ],
 )
 def test_what_makes_a_hit_and_an_alert_another(changed: EventDocument, *, same_hit: bool, same_alert: bool) -> None:
@@ -101,6 +119,20 @@ def test_several_values_are_one_key_in_any_order() -> None:
     entry = EventDocument(index="i", id="1", event={**event(), "host": {"name": ["b", "a"]}})
     other = EventDocument(index="i", id="1", event={**event(), "host.name": ["a", "b"], "host": {}})
     assert grouped_hit(rule(), effective(), entry).alert == grouped_hit(rule(), effective(), other).alert
+
+
+def test_an_event_of_which_only_a_part_is_read_is_known_by_its_id_and_time() -> None:
+    part = replace(event_document(), is_partial=True)
+    fewer = replace(part, event={key: value for key, value in part.event.items() if key != "winlog"})
+    assert fewer.event != part.event  # which fields are read depends on the rules of the day
+    hits = [grouped_hit(rule(), effective(), document).hit.id for document in (part, fewer, event_document())]
+    assert hits[0] == hits[1] != hits[2]
+
+
+def test_a_forged_event_of_the_same_id_and_time_is_another_alert_where_every_event_is_one() -> None:
+    each = effective(group_by=None)
+    forged = replace(event_document(User="nobody"), index="winlogbeat-forged")
+    assert grouped_hit(rule(), each, forged).alert != grouped_hit(rule(), each, event_document()).alert
 
 
 def test_grouping_by_nothing_makes_one_alert_of_all() -> None:

@@ -79,6 +79,23 @@ def test_events_copied_to_another_index_deliver_nothing_twice(sandbox: Sandbox) 
     assert not deliveries.doubled()
 
 
+def test_a_forged_event_of_the_same_id_and_time_hides_no_attack(opensearch_sandbox: Sandbox) -> None:
+    sandbox = opensearch_sandbox
+    alert_each_host_once(sandbox)
+    sandbox.template()
+    sandbox.feed([attack_on("a", "forged")])
+    sandbox.once()
+    state = sandbox.admin.state()
+    (forged,) = state.search(StateQuery(index=sandbox.index, query={"match_all": {}}, size=10))
+    other = f"{sandbox.index}-real"
+    real = {**attack_on("a", "real").event, "@timestamp": forged.document["@timestamp"]}
+    assert state.create([NewDocument(index=other, id=forged.id, document=real)])[0].new
+    state.refresh(other)
+    sandbox.once()
+    assert {hit.document["watcher"]["hit"]["index"] for hit in sandbox.documents("hits")} == {sandbox.index, other}
+    assert len(sandbox.documents("alerts")) == len(sandbox.smtp.messages) == 2
+
+
 def test_an_alert_contains_the_hash_and_the_version_of_its_rule(opensearch_sandbox: Sandbox) -> None:
     text = IIS.read_text(encoding="utf-8").replace("status:", "date: 2022/12/01\nmodified: 2025-06-30\nstatus:")
     opensearch_sandbox.rule(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -82,7 +83,7 @@ def test_a_hit_that_an_earlier_version_recorded_opens_no_alert_again() -> None:
         rule(), effective(), EventDocument(index=document.index, id=document.id, event=event(host="wec01"))
     )
     alerts = alerts_of_hits(rule(), effective(channels=("mail",)), [earlier], origin="live")
-    AlertStore(state).record(alerts, [earlier.hit], now=NOW)
+    AlertStore(state).record(alerts, [replace(earlier.hit, id=earlier.hit.former_id)], now=NOW)
     assert detect(state, document) == (0, 0)
 
 

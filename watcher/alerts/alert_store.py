@@ -52,11 +52,17 @@ class AlertStore:
     ensure_index: EnsureIndex = _assume_index  # called before documents are created in an index
 
     def unknown(self, hits: Sequence[Hit]) -> tuple[Hit, ...]:
-        """Return the hits that are not recorded yet; the others open nothing."""
-        if not hits:
+        """Return the hits that are not recorded yet, by this version or an older one; the others open nothing."""
+        keys = [self._hit_keys(hit) for hit in hits]
+        if not keys:
             return ()
-        recorded = self.documents.get([(monthly_index(self.prefix, "hits", hit.time), hit.id) for hit in hits])
-        return tuple(hit for hit, stored in zip(hits, recorded, strict=True) if stored is None)
+        stored = self.documents.get([key for own in keys for key in own])
+        recorded = {(document.index, document.id) for document in stored if document is not None}
+        return tuple(hit for hit, own in zip(hits, keys, strict=True) if recorded.isdisjoint(own))
+
+    def _hit_keys(self, hit: Hit) -> tuple[tuple[str, str], ...]:
+        index = monthly_index(self.prefix, "hits", hit.time)
+        return tuple((index, hit_id) for hit_id in (hit.id, hit.former_id) if hit_id)
 
     def record(self, alerts: Sequence[Alert], hits: Sequence[Hit], *, now: datetime) -> RecordResult:
         """Open alerts with their deliveries, then record the hits; in this order, so that a crash between loses none.

@@ -10,16 +10,19 @@ from watcher.sigma.rule_folders import read_file
 from watcher.sigma.rule_reader import RuleOrigin
 from watcher.state.index_templates import VERSION
 
+_SAME_FORM = 3  # version 4 changed the ids of hits alone
 _STATES = {"owed": "pending"}  # the other states kept their names
 _KEYS = {"told_in": "digest_id", "told_alone": "sent_single"}
 
 
 def upgrade_alert(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return an alert document of version 1 or 2 in the form of version 3.
+    """Return an alert document of an older version in the form of this one; versions 3 and 4 have the same form.
 
-    The texts of the rule that messages contain are read once from the rule's stored source.
+    Of version 1 and 2, the texts of the rule that messages contain are read once from the rule's stored source.
     """
     own = document["watcher"]
+    if own.get("version") == _SAME_FORM:
+        return {**document, "watcher": {**own, "version": VERSION}}
     upgraded = {
         **{key: value for key, value in own.items() if key != "owed"},
         "version": VERSION,

@@ -14,6 +14,8 @@ from watcher.model import Alert, EventDocument, Hit, Rule
 from watcher.settings.effective import RuleSettings
 from watcher.timestamps import parse_timestamp
 
+# what pipelines and analysts change in an event that stays the same
+_CHANGEABLE = ("@timestamp", "@version", "event.ingested", "labels", "tags")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -43,6 +45,19 @@ def slot_start(moment: datetime, quiet: timedelta, shift: str) -> datetime:
     return _EPOCH + ((at - offset) // length * length + offset) * _MILLISECOND
 
 
+def content_digest(view: EventView) -> str:
+    """Return a digest of an event's values, equal for every copy of it, and for no other event.
+
+    A copy in another index may write names nested or dotted, in any order, and may have other tags and labels.
+    """
+    values = (
+        (path, texts)
+        for path, texts in view.own_values()
+        if path not in _CHANGEABLE and not path.startswith(("labels.", "tags."))
+    )
+    return digest(*(text for path, texts in sorted(values) for text in (path, str(len(texts)), *sorted(texts))))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupedHit:
     """A hit and the alert that it belongs to."""
@@ -56,10 +71,12 @@ class GroupedHit:
 def group(rule: Rule, effective: RuleSettings, document: EventDocument, view: EventView) -> GroupedHit:
     """Return the hit on an event with the alert that it belongs to.
 
-    The ids are digests: of a hit, rule id, `_id` and time in milliseconds; of an alert, rule id, key and slot.
+    The ids are digests: of a hit, rule id, `_id`, time in milliseconds and the event's content; of an alert, rule id,
+    key and slot.
     """
     moment = event_time(view)
-    hit_id = digest(rule.id, document.id, str(milliseconds(moment)))
+    former = (rule.id, document.id, str(milliseconds(moment)))
+    hit_id = digest(*former, "" if document.is_partial else content_digest(view))
     if effective.group_by is None:
         parts: tuple[KeyPart, ...] = (KeyPart(field="event", values=(hit_id,), identity=(hit_id,)),)
         slot = moment
@@ -69,6 +86,7 @@ def group(rule: Rule, effective: RuleSettings, document: EventDocument, view: Ev
     alert = digest(rule.id, *key_identity(parts), "" if effective.group_by is None else str(milliseconds(slot)))
     hit = Hit(
         id=hit_id,
+        former_id=digest(*former),
         rule=rule,
         index=document.index,
         event_id=document.id,

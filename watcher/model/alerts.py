@@ -49,6 +49,7 @@ class EventDocument:
     id: str
     event: Event
     computed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # path → values that are in no `_source`
+    is_partial: bool = False  # only some fields were read, because the event cannot be decoded completely
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ class UnreadableEvent:
 class Hit:
     """One event that a rule matched."""
 
-    id: str  # digest of rule id, `_id` and time
+    id: str  # digest of rule id, `_id`, time and content
     rule: Rule
     index: str
     event_id: str  # the event's `_id`
@@ -72,6 +73,7 @@ class Hit:
     event: Event
     summary: EventSummary
     alert: str  # the id of the alert that it belongs to
+    former_id: str = ""  # the id in states of versions before 4, which knew nothing of the content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

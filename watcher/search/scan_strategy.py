@@ -208,7 +208,9 @@ class _MatchBuffer:
         if undecodable:  # of these, the fields that rules and hits need are read
             part = (*(self.scan.only or ()), *self.scan.identity)
             for page in self._read_again(undecodable, part):
-                read.update(((document.index, document.id), document) for document in page.documents)
+                read.update(
+                    ((document.index, document.id), replace(document, is_partial=True)) for document in page.documents
+                )
         missing = wanted - read.keys() - undecodable
         if missing:
             raise Incomplete(f"{len(missing)} of {len(wanted)} events that matched could not be read again")

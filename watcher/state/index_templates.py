@@ -7,7 +7,7 @@ from typing import Any
 
 MAX_KEYWORD = 8191  # characters of an indexed string; longer ones are cut, the complete event is in `event.original`
 
-VERSION = 3
+VERSION = 4
 _PRIORITY = 300  # above what users commonly give their own templates
 
 _KEYWORD = {"type": "keyword", "ignore_above": MAX_KEYWORD}
