@@ -105,9 +105,28 @@ def test_a_document_that_the_engine_refuses_is_kept_as_text() -> None:
     ]
 
 
-def test_a_state_that_refuses_even_the_text_is_an_error() -> None:
-    with pytest.raises(Refused, match="refuses a document even without the fields of the event"):
-        AlertStore(MemoryState(refused=("watcher",))).record(*page(event_document()), now=NOW)
+def test_an_event_that_the_engine_refuses_even_as_text_leaves_a_note() -> None:
+    state = MemoryState(refused=("evil",))
+    recorded = AlertStore(state).record(*page(replace(event_document(CommandLine="an evil shell"), id="WEB")), now=NOW)
+    assert (recorded.hits, len(recorded.alerts), recorded.refused) == (1, 1, ())
+    for stored in state.documents.values():
+        assert "the complete event is `WEB` in `winlogbeat-1`" in stored.document["event"]["original"]
+        assert stored.document["watcher"]["hit"] == {"id": "WEB", "index": "winlogbeat-1"}
+    (alert,) = [stored for (index, _), stored in state.documents.items() if "alerts" in index]
+    assert restore_alert(alert).first.event_id == "WEB"
+
+
+def test_a_document_that_the_state_refuses_is_named_and_the_others_are_stored() -> None:
+    state = MemoryState(refused=("'id': 'bad'",))
+    documents = [event_document(1), replace(event_document(2, host="DC01"), id="bad"), event_document(3, host="DC02")]
+    recorded = AlertStore(state).record(*page(*documents), now=NOW)
+    assert (recorded.hits, len(recorded.alerts)) == (2, 2)
+    (refused,) = recorded.refused
+    assert refused.hit.event_id == "bad"
+    assert "the state refuses the hit on `bad` of `winlogbeat-1`: no `'id': 'bad'` here; call `watcher setup`" in str(
+        refused
+    )
+    assert AlertStore(state).unknown([refused.hit]) == (refused.hit,)  # else no later search would open its alert
 
 
 # --------------------------------------------------------------------------- what a backfill opened

@@ -8,6 +8,7 @@ import pytest
 from support.hostile_text import NOW, alert
 
 from watcher.model import Window
+from watcher.nesting import NOTE
 from watcher.notify.links import Links, MessageLink, discover_link, reference_link, tactic_link, technique_link
 from watcher.notify.message_context import alert_context, digest_context
 
@@ -214,3 +215,9 @@ def test_a_digest_names_each_key_once() -> None:
     context = digest_context(alert({}).rule, digest="d1", count=1234, window=window, keys=("B", "A", "B"))
     assert (context.count, context.keys, context.until) == (1234, ("B", "A"), "2026-03-07T11:00:00.000Z")
     assert NOW.tzinfo is UTC
+
+
+def test_a_message_says_where_the_complete_event_is_if_only_a_part_is_stored() -> None:
+    assert alert_context(alert({}), links=NONE).event_note == ""
+    note = alert_context(alert({NOTE: "shortened"}), links=NONE).event_note
+    assert note.endswith("the complete event is a\"b\\c!'d in winlogbeat-2026.03.07.")

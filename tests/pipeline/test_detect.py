@@ -122,6 +122,30 @@ def test_an_event_nested_deep_is_found_and_stored_with_a_note() -> None:
     assert "arrays within arrays were joined" in original[NOTE]
 
 
+def test_a_huge_event_is_found_beside_many_small_ones_and_stored_shortened() -> None:
+    huge = event_document(0, host="DC01", CommandLine="a shell " + "x" * 40_000_000)
+    state = MemoryDocuments()
+    documents = [huge, *(event_document(number, host=f"WEB{number}") for number in range(1, 1_101))]
+    detected = detector(ListedEvents(documents), state).detect(WINDOW)
+    assert (detected.hits, detected.alerts, detected.is_complete) == (1_101, 1_101, True)
+    stored = [stored.document for stored in state.documents.values() if stored.document["watcher"]["hit"]["id"] == "e0"]
+    assert len(stored) == 2
+    for document in stored:
+        assert len(json.dumps(document)) < 300_000
+        assert document["host"] == {"name": "DC01"}
+        assert json.loads(document["event"]["original"])[NOTE].endswith("is `e0` in `winlogbeat-1`")
+
+
+def test_a_hit_that_the_state_refuses_makes_its_rule_incomplete_and_no_other() -> None:
+    state = MemoryDocuments(refused=(f"'{OTHER.id}'",))
+    events = ListedEvents([event_document(1), event_document(2, CommandLine="notepad in a shell", host="DC01")])
+    detected = detector(events, state, rule(), OTHER).detect(WINDOW)
+    assert (detected.hits, detected.alerts) == (2, 2)
+    (failed,) = detected.failed
+    assert failed.plan.rule.id == OTHER.id
+    assert "the state refuses the hit on `e2` of `winlogbeat-1`" in str(failed.error)
+
+
 def test_an_error_that_is_in_no_plan_makes_the_window_incomplete() -> None:
     class Failing(ListedEvents):
         def search(self, requests: Sequence[SearchRequest]) -> Sequence[Page | ClusterError]:

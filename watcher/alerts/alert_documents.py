@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from watcher.model import Alert, Event, EventSummary, Hit, Rule
+from watcher.alerts.stored_event import LARGEST, event_json, omitted_event
+from watcher.model import Alert, EventSummary, Hit, Rule
 from watcher.state.index_templates import MAX_KEYWORD, VERSION
 from watcher.timestamps import format_timestamp
 
@@ -86,9 +86,10 @@ def without_event_fields(document: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def event_json(event: Event) -> str:
-    """Return an event as one JSON string."""
-    return json.dumps(event, ensure_ascii=False, default=str)
+def without_event(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document without anything of its event, but with a note that names it."""
+    kept = without_event_fields(document)
+    return {**kept, "event": {**kept["event"], "original": omitted_event(document)}}
 
 
 def _rule_fields(rule: Rule) -> dict[str, Any]:
@@ -121,8 +122,8 @@ def message_fields(rule: Rule) -> dict[str, Any]:
     return {
         "status": rule.status or "",
         "tags": [_cut(tag) for tag in rule.tags],
-        "falsepositives": list(rule.falsepositives),
-        "source": rule.text,
+        "falsepositives": [_cut(text) for text in rule.falsepositives],
+        "source": rule.text[:LARGEST],
     }
 
 

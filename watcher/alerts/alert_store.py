@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -14,9 +15,10 @@ from watcher.alerts.alert_documents import (
     hit_document,
     monthly_index,
     pending_deliveries,
+    without_event,
     without_event_fields,
 )
-from watcher.errors import Forbidden, Refused
+from watcher.errors import Forbidden
 from watcher.model import Alert, Hit
 from watcher.ports import Documents, NewDocument, PartialUpdate, StateQuery, StoredDocument
 
@@ -31,15 +33,48 @@ def _assume_index(_index: str) -> None:
     """Assume that an index may be created."""
 
 
+def _complete(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    return document
+
+
+_REDUCTIONS = (_complete, without_event_fields, without_event)
+"""What is created of a document: less of the event where the engine refused more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedHit:
+    """A hit that the state does not accept, or whose alert it does not accept."""
+
+    hit: Hit
+    error: str
+
+    def __str__(self) -> str:
+        return (
+            f"the state refuses the hit on `{self.hit.event_id}` of `{self.hit.index}`: {self.error}; "
+            "call `watcher setup`, then it is searched again"
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordResult:
     """The outcome of recording hits."""
 
     hits: int = 0  # recorded for the first time
     alerts: tuple[str, ...] = ()  # ids of the alerts that were opened
+    refused: tuple[RefusedHit, ...] = ()  # that are not recorded
 
     def __add__(self, other: RecordResult) -> RecordResult:
-        return RecordResult(hits=self.hits + other.hits, alerts=self.alerts + other.alerts)
+        return RecordResult(
+            hits=self.hits + other.hits, alerts=self.alerts + other.alerts, refused=self.refused + other.refused
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Created:
+    """The outcome of creating documents."""
+
+    new: tuple[str, ...] = ()  # ids
+    refused: Mapping[str, str] = field(default_factory=dict)  # id → why
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +103,8 @@ class AlertStore:
         """Open alerts with their deliveries, then record the hits; in this order, so that a crash between loses none.
 
         Documents that exist stay as they are. Only an alert that a backfill opened without deliveries gets those of
-        a live hit. A document that the engine refuses is created again without the fields of the event.
+        a live hit. A document that the engine refuses is created again with less of the event; where it is refused
+        even so, its hit is named and not recorded, and the others are.
         """
         opened = self._create(
             [
@@ -76,7 +112,8 @@ class AlertStore:
                 for alert in alerts
             ]
         )
-        self._add_deliveries([alert for alert in alerts if alert.id not in opened and alert.origin == "live"], now=now)
+        existing = [alert for alert in alerts if alert.id not in opened.new and alert.id not in opened.refused]
+        self._add_deliveries([alert for alert in existing if alert.origin == "live"], now=now)
         new = self._create(
             [
                 NewDocument(
@@ -85,9 +122,16 @@ class AlertStore:
                     document=hit_document(hit, store=self.store),
                 )
                 for hit in hits
+                if hit.alert not in opened.refused  # recorded, it would never open its alert
             ]
         )
-        return RecordResult(hits=len(new), alerts=opened)
+        errors = {**opened.refused, **new.refused}
+        refused = [hit for hit in hits if hit.alert in opened.refused or hit.id in new.refused]
+        return RecordResult(
+            hits=len(new.new),
+            alerts=opened.new,
+            refused=tuple(RefusedHit(hit=hit, error=errors.get(hit.id) or errors[hit.alert]) for hit in refused),
+        )
 
     def alerts(self, *, size: int) -> tuple[StoredDocument, ...]:
         """Return the newest alerts."""
@@ -134,29 +178,22 @@ class AlertStore:
             updated = self.documents.update(changes) if changes else ()
             remaining = [alert for (alert, _), after in zip(without, updated, strict=True) if after is None]
 
-    def _create(self, drafts: Sequence[NewDocument]) -> tuple[str, ...]:
-        if not drafts:
-            return ()
+    def _create(self, drafts: Sequence[NewDocument]) -> _Created:
         for index in sorted({draft.index for draft in drafts}):
             self.ensure_index(index)
-        outcomes = self.documents.create(drafts)
-        new = [outcome.id for outcome in outcomes if outcome.new]
-        refused = [draft for draft, outcome in zip(drafts, outcomes, strict=True) if outcome.error]
-        if refused:
-            for outcome in outcomes:
-                if outcome.error:
-                    log.warning("state.refused", id=outcome.id, error=outcome.error)
-            again = self.documents.create(
-                [
-                    NewDocument(index=draft.index, id=draft.id, document=without_event_fields(draft.document))
-                    for draft in refused
-                ]
-            )
-            for outcome in again:
-                if outcome.error:
-                    raise Refused(f"the state refuses a document even without the fields of the event: {outcome.error}")
-                new.extend([outcome.id] if outcome.new else [])
-        return tuple(new)
+        new: list[str] = []
+        refused: dict[str, str] = {}
+        remaining = list(drafts)
+        for reduced in _REDUCTIONS:
+            if not remaining:
+                break
+            outcomes = self.documents.create([replace(draft, document=reduced(draft.document)) for draft in remaining])
+            new += [outcome.id for outcome in outcomes if outcome.new]
+            refused = {outcome.id: outcome.error for outcome in outcomes if outcome.error}
+            remaining = [draft for draft in remaining if draft.id in refused]
+            for document_id, error in refused.items():
+                log.warning("state.refused", id=document_id, error=error)
+        return _Created(new=tuple(new), refused=refused)
 
 
 def _has_no_deliveries(stored: StoredDocument) -> bool:

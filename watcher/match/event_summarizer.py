@@ -19,6 +19,7 @@ from watcher.taxonomy.summary_fields import (
     SUMMARY_FIELDS,
 )
 
+_MAX_VALUE = 32_768  # characters
 _MAX_DETAILS = 30
 _MAX_LABEL = 120  # characters
 _MAX_DETAIL = 600  # characters
@@ -29,7 +30,9 @@ def summarize(view: EventView) -> EventSummary:
     host = next(iter(event_host(view).names), "")
     domain, user = account(view)
     values = {attribute: _first_value(view, names) for attribute, names in SUMMARY_FIELDS.items()}
-    return EventSummary(host=host, user=user, domain=domain, details=_details(view), **values)
+    cut = {name: truncate(value, _MAX_VALUE) for name, value in (*values.items(), ("host", host))}
+    account_name, account_domain = truncate(user, _MAX_VALUE), truncate(domain, _MAX_VALUE)
+    return EventSummary(user=account_name, domain=account_domain, details=_details(view), **cut)
 
 
 def stored_summary(document: Mapping[str, Any]) -> EventSummary:

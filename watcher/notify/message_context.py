@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from watcher.model import Alert, Level, Rule, Window
+from watcher.nesting import NOTE
 from watcher.notify.escaping import bounded_text
 from watcher.notify.event_texts import event_texts
 from watcher.notify.links import Links, MessageLink, discover_link, reference_link, tactic_link, technique_link
 from watcher.timestamps import format_milliseconds
 
+_CUT = "The event is too large, or nested too deep, to be stored completely; the complete event is {id} in {index}."
 _WITHOUT_KEY = "The event has none of these fields: hits of all computers join this alert. Correct `group_by`."
 
 
@@ -62,6 +64,7 @@ class AlertContext:
     alert_id: str = _help("the alert's id, the same in `watcher alerts`")
     key: tuple[tuple[str, str], ...] = _help("what the alert is grouped by, as (field, value)")
     key_note: str = _help("a warning where the event has none of these fields, so hits of all computers join the alert")
+    event_note: str = _help("where the complete event is, if only a part of it is stored and sent; else empty")
     origin: str = _help("`live`, `backfill`, or `test` for the message of `watcher notify`")
     discover: str = _help("link to the event in Discover; empty without `discover_url` in settings")
 
@@ -140,6 +143,9 @@ def alert_context(alert: Alert, *, links: Links) -> AlertContext:
         alert_id=alert.id,
         key=tuple((bounded_text(name), bounded_text(value)) for name, value in alert.key),
         key_note="" if alert.has_key else _WITHOUT_KEY,
+        event_note=_CUT.format(id=bounded_text(hit.event_id), index=bounded_text(hit.index))
+        if NOTE in hit.event
+        else "",
         origin=alert.origin,
         discover=discover_link(links.discover_url, hit) or "",
     )

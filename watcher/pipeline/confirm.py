@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from watcher.alerts.grouping import GroupedHit, event_time, group
+from watcher.alerts.stored_event import stored_event
 from watcher.errors import Undecided
 from watcher.model import UnreadableEvent
 from watcher.nesting import bounded
@@ -38,7 +39,8 @@ class Confirmer:
         """Return the hits of a page, the events that cannot be evaluated, and those that stay undecided.
 
         Such an event hides neither other events nor other rules. Events before `since`, by the time field, are no
-        hits. Each event is flattened once; grouping and the summary of the hit read the same view.
+        hits. Each event is flattened once; grouping and the summary of the hit read the same view, and the
+        hit holds what is stored of the event.
         """
         rule = prepared.rule
         hits: list[GroupedHit] = []
@@ -53,7 +55,7 @@ class Confirmer:
                 if since is not None and event_time(view, self.time_field) < since:
                     continue
                 if not is_undecided(rule, document, self.undecided) and prepared.predicate(view):
-                    hits.append(group(rule, prepared.effective, shallow, view))
+                    hits.append(group(rule, prepared.effective, replace(shallow, event=stored_event(shallow)), view))
             except Undecided as fault:
                 undecided.append(report_undecided(rule, document, fault, self.undecided))
             except Exception as error:  # noqa: BLE001 - attackers write events: one of them must not end the window

@@ -8,11 +8,11 @@ from datetime import datetime
 
 import structlog
 
-from watcher.alerts.alert_store import AlertStore
+from watcher.alerts.alert_store import AlertStore, RefusedHit
 from watcher.alerts.grouping import GroupedHit
 from watcher.errors import ClusterError, Incomplete, Refused, Unexpected
 from watcher.match.ruleset import CompiledRule
-from watcher.model import UnreadableEvent, UnsearchableIndex, Window
+from watcher.model import QueryPlan, UnreadableEvent, UnsearchableIndex, Window
 from watcher.pipeline.confirm import Confirmed, Confirmer
 from watcher.pipeline.detection_scope import ALL_RULES, DetectionScope, PreparedRule, Stopped
 from watcher.pipeline.event_memory import EventMemory, UndecidedEvent, report_unreadable
@@ -113,6 +113,8 @@ class Detector:
                 recorder.flush()  # hits of the part that was searched open their alerts, and the window becomes a gap
                 raise
             recorder.flush()
+            for failure in _refused(recorder, opened.plans):
+                problems.add_failure(failure)
         return replace(
             problems.result(window),
             indices=opened.mapping.indices,
@@ -189,3 +191,14 @@ class Detector:
         for event in events:
             problems.unreadable.setdefault((event.index, event.id), event)
             report_unreadable(event, self._unreadable)
+
+
+def _refused(recorder: HitRecorder, plans: Sequence[QueryPlan]) -> Iterator[FailedSearch]:
+    """Yield the rules with hits that the state does not accept: they search the window again, and no other does."""
+    refused: dict[str, list[RefusedHit]] = {}
+    for entry in recorder.result.refused:
+        refused.setdefault(entry.hit.rule.id, []).append(entry)
+    for plan in plans:
+        if entries := refused.get(plan.rule.id):
+            more = f" ({len(entries) - 1:,} more)" if len(entries) > 1 else ""
+            yield FailedSearch(plan=plan, error=Incomplete(f"{entries[0]}{more}"))
