@@ -15,6 +15,12 @@ settings.register_profile("watcher", deadline=None, suppress_health_check=[Healt
 settings.load_profile("watcher")
 
 
+@pytest.fixture(autouse=True)
+def no_known_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the secrets of other tests: what they hide depends on the order of tests."""
+    monkeypatch.setattr("watcher.known_secrets._forms", {})
+
+
 @pytest.fixture(scope="session")
 def opensearch() -> Iterator[engines.Running]:
     """Run an open OpenSearch for the session."""

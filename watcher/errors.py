@@ -25,12 +25,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from watcher.known_secrets import without_secrets
+
 if TYPE_CHECKING:
     from watcher.model import Location
 
 
 class WatcherError(Exception):
-    """The base of every exception of watcher."""
+    """The base of every exception of watcher; its text, which the state and messages repeat, contains no secret."""
+
+    def __str__(self) -> str:
+        return without_secrets(super().__str__())
 
 
 class InputError(WatcherError):
@@ -46,7 +51,7 @@ class InputError(WatcherError):
     def __str__(self) -> str:
         where = f"{self.location}: " if self.location else ""
         advice = f"; {self.fix}" if self.fix else ""
-        return f"{where}{self.message}{advice}"
+        return without_secrets(f"{where}{self.message}{advice}")
 
 
 class RuleError(InputError):
@@ -64,7 +69,7 @@ class ClusterError(WatcherError):
     """
 
     def __init__(self, message: str = "", *, indices: Mapping[str, str] | None = None) -> None:
-        self.indices = dict(indices or {})
+        self.indices = {index: without_secrets(reason) for index, reason in (indices or {}).items()}
         super().__init__(message)
 
 

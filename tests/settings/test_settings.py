@@ -421,10 +421,10 @@ MAIL = "channels: {m: {type: mail, host: smtp.test, to: a@b.test, "
         ("a: %", "1:4: a value may not start with `%`; put the value in single quotes"),
         ("- a", "1:1: expected a mapping, got a list"),
         ("a: 1\n---\nb: 2", "3:1: the file contains more than one document; remove the line `---`"),
-        ("cluster: x", "1:10: `cluster`: expected a mapping, got `x`"),
+        ("cluster: x", "1:10: `cluster`: expected a mapping, got a single value"),
         ("channels: [a]", "1:11: `channels`: expected a mapping, got a list"),
         ("channels: {a: }", "1:15: `channels.a`: expected a mapping, got nothing"),
-        ("sources: [x]", "1:11: `sources`: expected a mapping, got `x`"),
+        ("sources: [x]", "1:11: `sources`: expected a mapping, got a single value"),
         # keys
         ("state: {}\nstate: {}", "2:1: `state` appears twice, first on line 1; keep one of them"),
         (

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from watcher.cli.exit_codes import EXIT_FINDINGS, EXIT_INTERRUPTED, EXIT_UNREACHABLE, EXIT_WRONG
 from watcher.errors import ClusterError, InputError, WatcherError
+from watcher.known_secrets import filter_unexpected_errors
 
 COMMANDS = {
     "run": "Search on schedule, open alerts, and notify.",
@@ -99,6 +100,7 @@ def watcher(
 
 def main() -> None:
     """Run the command line; an error that somebody must act on becomes one sentence and an exit code."""
+    filter_unexpected_errors()
     try:
         app()
     except InputError as fault:

@@ -7,15 +7,18 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
 
+from watcher.known_secrets import without_secrets, without_secrets_inside
 from watcher.printable import printable_text
 from watcher.settings import Settings
 from watcher.usecases.loading import load_settings
@@ -34,19 +37,31 @@ SettingsFile = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")]
 
 
+class SecretConsole(Console):
+    """A terminal that shows no known secret, whatever is printed to it."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Return the segments of what is printed, without secrets; cells of tables come here too."""
+        if isinstance(renderable, str):
+            renderable = without_secrets(renderable)
+        elif isinstance(renderable, Text) and (shown := without_secrets(renderable.plain)) != renderable.plain:
+            renderable = Text(shown, style=renderable.style)
+        return super().render(renderable, options)
+
+
 def terminal() -> Console:
     """Return the terminal of results: standard output."""
-    return Console(highlight=False, markup=False)
+    return SecretConsole(highlight=False, markup=False)
 
 
 def error_terminal() -> Console:
     """Return the terminal of messages and progress: standard error."""
-    return Console(stderr=True, highlight=False, markup=False)
+    return SecretConsole(stderr=True, highlight=False, markup=False)
 
 
 def write_json(value: Any) -> None:
     """Write a value for programs; what an event holds is escaped, so that no terminal acts on it."""
-    sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+    sys.stdout.write(json.dumps(without_secrets_inside(value), indent=2) + "\n")
 
 
 def read_settings(settings_file: Path | None) -> Settings:
@@ -106,4 +121,16 @@ def configure_log(*, as_json: bool, level: int) -> None:
 
 
 def _escaped(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {key: printable_text(value) if isinstance(value, str) else value for key, value in entry.items()}
+    return {key: _printable(value) for key, value in without_secrets_inside(entry).items()}
+
+
+def _printable(value: Any) -> Any:
+    """Return a value of a log event without control characters, at any depth."""
+    match value:
+        case str():
+            return printable_text(value)
+        case dict():
+            return {_printable(key): _printable(inner) for key, inner in value.items()}
+        case list():
+            return [_printable(inner) for inner in value]
+    return value

@@ -14,6 +14,7 @@ import urllib3.exceptions
 from watcher.cluster.engine_transport import Answer
 from watcher.cluster.failing_indices import failing_indices, unavailable_indices
 from watcher.errors import ClusterError, Forbidden, Incomplete, Overloaded, Refused, Unreachable
+from watcher.known_secrets import without_secrets
 
 MAX_REASON = 200
 """How much of each of the engine's own sentences a message repeats."""
@@ -184,7 +185,7 @@ def reason(body: Any) -> str:
 
 def _shortened(text: str) -> str:
     # Reasons quote values of events: of any length, and with characters that would move a terminal's cursor.
-    clean = "".join(char if char.isprintable() else " " for char in text)
+    clean = "".join(char if char.isprintable() else " " for char in without_secrets(text))
     return clean if len(clean) <= MAX_REASON else f"{clean[: MAX_REASON - 1]}…"
 
 

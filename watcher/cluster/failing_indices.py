@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from watcher.known_secrets import without_secrets
+
 _BLOCK = re.compile(r"index \[([^\[\]]+)\] blocked by: \[([^\[\]]+)\]")
 _MISSING = re.compile(r"\[([^\[\]]+)\]\[(\d+)\]")
 _MISSING_SHARDS = "missing shards"
@@ -53,7 +55,7 @@ def _reason(cause: Any) -> str:
             break
         text = str(cause.get("reason") or cause.get("type") or "") or text
         cause = cause.get("caused_by")
-    clean = "".join(char if char.isprintable() else " " for char in text)[:_LONGEST]
+    clean = "".join(char if char.isprintable() else " " for char in without_secrets(text))[:_LONGEST]
     return f"the engine refuses to search it: {clean or 'it does not say why'}"
 
 
@@ -69,7 +71,7 @@ def _sentences(body: Any, depth: int = 0) -> Iterator[str]:
     if depth > _DEEPEST:
         return
     if isinstance(body, str):
-        yield body
+        yield without_secrets(body)
     elif isinstance(body, Mapping):
         for key in ("error", "reason", "root_cause", "caused_by"):
             yield from _sentences(body.get(key), depth + 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
+from watcher.known_secrets import without_secrets
 from watcher.notify.escaping import single_line
 from watcher.settings import Secret
 
@@ -17,7 +18,7 @@ def redact_reply(reply: object, *secrets: Secret | None) -> str:
     for secret in secrets:
         for part in _parts(secret):
             text = text.replace(part, _HIDDEN)
-    return single_line(text, 300)
+    return single_line(without_secrets(text), 300)
 
 
 def _parts(secret: Secret | None) -> list[str]:

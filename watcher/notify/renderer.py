@@ -14,6 +14,7 @@ from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined, TemplateNotF
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from watcher.errors import InputError
+from watcher.known_secrets import without_secrets, without_secrets_inside
 from watcher.model import Location, Notification
 from watcher.notify.channel_registry import notifier_types, type_of
 from watcher.notify.channel_type import NotifierType
@@ -79,7 +80,7 @@ class Renderer:
             alert=context.alert_id,
             channel=channel,
             key=delivery_key(context.alert_id, channel),
-            subject=single_line(self.text(prefix + _SUBJECT, context)),
+            subject=single_line(without_secrets(self.text(prefix + _SUBJECT, context))),
             bodies={media: self._body(media, prefix + name, context) for media, name in notifier_type.bodies.items()},
         )
 
@@ -94,9 +95,9 @@ class Renderer:
     def _body(self, media: str, name: str, context: MessageContext) -> str:
         text = self.text(name, context)
         if media != "application/json":
-            return text
+            return without_secrets(text)
         try:
-            return json.dumps(json.loads(text), ensure_ascii=False)
+            return json.dumps(without_secrets_inside(json.loads(text)), ensure_ascii=False)
         except ValueError as error:
             location = Location(file=self._file(name), line=getattr(error, "lineno", 1))
             advice = "the line is of what it rendered, see `watcher render`; write values as `{{ value | tojson }}`"

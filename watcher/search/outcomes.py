@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from traceback import extract_tb
 
 from watcher.errors import ClusterError
+from watcher.known_secrets import without_secrets
 from watcher.model import EventDocument, Finding, QueryPlan, UnreadableEvent
 
 _LONGEST = 300  # characters of a reason: an error may quote the event
@@ -15,7 +16,7 @@ def reason_of(error: Exception) -> str:
     """Return an error and where it was raised as one short sentence."""
     frames = extract_tb(error.__traceback__, limit=-1)
     location = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {str(error)[:_LONGEST]}{location}"
+    return f"{type(error).__name__}: {without_secrets(str(error))[:_LONGEST]}{location}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

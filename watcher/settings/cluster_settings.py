@@ -4,16 +4,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
+from watcher.known_secrets import remember_credentials
 from watcher.settings.annotations import NonEmpty, Option
 from watcher.settings.formats import (
     Boolean,
     CertificateFingerprint,
+    ClusterAddress,
     ExistingFile,
     IndexPrefix,
     Line,
     PositiveDuration,
     SecretText,
-    WebAddress,
     word,
 )
 
@@ -26,7 +27,7 @@ class Cluster:
     """How to reach a cluster."""
 
     hosts: Annotated[
-        tuple[WebAddress, ...],
+        tuple[ClusterAddress, ...],
         NonEmpty(),
         Option("addresses, without user name and password in them", example="[http://localhost:9200]"),
     ] = ("http://localhost:9200",)
@@ -64,6 +65,11 @@ class Cluster:
     ] = None
     verify_certs: Annotated[Boolean, Option("whether the server's certificate is verified")] = True
     timeout: Annotated[PositiveDuration, Option("time limit of one request")] = timedelta(seconds=30)
+
+    def __post_init__(self) -> None:
+        """Keep the credentials out of every text, as they are sent."""
+        if self.username is not None and self.password is not None:
+            remember_credentials(self.username, self.password.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,6 +109,16 @@ def parse_web_address(text: str) -> str:
     return text
 
 
+def parse_cluster_address(text: str) -> str:
+    """Return the web address of a cluster: without a query, where people put keys, and which clients leave out."""
+    parse_web_address(text)
+    if "?" in text or "#" in text:
+        raise InvalidValueError(
+            "the address must not contain a query or a fragment", "use `api_key`, or `username` and `password`"
+        )
+    return text
+
+
 def parse_listen_address(text: str) -> str:
     """Return a host and a port to listen at: `127.0.0.1:9464`, `[::1]:9464`."""
     _groups(_LISTEN_ADDRESS, text)
@@ -237,6 +247,10 @@ IndexPrefix = Annotated[
 ]
 WebAddress = Annotated[
     str, ValueFormat(expected="an address", parse=parse_web_address, schema={"type": "string", "pattern": "^https?://"})
+]
+ClusterAddress = Annotated[
+    str,
+    ValueFormat(expected="an address", parse=parse_cluster_address, schema={"type": "string", "pattern": "^https?://"}),
 ]
 ListenAddressText = Annotated[
     str,

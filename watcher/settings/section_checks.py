@@ -19,6 +19,8 @@ def expected(description: str, node: YamlNode, advice: str = "", *, key: str = "
 def expect_mapping(node: YamlNode) -> MapNode:
     """Return the node as a mapping; raise an InvalidValueError where it is something else."""
     if not isinstance(node, MapNode):
+        if isinstance(node, ScalarNode) and node.value is not None:  # which may hold credentials
+            raise InvalidValueError("expected a mapping, got a single value", code="wrong-type")
         raise expected("a mapping", node)
     return node
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from watcher.errors import InputError
 from watcher.event_files.event_chunks import EventChunk, FileEvent
 from watcher.event_files.event_reader import event_chunks, event_files
+from watcher.known_secrets import without_secrets
 from watcher.match.event_summarizer import summarize
 from watcher.match.ruleset import CompiledRule, Ruleset
 from watcher.model import EventSummary, Level, Location, Rule, Severity
@@ -133,7 +134,7 @@ class _ChunkMatcher:
             self._match(item)
         except Exception as fault:  # noqa: BLE001 - attackers write events: a broken one must not end the run
             location = Location(file=item.file, line=item.number)
-            reason = f"{type(fault).__name__}: {str(fault)[:_LONGEST]}"
+            reason = f"{type(fault).__name__}: {without_secrets(str(fault))[:_LONGEST]}"
             self.items.append(InputError(f"the event cannot be evaluated: {reason}", location=location))
 
     def _match(self, file_event: FileEvent) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +22,7 @@ from watcher.clock import SystemClock
 from watcher.components import Components, connect_clusters
 from watcher.errors import ClusterError, Forbidden, Unreachable
 from watcher.heap import freeze_heap
+from watcher.known_secrets import filter_unexpected_errors, known_forms, remember_forms
 from watcher.model import Rule, Window
 from watcher.pipeline import BackfillSilence, DetectionScope, Detector, Stopped, Stopping, WindowResult
 from watcher.ports import Clock
@@ -57,7 +58,9 @@ def slice_workers(worker: SliceWorkerSettings, count: int) -> Iterator[SliceWork
         file = Path(folder) / "worker"
         file.write_bytes(pickle.dumps(worker))
         others = frozenset(active_children())
-        with ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker, initargs=(file, stop)) as pool:
+        with ProcessPoolExecutor(
+            count, mp_context=context, initializer=_start_worker, initargs=(file, stop, known_forms())
+        ) as pool:
             yield SliceWorkers(pool, stop, others)
 
 
@@ -92,7 +95,9 @@ class SliceWorkers:
 _SEARCHERS: list[SliceSearcher] = []  # of this process, where it is a worker
 
 
-def _start_worker(file: Path, stop: StopEvent) -> None:
+def _start_worker(file: Path, stop: StopEvent, secrets: Collection[str]) -> None:
+    remember_forms(secrets)
+    filter_unexpected_errors()
     obey_parent()  # which sets `stop`
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     worker: SliceWorkerSettings = pickle.loads(file.read_bytes())  # noqa: S301 - the parent wrote it, for its user alone

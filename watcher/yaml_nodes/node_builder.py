@@ -14,7 +14,7 @@ import yaml
 from yaml.constructor import SafeConstructor
 from yaml.resolver import Resolver
 
-from watcher.errors import InputError
+from watcher.errors import InputError, SettingsError
 from watcher.model import Location
 from watcher.printable import truncate
 from watcher.yaml_nodes.nodes import ListNode, MapNode, MappingEntry, ScalarNode, ScalarValue, YamlNode
@@ -153,6 +153,13 @@ class _Builder:
 
     def _alias(self, event: Any) -> YamlNode:
         name = event.anchor
+        if self._hides_values and self.anchors.get(name) is None:
+            raise self._fault(
+                event,
+                "yaml-alias",
+                "a value that starts with `*` refers to an anchor, which is not defined before it",
+                "put the value in single quotes",
+            )
         if name not in self.anchors:
             raise self._fault(
                 event,
@@ -185,9 +192,8 @@ class _Builder:
             try:
                 value = _SCALARS.construct(explicit, event.value)
             except (ValueError, KeyError, AttributeError, OverflowError):
-                raise self._fault(
-                    event, "yaml-tag", f"`{truncate(event.value, _LONGEST_SHOWN)}` is not a valid `!!{explicit}`"
-                ) from None
+                shown = "the value" if self._hides_values else f"`{truncate(event.value, _LONGEST_SHOWN)}`"
+                raise self._fault(event, "yaml-tag", f"{shown} is not a valid `!!{explicit}`") from None
         return ScalarNode(value=value, text=event.value, quoted=bool(event.style), location=self._location(event))
 
     def _tag(self, event: Any, allowed: tuple[str, ...]) -> str | None:
@@ -196,6 +202,9 @@ class _Builder:
             return None
         name = str(event.tag).removeprefix(_CORE)
         if name not in allowed or not str(event.tag).startswith(_CORE):
+            if self._hides_values:
+                message = "a value that starts with `!` is read as a tag, and the tag is not supported"
+                raise self._fault(event, "yaml-tag", message, "put the value in single quotes")
             shown = event.tag if name == event.tag else f"!!{name}"
             raise self._fault(
                 event,
@@ -212,6 +221,11 @@ class _Builder:
 
     def _location(self, event: Any) -> Location:
         return Location(file=self.file, line=event.start_mark.line + 1, column=event.start_mark.column + 1)
+
+    @property
+    def _hides_values(self) -> bool:
+        """Whether a value may be a secret that somebody left without quotes, so that no message shows it."""
+        return issubclass(self.fault, SettingsError)
 
     def _fault(self, event: Any, code: str, message: str, fix: str = "") -> InputError:
         return self.fault(message, location=self._location(event), fix=fix, code=code)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
+from watcher.known_secrets import remember_credentials
 from watcher.settings.annotations import NonEmpty, Option
 from watcher.settings.channel_types import TIMEOUT_HELP, ChannelSettings
 from watcher.settings.formats import (
@@ -42,6 +43,11 @@ class MailChannel(ChannelSettings):
         tuple[MailAddress, ...], NonEmpty(), Option("addresses of the recipients", example="[soc@example.org]")
     ]
     timeout: Annotated[PositiveDuration, Option(TIMEOUT_HELP)] = timedelta(seconds=60)
+
+    def __post_init__(self) -> None:
+        """Keep the credentials out of every text, as they are sent."""
+        if self.username is not None and self.password is not None:
+            remember_credentials(self.username, self.password.value)
 
     @property
     def effective_port(self) -> int:
