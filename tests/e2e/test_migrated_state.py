@@ -62,9 +62,9 @@ def deliveries(sandbox: Sandbox) -> Mapping[str, Any]:
     }
 
 
-def hits(sandbox: Sandbox) -> Mapping[str, str]:
-    """Return the hits: event → id."""
-    return {hit.document["watcher"]["hit"]["id"]: hit.id for hit in sandbox.documents("hits")}
+def events_of_hits(sandbox: Sandbox) -> list[str]:
+    """Return the event of each hit; ids differ, because version 4 identifies new hits by their content, too."""
+    return sorted(hit.document["watcher"]["hit"]["id"] for hit in sandbox.documents("hits"))
 
 
 def finish_backfills(sandbox: Sandbox) -> None:
@@ -90,6 +90,6 @@ def test_everything_pending_is_sent_once_and_everything_unfinished_is_finished(o
     finish_backfills(older)
     assert_taken_over(older, expected_messages(older, backfills=True))
     assert deliveries(older) == expected_deliveries(older)
-    assert hits(older) == expected_hits
+    assert events_of_hits(older) == sorted(expected_hits)
     older.call("run", "--once")
     assert_taken_over(older, expected_messages(older, backfills=True))

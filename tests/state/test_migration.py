@@ -86,7 +86,7 @@ def deliveries_before(state: MemoryState) -> Deliveries:
 
 
 def deliveries_after(state: MemoryState) -> Deliveries:
-    """Count (alert, channel, state, digest) of a state of version 3."""
+    """Count (alert, channel, state, digest) of a migrated state."""
     return Counter(
         (alert, entry["channel"], entry["state"], entry.get("digest_id", ""))
         for (_, alert), document in alerts(state).items()

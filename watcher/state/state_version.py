@@ -15,6 +15,7 @@ from watcher.ports import Documents, NewDocument, StoredDocument
 from watcher.state.index_templates import VERSION
 
 _VERSION_ID = "version"
+_WITHOUT_VERSION = 2  # the last version that stored it elsewhere
 _TEMPLATES_ID = "templates"  # where programs before version 3 stored the version
 
 
@@ -30,7 +31,7 @@ class StateVersion:
         current, former = self._read()
         if current is not None:
             return int(current.document["version"])
-        return None if former is None else int(former.document.get("version", VERSION - 1))
+        return None if former is None else int(former.document.get("version", _WITHOUT_VERSION))
 
     def refuse_newer(self) -> None:
         """Raise Refused where a newer program wrote the state."""
