@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from support.answering_proxy import AnsweringProxy
 from support.expected_deliveries import alert_each_host_once, attack_on, expected_deliveries
+from support.held_leases import bodies, evenly_held, holders, process_of
 from support.sandbox import RunningSidecar, Sandbox, wait_until
 
 from watcher.clock import SystemClock
-from watcher.errors import ClusterError
-from watcher.state.leases import rightful_holder
 
 LEASE = 3.0  # seconds
 SEARCHES = ("_msearch", "_field_caps")
@@ -34,43 +32,11 @@ def shared(opensearch_sandbox: Sandbox) -> Iterator[tuple[Sandbox, AnsweringProx
         yield opensearch_sandbox, proxy
 
 
-def bodies(sandbox: Sandbox, *names: str) -> dict[str, Mapping[str, Any]]:
-    """Return the bodies of the existing state documents."""
-    try:
-        documents = sandbox.admin.state().get([(f"{sandbox.prefix}-state", name) for name in names])
-    except ClusterError:  # the index is being created
-        return {}
-    return {document.id: document.document["body"] for document in documents if document is not None}
-
-
-def holders(sandbox: Sandbox) -> dict[str, str]:
-    """Return the holder of each lease."""
-    documents = bodies(sandbox, "lease-delivery-slack", "lease-live-windows", "lease-past-windows")
-    return {name: str(body["holder"]) for name, body in documents.items()}
-
-
-def process_of(holder: str) -> int:
-    """Return the process id in a holder's name, 0 where the lease has no holder."""
-    return int(holder.rsplit("-", 2)[1]) if holder else 0
-
-
 def all_held(sandbox: Sandbox, loops: list[RunningSidecar]) -> bool:
     """Whether every lease is held by a running process."""
     held = holders(sandbox)
     alive = {loop.process.pid for loop in loops if loop.process.poll() is None}
     return len(held) == 3 and all(holder and process_of(holder) in alive for holder in held.values())
-
-
-def evenly_held(sandbox: Sandbox, loops: list[RunningSidecar]) -> bool:
-    """Whether every lease is held by its rightful holder."""
-    listed = bodies(sandbox, "members").get("members", {}).get("names", ())
-    held = holders(sandbox)
-    pids = {loop.process.pid for loop in loops}
-    return (
-        len(held) == 3
-        and {process_of(name) for name in listed} == pids
-        and all(holder == rightful_holder(name.removeprefix("lease-"), listed) for name, holder in held.items())
-    )
 
 
 def feed_until_delivered(sandbox: Sandbox, hosts: list[str], host: str) -> float:

@@ -27,8 +27,9 @@ from watcher.notify.mail import MailChannel
 from watcher.notify.operators import OperatorNotifier
 from watcher.notify.renderer import Renderer
 from watcher.pipeline import Detector, Dispatcher, Stopped, prepare_rule
+from watcher.ports import StoredDocument
 from watcher.schedule import DELIVERY, Sidecar, SourceSearch, live_lease, past_lease, source_search
-from watcher.schedule.sidecar import _NO_BACKOFF, BackoffJob
+from watcher.schedule.sidecar import _NO_BACKOFF, BackoffJob, Service
 from watcher.settings import Settings, Source
 from watcher.settings.effective import rule_settings
 from watcher.state.leases import Leases
@@ -112,6 +113,43 @@ def test_a_sidecar_searches_at_once_and_releases_its_leases_when_it_stops() -> N
     assert any("hits" in index for index, _ in state.documents)
     assert leases.held == ()
     assert state.documents["watcher-state", "members"].document["body"]["names"] == []
+
+
+def test_work_that_does_not_end_keeps_no_lease_of_a_sidecar_that_ends() -> None:
+    """A channel that hangs must not keep the other sidecars from searching and delivering until the leases expire."""
+    state, stop, hanging, answered = MemoryDocuments(), *(threading.Event() for _ in range(3))
+    leases = Leases(StateDocuments(state), SystemClock(), "me", (DELIVERY, live_lease(SOURCE.name)))
+
+    def hang() -> None:
+        hanging.set()
+        answered.wait()
+
+    sidecar = Sidecar(
+        searches=(),
+        delivery=dispatcher(state),
+        leases=leases,
+        services=(Service(name="hanging", every=timedelta(seconds=1), work=hang),),
+        stop=stop,
+    )
+    running = threading.Thread(target=sidecar.run)
+    running.start()
+    assert hanging.wait(20)
+    assert leases.held
+    stop.set()
+    clock = SystemClock()
+    end = clock.monotonic() + 20
+    while leases.held and clock.monotonic() < end:
+        clock.wait(0.05)
+    assert running.is_alive()
+    assert leases.held == ()
+    assert {document.document["body"]["holder"] for document in stored_leases(state)} == {""}
+    answered.set()
+    running.join(timeout=10)
+    assert not running.is_alive()
+
+
+def stored_leases(state: MemoryDocuments) -> list[StoredDocument]:
+    return [document for (_, key), document in state.documents.items() if key.startswith("lease-")]
 
 
 # --------------------------------------------------------------------------- back-off

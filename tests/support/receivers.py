@@ -147,6 +147,23 @@ def dripping_server(*, greeting: bytes) -> Iterator[int]:
         ended.set()
 
 
+@contextmanager
+def hanging_server() -> Iterator[int]:
+    """Yield the port of a server that accepts every connection, and never answers."""
+    clients: list[socket] = []
+
+    def serve(listener: socket) -> None:
+        with suppress(OSError):
+            while True:
+                clients.append(listener.accept()[0])
+
+    with create_server((LOCALHOST, 0)) as listener:
+        Thread(target=serve, args=(listener,), daemon=True).start()
+        yield listener.getsockname()[1]
+        for client in clients:
+            client.close()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """An HTTP request as the server received it."""

@@ -33,6 +33,8 @@ _DELIVER_EVERY = timedelta(seconds=5)
 _PAST_EVERY = timedelta(seconds=10)
 _RULES_EVERY = timedelta(seconds=5)
 _CALL = timedelta(seconds=1)  # the unit of a job's back-off: one call, however far apart the calls are
+_FINISHING = timedelta(seconds=3)
+"""How long a sidecar that ends waits for work in progress before it releases its leases; less than its grace period."""
 _JOB_BACKOFF = Backoff(first=_CALL, longest=5 * _CALL)
 _NO_BACKOFF = Backoff(first=_CALL, longest=_CALL)
 
@@ -114,7 +116,10 @@ class Sidecar:
         return tuple(results), delivered
 
     def run(self) -> None:
-        """Run the jobs until `stop` is set; work in progress is finished, or left so that it can be repeated."""
+        """Run the jobs until `stop` is set; work in progress is finished, or left so that it can be repeated.
+
+        Work that takes longer than `_FINISHING` does nothing more under its lease, which another sidecar may have.
+        """
         # one for each job: none waits for another, least of all the leases
         threads = 2 * len(self.searches) + len(self.delivery.channels) + len(self.services) + 3
         scheduler = BackgroundScheduler(
@@ -129,8 +134,11 @@ class Sidecar:
         log.info("sidecar.started", sources=[search.source.name for search in self.searches])
         self.stop.wait()
         log.info("sidecar.stopping")
-        scheduler.shutdown(wait=True)
-        self._leave()
+        closing = threading.Thread(target=scheduler.shutdown, name="closing", daemon=True)
+        closing.start()
+        closing.join(_FINISHING.total_seconds())
+        self._leave()  # also where a channel or the cluster keeps a job: the others take over the rest at once
+        closing.join()
         log.info("sidecar.stopped")
 
     def _jobs(self) -> Iterator[tuple[timedelta, BackoffJob]]:

@@ -194,7 +194,7 @@ class Leases:
         own = {lease: stored for lease, stored in leases.items() if stored is not None and self._is_own(lease, stored)}
         for lease in set(self._until).difference(own):
             log.warning("lease.lost", lease=lease)
-            del self._until[lease]
+            self._until.pop(lease, None)  # a sidecar that ends may have released it meanwhile
         for lease in set(own).difference(rightful):
             self._until.pop(lease, None)  # before it is written: from here on nothing is done under it
         changes = [
