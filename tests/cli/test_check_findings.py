@@ -237,6 +237,14 @@ def test_fields_of_group_by_are_checked_at_their_line_of_settings(folder: Path) 
     assert "`nonsense.field` of `group_by`, so all their hits become a single alert for all computers" in line
 
 
+def test_credentials_that_others_can_read_are_findings_at_their_line_of_settings(folder: Path) -> None:
+    settings = folder / "watcher.yml"
+    settings.write_text("cluster:\n  hosts: http://search.example\n  api_key: YWJjOmRlZmdo\n", encoding="utf-8")
+    lines = call("check", "--settings", str(settings)).stdout.splitlines()
+    (risk,) = [line for line in lines if line.endswith("[clear-text]")]
+    assert risk.startswith(f"{settings}:2:3: warning: the API key is sent to `search.example` in clear text")
+
+
 def test_rules_that_are_not_run_are_counted_by_their_reason(folder: Path) -> None:
     counting = RULE.replace("7f6f2c52", "8f6f2c52").replace("selection\n", "selection | count() by User > 10\n")
     (folder / "rules" / "counting.yml").write_text(counting, encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -158,7 +159,8 @@ discover_url: https://kibana.test/app/discover
         {},
         file=Path("/etc/watcher/watcher.yml"),
     )
-    assert settings == Settings(
+    assert [risk.code for risk in settings.risks] == ["unverified-server"]
+    assert replace(settings, risks=()) == Settings(
         file=Path("/etc/watcher/watcher.yml"),
         cluster=Cluster(
             hosts=("https://a.test", "https://b.test"),

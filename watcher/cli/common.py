@@ -21,7 +21,7 @@ from rich.text import Text
 from watcher.known_secrets import without_secrets, without_secrets_inside
 from watcher.printable import printable_text
 from watcher.settings import Settings
-from watcher.usecases.loading import load_settings
+from watcher.usecases.loading import find_settings
 
 if TYPE_CHECKING:
     from watcher.app import App
@@ -66,7 +66,7 @@ def write_json(value: Any) -> None:
 
 def read_settings(settings_file: Path | None) -> Settings:
     """Read the settings of a command, and write its warnings to standard error."""
-    settings = load_settings(settings_file)
+    settings = find_settings(settings_file)
     for warning in settings.warnings:
         error_terminal().print(f"watcher: {printable_text(warning)}", style="yellow", soft_wrap=True)
     return settings

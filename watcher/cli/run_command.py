@@ -47,8 +47,6 @@ def run(
     signals = RunSignals()
     _handle_signals(signals)
     settings = load_settings(settings_file)
-    for warning in settings.warnings:
-        log.warning("settings.renamed", message=warning)
     rules = load_rules(settings)
     log_rules(settings, rules)
     if once:

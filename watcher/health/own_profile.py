@@ -15,7 +15,7 @@ from watcher.settings import Secret, Settings
 from watcher.sigma.rule_folders import LoadedRules
 from watcher.state.member_profile import MemberProfile
 
-_OWN = frozenset({"file", "warnings", "cluster", "monitoring", "lease"})
+_OWN = frozenset({"file", "warnings", "risks", "cluster", "monitoring", "lease"})
 """What may differ between sidecars: where each reads its settings, how it reaches the cluster, where it listens."""
 
 _UNSHARED = frozenset({"line", "cluster"})  # attributes below that say nothing about what is searched and sent

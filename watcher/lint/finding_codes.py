@@ -37,6 +37,9 @@ _TOGETHER = (
     ("same-logic", _W, "Two rules have the same logic, so every event is alerted twice.", ""),
     ("test-file", _E, "A rule test file cannot be read, or has no rule.", ""),
     ("group-by-field", _W, "A field of `group_by` is in no event of a rule's log source.", ""),
+    ("clear-text", _W, "Credentials are sent without encryption to another machine.", ""),
+    ("unverified-server", _W, "The certificate of a server is not verified.", ""),
+    ("readable-secret", _W, "Every user of the machine can read the file of a secret.", ""),
     ("unused-allowance", _I, "An allowance of settings that no finding matches.", ""),
 )
 

@@ -1,8 +1,10 @@
 """The settings of the clusters: how to reach them, and what the state keeps."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from watcher.known_secrets import remember_credentials
 from watcher.settings.annotations import NonEmpty, Option
@@ -17,6 +19,7 @@ from watcher.settings.formats import (
     SecretText,
     word,
 )
+from watcher.settings.risks import Risk, clear_text, is_loopback, readable_file, unverified
 
 _FINGERPRINT = ":".join(f"{byte:02X}" for byte in range(0, 0x100, 0x11) for _ in range(2))
 _STATE_CLUSTER = "{hosts: https://state.example:9200, api_key_file: secrets/state}"
@@ -70,6 +73,20 @@ class Cluster:
         """Keep the credentials out of every text, as they are sent."""
         if self.username is not None and self.password is not None:
             remember_credentials(self.username, self.password.value)
+
+    def credential_risks(self) -> Iterator[Risk]:
+        """Yield how others may read the credentials."""
+        addresses = [urlsplit(host) for host in self.hosts]
+        if self.password or self.api_key:
+            subject = "the password" if self.password else "the API key"
+            for parts in addresses:
+                if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+                    yield clear_text("hosts", subject, parts.netloc, "write `https://` in `hosts`")
+        if not self.verify_certs and not self.ca_fingerprint and any(parts.scheme == "https" for parts in addresses):
+            yield unverified("set `ca_certs` or `ca_fingerprint` instead of `verify_certs: false`")
+        for key, path in (("client_key", self.client_key), ("client_cert", self.client_cert)):
+            if path is not None and (key == "client_key" or self.client_key is None):  # else it is no secret
+                yield from readable_file(key, path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,13 @@
 """The settings of how operators watch watcher itself."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
 from watcher.settings.annotations import Option
 from watcher.settings.formats import ListenAddressText, PositiveDuration, secret_address
+from watcher.settings.risks import Risk, clear_text_address
 from watcher.settings.secret import Secret
 
 _DEAD_MAN_URL = secret_address(r"https?://[^\s/]+(?:/\S*)?", "https://hc-ping.example/…")
@@ -32,3 +34,8 @@ class MonitoringSettings:
         ),
     ] = None
     dead_man_every: Annotated[PositiveDuration, Option("how often it is called")] = timedelta(minutes=1)
+
+    def credential_risks(self) -> Iterator[Risk]:
+        """Yield how others may read the address."""
+        if self.dead_man_url is not None:
+            yield from clear_text_address("dead_man_url", self.dead_man_url)

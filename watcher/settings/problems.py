@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from watcher.errors import SettingsError
-from watcher.model import Location
+from watcher.model import Finding, Location, Severity
 from watcher.settings.annotations import InvalidValueError
+from watcher.settings.risks import Risk
 from watcher.yaml_nodes.nodes import ListNode, MapNode, MappingEntry, YamlNode
 
 
@@ -27,10 +28,20 @@ class Reading:
     folder: Path
     errors: list[SettingsError] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    risks: dict[Finding, None] = field(default_factory=dict)
     unresolved: set[Location] = field(default_factory=set)  # values whose variable is missing: already reported
     former: dict[str, str] = field(default_factory=dict)  # key → the former name under which the file has it
     folder_names: list[str] = field(default_factory=list)  # of the folders of rules that have no errors
     selectors: list[MapNode] = field(default_factory=list)
+
+    def note_risk(self, risk: Risk, node: MapNode) -> None:
+        """Note how others may read credentials, at the setting of a mapping that allows it."""
+        entry = find_entry(node, risk.key) or find_entry(node, f"{risk.key}_file")
+        location = entry.key_location if entry else node.location
+        finding = Finding(
+            code=risk.code, severity=Severity.WARNING, location=location, message=risk.message, fix=risk.fix
+        )
+        self.risks[finding] = None  # once, also where a section is read twice
 
 
 def find_entry(node: MapNode, key: str) -> MappingEntry | None:

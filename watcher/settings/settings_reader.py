@@ -47,7 +47,11 @@ def read(text: str, environ: Mapping[str, str], *, file: Path | None = None) -> 
     if settings is None or reading.errors:
         raise FaultySettingsError(tuple(sorted(reading.errors, key=lambda error: _position(error, name))))
     return replace(
-        settings, file=file, warnings=tuple(reading.warnings), sources=settings.sources or Settings().sources
+        settings,
+        file=file,
+        warnings=tuple(reading.warnings),
+        risks=tuple(reading.risks),
+        sources=settings.sources or Settings().sources,
     )
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
+from watcher.model import Finding
 from watcher.settings.annotations import Checked, Option, unique_names
 from watcher.settings.channel_types import ChannelSettings
 from watcher.settings.cluster_settings import Cluster, StateSettings
@@ -41,6 +42,7 @@ class Settings:
 
     file: Path | None = None
     warnings: tuple[str, ...] = ()  # settings that are read by a former name
+    risks: tuple[Finding, ...] = ()  # settings that let others read credentials
     cluster: Annotated[
         Cluster, Option("the cluster of the events: Elasticsearch 8.x or 9.x, OpenSearch 2.11+ or 3.x")
     ] = field(default_factory=Cluster)

@@ -26,6 +26,7 @@ from watcher.settings.annotations import (
     settings_of,
 )
 from watcher.settings.problems import Reading, find_entry
+from watcher.settings.risks import readable_file
 from watcher.settings.section_checks import check_section, expect_mapping, expected, given
 from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, YamlNode
 
@@ -69,6 +70,8 @@ class Structure:
             )
         if problems:
             raise ClassValidationError("invalid settings", problems, kind)
+        for risk in instance.credential_risks() if hasattr(instance, "credential_risks") else ():
+            self.reading.note_risk(risk, mapping)
         return instance
 
     def _create(self, kind: type) -> Hook:
@@ -109,6 +112,8 @@ class Structure:
             return InvalidValueError(message, "check the path and the permissions", key=key)
         if not secret:
             return InvalidValueError(f"the file `{path}` is empty", "write the secret into it", key=key)
+        for risk in readable_file(key, path):
+            self.reading.note_risk(risk, node)
         return ScalarNode(value=secret, text=secret, quoted=True, location=value.location)
 
     def path(self, node: ScalarNode) -> Path:

@@ -88,7 +88,8 @@ def check_rules(  # noqa: PLR0913 - what it reads, and the progress
         progress=progress,
     )
     group_findings = group_fields.lint(rules.rules, settings, report.mapped)
-    ordered = sorted(unique((*findings, *group_findings, *report.findings)), key=_by_location)
+    risks = () if paths else settings.risks  # who names rules asks about those alone
+    ordered = sorted(unique((*findings, *group_findings, *risks, *report.findings)), key=_by_location)
     judged = allowances.apply_allowances(ordered, rules.rules, settings.check.allow)
     if not paths:  # rules outside of given paths may need an allowance that these do not
         unused = allowances.unused_allowances(judged, settings)

@@ -22,19 +22,27 @@ _MOST_SUGGESTIONS = 5
 
 
 def load_settings(path: Path | None) -> Settings:
+    """Read a settings file as `find_settings` does, and log its warnings."""
+    settings = find_settings(path)
+    if settings.warnings or settings.risks:
+        import structlog  # noqa: PLC0415 - commands without a cluster log nothing else
+
+        log = structlog.get_logger(__name__)
+        for warning in settings.warnings:
+            log.warning("settings.renamed", message=warning)
+        for risk in settings.risks:
+            log.warning("settings.risk", location=str(risk.location), message=risk.message, advice=risk.fix)
+    return settings
+
+
+def find_settings(path: Path | None) -> Settings:
     """Read a settings file.
 
     Without a path it is the first existing one of `./watcher.yml` and `/etc/watcher/watcher.yml`; without any, the
     environment alone counts. Raises SettingsError with every fault of the file.
     """
     file = path or next((Path(location) for location in _LOCATIONS if Path(location).is_file()), None)
-    settings = read_file(file, os.environ) if file is not None else read_settings("", os.environ)
-    if settings.warnings:
-        import structlog  # noqa: PLC0415 - commands without a cluster log nothing else
-
-        for warning in settings.warnings:
-            structlog.get_logger(__name__).warning("settings.renamed", message=warning)
-    return settings
+    return read_file(file, os.environ) if file is not None else read_settings("", os.environ)
 
 
 def rule_folders(settings: Settings) -> tuple[Folder, ...]:

@@ -1,5 +1,6 @@
 """The settings of the mail channel."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
@@ -17,6 +18,7 @@ from watcher.settings.formats import (
     SecretText,
     word,
 )
+from watcher.settings.risks import Risk, clear_text, is_loopback, unverified
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _CA_CERTS = "PEM file of the certificate authorities to trust instead of those of the system"
@@ -48,6 +50,13 @@ class MailChannel(ChannelSettings):
         """Keep the credentials out of every text, as they are sent."""
         if self.username is not None and self.password is not None:
             remember_credentials(self.username, self.password.value)
+
+    def credential_risks(self) -> Iterator[Risk]:
+        """Yield how others may read the credentials."""
+        if self.tls == "none" and self.password and not is_loopback(self.host):
+            yield clear_text("tls", "the password", self.host, "set `tls` to `starttls` or `tls`")
+        if self.tls != "none" and not self.verify_certs:
+            yield unverified("set `ca_certs` instead of `verify_certs: false`")
 
     @property
     def effective_port(self) -> int:

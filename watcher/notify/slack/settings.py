@@ -1,5 +1,6 @@
 """The settings of the Slack channel."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
@@ -10,6 +11,7 @@ from watcher.settings.formats import (
     PositiveDuration,
     secret_address,
 )
+from watcher.settings.risks import Risk, clear_text_address
 from watcher.settings.secret import Secret
 
 
@@ -23,3 +25,7 @@ class SlackChannel(ChannelSettings):
         Option("address of the incoming webhook", example="secrets/slack"),
     ]
     timeout: Annotated[PositiveDuration, Option(TIMEOUT_HELP)] = timedelta(seconds=20)
+
+    def credential_risks(self) -> Iterator[Risk]:
+        """Yield how others may read the address."""
+        yield from clear_text_address("webhook_url", self.webhook_url)
