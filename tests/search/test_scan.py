@@ -12,7 +12,7 @@ from support.fakes import ListedEvents, event_document, rule
 from watcher.errors import ClusterError, Incomplete, Overloaded, Refused, TooSlow
 from watcher.model import EventDocument
 from watcher.ports import Page, SearchRequest
-from watcher.search.scan_strategy import FIRST_PAGE
+from watcher.search.page_sizes import FIRST_PAGE
 from watcher.search.searcher import MatchedPage
 
 
@@ -63,7 +63,7 @@ def test_pages_of_large_events_get_smaller() -> None:
 
     events = Large(many(3 * FIRST_PAGE))
     search(events, [ruled(1)], search="scan")
-    assert [ask.size for ask in events.asked][:2] == [FIRST_PAGE, 100]
+    assert [ask.size for ask in events.asked][:2] == [FIRST_PAGE, 60]
 
 
 def test_hits_come_in_parts_that_fit_into_memory() -> None:

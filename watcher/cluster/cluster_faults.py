@@ -51,6 +51,7 @@ BUSY = frozenset(
     }
 )
 
+_TOO_LARGE = r"cannot hold more than"  # an answer of more bytes than the engine can hold: less may be asked for
 _READ_BLOCKS = r"index read \(api\)|index metadata \(api\)|index closed"
 
 # An index was deleted since the search began.
@@ -97,7 +98,7 @@ def _error(answer: Answer, doing: str) -> ClusterError:
         return Forbidden(f"{doing}: {privilege(answer.body)}")
     if kinds & LOST:
         return Incomplete(f"{message}; search it again")
-    if kinds & BUSY or answer.status == 429:
+    if kinds & BUSY or answer.status == 429 or re.search(_TOO_LARGE, message):
         return Overloaded(f"{message}; ask again later, and for less")
     return _by_status(answer.status, kinds, message)
 

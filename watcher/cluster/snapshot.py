@@ -241,7 +241,7 @@ def _source(only: tuple[str, ...] | None) -> bool | list[str]:
 
 def _content_length(answer: Answer) -> int:
     text = answer.headers.get("content-length", "")
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() else len(answer.raw or b"")  # a long answer has no such header
 
 
 def _page(request: SearchRequest, result: SearchAnswer, length: int, doing: str) -> Page:

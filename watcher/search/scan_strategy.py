@@ -19,15 +19,13 @@ from watcher.match.ruleset import Ruleset
 from watcher.model import EventDocument, Finding, Query, QueryPlan, Severity, UnreadableEvent
 from watcher.ports import Page, SearchRequest, Snapshot
 from watcher.search.outcomes import MatchedPage, SearchFinding, Unreadable, reason_of
+from watcher.search.page_sizes import FEW, PageSizes
 from watcher.translate.mapped_events import EventReader
 
 log = structlog.get_logger(__name__)
 
-FIRST_PAGE = 500  # documents
-MOST = 5_000  # documents of a page
-_FEWEST = 100  # documents of a page
-_LENGTH = 6_000_000  # bytes that a page should have
 _BUFFERED = 500  # documents with hits that are buffered before they are yielded
+_BUFFERED_LENGTH = 30_000_000  # bytes of such documents
 _SLOW = 0.5  # seconds that one event may take before the slowest rule is reported
 
 
@@ -49,15 +47,16 @@ class Scan:
     identity: tuple[str, ...] = ("@timestamp",)  # what a hit needs beside them if its event cannot be read completely
     computed: tuple[str, ...] = ()  # computed fields that the rules read
     seconds: Callable[[], float]  # a monotonic clock
+    sizes: PageSizes = field(default_factory=PageSizes)
     pause: Callable[[], None] = keep_running  # called before each event; raises if the scan is to end
 
     def first_request(self) -> SearchRequest:
         """Return the request for the first page, which also counts the events."""
-        return SearchRequest(query=self.query, size=FIRST_PAGE, only=self.only, computed=self.computed)
+        return SearchRequest(query=self.query, size=self.sizes.first, only=self.only, computed=self.computed)
 
     def pages(self, first: Page) -> Iterator[Page]:
         """Yield all pages; the next one is read while the last one is matched."""
-        return _read_ahead(self.snapshot, self.first_request(), first)
+        return _read_ahead(self.snapshot, self.first_request(), first, self.sizes)
 
     def outcomes(self, first: Page) -> Iterator[MatchedPage | SearchFinding | Unreadable]:
         """Yield the documents that rules match, from the first page on, which was read already.
@@ -69,15 +68,18 @@ class Scan:
         for page in self.pages(first):
             read += page.count
             matches.add_unreadable(page.unreadable)
+            length = page.length // max(1, page.count)
             began = self.seconds()
             for document in page.documents:
                 self.pause()
-                matches.add(document)
+                matches.add(document, length)
                 ended = self.seconds()
                 if ended - began > _SLOW:
                     yield from matches.slowest_rule(document)
                     ended = self.seconds()
                 began = ended
+                if matches.is_long:
+                    yield from matches.flush()
             if matches.is_full:
                 yield from matches.flush()
         yield from matches.flush()
@@ -85,6 +87,7 @@ class Scan:
             yield Unreadable(events=tuple(matches.unreadable))
         if read != first.total:
             raise Incomplete(f"{read} of {first.total} events of the window were read; it is searched again")
+        self.sizes.finish_scan()
 
 
 def read_page(snapshot: Snapshot, request: SearchRequest) -> Page:
@@ -95,26 +98,19 @@ def read_page(snapshot: Snapshot, request: SearchRequest) -> Page:
     return answer
 
 
-def _read_ahead(snapshot: Snapshot, request: SearchRequest, page: Page) -> Iterator[Page]:
+def _read_ahead(snapshot: Snapshot, request: SearchRequest, page: Page, sizes: PageSizes) -> Iterator[Page]:
     """Yield page after page; the next one is read while the last one is used."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="page") as reader:
         while True:
             following: Future[Page] | None = None
+            size = sizes.following(page, request.size)
             if page.after is not None:
-                request = replace(request, after=page.after, size=_next_size(page))
+                request = replace(request, after=page.after, size=size)
                 following = reader.submit(read_page, snapshot, request)
             yield page
             if following is None:
                 return
             page = following.result()
-
-
-def _next_size(page: Page) -> int:
-    """Return how many documents the next page may have, so that its bytes fit into memory."""
-    if not page.length:
-        return max(_FEWEST, len(page.documents))
-    size = len(page.documents) * _LENGTH // page.length
-    return max(_FEWEST, min(size, MOST, 2 * len(page.documents)))
 
 
 @dataclass(slots=True)
@@ -124,6 +120,7 @@ class _MatchBuffer:
     scan: Scan
     documents: dict[str, list[EventDocument]] = field(default_factory=dict)  # by rule id
     count: int = 0
+    length: int = 0  # bytes of the documents, about
     unreadable: list[UnreadableEvent] = field(default_factory=list)
 
     def add_unreadable(self, events: Sequence[UnreadableEvent]) -> None:
@@ -132,14 +129,20 @@ class _MatchBuffer:
 
     @property
     def is_full(self) -> bool:
-        """Whether the buffer is to be flushed."""
+        """Whether the buffer is to be flushed after a page."""
         return self.count >= _BUFFERED
 
-    def add(self, document: EventDocument) -> None:
-        """Match an event with the rules, and buffer it for each rule that matches."""
+    @property
+    def is_long(self) -> bool:
+        """Whether the buffer is to be flushed within a page: its documents are large, or read completely only then."""
+        return self.length >= _BUFFERED_LENGTH or (self.scan.sizes.without_unread_fields and self.count >= FEW)
+
+    def add(self, document: EventDocument, length: int) -> None:
+        """Match an event of about a length with the rules, and buffer it for each rule that matches."""
         rule_ids = self._matching_rules(document)
         if rule_ids:
             self.count += 1
+            self.length += length
             for rule_id in rule_ids:
                 self.documents.setdefault(rule_id, []).append(document)
 
@@ -188,7 +191,7 @@ class _MatchBuffer:
 
     def flush(self) -> Iterator[MatchedPage]:
         """Yield the buffered documents, read completely."""
-        buffered, self.documents, self.count = self.documents, {}, 0
+        buffered, self.documents, self.count, self.length = self.documents, {}, 0, 0
         complete = {} if self.scan.only is None else self._read_completely(buffered)
         for rule_id, documents in buffered.items():
             replaced = tuple(complete.get((document.index, document.id), document) for document in documents)
@@ -220,8 +223,10 @@ class _MatchBuffer:
         ids = sorted({document_id for _, document_id in wanted})
         if ids:
             scan = self.scan
-            request = SearchRequest(query={"ids": {"values": ids}}, size=FIRST_PAGE, only=only, computed=scan.computed)
-            yield from _read_ahead(scan.snapshot, request, read_page(scan.snapshot, request))
+            request = SearchRequest(
+                query={"ids": {"values": ids}}, size=scan.sizes.first, only=only, computed=scan.computed
+            )
+            yield from _read_ahead(scan.snapshot, request, read_page(scan.snapshot, request), scan.sizes)
 
 
 def _slow_rule(plan: QueryPlan, document: EventDocument, seconds: float) -> Finding:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from watcher.clock import SystemClock
-from watcher.errors import ClusterError, Incomplete, Refused, TooSlow
+from watcher.errors import ClusterError, Incomplete, Overloaded, Refused, TooSlow, Unreachable
 from watcher.match.flat_event import FieldFilter
 from watcher.match.ruleset import CompiledRule, Ruleset
 from watcher.model import Finding, Query, QueryPlan, Severity
 from watcher.ports import Clock, Page, Snapshot
 from watcher.search.event_selection import computed_fields, event_selection, needed_fields, windows_paths
 from watcher.search.outcomes import FailedSearch, MatchedPage, SearchFinding, SearchOutcome, Unreadable
+from watcher.search.page_sizes import PageSizes
 from watcher.search.planner import Strategy, StrategyChoice, choose_strategy
 from watcher.search.query_strategy import OutOfTime, search_by_query
 from watcher.search.scan_strategy import Scan, keep_running, read_page
@@ -42,7 +43,7 @@ class _ScanSelection:
     plans: tuple[QueryPlan, ...]
     plans_by_rule: Mapping[str, QueryPlan]
     query: Query
-    only: tuple[str, ...] | None
+    only: tuple[str, ...]
     field_filter: FieldFilter
 
 
@@ -54,12 +55,14 @@ class Searcher:
         self._clock = clock or SystemClock()
         self._throttles = {strategy: Throttle(self._clock) for strategy in Strategy}
         self._rules = Ruleset(rules, source.fields)
+        self._sizes = PageSizes()
         self._selection: _ScanSelection | None = None
 
     def with_rules(self, rules: Sequence[CompiledRule]) -> Searcher:
         """Return a searcher for other rules; rules that stay are not compiled again, and the throttles are kept."""
         searcher = Searcher(self._source, (), clock=self._clock)
-        searcher._throttles, searcher._rules = self._throttles, self._rules.with_rules(rules)
+        searcher._throttles, searcher._sizes = self._throttles, self._sizes
+        searcher._rules = self._rules.with_rules(rules)
         return searcher
 
     def search(self, context: SearchContext, plans: Sequence[QueryPlan]) -> Iterator[SearchOutcome]:
@@ -68,6 +71,13 @@ class Searcher:
         A MatchedPage holds at least the events of the page that the rule matches. Raises a ClusterError if the
         cluster answers nothing at all, or an index refuses even to be scanned: it names the index.
         """
+        try:
+            yield from self._search(context, plans)
+        except (Overloaded, TooSlow, Unreachable):
+            self._sizes.note_failure()
+            raise
+
+    def _search(self, context: SearchContext, plans: Sequence[QueryPlan]) -> Iterator[SearchOutcome]:
         if not plans:
             return
         until = self._clock.monotonic() + self._source.budget.total_seconds()
@@ -127,13 +137,18 @@ class Searcher:
             rules=self._rules,
             plans=selection.plans_by_rule,
             query=selection.query,
-            only=selection.only,
+            only=selection.only if self._reads_needed else None,
             field_filter=selection.field_filter,
             identity=("@timestamp", self._source.time_field),
             computed=computed_fields(context.translator),
             seconds=self._clock.monotonic,
+            sizes=self._sizes,
             pause=context.pause,
         )
+
+    @property
+    def _reads_needed(self) -> bool:
+        return self._source.fetch == "needed" or self._sizes.without_unread_fields
 
     def _scan_selection(self, translator: Translator, plans: Sequence[QueryPlan]) -> _ScanSelection:
         wanted = tuple(plans)
@@ -153,7 +168,7 @@ class Searcher:
                 plans=wanted,
                 plans_by_rule=by_rule,
                 query=event_selection(rules, translator),
-                only=(*fields, *windows_paths(rules, translator)) if self._source.fetch == "needed" else None,
+                only=(*fields, *windows_paths(rules, translator)),
                 field_filter=FieldFilter(fields),
             )
         selection = self._selection = replace(selection, plans=wanted, plans_by_rule=by_rule)
@@ -162,7 +177,11 @@ class Searcher:
     def _by_query(self, context: SearchContext, plans: Sequence[QueryPlan], until: float) -> Iterator[SearchOutcome]:
         failed: list[QueryPlan] = []
         for outcome in search_by_query(
-            context.snapshot, plans, is_time_up=lambda: self._clock.monotonic() > until, computed=context.computed
+            context.snapshot,
+            plans,
+            page=self._sizes.first,
+            is_time_up=lambda: self._clock.monotonic() > until,
+            computed=context.computed,
         ):
             if isinstance(outcome, FailedSearch) and (
                 isinstance(outcome.error, Refused | TooSlow) or outcome.error.indices

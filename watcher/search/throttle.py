@@ -15,7 +15,7 @@ from watcher.ports import Clock, EventSpan, Page, SearchRequest, Snapshot, Talli
 
 log = structlog.get_logger(__name__)
 
-FEWEST = 50  # documents of a page, however busy the cluster is
+_MANY = 100  # documents; a page of fewer was rejected for its bytes, or the cluster is busy for longer
 _BACKOFF = Backoff(first=timedelta(seconds=1), longest=timedelta(seconds=30))
 _SLOW = 3.0  # times the usual duration of a search
 _NOTICED = 0.5  # seconds below which no search counts as slow
@@ -110,4 +110,5 @@ class ThrottledSnapshot:
 
 
 def _smaller(request: SearchRequest) -> SearchRequest:
-    return replace(request, size=max(FEWEST, request.size // 2))
+    """Return a request for half of the documents, or an eighth where these are few; for one at last."""
+    return replace(request, size=max(1, request.size // (2 if request.size > _MANY else 8)))
