@@ -48,6 +48,21 @@ def test_the_text_arrives_whole() -> None:
         assert bounded_text(EVIL[name]) in got["message"]
 
 
+@pytest.mark.parametrize("service", ["json", "mmost"])
+def test_title_and_text_of_a_service_hold_no_mention_and_no_link(service: str) -> None:
+    """Mattermost reads Markdown in what Apprise calls plain text."""
+    command = "[click](http://evil.example) <https://evil.example|click> @alice"
+    event = {"host": {"name": f"@everyone {command}"}, "winlog": {"event_data": {"CommandLine": command}}}
+    channel = AppriseChannel(name="pager", url=Secret("x"))
+    notification = Renderer().render(alert_context(alert(event), links=Links()), channel)
+    with HttpReceiver() as receiver:
+        _service(f"{service}://{LOCALHOST}:{receiver.port}/{'t' * 26}").send(notification)
+    sent = json.dumps([json.loads(request.body) for request in receiver.requests], ensure_ascii=False)
+    assert sent.count("evil.example") >= 4
+    for live in ("@everyone", "@alice", "](http", "<https:"):
+        assert live not in sent
+
+
 @pytest.mark.parametrize(
     ("status", "permanent"),
     [(400, True), (401, True), (404, True), (410, True), (301, True), (302, False), (429, False), (500, False)],

@@ -11,7 +11,7 @@ from watcher.notify.escaping import (
     MAX_LENGTH,
     bounded_text,
     escape_mrkdwn,
-    neutralise_mentions,
+    neutralise_mentions_and_links,
     single_line,
     truncate,
     visible_text,
@@ -91,9 +91,33 @@ def test_slack_markup_is_taken_apart() -> None:
 
 def test_mentions_are_broken_and_nothing_else() -> None:
     """Names that chat services would call are broken; addresses and markup stay as they are."""
-    assert neutralise_mentions("@everyone @HERE <!channel> a@b.example <b>") == (
+    assert neutralise_mentions_and_links("@everyone @HERE <!channel> a@b.example <b>") == (
         "@\u200beveryone @\u200bHERE <\u200b!channel> a@b.example <b>"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("@alice, (@bob) @**all** @_**carl**", "@|alice, (@|bob) @|**all** @|_**carl**"),
+        ("<users/all> <at>x</at> <#C1> <@&42>", "<|users/all> <|at>x</at> <|#C1> <|@&42>"),
+        ("[click](http://evil.example)", "[click]|(http://evil.example)"),
+        ("![x](http://evil.example/pixel)", "![x]|(http://evil.example/pixel)"),
+        ("[click][1] [1]: http://evil.example", "[click][1] [1]|: http://evil.example"),
+        ("<https://evil.example|click> <mailto:a@b.example>", "<|https://evil.example|click> <|mailto:a@b.example>"),
+        (
+            "http://evil.example a@b.example [x] (y) if ($a[1]) {}",
+            "http://evil.example a@b.example [x] (y) if ($a[1]) {}",
+        ),
+        ("[Convert]::FromBase64String($a[0][1]) [::1]:9200", "[Convert]::FromBase64String($a[0][1]) [::1]:9200"),
+        ("x <C:\\a> @{n=1} < 5", "x <C:\\a> @{n=1} < 5"),
+    ],
+)
+def test_mentions_of_users_and_links_under_another_text_are_broken(text: str, expected: str) -> None:
+    """Each service's way is broken by a zero-width space, here `|`, once; bare addresses and code stay."""
+    broken = neutralise_mentions_and_links(text)
+    assert broken.replace("\u200b", "|") == expected
+    assert neutralise_mentions_and_links(broken) == broken
 
 
 def test_shown_text_survives_json() -> None:

@@ -14,7 +14,12 @@ from watcher.printable import MAX_LENGTH, missing_characters, truncate
 _HIDDEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs"})  # control, format (bidi, zero width), separators, lone surrogates
 _KEPT = frozenset("\n\t\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}")  # emoji and whole scripts need the joiners
 _SLACK_MARKUP = re.compile(r"([*_~`])")
-_MENTION = re.compile(r"@(?=everyone|here|channel|all\b)|<(?=[@!#&])", re.IGNORECASE)
+# Mentions of Slack, Discord, Mattermost, Rocket.Chat, Zulip (`@**all**`) and Google Chat (`<users/all>`).
+_ROOMS = r"@(?=everyone|here|channel|all\b)"
+_NAMES = r"(?<![\w.+-])@(?=[\w*_])"  # not within a mail address
+_MENTION = re.compile(rf"{_ROOMS}|{_NAMES}|<(?=[@!#&]|users/|at>)", re.IGNORECASE)
+# Links under another text: `<https://…|text>` of Slack and Google Chat, `[text](…)`, and `[1]: https://…`.
+_LINK = re.compile(r"<(?=[a-z][a-z0-9+.-]+:)|\](?=\(|:\s*<?[a-z][a-z0-9+.-]+:)", re.IGNORECASE)
 _GAP = "\N{ZERO WIDTH SPACE}"
 
 
@@ -73,6 +78,13 @@ def escape_mrkdwn(text: str) -> str:
     return unpaired.replace("@", f"@{_GAP}")
 
 
-def neutralise_mentions(text: str) -> str:
-    """Keep chat services from calling people: a zero-width space goes into `@everyone`, `<!channel>` and their like."""
-    return _MENTION.sub(lambda match: f"{match[0]}{_GAP}", text)
+def neutralise_mentions_and_links(text: str) -> str:
+    """Keep chat services from calling people, and from showing an address under another text.
+
+    A zero-width space goes into `@everyone`, `<!channel>`, `[text](https://…)` and their like. Bare addresses stay.
+    """
+    return _LINK.sub(_with_gap, _MENTION.sub(_with_gap, text))
+
+
+def _with_gap(match: re.Match[str]) -> str:
+    return f"{match[0]}{_GAP}"

@@ -18,7 +18,7 @@ from watcher.known_secrets import without_secrets, without_secrets_inside
 from watcher.model import Location, Notification
 from watcher.notify.channel_registry import notifier_types, type_of
 from watcher.notify.channel_type import NotifierType
-from watcher.notify.escaping import escape_mrkdwn, neutralise_mentions, single_line
+from watcher.notify.escaping import escape_mrkdwn, neutralise_mentions_and_links, single_line
 from watcher.notify.message_context import AlertContext, DigestContext, OperatorNotice
 from watcher.printable import truncate
 from watcher.settings import ChannelSettings
@@ -31,7 +31,7 @@ _TEXT_FILTERS: Mapping[str, Callable[..., str]] = {
     "cut": truncate,
     "mrkdwn": escape_mrkdwn,
     "oneline": single_line,
-    "unmention": neutralise_mentions,
+    "unmention": neutralise_mentions_and_links,
 }
 _PREFIXES = {AlertContext: "", DigestContext: "digest.", OperatorNotice: "notice."}
 _SUBJECT = "subject.txt.j2"

@@ -12,6 +12,7 @@ from watcher.model import Notification
 from watcher.notify.apprise.fitting import fitted
 from watcher.notify.apprise.settings import AppriseChannel
 from watcher.notify.bounded_attempt import BoundedAttempts
+from watcher.notify.escaping import neutralise_mentions_and_links
 from watcher.notify.http_post import RETRIED_STATUSES
 from watcher.notify.redaction import redact_reply
 from watcher.ports import Clock
@@ -44,7 +45,9 @@ class AppriseNotifier:
 
     def _send(self, notification: Notification) -> None:
         apprise = self._apprise()
-        title, body = fitted(apprise[0], notification.subject, notification.bodies["text/plain"])
+        # mail has the same subject, so the template leaves mentions in it
+        subject = neutralise_mentions_and_links(notification.subject)
+        title, body = fitted(apprise[0], subject, notification.bodies["text/plain"])
         result = apprise.notify(
             title=title,
             body=body,
