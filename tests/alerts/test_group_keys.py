@@ -65,6 +65,20 @@ def test_host_name_means_the_computer_beside_other_fields_too() -> None:
     ]
 
 
+def test_a_forged_event_hides_the_real_one_only_where_both_have_the_same_key() -> None:
+    """The way that SECURITY.md names for rules where an open alert must not take in events of other users."""
+    forged = {
+        "host.name": "dc01",
+        "winlog.channel": SYSMON,
+        "winlog.event_data": {"User": "CORP\\svc", "ParentImage": "a"},
+    }
+    attack = {**forged, "winlog.event_data": {"User": "CORP\\admin", "ParentImage": "a"}}
+    other_parent = {**forged, "winlog.event_data": {"User": "CORP\\svc", "ParentImage": "b"}}
+    events = (forged, attack, other_parent)
+    assert len({hit(changes).alert for changes in events}) == 1
+    assert len({hit(changes, group_by=("host.name", "User", "ParentImage")).alert for changes in events}) == 3
+
+
 @pytest.mark.parametrize(
     ("channel", "code", "data", "field", "value"),
     [
