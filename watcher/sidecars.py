@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from watcher.components import Components
@@ -18,7 +19,7 @@ from watcher.health.process_health import ProcessHealth
 from watcher.health.recorded_problems import Problem
 from watcher.health.rule_faults import rule_problems
 from watcher.health.rule_states import rule_states
-from watcher.health.source_problems import faulty_source
+from watcher.health.source_problems import faulty_source, undecided_events
 from watcher.heap import freeze_heap
 from watcher.model import Rule
 from watcher.pipeline import PreparedRule, RateLimit, Stopping, prepare_rule
@@ -93,7 +94,9 @@ def shared_sidecar(
     reloader = _reloader(components.settings, rules, searches)
     cluster_clock = ClusterClock(components.clock, components.events().now)
     leases.profile = OwnProfile(components.settings, lambda: reloader.rules, rules.enabled)
-    monitor = _monitor(components, leases, process, cluster_clock, partial(_own_problems, reloader, process, searches))
+    monitor = _monitor(
+        components, leases, process, cluster_clock, partial(_own_problems, reloader, process, searches, cluster_clock)
+    )
     freeze_heap()
     return Sidecar(
         searches=searches,
@@ -132,12 +135,14 @@ def _shared_searches(
 
 
 def _own_problems(
-    reloader: RuleReloader, process: ProcessHealth, searches: Sequence[SourceSearch]
+    reloader: RuleReloader, process: ProcessHealth, searches: Sequence[SourceSearch], cluster_clock: ClusterClock
 ) -> Sequence[Problem]:
     """Return the problems of a sidecar beside those of its jobs."""
     faulty = (faulty_source(search.source, search.live.faults) for search in searches)
     sources = (problem for problem in faulty if problem is not None)
-    return (*rule_problems(reloader.rules), *process.problems(), *sources)
+    now = cluster_clock.now()
+    slow = (undecided_events(search.source, search.rules.detector.undecided_rules(now)) for search in searches)
+    return (*rule_problems(reloader.rules), *process.problems(), *sources, *chain.from_iterable(slow))
 
 
 def _monitor(

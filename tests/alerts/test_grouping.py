@@ -9,10 +9,11 @@ import pytest
 from support.fakes import effective, event, event_document, grouped_hit, rule
 
 from watcher.alerts.alert_documents import monthly_index
-from watcher.alerts.grouping import alerts_of_hits, event_time, slot_start
+from watcher.alerts.grouping import alerts_of_hits, event_time, group_undecided, slot_start
 from watcher.digests import digest
 from watcher.match.event_view import EventView
-from watcher.model import EventDocument
+from watcher.model import AlertKind, EventDocument
+from watcher.settings.effective import RuleSettings
 
 AT = datetime(2026, 11, 23, 11, 59, 30, tzinfo=UTC)
 
@@ -133,6 +134,16 @@ def test_a_forged_event_of_the_same_id_and_time_is_another_alert_where_every_eve
     each = effective(group_by=None)
     forged = replace(event_document(User="nobody"), index="winlogbeat-forged")
     assert grouped_hit(rule(), each, forged).alert != grouped_hit(rule(), each, event_document()).alert
+
+
+@pytest.mark.parametrize("settings", [effective(), effective(group_by=None)])
+def test_an_undecided_event_is_a_hit_and_an_alert_of_its_own(settings: RuleSettings) -> None:
+    document = event_document()
+    match = grouped_hit(rule(), settings, document)
+    undecided = group_undecided(rule(), settings, document, EventView(document.event))
+    assert (match.hit.kind, undecided.hit.kind) == (AlertKind.MATCH, AlertKind.UNDECIDED)
+    assert undecided.hit.id not in {match.hit.id, match.hit.former_id}
+    assert undecided.alert != match.alert
 
 
 def test_grouping_by_nothing_makes_one_alert_of_all() -> None:

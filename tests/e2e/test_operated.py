@@ -9,6 +9,7 @@ import signal
 import socket
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,38 @@ def test_faulty_rules_and_settings_are_notified_and_survive_a_restart(
         wait_until(lambda: "over: the rule of" in notices(operators), what="a notice", shown=loop.log_text)
         assert loop.stop(signal.SIGTERM) == 0
     assert notices(operators).count("nowhere") == 1
+
+
+SLOW = """\
+title: Letters without End
+id: 5d3b5a0e-7a35-4f0d-9c50-0a7f8d1c2b3e
+level: high
+logsource: {product: windows}
+detection:
+  a:
+    CommandLine|re: '(?=x)x(?:a|a)*(?<!q)(?:a|a)*(?:a|a)*b'
+  condition: a
+"""
+
+
+def test_an_undecided_event_is_alerted_notified_and_in_status(operated: tuple[Sandbox, HttpReceiver]) -> None:
+    sandbox, operators = operated
+    sandbox.rule(SLOW)
+    event = attack_on("slow", "slow").event
+    data = {**event["winlog"]["event_data"], "CommandLine": "x" + "a" * 20_000 + "-b"}
+    hostile = replace(attack_on("slow", "slow"), event={**event, "winlog": {**event["winlog"], "event_data": data}})
+    sandbox.feed([hostile], ago=timedelta(seconds=1))
+    with sandbox.loop() as loop:
+        wait_until(lambda: "takes too long on events" in notices(operators), what="a notice", shown=loop.log_text)
+        assert "Letters without End" in problems(sandbox)["undecided-events"]
+        loop.wait_for_deliveries()
+        assert loop.stop(signal.SIGTERM) == 0
+    (alert,) = sandbox.documents("alerts")
+    assert alert.document["watcher"]["alert"]["kind"] == "undecided"
+    (mail,) = sandbox.smtp.messages
+    assert "Undecided: Letters without End" in str(mail.message["Subject"])
+    assert notices(operators).count("Undecided: Letters without End") == 1
+    assert "Undecided: Letters without End" in sandbox.call("alerts").stdout
 
 
 def test_metrics_liveness_systemd_and_the_dead_man_s_switch(

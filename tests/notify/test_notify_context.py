@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -7,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from support.hostile_text import NOW, alert
 
-from watcher.model import Window
+from watcher.model import AlertKind, Window
 from watcher.nesting import NOTE
 from watcher.notify.links import Links, MessageLink, discover_link, reference_link, tactic_link, technique_link
 from watcher.notify.message_context import alert_context, digest_context
@@ -221,3 +222,11 @@ def test_a_message_says_where_the_complete_event_is_if_only_a_part_is_stored() -
     assert alert_context(alert({}), links=NONE).event_note == ""
     note = alert_context(alert({NOTE: "shortened"}), links=NONE).event_note
     assert note.endswith("the complete event is a\"b\\c!'d in winlogbeat-2026.03.07.")
+
+
+def test_a_message_about_an_undecided_event_says_that_nothing_is_certain() -> None:
+    entry = alert({})
+    assert alert_context(entry, links=NONE).undecided_note == ""
+    context = alert_context(replace(entry, first=replace(entry.first, kind=AlertKind.UNDECIDED)), links=NONE)
+    assert context.rule.title == f"Undecided: {entry.rule.title}"
+    assert context.undecided_note.startswith("It is not certain that the rule matches")

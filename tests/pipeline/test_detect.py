@@ -279,6 +279,27 @@ def test_an_undecided_event_is_reported_once_and_hides_neither_other_rules_nor_o
     assert (again.undecided, again.hits, again.is_complete) == ((), 0, True)
 
 
+def test_an_undecided_event_opens_an_alert_of_its_own_kind_once_also_after_a_restart() -> None:
+    state = MemoryDocuments()
+    events = ListedEvents([event_document(1, CommandLine=SLOW_VALUE), event_document(3, CommandLine=SLOW_VALUE)])
+    watching = detector(events, state, SLOW)
+    assert [watching.detect(WINDOW).alerts for _ in range(2)] == [1, 0]
+    assert detector(events, state, SLOW).detect(WINDOW).alerts == 0  # evaluated again by another process
+    alerts = [stored for (index, _), stored in state.documents.items() if "-alerts-" in index]
+    assert [alert.document["watcher"]["alert"]["kind"] for alert in alerts] == ["undecided"]
+    mended = replace(SLOW, hash="mended", node=rule().node)
+    assert detector(events, state, mended).detect(WINDOW).alerts == 1  # now it matches: another alert
+    assert [undecided.events for undecided in watching.undecided_rules(NOW)] == [2]
+    assert watching.undecided_rules(NOW + timedelta(days=2)) == ()
+    assert watching.with_rules(detector(events, state, mended).rules).undecided_rules(NOW) == ()
+
+
+def test_an_undecided_event_of_a_window_that_failed_opens_its_alert_later() -> None:
+    watching = detector(ListedEvents([event_document(1, CommandLine=SLOW_VALUE)]), MemoryDocuments(), SLOW)
+    list(watching.find_hits(WINDOW))  # evaluated, and remembered, but nothing is recorded
+    assert watching.detect(WINDOW).alerts == 1
+
+
 def test_an_undecided_rule_lets_others_hit_the_same_event() -> None:
     events = ListedEvents([event_document(1, CommandLine=SLOW_VALUE)])
     detected = detector(events, MemoryDocuments(), SLOW, rule()).detect(WINDOW)

@@ -40,7 +40,7 @@ def hit_document(hit: Hit, *, store: str) -> dict[str, Any]:
         document.setdefault("event", {})["original"] = event_json(hit.event)
     document["watcher"] |= {
         "hit": {"index": hit.index, "id": hit.event_id},
-        "alert": {"id": hit.alert},
+        "alert": {"id": hit.alert, "kind": str(hit.kind)},
     }
     return document
 
@@ -59,6 +59,7 @@ def alert_document(alert: Alert, *, now: datetime) -> dict[str, Any]:
         "hit": {"id": alert.first.event_id, "index": alert.first.index},
         "alert": {
             "id": alert.id,
+            "kind": str(alert.first.kind),
             "state": "open",
             "key": [f"{field}={'' if value is None else value}"[:MAX_KEYWORD] for field, value in alert.key],
             "slot": format_timestamp(alert.slot),

@@ -19,7 +19,7 @@ from watcher.alerts.alert_documents import (
     without_event_fields,
 )
 from watcher.errors import Forbidden
-from watcher.model import Alert, Hit
+from watcher.model import Alert, AlertKind, Hit
 from watcher.ports import Documents, NewDocument, PartialUpdate, StateQuery, StoredDocument
 
 log = structlog.get_logger(__name__)
@@ -125,10 +125,11 @@ class AlertStore:
                 if hit.alert not in opened.refused  # recorded, it would never open its alert
             ]
         )
+        recorded = frozenset(new.new)
         errors = {**opened.refused, **new.refused}
         refused = [hit for hit in hits if hit.alert in opened.refused or hit.id in new.refused]
         return RecordResult(
-            hits=len(new.new),
+            hits=sum(hit.kind is AlertKind.MATCH for hit in hits if hit.id in recorded),
             alerts=opened.new,
             refused=tuple(RefusedHit(hit=hit, error=errors.get(hit.id) or errors[hit.alert]) for hit in refused),
         )

@@ -10,7 +10,7 @@ from watcher.alerts.group_keys import GroupKey, KeyPart, group_key, key_identity
 from watcher.digests import digest
 from watcher.match.event_summarizer import summarize
 from watcher.match.event_view import EventView
-from watcher.model import Alert, EventDocument, Hit, Rule
+from watcher.model import Alert, AlertKind, EventDocument, Hit, Rule
 from watcher.settings.effective import RuleSettings
 from watcher.timestamps import parse_timestamp
 
@@ -74,28 +74,53 @@ def group(rule: Rule, effective: RuleSettings, document: EventDocument, view: Ev
     The ids are digests: of a hit, rule id, `_id`, time in milliseconds and the event's content; of an alert, rule id,
     key and slot.
     """
-    moment = event_time(view)
-    former = (rule.id, document.id, str(milliseconds(moment)))
-    hit_id = digest(*former, "" if document.is_partial else content_digest(view))
-    if effective.group_by is None:
-        parts: tuple[KeyPart, ...] = (KeyPart(field="event", values=(hit_id,), identity=(hit_id,)),)
-        slot = moment
-    else:
-        parts = key_parts(view, effective.group_by)
-        slot = slot_start(moment, effective.quiet_period, digest(rule.id, *key_identity(parts)))
-    alert = digest(rule.id, *key_identity(parts), "" if effective.group_by is None else str(milliseconds(slot)))
-    hit = Hit(
-        id=hit_id,
-        former_id=digest(*former),
-        rule=rule,
-        index=document.index,
-        event_id=document.id,
-        time=moment,
-        event=document.event,
-        summary=summarize(view),
-        alert=alert,
-    )
-    return GroupedHit(hit=hit, alert=alert, key=group_key(parts), slot=slot)
+    return _Grouping(rule, effective, document, view).grouped(AlertKind.MATCH)
+
+
+def group_undecided(rule: Rule, effective: RuleSettings, document: EventDocument, view: EventView) -> GroupedHit:
+    """Return the hit and the alert for an event on which a rule could not be decided.
+
+    Both are of a kind of their own: when the rule is mended and matches the event, that is another hit and alert.
+    """
+    return _Grouping(rule, effective, document, view).grouped(AlertKind.UNDECIDED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Grouping:
+    """An event, and the rule by whose settings it is grouped."""
+
+    rule: Rule
+    effective: RuleSettings
+    document: EventDocument
+    view: EventView
+
+    def grouped(self, kind: AlertKind) -> GroupedHit:
+        rule, effective, document, view = self.rule, self.effective, self.document, self.view
+        kinds = () if kind is AlertKind.MATCH else (str(kind),)
+        moment = event_time(view)
+        former = (rule.id, document.id, str(milliseconds(moment)))
+        hit_id = digest(*former, "" if document.is_partial else content_digest(view), *kinds)
+        if effective.group_by is None:
+            parts: tuple[KeyPart, ...] = (KeyPart(field="event", values=(hit_id,), identity=(hit_id,)),)
+            slot = moment
+        else:
+            parts = key_parts(view, effective.group_by)
+            slot = slot_start(moment, effective.quiet_period, digest(rule.id, *key_identity(parts)))
+        slot_text = "" if effective.group_by is None else str(milliseconds(slot))
+        alert = digest(rule.id, *key_identity(parts), slot_text, *kinds)
+        hit = Hit(
+            id=hit_id,
+            rule=rule,
+            index=document.index,
+            event_id=document.id,
+            time=moment,
+            event=document.event,
+            summary=summarize(view),
+            alert=alert,
+            kind=kind,
+            former_id="" if kinds else digest(*former),
+        )
+        return GroupedHit(hit=hit, alert=alert, key=group_key(parts), slot=slot)
 
 
 def alerts_of_hits(

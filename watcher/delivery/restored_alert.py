@@ -8,7 +8,7 @@ from typing import Any
 from watcher.delivery.deliveries import delivery_entries
 from watcher.event_files.nested_json import loads
 from watcher.match.event_summarizer import stored_summary
-from watcher.model import Alert, Event, Hit, Level, Location, LogSource, Or, Rule
+from watcher.model import Alert, AlertKind, Event, Hit, Level, Location, LogSource, Or, Rule
 from watcher.nesting import bounded
 from watcher.ports import StoredDocument
 from watcher.timestamps import parse_timestamp
@@ -32,6 +32,7 @@ def restore_alert(stored: StoredDocument) -> Alert:
         event=_event(document),
         summary=stored_summary(document),
         alert=stored.id,
+        kind=AlertKind(own["alert"].get("kind", AlertKind.MATCH)),  # absent in states of versions before 4
     )
     return Alert(
         id=stored.id,

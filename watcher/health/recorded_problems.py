@@ -27,6 +27,7 @@ class ProblemKind(StrEnum):
     UNSEARCHABLE_INDEX = "unsearchable-index"
     SILENT_SOURCE = "silent-source"
     SOURCE_FAULTS = "source-faults"
+    UNDECIDED_EVENTS = "undecided-events"
     RULE_FAULTS = "rule-faults"
     SETTINGS_REFUSED = "settings-refused"
     SERVICE_FAILS = "service-fails"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from watcher.checkpoints.checkpoint import Checkpoint
 from watcher.health.recorded_problems import Problem, ProblemKind
 from watcher.health.silence import silence_limit
+from watcher.pipeline.undecided_rules import UndecidedRule
 from watcher.settings import Source
 from watcher.settings.formats import parse_duration
 from watcher.state.membership import Membership
@@ -86,6 +87,24 @@ def faulty_source(source: Source, faults: Sequence[str]) -> Problem | None:
     title = f"the indices of `{source.name}` are not as settings expect"
     return Problem(
         kind=ProblemKind.SOURCE_FAULTS, subject=source.name, title=title, message=f"{title}: {'; '.join(faults)}"
+    )
+
+
+def undecided_events(source: Source, rules: Iterable[UndecidedRule]) -> tuple[Problem, ...]:
+    """Return a problem for each rule that takes too long on events of a source, and leaves them undecided."""
+    return tuple(_undecided(source, entry) for entry in rules)
+
+
+def _undecided(source: Source, entry: UndecidedRule) -> Problem:
+    title = f"the rule `{entry.rule.title}` takes too long on events of `{source.name}`"
+    return Problem(
+        kind=ProblemKind.UNDECIDED_EVENTS,
+        subject=f"{source.name} {entry.rule.id}",
+        title=title,
+        message=(
+            f"{title}, which stay undecided; their alerts begin with `Undecided:`; look at these events, and rewrite "
+            f"{entry.rule.location} without repetitions inside repetitions"
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from watcher.model.alerts import (
     Alert,
+    AlertKind,
     Event,
     EventDocument,
     FieldMapping,
@@ -42,6 +43,7 @@ from watcher.model.windows import Window
 __all__ = [
     "DASHES",
     "Alert",
+    "AlertKind",
     "And",
     "ConditionNode",
     "DetectionItem",

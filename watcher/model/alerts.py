@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from watcher.model.event_summary import EventSummary
@@ -61,9 +62,16 @@ class UnreadableEvent:
     reason: str  # one short sentence
 
 
+class AlertKind(StrEnum):
+    """What is certain about an alert."""
+
+    MATCH = "match"  # the rule matches
+    UNDECIDED = "undecided"  # the rule could not be decided within its time limit
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """One event that a rule matched."""
+    """One event that a rule matched, or on which it could not be decided."""
 
     id: str  # digest of rule id, `_id`, time and content
     rule: Rule
@@ -73,6 +81,7 @@ class Hit:
     event: Event
     summary: EventSummary
     alert: str  # the id of the alert that it belongs to
+    kind: AlertKind = AlertKind.MATCH
     former_id: str = ""  # the id in states of versions before 4, which knew nothing of the content
 
 

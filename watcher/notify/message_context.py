@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from watcher.model import Alert, Level, Rule, Window
+from watcher.model import Alert, AlertKind, Level, Rule, Window
 from watcher.nesting import NOTE
 from watcher.notify.escaping import bounded_text
 from watcher.notify.event_texts import event_texts
@@ -15,6 +15,10 @@ from watcher.notify.links import Links, MessageLink, discover_link, reference_li
 from watcher.timestamps import format_milliseconds
 
 _CUT = "The event is too large, or nested too deep, to be stored completely; the complete event is {id} in {index}."
+_UNDECIDED = (
+    "It is not certain that the rule matches: it took too long on this event. Look at the event, and rewrite the rule "
+    "without repetitions inside repetitions."
+)
 _WITHOUT_KEY = "The event has none of these fields: hits of all computers join this alert. Correct `group_by`."
 
 
@@ -64,6 +68,7 @@ class AlertContext:
     alert_id: str = _help("the alert's id, the same in `watcher alerts`")
     key: tuple[tuple[str, str], ...] = _help("what the alert is grouped by, as (field, value)")
     key_note: str = _help("a warning where the event has none of these fields, so hits of all computers join the alert")
+    undecided_note: str = _help("a warning where the rule took too long on the event to be decided; else empty")
     event_note: str = _help("where the complete event is, if only a part of it is stored and sent; else empty")
     origin: str = _help("`live`, `backfill`, or `test` for the message of `watcher notify`")
     discover: str = _help("link to the event in Discover; empty without `discover_url` in settings")
@@ -122,8 +127,10 @@ def alert_context(alert: Alert, *, links: Links) -> AlertContext:
     """Return what templates may use of an alert."""
     hit = alert.first
     summary = hit.summary
+    rule = rule_context(alert.rule)
+    is_undecided = hit.kind is AlertKind.UNDECIDED
     return AlertContext(
-        rule=rule_context(alert.rule),
+        rule=replace(rule, title=f"Undecided: {rule.title}") if is_undecided else rule,
         host=bounded_text(summary.host),
         user=bounded_text(summary.account),
         process=bounded_text(summary.process),
@@ -143,6 +150,7 @@ def alert_context(alert: Alert, *, links: Links) -> AlertContext:
         alert_id=alert.id,
         key=tuple((bounded_text(name), bounded_text(value)) for name, value in alert.key),
         key_note="" if alert.has_key else _WITHOUT_KEY,
+        undecided_note=_UNDECIDED if is_undecided else "",
         event_note=_CUT.format(id=bounded_text(hit.event_id), index=bounded_text(hit.index))
         if NOTE in hit.event
         else "",

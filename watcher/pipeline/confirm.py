@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from watcher.alerts.grouping import GroupedHit, event_time, group
+from watcher.alerts.grouping import GroupedHit, event_time, group, group_undecided
 from watcher.alerts.stored_event import stored_event
 from watcher.errors import Undecided
-from watcher.model import UnreadableEvent
+from watcher.match.event_view import EventView
+from watcher.model import EventDocument, UnreadableEvent
 from watcher.nesting import bounded
 from watcher.pipeline.detection_scope import PreparedRule
 from watcher.pipeline.event_memory import EventMemory, UndecidedEvent, is_undecided, report_undecided
@@ -24,6 +25,7 @@ class Confirmed:
     hits: tuple[GroupedHit, ...]
     unreadable: tuple[UnreadableEvent, ...]  # events that cannot be evaluated
     undecided: tuple[UndecidedEvent, ...]  # events that the rule did not decide in time, not reported before
+    undecided_hits: tuple[GroupedHit, ...]  # of all such events, also of those that were reported before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,7 @@ class Confirmer:
         hits: list[GroupedHit] = []
         unreadable: list[UnreadableEvent] = []
         undecided: list[UndecidedEvent] = []
+        undecided_hits: list[GroupedHit] = []
         for document in page.documents:
             self.pause()
             try:
@@ -54,10 +57,29 @@ class Confirmer:
                 view = self.event_reader.view(shallow)
                 if since is not None and event_time(view, self.time_field) < since:
                     continue
-                if not is_undecided(rule, document, self.undecided) and prepared.predicate(view):
+                matches = self._evaluate(prepared, document, view, undecided)
+                if matches is None:
+                    stored = replace(shallow, event=stored_event(shallow))
+                    undecided_hits.append(group_undecided(rule, prepared.effective, stored, view))
+                elif matches:
                     hits.append(group(rule, prepared.effective, replace(shallow, event=stored_event(shallow)), view))
-            except Undecided as fault:
-                undecided.append(report_undecided(rule, document, fault, self.undecided))
             except Exception as error:  # noqa: BLE001 - attackers write events: one of them must not end the window
                 unreadable.append(UnreadableEvent(index=document.index, id=document.id, reason=reason_of(error)))
-        return Confirmed(hits=tuple(hits), unreadable=tuple(unreadable), undecided=tuple(undecided))
+        return Confirmed(
+            hits=tuple(hits),
+            unreadable=tuple(unreadable),
+            undecided=tuple(undecided),
+            undecided_hits=tuple(undecided_hits),
+        )
+
+    def _evaluate(
+        self, prepared: PreparedRule, document: EventDocument, view: EventView, reports: list[UndecidedEvent]
+    ) -> bool | None:
+        """Return whether the rule matches, None if it is undecided; an event is reported and evaluated once only."""
+        if is_undecided(prepared.rule, document, self.undecided):
+            return None
+        try:
+            return prepared.predicate(view)
+        except Undecided as fault:
+            reports.append(report_undecided(prepared.rule, document, fault, self.undecided))
+            return None

@@ -17,6 +17,7 @@ from watcher.pipeline.confirm import Confirmed, Confirmer
 from watcher.pipeline.detection_scope import ALL_RULES, DetectionScope, PreparedRule, Stopped
 from watcher.pipeline.event_memory import EventMemory, UndecidedEvent, report_unreadable
 from watcher.pipeline.hit_recorder import BackfillSilence, HitRecorder
+from watcher.pipeline.undecided_rules import UndecidedRule, UndecidedRules
 from watcher.pipeline.unread_window import unread_window
 from watcher.pipeline.window_plans import EmptyWindow, OpenWindow, WindowPlanner
 from watcher.pipeline.window_result import WindowProblems, WindowResult
@@ -46,6 +47,7 @@ class Detector:
     _searcher: Searcher = field(init=False)
     _unreadable: EventMemory = field(init=False, default_factory=EventMemory)
     _undecided: EventMemory = field(init=False, default_factory=EventMemory)
+    _undecided_rules: UndecidedRules = field(init=False, default_factory=UndecidedRules)
 
     before: InitVar[Detector | None] = None
 
@@ -59,6 +61,7 @@ class Detector:
         self._planner = before._planner.with_rules(self.rules)  # noqa: SLF001 - another detector of the same source
         self._searcher = before._searcher.with_rules(compiled)  # noqa: SLF001
         self._unreadable, self._undecided = before._unreadable, before._undecided  # noqa: SLF001
+        self._undecided_rules = before._undecided_rules  # noqa: SLF001
 
     def with_rules(self, rules: Sequence[PreparedRule]) -> Detector:
         """Return a detector of other rules; this one stays as it is for whoever is using it."""
@@ -71,6 +74,10 @@ class Detector:
             silence=self.silence,
             before=self,
         )
+
+    def undecided_rules(self, now: datetime) -> tuple[UndecidedRule, ...]:
+        """Return the rules that left events undecided within a day, and were not rewritten since."""
+        return self._undecided_rules.lately((prepared.rule for prepared in self.rules), now)
 
     def detect(self, window: Window, scope: DetectionScope = ALL_RULES) -> WindowResult:
         """Search a window, record its hits and open their alerts.
@@ -113,6 +120,8 @@ class Detector:
                 recorder.flush()  # hits of the part that was searched open their alerts, and the window becomes a gap
                 raise
             recorder.flush()
+            if problems.undecided:
+                self._undecided_rules.add((event.rule for event in problems.undecided), self.events.now())
             for failure in _refused(recorder, opened.plans):
                 problems.add_failure(failure)
         return replace(
@@ -147,6 +156,7 @@ class Detector:
                     problems.undecided.extend(confirmed.undecided)
                     self._report(confirmed.unreadable, problems)
                     recorder.add(plan.rule, confirmed.hits)
+                    recorder.add_undecided(plan.rule, confirmed.undecided_hits)
 
     def find_hits(
         self, window: Window, scope: DetectionScope = ALL_RULES

@@ -55,6 +55,13 @@ class HitRecorder:
     def add(self, rule: Rule, hits: Sequence[GroupedHit]) -> None:
         """Buffer the hits of a rule, and record the buffer once it is a batch."""
         self.by_rule[rule.id] += len(hits)
+        self._add(rule, hits)
+
+    def add_undecided(self, rule: Rule, hits: Sequence[GroupedHit]) -> None:
+        """Buffer events on which a rule could not be decided: they open alerts, and are not counted as its hits."""
+        self._add(rule, hits)
+
+    def _add(self, rule: Rule, hits: Sequence[GroupedHit]) -> None:
         self._buffer.setdefault(rule.id, []).extend(hits)
         self._buffered += len(hits)
         if self._buffered >= BATCH:
@@ -93,7 +100,13 @@ class HitRecorder:
 def _log_opened(alerts: Sequence[Alert], opened: frozenset[str]) -> None:
     for alert in alerts:
         if alert.id in opened:
-            log.info("alert.opened", alert=alert.id, rule=alert.rule.title, level=str(alert.rule.level))
+            log.info(
+                "alert.opened",
+                alert=alert.id,
+                kind=str(alert.first.kind),
+                rule=alert.rule.title,
+                level=str(alert.rule.level),
+            )
             if not alert.has_key:
                 log.warning(
                     "alert.without_key",

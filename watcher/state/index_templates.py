@@ -49,7 +49,7 @@ def _watcher(**own: Any) -> dict[str, Any]:
 
 
 def _alerts() -> dict[str, Any]:
-    alert = _keywords("id", "state", "key", "origin", "by")["properties"] | {"slot": _DATE, "changed": _DATE}
+    alert = _keywords("id", "kind", "state", "key", "origin", "by")["properties"] | {"slot": _DATE, "changed": _DATE}
     deliveries = _keywords("channel", "state", "sent_single", "digest_id")["properties"] | {
         "attempts": {"type": "integer"},
         "error": _KEYWORD,
@@ -60,7 +60,7 @@ def _alerts() -> dict[str, Any]:
 
 
 def _hits() -> dict[str, Any]:
-    return _common() | {"watcher": _watcher(alert=_keywords("id"))}
+    return _common() | {"watcher": _watcher(alert=_keywords("id", "kind"))}
 
 
 def _state() -> dict[str, Any]:

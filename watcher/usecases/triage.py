@@ -8,7 +8,7 @@ from typing import Any
 
 from watcher.components import Components
 from watcher.match.event_summarizer import stored_summary
-from watcher.model import EventSummary
+from watcher.model import AlertKind, EventSummary
 from watcher.ports import StoredDocument
 
 
@@ -27,8 +27,10 @@ class AlertRecord:
 
     @property
     def title(self) -> str:
-        """The title of the rule."""
-        return str(self.document["rule"]["name"])
+        """The title of the rule; it begins with `Undecided:` where it is not certain that the rule matches."""
+        name = str(self.document["rule"]["name"])
+        is_undecided = self.document["watcher"]["alert"].get("kind") == AlertKind.UNDECIDED
+        return f"Undecided: {name}" if is_undecided else name
 
     @property
     def level(self) -> str:
