@@ -90,12 +90,29 @@ def test_an_expression_matches_as_in_python(pattern: str, flags: set[str], value
     assert search(value, limit=10) is expected
 
 
-@pytest.mark.parametrize("value", [OBFUSCATED, OBFUSCATED + ")" * 100_000, OBFUSCATED + "é" + ")" * 100_000])
+@pytest.mark.parametrize("value", [OBFUSCATED, *(OBFUSCATED + letter + ")" * 100_000 for letter in ("", "é", "日"))])
 def test_a_repetition_of_repetitions_decides_about_any_value(value: str) -> None:
     search = BoundedSearch(SigmaRegex(LAUNCHER))
     assert search.automaton is not None
     assert search(value) is False
     assert search(value + '"') is True
+
+
+@pytest.mark.parametrize("letter", ["é", "日", "\ud800"])
+def test_a_class_of_all_letters_decides_about_long_values_with_letters_outside_ascii(letter: str) -> None:
+    search = BoundedSearch(SigmaRegex(r"\w+`(\w+|-|.)`[\w+|\s]"))
+    assert search("a`" + "a" * 100_000 + letter) is False
+    assert search("a`" + letter + "`" + letter * 100_000) is (letter != "\ud800")
+
+
+@pytest.mark.parametrize("count", [20, 30, 100])
+def test_an_expression_that_distinguishes_many_letters_matches_all_the_same(count: int) -> None:
+    letters = [chr(0x4E00 + number) for number in range(count)]
+    pattern = ".".join(letters) + "|" + "".join(f"[{letter}x]" for letter in letters)
+    search = BoundedSearch(SigmaRegex(pattern))
+    assert search("日".join(letters)) is True
+    assert search("".join(letters)) is True
+    assert search("".join(reversed(letters))) is False
 
 
 @pytest.mark.parametrize(

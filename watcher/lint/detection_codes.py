@@ -156,7 +156,7 @@ MODIFIERS = (
     (
         "slow-pattern",
         _W,
-        "An expression needs backtracking, so an event on which it takes too long stays undecided.",
+        "A pattern takes long on some values, or an expression needs backtracking, so an event may stay undecided.",
         "",
     ),
 )

@@ -35,7 +35,7 @@ def lint_rules(
     for number, rule in enumerate(rules, start=1):
         findings.extend(lint_rule(rule, source, today=today, matrix=matrix))
         progress(number, len(rules))
-    return tuple(unique((*findings, *duplicates.lint(rules))))
+    return tuple(unique((*findings, *duplicates.lint(rules), *slow_patterns.lint(rules))))
 
 
 def lint_rule(
@@ -50,7 +50,6 @@ def lint_rule(
     yield from field_names.lint(rule_source, source)
     yield from value_lints.lint(rule_source)
     yield from modifier_lints.lint(rule_source)
-    yield from slow_patterns.lint(rule)
 
 
 def unique(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -1,115 +1,121 @@
-"""Regular expressions that need backtracking: values that make them slow are tried within a time limit.
+"""Patterns that take long on values that are made to keep them busy.
 
-Wildcards, and expressions that RE2 compiles, are searched in linear time, so nothing is tried of them.
+Each pattern of a check is measured once, for at most `PATTERN_BUDGET` seconds of CPU. A check ends its measurements
+after `BUDGET` seconds: of the patterns that are left, only expressions that need backtracking are reported.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from functools import lru_cache
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from time import thread_time
+from typing import TypeGuard
 
 from watcher.errors import Undecided
+from watcher.lint.adversarial_values import adversarial_values
 from watcher.lint.finding_codes import make_finding
 from watcher.match.bounded_regex import LIMIT, LINEAR, BoundedSearch
-from watcher.match.regex_tree import (
-    CharacterClass,
-    Greed,
-    Literal,
-    LookAround,
-    Parts,
-    RegexPart,
-    Repeat,
-    inner_parts,
-    parse_regex,
-)
-from watcher.model import Finding, Rule, SigmaRegex, detection_items
+from watcher.match.matchers import Matcher, fold, string_matcher
+from watcher.model import Finding, Rule, SigmaRegex, SigmaString, SigmaValue, Wildcard, detection_items
 
 LONGEST = 32_000  # characters of a value; Windows allows a command line no more
-_MOST_VALUES = 12  # tried of one expression: at most 0.6 s of it
-_SHORT = 40  # repetitions that are enough where time grows exponentially
-_SAMPLES = "a0 -\\/.;:_\"'=(),\tZ\n\x7f"  # tried in turn for a character that an expression matches
+SLOW = 0.1  # seconds of CPU that a pattern may take on a value
+BUDGET = 5.0  # seconds of CPU for all patterns of a check
+PATTERN_BUDGET = 0.5  # seconds of CPU for one of them
+_LENGTHS = (100, LONGEST)  # the first shows what grows exponentially, the second what grows with the square
+
+Pattern = SigmaRegex | SigmaString
+CpuSeconds = Callable[[], float]
 
 
-def lint(rule: Rule) -> Iterator[Finding]:
-    """Yield a finding for each expression that may leave an event undecided."""
-    for item in detection_items(rule.node):
-        for sigma_value in item.values:
-            message = slow_pattern_message(sigma_value) if isinstance(sigma_value, SigmaRegex) else ""
-            if message:
-                yield make_finding(
-                    "slow-pattern",
-                    message,
-                    item.location or rule.location,
-                    "write it without look-around, references to groups and repetitions inside repetitions",
-                )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorstCase:
+    """The slowest value of those that were tried."""
+
+    seconds: float = 0.0  # of CPU
+    length: int = 0
+    is_undecided: bool = False
 
 
-@lru_cache(maxsize=4096)
-def slow_pattern_message(regex: SigmaRegex) -> str:
-    """Return why an expression may leave an event undecided; empty if it cannot."""
-    search = BoundedSearch(regex)
-    if search.automaton is not None and search.automaton.size * LONGEST <= LINEAR:
-        return ""
-    value = slow_value(search)
-    if not value:
-        return f"`{regex.pattern}` needs backtracking, so a long value may leave the event undecided"
-    return (
-        f"`{regex.pattern}` takes more than {LIMIT * 1000:.0f} ms on a value of {len(value)} characters, "
-        "so such an event stays undecided"
-    )
+def lint(rules: Iterable[Rule], cpu_seconds: CpuSeconds = thread_time, budget: float = BUDGET) -> Iterator[Finding]:
+    """Yield a finding for each pattern that may delay an event or leave it undecided."""
+    end = cpu_seconds() + budget
+    messages: dict[Pattern, str] = {}
+    for rule in rules:
+        for item in detection_items(rule.node):
+            for pattern in filter(is_searched, item.values):
+                if pattern not in messages:
+                    lengths = _LENGTHS if cpu_seconds() < end else ()
+                    messages[pattern] = slow_pattern_message(pattern, worst_case(pattern, lengths, cpu_seconds))
+                if messages[pattern]:
+                    yield make_finding(
+                        "slow-pattern",
+                        messages[pattern],
+                        item.location or rule.location,
+                        "write it without look-around, references to groups and repetitions inside repetitions",
+                    )
 
 
-def slow_value(search: BoundedSearch) -> str:
-    """Return a value that the expression does not decide in time; empty if there is none among those tried."""
-    for value in islice(candidate_values(search.regex), _MOST_VALUES):
-        try:
-            search(value)
-        except Undecided:
-            return value
+def is_searched(sigma_value: SigmaValue) -> TypeGuard[Pattern]:
+    """Return whether a value is an expression, or has wildcards elsewhere than `*` at its ends."""
+    if isinstance(sigma_value, SigmaString):
+        inner = sigma_value.parts[1:-1]
+        return any(part in (Wildcard.ONE, Wildcard.DASH) for part in sigma_value.parts) or Wildcard.ANY in inner
+    return isinstance(sigma_value, SigmaRegex)
+
+
+def slow_pattern_message(pattern: Pattern, worst: WorstCase) -> str:
+    """Return why a pattern may delay an event or leave it undecided; empty if it does not, as far as was tried."""
+    if worst.is_undecided:
+        return (
+            f"`{_written(pattern)}` takes more than {LIMIT * 1000:.0f} ms on a value of {worst.length} characters, "
+            "so such an event stays undecided"
+        )
+    if worst.seconds > SLOW:
+        return f"`{_written(pattern)}` takes {worst.seconds * 1000:.0f} ms on a value of {worst.length} characters"
+    if isinstance(pattern, SigmaRegex) and _needs_backtracking(pattern):
+        return f"`{pattern.pattern}` needs backtracking, so a long value may leave the event undecided"
     return ""
 
 
-def candidate_values(regex: SigmaRegex) -> Iterator[str]:
-    """Yield values on which backtracking takes long: many repetitions, then a character that ends no match."""
-    tree = parse_regex(regex.pattern, regex.flags)
-    repetitions = tuple(dict.fromkeys((before, body) for before, body in _repetitions(tree.parts, "") if body))
-    for count in (_SHORT, LONGEST):
-        for before, body in repetitions:
-            times = max(1, min(count, (LONGEST - len(before)) // len(body)))
-            yield f"{before}{body * times}\x00"
+def _written(pattern: Pattern) -> str:
+    return pattern.pattern if isinstance(pattern, SigmaRegex) else str(pattern)
 
 
-def _repetitions(parts: Parts, before: str) -> Iterator[tuple[str, str]]:
-    """Yield each repetition: an example of what precedes it, and of what it repeats."""
-    for part in parts:
-        for inner in inner_parts(part):
-            yield from _repetitions(inner, before)
-        if isinstance(part, Repeat) and part.greed is not Greed.POSSESSIVE and (part.most is None or part.most > 1):
-            yield before, _example(part.parts)
-        before += _example_of_part(part)
+def _needs_backtracking(regex: SigmaRegex) -> bool:
+    automaton = BoundedSearch(regex).automaton
+    return automaton is None or automaton.size * LONGEST > LINEAR
 
 
-def _example(parts: Parts) -> str:
-    """Return a string that the parts match, as far as no look-around forbids it."""
-    return "".join(map(_example_of_part, parts))
+def worst_case(
+    pattern: Pattern,
+    lengths: tuple[int, ...],
+    cpu_seconds: CpuSeconds = thread_time,
+    budget: float = PATTERN_BUDGET,
+) -> WorstCase:
+    """Measure a pattern on adversarial values of some lengths; ends at one that is slow or undecided, or by the budget.
+
+    Values are folded before, as all rules share the folded values of an event.
+    """
+    matcher: Matcher = BoundedSearch(pattern) if isinstance(pattern, SigmaRegex) else string_matcher(pattern)
+    is_folded = isinstance(pattern, SigmaString) and not pattern.cased
+    worst, end = WorstCase(), cpu_seconds() + budget
+    for written in adversarial_values(pattern, lengths):
+        value = fold(written) if is_folded else written
+        case = _measured(matcher, value, cpu_seconds)
+        if case.seconds > SLOW:  # the first value of an alphabet compiles the expression
+            case = min(case, _measured(matcher, value, cpu_seconds), key=lambda tried: tried.seconds)
+        worst = max(worst, case, key=lambda tried: (tried.is_undecided, tried.seconds))
+        if worst.is_undecided or worst.seconds > SLOW or cpu_seconds() > end:
+            break
+    return worst
 
 
-def _example_of_part(part: RegexPart) -> str:
-    match part:
-        case Literal(code_point=code_point):
-            return chr(code_point)
-        case CharacterClass(pattern=pattern):
-            return _character(pattern)
-        case Repeat(least=least, parts=parts):
-            return _example(parts) * max(1, min(least, _SHORT))
-        case LookAround():
-            return ""
-    return "".join(map(_example, inner_parts(part)[:1]))
-
-
-def _character(pattern: str) -> str:
-    """Return a character that a class matches; empty if it is none of the samples."""
-    compiled = re.compile(pattern, re.DOTALL)
-    return next((sample for sample in _SAMPLES if compiled.fullmatch(sample)), "")
+def _measured(matcher: Matcher, value: str, cpu_seconds: CpuSeconds) -> WorstCase:
+    began = cpu_seconds()
+    is_undecided = False
+    try:
+        matcher(value)
+    except Undecided:
+        is_undecided = True
+    return WorstCase(seconds=cpu_seconds() - began, length=len(value), is_undecided=is_undecided)

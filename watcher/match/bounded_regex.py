@@ -1,7 +1,9 @@
 """Searching values by regular expressions, in bounded time.
 
-RE2 searches in linear time, so what it can say is searched by it. Look-around, references to groups and the like need
-backtracking: there each value gets a share of a time limit, and beyond it the event is undecided.
+RE2 searches in linear time, so what it can say is searched by it. Letters outside ASCII are replaced before by few that
+stand for all that the expression treats alike, else its automaton would be a hundred times as large. Look-around,
+references to groups and the like need backtracking: there each value gets a share of a time limit, and beyond it the
+event is undecided.
 """
 
 from __future__ import annotations
@@ -9,17 +11,30 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 
 from watcher.errors import Undecided
-from watcher.match.regex_dialects import ASCII, COMMON, RE2, REGEX, UNICODE, Inexpressible, translate
+from watcher.match.reduced_alphabet import ReducedAlphabet
+from watcher.match.regex_dialects import (
+    ASCII,
+    COMMON,
+    RE2,
+    REGEX,
+    UNICODE,
+    Alphabet,
+    FirstCodePoints,
+    Inexpressible,
+    translate,
+)
 from watcher.model import SigmaRegex
 
 LIMIT = 0.05
 """Seconds in which an expression must decide about one field of an event."""
 LINEAR = 100_000_000
-"""Steps (instructions of RE2 times bytes) that RE2 may be asked for: about 100 ms where it is slowest."""
+"""Steps (instructions of RE2 times bytes) that RE2 may be asked for: some 10 ms of it, or half a second where the
+states of an expression do not fit into its memory, which no known rule achieves."""
 _LEAST = 0.001  # seconds that a value gets, however many there are
-_MOST_MEMORY = 16_777_216  # bytes of a compiled expression of RE2, with its cache
+_MOST_MEMORY = 33_554_432  # bytes of a compiled expression of RE2, with its states; half is too little for some
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,29 +50,25 @@ class BoundedSearch:
 
     def __init__(self, regex: SigmaRegex) -> None:
         self.regex = regex
-        self._ascii = _Engines(regex, ASCII)
-        self._common = _Engines(regex, COMMON)
-        self._unicode = _Engines(regex, UNICODE)
+        self._reduced = _ReducedSearch(regex)
+        self._common = _Backtracking(regex, COMMON)
+        self._unicode = _Backtracking(regex, UNICODE)
 
     def __call__(self, value: str, limit: float = LIMIT) -> bool:
         """Return whether the expression matches anywhere in the value; raises Undecided beyond the limit."""
-        engines = self._engines(value)
-        automaton = engines.automaton
-        if automaton is not None:
-            encoded = value.encode("utf-8", "surrogatepass")
-            if len(encoded) * automaton.size <= LINEAR:
-                return automaton.search(encoded) is not None
-        return engines.backtrack(value, limit)
-
-    def _engines(self, value: str) -> _Engines:
         if value.isascii():
-            return self._ascii
-        return self._common if ord(max(value)) < COMMON else self._unicode
+            automaton, encoded = self.automaton, value.encode("ascii")
+        else:
+            automaton, encoded = self._reduced(value)
+        if automaton is not None and len(encoded) * automaton.size <= LINEAR:
+            return automaton.search(encoded) is not None
+        backtracking = self._common if not value or ord(max(value)) < COMMON else self._unicode
+        return backtracking(value, limit)
 
-    @property
+    @cached_property
     def automaton(self) -> Automaton | None:
         """Return what RE2 made of the expression for ASCII; None where it needs backtracking."""
-        return self._ascii.automaton
+        return compile_automaton(self.regex, FirstCodePoints(ASCII))
 
 
 def share(values: Sequence[str]) -> float:
@@ -65,38 +76,64 @@ def share(values: Sequence[str]) -> float:
     return LIMIT if len(values) < 2 else max(LIMIT / len(values), _LEAST)
 
 
+def compile_automaton(regex: SigmaRegex, alphabet: Alphabet) -> Automaton | None:
+    """Compile an expression for values of an alphabet; None where it needs backtracking."""
+    import re2  # noqa: PLC0415 - only where rules hold expressions
+
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1  # a byte per character: the automaton is smaller
+    options.log_errors = False
+    options.never_capture = True
+    options.max_mem = _MOST_MEMORY
+    try:
+        compiled = re2.compile(translate(regex, RE2, alphabet).encode("ascii"), options)
+    except (Inexpressible, re2.error):
+        return None
+    return Automaton(search=compiled.search, size=compiled.programsize)
+
+
+class _ReducedSearch:
+    """Compiles the expression for the letters that values outside ASCII are reduced to, and for more as they come."""
+
+    def __init__(self, regex: SigmaRegex) -> None:
+        self._regex = regex
+        self._alphabet = ReducedAlphabet()
+        self._automata: dict[int, Automaton | None] = {}  # by the number of letters
+        self._lock = Lock()  # several searches may run at once
+
+    def __call__(self, value: str) -> tuple[Automaton | None, bytes]:
+        """Return the automaton for a value, and the reduced value; None where it needs backtracking."""
+        with self._lock:
+            if self._automaton(0) is None:  # which also shows the tests of the expression to the alphabet
+                return None, b""
+            reduced = self._alphabet.reduce(value)
+            return (None, b"") if reduced is None else (self._automaton(self._alphabet.count), reduced)
+
+    def _automaton(self, count: int) -> Automaton | None:
+        if count not in self._automata:
+            self._automata[count] = compile_automaton(self._regex, self._alphabet)
+        return self._automata[count]
+
+
 @dataclass
-class _Engines:
-    """The expression for values of an alphabet, compiled for both engines."""
+class _Backtracking:
+    """The expression for values of the first code points, searched with a time limit."""
 
     regex: SigmaRegex
-    alphabet: int  # how many code points the values are of
+    size: int
 
     @cached_property
-    def automaton(self) -> Automaton | None:
-        import re2  # noqa: PLC0415 - only where rules hold expressions
-
-        options = re2.Options()
-        options.log_errors = False
-        options.never_capture = True
-        options.max_mem = _MOST_MEMORY
-        try:
-            compiled = re2.compile(translate(self.regex, RE2, self.alphabet), options)
-        except (Inexpressible, re2.error):
-            return None
-        return Automaton(search=compiled.search, size=compiled.programsize)
-
-    @cached_property
-    def _backtracking(self) -> Callable[..., object]:
+    def _search(self) -> Callable[..., object]:
         import regex  # noqa: PLC0415 - only where an expression needs it
 
-        search: Callable[..., object] = regex.compile(translate(self.regex, REGEX, self.alphabet), regex.V0).search
+        pattern = translate(self.regex, REGEX, FirstCodePoints(self.size))
+        search: Callable[..., object] = regex.compile(pattern, regex.V0).search
         return search
 
-    def backtrack(self, value: str, limit: float) -> bool:
-        """Return whether the expression matches, by backtracking; raises Undecided beyond the limit."""
+    def __call__(self, value: str, limit: float) -> bool:
+        """Return whether the expression matches; raises Undecided beyond the limit."""
         try:
-            return self._backtracking(value, timeout=limit) is not None
+            return self._search(value, timeout=limit) is not None
         except (TimeoutError, MemoryError) as fault:
             raise Undecided(
                 f"the expression `{self.regex.pattern}` did not decide about a value of {len(value)} characters "

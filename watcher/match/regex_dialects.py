@@ -1,7 +1,7 @@
 r"""Python's regular expressions → the same in the dialect of another engine.
 
 The expression is read by Python's own parser. Which characters a letter or a class matches is asked of Python, for
-every character of an alphabet. So `\w`, `\d`, `\s` and the flag `i` mean the same in every engine.
+the characters of an alphabet. So `\w`, `\d`, `\s` and the flag `i` mean the same in every engine.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import Protocol
 
 from watcher.match.regex_tree import (
     Anchor,
@@ -54,17 +55,51 @@ class RegexDialect:
     has_backtracking: bool  # look-around, references to groups, atomic groups
 
 
-RE2 = RegexDialect(code_point=lambda code: f"\\x{{{code:x}}}", nothing=r"[^\x{0}-\x{10ffff}]", has_backtracking=False)
+RE2 = RegexDialect(code_point=lambda code: f"\\x{{{code:x}}}", nothing=r"[^\x{0}-\x{ff}]", has_backtracking=False)
 REGEX = RegexDialect(code_point=escaped, nothing="(?!)", has_backtracking=True)
 
 
-def translate(regex: SigmaRegex, dialect: RegexDialect, size: int) -> str:
-    """Return the expression in a dialect; it is right for values of the first `size` code points.
+class Alphabet(Protocol):
+    """The characters of the values that an expression is translated for."""
+
+    @property
+    def is_ascii(self) -> bool:
+        """Whether every character is ASCII."""
+        ...
+
+    def ranges(self, part: Literal | CharacterClass, flags: int) -> Ranges:
+        """Return the characters that a letter or a class matches under some flags."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FirstCodePoints:
+    """The alphabet of the first `size` code points."""
+
+    size: int
+
+    @property
+    def is_ascii(self) -> bool:
+        """Whether every character is ASCII."""
+        return self.size == ASCII
+
+    def ranges(self, part: Literal | CharacterClass, flags: int) -> Ranges:
+        """Return the characters that a letter or a class matches under some flags."""
+        if isinstance(part, CharacterClass):
+            return matched(part.pattern, flags, self.size)
+        if flags & re.IGNORECASE:
+            return case_variants(part.code_point, flags, self.size)
+        # most letters have no flag, and Python need not be asked
+        return ((part.code_point, part.code_point),) if part.code_point < self.size else ()
+
+
+def translate(regex: SigmaRegex, dialect: RegexDialect, alphabet: Alphabet) -> str:
+    """Return the expression in a dialect; it is right for values of the characters of an alphabet.
 
     Raises Inexpressible where the dialect cannot say it.
     """
     tree = parse_regex(regex.pattern, regex.flags)
-    return _Translation(dialect, size).sequence(tree.parts, tree.flags, is_tail=True)
+    return _Translation(dialect, alphabet).sequence(tree.parts, tree.flags, is_tail=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +107,7 @@ class _Translation:
     """Walks a parsed expression; `is_tail` says that nothing follows the part."""
 
     dialect: RegexDialect
-    size: int
+    alphabet: Alphabet
 
     def sequence(self, parts: Parts, flags: int, *, is_tail: bool) -> str:
         """Translate parts that follow each other."""
@@ -106,13 +141,7 @@ class _Translation:
         return f"(?:{self.sequence(part.parts, flags, is_tail=False)}){bounds}{part.greed.value}"
 
     def _character(self, part: Literal | CharacterClass, flags: int) -> str:
-        if isinstance(part, Literal) and not flags & re.IGNORECASE:  # most are, and Python need not be asked
-            return self.dialect.code_point(part.code_point) if part.code_point < self.size else self.dialect.nothing
-        kept = int(flags & _OF_A_CHARACTER)
-        if isinstance(part, Literal):
-            ranges = case_variants(part.code_point, kept, self.size)
-        else:
-            ranges = matched(part.pattern, kept, self.size)
+        ranges = self.alphabet.ranges(part, int(flags & _OF_A_CHARACTER))
         if not ranges:
             return self.dialect.nothing
         write = self.dialect.code_point
@@ -147,7 +176,7 @@ class _Translation:
         if self.dialect.has_backtracking:  # an empty text has no boundary, and for Python no lack of them either
             letters = "a" if flags & re.ASCII else "u"
             return rf"(?{letters}:\b)" if anchor is Anchor.BOUNDARY else rf"(?{letters}:\B)(?!\A\Z)"
-        if anchor is Anchor.BOUNDARY and (self.size == ASCII or flags & re.ASCII):
+        if anchor is Anchor.BOUNDARY and (self.alphabet.is_ascii or flags & re.ASCII):
             return r"\b"
         raise Inexpressible
 
