@@ -9,7 +9,7 @@ import pytest
 from support.fakes import effective, event, event_document, grouped_hit, rule
 
 from watcher.alerts.alert_documents import monthly_index
-from watcher.alerts.grouping import alerts_of_hits, event_time, group_undecided, slot_start
+from watcher.alerts.grouping import GroupedHit, alerts_of_hits, event_time, group, group_undecided, slot_start
 from watcher.digests import digest
 from watcher.match.event_view import EventView
 from watcher.model import AlertKind, EventDocument
@@ -203,3 +203,40 @@ def test_an_alert_begins_with_its_earliest_hit_whatever_the_order() -> None:
         )
         assert alert.first.event_id == "e2"
         assert (alert.channels, alert.origin, alert.key) == (("mail", "slack"), "live", (("host.name", "WEB01"),))
+
+
+# --------------------------------------------------------------------------- a time that whoever writes events chose
+
+
+def hit_at(moment: str, ingested: object = "2026-11-23T12:00:00Z") -> GroupedHit:
+    document = event_document(time=moment)
+    searched = replace(document, event={**document.event, "event.ingested": ingested})
+    return group(rule(), effective(), searched, EventView(searched.event), time_field="event.ingested")
+
+
+@pytest.mark.parametrize("moment", ["2026-08-24T12:00:00.000Z", "2026-11-23T11:59:30.000Z", "2026-11-30T12:00:00.000Z"])
+def test_a_hit_has_the_time_of_its_event_within_a_span_of_the_time_field(moment: str) -> None:
+    grouped = hit_at(moment)
+    assert (grouped.hit.time, grouped.is_clamped) == (datetime.fromisoformat(moment), False)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "2026-08-23T11:59:59.000Z",
+        "2026-11-30T12:00:01.000Z",
+        "9999-12-31T23:59:59.999Z",
+        "0001-01-01T00:00:00.000Z",
+        "1970-01-01T00:00:00.000Z",
+    ],
+)
+def test_a_hit_of_another_time_has_that_of_the_time_field(moment: str) -> None:
+    grouped = hit_at(moment)
+    assert (grouped.hit.time, grouped.is_clamped) == (datetime(2026, 11, 23, 12, tzinfo=UTC), True)
+    assert abs(grouped.slot - grouped.hit.time) <= timedelta(hours=1)
+    assert grouped.hit.id == hit_at(moment, "2026-11-23T12:00:07Z").hit.id
+
+
+def test_events_of_many_months_are_stored_in_few_indices() -> None:
+    hits = [hit_at(f"{2000 + number // 12}-{number % 12 + 1:02}-01T00:00:00.000Z").hit for number in range(600)]
+    assert len({monthly_index("watcher", "hits", hit.time) for hit in hits}) <= 4

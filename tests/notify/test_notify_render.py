@@ -222,6 +222,17 @@ def test_a_digest_is_one_message(channel: MailChannel | SlackChannel | AppriseCh
 
 
 @pytest.mark.parametrize("channel", [MAIL, SLACK, SERVICE])
+def test_a_digest_says_how_many_keys_it_does_not_list(channel: MailChannel | SlackChannel | AppriseChannel) -> None:
+    window = Window(start=NOW, end=NOW.replace(hour=10))
+    keys = tuple(f"host.name=HOST-{number}" for number in range(50))
+    context = digest_context(alert({}).rule, digest="d1", count=1234, window=window, keys=keys, key_count=1_281)
+    assert context.more_keys == 1_231
+    for body in Renderer().render(context, channel).bodies.values():
+        assert "1,231 more" in body
+        assert "HOST-0" in body
+
+
+@pytest.mark.parametrize("channel", [MAIL, SLACK, SERVICE])
 def test_a_digest_of_several_rules_names_each_with_its_alerts(channel: MailChannel | SlackChannel) -> None:
     window = Window(start=NOW, end=NOW.replace(hour=10))
     rules = (("Shell Started", Level.CRITICAL, 3), ("<!channel> & Co", Level.HIGH, 1_200))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,9 +30,15 @@ WINDOW = Window(start=NOW - timedelta(minutes=5), end=NOW)
 OTHER = rule(RULE.replace("7f6f2c52", "8f6f2c52").replace("contains: shell", "contains: notepad"))
 
 
-def detector(events: ListedEvents, state: MemoryDocuments, *rules: Rule, **changes: Any) -> Detector:
+def detector(
+    events: ListedEvents,
+    state: MemoryDocuments,
+    *rules: Rule,
+    settings: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> Detector:
     """Watch some rules."""
-    source = Source()
+    source = Source(**settings or {})
     watched = [prepare_rule(outcome, rule_settings(outcome, Settings()), source) for outcome in rules or (rule(),)]
     return Detector(source=source, events=events, alert_store=AlertStore(state), rules=watched, **changes)
 
@@ -134,6 +140,20 @@ def test_a_huge_event_is_found_beside_many_small_ones_and_stored_shortened() -> 
         assert len(json.dumps(document)) < 300_000
         assert document["host"] == {"name": "DC01"}
         assert json.loads(document["event"]["original"])[NOTE].endswith("is `e0` in `winlogbeat-1`")
+
+
+def test_events_of_chosen_times_are_stored_by_their_time_field_and_reported() -> None:
+    state = MemoryDocuments()
+    documents = [
+        replace(document, event=document.event | {"event.ingested": "2026-11-23T11:59:30.000Z"})
+        for number, year in enumerate((1999, 2012, 2026, 9999))
+        for document in (event_document(number, host=f"H{number}", time=f"{year}-11-23T11:59:30.000Z"),)
+    ]
+    with capture_logs() as logs:
+        detected = detector(ListedEvents(documents), state, settings={"time_field": "event.ingested"}).detect(WINDOW)
+    assert (detected.hits, detected.alerts, detected.unreadable, detected.is_complete) == (4, 4, (), True)
+    assert {index for index, _ in state.documents} == {"watcher-alerts-2026.11", "watcher-hits-2026.11"}
+    assert [entry["hits"] for entry in logs if entry["event"] == "event.time_replaced"] == [3]
 
 
 def test_a_hit_that_the_state_refuses_makes_its_rule_incomplete_and_no_other() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from support.fakes import NOW, RecordingChannel, effective, event_document, grouped_hit, rule
-from support.memory_state import LaggingDocuments, MemoryDocuments
+from support.memory_state import LaggingDocuments, MemoryDocuments, merged
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits
@@ -159,6 +159,38 @@ def test_an_alert_that_cannot_be_rendered_suppresses_no_other() -> None:
     state.documents[index, name] = replace(broken, document={**broken.document, "watcher": own})
     mail = RecordingChannel("mail")
     assert deliver(state, mail) == DeliveryResult(sent=1, postponed=1)
+
+
+def change_alert(state: MemoryDocuments, rule_id: str, path: str, value: object) -> None:
+    """Change a value in the document of the alert of a rule."""
+    key, stored = next(
+        (key, stored)
+        for key, stored in state.documents.items()
+        if "alerts" in key[0] and stored.document["rule"]["id"] == rule_id
+    )
+    part: dict[str, Any] = {}
+    node = part
+    *parents, last = path.split(".")
+    for name in parents:
+        node = node.setdefault(name, {})
+    node[last] = value
+    state.documents[key] = replace(stored, document=merged(stored.document, part))
+
+
+def test_an_alert_whose_document_breaks_the_claim_suppresses_no_other() -> None:
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
+    open_alert_of_rules(state, range(3))
+    change_alert(state, "rule-01", "watcher.alert.key", None)
+    assert deliver(state, mail) == DeliveryResult(sent=2, postponed=1)
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59.999Z", "0001-01-01T00:00:00.000Z", "no time"])
+def test_an_alert_of_any_time_suppresses_no_other(moment: str) -> None:
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
+    open_alert_of_rules(state, range(3))
+    change_alert(state, "rule-01", "@timestamp", moment)
+    result = deliver(state, mail)
+    assert (result.sent, result.postponed) == ((2, 1) if moment == "no time" else (3, 0))
 
 
 # --------------------------------------------------------------------------- channels that fail
@@ -336,6 +368,34 @@ def test_beyond_the_rate_limit_the_remaining_alerts_go_into_one_digest_with_thei
     assert {entry["state"] for entry in entries(state)} == {"sent"}
     assert Counter("digest_id" in entry for entry in entries(state)) == {True: 1_503, False: 20}
     assert deliver(state, mail, after=timedelta(days=9)) == DeliveryResult()
+
+
+def test_a_digest_names_the_newest_keys_and_says_how_many_it_leaves_out() -> None:
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
+    open_alerts(state, 300)
+    open_alerts(state, 1, first=90_000, at=timedelta(seconds=1))
+    assert deliver(state, mail, after=SETTLED + timedelta(seconds=1)) == DeliveryResult(sent=21)
+    text = mail.taken[-1].bodies["text/plain"]
+    assert "host.name=H90000" in text
+    assert "and 231 more" in text
+
+
+def test_a_digest_names_rare_keys_before_frequent_ones() -> None:
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
+    quiet = effective(channels=("mail",), quiet_period=timedelta(seconds=1))
+    documents = [event_document(number, host=f"NOISY{number % 60:02}") for number in range(600)]
+    times = [f"2026-11-23T11:{40 + number // 60:02}:{number % 60:02}.000Z" for number in range(600)]
+    rare = event_document(9_000, host="DC01", time=times[300])
+    noisy = [
+        replace(document, event=document.event | {"@timestamp": at})
+        for document, at in zip(documents, times, strict=True)
+    ]
+    for number, document in enumerate([*noisy[:300], rare, *noisy[300:]]):
+        grouped = grouped_hit(rule(), quiet, document)
+        alerts = alerts_of_hits(rule(), quiet, [grouped], origin="live")
+        AlertStore(state).record(alerts, [grouped.hit], now=NOW + timedelta(milliseconds=number))
+    assert deliver(state, mail, after=SETTLED + timedelta(seconds=1)) == DeliveryResult(sent=21)
+    assert "host.name=DC01" in mail.taken[-1].bodies["text/plain"]
 
 
 def test_every_channel_gets_the_same_digest() -> None:

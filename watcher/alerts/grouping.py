@@ -18,6 +18,8 @@ from watcher.timestamps import parse_timestamp
 _CHANGEABLE = ("@timestamp", "@version", "event.ingested", "labels", "tags")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_FURTHEST_PAST = timedelta(days=92)  # of `@timestamp` before the time field of the source
+_FURTHEST_AHEAD = timedelta(days=7)
 
 
 def milliseconds(moment: datetime) -> int:
@@ -32,6 +34,18 @@ def event_time(view: EventView, field: str = "@timestamp") -> datetime:
     if moment is None:
         raise ValueError(f"the event has no `{field}`")
     return moment
+
+
+def stored_time(view: EventView, field: str) -> tuple[datetime, bool]:
+    """Return the time of a hit, and whether its `@timestamp` was replaced; raises ValueError if it has no timestamp.
+
+    The time decides in which index of the state the hit and its alert are stored. Whoever writes events chooses
+    `@timestamp`. Where that is too far from the time field of the source, the hit has the time of that field.
+    """
+    moment, searched = event_time(view), event_time(view, field)
+    if searched - moment <= _FURTHEST_PAST and moment - searched <= _FURTHEST_AHEAD:
+        return moment, False
+    return searched, True
 
 
 def slot_start(moment: datetime, quiet: timedelta, shift: str) -> datetime:
@@ -66,23 +80,38 @@ class GroupedHit:
     alert: str
     key: GroupKey
     slot: datetime
+    is_clamped: bool = False  # the hit does not have the time of its `@timestamp`
 
 
-def group(rule: Rule, effective: RuleSettings, document: EventDocument, view: EventView) -> GroupedHit:
+def group(
+    rule: Rule,
+    effective: RuleSettings,
+    document: EventDocument,
+    view: EventView,
+    *,
+    time_field: str = "@timestamp",
+) -> GroupedHit:
     """Return the hit on an event with the alert that it belongs to.
 
     The ids are digests: of a hit, rule id, `_id`, time in milliseconds and the event's content; of an alert, rule id,
     key and slot.
     """
-    return _Grouping(rule, effective, document, view).grouped(AlertKind.MATCH)
+    return _Grouping(rule, effective, document, view, time_field).grouped(AlertKind.MATCH)
 
 
-def group_undecided(rule: Rule, effective: RuleSettings, document: EventDocument, view: EventView) -> GroupedHit:
+def group_undecided(
+    rule: Rule,
+    effective: RuleSettings,
+    document: EventDocument,
+    view: EventView,
+    *,
+    time_field: str = "@timestamp",
+) -> GroupedHit:
     """Return the hit and the alert for an event on which a rule could not be decided.
 
     Both are of a kind of their own: when the rule is mended and matches the event, that is another hit and alert.
     """
-    return _Grouping(rule, effective, document, view).grouped(AlertKind.UNDECIDED)
+    return _Grouping(rule, effective, document, view, time_field).grouped(AlertKind.UNDECIDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +122,13 @@ class _Grouping:
     effective: RuleSettings
     document: EventDocument
     view: EventView
+    time_field: str  # of the source
 
     def grouped(self, kind: AlertKind) -> GroupedHit:
         rule, effective, document, view = self.rule, self.effective, self.document, self.view
         kinds = () if kind is AlertKind.MATCH else (str(kind),)
-        moment = event_time(view)
-        former = (rule.id, document.id, str(milliseconds(moment)))
+        moment, is_clamped = stored_time(view, self.time_field)
+        former = (rule.id, document.id, str(milliseconds(event_time(view))))
         hit_id = digest(*former, "" if document.is_partial else content_digest(view), *kinds)
         if effective.group_by is None:
             parts: tuple[KeyPart, ...] = (KeyPart(field="event", values=(hit_id,), identity=(hit_id,)),)
@@ -120,7 +150,7 @@ class _Grouping:
             kind=kind,
             former_id="" if kinds else digest(*former),
         )
-        return GroupedHit(hit=hit, alert=alert, key=group_key(parts), slot=slot)
+        return GroupedHit(hit=hit, alert=alert, key=group_key(parts), slot=slot, is_clamped=is_clamped)
 
 
 def alerts_of_hits(

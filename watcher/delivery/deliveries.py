@@ -53,7 +53,8 @@ class Delivery:
     attempts: int = 0  # how often it was claimed
     first: StoredDocument | None = None  # the oldest alert as a complete document; set by the claim
     window: Window | None = None  # from the first to the last event; set by the claim
-    keys: tuple[str, ...] = ()  # group keys of the alerts, each once, at most 50; set by the claim
+    keys: tuple[str, ...] = ()  # group keys of the alerts, each once, at most 50, newest first; set by the claim
+    key_count: int = 0  # how many there are; set by the claim
     rules: tuple[DigestRule, ...] = ()  # the rules of the alerts, the highest level first; set by the claim
     notification: Notification | None = None  # set when it is rendered
     refusals: tuple[RecipientRefusal, ...] = ()  # recipients that did not get it, while others did; set when sent

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from watcher.delivery.channel_state import CHANNEL_BACKOFF
 from watcher.delivery.deliveries import (
@@ -32,6 +32,8 @@ from watcher.ports import Documents, PartialUpdate, StoredDocument
 from watcher.timestamps import format_timestamp, parse_timestamp
 
 _MAX_KEYS = 50
+_NEWEST_KEYS = 25  # of these, those of the alerts that were opened last
+_LAST = datetime.max.replace(tzinfo=UTC) - timedelta(milliseconds=1)
 _AddEntries = Callable[[list[Entry]], list[Entry]]
 
 
@@ -58,13 +60,15 @@ class Outbox:
         if first is None:
             return None
         before_claim = [before for before, _ in pairs]
+        group_keys = _group_keys(before_claim)
         return replace(
             delivery,
             alerts=tuple(after for _, after in pairs),
             attempts=attempts,
             first=first,
             window=_window(before_claim, now),
-            keys=_group_keys(before_claim),
+            keys=group_keys[:_MAX_KEYS],
+            key_count=len(group_keys),
             rules=_rules(before_claim),
         )
 
@@ -148,7 +152,7 @@ class Outbox:
 def _window(alerts: Sequence[StoredDocument], now: datetime) -> Window:
     """Return the window from the first event to the last; an alert without a readable time counts as now."""
     moments = [parse_timestamp(str(stored.document["@timestamp"])) or now for stored in alerts]
-    return Window(start=min(moments), end=max(moments) + timedelta(milliseconds=1))
+    return Window(start=min(moments), end=min(max(moments), _LAST) + timedelta(milliseconds=1))
 
 
 def _rules(alerts: Sequence[StoredDocument]) -> tuple[DigestRule, ...]:
@@ -164,9 +168,14 @@ def _rules(alerts: Sequence[StoredDocument]) -> tuple[DigestRule, ...]:
 
 
 def _group_keys(alerts: Sequence[StoredDocument]) -> tuple[str, ...]:
-    keys: dict[str, None] = {}
+    """Return all group keys of some alerts: those of the newest alerts first, then the rarest ones."""
+    counts: Counter[str] = Counter()
+    newest: dict[str, str] = {}  # key → when the last of its alerts was opened
     for stored in alerts:
-        if len(keys) >= _MAX_KEYS:
-            break
-        keys.update(dict.fromkeys(stored.document["watcher"]["alert"]["key"]))
-    return tuple(keys)
+        opened = str((stored.document.get("event") or {}).get("created") or "")
+        for key in stored.document["watcher"]["alert"]["key"]:
+            counts[key] += 1
+            newest[key] = max(opened, newest.pop(key, ""))  # at the end: alerts come in the order of their events
+    by_age = sorted(newest, key=lambda key: newest[key])[::-1]
+    rarest = sorted(by_age[_NEWEST_KEYS:], key=lambda key: counts[key])
+    return (*by_age[:_NEWEST_KEYS], *rarest)

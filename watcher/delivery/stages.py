@@ -186,6 +186,7 @@ class Render:
             count=len(delivery.alerts),
             window=delivery.window,
             keys=delivery.keys,
+            key_count=delivery.key_count,
             rules=tuple((rule.title, rule.level, rule.count) for rule in delivery.rules),
         )
 

@@ -77,7 +77,7 @@ class Hit:
     rule: Rule
     index: str
     event_id: str  # the event's `_id`
-    time: datetime  # the event's `@timestamp`
+    time: datetime  # the event's `@timestamp`, or its time field where that is too far from it
     event: Event
     summary: EventSummary
     alert: str  # the id of the alert that it belongs to

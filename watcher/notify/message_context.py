@@ -98,7 +98,10 @@ class DigestContext:
     count: int = _help("how many further alerts there are")
     since: str = _help("when the first of them happened, in UTC, ISO 8601")
     until: str = _help("when the last of them happened, in UTC, ISO 8601")
-    keys: tuple[str, ...] = _help("what they are about, e.g. the hosts, each once, at most 50")
+    keys: tuple[str, ...] = _help(
+        "what they are about, e.g. the hosts, each once, at most 50: those of the newest alerts first, then the rarest"
+    )
+    more_keys: int = _help("how many further ones there are, which `keys` does not list")
     alert_id: str = _help("the id of this digest")
 
 
@@ -166,10 +169,12 @@ def digest_context(  # noqa: PLR0913 - each is a part of the message
     count: int,
     window: Window,
     keys: tuple[str, ...],
+    key_count: int = 0,
     rules: tuple[tuple[str, Level, int], ...] = (),
 ) -> DigestContext:
     """Return what templates may use of many alerts; `rules` are title, level and number of alerts of each."""
     several = rules if len(rules) > 1 else ()
+    listed = tuple(dict.fromkeys(keys))[:50]
     return DigestContext(
         rule=_several_rules(several) if several else rule_context(rule),
         rules=tuple(
@@ -179,7 +184,8 @@ def digest_context(  # noqa: PLR0913 - each is a part of the message
         count=count,
         since=format_milliseconds(window.start),
         until=format_milliseconds(window.end),
-        keys=tuple(bounded_text(key, 200) for key in dict.fromkeys(keys))[:50],
+        keys=tuple(bounded_text(key, 200) for key in listed),
+        more_keys=max(key_count, len(dict.fromkeys(keys))) - len(listed),
         alert_id=digest,
     )
 

@@ -15,6 +15,7 @@ from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.delivery.rate_limit import RateLimit
 from watcher.delivery.stages import Drop, Hold, Leave, Outcome, Proceed, Retry, Stage, Stopping, run_stages
+from watcher.errors import ClusterError
 from watcher.notify.channel_registry import retry_delay
 from watcher.pipeline.delivery_result import DeliveryResult
 
@@ -127,7 +128,14 @@ class ChannelRun:
         return max(0, limit - self.queries.sent_since(rule, self.channel, since=since, most=limit))
 
     def _run(self, delivery: Delivery) -> DeliveryResult:
-        return self._store(*run_stages(delivery, self.stages))
+        """Run a delivery; an error that is in no plan leaves it as it is stored, and the others are run."""
+        try:
+            return self._store(*run_stages(delivery, self.stages))
+        except ClusterError:
+            raise
+        except Exception:  # attackers write events: one of them must not hold the alerts of other rules
+            log.exception("delivery.broken", channel=delivery.channel, rule=delivery.rule)
+            return DeliveryResult(postponed=1)
 
     def _store(self, delivery: Delivery, outcome: Outcome) -> DeliveryResult:
         """Store the outcome of a delivery in the outbox, and what it says about the channel."""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+
+import structlog
 
 from watcher.alerts.grouping import GroupedHit, event_time, group, group_undecided
 from watcher.alerts.stored_event import stored_event
 from watcher.errors import Undecided
 from watcher.match.event_view import EventView
-from watcher.model import EventDocument, UnreadableEvent
+from watcher.model import EventDocument, Rule, UnreadableEvent
 from watcher.nesting import bounded
 from watcher.pipeline.detection_scope import PreparedRule
 from watcher.pipeline.event_memory import EventMemory, UndecidedEvent, is_undecided, report_undecided
 from watcher.search.outcomes import MatchedPage, reason_of
 from watcher.translate.mapped_events import EventReader
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +62,14 @@ class Confirmer:
                 if since is not None and event_time(view, self.time_field) < since:
                     continue
                 matches = self._evaluate(prepared, document, view, undecided)
-                if matches is None:
-                    stored = replace(shallow, event=stored_event(shallow))
-                    undecided_hits.append(group_undecided(rule, prepared.effective, stored, view))
-                elif matches:
-                    hits.append(group(rule, prepared.effective, replace(shallow, event=stored_event(shallow)), view))
+                if matches is False:
+                    continue
+                stored = replace(shallow, event=stored_event(shallow))
+                grouping, grouped = (group_undecided, undecided_hits) if matches is None else (group, hits)
+                grouped.append(grouping(rule, prepared.effective, stored, view, time_field=self.time_field))
             except Exception as error:  # noqa: BLE001 - attackers write events: one of them must not end the window
                 unreadable.append(UnreadableEvent(index=document.index, id=document.id, reason=reason_of(error)))
+        report_clamped(rule, [*hits, *undecided_hits], self.time_field)
         return Confirmed(
             hits=tuple(hits),
             unreadable=tuple(unreadable),
@@ -83,3 +88,18 @@ class Confirmer:
         except Undecided as fault:
             reports.append(report_undecided(prepared.rule, document, fault, self.undecided))
             return None
+
+
+def report_clamped(rule: Rule, hits: Sequence[GroupedHit], time_field: str) -> None:
+    """Log how many hits of a page do not have the time of their `@timestamp`, with the first of them."""
+    clamped = [entry.hit for entry in hits if entry.is_clamped]
+    if clamped:
+        log.warning(
+            "event.time_replaced",
+            rule=rule.title,
+            hits=len(clamped),
+            index=clamped[0].index,
+            id=clamped[0].event_id,
+            time_field=time_field,
+            advice="`@timestamp` is too far from the time field, which the hits have instead; look at the events",
+        )
