@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 _FRACTION = re.compile(r"(\.\d{6})\d+")
@@ -18,6 +19,12 @@ def parse_timestamp(text: str) -> datetime | None:
     except (ValueError, OverflowError, OSError):
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def latest_timestamp(texts: Iterable[str]) -> datetime | None:
+    """Return the latest of some timestamps; None if no text is one."""
+    moments = (parse_timestamp(text) for text in dict.fromkeys(texts))
+    return max((moment for moment in moments if moment is not None), default=None)
 
 
 def parse_zoned_timestamp(text: str) -> datetime | None:

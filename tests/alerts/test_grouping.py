@@ -192,6 +192,24 @@ def test_a_month_is_that_of_utc() -> None:
     assert monthly_index("watcher", "hits", late) == "watcher-hits-2026.11"
 
 
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["1970-01-01T00:00:00Z", "2026-11-23T11:59:30Z"],
+        ["2026-11-23T11:59:30Z", "1970-01-01T00:00:00Z"],
+        ["2026-11-23T13:59:30+02:00", "2026-11-23T11:59:29Z", "no time"],
+        [["2026-11-23T11:59:30Z"], "0001-01-01T00:00:00Z"],
+    ],
+)
+def test_the_time_of_an_event_is_the_latest_of_several(times: list[object]) -> None:
+    assert event_time(EventView({"@timestamp": times})) == AT
+
+
+def test_an_event_without_any_valid_time_is_an_error() -> None:
+    with pytest.raises(ValueError, match="the event has no `@timestamp`"):
+        event_time(EventView({"@timestamp": ["no time", []]}))
+
+
 # --------------------------------------------------------------------------- alerts of a page
 
 

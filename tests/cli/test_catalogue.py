@@ -33,6 +33,25 @@ def test_paths_replace_the_folders_of_settings(tmp_path: Path) -> None:
     assert done.stdout.startswith("1 rule: ")
 
 
+def test_every_file_of_a_site_has_a_name_that_file_systems_take(tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    ids = ("con", "LPT1", "A" * 300, "con1")
+    for number, rule_id in enumerate(ids):
+        field = "F" * (300 + number % 2)  # an indicator has a page where several rules share it
+        text = (
+            f"title: Rule {number}\nid: {rule_id}\nlogsource: {{product: windows}}\nlevel: high\n"
+            f"detection: {{selection: {{{field}: value}}, condition: selection}}\n"
+        )
+        (rules / f"{number}.yml").write_text(text, encoding="utf-8")
+    done = call("catalogue", str(tmp_path / "site"), str(rules), "--settings", str(settings(tmp_path)))
+    assert (done.returncode, done.stdout.startswith("4 rules: ")) == (0, True), done.stderr
+    names = [file.stem for file in (tmp_path / "site").rglob("*")]
+    assert len([name for name in names if name.startswith("ffff")]) == 2
+    assert max(map(len, names)) < 120
+    assert {"con", "lpt1"}.isdisjoint(name.lower() for name in names)
+
+
 def test_paths_without_a_rule_are_refused(tmp_path: Path) -> None:
     site, missing = tmp_path / "site", tmp_path / "rulez"
     done = call("catalogue", str(site), str(missing), "--settings", str(settings(tmp_path)))

@@ -162,6 +162,23 @@ def test_made_up_channels_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) ->
     assert rules.matching(event(CommandLine="a shell")) != ()
 
 
+def test_spellings_of_a_channel_share_a_kind_of_event() -> None:
+    rules = Ruleset([watched(rule())])
+    for number in range(50):
+        spelling = "".join(
+            letter.upper() if number >> place & 1 else letter.lower() for place, letter in enumerate("Security")
+        )
+        rules.matching({"winlog": {"channel": spelling}, "event": {"code": "4688"}})
+    assert len(rules._kinds) == 1
+
+
+@pytest.mark.parametrize("channel", ["Security", "SECURITY", "sEcUrItY"])
+def test_a_channel_in_any_case_is_read_alike(channel: str) -> None:
+    document = event(CommandLine="a shell")
+    rules = Ruleset([watched(rule())])
+    assert rules.matching({**document, "winlog": {**document["winlog"], "channel": channel}}) != ()
+
+
 def test_a_literal_index_is_built_once_for_all_kinds_of_events_that_share_it() -> None:
     watched_one = watched(detecting("CommandLine|contains: shell"))
     first = Ruleset([watched_one])

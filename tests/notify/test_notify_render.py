@@ -141,6 +141,19 @@ def test_event_text_cannot_forge_lines_of_the_text_part() -> None:
     assert "Rule            Harmless" not in body.splitlines()
 
 
+def test_names_of_fields_cannot_forge_lines_of_the_text_part() -> None:
+    """A name comes from the event as its value does."""
+    data = {"x\n-- \nAlert           other": "v", "y\r\nRule            Harmless": "w"}
+    hostile = alert({"winlog": {"event_data": data}})
+    body = Renderer().render(alert_context(hostile, links=LINKS), MAIL).bodies["text/plain"]
+    lines = body.splitlines()
+    assert [line for line in lines if "Harmless" in line or "other" in line] == [
+        "      Alert           other: v",
+        "      Rule            Harmless: w",
+    ]
+    assert lines.count("-- ") == 1
+
+
 def test_subject_is_one_line() -> None:
     """A host name with line breaks adds no header."""
     subject = Renderer().render(alert_context(alert(EVENT), links=LINKS), MAIL).subject

@@ -12,7 +12,7 @@ from watcher.match.event_summarizer import summarize
 from watcher.match.event_view import EventView
 from watcher.model import Alert, AlertKind, EventDocument, Hit, Rule
 from watcher.settings.effective import RuleSettings
-from watcher.timestamps import parse_timestamp
+from watcher.timestamps import latest_timestamp
 
 # what pipelines and analysts change in an event that stays the same
 _CHANGEABLE = ("@timestamp", "@version", "event.ingested", "labels", "tags")
@@ -28,9 +28,11 @@ def milliseconds(moment: datetime) -> int:
 
 
 def event_time(view: EventView, field: str = "@timestamp") -> datetime:
-    """Return an event's time, which is its `@timestamp` where it lacks the field; raises ValueError without both."""
-    values = view.at(field) or view.at("@timestamp")
-    moment = parse_timestamp(values[0]) if values else None
+    """Return an event's time, which is its `@timestamp` where it lacks the field; raises ValueError without both.
+
+    Of several it is the latest: an old time beside it must not move the alert into an index that has expired.
+    """
+    moment = latest_timestamp(view.at(field) or view.at("@timestamp"))
     if moment is None:
         raise ValueError(f"the event has no `{field}`")
     return moment

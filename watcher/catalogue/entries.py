@@ -21,6 +21,7 @@ from watcher.settings import Allowance, Folder, Source
 from watcher.translate.plan import Translator, translate_rule
 
 _PLAIN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,79}")
+_DEVICE = re.compile(r"con|prn|aux|nul|(?:com|lpt)[0-9]", re.IGNORECASE)  # no file of Windows may have the name
 _SHORT = 8  # characters of the digest that identifies a rule in the site's data
 
 
@@ -116,7 +117,8 @@ def _entry(
     findings: Sequence[Finding],
 ) -> CatalogueEntry:
     rule, first = suite.rule, sources[0]
-    name = rule.id if _PLAIN_ID.fullmatch(rule.id) else sha256(rule.id.encode("utf-8", "replace")).hexdigest()[:32]
+    is_plain = _PLAIN_ID.fullmatch(rule.id) and not _DEVICE.fullmatch(rule.id)
+    name = rule.id if is_plain else sha256(rule.id.encode("utf-8", "replace")).hexdigest()[:32]
     repository = web(folder.repository) if folder and folder.repository else None
     files = web(folder.files) if folder and folder.files else None
     return CatalogueEntry(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 from watcher.catalogue.attack import DOMAIN
@@ -13,6 +14,7 @@ from watcher.model import Level
 
 _COLOURS = ("#e3f1f8", "#0b4f79")
 _HIT_COLOURS = ("#fdebd8", "#a31621")
+_LONGEST_NAME = 80  # characters; file systems take 255 bytes with suffixes
 _MAX_NAMED = 25  # rules in a technique's comment
 _VIEW: Mapping[str, Any] = {
     "filters": {"platforms": ["Windows"]},
@@ -49,16 +51,23 @@ def layers(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
         entries = [entry for entry in catalogue.entries if entry.rule.level is level]
         if entries:
             yield f"level-{level}.json", _layer(catalogue, f"Level {level}", entries)
+    taken: set[str] = set()
     for number, label in enumerate(sorted({entry.corpus for entry in catalogue.entries})):
         entries = [entry for entry in catalogue.entries if entry.corpus == label]
-        yield f"corpus-{file_name(label) or number}.json", _layer(catalogue, f"Corpus {label}", entries)
+        name = file_name(label) or str(number)
+        name = f"{name}-{number}" if name in taken else name
+        taken.add(name)
+        yield f"corpus-{name}.json", _layer(catalogue, f"Corpus {label}", entries)
     if catalogue.live is not None:
         yield "hits.json", _hits(catalogue, catalogue.live.hits, catalogue.live.days)
 
 
 def file_name(label: str) -> str:
-    """Return a file name for a label."""
-    return "-".join("".join(char if char.isascii() and char.isalnum() else " " for char in label.lower()).split())
+    """Return a file name for a label, of bounded length; a longer one ends with a digest of the label."""
+    name = "-".join("".join(char if char.isascii() and char.isalnum() else " " for char in label.lower()).split())
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[:_LONGEST_NAME]}-{sha256(label.encode('utf-8', 'replace')).hexdigest()[:8]}"
 
 
 def _layer(catalogue: Catalogue, name: str, entries: Sequence[CatalogueEntry]) -> str:

@@ -35,6 +35,12 @@ def _is_same_channel(name: str, other: str) -> bool:
     return len(name) == len(other) and name.lower() == other.lower()
 
 
+def _channel_key(name: str) -> str:
+    """Return what is equal for the spellings of a channel: nobody gains room in a cache by another letter case."""
+    lowered = name.lower()
+    return lowered if len(lowered) == len(name) else name  # as `_is_same_channel` compares
+
+
 def _is_unnamed(name: str) -> bool:
     return name.startswith("param") and name[5:].isdigit()
 
@@ -55,6 +61,7 @@ class EventView:
         "_keyword_values",
         "_locations",
         "channel",
+        "channel_key",
         "code",
         "event",
         "extra",
@@ -79,7 +86,8 @@ class EventView:
         self.channel = self._flat.first.get("winlog.channel", "")
         self.code = self._flat.first.get("event.code") or self._flat.first.get("winlog.event_id", "")
         self.is_windows = bool(self.channel) or "winlog" in self.event or any(map(_is_of_windows, self.event))
-        self._locations = _LOCATIONS.get((self.channel, self.code)) or self._new_locations()
+        self.channel_key = _channel_key(self.channel)
+        self._locations = _LOCATIONS.get((self.channel_key, self.code)) or self._new_locations()
 
     def at(self, path: str) -> Values:
         """Return the values at a path of the document."""
@@ -147,7 +155,7 @@ class EventView:
     def _new_locations(self) -> tuple[dict[str, FieldLocations], dict[str, FieldLocations]]:
         if len(_LOCATIONS) >= _MAX_KINDS:  # whoever writes events may invent any number of channels and codes
             _LOCATIONS.clear()
-        return _LOCATIONS.setdefault((self.channel, self.code), ({}, {}))
+        return _LOCATIONS.setdefault((self.channel_key, self.code), ({}, {}))
 
     def _locations_of(self, request: FieldRequest) -> FieldLocations:
         field, process_audit = request
@@ -170,7 +178,7 @@ class EventView:
 
     def _event_class(self, *, process_audit: bool) -> EventClass:
         return EventClass(
-            channel=self.channel or None, codes=(self.code,) if self.code else (), process_audit=process_audit
+            channel=self.channel_key or None, codes=(self.code,) if self.code else (), process_audit=process_audit
         )
 
     def _values_at(self, paths: tuple[str, ...]) -> Values:

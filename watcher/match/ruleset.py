@@ -105,7 +105,7 @@ class Ruleset:
     def verdict(self, view: EventView) -> Verdict:
         """Return the rules that match an event, and those that could not be decided."""
         plain = view.read(_EVENT_ID) == (view.code,)  # else a rule's EventID may mean something else
-        key = (view.channel, view.code, plain, view.is_windows)
+        key = (view.channel_key, view.code, plain, view.is_windows)
         kind = self._kinds.get(key)
         if kind is None:
             if len(self._kinds) >= _MAX_KINDS:  # whoever writes events may invent any number of channels and codes

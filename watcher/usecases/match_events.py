@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from watcher.errors import InputError
@@ -13,13 +14,15 @@ from watcher.known_secrets import without_secrets
 from watcher.match.event_summarizer import summarize
 from watcher.match.ruleset import CompiledRule, Ruleset
 from watcher.model import EventSummary, Level, Location, Rule, Severity
-from watcher.nesting import bounded
+from watcher.nesting import bounded, entries
 from watcher.ports import Progress, no_progress
 from watcher.settings import Settings, Source
+from watcher.timestamps import parse_timestamp
 from watcher.translate.plan import rule_predicate
 from watcher.usecases.loading import load_named_rules
 
 _NO_SUMMARY = EventSummary()
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _MARKS = frozenset(("@timestamp", "ecs", "data_stream", "event", "host", "message", "process", "agent"))
 """Names of which documents of other products have at least one."""
 _LONGEST = 300  # characters of an error's text, which may quote the event
@@ -227,5 +230,7 @@ class MatchSummary:
 
 
 def time_of(event: Mapping[str, object]) -> str:
-    """Return the `@timestamp` of an event as written."""
-    return str(event.get("@timestamp") or "")
+    """Return the `@timestamp` of an event as written, the latest of several."""
+    value = event.get("@timestamp") or ""
+    texts = [str(entry) for entry in entries(value)] if isinstance(value, list) else [str(value)]
+    return max(texts, key=lambda text: parse_timestamp(text) or _NEVER, default="")
