@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from watcher.errors import InputError
+from watcher.event_files.bounded_lines import LONGEST_LINE, BoundedLines
 from watcher.event_files.event_chunks import FileEvent
 from watcher.event_files.event_reader import read_events
 from watcher.model import Event
@@ -174,6 +176,43 @@ def test_an_invalid_line_is_reported_and_the_others_are_read(tmp_path: Path) -> 
     assert (first, last) == ((1, ONE), (5, TWO))
     assert (broken[0], number, lacking) == (2, (3, "this is not an event"), (4, "the event lacks 'EventID'"))
     assert str(broken[1]).startswith("the line is not JSON: ")
+
+
+@pytest.mark.parametrize(
+    "first", ["no JSON", '{"a": ', '{"a": {', '{"a": 1', "[", "\0\1", '[{"a": 1}, ', "5", '"a', "\udcff"]
+)
+def test_a_faulty_first_line_is_reported_and_the_others_are_read(tmp_path: Path, first: str) -> None:
+    path = tmp_path / "a.ndjson"
+    path.write_bytes(b"\n" + first.encode("utf-8", "surrogateescape") + f"\n{lines(ONE)}\n{lines(TWO)}\n".encode())
+    (number, message), *others = read(path)
+    assert (number, others) == (2, [(3, ONE), (4, TWO)])
+    assert str(message).startswith(("the line is not JSON", "this is not an event"))
+
+
+@pytest.mark.parametrize("text", [bytes(range(256)) * 200, b"\0" * 50_000, b"a\n" * 50_000])
+def test_a_file_without_json_is_one_fault(tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(text)
+    ((_, message),) = read(path)
+    assert str(message).startswith("the file is neither JSON lines nor JSON: ")
+
+
+@pytest.mark.parametrize("before", [b"", b"{}\n", b"\n\n"])
+def test_a_line_that_is_too_long_is_not_kept_and_the_next_is_read(before: bytes) -> None:
+    lines_read = BoundedLines(BytesIO(before + b"x" * 5_000_000 + b"\nnext\n"), longest=100)
+    number = before.count(b"\n") + 1
+    assert list(lines_read)[number - 1 :] == [b"\n", b"next\n"]
+    assert lines_read.take_too_long() == (number,)
+
+
+def test_a_line_that_is_too_long_is_reported(tmp_path: Path) -> None:
+    path = tmp_path / "a.ndjson.gz"
+    with gzip.open(path, "wb", compresslevel=1) as packed:
+        packed.write(lines(ONE).encode() + b'\n{"a":"')
+        for _ in range(LONGEST_LINE // 1_000_000):
+            packed.write(b"A" * 1_000_000)
+        packed.write(f'"}}\n{lines(TWO)}\n'.encode())
+    assert sorted(read(path), key=lambda pair: pair[0]) == [(1, ONE), (2, "the line is longer than 100 MB"), (3, TWO)]
 
 
 def test_invalid_json_is_reported_with_its_line(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from io import BytesIO
 from typing import Any, Protocol
 
 from watcher.errors import InputError
+from watcher.event_files.bounded_lines import LONGEST_LINE
 from watcher.event_files.evtx import record_event
 from watcher.event_files.evtx_xml import EvtxRecord
 from watcher.event_files.json_forms import documents_in, event_in
@@ -48,9 +49,12 @@ class LinesChunk:
     number: int  # of its first line
     lines: bytes
     end: int
+    too_long: tuple[int, ...] = ()  # numbers of lines that were not read
 
     def events(self) -> Iterator[FileEvent | InputError]:
         """Yield the events of each line."""
+        for number in self.too_long:
+            yield _fault(self.file, number, f"the line is longer than {LONGEST_LINE // 1_000_000} MB")
         for number, line in enumerate(BytesIO(self.lines), start=self.number):
             if line.strip():
                 yield from _line(line, self.file, number)
@@ -69,11 +73,19 @@ class ValueChunk:
         try:
             value = loads(self.text)
         except ValueError as fault:
+            if self._is_mostly_lines():
+                yield from LinesChunk(file=self.file, number=1, lines=self.text, end=self.end).events()
+                return
             line = getattr(fault, "lineno", 1)
             yield _fault(self.file, line, f"the file is neither JSON lines nor JSON: {fault}")
             return
         for number, document in enumerate(documents_in(value), start=1):
             yield _event(document, self.file, number)
+
+    def _is_mostly_lines(self) -> bool:
+        """Return whether at least half of the lines are JSON objects, so that only some are faulty."""
+        lines = [line for line in BytesIO(self.text) if line.strip()]
+        return 2 * sum(map(is_json_object, lines)) >= len(lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +102,14 @@ class RecordsChunk:
         for number, record in enumerate(self.records, start=self.number):
             event = record if isinstance(record, InputError) else record_event(self.file, number, record)
             yield (event if isinstance(event, InputError) else FileEvent(file=self.file, number=number, event=event))
+
+
+def is_json_object(line: bytes) -> bool:
+    """Return whether a line is a JSON object by itself."""
+    try:
+        return isinstance(loads(line), dict)
+    except ValueError:
+        return False
 
 
 def _line(line: bytes, file: str, number: int) -> Iterator[FileEvent | InputError]:

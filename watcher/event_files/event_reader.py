@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO
 
 from watcher.errors import InputError
-from watcher.event_files.event_chunks import EventChunk, FileEvent, LinesChunk, RecordsChunk, ValueChunk
+from watcher.event_files.bounded_lines import BoundedLines
+from watcher.event_files.event_chunks import (
+    EventChunk,
+    FileEvent,
+    LinesChunk,
+    RecordsChunk,
+    ValueChunk,
+    is_json_object,
+)
 from watcher.event_files.evtx import evtx_records
 from watcher.event_files.evtx_xml import EvtxRecord
-from watcher.event_files.nested_json import loads
 from watcher.model import Location
 
 SUFFIXES = (".evtx", ".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
@@ -21,6 +29,9 @@ SUFFIXES = (".evtx", ".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".nd
 ReadProgress = Callable[[int], None]
 _CHUNK = 1 << 20  # bytes: some hundred events, which take longer to match than to send to another process
 _PACKED = 10  # times that gzip makes events smaller
+_LOOKED_AT = 100  # lines, among which a file whose first line is faulty has a JSON object
+_LARGEST_VALUE = 500_000_000  # bytes of a file of one JSON value, which is in memory as a whole
+_OPEN = (b"[", b"{", b",", b":")  # a line that ends so is continued by the next
 _READ_FAULTS = (OSError, EOFError, zlib.error)
 
 
@@ -65,7 +76,7 @@ def event_chunks(path: Path) -> Iterator[EventChunk]:
     try:
         with path.open("rb") as raw:
             lines: IO[bytes] | gzip.GzipFile = gzip.GzipFile(fileobj=raw) if _is_gzip(raw) else raw
-            yield from _json_chunks(iter(lines), file=str(path), position=raw.tell)
+            yield from _json_chunks(BoundedLines(lines), file=str(path), position=raw.tell)
     except _READ_FAULTS as fault:
         raise InputError(
             f"the file cannot be read: {getattr(fault, 'strerror', None) or fault}",
@@ -105,37 +116,58 @@ def _evtx_chunks(path: Path) -> Iterator[EventChunk]:
 # --------------------------------------------------------------------------- JSON
 
 
-def read_json(lines: Iterator[bytes], *, file: str) -> Iterator[FileEvent | InputError]:
+def read_json(stream: IO[bytes], *, file: str) -> Iterator[FileEvent | InputError]:
     """Yield the events of JSON lines, or of one JSON value; each may be an answer of a search with several events."""
-    for chunk in _json_chunks(lines, file=file, position=lambda: 0):
+    for chunk in _json_chunks(BoundedLines(stream), file=file, position=lambda: 0):
         yield from chunk.events()
 
 
-def _json_chunks(lines: Iterator[bytes], *, file: str, position: Callable[[], int]) -> Iterator[EventChunk]:
+def _json_chunks(lines: BoundedLines, *, file: str, position: Callable[[], int]) -> Iterator[EventChunk]:
     number, first = next(((number, line) for number, line in enumerate(lines, start=1) if line.strip()), (1, b""))
     if not first:
+        yield LinesChunk(file=file, number=1, lines=b"", end=position(), too_long=lines.take_too_long())
         return
-    if _is_json_object(first):
-        yield from _line_chunks(first, lines, number, file=file, position=position)
-        return
-    text = b"\n" * (number - 1) + first + b"".join(line for line in lines if line.strip())
-    yield ValueChunk(file=file, text=text, end=position())
+    begun = [first]
+    if not is_json_object(first):
+        begun.extend(islice(lines, _LOOKED_AT))
+        if not _are_lines(begun):
+            yield ValueChunk(file=file, text=_value(number, begun, lines, file), end=position())
+            return
+    yield from _line_chunks(begun, lines, number, file=file, position=position)
 
 
-def _is_json_object(line: bytes) -> bool:
-    try:
-        return isinstance(loads(line), dict)
-    except ValueError:
+def _are_lines(lines: Sequence[bytes]) -> bool:
+    """Return whether lines are JSON lines of which the first is faulty, and not the beginning of one JSON value."""
+    first = lines[0].strip()
+    if first.startswith(b"[") or first.endswith(_OPEN):
         return False
+    return any(map(is_json_object, lines[1:2] if first.startswith(b"{") else lines))
+
+
+def _value(number: int, begun: Iterable[bytes], lines: Iterable[bytes], file: str) -> bytes:
+    """Return the text of a file of one JSON value, with empty lines in place of those before it."""
+    parts, size = [b"\n" * (number - 1)], 0
+    for line in chain(begun, lines):
+        parts.append(line)
+        size += len(line)
+        if size > _LARGEST_VALUE:
+            raise InputError(
+                f"the file is one JSON value of more than {_LARGEST_VALUE // 1_000_000} MB, or no JSON",
+                location=Location(file=file, line=number),
+                fix="write one JSON document per line, as Winlogbeat ships it",
+                code="unreadable",
+            )
+    return b"".join(parts)
 
 
 def _line_chunks(
-    first: bytes, lines: Iterable[bytes], number: int, *, file: str, position: Callable[[], int]
+    begun: Sequence[bytes], lines: BoundedLines, number: int, *, file: str, position: Callable[[], int]
 ) -> Iterator[EventChunk]:
-    kept, size = [first], len(first)
+    kept, size = list(begun), sum(map(len, begun))
 
     def chunk() -> LinesChunk:
-        return LinesChunk(file=file, number=number, lines=b"".join(kept), end=position())
+        joined = b"".join(kept)
+        return LinesChunk(file=file, number=number, lines=joined, end=position(), too_long=lines.take_too_long())
 
     try:
         for line in lines:

@@ -113,7 +113,7 @@ def read_event(reference: str) -> Event:
     Raises InputError where there is no such event, or several that the reference fits.
     """
     if reference == _STDIN:
-        return _single(islice(read_json(iter(sys.stdin.buffer), file="standard input"), 2), reference)
+        return _single(islice(read_json(sys.stdin.buffer, file="standard input"), 2), reference)
     if Path(reference).is_file():
         return _single(islice(read_events(Path(reference)), 2), reference)
     numbered = _numbered_file(reference)
