@@ -15,10 +15,10 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
-from support.expected_deliveries import ATTACK, RARE, attack_on, expected_deliveries
+from support.expected_deliveries import ATTACK, RARE, ExpectedDeliveries, attack_on, expected_deliveries
 from support.held_leases import evenly_held, holders, process_of
 from support.receivers import dripping_server, hanging_server
-from support.sandbox import IIS, RuleEvent, RunningSidecar, Sandbox, wait_until
+from support.sandbox import IIS, IIS_TITLE, RuleEvent, RunningSidecar, Sandbox, wait_until
 
 from watcher.clock import SystemClock
 
@@ -26,6 +26,7 @@ GRACE = 15.0  # seconds from SIGTERM to the end: TimeoutStopSec of deploy/watche
 DAMAGED = ("hanging", "dripping")
 WORKS = ("delivery-mail", "delivery-slack", *(f"delivery-{name}" for name in DAMAGED), "live-windows", "past-windows")
 LEASES = tuple(f"lease-{work}" for work in WORKS)
+DURATION = 600.0  # seconds
 VICTIM = re.compile(rb"victim-\d{4}")
 
 # One rule needs backtracking without end, the others are hurt by inner wildcards and repetitions.
@@ -116,6 +117,20 @@ class Arrivals:
         return {name: max(self.mails[name], self.slacks[name]) - moment for name, moment in indexed.items()}
 
 
+def alert_kinds(sandbox: Sandbox) -> set[tuple[str, str, str]]:
+    """Return host, rule and kind of each alert."""
+    documents = [alert.document for alert in sandbox.documents("alerts")]
+    return {
+        (document["host"]["name"], document["rule"]["name"], document["watcher"]["alert"]["kind"])
+        for document in documents
+    }
+
+
+def is_of_a_victim(name: str, deliveries: ExpectedDeliveries) -> bool:
+    """Whether a counted host, event or message is that of a victim; an attacker's event may be one of two rules."""
+    return deliveries.hosts.get(name, name).startswith("victim-")
+
+
 @pytest.fixture
 def besieged(opensearch_sandbox: Sandbox) -> Iterator[Sandbox]:
     """Yield a sandbox with two channels that work, two that do not, and rules that events can hurt."""
@@ -170,62 +185,93 @@ def test_the_other_alerts_arrive_while_channels_hang_and_events_hurt_rules(besie
     deliveries = expected_deliveries(sandbox)
     victims = list(attackers.indexed)[:-1]
     assert deliveries.lost(victims, victims) == []
-    assert not deliveries.doubled()
-    assert deliveries.alerts["attacker-0005"] == 1  # the attack that hides in an event that hurts another rule
+    assert {name for name in deliveries.doubled() if is_of_a_victim(name, deliveries)} == set()
+    kinds = alert_kinds(sandbox)
+    assert ("attacker-0000", "backtracking", "undecided") in kinds
+    assert ("attacker-0005", IIS_TITLE, "match") in kinds  # the attack that hides in an event that hurts another rule
+
+
+@dataclass(kw_only=True)
+class Restarts:
+    """Ends the older of two sidecars again and again, and notes when the search of the other has caught up."""
+
+    stack: ExitStack
+    sandbox: Sandbox
+    loops: list[RunningSidecar]
+    arrivals: Arrivals
+    endings: list[float] = field(default_factory=list)  # seconds from SIGTERM to the end
+    takeovers: list[tuple[float, float]] = field(default_factory=list)  # SIGTERM, first complete search afterwards
+    _searched: int = 0
+
+    def restart(self) -> None:
+        """End the older sidecar by SIGTERM, and start another."""
+        clock, loop = SystemClock(), self.loops.pop(0)
+        start = clock.monotonic()
+        loop.process.send_signal(signal.SIGTERM)
+        while loop.process.poll() is None:
+            self.arrivals.look()
+            assert clock.monotonic() - start < GRACE, loop.log_text()[-2000:]
+            clock.wait(0.1)
+        assert loop.process.returncode == 0
+        self.endings.append(clock.monotonic() - start)
+        self.takeovers.append((start, float("inf")))
+        self._searched = self._searches()
+        self.loops.append(self.stack.enter_context(self.sandbox.loop()))
+
+    def look(self) -> bool:
+        """Return whether the search has caught up since the last restart."""
+        if self.takeovers and self.takeovers[-1][1] == float("inf") and self._searches() > self._searched:
+            self.takeovers[-1] = (self.takeovers[-1][0], SystemClock().monotonic())
+        return not self.takeovers or self.takeovers[-1][1] != float("inf")
+
+    def affect(self, moment: float, tick: float) -> bool:
+        """Whether an event of that moment may have had to wait for a search that began anew."""
+        return any(start - tick <= moment <= end for start, end in self.takeovers)
+
+    def _searches(self) -> int:
+        return sum(loop.log_text().count("event=window.searched") for loop in self.loops)
 
 
 @pytest.mark.slow
 def test_ten_minutes_of_hurting_events_delay_no_other_alert_by_more_than_two_ticks(besieged: Sandbox) -> None:
-    """At random moments a sidecar gets SIGTERM, ends within its grace period, and another starts."""
+    """At random moments a sidecar gets SIGTERM, and ends within its grace period.
+
+    The next holder reads the overlap anew, with all its hurting events: until then alerts may be later, but none is
+    lost.
+    """
     seed = random.SystemRandom().randrange(2**32)
     moments = random.Random(seed)  # noqa: S311 - moments of signals
     print(f"seed {seed}")  # noqa: T201
-    sandbox, attackers, arrivals, clock = (
-        besieged,
-        Attackers(sandbox=besieged),
-        Arrivals(sandbox=besieged),
-        SystemClock(),
-    )
+    sandbox, attackers, clock = besieged, Attackers(sandbox=besieged), SystemClock()
+    arrivals = Arrivals(sandbox=sandbox)
     tick = 60.0  # the default
     sandbox.source(every=f"{tick:g}s")
     sandbox.changes["lease"] = "10s"
-    endings: list[float] = []
     with ExitStack() as stack:
         loops = start_settled(stack, sandbox, 2)
+        restarts = Restarts(stack=stack, sandbox=sandbox, loops=loops, arrivals=arrivals)
         feeding = Thread(target=attackers.run, daemon=True)
         feeding.start()
-        end, next_stop = clock.monotonic() + 600, clock.monotonic() + moments.uniform(30, 90)
+        end, rest = clock.monotonic() + DURATION, moments.uniform(60, 180)
         while clock.monotonic() < end:
             clock.wait(0.1)
             arrivals.look()
-            if clock.monotonic() >= next_stop:
-                endings.append(restart_a_sidecar(stack, sandbox, loops, arrivals))
-                next_stop = clock.monotonic() + moments.uniform(60, 120)
+            rest -= 0.1 if restarts.look() else 0
+            if rest <= 0:
+                restarts.restart()
+                rest = moments.uniform(60, 180)
         attackers.ended.set()
         feeding.join()
         victims = list(attackers.indexed)
-        wait_until(lambda: arrivals.include(victims), what="every message", seconds=2 * tick)
+        wait_until(lambda: restarts.look() and arrivals.include(victims), what="every message", seconds=600)
         assert [loop.stop(signal.SIGTERM, GRACE) for loop in loops] == [0, 0]
     delays = arrivals.delays(attackers.indexed)
-    worst = sorted(delays.values())[-5:]
-    print(f"{len(delays)} alerts, the latest after {worst} s; {len(endings)} ends, {max(endings):.1f} s")  # noqa: T201
-    assert len(delays) > 200
-    assert {name: delay for name, delay in delays.items() if delay > 2 * tick} == {}
+    undisturbed = {name for name, moment in attackers.indexed.items() if not restarts.affect(moment, tick)}
+    worst, takeovers = max(delays.values()), [end - start for start, end in restarts.takeovers]
+    print(f"{len(delays)} alerts, {len(undisturbed)} without a takeover, the latest after {worst:.0f} s;", end=" ")  # noqa: T201
+    print(f"ends {restarts.endings}, takeovers {takeovers} s")  # noqa: T201
+    assert undisturbed
+    assert {name: delays[name] for name in undisturbed if delays[name] > 2 * tick} == {}
     deliveries = expected_deliveries(sandbox)
     assert deliveries.lost(victims, victims) == []
-    assert not deliveries.doubled()
-
-
-def restart_a_sidecar(stack: ExitStack, sandbox: Sandbox, loops: list[RunningSidecar], arrivals: Arrivals) -> float:
-    """End the older sidecar by SIGTERM, start another, and return the seconds that the end took."""
-    clock = SystemClock()
-    loop = loops.pop(0)
-    loops.append(stack.enter_context(sandbox.loop()))
-    start = clock.monotonic()
-    loop.process.send_signal(signal.SIGTERM)
-    while loop.process.poll() is None:
-        arrivals.look()
-        assert clock.monotonic() - start < GRACE, loop.log_text()[-2000:]
-        clock.wait(0.1)
-    assert loop.process.returncode == 0
-    return clock.monotonic() - start
+    assert {name for name in deliveries.doubled() if is_of_a_victim(name, deliveries)} == set()
