@@ -15,6 +15,8 @@ from watcher.event_files.json_forms import documents_in, event_in
 from watcher.event_files.nested_json import loads
 from watcher.model import Event, Location
 
+_FEW = 100  # faulty lines
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileEvent:
@@ -73,7 +75,7 @@ class ValueChunk:
         try:
             value = loads(self.text)
         except ValueError as fault:
-            if self._is_mostly_lines():
+            if self._has_lines():
                 yield from LinesChunk(file=self.file, number=1, lines=self.text, end=self.end).events()
                 return
             line = getattr(fault, "lineno", 1)
@@ -82,10 +84,11 @@ class ValueChunk:
         for number, document in enumerate(documents_in(value), start=1):
             yield _event(document, self.file, number)
 
-    def _is_mostly_lines(self) -> bool:
-        """Return whether at least half of the lines are JSON objects, so that only some are faulty."""
+    def _has_lines(self) -> bool:
+        """Return whether lines are JSON objects, and few or at most half are not: then only those are faulty."""
         lines = [line for line in BytesIO(self.text) if line.strip()]
-        return 2 * sum(map(is_json_object, lines)) >= len(lines)
+        objects = sum(map(is_json_object, lines))
+        return objects > 0 and len(lines) - objects <= max(objects, _FEW)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,7 +141,7 @@ def _are_lines(lines: Sequence[bytes]) -> bool:
     first = lines[0].strip()
     if first.startswith(b"[") or first.endswith(_OPEN):
         return False
-    return any(map(is_json_object, lines[1:2] if first.startswith(b"{") else lines))
+    return any(line.startswith(b"{") and is_json_object(line) for line in lines)
 
 
 def _value(number: int, begun: Iterable[bytes], lines: Iterable[bytes], file: str) -> bytes:
