@@ -232,7 +232,7 @@ def hit_at(moment: str, ingested: object = "2026-11-23T12:00:00Z") -> GroupedHit
     return group(rule(), effective(), searched, EventView(searched.event), time_field="event.ingested")
 
 
-@pytest.mark.parametrize("moment", ["2026-08-24T12:00:00.000Z", "2026-11-23T11:59:30.000Z", "2026-11-30T12:00:00.000Z"])
+@pytest.mark.parametrize("moment", ["2025-11-22T12:00:00.000Z", "2026-11-23T11:59:30.000Z", "2026-11-30T12:00:00.000Z"])
 def test_a_hit_has_the_time_of_its_event_within_a_span_of_the_time_field(moment: str) -> None:
     grouped = hit_at(moment)
     assert (grouped.hit.time, grouped.is_clamped) == (datetime.fromisoformat(moment), False)
@@ -241,7 +241,7 @@ def test_a_hit_has_the_time_of_its_event_within_a_span_of_the_time_field(moment:
 @pytest.mark.parametrize(
     "moment",
     [
-        "2026-08-23T11:59:59.000Z",
+        "2025-11-22T11:59:59.000Z",
         "2026-11-30T12:00:01.000Z",
         "9999-12-31T23:59:59.999Z",
         "0001-01-01T00:00:00.000Z",
@@ -255,6 +255,6 @@ def test_a_hit_of_another_time_has_that_of_the_time_field(moment: str) -> None:
     assert grouped.hit.id == hit_at(moment, "2026-11-23T12:00:07Z").hit.id
 
 
-def test_events_of_many_months_are_stored_in_few_indices() -> None:
+def test_events_of_many_months_are_stored_in_the_indices_of_about_a_year() -> None:
     hits = [hit_at(f"{2000 + number // 12}-{number % 12 + 1:02}-01T00:00:00.000Z").hit for number in range(600)]
-    assert len({monthly_index("watcher", "hits", hit.time) for hit in hits}) <= 4
+    assert len({monthly_index("watcher", "hits", hit.time) for hit in hits}) <= 14

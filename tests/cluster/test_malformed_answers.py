@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from support.borrowed_indices import TIME, connections, indices
 from support.engines import Running
 from support.fake_cluster import Reply, serving
 from support.replayed_transport import RecordingTransport, ReplayingTransport
+from support.seeded import fuzz, mutated
 
 from watcher.cluster import privileges
 from watcher.cluster.connections import Connection, connect
@@ -132,6 +136,24 @@ def test_an_answer_of_another_shape_is_an_error_of_the_cluster(opened: Connectio
                 continue
             assert not is_foreign or again == result, (request, body, again)
     assert spoilt > 0
+
+
+def test_a_damaged_answer_is_an_error_of_the_cluster_or_a_result(opened: Connection) -> None:
+    recorded: dict[str, RecordingTransport] = {}
+    for name, operation in OPERATIONS.items():
+        recorded[name] = RecordingTransport(engine=opened.transport)
+        operation(replace(opened, transport=recorded[name]))
+
+    def check(random: Random) -> None:
+        name = random.choice(tuple(recorded))
+        answers = recorded[name].answers
+        number = random.randrange(len(answers))
+        body = mutated(json.dumps(answers[number][1].body).encode(), random)
+        replaying = ReplayingTransport(engine=opened.transport, answers=answers, changed=number, body=body)
+        with suppress(ClusterError):
+            OPERATIONS[name](replace(opened, transport=replaying))
+
+    assert fuzz(check) > 0
 
 
 def variants(body: Any, *, most: int = 12) -> Iterator[Any]:

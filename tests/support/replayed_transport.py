@@ -38,7 +38,7 @@ class RecordingTransport:
 
 @dataclass(kw_only=True)
 class ReplayingTransport:
-    """Replays recorded answers, one of them with another body; further requests go to the engine."""
+    """Replays recorded answers, one of them with another body, as bytes not even JSON; the engine answers the rest."""
 
     engine: Transport
     answers: list[tuple[tuple[str, str], Answer]]
@@ -64,6 +64,8 @@ class ReplayingTransport:
         return self._changed(answer) if number == self.changed else answer
 
     def _changed(self, answer: Answer) -> Answer:
+        if isinstance(self.body, bytes):
+            return replace(answer, value=None, raw=self.body)
         if isinstance(self.body, str):  # what a transport returns of an answer that is not JSON
             return replace(answer, value=self.body, raw=None)
         return replace(answer, value=None, raw=json.dumps(self.body).encode())

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from watcher.alerts.stored_event import LARGEST, event_json, omitted_event
-from watcher.model import Alert, EventSummary, Hit, Rule
+from watcher.model import Alert, AlertKind, EventSummary, Hit, Rule
 from watcher.state.index_templates import MAX_KEYWORD, VERSION
 from watcher.timestamps import format_timestamp
 
@@ -40,8 +40,10 @@ def hit_document(hit: Hit, *, store: str) -> dict[str, Any]:
         document.setdefault("event", {})["original"] = event_json(hit.event)
     document["watcher"] |= {
         "hit": {"index": hit.index, "id": hit.event_id},
-        "alert": {"id": hit.alert, "kind": str(hit.kind)},
+        "alert": {"id": hit.alert},
     }
+    if hit.kind is not AlertKind.MATCH:
+        document["watcher"]["alert"]["kind"] = str(hit.kind)
     return document
 
 

@@ -18,7 +18,7 @@ from watcher.timestamps import latest_timestamp
 _CHANGEABLE = ("@timestamp", "@version", "event.ingested", "labels", "tags")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_FURTHEST_PAST = timedelta(days=92)  # of `@timestamp` before the time field of the source
+_FURTHEST_PAST = timedelta(days=366)  # of `@timestamp` before the time field of the source
 _FURTHEST_AHEAD = timedelta(days=7)
 
 

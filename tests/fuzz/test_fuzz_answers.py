@@ -1,0 +1,132 @@
+"""Whatever servers of channels answer: the alert stays due or is given up, and the channel beside it delivers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from random import Random
+from socket import socket
+
+import pytest
+from support.fakes import NOW, RecordingChannel, effective, event_document, grouped_hit, rule
+from support.memory_state import MemoryDocuments
+from support.receivers import LOCALHOST
+from support.scripted_server import Script, ScriptedServer, read_http_request
+from support.seeded import fuzz, mutated
+
+from watcher.alerts.alert_store import AlertStore
+from watcher.alerts.grouping import alerts_of_hits
+from watcher.clock import SystemClock
+from watcher.delivery.channel_state import ChannelStates
+from watcher.delivery.deliveries import delivery_entries
+from watcher.delivery.delivery_queries import DeliveryQueries
+from watcher.delivery.outbox import Outbox
+from watcher.notify.links import Links
+from watcher.notify.mail import MailChannel
+from watcher.notify.mail.transport import MailNotifier
+from watcher.notify.renderer import Renderer
+from watcher.notify.slack import SlackChannel
+from watcher.notify.slack.transport import SlackNotifier
+from watcher.pipeline import Dispatcher
+from watcher.ports import Notifier
+from watcher.settings import Secret
+from watcher.state.state_documents import StateDocuments
+
+TIMEOUT = timedelta(seconds=1)
+GOOD = MailChannel(name="good", host="localhost", to=("soc@corp.example",))
+STATUSES = (100, 200, 200, 200, 204, 301, 307, 400, 404, 408, 429, 500, 503, 999)
+HEADERS = (
+    b"content-length: 2\r\n",
+    b"content-length: 99999999999999999999\r\n",
+    b"content-length: -1\r\n",
+    b"transfer-encoding: chunked\r\n",
+    b"content-encoding: gzip\r\n",
+    b"retry-after: 1e400\r\n",
+    b"retry-after: Mon, 99 Foo 99999\r\n",
+    b"location: http://[\r\n",
+    b"x: " + b"y" * 70_000 + b"\r\n",
+    b"",
+)
+LINES = (
+    b"250 ok",
+    b"220 mail",
+    b"354 go on",
+    b"421 later",
+    b"451 busy",
+    b"550 no",
+    b"250-a",
+    b"999",
+    b"",
+    b"\xff" * 99,
+)
+
+
+def http_script(random: Random) -> Script:
+    """Return a script that answers each request with a damaged response."""
+
+    def talk(client: socket) -> None:
+        read_http_request(client)
+        head = b"HTTP/1.1 %d x\r\n" % random.choice(STATUSES) + b"".join(random.sample(HEADERS, 2)) + b"\r\n"
+        answer = head + random.choice((b"ok", b"invalid_payload", b"{}", b"<html>", b"\x00" * 9_999))
+        client.sendall(mutated(answer, random) if random.random() < 0.5 else answer)
+
+    return talk
+
+
+def smtp_script(random: Random) -> Script:
+    """Return a script that begins as a mail server does, and answers with lines of any kind."""
+    sensible = random.randrange(6)
+
+    def talk(client: socket) -> None:
+        client.sendall(b"220 mail\r\n")
+        for number in range(50):
+            if not client.recv(65_536):
+                return
+            line = b"250 ok" if number < sensible else random.choice(LINES)
+            client.sendall((mutated(line, random) if random.random() < 0.2 else line) + b"\r\n")
+
+    return talk
+
+
+def slack(port: int) -> tuple[SlackChannel, Notifier]:
+    channel = SlackChannel(name="bad", webhook_url=Secret(f"http://{LOCALHOST}:{port}/services/T/B/x"), timeout=TIMEOUT)
+    return channel, SlackNotifier(channel, SystemClock())
+
+
+def mail(port: int) -> tuple[MailChannel, Notifier]:
+    channel = MailChannel(
+        name="bad", host=LOCALHOST, port=port, tls="none", to=("a@corp.example", "b@corp.example"), timeout=TIMEOUT
+    )
+    return channel, MailNotifier(channel, SystemClock())
+
+
+@pytest.mark.parametrize(("script", "connect"), [(http_script, slack), (smtp_script, mail)])
+def test_a_damaged_answer_keeps_no_other_channel_from_delivering(
+    script: Callable[[Random], Script], connect: Callable[[int], tuple[SlackChannel | MailChannel, Notifier]]
+) -> None:
+    with ScriptedServer() as server:
+        bad = connect(server.port)
+
+        def check(random: Random) -> None:
+            server.script = script(random)
+            state, good = MemoryDocuments(), RecordingChannel("good")
+            settings = effective(channels=("bad", "good"))
+            grouped = grouped_hit(rule(), settings, event_document())
+            alerts = alerts_of_hits(rule(), settings, [grouped], origin="live")
+            AlertStore(state).record(alerts, [grouped.hit], now=NOW)
+            Dispatcher(
+                queries=DeliveryQueries(state),
+                outbox=Outbox(state),
+                states=ChannelStates(StateDocuments(state)),
+                channels={"bad": bad, "good": (GOOD, good)},
+                renderer=Renderer(),
+                links=Links(),
+                now=lambda: NOW,
+            ).deliver()
+            assert len(good.taken) == 1
+            (alert,) = (stored for (index, _), stored in state.documents.items() if "-alerts-" in index)
+            states = {entry["channel"]: entry["state"] for entry in delivery_entries(alert.document)}
+            assert states["good"] == "sent"
+            assert {outcome for name, outcome in states.items() if name != "good"} <= {"pending", "sent", "failed"}
+
+        assert fuzz(check) > 0
