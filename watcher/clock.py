@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+_BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 _STEP = 0.5  # seconds between two calls of `stopping`
 
 
@@ -22,8 +23,7 @@ class SystemClock:
 
     def monotonic(self) -> float:
         """Return the seconds since boot, suspend included where the system counts it."""
-        boottime = getattr(time, "CLOCK_BOOTTIME", None)
-        return time.clock_gettime(boottime) if boottime is not None else time.monotonic()  # noqa: TID251
+        return time.clock_gettime(_BOOTTIME) if _BOOTTIME is not None else time.monotonic()  # noqa: TID251
 
     def wait(self, seconds: float, stopping: Callable[[], bool] = _never) -> None:
         """Wait; end earlier, within half a second, where `stopping` returns true or raises."""

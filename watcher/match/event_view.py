@@ -35,12 +35,6 @@ def _is_same_channel(name: str, other: str) -> bool:
     return len(name) == len(other) and name.lower() == other.lower()
 
 
-def _channel_key(name: str) -> str:
-    """Return what is equal for the spellings of a channel: nobody gains room in a cache by another letter case."""
-    lowered = name.lower()
-    return lowered if len(lowered) == len(name) else name  # as `_is_same_channel` compares
-
-
 def _is_unnamed(name: str) -> bool:
     return name.startswith("param") and name[5:].isdigit()
 
@@ -86,7 +80,9 @@ class EventView:
         self.channel = self._flat.first.get("winlog.channel", "")
         self.code = self._flat.first.get("event.code") or self._flat.first.get("winlog.event_id", "")
         self.is_windows = bool(self.channel) or "winlog" in self.event or any(map(_is_of_windows, self.event))
-        self.channel_key = _channel_key(self.channel)
+        # equal for all spellings of a channel, as `_is_same_channel` compares: no letter case gains room in a cache
+        lowered = self.channel.lower()
+        self.channel_key = lowered if len(lowered) == len(self.channel) else self.channel
         self._locations = _LOCATIONS.get((self.channel_key, self.code)) or self._new_locations()
 
     def at(self, path: str) -> Values:

@@ -72,13 +72,13 @@ class Scan:
             began = self.seconds()
             for document in page.documents:
                 self.pause()
-                matches.add(document, length)
+                is_buffered = matches.add(document, length)
                 ended = self.seconds()
                 if ended - began > _SLOW:
                     yield from matches.slowest_rule(document)
                     ended = self.seconds()
                 began = ended
-                if matches.is_long:
+                if is_buffered and matches.is_long:
                     yield from matches.flush()
             if matches.is_full:
                 yield from matches.flush()
@@ -137,14 +137,16 @@ class _MatchBuffer:
         """Whether the buffer is to be flushed within a page: its documents are large, or read completely only then."""
         return self.length >= _BUFFERED_LENGTH or (self.scan.sizes.without_unread_fields and self.count >= FEW)
 
-    def add(self, document: EventDocument, length: int) -> None:
-        """Match an event of about a length with the rules, and buffer it for each rule that matches."""
+    def add(self, document: EventDocument, length: int) -> bool:
+        """Match an event of about a length with the rules; return whether it is buffered, for each that matches."""
         rule_ids = self._matching_rules(document)
-        if rule_ids:
-            self.count += 1
-            self.length += length
-            for rule_id in rule_ids:
-                self.documents.setdefault(rule_id, []).append(document)
+        if not rule_ids:
+            return False
+        self.count += 1
+        self.length += length
+        for rule_id in rule_ids:
+            self.documents.setdefault(rule_id, []).append(document)
+        return True
 
     def _matching_rules(self, document: EventDocument) -> Sequence[str]:
         scan = self.scan
