@@ -24,8 +24,8 @@ from watcher.pipeline import Detector, PreparedRule, prepare_rule
 from watcher.schedule import source_search
 from watcher.settings import Cluster, Settings, Source
 from watcher.settings.effective import rule_settings
+from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_folders import read_file
-from watcher.sigma.rule_reader import RuleOrigin
 from watcher.state.installation import Installation
 from watcher.state.state_documents import StateDocuments
 

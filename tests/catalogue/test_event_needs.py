@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from watcher.catalogue.event_needs import event_needs
+from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_folders import read_file
-from watcher.sigma.rule_reader import RuleOrigin
 from watcher.taxonomy.audit_needs import audit_needs
 from watcher.taxonomy.logsources import _CATEGORIES, _SERVICES, SECURITY, SYSMON
 

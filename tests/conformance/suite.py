@@ -32,9 +32,9 @@ from watcher.model import (
 from watcher.search.outcomes import FailedSearch
 from watcher.search.query_strategy import search_by_query
 from watcher.settings import LogSourceMapping, Source
+from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_file import RuleFile, read_contents
 from watcher.sigma.rule_folders import RuleFolder, read_folders
-from watcher.sigma.rule_reader import RuleOrigin
 from watcher.translate.mapped_events import EventReader
 from watcher.translate.plan import PlanCache, event_view, rule_predicate
 

@@ -11,8 +11,8 @@ from test_traps_on_engines import DAY, SOURCE
 
 from watcher.model import Finding, Rule
 from watcher.search.live_findings import live_findings
+from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_file import read_contents
-from watcher.sigma.rule_reader import RuleOrigin
 from watcher.taxonomy.logsources import SECURITY, SYSMON
 from watcher.taxonomy.lost_values import LOST_VALUES
 from watcher.translate.plan import PlanCache

@@ -18,8 +18,8 @@ from watcher.model import QueryPlan, Rule, Window
 from watcher.search.outcomes import FailedSearch
 from watcher.search.query_strategy import search_by_query
 from watcher.settings import Source
+from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_file import read_contents
-from watcher.sigma.rule_reader import RuleOrigin
 from watcher.taxonomy.logsources import SYSMON
 from watcher.translate.mapped_events import EventReader
 from watcher.translate.plan import PlanCache, rule_predicate

@@ -9,8 +9,8 @@ from watcher.lint.run_lints import lint_rules
 from watcher.model import Finding, QueryPlan, Rule
 from watcher.ports import FieldType, IndexMapping, Server
 from watcher.settings import Source
+from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_file import read_contents
-from watcher.sigma.rule_reader import RuleOrigin
 from watcher.translate.plan import Translator, translate_rule
 
 TODAY = date(2026, 11, 25)

@@ -31,7 +31,7 @@ from watcher.lint.run_lints import lint_rules
 from watcher.model import LogSource
 from watcher.settings import Source
 from watcher.sigma.rule_file import read_contents
-from watcher.sigma.rule_reader import RuleOrigin
+from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.taxonomy.logsources import events_of
 rules = read_contents({RULE!r}, file="a.yml", origin=RuleOrigin()).rules
 print(*(finding for finding in lint_rules(rules, Source(), today=date(2026, 1, 1))), sep="\\n")

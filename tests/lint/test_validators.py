@@ -18,8 +18,8 @@ from support.truth_table import rule_files
 from watcher.lint.finding_codes import CODES
 from watcher.lint.run_lints import lint_rules
 from watcher.settings import Source
+from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_file import read_contents
-from watcher.sigma.rule_reader import RuleOrigin
 
 # These look up tables that they download.
 ONLINE = {

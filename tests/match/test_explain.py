@@ -15,9 +15,9 @@ from watcher.match.event_view import EventView
 from watcher.match.predicate import Predicate
 from watcher.match.ruleset import CompiledRule, Ruleset
 from watcher.model import DASHES, And, DetectionItem, Event, Not, Or, Rule
+from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_file import read_contents
 from watcher.sigma.rule_folders import read_folder
-from watcher.sigma.rule_reader import RuleOrigin
 from watcher.taxonomy.logsources import events_of
 
 SHIPPED = Path(__file__).resolve().parents[2] / "rules"

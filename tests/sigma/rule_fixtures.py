@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from watcher.model import Finding, Rule
+from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_file import RuleFile, read_contents
-from watcher.sigma.rule_reader import RuleOrigin
 
 HEAD = """\
 title: A title

@@ -15,8 +15,8 @@ from sigma.exceptions import SigmaError
 from sigma.rule import SigmaRule
 from support.truth_table import rule_files
 
+from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_file import read_contents
-from watcher.sigma.rule_reader import RuleOrigin
 
 # --------------------------------------------------------------------------- real rules
 

@@ -10,8 +10,8 @@ from pysigma_tree import joined, ours, theirs
 from sigma.collection import SigmaCollection
 
 from watcher.sigma.filters import apply_filters
+from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_file import read_contents
-from watcher.sigma.rule_reader import RuleOrigin
 
 ID = "6f3e2987-db24-4c78-a860-b4f4095a7095"
 CREATION = {"product": "windows", "category": "process_creation"}

@@ -20,8 +20,8 @@ from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.restored_alert import restore_alert
 from watcher.errors import Forbidden, Overloaded, Refused
 from watcher.ports import NewDocument, PartialUpdate, Replacement, StoredDocument
+from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_folders import read_file
-from watcher.sigma.rule_reader import RuleOrigin
 from watcher.state.index_templates import VERSION
 from watcher.state.installation import Installation
 from watcher.state.migration import Migration

@@ -30,8 +30,8 @@ from watcher.ports import (
     Tally,
 )
 from watcher.settings.effective import RuleSettings
+from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_folders import read_file
-from watcher.sigma.rule_reader import RuleOrigin
 from watcher.timestamps import parse_timestamp
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

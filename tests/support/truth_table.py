@@ -15,8 +15,8 @@ from bench.truth_corrections import corrected
 from watcher.match.predicate import Predicate
 from watcher.match.ruleset import CompiledRule, Ruleset
 from watcher.model import Event, Rule
+from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_file import read_contents
-from watcher.sigma.rule_reader import RuleOrigin
 from watcher.taxonomy.logsources import events_of
 
 Place = tuple[str, int]  # file and number of an event

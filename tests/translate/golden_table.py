@@ -13,8 +13,8 @@ import yaml
 from watcher.model import Rule
 from watcher.ports import FieldType, IndexMapping, Server
 from watcher.settings import Source
+from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_folders import read_file
-from watcher.sigma.rule_reader import RuleOrigin
 from watcher.taxonomy.logsources import EventClass, LogSourceEvents
 from watcher.translate.bounds import EVERYTHING, NOTHING, Bounds
 from watcher.translate.field_resolver import FieldResolver

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from watcher.alerts.alert_documents import message_fields
+from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_folders import read_file
-from watcher.sigma.rule_reader import RuleOrigin
 from watcher.state.index_templates import VERSION
 
 _SAME_FORM = 3  # version 4 changed the ids of hits alone

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from watcher.lint.finding_codes import make_finding
 from watcher.lint.rule_source import RuleSource
 from watcher.model import Finding, LogSource
-from watcher.sigma.rule_reader import KNOWN_KEYS
+from watcher.sigma.metadata_reader import KNOWN_KEYS
 
 _MAX_TITLE = 110
 _MIN_DESCRIPTION = 16

@@ -37,7 +37,7 @@ from watcher.model.conditions import (
 from watcher.model.event_summary import EventSummary
 from watcher.model.findings import Finding, Location, Severity
 from watcher.model.index_names import UnsearchableIndex, affecting, may_hold
-from watcher.model.rules import Level, LogSource, Related, Rule, Selection
+from watcher.model.rules import Level, LogSource, Related, Rule, RuleMetadata, Selection
 from watcher.model.windows import Window
 
 __all__ = [
@@ -63,6 +63,7 @@ __all__ = [
     "QueryPlan",
     "Related",
     "Rule",
+    "RuleMetadata",
     "Selection",
     "Severity",
     "SigmaCidr",

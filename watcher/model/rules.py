@@ -61,16 +61,11 @@ class Related:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """A Sigma rule with everything that its author wrote."""
+class RuleMetadata:
+    """What rules and correlation rules have in common: everything but what they detect."""
 
     id: str
     title: str
-    logsource: LogSource
-    selections: tuple[Selection, ...]
-    conditions: tuple[str, ...]  # as written
-    aggregation: str | None = None  # what follows a pipe in a condition, e.g. `count() by Computer > 10`
-    node: ConditionNode  # all conditions with every name resolved
     status: str | None = None
     level: Level = Level.MEDIUM
     description: str = ""
@@ -103,3 +98,15 @@ class Rule:
         """The ATT&CK tactics of the tags, e.g. `persistence`."""
         names = (tag.removeprefix("attack.") for tag in self.tags if tag.startswith("attack."))
         return tuple(name.replace("_", "-") for name in names if not name[1:2].isdigit())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule(RuleMetadata):
+    """A Sigma rule with everything that its author wrote."""
+
+    logsource: LogSource
+    selections: tuple[Selection, ...]
+    conditions: tuple[str, ...]  # as written
+    aggregation: str | None = None  # what follows a pipe in a condition, e.g. `count() by Computer > 10`
+    node: ConditionNode  # all conditions with every name resolved
+    converted_from: str = ""  # id of the rule whose aggregation made this a base rule of a correlation

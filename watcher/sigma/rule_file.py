@@ -9,7 +9,8 @@ from watcher.errors import RuleError
 from watcher.model import Finding, Location, Rule, Severity
 from watcher.sigma.actions import FaultyDocument, merge_actions
 from watcher.sigma.filters import SigmaFilter, is_filter, read_filter
-from watcher.sigma.rule_reader import RuleOrigin, read_rule
+from watcher.sigma.metadata_reader import RuleOrigin
+from watcher.sigma.rule_reader import read_rule
 from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, YamlNode
 from watcher.yaml_nodes.yaml_documents import YamlDocument, read_sources
 

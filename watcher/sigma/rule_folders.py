@@ -14,8 +14,8 @@ from watcher.ports import Progress, no_progress
 from watcher.printable import printable_text, truncate
 from watcher.sigma.duplicate_ids import distinct_rules
 from watcher.sigma.filters import SigmaFilter, apply_filters
+from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_file import RuleFile, read_contents
-from watcher.sigma.rule_reader import RuleOrigin
 from watcher.sigma.rule_test_files import is_test_file
 
 _SUFFIXES = (".yml", ".yaml")
