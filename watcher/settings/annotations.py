@@ -86,7 +86,7 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnyOf:
+class AnyKeyOf:
     """A check of a mapping: at least one of some keys is given."""
 
     keys: tuple[str, ...]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, get_args, get_origin
 
 from watcher.settings.annotations import (
-    AnyOf,
+    AnyKeyOf,
     NonEmpty,
     Setting,
     ValueFormat,
@@ -47,7 +47,7 @@ def _section(kind: type, definitions: dict[str, Any], **constants: Any) -> dict[
             alternatives.append({"anyOf": [{"required": [key]} for key in setting.keys]})
         elif setting.is_required:
             required.append(setting.name)
-    checks: tuple[AnyOf, ...] = getattr(kind, "checks", ())
+    checks: tuple[AnyKeyOf, ...] = getattr(kind, "checks", ())
     alternatives.extend({"anyOf": [{"required": [key]} for key in check.keys]} for check in checks)
     schema: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
     if required:

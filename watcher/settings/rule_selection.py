@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from watcher.settings.annotations import AnyOf, Checked, InvalidValueError, NonEmpty, Option, unique_names
+from watcher.settings.annotations import AnyKeyOf, Checked, InvalidValueError, NonEmpty, Option, unique_names
 from watcher.settings.formats import (
     AnyPath,
     Boolean,
@@ -17,13 +17,13 @@ from watcher.settings.formats import (
     WebAddress,
 )
 
-_SETS_NOTHING = AnyOf(
+_SETS_NOTHING = AnyKeyOf(
     keys=("set",),
     message="sets nothing",
     fix="give at least one of `enabled`, `group_by`, `quiet_period`, `channels` under `set`",
     code="missing-key",
 )
-_EMPTY_SET = AnyOf(
+_EMPTY_SET = AnyKeyOf(
     keys=("enabled", "group_by", "quiet_period", "channels"),
     message="is empty",
     fix="give at least one of `enabled`, `group_by`, `quiet_period`, `channels`",
@@ -122,7 +122,7 @@ class RuleOptions:
         ),
     ] = None
 
-    checks: ClassVar[tuple[AnyOf, ...]] = (_EMPTY_SET,)
+    checks: ClassVar[tuple[AnyKeyOf, ...]] = (_EMPTY_SET,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +131,7 @@ class Selector(RuleCriteria):
 
     set: Annotated[RuleOptions, Option("what is set for these rules")] = RuleOptions()
 
-    checks: ClassVar[tuple[AnyOf, ...]] = (_SETS_NOTHING,)
+    checks: ClassVar[tuple[AnyKeyOf, ...]] = (_SETS_NOTHING,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from watcher.settings.annotations import AnyOf, InvalidKeyError, InvalidValueError, Setting, settings_of
+from watcher.settings.annotations import AnyKeyOf, InvalidKeyError, InvalidValueError, Setting, settings_of
 from watcher.settings.environment import is_unset
 from watcher.settings.problems import Reading, find_entry
 from watcher.yaml_nodes.nodes import MapNode, ScalarNode, YamlNode
@@ -41,7 +41,7 @@ def check_section(node: MapNode, kind: type, ignored: tuple[str, ...], reading: 
             yield from _conflicts(node, setting, settings)
         elif setting.is_secret and setting.is_required:
             yield from _missing(node, setting.name, f"give it, or `{setting.name}_file`", reading)
-    checks: tuple[AnyOf, ...] = getattr(kind, "checks", ())
+    checks: tuple[AnyKeyOf, ...] = getattr(kind, "checks", ())
     for check in checks:
         if not any(given(node, key) for key in check.keys):
             yield InvalidKeyError(check.message, check.fix, code=check.code)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from watcher.settings.annotations import AnyOf, Option
+from watcher.settings.annotations import AnyKeyOf, Option
 from watcher.settings.formats import (
     Count,
     Duration,
@@ -21,12 +21,12 @@ from watcher.settings.formats import (
     word,
 )
 
-_NO_LOGSOURCE = AnyOf(
+_NO_LOGSOURCE = AnyKeyOf(
     keys=("product", "category", "service"),
     message="does not name a log source",
     fix="give `product`, `category` or `service`",
 )
-_NO_EVENTS = AnyOf(
+_NO_EVENTS = AnyKeyOf(
     keys=("channels", "event_codes"),
     message="does not say which events belong to the log source",
     fix="give `channels`, `event_codes` or both",
@@ -43,7 +43,7 @@ class LogSourceMapping:
     channels: Annotated[Lines, Option("channels of its events", example="[Company-VPN/Operational]")] = ()
     event_codes: Annotated[Lines, Option("event ids of its events", example="[100, 101]")] = ()
 
-    checks: ClassVar[tuple[AnyOf, ...]] = (_NO_LOGSOURCE, _NO_EVENTS)
+    checks: ClassVar[tuple[AnyKeyOf, ...]] = (_NO_LOGSOURCE, _NO_EVENTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
