@@ -16,13 +16,14 @@ from support.memory_state import MemoryDocuments
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import event_time
-from watcher.errors import ClusterError, Refused, Undecided, Unexpected, Unreachable
+from watcher.errors import ClusterError, Refused, Unexpected, Unreachable
 from watcher.match.event_view import EventView
 from watcher.model import EventDocument, Rule, UnreadableEvent, Window
 from watcher.nesting import NOTE
 from watcher.pipeline import BackfillSilence, DetectionScope, Detector, Stopped, UndecidedEvent, prepare_rule
-from watcher.pipeline.event_memory import EventMemory, is_undecided, report_undecided
+from watcher.pipeline.event_memory import report_undecided
 from watcher.ports import Page, SearchRequest, StoredDocument
+from watcher.search.undecided_events import UndecidedEvents
 from watcher.settings import Settings, Source
 from watcher.settings.effective import rule_settings
 
@@ -304,7 +305,7 @@ def test_an_undecided_event_opens_an_alert_of_its_own_kind_once_also_after_a_res
     events = ListedEvents([event_document(1, CommandLine=SLOW_VALUE), event_document(3, CommandLine=SLOW_VALUE)])
     watching = detector(events, state, SLOW)
     assert [watching.detect(WINDOW).alerts for _ in range(2)] == [1, 0]
-    assert detector(events, state, SLOW).detect(WINDOW).alerts == 0  # evaluated again by another process
+    assert detector(events, state, SLOW).detect(WINDOW).alerts == 0  # of another process
     alerts = [stored for (index, _), stored in state.documents.items() if "-alerts-" in index]
     assert [alert.document["watcher"]["alert"]["kind"] for alert in alerts] == ["undecided"]
     mended = replace(SLOW, hash="mended", node=rule().node)
@@ -336,11 +337,11 @@ def test_undecided_events_are_remembered_over_a_change_of_rules_and_shown_withou
 
 
 def test_the_memory_of_undecided_events_is_bounded() -> None:
-    memory = EventMemory(most=2)
+    memory = UndecidedEvents(most=2)
     for number in range(3):
-        report_undecided(SLOW, event_document(number), Undecided("too long"), memory)
-    assert [is_undecided(SLOW, event_document(number), memory) for number in range(3)] == [False, True, True]
-    assert not is_undecided(replace(SLOW, hash="changed"), event_document(2), memory)
+        report_undecided(SLOW, event_document(number), "too long", memory)
+    assert [memory.includes(SLOW, event_document(number)) for number in range(3)] == [False, True, True]
+    assert not memory.includes(replace(SLOW, hash="changed"), event_document(2))
 
 
 def test_a_scan_ends_between_two_events_once_it_is_time_to_end() -> None:

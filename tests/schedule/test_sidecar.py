@@ -148,6 +148,29 @@ def test_work_that_does_not_end_keeps_no_lease_of_a_sidecar_that_ends() -> None:
     assert not running.is_alive()
 
 
+def test_a_sidecar_that_takes_a_lapsed_lease_searches_at_once() -> None:
+    state, clock = MemoryDocuments(), SystemClock()
+    period = timedelta(seconds=0.3)
+    work = live_lease(SOURCE.name)
+    ended = Leases(StateDocuments(state), clock, "ended", (work,), period=period)
+    ended.beat(now=NOW)
+    assert ended.held == (work,)
+    sidecar = Sidecar(
+        searches=(search_of(ListedEvents([event_document()]), state),),
+        delivery=dispatcher(state),
+        leases=Leases(StateDocuments(state), clock, "me", (work,), period=period),
+    )
+    running = threading.Thread(target=sidecar.run)
+    running.start()
+    end = clock.monotonic() + 30  # less than the interval of the source
+    assert SOURCE.every > timedelta(seconds=30)
+    while not any("hits" in index for index, _ in list(state.documents)) and clock.monotonic() < end:
+        clock.wait(0.05)
+    sidecar.stop.set()
+    running.join()
+    assert any("hits" in index for index, _ in state.documents)
+
+
 def stored_leases(state: MemoryDocuments) -> list[StoredDocument]:
     return [document for (_, key), document in state.documents.items() if key.startswith("lease-")]
 

@@ -71,6 +71,13 @@ def test_hits_come_in_parts_that_fit_into_memory() -> None:
     assert max(len(outcome.documents) for outcome in outcomes if isinstance(outcome, MatchedPage)) <= 2 * FIRST_PAGE
 
 
+def test_hits_before_events_that_take_long_are_handed_on_within_seconds() -> None:
+    outcomes = search(ListedEvents(many(100)), [ruled(1)], clock=FakeClock(step=0.1), search="scan")
+    sizes = [len(outcome.documents) for outcome in outcomes if isinstance(outcome, MatchedPage)]
+    assert sum(sizes) == 100
+    assert max(sizes) < 30
+
+
 @pytest.mark.parametrize("total", [0, 1, 3])
 def test_what_does_not_add_up_to_the_count_is_incomplete(total: int) -> None:
     events = ListedEvents(answers=[Page(documents=(event_document(1), event_document(2)), total=total, after=None)])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
@@ -37,6 +37,7 @@ class Verdict:
 
     rules: tuple[Rule, ...] = ()
     undecided: tuple[Rule, ...] = ()  # not decided within the time limit
+    reasons: Mapping[str, str] = field(default_factory=dict)  # why, by the id of a rule that was evaluated
 
 
 _NO_RULES = Verdict()
@@ -102,8 +103,11 @@ class Ruleset:
         """Return the view of an event with the field mappings of settings."""
         return EventView(event, self._extra)
 
-    def verdict(self, view: EventView) -> Verdict:
-        """Return the rules that match an event, and those that could not be decided."""
+    def verdict(self, view: EventView, undecided: Collection[tuple[str, str]] = ()) -> Verdict:
+        """Return the rules that match an event, and those that could not be decided.
+
+        `undecided` are ids and hashes of rules that did not decide about the event before: they are not evaluated.
+        """
         plain = view.read(_EVENT_ID) == (view.code,)  # else a rule's EventID may mean something else
         key = (view.channel_key, view.code, plain, view.is_windows)
         kind = self._kinds.get(key)
@@ -111,7 +115,7 @@ class Ruleset:
             if len(self._kinds) >= _MAX_KINDS:  # whoever writes events may invent any number of channels and codes
                 self._kinds.clear()
             kind = self._kinds[key] = _EventKind(self._rules, view, self._indexes, plain=plain)
-        return kind.verdict(view)
+        return kind.verdict(view, undecided)
 
 
 def _prefilter(node: ConditionNode, literal_selectivity: Selectivity) -> _Prefilter:
@@ -138,31 +142,39 @@ class _EventKind:
             if prefiltered.requirement is None:
                 self._unfiltered.append(number)
                 continue
-            for field, text in prefiltered.requirement.literals:
+            for path, text in prefiltered.requirement.literals:
                 by_literal.setdefault(fold_loosely(text), []).append(number)
                 for process_audit in process_audits:
-                    rebuilt.update(dict.fromkeys(view.rebuilt_fields((field, process_audit))))
+                    rebuilt.update(dict.fromkeys(view.rebuilt_fields((path, process_audit))))
         self._rebuilt = tuple(rebuilt)
         self._rules_by_literal = tuple(tuple(dict.fromkeys(numbers)) for numbers in by_literal.values())
         literals = tuple(by_literal)
         self._index = indexes.get(literals) or indexes.setdefault(literals, _LiteralIndex(literals))
 
-    def verdict(self, view: EventView) -> Verdict:
+    def verdict(self, view: EventView, undecided_before: Collection[tuple[str, str]]) -> Verdict:
         candidates = self._candidates(view)
         if not candidates:
             return _NO_RULES
         matching: list[int] = []
         undecided: list[int] = []
+        reasons: dict[str, str] = {}
         for number in candidates:
+            if undecided_before and self._version(number) in undecided_before:
+                undecided.append(number)
+                continue
             matches = self._predicates[number] or self._compile(number)
             try:
                 if matches(view):
                     matching.append(number)
-            except Undecided:  # the other rules are evaluated
+            except Undecided as fault:  # the other rules are evaluated
                 undecided.append(number)
+                reasons[self._rules[number].id] = str(fault)
         if not matching and not undecided:
             return _NO_RULES
-        return Verdict(rules=self._numbered(matching), undecided=self._numbered(undecided))
+        return Verdict(rules=self._numbered(matching), undecided=self._numbered(undecided), reasons=reasons)
+
+    def _version(self, number: int) -> tuple[str, str]:
+        return self._rules[number].id, self._rules[number].hash
 
     def _numbered(self, numbers: list[int]) -> tuple[Rule, ...]:
         """Return rules in the order in which they were given: that of the candidates differs between processes."""

@@ -15,8 +15,9 @@ from watcher.match.event_view import EventView
 from watcher.model import EventDocument, Rule, UnreadableEvent
 from watcher.nesting import bounded
 from watcher.pipeline.detection_scope import PreparedRule
-from watcher.pipeline.event_memory import EventMemory, UndecidedEvent, is_undecided, report_undecided
+from watcher.pipeline.event_memory import UndecidedEvent, report_undecided
 from watcher.search.outcomes import MatchedPage, reason_of
+from watcher.search.undecided_events import UndecidedEvents
 from watcher.translate.mapped_events import EventReader
 
 log = structlog.get_logger(__name__)
@@ -38,7 +39,7 @@ class Confirmer:
 
     event_reader: EventReader
     time_field: str
-    undecided: EventMemory  # an event that was undecided before is not evaluated again
+    undecided: UndecidedEvents  # an event that was undecided before is not evaluated again
     pause: Callable[[], None]  # called before each event; raises if the search is to end
 
     def confirm(self, page: MatchedPage, prepared: PreparedRule, since: datetime | None) -> Confirmed:
@@ -61,11 +62,14 @@ class Confirmer:
                 view = self.event_reader.view(shallow)
                 if since is not None and event_time(view, self.time_field) < since:
                     continue
-                matches = self._evaluate(prepared, document, view, undecided)
+                reason = page.undecided.get((document.index, document.id))
+                matches = self._evaluate(prepared, document, view, reason)
                 if matches is False:
                     continue
                 stored = replace(shallow, event=stored_event(shallow))
-                grouping, grouped = (group_undecided, undecided_hits) if matches is None else (group, hits)
+                if isinstance(matches, UndecidedEvent):
+                    undecided.append(matches)
+                grouping, grouped = (group, hits) if matches is True else (group_undecided, undecided_hits)
                 grouped.append(grouping(rule, prepared.effective, stored, view, time_field=self.time_field))
             except Exception as error:  # noqa: BLE001 - attackers write events: one of them must not end the window
                 unreadable.append(UnreadableEvent(index=document.index, id=document.id, reason=reason_of(error)))
@@ -78,16 +82,21 @@ class Confirmer:
         )
 
     def _evaluate(
-        self, prepared: PreparedRule, document: EventDocument, view: EventView, reports: list[UndecidedEvent]
-    ) -> bool | None:
-        """Return whether the rule matches, None if it is undecided; an event is reported and evaluated once only."""
-        if is_undecided(prepared.rule, document, self.undecided):
+        self, prepared: PreparedRule, document: EventDocument, view: EventView, reason: str | None
+    ) -> bool | UndecidedEvent | None:
+        """Return whether the rule matches, or the undecided event; None if it was undecided before.
+
+        `reason` is why the search left it undecided, None if it did not: each event is evaluated in vain once only.
+        """
+        rule = prepared.rule
+        if self.undecided.includes(rule, document):
             return None
-        try:
-            return prepared.predicate(view)
-        except Undecided as fault:
-            reports.append(report_undecided(prepared.rule, document, fault, self.undecided))
-            return None
+        if reason is None:
+            try:
+                return prepared.predicate(view)
+            except Undecided as fault:
+                reason = str(fault)
+        return report_undecided(rule, document, reason, self.undecided)
 
 
 def report_clamped(rule: Rule, hits: Sequence[GroupedHit], time_field: str) -> None:

@@ -17,6 +17,7 @@ from watcher.pipeline.confirm import Confirmed, Confirmer
 from watcher.pipeline.detection_scope import ALL_RULES, DetectionScope, PreparedRule, Stopped
 from watcher.pipeline.event_memory import EventMemory, UndecidedEvent, report_unreadable
 from watcher.pipeline.hit_recorder import BackfillSilence, HitRecorder
+from watcher.pipeline.recorded_undecided import recall_undecided
 from watcher.pipeline.undecided_rules import UndecidedRule, UndecidedRules
 from watcher.pipeline.unread_window import unread_window
 from watcher.pipeline.window_plans import EmptyWindow, OpenWindow, WindowPlanner
@@ -25,6 +26,7 @@ from watcher.ports import EventSource
 from watcher.search.outcomes import FailedSearch, MatchedPage, SearchFinding, Unreadable, reason_of
 from watcher.search.searcher import SearchContext, Searcher
 from watcher.search.source_faults import source_faults
+from watcher.search.undecided_events import UndecidedEvents
 from watcher.settings import Source
 
 log = structlog.get_logger(__name__)
@@ -46,7 +48,7 @@ class Detector:
     _planner: WindowPlanner = field(init=False)
     _searcher: Searcher = field(init=False)
     _unreadable: EventMemory = field(init=False, default_factory=EventMemory)
-    _undecided: EventMemory = field(init=False, default_factory=EventMemory)
+    _undecided: UndecidedEvents = field(init=False, default_factory=UndecidedEvents)
     _undecided_rules: UndecidedRules = field(init=False, default_factory=UndecidedRules)
 
     before: InitVar[Detector | None] = None
@@ -111,6 +113,8 @@ class Detector:
             if isinstance(opened, EmptyWindow):
                 return WindowResult(window=window, unsearchable=opened.unsearchable)
             unread = unread_window(opened, window, scope.memory)
+            if self.origin == "live" and (scope.memory is None or scope.memory.searched is None):
+                self._recall_undecided(window)
             recorder, problems = self._recorder(scope), WindowProblems()
             try:
                 self._search(unread.opened, scope, recorder, problems)
@@ -141,7 +145,7 @@ class Detector:
     def _search(
         self, opened: OpenWindow, scope: DetectionScope, recorder: HitRecorder, problems: WindowProblems
     ) -> None:
-        for outcome in self._searcher.search(opened.context, opened.plans):
+        for outcome in self._searcher.search(self._context(opened), opened.plans):
             scope.check()
             match outcome:
                 case SearchFinding(plan=plan, finding=finding):
@@ -158,6 +162,14 @@ class Detector:
                     recorder.add(plan.rule, confirmed.hits)
                     recorder.add_undecided(plan.rule, confirmed.undecided_hits)
 
+    def _recall_undecided(self, window: Window) -> None:
+        """Remember the undecided events of a window that another process recorded, and count them."""
+        rules = (prepared.rule for prepared in self.rules)
+        recalled = tuple(recall_undecided(self.alert_store, rules, window, self._undecided))
+        if recalled:
+            self._undecided_rules.add(recalled, self.events.now())
+            log.info("undecided.recalled", source=self.source.name, events=len(recalled))
+
     def find_hits(
         self, window: Window, scope: DetectionScope = ALL_RULES
     ) -> Iterator[GroupedHit | UndecidedEvent | UnsearchableIndex]:
@@ -170,13 +182,16 @@ class Detector:
             yield from opened.unsearchable
             if isinstance(opened, EmptyWindow):
                 return
-            for outcome in self._searcher.search(opened.context, opened.plans):
+            for outcome in self._searcher.search(self._context(opened), opened.plans):
                 if isinstance(outcome, FailedSearch):
                     raise outcome.error
                 if isinstance(outcome, MatchedPage):
                     confirmed = self._confirm(outcome, opened.context, None)
                     yield from confirmed.hits
                     yield from confirmed.undecided
+
+    def _context(self, opened: OpenWindow) -> SearchContext:
+        return replace(opened.context, undecided=self._undecided)
 
     def _confirm(self, page: MatchedPage, context: SearchContext, since: datetime | None) -> Confirmed:
         confirmer = Confirmer(

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from watcher.errors import Undecided
 from watcher.model import EventDocument, Rule, UnreadableEvent
+from watcher.search.undecided_events import UndecidedEvents, version_of
 
 log = structlog.get_logger(__name__)
 
@@ -59,24 +59,15 @@ class UndecidedEvent:
         return f"the event `{self.id}` of `{self.index}` is undecided: {self.reason}"
 
 
-def is_undecided(rule: Rule, document: EventDocument, memory: EventMemory) -> bool:
-    """Return whether the event was undecided for this version of the rule before."""
-    return _undecided_key(rule, document) in memory
-
-
-def report_undecided(rule: Rule, document: EventDocument, fault: Undecided, memory: EventMemory) -> UndecidedEvent:
+def report_undecided(rule: Rule, document: EventDocument, reason: str, memory: UndecidedEvents) -> UndecidedEvent:
     """Log an undecided event, unless that was done before."""
-    if memory.add(_undecided_key(rule, document)):
+    if memory.add(version_of(rule), document.index, document.id):
         log.warning(
             "event.undecided",
             rule=rule.title,
             index=document.index,
             id=document.id,
-            reason=str(fault),
+            reason=reason,
             advice="rewrite the rule's expression without repetitions inside repetitions, and look at the event",
         )
-    return UndecidedEvent(rule=rule, index=document.index, id=document.id, reason=str(fault))
-
-
-def _undecided_key(rule: Rule, document: EventDocument) -> Hashable:
-    return rule.id, rule.hash, document.index, document.id  # a rule that changes is evaluated again
+    return UndecidedEvent(rule=rule, index=document.index, id=document.id, reason=reason)

@@ -11,6 +11,7 @@ import structlog
 
 from watcher.alerts.alert_store import AlertStore, RecordResult
 from watcher.alerts.grouping import GroupedHit, alerts_of_hits
+from watcher.clock import SystemClock
 from watcher.model import Alert, Rule
 from watcher.pipeline.detection_scope import DetectionScope, PreparedRule
 
@@ -18,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 500
 """Hits that are recorded together."""
+_BUFFERED_FOR = 2.0  # seconds: while later events take long, the hits before them open their alerts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +48,13 @@ class HitRecorder:
     scope: DetectionScope
     silence: BackfillSilence | None = None
     now: Callable[[], datetime]  # the cluster's time
+    seconds: Callable[[], float] = field(default_factory=lambda: SystemClock().monotonic)
     result: RecordResult = field(default_factory=RecordResult)
     by_rule: Counter[str] = field(default_factory=Counter)  # rule id → hits, new or not
     by_level: Counter[str] = field(default_factory=Counter)  # level → alerts that were opened
     _buffer: dict[str, list[GroupedHit]] = field(default_factory=dict)  # by rule id
     _buffered: int = 0
+    _since: float = 0.0  # when the first of them was buffered
 
     def add(self, rule: Rule, hits: Sequence[GroupedHit]) -> None:
         """Buffer the hits of a rule, and record the buffer once it is a batch."""
@@ -62,9 +66,14 @@ class HitRecorder:
         self._add(rule, hits)
 
     def _add(self, rule: Rule, hits: Sequence[GroupedHit]) -> None:
+        if not hits:
+            return
+        now = self.seconds()
+        if not self._buffered:
+            self._since = now
         self._buffer.setdefault(rule.id, []).extend(hits)
         self._buffered += len(hits)
-        if self._buffered >= BATCH:
+        if self._buffered >= BATCH or now - self._since > _BUFFERED_FOR:
             self.flush()
 
     def flush(self) -> None:

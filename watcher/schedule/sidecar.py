@@ -6,13 +6,15 @@ A call only starts a job: the state decides what is due, and the leases decide w
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from watcher.backoff import Backoff
@@ -37,6 +39,20 @@ _FINISHING = timedelta(seconds=3)
 """How long a sidecar that ends waits for work in progress before it releases its leases; less than its grace period."""
 _JOB_BACKOFF = Backoff(first=_CALL, longest=5 * _CALL)
 _NO_BACKOFF = Backoff(first=_CALL, longest=_CALL)
+
+
+def _ignore(_leases: Iterable[str]) -> None:
+    """Do nothing: there are no jobs yet."""
+
+
+def _start_at_once(
+    scheduler: BackgroundScheduler, jobs: Mapping[str, str], clock: Clock, leases: Iterable[str]
+) -> None:
+    """Start the jobs of leases now: their last holder may have been silent for a complete period."""
+    for lease in leases:
+        with suppress(JobLookupError):  # the sidecar ends
+            if lease in jobs:
+                scheduler.modify_job(jobs[lease], next_run_time=clock.now())
 
 
 def delivery_job(channel: str) -> str:
@@ -95,6 +111,7 @@ class Sidecar:
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Clock = field(default_factory=SystemClock)
     now: Callable[[], datetime] | None = None  # the cluster's time, without a request; None: that of the clock
+    _taken: Callable[[Iterable[str]], None] = field(init=False, default=_ignore)  # called with leases after each beat
 
     def once(self) -> tuple[tuple[WindowResult, ...], DeliveryResult]:
         """Search every source and deliver once; the first fault is raised after all of them had their turn."""
@@ -128,8 +145,11 @@ class Sidecar:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         first = self.clock.now()
+        jobs: dict[str, str] = {}  # by lease
         for interval, job in self._jobs():
             scheduler.add_job(job, "interval", seconds=interval.total_seconds(), id=job.name, next_run_time=first)
+            jobs[job.lease] = job.name
+        self._taken = partial(_start_at_once, scheduler, jobs, self.clock)
         scheduler.start()
         log.info("sidecar.started", sources=[search.source.name for search in self.searches])
         self.stop.wait()
@@ -150,25 +170,29 @@ class Sidecar:
             yield self.leases.period / 3, beat
         for search in self.searches:
             name = search.source.name
-            live, past = self._holds(live_lease(name)), self._holds(past_lease(name))
-            yield search.source.every, BackoffJob(live_job(name), search.live.advance, activity, _live_kind(name), live)
-            yield _PAST_EVERY, BackoffJob(past_job(name), search.search_past, activity, _past_kind(name), past)
+            live = self._leased(live_lease(name))
+            past = self._leased(past_lease(name))
+            yield search.source.every, live(live_job(name), search.live.advance, activity, _live_kind(name))
+            yield _PAST_EVERY, past(past_job(name), search.search_past, activity, _past_kind(name))
         if self.reloader is not None:
             yield _RULES_EVERY, BackoffJob("rules", self.reloader.check, activity, _RULES)
         for channel in self.delivery.channels:
-            deliver, holds = partial(self.delivery.deliver_to, channel), self._holds(delivery_lease(channel))
-            yield _DELIVER_EVERY, BackoffJob(delivery_job(channel), deliver, activity, _DELIVERY, holds)
+            deliver, leased = partial(self.delivery.deliver_to, channel), self._leased(delivery_lease(channel))
+            yield _DELIVER_EVERY, leased(delivery_job(channel), deliver, activity, _DELIVERY)
         for service in self.services:
             yield service.every, BackoffJob(service.name, service.work, activity, _service_kind(service.name))
 
     def _beat(self) -> None:
         if self.leases is not None:
+            before = self.leases.held
             self.leases.beat(now=self.now() if self.now is not None else self.clock.now())
+            self._taken(set(self.leases.held).difference(before))
 
-    def _holds(self, lease: str) -> Callable[[], bool]:
-        """Return a function that tells whether this sidecar holds a lease at the moment."""
+    def _leased(self, lease: str) -> Callable[[str, Callable[[], object], Activity, JobKind], BackoffJob]:
+        """Return a function that creates a job, which is done only while this sidecar holds a lease."""
         leases = self.leases
-        return _always if leases is None else lambda: leases.holds(lease)
+        holds = _always if leases is None else lambda: leases.holds(lease)
+        return partial(BackoffJob, holds_lease=holds, lease=lease)
 
     def _leave(self) -> None:
         if self.leases is not None:
@@ -205,6 +229,7 @@ class BackoffJob:
     activity: Activity
     kind: JobKind
     holds_lease: Callable[[], bool] = _always  # where it does not, nothing is done, and nothing counts as a success
+    lease: str = ""  # a sidecar that takes it does the job at once
     backoff: Backoff = _JOB_BACKOFF  # its first wait is the time between two calls
     failures: int = 0
     skip: int = 0

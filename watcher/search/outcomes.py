@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from traceback import extract_tb
 
 from watcher.errors import ClusterError
@@ -25,6 +26,7 @@ class MatchedPage:
 
     plan: QueryPlan
     documents: tuple[EventDocument, ...]
+    undecided: Mapping[tuple[str, str], str] = field(default_factory=dict)  # index and `_id` → why the rule gave up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

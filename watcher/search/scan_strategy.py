@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from watcher.errors import ClusterError, Incomplete
+from watcher.errors import ClusterError, Incomplete, Undecided
 from watcher.match.event_view import EventView
 from watcher.match.flat_event import FieldFilter
 from watcher.match.ruleset import Ruleset
@@ -20,13 +20,16 @@ from watcher.model import EventDocument, Finding, Query, QueryPlan, Severity, Un
 from watcher.ports import Page, SearchRequest, Snapshot
 from watcher.search.outcomes import MatchedPage, SearchFinding, Unreadable, reason_of
 from watcher.search.page_sizes import FEW, PageSizes
+from watcher.search.undecided_events import UndecidedEvents
 from watcher.translate.mapped_events import EventReader
 
 log = structlog.get_logger(__name__)
 
 _BUFFERED = 500  # documents with hits that are buffered before they are yielded
 _BUFFERED_LENGTH = 30_000_000  # bytes of such documents
+_BUFFERED_FOR = 2.0  # seconds: while later events take long, the hits before them are recorded
 _SLOW = 0.5  # seconds that one event may take before the slowest rule is reported
+_MEASURED = 3  # such events of a window: each evaluates all its rules again
 
 
 def keep_running() -> None:
@@ -48,6 +51,7 @@ class Scan:
     computed: tuple[str, ...] = ()  # computed fields that the rules read
     seconds: Callable[[], float]  # a monotonic clock
     sizes: PageSizes = field(default_factory=PageSizes)
+    undecided: UndecidedEvents = field(default_factory=UndecidedEvents)  # pairs that are not evaluated again
     pause: Callable[[], None] = keep_running  # called before each event; raises if the scan is to end
 
     def first_request(self) -> SearchRequest:
@@ -74,11 +78,11 @@ class Scan:
                 self.pause()
                 is_buffered = matches.add(document, length)
                 ended = self.seconds()
-                if ended - began > _SLOW:
+                if ended - began > _SLOW and not matches.is_undecided(document):  # such rules are reported anyway
                     yield from matches.slowest_rule(document)
                     ended = self.seconds()
                 began = ended
-                if is_buffered and matches.is_long:
+                if (is_buffered and matches.is_long) or matches.is_old(ended):
                     yield from matches.flush()
             if matches.is_full:
                 yield from matches.flush()
@@ -121,6 +125,9 @@ class _MatchBuffer:
     documents: dict[str, list[EventDocument]] = field(default_factory=dict)  # by rule id
     count: int = 0
     length: int = 0  # bytes of the documents, about
+    since: float = 0.0  # when the first of them was added
+    measured: int = 0  # events whose slowest rule was measured
+    undecided: dict[str, dict[tuple[str, str], str]] = field(default_factory=dict)  # rule id → event → why
     unreadable: list[UnreadableEvent] = field(default_factory=list)
 
     def add_unreadable(self, events: Sequence[UnreadableEvent]) -> None:
@@ -137,11 +144,21 @@ class _MatchBuffer:
         """Whether the buffer is to be flushed within a page: its documents are large, or read completely only then."""
         return self.length >= _BUFFERED_LENGTH or (self.scan.sizes.without_unread_fields and self.count >= FEW)
 
+    def is_old(self, now: float) -> bool:
+        """Whether the buffer has waited for long."""
+        return self.count > 0 and now - self.since > _BUFFERED_FOR
+
+    def is_undecided(self, document: EventDocument) -> bool:
+        """Whether a rule left a buffered document undecided."""
+        return any((document.index, document.id) in events for events in self.undecided.values())
+
     def add(self, document: EventDocument, length: int) -> bool:
         """Match an event of about a length with the rules; return whether it is buffered, for each that matches."""
         rule_ids = self._matching_rules(document)
         if not rule_ids:
             return False
+        if not self.count:
+            self.since = self.scan.seconds()
         self.count += 1
         self.length += length
         for rule_id in rule_ids:
@@ -154,12 +171,13 @@ class _MatchBuffer:
         if view is None:
             return ()
         try:
-            verdict = scan.rules.verdict(view)
+            verdict = scan.rules.verdict(view, scan.undecided.versions(document))
         except Exception:  # noqa: BLE001 - each rule is evaluated alone, and confirmation reports what is broken
-            return [rule_id for rule_id in scan.plans if self._may_match(rule_id, view)]
+            return [rule_id for rule_id in scan.plans if self._may_match(rule_id, document, view)]
         if not verdict.rules and not verdict.undecided:
             return ()
-        # undecided events are met again by confirmation, which reports them
+        for rule_id, reason in verdict.reasons.items():  # confirmation reports it, and does not evaluate it again
+            self._note_undecided(rule_id, document, reason)
         return [rule.id for rule in (*verdict.rules, *verdict.undecided) if rule.id in scan.plans]
 
     def _view(self, document: EventDocument) -> EventView | None:
@@ -170,21 +188,28 @@ class _MatchBuffer:
             self.add_unreadable([UnreadableEvent(index=document.index, id=document.id, reason=reason_of(error))])
             return None
 
-    def _may_match(self, rule_id: str, view: EventView) -> bool:
+    def _note_undecided(self, rule_id: str, document: EventDocument, reason: str) -> None:
+        self.undecided.setdefault(rule_id, {})[document.index, document.id] = reason
+
+    def _may_match(self, rule_id: str, document: EventDocument, view: EventView) -> bool:
         try:
             return self.scan.rules.matches(rule_id, view)
+        except Undecided as fault:
+            self._note_undecided(rule_id, document, str(fault))
+            return True
         except Exception:  # noqa: BLE001 - confirmation meets the same error, and reports it
             return True
 
     def slowest_rule(self, document: EventDocument) -> Iterator[SearchFinding]:
         """Yield a finding about the rule that takes most of the time that an event takes."""
         view = self._view(document)  # once: of a huge event it takes longer than all rules together
-        if view is None:
+        if view is None or self.measured >= _MEASURED:
             return
+        self.measured += 1
         seconds: dict[str, float] = {}
         for rule_id in self.scan.plans:
             began = self.scan.seconds()
-            self._may_match(rule_id, view)
+            self._may_match(rule_id, document, view)
             seconds[rule_id] = self.scan.seconds() - began
         slowest = max(seconds, key=lambda rule_id: seconds[rule_id], default=None)
         if slowest is not None and seconds[slowest] > _SLOW / 2:  # else the machine was busy with something else
@@ -194,10 +219,11 @@ class _MatchBuffer:
     def flush(self) -> Iterator[MatchedPage]:
         """Yield the buffered documents, read completely."""
         buffered, self.documents, self.count, self.length = self.documents, {}, 0, 0
+        undecided, self.undecided = self.undecided, {}
         complete = {} if self.scan.only is None else self._read_completely(buffered)
         for rule_id, documents in buffered.items():
             replaced = tuple(complete.get((document.index, document.id), document) for document in documents)
-            yield MatchedPage(plan=self.scan.plans[rule_id], documents=replaced)
+            yield MatchedPage(plan=self.scan.plans[rule_id], documents=replaced, undecided=undecided.get(rule_id, {}))
 
     def _read_completely(
         self, buffered: Mapping[str, Sequence[EventDocument]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from watcher.clock import SystemClock
 from watcher.errors import ClusterError, Incomplete, Overloaded, Refused, TooSlow, Unreachable
@@ -18,6 +18,7 @@ from watcher.search.planner import Strategy, StrategyChoice, choose_strategy
 from watcher.search.query_strategy import OutOfTime, search_by_query
 from watcher.search.scan_strategy import Scan, keep_running, read_page
 from watcher.search.throttle import Throttle, ThrottledSnapshot
+from watcher.search.undecided_events import UndecidedEvents
 from watcher.settings import Source
 from watcher.translate.bounds import EVERYTHING
 from watcher.translate.mapped_events import EventReader
@@ -32,6 +33,7 @@ class SearchContext:
     translator: Translator  # of the source, for the mapping of its indices
     event_reader: EventReader
     computed: tuple[str, ...] = ()  # computed fields that are read with every hit, beside those of the rules
+    undecided: UndecidedEvents = field(default_factory=UndecidedEvents)  # pairs that are not evaluated again
     pause: Callable[[], None] = keep_running  # called before each event; raises if the search is to end
 
 
@@ -143,6 +145,7 @@ class Searcher:
             computed=computed_fields(context.translator),
             seconds=self._clock.monotonic,
             sizes=self._sizes,
+            undecided=context.undecided,
             pause=context.pause,
         )
 
