@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from watcher.alerts.stored_event import LARGEST, event_json, omitted_event
-from watcher.model import Alert, AlertKind, EventSummary, Hit, Rule
+from watcher.model import Alert, AlertKind, EventSummary, Hit, RuleMetadata
 from watcher.state.index_templates import MAX_KEYWORD, VERSION
 from watcher.timestamps import format_timestamp
 
@@ -95,7 +95,7 @@ def without_event(document: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "event": {**kept["event"], "original": omitted_event(document)}}
 
 
-def _rule_fields(rule: Rule) -> dict[str, Any]:
+def _rule_fields(rule: RuleMetadata) -> dict[str, Any]:
     document: dict[str, Any] = {
         "rule": {
             "id": rule.id,
@@ -120,7 +120,7 @@ def _rule_fields(rule: Rule) -> dict[str, Any]:
     return document
 
 
-def message_fields(rule: Rule) -> dict[str, Any]:
+def message_fields(rule: RuleMetadata) -> dict[str, Any]:
     """Return what a message needs of a rule beside the fields that every document has."""
     return {
         "status": rule.status or "",

@@ -10,7 +10,7 @@ from watcher.alerts.group_keys import GroupKey, KeyPart, group_key, key_identity
 from watcher.digests import digest
 from watcher.match.event_summarizer import summarize
 from watcher.match.event_view import EventView
-from watcher.model import Alert, AlertKind, EventDocument, Hit, Rule
+from watcher.model import Alert, AlertKind, EventDocument, Hit, RuleMetadata
 from watcher.settings.effective import RuleSettings
 from watcher.timestamps import latest_timestamp
 
@@ -86,7 +86,7 @@ class GroupedHit:
 
 
 def group(
-    rule: Rule,
+    rule: RuleMetadata,
     effective: RuleSettings,
     document: EventDocument,
     view: EventView,
@@ -102,7 +102,7 @@ def group(
 
 
 def group_undecided(
-    rule: Rule,
+    rule: RuleMetadata,
     effective: RuleSettings,
     document: EventDocument,
     view: EventView,
@@ -120,7 +120,7 @@ def group_undecided(
 class _Grouping:
     """An event, and the rule by whose settings it is grouped."""
 
-    rule: Rule
+    rule: RuleMetadata
     effective: RuleSettings
     document: EventDocument
     view: EventView
@@ -156,7 +156,7 @@ class _Grouping:
 
 
 def alerts_of_hits(
-    rule: Rule, effective: RuleSettings, grouped: Iterable[GroupedHit], *, origin: str
+    rule: RuleMetadata, effective: RuleSettings, grouped: Iterable[GroupedHit], *, origin: str
 ) -> tuple[Alert, ...]:
     """Return the alerts of the hits of one rule, each with its earliest hit."""
     earliest: dict[str, GroupedHit] = {}

@@ -10,7 +10,7 @@ from typing import Any
 
 from watcher.model.event_summary import EventSummary
 from watcher.model.findings import Finding
-from watcher.model.rules import Rule
+from watcher.model.rules import Rule, RuleMetadata
 
 Event = Mapping[str, Any]
 """The `_source` of one document, as it was sent to the engine."""
@@ -74,7 +74,7 @@ class Hit:
     """One event that a rule matched, or on which it could not be decided."""
 
     id: str  # digest of rule id, `_id`, time and content
-    rule: Rule
+    rule: RuleMetadata
     index: str
     event_id: str  # the event's `_id`
     time: datetime  # the event's `@timestamp`, or its time field where that is too far from it
@@ -90,7 +90,7 @@ class Alert:
     """The hits of one rule, group key and slot: what people triage."""
 
     id: str  # digest of rule id, group key and slot
-    rule: Rule
+    rule: RuleMetadata
     key: tuple[tuple[str, str | None], ...]  # the group-by fields and their values
     slot: datetime  # the start of its quiet period (the hit's own time where every hit is an alert)
     origin: str  # `live` or `backfill`

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from watcher.model import Alert, AlertKind, Level, Rule, Window
+from watcher.model import Alert, AlertKind, Level, RuleMetadata, Window
 from watcher.nesting import NOTE
 from watcher.notify.escaping import bounded_text
 from watcher.notify.event_texts import event_texts
@@ -163,7 +163,7 @@ def alert_context(alert: Alert, *, links: Links) -> AlertContext:
 
 
 def digest_context(  # noqa: PLR0913 - each is a part of the message
-    rule: Rule,
+    rule: RuleMetadata,
     *,
     digest: str,
     count: int,
@@ -190,7 +190,7 @@ def digest_context(  # noqa: PLR0913 - each is a part of the message
     )
 
 
-def rule_context(rule: Rule) -> RuleContext:
+def rule_context(rule: RuleMetadata) -> RuleContext:
     """Return what templates may use of a rule."""
     return RuleContext(
         title=bounded_text(rule.title),

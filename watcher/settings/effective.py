@@ -8,7 +8,7 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
-from watcher.model import Level, Rule
+from watcher.model import Level, Rule, RuleMetadata
 from watcher.settings.formats import parse_positive_duration
 from watcher.settings.rule_selection import RuleCriteria, RuleOptions, Selector
 from watcher.settings.settings_types import Settings
@@ -31,7 +31,7 @@ class RuleSettings:
     origins: Mapping[str, str]  # setting → where its value comes from
 
 
-def rule_settings(rule: Rule, settings: Settings) -> RuleSettings:
+def rule_settings(rule: RuleMetadata, settings: Settings) -> RuleSettings:
     """Apply the selectors of settings, then the rule's own `custom: {watcher: …}`."""
     enabled = rule.status not in INACTIVE_STATUSES and rule.level.rank >= Level.MEDIUM.rank
     values: dict[str, Any] = {
@@ -51,7 +51,7 @@ def rule_settings(rule: Rule, settings: Settings) -> RuleSettings:
     _apply_custom(values, origins, rule)
     group_by = values["group_by"]
     return RuleSettings(
-        enabled=values["enabled"] and rule.aggregation is None,
+        enabled=values["enabled"] and not (isinstance(rule, Rule) and rule.aggregation),
         group_by=None if tuple(group_by) == ("event",) else tuple(group_by),
         quiet_period=values["quiet_period"],
         channels=tuple(values["channels"]),
@@ -65,7 +65,7 @@ def default_channels(settings: Settings) -> tuple[str, ...]:
     return tuple(channel.name for channel in settings.channels if channel.name not in named)
 
 
-def criteria_match(criteria: RuleCriteria, rule: Rule) -> bool:
+def criteria_match(criteria: RuleCriteria, rule: RuleMetadata) -> bool:
     """Whether an entry of settings applies to a rule: every criterion that it has must match."""
     return (
         _matches(criteria.folder, (rule.folder,))
@@ -90,7 +90,7 @@ def _apply_selector(values: dict[str, Any], origins: dict[str, str], selector: S
             origins[option.name] = location
 
 
-def _apply_custom(values: dict[str, Any], origins: dict[str, str], rule: Rule) -> None:
+def _apply_custom(values: dict[str, Any], origins: dict[str, str], rule: RuleMetadata) -> None:
     for name, value in rule.custom.items():
         if name not in values:
             continue
