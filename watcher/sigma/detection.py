@@ -69,7 +69,8 @@ class _DetectionReader:
         named = {selection.name: selection.node for selection in selections}
         self._limit(values, len(named))
         conditions = [self._conditions(value, named) for value in values]
-        self._limit_nodes(values[0], [node for _, _, node in conditions])
+        if len(conditions) > 1:
+            self._limit_nodes(values[0], [node for _, _, node in conditions])
         aggregations = [aggregation for _, aggregation, _ in conditions if aggregation]
         return Detection(
             selections=selections,
@@ -141,6 +142,22 @@ class _DetectionReader:
             raise RuleError("a condition must be a string", location=line.location, code="condition")
         source = line.value if isinstance(line.value, str) else line.text
         text, aggregation = split_aggregation(source)
+        if text in named and text.isascii() and text.isidentifier():  # nearly half of all conditions
+            node = named[text]
+        else:
+            node = self._parsed(text, line, named)
+        if aggregation:
+            self.collector.report(
+                "aggregation",
+                f"the condition has an aggregation (`{aggregation}`): watcher does not count events, so the rule is "
+                "not run",
+                line.location,
+                fix=f"remove what follows the pipe, and join the hits in one alert: {_grouping(aggregation)}",
+            )
+        return source, aggregation, node
+
+    def _parsed(self, text: str, line: ScalarNode, named: Mapping[str, ConditionNode]) -> ConditionNode:
+        """Parse a condition and report what is read otherwise than it is written."""
         try:
             node = parse_condition(text, named)
         except ConditionError as fault:
@@ -163,15 +180,7 @@ class _DetectionReader:
                 line.location,
                 fix="remove it from the condition, or write the selection",
             )
-        if aggregation:
-            self.collector.report(
-                "aggregation",
-                f"the condition has an aggregation (`{aggregation}`): watcher does not count events, so the rule is "
-                "not run",
-                line.location,
-                fix=f"remove what follows the pipe, and join the hits in one alert: {_grouping(aggregation)}",
-            )
-        return source, aggregation, node
+        return node
 
 
 def _grouping(aggregation: str) -> str:

@@ -134,6 +134,8 @@ def apply_filters(
     rules: Sequence[Rule], filters: Sequence[SigmaFilter]
 ) -> tuple[tuple[Rule, ...], tuple[Finding, ...]]:
     """Return the rules narrowed by the filters that apply to them, and findings about filters that apply to none."""
+    if not filters:
+        return tuple(rules), ()
     findings = [finding for item in filters for finding in (*item.findings, *_unused(item, rules))]
     sized = [(sigma_filter, tree_size(sigma_filter.node)) for sigma_filter in filters]
     return tuple(_filtered(rule, sized) for rule in rules), tuple(findings)

@@ -98,6 +98,13 @@ def apply_modifiers(
     return tuple([sigma_value for value in values for sigma_value in to_sigma_values(value)])
 
 
+def wildcards_around(modifiers: Sequence[str]) -> tuple[tuple[Wildcard, ...], tuple[Wildcard, ...]] | None:
+    """Return the wildcards that modifiers put before and after a literal, None where they do anything else."""
+    if not modifiers:
+        return (), ()
+    return _AROUND.get(modifiers[0]) if len(modifiers) == 1 else None
+
+
 def check_modifiers(modifiers: Sequence[str]) -> None:
     """Raise ModifierError if a modifier is unknown."""
     for modifier in modifiers:

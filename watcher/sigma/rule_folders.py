@@ -7,6 +7,9 @@ import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 
 from watcher.model import Finding, Location, Rule, Severity
@@ -16,10 +19,11 @@ from watcher.sigma.duplicate_ids import distinct_rules
 from watcher.sigma.filters import SigmaFilter, apply_filters
 from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_file import RuleFile, read_contents
-from watcher.sigma.rule_test_files import is_test_file
+from watcher.sigma.rule_test_files import SUFFIXES as RULE_TEST_SUFFIXES
 
 _SUFFIXES = (".yml", ".yaml")
 _MOST_MEGABYTES = 64  # of one file, which is in memory while it is read
+_CHUNK = 65_536  # bytes, which hold nearly every rule file
 _SIZE = 2  # the place of the size in a fingerprint
 
 Fingerprints = Mapping[str, tuple[int, ...]]
@@ -115,12 +119,16 @@ def _rule_files(path: Path) -> tuple[tuple[Path, ...], tuple[Finding, ...]]:
     files: list[Path] = []
     for folder, subfolders, names in os.walk(path, onerror=faults.append) if path.exists() else ():
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        files.extend(
-            Path(folder, name)
-            for name in names
-            if name.lower().endswith(_SUFFIXES) and not name.startswith(".") and not is_test_file(Path(name))
-        )
-    return tuple(sorted(files)), tuple(_unreadable(Path(fault.filename), fault, "a folder") for fault in faults)
+        files.extend(Path(folder, name) for name in names if _is_rule_file(name))
+    return (
+        tuple(sorted(files, key=attrgetter("parts"))),
+        tuple(_unreadable(Path(fault.filename), fault, "a folder") for fault in faults),
+    )
+
+
+def _is_rule_file(name: str) -> bool:
+    lowered = name.lower()
+    return lowered.endswith(_SUFFIXES) and not lowered.endswith(RULE_TEST_SUFFIXES) and not name.startswith(".")
 
 
 def _origin(name: str, path: Path, file: Path, placeholders: Mapping[str, tuple[str, ...]]) -> RuleOrigin:
@@ -147,14 +155,14 @@ def _read(file: Path, size: int, origin: RuleOrigin) -> RuleFile:
 
 
 def _content(file: Path) -> bytes:
-    """Return the bytes of a regular file, at most one more than a rule file may have.
+    """Return the bytes of a regular file, not many more than a rule file may have.
 
     A pipe would wait for a writer forever, and a device has no end.
     """
     if not stat.S_ISREG(file.stat().st_mode):
         raise OSError(errno.EINVAL, "it is no regular file")
-    with file.open("rb") as stream:
-        return stream.read(_MOST_MEGABYTES * 1_000_000 + 1)
+    with file.open("rb", buffering=0) as stream:  # a single read would allocate the most that a file may have
+        return b"".join(islice(iter(partial(stream.read, _CHUNK), b""), _MOST_MEGABYTES * 1_000_000 // _CHUNK + 1))
 
 
 def _unprintable_name(file: Path) -> Finding:

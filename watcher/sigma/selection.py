@@ -19,12 +19,15 @@ from watcher.model import (
     SigmaFieldReference,
     SigmaNull,
     SigmaNumber,
+    SigmaString,
     SigmaValue,
+    Wildcard,
 )
 from watcher.sigma.finding_collector import FindingCollector
 from watcher.sigma.modified_values import ModifierError
-from watcher.sigma.modifiers import apply_modifiers, check_modifiers
+from watcher.sigma.modifiers import apply_modifiers, check_modifiers, wildcards_around
 from watcher.sigma.placeholders import Placeholders
+from watcher.sigma.sigma_strings import is_literal
 from watcher.yaml_nodes.nodes import ListNode, MapNode, MappingEntry, ScalarNode, YamlNode
 
 _ALL_MUST_MATCH = "all must match; if intended, write one key with `all`, else one list"
@@ -88,6 +91,9 @@ class _SelectionReader:
     def _item(
         self, entry: MappingEntry, name: str | None, modifiers: tuple[str, ...], scalars: tuple[ScalarNode, ...]
     ) -> ConditionNode:
+        around = wildcards_around(modifiers)
+        if around is not None and scalars and all(_is_literal(scalar) for scalar in scalars):
+            return _literals(entry, name, modifiers, scalars, around)
         label = f"`{entry.key}`" if entry.key else f"the keywords of `{self.name}`"
         items = []
         for scalar in scalars:
@@ -170,6 +176,28 @@ class _SelectionReader:
             )
         # a source value has several forms, any of which may match, but every source value must match
         return And(tuple(_any_form(scalar, values, name, modifiers) for scalar, values in items))
+
+
+def _is_literal(scalar: ScalarNode) -> bool:
+    return isinstance(scalar.value, str) and is_literal(scalar.text)
+
+
+def _literals(
+    entry: MappingEntry,
+    name: str | None,
+    modifiers: tuple[str, ...],
+    scalars: tuple[ScalarNode, ...],
+    around: tuple[tuple[Wildcard, ...], tuple[Wildcard, ...]],
+) -> DetectionItem:
+    """Return the detection item of strings that are read as they are written: most items of rules."""
+    before, after = around
+    return DetectionItem(
+        field=name,
+        values=tuple([SigmaString((*before, scalar.text, *after)) for scalar in scalars]),
+        modifiers=modifiers,
+        source_values=tuple([scalar.value for scalar in scalars]),
+        location=entry.key_location,
+    )
 
 
 def _any_form(

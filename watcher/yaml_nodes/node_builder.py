@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import yaml
-from yaml.constructor import SafeConstructor
-from yaml.resolver import Resolver
 
 from watcher.errors import InputError, SettingsError
 from watcher.model import Location
 from watcher.printable import truncate
+from watcher.yaml_nodes.block_style import read_block_style
 from watcher.yaml_nodes.nodes import ListNode, MapNode, MappingEntry, ScalarNode, ScalarValue, YamlNode
+from watcher.yaml_nodes.plain_scalars import CORE, NOT_ALWAYS_STRINGS, SCALAR_TAGS, plain_value, tagged_value
 
 MAX_DEPTH = 64  # of nested mappings and lists; the deepest rule of SigmaHQ has 6
 MAX_NODES = 100_000  # of one document, with every alias expanded
@@ -25,6 +24,12 @@ MAX_NODES = 100_000  # of one document, with every alias expanded
 
 def build_nodes(text: str, *, file: str, fault: type[InputError]) -> tuple[tuple[YamlNode, int], ...]:
     """Return each document and the line (from 0) where it starts."""
+    document = read_block_style(text, file=file)
+    return build_parsed_nodes(text, file=file, fault=fault) if document is None else (document,)
+
+
+def build_parsed_nodes(text: str, *, file: str, fault: type[InputError]) -> tuple[tuple[YamlNode, int], ...]:
+    """Return the documents of a text in any style, as PyYAML parses it."""
     # libyaml is seven times as fast, but accepts some tabs and explains less: texts with tabs are read in Python
     if yaml.__with_libyaml__ and "\t" not in text:
         try:
@@ -34,44 +39,7 @@ def build_nodes(text: str, *, file: str, fault: type[InputError]) -> tuple[tuple
     return tuple(_Builder(yaml.SafeLoader(text).get_event, file, fault).documents())
 
 
-_CORE = "tag:yaml.org,2002:"
-_SCALAR_TAGS = ("str", "int", "float", "bool", "null", "timestamp")
 _LONGEST_SHOWN = 100  # characters of a value in a message
-_LONGEST_CACHED = 40  # characters: dates, numbers and words that rules repeat
-
-
-class _Scalars(SafeConstructor, Resolver):
-    """PyYAML's resolver and constructor of scalars, without a loader."""
-
-    def __init__(self) -> None:
-        SafeConstructor.__init__(self)
-        Resolver.__init__(self)
-
-    def resolve_tag(self, text: str, implicit: tuple[bool, bool]) -> str:
-        tag: str = self.resolve(yaml.ScalarNode, text, implicit)  # type: ignore[no-untyped-call]  # PyYAML's stub
-        return tag.removeprefix(_CORE)
-
-    def construct(self, tag: str, text: str) -> ScalarValue:
-        value: ScalarValue = self.yaml_constructors[_CORE + tag](self, yaml.ScalarNode(_CORE + tag, text))
-        return value
-
-
-_SCALARS = _Scalars()
-_NOT_ALWAYS_STRINGS = frozenset(_SCALARS.yaml_implicit_resolvers)  # first characters of numbers, dates, `on`
-
-
-def _plain_value(text: str) -> ScalarValue:
-    """Return the value of a scalar without quotes and without a tag."""
-    tag = _SCALARS.resolve_tag(text, (True, False))
-    if tag in _SCALAR_TAGS and tag != "str":
-        try:
-            return _SCALARS.construct(tag, text)
-        except (ValueError, KeyError, AttributeError, OverflowError):
-            pass  # 2024-13-45 and 0b_ only look like a date and a number: strings
-    return text
-
-
-_cached_plain_value = lru_cache(maxsize=4096)(_plain_value)
 
 
 @dataclass(slots=True)
@@ -177,20 +145,20 @@ class _Builder:
     def _untagged_scalar(self, event: Any) -> ScalarNode:
         text = event.value
         value: ScalarValue = text
-        if event.implicit[0] and text[:1] in _NOT_ALWAYS_STRINGS:
-            value = (_cached_plain_value if len(text) <= _LONGEST_CACHED else _plain_value)(text)
+        if event.implicit[0] and text[:1] in NOT_ALWAYS_STRINGS:
+            value = plain_value(text)
         mark = event.start_mark
         location = Location(file=self.file, line=mark.line + 1, column=mark.column + 1)
         return ScalarNode(value=value, text=text, quoted=bool(event.style), location=location)
 
     def _scalar(self, event: Any) -> ScalarNode:
-        explicit = self._tag(event, _SCALAR_TAGS)
+        explicit = self._tag(event, SCALAR_TAGS)
         if explicit is None:
             return self._untagged_scalar(event)
         value: ScalarValue = event.value
         if explicit != "str":
             try:
-                value = _SCALARS.construct(explicit, event.value)
+                value = tagged_value(explicit, event.value)
             except (ValueError, KeyError, AttributeError, OverflowError):
                 shown = "the value" if self._hides_values else f"`{truncate(event.value, _LONGEST_SHOWN)}`"
                 raise self._fault(event, "yaml-tag", f"{shown} is not a valid `!!{explicit}`") from None
@@ -200,8 +168,8 @@ class _Builder:
         """Return the explicit core tag, None if there is none."""
         if event.tag is None or event.tag == "!":
             return None
-        name = str(event.tag).removeprefix(_CORE)
-        if name not in allowed or not str(event.tag).startswith(_CORE):
+        name = str(event.tag).removeprefix(CORE)
+        if name not in allowed or not str(event.tag).startswith(CORE):
             if self._hides_values:
                 message = "a value that starts with `!` is read as a tag, and the tag is not supported"
                 raise self._fault(event, "yaml-tag", message, "put the value in single quotes")
