@@ -64,7 +64,8 @@ def one_shot_sidecar(components: Components, rules: Sequence[Rule], stopping: St
 
 
 def _rate_limit(settings: Settings) -> RateLimit:
-    return RateLimit(limit=settings.rate_limit.alerts, messages=settings.rate_limit.messages)
+    limits = settings.rate_limit
+    return RateLimit(limit=limits.alerts, per_key=limits.alerts_per_key, messages=limits.messages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

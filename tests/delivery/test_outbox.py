@@ -262,7 +262,9 @@ def test_a_digest_is_gathered_over_pages_and_claimed_and_marked_in_all_its_alert
     state, queries, outbox = pending("mail", hosts=1_203)
     digest = claimed_digest(queries, outbox)
     assert digest is not None
-    assert (len(digest.alerts), len(digest.keys), digest.attempts) == (1_203, 50, 1)
+    assert (len(digest.alerts), digest.attempts) == (1_203, 1)
+    assert digest.content is not None
+    assert (len(digest.content.keys.listed), digest.content.keys.total) == (50, 1_203)
     assert {entry["state"] for entry in entries(state)} == {"claimed"}
     assert claimed_digest(queries, outbox, after=CLAIM + timedelta(seconds=6)) is None  # 5 ms for each alert
     outbox.mark_sent(digest, now=NOW)
@@ -307,11 +309,11 @@ def test_only_single_messages_count_against_the_rate_limit() -> None:
     _, queries, outbox = pending("mail", hosts=6)
     for delivery in due(queries)[:2]:
         outbox.mark_sent(claimed(outbox, delivery), now=NOW)
-    assert queries.sent_since(rule().id, "mail", since=NOW, most=20) == 2
-    assert queries.sent_since(rule().id, "mail", since=NOW, most=1) == 1
-    assert queries.sent_since(rule().id, "mail", since=NOW + timedelta(seconds=1), most=20) == 0
-    assert queries.sent_since(rule().id, "slack", since=NOW, most=20) == 0
+    assert len(queries.sent_singles("mail", since=NOW, most=20, rule=rule().id)) == 2
+    assert len(queries.sent_singles("mail", since=NOW, most=1, rule=rule().id)) == 1
+    assert len(queries.sent_singles("mail", since=NOW + timedelta(seconds=1), most=20, rule=rule().id)) == 0
+    assert len(queries.sent_singles("slack", since=NOW, most=20, rule=rule().id)) == 0
     digest = claimed_digest(queries, outbox)
     assert digest is not None
     outbox.mark_sent(digest, now=NOW)
-    assert queries.sent_since(rule().id, "mail", since=NOW, most=20) == 2
+    assert len(queries.sent_singles("mail", since=NOW, most=20, rule=rule().id)) == 2

@@ -19,8 +19,9 @@ from support.receivers import LOCALHOST, HttpReceiver, SmtpServer, free_port
 from watcher.errors import DeliveryError
 from watcher.model import Level, Notification, Window
 from watcher.notify.channel_registry import build_notifier, notifier_type
+from watcher.notify.digest_context import digest_context
 from watcher.notify.links import Links
-from watcher.notify.message_context import alert_context, digest_context, operator_notice
+from watcher.notify.message_context import alert_context, operator_notice
 from watcher.notify.renderer import MessageContext, Renderer
 from watcher.settings import ChannelSettings, channel_type_names, read
 

@@ -10,8 +10,9 @@ from support.hostile_text import NOW, alert
 
 from watcher.model import AlertKind, Window
 from watcher.nesting import NOTE
+from watcher.notify.digest_context import digest_context
 from watcher.notify.links import Links, MessageLink, discover_link, reference_link, tactic_link, technique_link
-from watcher.notify.message_context import alert_context, digest_context
+from watcher.notify.message_context import alert_context
 
 NONE = Links()
 

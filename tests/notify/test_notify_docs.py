@@ -10,14 +10,13 @@ from support.hostile_text import EVENT, NOW, alert
 
 from watcher.model import Window
 from watcher.notify.channel_registry import notifier_types
+from watcher.notify.digest_context import DigestContext, digest_context
 from watcher.notify.links import Links
 from watcher.notify.message_context import (
     AlertContext,
-    DigestContext,
     OperatorNotice,
     RuleContext,
     alert_context,
-    digest_context,
     field_help,
 )
 from watcher.notify.renderer import Renderer

@@ -16,10 +16,11 @@ from support.hostile_text import BIDI, EVENT, EVIL, NOW, alert
 from watcher.errors import InputError
 from watcher.model import Level, Window
 from watcher.notify.apprise import AppriseChannel
+from watcher.notify.digest_context import digest_context
 from watcher.notify.escaping import bounded_text
 from watcher.notify.links import Links
 from watcher.notify.mail import MailChannel
-from watcher.notify.message_context import alert_context, digest_context
+from watcher.notify.message_context import alert_context
 from watcher.notify.renderer import Renderer, delivery_key
 from watcher.notify.sample import sample
 from watcher.notify.slack import SlackChannel

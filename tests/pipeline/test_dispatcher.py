@@ -550,6 +550,99 @@ def test_critical_alerts_are_sent_alone_beyond_the_limit_of_a_channel() -> None:
     assert mail.taken[-1].subject == "[HIGH] 5 further alerts: 5 rules"
 
 
+def test_critical_alerts_are_sent_alone_beyond_the_limit_of_a_rule() -> None:
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
+    open_alerts(state, 30, of=rule(level=Level.CRITICAL))
+    assert deliver(state, mail, rate_limit=RateLimit(limit=5, messages=5)) == DeliveryResult(sent=30)
+    assert Counter(entry.get("reason") for entry in entries(state)) == {"critical": 30}
+
+
+def open_repeatedly(state: MemoryDocuments, host: str, times: Iterable[int], *, of: Rule | None = None) -> None:
+    """Open an alert of a rule on one host in each of some minutes."""
+    alert_rule = of or rule()
+    settings = effective(channels=("mail",), quiet_period=timedelta(seconds=1))
+    for minute in times:
+        document = event_document(minute, host=host, time=f"2026-11-23T11:{minute:02}:00.000Z")
+        grouped = grouped_hit(alert_rule, settings, document)
+        alerts = alerts_of_hits(alert_rule, settings, [grouped], origin="live")
+        AlertStore(state).record(alerts, [grouped.hit], now=NOW)
+
+
+def test_a_flood_of_one_group_key_leaves_the_other_keys_of_the_rule_their_messages() -> None:
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
+    limits = RateLimit(limit=6, per_key=2, messages=10)
+    open_repeatedly(state, "NOISY", range(30))
+    open_repeatedly(state, "DC01", range(40, 42))
+    assert deliver(state, mail, rate_limit=limits) == DeliveryResult(sent=4)
+    texts = [message.bodies["text/plain"] for message in mail.taken]
+    assert Counter(host for text in texts for host in ("NOISY", "DC01") if host in text) == {"NOISY": 2, "DC01": 2}
+    assert deliver(state, mail, rate_limit=limits, after=SETTLED) == DeliveryResult(sent=1)
+    assert "28 \N{MULTIPLICATION SIGN} host.name=NOISY" in mail.taken[-1].bodies["text/plain"]
+    assert "`rate_limit.alerts_per_key`" in mail.taken[-1].bodies["text/plain"]
+    assert Counter(entry["reason"] for entry in entries(state)) == {"within-limits": 4, "limit-of-key": 28}
+    # the next flood goes into a digest ten minutes later, not into one each minute
+    open_repeatedly(state, "NOISY", range(50, 55))
+    assert deliver(state, mail, rate_limit=limits, after=3 * SETTLED) == DeliveryResult()
+    later = SETTLED + limits.longest * 1.01
+    assert deliver(state, mail, rate_limit=limits, after=later) == DeliveryResult(sent=1)
+
+
+def test_the_state_says_why_an_alert_is_in_a_digest() -> None:
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
+    open_alert_of_rules(state, range(8))
+    deliver(state, mail, rate_limit=FIVE, after=SETTLED)
+    assert Counter((entry["reason"], "digest_id" in entry) for entry in entries(state)) == {
+        ("within-limits", False): 5,
+        ("limit-of-channel", True): 3,
+    }
+
+
+def test_messages_of_lower_levels_do_not_count_against_the_limit_of_a_higher_one() -> None:
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
+    open_alert_of_rules(state, range(9), level=Level.LOW)
+    assert deliver(state, mail, rate_limit=FIVE) == DeliveryResult(sent=5)
+    open_alert_of_rules(state, range(20, 27))
+    assert deliver(state, mail, rate_limit=FIVE) == DeliveryResult(sent=5)
+    assert [message.subject[:6] for message in mail.taken[5:]] == ["[HIGH]"] * 5
+    assert deliver(state, mail, rate_limit=FIVE, after=SETTLED) == DeliveryResult(sent=1)
+    digest = mail.taken[-1]
+    assert digest.subject == "[HIGH] 6 further alerts: 6 rules"
+    text = digest.bodies["text/plain"]
+    assert "high · 2\n" in text
+    assert "low · 4\n" in text
+    assert text.index("high · 1 \N{MULTIPLICATION SIGN} ") < text.index("low · 1 \N{MULTIPLICATION SIGN} ")
+
+
+def test_a_digest_of_lower_levels_delays_no_higher_level() -> None:
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
+    open_alert_of_rules(state, range(9), level=Level.LOW)
+    assert deliver(state, mail, rate_limit=FIVE, after=SETTLED) == DeliveryResult(sent=6)
+    open_alert_of_rules(state, range(20, 27))
+    open_alerts(state, 1, of=rule(id="low-again", level=Level.LOW), first=500, at=SETTLED * 2.5)
+    assert deliver(state, mail, rate_limit=FIVE, after=3 * SETTLED) == DeliveryResult(sent=6)
+    assert mail.taken[-1].subject == "[HIGH] 3 further alerts: 3 rules"
+
+
+def test_a_digest_of_a_single_alert_is_the_message_of_that_alert() -> None:
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
+    open_alert_of_rules(state, range(6))
+    assert deliver(state, mail, rate_limit=FIVE, after=SETTLED) == DeliveryResult(sent=6)
+    assert mail.taken[-1].subject.endswith(" on H00000")
+    assert len({message.subject for message in mail.taken}) == 6
+    assert "further alerts" not in mail.taken[-1].bodies["text/plain"]
+
+
+def test_a_digest_names_the_keys_of_its_highest_level_before_newer_ones() -> None:
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
+    none = RateLimit(limit=0, messages=0)
+    open_alerts(state, 1, of=rule(id="high-rule", level=Level.HIGH), first=77_777)
+    open_alerts(state, 300, of=rule(id="low-rule", level=Level.LOW), at=timedelta(seconds=1))
+    assert deliver(state, mail, rate_limit=none, after=SETTLED + timedelta(seconds=1)) == DeliveryResult(sent=1)
+    text = mail.taken[-1].bodies["text/plain"]
+    assert "\nAbout           host.name=H77777\n" in text
+    assert "and 251 more" in text
+
+
 def test_a_digest_of_several_rules_that_was_cut_off_is_sent_again_once() -> None:
     state, mail = MemoryDocuments(), RecordingChannel("mail")
     open_alert_of_rules(state, range(12))

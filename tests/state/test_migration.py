@@ -283,6 +283,13 @@ def test_two_sidecars_may_migrate_at_once() -> None:
     assert unnumbered(state) == unnumbered(expected)
 
 
+@pytest.mark.parametrize("version", [3, 4])
+def test_an_alert_of_the_last_versions_keeps_its_form(version: int) -> None:
+    deliveries = [{"channel": "mail", "state": "pending", "attempts": 0, "due": "2026-11-23T12:00:00.000Z"}]
+    document = {"rule": {"id": "r"}, "watcher": {"version": version, "deliveries": deliveries}}
+    assert upgrade_alert(document) == {"rule": {"id": "r"}, "watcher": {"version": VERSION, "deliveries": deliveries}}
+
+
 def test_an_alert_that_another_program_changes_meanwhile_is_migrated_as_it_is_then() -> None:
     state = version_2(Shared())
     assert isinstance(state, Shared)

@@ -10,18 +10,18 @@ from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_folders import read_file
 from watcher.state.index_templates import VERSION
 
-_SAME_FORM = 3  # version 4 changed the ids of hits alone
+_SAME_FORM = (3, 4)  # version 4 changed the ids of hits alone, version 5 added the reason of a delivery
 _STATES = {"owed": "pending"}  # the other states kept their names
 _KEYS = {"told_in": "digest_id", "told_alone": "sent_single"}
 
 
 def upgrade_alert(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return an alert document of an older version in the form of this one; versions 3 and 4 have the same form.
+    """Return an alert document of an older version in the form of this one; that of versions 3 and 4 is the same.
 
     Of version 1 and 2, the texts of the rule that messages contain are read once from the rule's stored source.
     """
     own = document["watcher"]
-    if own.get("version") == _SAME_FORM:
+    if own.get("version") in _SAME_FORM:
         return {**document, "watcher": {**own, "version": VERSION}}
     upgraded = {
         **{key: value for key, value in own.items() if key != "owed"},

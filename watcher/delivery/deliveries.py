@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from watcher.delivery.digest_content import DigestContent
 from watcher.errors import RecipientRefusal
-from watcher.model import Level, Notification, Window
+from watcher.model import Level, Notification
 from watcher.ports import StoredDocument
 from watcher.timestamps import format_timestamp, parse_timestamp
 
@@ -25,19 +26,13 @@ _RECIPIENT = "/"  # between a channel's name, which cannot contain it, and a rec
 Entry = Mapping[str, Any]
 """What an alert document stores about its delivery to one channel, or to one recipient of it."""
 
+GroupKeyTexts = tuple[str, ...]
+"""A group key as stored: `field=value` of each field."""
+
 
 def channel_name(channel: str) -> str:
     """Return the name in settings of a channel, or of a channel's recipient."""
     return channel.partition(_RECIPIENT)[0]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DigestRule:
-    """A rule whose alerts a digest contains."""
-
-    title: str
-    level: Level
-    count: int  # of its alerts in the digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +45,10 @@ class Delivery:
     alerts: tuple[StoredDocument, ...] = ()  # as last read or written: conditional writes rest on them
     is_digest: bool = False
     digest_id: str = ""  # set when the alerts of a digest are gathered; an unfinished digest keeps its id
+    reason: str = ""  # why it is a message of its own, or a digest: a `Reason`
     attempts: int = 0  # how often it was claimed
     first: StoredDocument | None = None  # the oldest alert as a complete document; set by the claim
-    window: Window | None = None  # from the first to the last event; set by the claim
-    keys: tuple[str, ...] = ()  # group keys of the alerts, each once, at most 50, newest first; set by the claim
-    key_count: int = 0  # how many there are; set by the claim
-    rules: tuple[DigestRule, ...] = ()  # the rules of the alerts, the highest level first; set by the claim
+    content: DigestContent | None = None  # what a digest says about its alerts; set by the claim
     notification: Notification | None = None  # set when it is rendered
     refusals: tuple[RecipientRefusal, ...] = ()  # recipients that did not get it, while others did; set when sent
 
@@ -70,9 +63,9 @@ class Delivery:
         return tuple(filter(None, (self.channel.partition(_RECIPIENT)[2],)))
 
     @property
-    def is_exempt(self) -> bool:
-        """Whether the limit of a channel's messages does not hold for it."""
-        return self.level == Level.CRITICAL
+    def key(self) -> GroupKeyTexts:
+        """The group key of its first alert, as the alert's document holds it."""
+        return key_of(self.alerts[0]) if self.alerts else ()
 
     @property
     def claim_time(self) -> timedelta:
@@ -80,9 +73,10 @@ class Delivery:
         return CLAIM + len(self.alerts) * CLAIM_PER_ALERT if self.is_digest else CLAIM
 
     @property
-    def digest_values(self) -> Entry:
-        """The value that marks an entry as part of the digest; empty for a single message."""
-        return {"digest_id": self.digest_id} if self.is_digest else {}
+    def form_values(self) -> Entry:
+        """The values of an entry that say which message it is a part of, and why."""
+        digest_id = {"digest_id": self.digest_id} if self.is_digest else {}
+        return {**digest_id, "reason": self.reason} if self.reason else digest_id
 
 
 # ---- entries: `watcher.deliveries` of an alert document
@@ -97,6 +91,17 @@ def delivery_entries(document: Mapping[str, Any]) -> Sequence[Entry]:
 def level_of(stored: StoredDocument) -> str:
     """Return the level of an alert's rule, empty where the document has none."""
     return str((stored.document["watcher"].get("rule") or {}).get("level") or "")
+
+
+def levels_from(level: str) -> tuple[str, ...]:
+    """Return a level and all higher ones; none, which means all, for an unknown level."""
+    return tuple(Level)[Level(level).rank :] if level in tuple(Level) else ()
+
+
+def key_of(stored: StoredDocument) -> GroupKeyTexts:
+    """Return the group key of an alert, as its document holds it."""
+    key = stored.document["watcher"]["alert"].get("key")
+    return tuple(map(str, key)) if isinstance(key, list) else ()
 
 
 def entry_for(stored: StoredDocument, channel: str) -> Entry | None:
@@ -118,6 +123,16 @@ def attempts_of(stored: StoredDocument, channel: str) -> int:
 def digest_id_of(stored: StoredDocument, channel: str) -> str:
     """Return the id of the digest that contains the alert, empty where there is none."""
     return str((entry_for(stored, channel) or {}).get("digest_id") or "")
+
+
+def reason_of(stored: StoredDocument, channel: str) -> str:
+    """Return the stored reason of the delivery to a channel, empty where there is none."""
+    return str((entry_for(stored, channel) or {}).get("reason") or "")
+
+
+def outcome_of(entry: Entry) -> str:
+    """Return what became of a delivery in a word: its state, or that it was sent in a digest."""
+    return "digested" if entry["state"] == "sent" and entry.get("digest_id") else str(entry["state"])
 
 
 def was_sent_single(stored: StoredDocument, channel: str, since: datetime) -> bool:
@@ -164,7 +179,7 @@ def with_recipients(entries: list[Entry], delivery: Delivery, until: datetime) -
         channel = f"{delivery.channel_name}{_RECIPIENT}{refusal.recipient}"
         values = failed_values(refusal.error) if refusal.permanent else postponed_values(refusal.error, until)
         if channel not in existing:
-            entry = {"channel": channel, "attempts": 0, **delivery.digest_values, **values}
+            entry = {"channel": channel, "attempts": 0, **delivery.form_values, **values}
             added.append({key: value for key, value in entry.items() if value is not None})
     return [*entries, *added]
 

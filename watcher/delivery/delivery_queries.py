@@ -13,6 +13,7 @@ from watcher.delivery.deliveries import (
     entry_for,
     is_due,
     level_of,
+    reason_of,
     was_sent_in_digest,
     was_sent_single,
 )
@@ -31,6 +32,7 @@ _FIELDS = (
     "@timestamp",
     "rule.id",
     "rule.name",
+    "host.name",
     "event.created",
 )
 _NOT_EXEMPT: Query = {"bool": {"must_not": [{"term": {"watcher.rule.level": Level.CRITICAL.value}}]}}
@@ -80,34 +82,47 @@ class DeliveryQueries:
         """Let searches find what was written before."""
         self.documents.refresh(self._alerts)
 
-    def sent_since(self, rule: str, channel: str, *, since: datetime, most: int) -> int:
-        """Count the alerts of a rule, or of all, that a channel got in messages of their own, up to `most`."""
+    def sent_singles(
+        self, channel: str, *, since: datetime, most: int, rule: str = "", levels: Sequence[str] = ()
+    ) -> tuple[StoredDocument, ...]:
+        """Return the newest alerts that a channel got in messages of their own, up to `most`.
+
+        They are those of a rule or all, and of some levels or all.
+        """
         query = _filtered(
             *_of(rule),
+            *_of_levels(levels),
             {"term": {"watcher.deliveries.sent_single": channel}},
             {"range": {"watcher.deliveries.sent": {"gte": format_timestamp(since)}}},  # to this channel or another
         )
         newest = ({"watcher.deliveries.sent": "desc"}, {"watcher.alert.id": "asc"})
-        count = 0
+        singles: list[StoredDocument] = []
         for page in self._pages(query, newest):
-            count += sum(was_sent_single(stored, channel, since) for stored in page)
-            if count >= most:
+            singles.extend(stored for stored in page if was_sent_single(stored, channel, since))
+            if len(singles) >= most:
                 break
-        return min(count, most)
+        return tuple(singles[:most])
 
-    def digest_sent(self, channel: str, *, since: datetime) -> bool:
-        """Whether a channel got a digest at or after a time."""
+    def digest_sent(self, channel: str, *, since: datetime, levels: Sequence[str] = ()) -> bool:
+        """Whether a channel got a digest with alerts of some levels, or of any, at or after a time."""
         query = _filtered(
             _to(channel),
+            *_of_levels(levels),
             {"exists": {"field": "watcher.deliveries.digest_id"}},
             {"range": {"watcher.deliveries.sent": {"gte": format_timestamp(since)}}},  # to this channel or another
         )
         newest = ({"watcher.deliveries.sent": "desc"}, {"watcher.alert.id": "asc"})
         return any(was_sent_in_digest(stored, channel, since) for page in self._pages(query, newest) for stored in page)
 
-    def opened(self, delivery: Delivery, *, now: datetime) -> tuple[datetime, datetime] | None:
-        """Return when the first and the last alert of a digest with due deliveries were opened; None without any."""
-        query = _filtered(*_of(delivery.rule), *(() if delivery.rule else (_to(delivery.channel),)), _due_by(now))
+    def opened(
+        self, delivery: Delivery, *, now: datetime, levels: Sequence[str] = ()
+    ) -> tuple[datetime, datetime] | None:
+        """Return when the first and the last alert of a digest with due deliveries were opened; None without any.
+
+        They are those of some levels or all.
+        """
+        channel = () if delivery.rule else (_to(delivery.channel),)
+        query = _filtered(*_of(delivery.rule), *_of_levels(levels), *channel, _due_by(now))
         moments = [
             parse_timestamp(str(stored.document["event"]["created"]))
             for order in ("asc", "desc")
@@ -139,7 +154,14 @@ class DeliveryQueries:
         rule = rules.pop() if len(rules) == 1 else ""
         # the word `storm` is part of the id's definition: a changed word would change the id of the same digest
         digest_id = unfinished or digest("storm", rule, channel, alerts[0].id)
-        return Delivery(rule=rule, channel=channel, alerts=tuple(alerts), is_digest=True, digest_id=digest_id)
+        return Delivery(
+            rule=rule,
+            channel=channel,
+            alerts=tuple(alerts),
+            is_digest=True,
+            digest_id=digest_id,
+            reason=reason_of(alerts[0], channel) if unfinished else "",
+        )
 
     @property
     def _alerts(self) -> str:
@@ -175,6 +197,11 @@ class DeliveryQueries:
 def _of(rule: str) -> tuple[Query, ...]:
     """Return the query for the alerts of a rule; none for those of all rules."""
     return ({"term": {"rule.id": rule}},) if rule else ()
+
+
+def _of_levels(levels: Sequence[str]) -> tuple[Query, ...]:
+    """Return the query for the alerts of some levels; none for those of all levels."""
+    return ({"terms": {"watcher.rule.level": list(levels)}},) if levels else ()
 
 
 def _filtered(*filters: Query) -> Query:

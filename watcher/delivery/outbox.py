@@ -6,34 +6,28 @@ sidecar sends what a crash left behind.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from watcher.delivery.channel_state import CHANNEL_BACKOFF
 from watcher.delivery.deliveries import (
     Delivery,
-    DigestRule,
     Entry,
     attempts_of,
     entry_for,
     failed_values,
     is_due,
-    level_of,
     postponed_values,
     sent_values,
     was_taken_over,
     with_entry,
     with_recipients,
 )
-from watcher.model import Level, Window
+from watcher.delivery.digest_content import digest_content
 from watcher.ports import Documents, PartialUpdate, StoredDocument
-from watcher.timestamps import format_timestamp, parse_timestamp
+from watcher.timestamps import format_timestamp
 
-_MAX_KEYS = 50
-_NEWEST_KEYS = 25  # of these, those of the alerts that were opened last
-_LAST = datetime.max.replace(tzinfo=UTC) - timedelta(milliseconds=1)
 _AddEntries = Callable[[list[Entry]], list[Entry]]
 
 
@@ -54,22 +48,17 @@ class Outbox:
             return None
         attempts = 1 + max(attempts_of(stored, delivery.channel) for stored in alerts)
         due = format_timestamp(now + delivery.claim_time)
-        values = {"state": "claimed", "attempts": attempts, "due": due, **delivery.digest_values}
+        values = {"state": "claimed", "attempts": attempts, "due": due, **delivery.form_values}
         pairs = self._claim(alerts, delivery, values, now)
         first = self._complete(delivery, *pairs[0]) if pairs else None
         if first is None:
             return None
-        before_claim = [before for before, _ in pairs]
-        group_keys = _group_keys(before_claim)
         return replace(
             delivery,
             alerts=tuple(after for _, after in pairs),
             attempts=attempts,
             first=first,
-            window=_window(before_claim, now),
-            keys=group_keys[:_MAX_KEYS],
-            key_count=len(group_keys),
-            rules=_rules(before_claim),
+            content=digest_content([before for before, _ in pairs], now=now),
         )
 
     def mark_sent(self, delivery: Delivery, *, now: datetime) -> None:
@@ -136,7 +125,7 @@ class Outbox:
 
     def _settle(self, delivery: Delivery, values: Entry, added: _AddEntries = list) -> None:
         """Write a result; where another channel's result was written meanwhile, write again on top of it."""
-        values = {**values, **delivery.digest_values}
+        values = {**values, **delivery.form_values}
         remaining = list(delivery.alerts)
         while remaining:
             written = self._update(remaining, delivery.channel, values, added)
@@ -147,35 +136,3 @@ class Outbox:
                 for before, after in zip(conflicts, current, strict=True)
                 if after is not None and not was_taken_over(before, after, delivery.channel, values["state"])
             ]
-
-
-def _window(alerts: Sequence[StoredDocument], now: datetime) -> Window:
-    """Return the window from the first event to the last; an alert without a readable time counts as now."""
-    moments = [parse_timestamp(str(stored.document["@timestamp"])) or now for stored in alerts]
-    return Window(start=min(moments), end=min(max(moments), _LAST) + timedelta(milliseconds=1))
-
-
-def _rules(alerts: Sequence[StoredDocument]) -> tuple[DigestRule, ...]:
-    counts = Counter(
-        (str(stored.document["rule"].get("name") or stored.document["rule"]["id"]), level_of(stored))
-        for stored in alerts
-    )
-    rules = (
-        DigestRule(title=title, level=Level(level or Level.MEDIUM), count=count)
-        for (title, level), count in counts.items()
-    )
-    return tuple(sorted(rules, key=lambda rule: (-rule.level.rank, -rule.count, rule.title)))
-
-
-def _group_keys(alerts: Sequence[StoredDocument]) -> tuple[str, ...]:
-    """Return all group keys of some alerts: those of the newest alerts first, then the rarest ones."""
-    counts: Counter[str] = Counter()
-    newest: dict[str, str] = {}  # key → when the last of its alerts was opened
-    for stored in alerts:
-        opened = str((stored.document.get("event") or {}).get("created") or "")
-        for key in stored.document["watcher"]["alert"]["key"]:
-            counts[key] += 1
-            newest[key] = max(opened, newest.pop(key, ""))  # at the end: alerts come in the order of their events
-    by_age = sorted(newest, key=lambda key: newest[key])[::-1]
-    rarest = sorted(by_age[_NEWEST_KEYS:], key=lambda key: counts[key])
-    return (*by_age[:_NEWEST_KEYS], *rarest)

@@ -12,15 +12,16 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from watcher.delivery.deliveries import Delivery
+from watcher.delivery.deliveries import Delivery, levels_from
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
-from watcher.delivery.rate_limit import RateLimit
+from watcher.delivery.rate_limit import RateLimit, reason_note
 from watcher.delivery.restored_alert import restore_alert
 from watcher.errors import DeliveryError, InputError, RecipientsRefused
 from watcher.notify.channel_registry import retry_delay
+from watcher.notify.digest_context import digest_context
 from watcher.notify.links import Links
-from watcher.notify.message_context import alert_context, digest_context
+from watcher.notify.message_context import alert_context
 from watcher.notify.renderer import MessageContext, Renderer
 from watcher.ports import Notifier
 from watcher.settings import ChannelSettings
@@ -99,7 +100,8 @@ class HoldLease:
 class SettleDigest:
     """Leaves a digest until its rules open no more alerts, or for the longest wait of the rate limit.
 
-    A digest of several rules follows no other digest to its channel within the longest wait.
+    A digest of several rules follows no other digest to its channel within the longest wait. Only alerts of its
+    highest level count for both: alerts of lower levels delay no higher one.
     """
 
     queries: DeliveryQueries
@@ -111,15 +113,17 @@ class SettleDigest:
         if not delivery.is_digest:
             return Proceed(delivery=delivery)
         now = self.now()
-        if self.rate_limit.digest_due(self.queries.opened(delivery, now=now), now=now) > now:
+        levels = () if delivery.rule else levels_from(delivery.level)
+        opened = self.queries.opened(delivery, now=now, levels=levels)
+        if self.rate_limit.digest_due(opened, now=now) > now:
             return Leave(reason="the rule still opens alerts")
-        if not delivery.rule and self._follows_another(delivery.channel, now):
+        if not delivery.rule and self._follows_another(delivery.channel, levels, now):
             return Leave(reason="the channel got a digest a moment ago")
         return Proceed(delivery=delivery)
 
-    def _follows_another(self, channel: str, now: datetime) -> bool:
+    def _follows_another(self, channel: str, levels: Sequence[str], now: datetime) -> bool:
         since = now - self.rate_limit.longest
-        return self.rate_limit.settle > timedelta(0) and self.queries.digest_sent(channel, since=since)
+        return self.rate_limit.settle > timedelta(0) and self.queries.digest_sent(channel, since=since, levels=levels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,9 @@ class GatherDigest:
         if not delivery.is_digest:
             return Proceed(delivery=delivery)
         gathered = self.queries.gather_digest(delivery.rule, delivery.channel, now=self.now())
-        return Leave(reason="nothing is due") if gathered is None else Proceed(delivery=gathered)
+        if gathered is None:
+            return Leave(reason="nothing is due")
+        return Proceed(delivery=replace(gathered, reason=gathered.reason or delivery.reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,19 +181,23 @@ class Render:
         return Hold(reason=error, until=self.now() + retry_delay(delivery.attempts))
 
     def _context(self, delivery: Delivery) -> MessageContext:
-        if delivery.first is None or delivery.window is None:
+        if delivery.first is None or delivery.content is None:
             raise ValueError("the delivery was not claimed")
-        alert = restore_alert(delivery.first)
-        if not delivery.is_digest:
+        alert, content = restore_alert(delivery.first), delivery.content
+        if not delivery.is_digest or len(delivery.alerts) == 1:  # the alert itself says more than a digest of it
             return alert_context(alert, links=self.links)
         return digest_context(
             alert.rule,
             digest=delivery.digest_id,
             count=len(delivery.alerts),
-            window=delivery.window,
-            keys=delivery.keys,
-            key_count=delivery.key_count,
-            rules=tuple((rule.title, rule.level, rule.count) for rule in delivery.rules),
+            window=content.window,
+            keys=tuple(key for key, _ in content.keys.listed),
+            key_count=content.keys.total,
+            key_counts=dict(content.keys.listed),
+            rules=tuple((rule.title, rule.level, rule.count) for rule in content.rules),
+            hosts=content.hosts.listed,
+            host_count=content.hosts.total,
+            reason=reason_note(delivery.reason),
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from watcher.model import Alert, AlertKind, Level, RuleMetadata, Window
+from watcher.model import Alert, AlertKind, RuleMetadata
 from watcher.nesting import NOTE
 from watcher.notify.escaping import bounded_text
 from watcher.notify.event_texts import event_texts
@@ -75,37 +75,6 @@ class AlertContext:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DigestRuleContext:
-    """What templates may use of each rule of a digest of several."""
-
-    title: str
-    level: str
-    count: int  # of its alerts in the digest
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DigestContext:
-    """What the `digest.*` templates may use: one message about many alerts."""
-
-    rule: RuleContext = field(
-        metadata={
-            "help": "the rule that matched so often, see below; of several its `id` is empty, `title` their number"
-        }
-    )
-    rules: tuple[DigestRuleContext, ...] = _help(
-        "where there are several, each with `.title`, `.level` and `.count`, at most 50, the highest level first"
-    )
-    count: int = _help("how many further alerts there are")
-    since: str = _help("when the first of them happened, in UTC, ISO 8601")
-    until: str = _help("when the last of them happened, in UTC, ISO 8601")
-    keys: tuple[str, ...] = _help(
-        "what they are about, e.g. the hosts, each once, at most 50: those of the newest alerts first, then the rarest"
-    )
-    more_keys: int = _help("how many further ones there are, which `keys` does not list")
-    alert_id: str = _help("the id of this digest")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorNotice:
     """What the `notice.*` templates may use: word of watcher itself."""
 
@@ -121,7 +90,7 @@ def operator_notice(subject: str, text: str, *, moment: datetime, digest: str) -
     return OperatorNotice(subject=bounded_text(subject), text=lines, time=format_milliseconds(moment), alert_id=digest)
 
 
-def field_help(of: type[RuleContext | AlertContext | DigestContext | OperatorNotice]) -> dict[str, str]:
+def field_help(of: type[Any]) -> dict[str, str]:
     """Return the help text of every field, in order."""
     return {item.name: item.metadata["help"] for item in fields(of)}
 
@@ -162,34 +131,6 @@ def alert_context(alert: Alert, *, links: Links) -> AlertContext:
     )
 
 
-def digest_context(  # noqa: PLR0913 - each is a part of the message
-    rule: RuleMetadata,
-    *,
-    digest: str,
-    count: int,
-    window: Window,
-    keys: tuple[str, ...],
-    key_count: int = 0,
-    rules: tuple[tuple[str, Level, int], ...] = (),
-) -> DigestContext:
-    """Return what templates may use of many alerts; `rules` are title, level and number of alerts of each."""
-    several = rules if len(rules) > 1 else ()
-    listed = tuple(dict.fromkeys(keys))[:50]
-    return DigestContext(
-        rule=_several_rules(several) if several else rule_context(rule),
-        rules=tuple(
-            DigestRuleContext(title=bounded_text(title, 200), level=level.value, count=alerts)
-            for title, level, alerts in several[:50]
-        ),
-        count=count,
-        since=format_milliseconds(window.start),
-        until=format_milliseconds(window.end),
-        keys=tuple(bounded_text(key, 200) for key in listed),
-        more_keys=max(key_count, len(dict.fromkeys(keys))) - len(listed),
-        alert_id=digest,
-    )
-
-
 def rule_context(rule: RuleMetadata) -> RuleContext:
     """Return what templates may use of a rule."""
     return RuleContext(
@@ -205,24 +146,6 @@ def rule_context(rule: RuleMetadata) -> RuleContext:
         references=tuple(reference_link(text) for text in rule.references),
         falsepositives=tuple(bounded_text(text) for text in rule.falsepositives),
         path=bounded_text(rule.path),
-    )
-
-
-def _several_rules(rules: tuple[tuple[str, Level, int], ...]) -> RuleContext:
-    """Return what templates may use in the place of one rule."""
-    return RuleContext(
-        title=f"{len(rules):,} rules",
-        id="",
-        level=max((level for _, level, _ in rules), key=lambda level: level.rank).value,
-        status="",
-        description="",
-        author="",
-        tags=(),
-        techniques=(),
-        tactics=(),
-        references=(),
-        falsepositives=(),
-        path="",
     )
 
 

@@ -18,8 +18,9 @@ from watcher.known_secrets import without_secrets, without_secrets_inside
 from watcher.model import Location, Notification
 from watcher.notify.channel_registry import notifier_types, type_of
 from watcher.notify.channel_type import NotifierType
+from watcher.notify.digest_context import DigestContext
 from watcher.notify.escaping import escape_mrkdwn, neutralise_mentions_and_links, single_line
-from watcher.notify.message_context import AlertContext, DigestContext, OperatorNotice
+from watcher.notify.message_context import AlertContext, OperatorNotice
 from watcher.printable import truncate
 from watcher.settings import ChannelSettings
 from watcher.shipped import shipped

@@ -18,7 +18,8 @@ from watcher.model import (
     SigmaString,
     Window,
 )
-from watcher.notify.message_context import DigestContext, OperatorNotice, digest_context, operator_notice
+from watcher.notify.digest_context import DigestContext, digest_context
+from watcher.notify.message_context import OperatorNotice, operator_notice
 from watcher.timestamps import format_milliseconds
 
 _TEXT = """\

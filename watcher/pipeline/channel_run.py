@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
@@ -13,7 +12,8 @@ from watcher.delivery.channel_state import ChannelState, ChannelStates
 from watcher.delivery.deliveries import Delivery
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
-from watcher.delivery.rate_limit import RateLimit
+from watcher.delivery.rate_limit import RateLimit, Reason
+from watcher.delivery.sent_messages import SentMessages
 from watcher.delivery.stages import Drop, Hold, Leave, Outcome, Proceed, Retry, Stage, Stopping, run_stages
 from watcher.errors import ClusterError
 from watcher.notify.channel_registry import retry_delay
@@ -36,8 +36,9 @@ class ChannelRun:
     stopping: Stopping
     observe: Callable[[str, str], None]  # counts the outcomes: channel in settings, outcome
     state: ChannelState  # as the last attempt left it
-    _room: int = 0  # single messages that the limit of the channel still allows in this round
-    _is_full: bool = False  # alerts of this round wait for a digest of all rules
+    _sent: SentMessages = field(init=False)  # of this round and before
+    _waiting: set[Reason] = field(default_factory=set)  # why alerts of this round wait for a digest of all rules
+    _digest_level: str = ""  # their highest level
 
     def run(self) -> DeliveryResult:
         """Run what is due and what becomes due meanwhile; nothing where the channel waits after a failure."""
@@ -84,48 +85,38 @@ class ChannelRun:
                             return total
                         total += self._run(delivery)
                     finished.append(rule)
-        if self._is_full and not self._ends:
-            total += self._run(Delivery(rule="", channel=self.channel, is_digest=True))
+        if self._waiting and not self._ends:
+            total += self._run(self._digest())
         return total
 
+    def _digest(self) -> Delivery:
+        """Return the digest of all rules, with the highest level of what waits for it."""
+        of_channel = Reason.LIMIT_OF_CHANNEL in self._waiting
+        reason = Reason.LIMIT_OF_CHANNEL if of_channel else Reason.LIMIT_OF_KEY
+        return Delivery(rule="", level=self._digest_level, channel=self.channel, is_digest=True, reason=reason)
+
     def _begin_round(self) -> None:
-        self._is_full = False
+        self._waiting, self._digest_level = set(), ""
         self.queries.refresh()  # else what was sent a moment ago would not count against the limits
-        limit = self.rate_limit.messages
-        if limit is None:
-            self._room = sys.maxsize
-        else:
-            since = self.now() - self.rate_limit.within
-            self._room = limit - self.queries.sent_since("", self.channel, since=since, most=limit)
-
-    def _messages(self, rule: str, pending: Sequence[Delivery]) -> Iterator[Delivery]:
-        """Yield a rule's messages: single ones up to the limits, and a digest of the rest.
-
-        Where the channel's limit is reached, the rest waits for a digest of all rules.
-        """
-        singles = [delivery for delivery in pending if not delivery.digest_id]
-        within_limit = [delivery for delivery in singles[: self._remaining(rule, len(singles))] if self._fits(delivery)]
-        yield from within_limit
-        if len(within_limit) == len(pending):
-            return
-        self._is_full = self._is_full or (self._room <= 0 and len(within_limit) < len(singles))
-        if self._room > 0 or pending[0].is_exempt or len(singles) < len(pending):
-            yield Delivery(rule=rule, channel=self.channel, is_digest=True)
-
-    def _fits(self, delivery: Delivery) -> bool:
-        """Count a single message against the channel's limit; false where it is reached."""
-        if delivery.is_exempt:
-            return True
-        self._room -= 1
-        return self._room >= 0
-
-    def _remaining(self, rule: str, singles: int) -> int:
-        """Return how many single messages the rate limit still allows."""
-        limit = self.rate_limit.limit
-        if singles <= 1:  # a lone alert is never worth a digest
-            return limit
         since = self.now() - self.rate_limit.within
-        return max(0, limit - self.queries.sent_since(rule, self.channel, since=since, most=limit))
+        self._sent = SentMessages(channel=self.channel, queries=self.queries, limit=self.rate_limit, since=since)
+        self._sent.read_levels()
+
+    def _messages(self, rule: str, pending: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Return a rule's messages: single ones within the limits, and a digest where its limit is reached.
+
+        What is beyond another limit waits for the digest of all rules.
+        """
+        decided = [(delivery, self._sent.add(delivery)) for delivery in pending]
+        singles = [replace(delivery, reason=reason) for delivery, reason in decided if reason.is_single]
+        limited = {reason for _, reason in decided if not reason.is_single}
+        for reason in (Reason.UNFINISHED_DIGEST, Reason.LIMIT_OF_RULE):
+            if reason in limited:
+                return [*singles, Delivery(rule=rule, channel=self.channel, is_digest=True, reason=reason)]
+        if limited:
+            self._waiting |= limited
+            self._digest_level = self._digest_level or pending[0].level  # the highest level comes first
+        return singles
 
     def _run(self, delivery: Delivery) -> DeliveryResult:
         """Run a delivery; an error that is in no plan leaves it as it is stored, and the others are run."""

@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from watcher.delivery.deliveries import delivery_entries
+from watcher.delivery.deliveries import Entry, delivery_entries, outcome_of
 from watcher.present.event_lines import event_lines, host_and_account
 from watcher.present.terminal import LEVEL_STYLES, cell, shortened, table
 from watcher.usecases.triage import AlertRecord
@@ -52,9 +52,15 @@ def _event_lines(alert: AlertRecord) -> Text:
 
 def _deliveries(alert: AlertRecord) -> Text:
     return Text("\n").join(
-        cell(f"{delivery['channel']} {delivery['state']}", style=_STATE_STYLES.get(delivery["state"], "yellow"))
+        cell(_outcome(delivery), style=_STATE_STYLES.get(delivery["state"], "yellow"))
         for delivery in delivery_entries(alert.document)
     )
+
+
+def _outcome(delivery: Entry) -> str:
+    reason = delivery.get("reason")
+    limited = f" ({reason})" if reason and delivery.get("digest_id") else ""
+    return f"{delivery['channel']} {outcome_of(delivery)}{limited}"
 
 
 def failed_table(counts: Mapping[tuple[str, str], int]) -> Table:

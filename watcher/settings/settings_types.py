@@ -30,10 +30,17 @@ class RateLimitSettings:
     messages: Annotated[
         Count,
         Option(
-            "alerts of all rules that a channel gets as single messages in an hour; further ones go out as a digest "
-            "every ten minutes, critical ones as single messages all the same"
+            "alerts of all rules that a channel gets as single messages in an hour, those of lower levels not counted; "
+            "further ones go out as a digest every ten minutes"
         ),
     ] = 20
+    alerts_per_key: Annotated[
+        Count,
+        Option(
+            "alerts of one rule with the same group key, e.g. the same host, that a channel gets as single messages "
+            "in an hour; critical alerts are exempt from all three limits"
+        ),
+    ] = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 MAX_KEYWORD = 8191  # characters of an indexed string; longer ones are cut, the complete event is in `event.original`
 
-VERSION = 4
+VERSION = 5
 _PRIORITY = 300  # above what users commonly give their own templates
 
 _KEYWORD = {"type": "keyword", "ignore_above": MAX_KEYWORD}
@@ -50,7 +50,7 @@ def _watcher(**own: Any) -> dict[str, Any]:
 
 def _alerts() -> dict[str, Any]:
     alert = _keywords("id", "kind", "state", "key", "origin", "by")["properties"] | {"slot": _DATE, "changed": _DATE}
-    deliveries = _keywords("channel", "state", "sent_single", "digest_id")["properties"] | {
+    deliveries = _keywords("channel", "state", "sent_single", "digest_id", "reason")["properties"] | {
         "attempts": {"type": "integer"},
         "error": _KEYWORD,
         "due": _DATE,
