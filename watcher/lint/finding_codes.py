@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from watcher.lint.correlation_codes import CORRELATIONS
 from watcher.lint.detection_codes import FIELDS, LOGIC, LOGSOURCE, MODIFIERS, VALUES
 from watcher.lint.metadata_codes import ABOUT, TAGS
 from watcher.lint.reader_codes import READING
@@ -66,6 +67,7 @@ _LIVE = (
 
 TOPICS: Mapping[str, str] = {
     "reading": "Reading",
+    "correlations": "Correlations",
     "logic": "Condition and selections",
     "logsource": "Log source",
     "fields": "Fields",
@@ -82,7 +84,7 @@ CODES: Mapping[str, FindingCode] = {
     code.name: code
     for topic, rows in zip(
         TOPICS,
-        (READING, LOGIC, LOGSOURCE, FIELDS, VALUES, MODIFIERS, ABOUT, TAGS, _TOGETHER, _LIVE),
+        (READING, CORRELATIONS, LOGIC, LOGSOURCE, FIELDS, VALUES, MODIFIERS, ABOUT, TAGS, _TOGETHER, _LIVE),
         strict=True,
     )
     for code in _codes(topic, rows)

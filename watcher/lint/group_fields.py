@@ -32,16 +32,16 @@ def lint(rules: Sequence[Rule], settings: Settings, mapped: Collection[str] = ()
         group_by = effective.group_by or ()
         result = _SINGLE_ALERT if len(group_by) == 1 else _NO_EFFECT
         for name in group_by:
-            if name not in mapped and not any(_is_possible(name, rule, source) for source in settings.sources):
+            if name not in mapped and not any(is_possible_field(name, rule, source) for source in settings.sources):
                 by_field.setdefault((_location(rule, effective), name, result), []).append(rule)
     for (location, name, result), affected in by_field.items():
         more = f" and of {len(affected) - 1:,} more" if len(affected) > 1 else ""
         message = f"events of the rule `{affected[0].title}`{more} have no field `{name}` of `group_by`, so {result}"
-        yield make_finding("group-by-field", message, location, _fix(name, affected[0]))
+        yield make_finding("group-by-field", message, location, field_advice(name, affected[0]))
 
 
-def _is_possible(name: str, rule: Rule, source: Source) -> bool:
-    """Whether an event of the rule's log source may have a group-by field; only Windows events are known."""
+def is_possible_field(name: str, rule: Rule, source: Source) -> bool:
+    """Return whether an event of the rule's log source may have a field; only Windows events are known."""
     events = events_of(rule.logsource, source.logsources)
     if name in source.fields or name in _EVERYWHERE or any(name in paths for paths in source.fields.values()):
         return True
@@ -59,7 +59,8 @@ def _location(rule: Rule, effective: RuleSettings) -> Location:
     return Location(file=file, line=int(line)) if file and line.isdecimal() else rule.location
 
 
-def _fix(name: str, rule: Rule) -> str:
+def field_advice(name: str, rule: Rule) -> str:
+    """Return what to write instead of a field that events of a rule cannot have."""
     fields = fields_of(events_of(rule.logsource)) or frozenset()
     first, *rest = name.split(".")
     near = get_close_matches(first, _FIELD_SETS if is_path(name) else fields, n=1)

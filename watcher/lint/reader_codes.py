@@ -15,7 +15,7 @@ READING = (
         "correlation",
         _W,
         "The document is a correlation rule, which is not run.",
-        "sigmahq_correlation_rules_minimum sigmahq_correlation_group_by_existence sigmahq_correlation_filename_prefix",
+        "sigmahq_correlation_filename_prefix",
     ),
     (
         "duplicate-id",

@@ -15,6 +15,7 @@ from msgspec import structs
 
 from watcher.errors import RuleError
 from watcher.model import Finding, Location, Severity
+from watcher.sigma.correlation_dialects import has_correlation_action, is_correlation
 from watcher.yaml_nodes.nodes import MapNode, ScalarNode, YamlNode
 from watcher.yaml_nodes.yaml_documents import YamlDocument
 
@@ -35,7 +36,7 @@ def merge_actions(documents: Iterable[YamlDocument]) -> Iterator[tuple[int, Yaml
     previous: YamlDocument | None = None
     parts = Counter[str]()  # rules that use a shared id, by that id
     for number, document in enumerate(documents):
-        action = _action(document.value)
+        action = None if has_correlation_action(document.value) else _action(document.value)
         if action is None and _is_rule(document.value):
             previous = document if shared is None else _merge_documents(shared, document, over=shared)
             yield number, _with_own_id(previous, document, parts)
@@ -80,9 +81,7 @@ def _with_id(rule: MapNode, id_node: YamlNode) -> MapNode:
 
 
 def _is_rule(value: YamlNode) -> bool:
-    return isinstance(value, MapNode) and not any(
-        isinstance(value.get(key), MapNode) for key in ("correlation", "filter")
-    )
+    return isinstance(value, MapNode) and not isinstance(value.get("filter"), MapNode) and not is_correlation(value)
 
 
 def _action(value: YamlNode) -> str | None:

@@ -55,7 +55,8 @@ def _covers(filter_names: tuple[str, ...], rule_names: tuple[str, ...]) -> bool:
 
 
 def _has_name(rule: Rule, name: str) -> bool:
-    return name.lower() == rule.id.lower() or (bool(rule.name) and name == rule.name)
+    ids = (rule.id.lower(), rule.converted_from.lower())
+    return name.lower() in ids or (bool(rule.name) and name == rule.name)
 
 
 def is_filter(document: YamlNode) -> bool:

@@ -7,14 +7,20 @@ from dataclasses import dataclass, replace
 
 from watcher.errors import RuleError
 from watcher.model import Finding, Location, Rule, Severity
+from watcher.model.correlation_rules import CorrelationRule
 from watcher.sigma.actions import FaultyDocument, merge_actions
+from watcher.sigma.aggregations import convert_aggregation
+from watcher.sigma.correlation_dialects import is_correlation
+from watcher.sigma.correlation_reader import read_correlation
 from watcher.sigma.filters import SigmaFilter, is_filter, read_filter
+from watcher.sigma.finding_collector import as_mapping
 from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_reader import read_rule
 from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, YamlNode
 from watcher.yaml_nodes.yaml_documents import YamlDocument, read_sources
 
 _RULE_KEYS = ("title", "logsource", "detection", "correlation", "filter", "action")
+_NOT_EVALUATED = "the correlation is not evaluated; the other rules are run"
 _RULE_PART = re.compile(r"^[ \t]*(?:title|logsource|detection|correlation)[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
 
@@ -24,7 +30,10 @@ class RuleFile:
 
     rules: tuple[Rule, ...] = ()
     filters: tuple[SigmaFilter, ...] = ()
+    correlations: tuple[CorrelationRule, ...] = ()  # also those of rules with an aggregation
+    base_rules: tuple[Rule, ...] = ()  # of rules with an aggregation
     findings: tuple[Finding, ...] = ()  # about the documents that are neither
+    refused: tuple[Finding, ...] = ()  # about correlation rules and aggregations that cannot be interpreted
     is_foreign: bool = False  # other YAML: nothing of the file has a part of a rule
 
 
@@ -44,7 +53,10 @@ def read_contents(text: str, *, file: str, origin: RuleOrigin) -> RuleFile:
     return RuleFile(
         rules=tuple(rule for content in contents for rule in content.rules),
         filters=tuple(sigma_filter for content in contents for sigma_filter in content.filters),
+        correlations=tuple(rule for content in contents for rule in content.correlations),
+        base_rules=tuple(rule for content in contents for rule in content.base_rules),
         findings=tuple(finding for content in contents for finding in content.findings),
+        refused=tuple(finding for content in contents for finding in content.refused),
         is_foreign=all(_is_foreign(document.value) for document in documents),
     )
 
@@ -60,8 +72,8 @@ def _document(document: YamlDocument | FaultyDocument, file: str, origin: RuleOr
     if isinstance(document, FaultyDocument):
         return RuleFile(findings=(_fault(document.fault, file),))
     try:
-        if _is_correlation(document.value):
-            return RuleFile(findings=(*document.findings, _correlation(document.value)))
+        if is_correlation(document.value):
+            return _correlation_rule(document, file, replace(origin, text=document.text))
         if is_filter(document.value):
             return _filter(document, file, origin)
         rule = read_rule(document.value, replace(origin, text=document.text))
@@ -69,7 +81,25 @@ def _document(document: YamlDocument | FaultyDocument, file: str, origin: RuleOr
         return RuleFile(findings=(*document.findings, _fault(fault, file)))
     if document.findings:
         rule = replace(rule, findings=(*document.findings, *rule.findings))
-    return RuleFile(rules=(rule,))
+    return RuleFile(rules=(rule,)) if rule.aggregation is None else _aggregation(rule, document.value, file)
+
+
+def _correlation_rule(document: YamlDocument, file: str, origin: RuleOrigin) -> RuleFile:
+    findings = (*document.findings, _not_correlated(document.value))
+    try:
+        rule = read_correlation(document.value, origin)
+    except RuleError as fault:
+        return RuleFile(findings=findings, refused=(_fault(fault, file, consequence=_NOT_EVALUATED),))
+    return RuleFile(findings=findings, correlations=(rule,))
+
+
+def _aggregation(rule: Rule, document: YamlNode, file: str) -> RuleFile:
+    """Return a rule with an aggregation, and the correlation rule that it means."""
+    try:
+        converted = convert_aggregation(rule, as_mapping(document, "a rule"))
+    except RuleError as fault:
+        return RuleFile(rules=(rule,), refused=(_fault(fault, file, consequence=_NOT_EVALUATED),))
+    return RuleFile(rules=(rule,), correlations=(converted.correlation,), base_rules=converted.base_rules)
 
 
 def _filter(document: YamlDocument, file: str, origin: RuleOrigin) -> RuleFile:
@@ -105,11 +135,6 @@ def _empty(file: str) -> Finding:
     )
 
 
-def _is_correlation(document: YamlNode) -> bool:
-    """Whether the document is a correlation rule, and not a rule with a remark under that key."""
-    return isinstance(document, MapNode) and isinstance(document.get("correlation"), MapNode)
-
-
 def _texts(node: YamlNode | None, key: str) -> tuple[str, ...]:
     """Return the texts of a key, given as a list or alone."""
     value = node.get(key) if isinstance(node, MapNode) else None
@@ -117,7 +142,7 @@ def _texts(node: YamlNode | None, key: str) -> tuple[str, ...]:
     return tuple(item.text for item in items if isinstance(item, ScalarNode))
 
 
-def _correlation(document: YamlNode) -> Finding:
+def _not_correlated(document: YamlNode) -> Finding:
     """Return the finding about a correlation rule, with the rules that are run instead."""
     own = document.get("correlation") if isinstance(document, MapNode) else None
     base_rules, fields = (_texts(own, key) for key in ("rules", "group-by"))

@@ -6,16 +6,18 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 
 from watcher.model import Finding, Location, Rule, Severity
+from watcher.model.correlation_rules import CorrelationRule, ResolvedCorrelations
 from watcher.ports import Progress, no_progress
 from watcher.printable import printable_text, truncate
-from watcher.sigma.duplicate_ids import distinct_rules
+from watcher.sigma.correlation_references import resolve_correlations
+from watcher.sigma.duplicate_ids import distinct_correlations, distinct_rules
 from watcher.sigma.filters import SigmaFilter, apply_filters
 from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_file import RuleFile, read_contents
@@ -38,7 +40,10 @@ class RuleFolder:
     path: Path
     rules: tuple[Rule, ...] = ()
     filters: tuple[SigmaFilter, ...] = ()
+    correlations: tuple[CorrelationRule, ...] = ()
+    base_rules: tuple[Rule, ...] = ()  # converted from aggregations
     findings: tuple[Finding, ...] = ()  # about files without a rule; a rule carries its own findings
+    refused: tuple[Finding, ...] = ()  # about correlation rules and aggregations that cannot be interpreted
     files: Fingerprints = field(default_factory=dict)  # taken just before the files were read
 
 
@@ -47,6 +52,7 @@ class LoadedRules:
     """Every rule of several folders."""
 
     rules: tuple[Rule, ...] = ()
+    correlations: ResolvedCorrelations = field(default_factory=ResolvedCorrelations)
     findings: tuple[Finding, ...] = ()
     files: Fingerprints = field(default_factory=dict)
 
@@ -88,7 +94,10 @@ def read_folder(
         path=path,
         rules=tuple(rule for content in contents for rule in content.rules),
         filters=tuple(sigma_filter for content in contents for sigma_filter in content.filters),
+        correlations=tuple(rule for content in contents for rule in content.correlations),
+        base_rules=tuple(rule for content in contents for rule in content.base_rules),
         findings=(*findings, *(finding for content in contents for finding in content.findings)),
+        refused=tuple(finding for content in contents for finding in content.refused),
         files=prints,
     )
 
@@ -231,6 +240,21 @@ def read_folders(folders: Iterable[RuleFolder]) -> LoadedRules:
     rules, filter_findings = apply_filters(unique, filters)
     return LoadedRules(
         rules=rules,
+        correlations=_correlations(read, rules, filters),
         findings=(*(finding for folder in read for finding in folder.findings), *duplicates, *filter_findings),
         files={file: fingerprint for folder in read for file, fingerprint in folder.files.items()},
     )
+
+
+def _correlations(
+    folders: Sequence[RuleFolder], rules: Sequence[Rule], filters: Sequence[SigmaFilter]
+) -> ResolvedCorrelations:
+    """Resolve the correlation rules of folders; filters act on base rules of aggregations, too."""
+    kept, duplicates = distinct_correlations([folder.correlations for folder in folders], rules)
+    origins = {rule.id: rule.location for rule in kept if rule.converted}
+    converted = [
+        rule for folder in folders for rule in folder.base_rules if origins.get(rule.converted_from) == rule.location
+    ]
+    resolved = resolve_correlations(rules, apply_filters(converted, filters)[0], kept)
+    refused = (finding for folder in folders for finding in folder.refused)
+    return replace(resolved, findings=(*refused, *duplicates, *resolved.findings))

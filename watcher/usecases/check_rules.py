@@ -9,7 +9,7 @@ from pathlib import Path
 
 from watcher.catalogue.attack import shipped_table
 from watcher.health.rule_states import rule_states
-from watcher.lint import allowances, group_fields
+from watcher.lint import allowances, correlation_lints, group_fields
 from watcher.lint.allowances import JudgedFinding
 from watcher.lint.run_lints import lint_rules, unique
 from watcher.lint.tag_lints import AttackMatrix
@@ -88,8 +88,11 @@ def check_rules(  # noqa: PLR0913 - what it reads, and the progress
         progress=progress,
     )
     group_findings = group_fields.lint(rules.rules, settings, report.mapped)
+    correlation_findings = correlation_lints.lint(rules, settings, report.mapped)
     risks = () if paths else settings.risks  # who names rules asks about those alone
-    ordered = sorted(unique((*findings, *group_findings, *risks, *report.findings)), key=_by_location)
+    ordered = sorted(
+        unique((*findings, *group_findings, *correlation_findings, *risks, *report.findings)), key=_by_location
+    )
     judged = allowances.apply_allowances(ordered, rules.rules, settings.check.allow)
     if not paths:  # rules outside of given paths may need an allowance that these do not
         unused = allowances.unused_allowances(judged, settings)

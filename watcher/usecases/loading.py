@@ -15,6 +15,7 @@ from watcher.settings import Folder, Settings, read_file
 from watcher.settings import read as read_settings
 from watcher.settings.effective import rule_settings
 from watcher.shipped import SHIPPED_FOLDER, shipped
+from watcher.sigma.correlation_folders import selected_correlations
 from watcher.sigma.rule_folders import LoadedRules, RuleFolder, read_folder, read_folders
 
 _LOCATIONS = ("watcher.yml", "/etc/watcher/watcher.yml")
@@ -65,9 +66,12 @@ def load_rules(settings: Settings, paths: Sequence[Path] = (), progress: Progres
         return read_folders(read(folder.name, folder.path) for folder in folders)
     inside = [path for path in paths if path.exists() and any(_contains(folder.path, path) for folder in folders)]
     parts = [read(path.resolve().name, path) for path in paths if path not in inside]
-    if inside:
-        parts.extend(_restricted(read(folder.name, folder.path), inside) for folder in folders)
-    return read_folders(parts)
+    if not inside:
+        return read_folders(parts)
+    complete = [read(folder.name, folder.path) for folder in folders]
+    loaded = read_folders([*parts, *(_restricted(folder, inside) for folder in complete)])
+    everything = read_folders([*parts, *complete])
+    return replace(loaded, correlations=selected_correlations(everything, lambda at: _is_below(at, paths)))
 
 
 def load_named_rules(settings: Settings, paths: Sequence[Path], progress: Progress = no_progress) -> LoadedRules:
@@ -89,15 +93,15 @@ def _contains(folder: Path, path: Path) -> bool:
 
 def _restricted(folder: RuleFolder, paths: Sequence[Path]) -> RuleFolder:
     """Return the part of a folder that lies below some paths."""
-
-    def selected(location: Location) -> bool:
-        return any(_contains(path, Path(location.file)) for path in paths)
-
     return replace(
         folder,
-        rules=tuple(rule for rule in folder.rules if selected(rule.location)),
-        findings=tuple(finding for finding in folder.findings if selected(finding.location)),
+        rules=tuple(rule for rule in folder.rules if _is_below(rule.location, paths)),
+        findings=tuple(finding for finding in folder.findings if _is_below(finding.location, paths)),
     )
+
+
+def _is_below(location: Location, paths: Sequence[Path]) -> bool:
+    return any(_contains(path, Path(location.file)) for path in paths)
 
 
 def enabled_rules(settings: Settings, rules: LoadedRules) -> tuple[Rule, ...]:
