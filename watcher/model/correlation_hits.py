@@ -27,6 +27,7 @@ class CorrelationHit:
     time: int  # in milliseconds: the time of the last event; of an absence, last event + timespan
     first: int  # time of the first contributing base hit
     last: int  # time of the last contributing base hit
+    completing: BaseHit  # at which the condition held; of an absence, the last one before it
     number: Decimal | None = None  # what was compared: a count, sum, average, percentile or median
     counts: Mapping[str, int] = field(default_factory=dict)  # id of base rule → contributing base hits
     samples: tuple[BaseHit, ...] = ()  # some contributing base hits: the first and the last ones

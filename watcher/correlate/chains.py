@@ -1,0 +1,130 @@
+"""The states of all correlations: hits of inner ones are base hits of outer ones."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+
+from watcher.correlate.correlation_state import CorrelationState
+from watcher.correlate.hit_builder import base_hit
+from watcher.correlate.spans import BEGINNING, EVERYWHERE, Spans
+from watcher.model.correlation_hits import BaseHit, CorrelationHit
+from watcher.model.correlations import Correlation
+
+
+class CorrelationStates:
+    """Evaluates correlations that may build on each other."""
+
+    def __init__(self, correlations: Iterable[Correlation]) -> None:
+        """Raise graphlib.CycleError where correlations build on each other in a circle."""
+        self._states = {correlation.rule_id: CorrelationState(correlation) for correlation in inner_first(correlations)}
+
+    @property
+    def states(self) -> Mapping[str, CorrelationState]:
+        """The states by the ids of the correlation rules, inner ones first."""
+        return self._states
+
+    def add(self, base_hits: Iterable[BaseHit]) -> tuple[CorrelationHit, ...]:
+        """Return the new correlation hits that are certain; base hits come in any order, late ones too."""
+        arrived: defaultdict[str, list[BaseHit]] = defaultdict(list)
+        for hit in base_hits:
+            arrived[hit.rule_id].append(hit)
+        matches: list[CorrelationHit] = []
+        for state in self._states.values():
+            matches += self._passed_on(state, state.add(_of_base_rules(state, arrived)), arrived)
+        return tuple(matches)
+
+    def decide(self, searched: Mapping[str, Spans]) -> tuple[CorrelationHit, ...]:
+        """Return the new correlation hits that the searched spans decide.
+
+        `searched` has the spans by the ids of the base rules that match events; all base hits in them were added.
+        """
+        settled = dict(searched)
+        arrived: defaultdict[str, list[BaseHit]] = defaultdict(list)
+        matches: list[CorrelationHit] = []
+        for state in self._states.values():
+            spans = _common(settled.get(rule_id, Spans()) for rule_id in state.correlation.base_rules)
+            new = (*state.add(_of_base_rules(state, arrived)), *state.decide(spans))
+            matches += self._passed_on(state, new, arrived)
+            reach = state.hit_reach
+            settled[state.correlation.rule_id] = spans.shrunk(behind=reach.behind, ahead=reach.ahead)
+        return tuple(matches)
+
+    def undecided(self) -> tuple[CorrelationHit, ...]:
+        """Return the matches that hold so far, but that base hits of times not searched yet may end."""
+        return tuple(match for state in self._states.values() for match in state.undecided())
+
+    def forget(self, before: int) -> None:
+        """Drop what only base hits before a time could need; see `CorrelationState.forget`."""
+        delays: dict[str, int] = {}
+        for rule_id, state in self._states.items():
+            delay = max((delays.get(inner, 0) for inner in state.correlation.base_rules), default=0)
+            state.forget(before - delay)
+            delays[rule_id] = delay + state.hit_reach.ahead
+
+    def histories(self) -> Mapping[str, int]:
+        """Return the milliseconds of base hits before a time that decide what holds from then on, by base rule."""
+        lengths: dict[str, int] = {}
+        for rule_id, state in reversed(self._states.items()):
+            length = lengths.get(rule_id, 0) + max(state.reach.length, state.hit_reach.length)
+            for base_rule in state.correlation.base_rules:
+                lengths[base_rule] = max(length, lengths.get(base_rule, 0))
+        return {rule_id: length for rule_id, length in lengths.items() if rule_id not in self._states}
+
+    def fields(self) -> Mapping[str, frozenset[str]]:
+        """Return the fields that base hits need, by base rule: those of outer correlations too."""
+        needed: defaultdict[str, set[str]] = defaultdict(set)
+        for rule_id, state in reversed(self._states.items()):
+            correlation = state.correlation
+            for base_rule in correlation.base_rules:
+                own = {correlation.field_of(name, base_rule) for name in (*correlation.group_by, *correlation.fields)}
+                needed[base_rule] |= own | needed[rule_id]
+        return {rule_id: frozenset(names) for rule_id, names in needed.items() if rule_id not in self._states}
+
+    def _passed_on(
+        self, state: CorrelationState, matches: Sequence[CorrelationHit], arrived: defaultdict[str, list[BaseHit]]
+    ) -> Sequence[CorrelationHit]:
+        """Return matches after adding them to what outer correlations count."""
+        arrived[state.correlation.rule_id] += (base_hit(state.correlation, match) for match in matches)
+        return matches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrelatedHits:
+    """What correlations return for a closed set of base hits."""
+
+    matches: tuple[CorrelationHit, ...]
+    undecided: tuple[CorrelationHit, ...]  # later events could still end them
+
+
+def correlate(correlations: Iterable[Correlation], base_hits: Iterable[BaseHit], *, end: int) -> CorrelatedHits:
+    """Return all correlation hits of base hits that are complete up to a time, included."""
+    states = CorrelationStates(correlations)
+    searched = Spans.of([(BEGINNING, end + 1)])
+    certain = states.add(hit for hit in base_hits if hit.time <= end)
+    rules = (rule_id for state in states.states.values() for rule_id in state.correlation.base_rules)
+    decided = states.decide(dict.fromkeys(rules, searched))
+    return CorrelatedHits(matches=(*certain, *decided), undecided=states.undecided())
+
+
+def inner_first(correlations: Iterable[Correlation]) -> tuple[Correlation, ...]:
+    """Return correlations in an order in which each follows those that it builds on.
+
+    Raise graphlib.CycleError where there is none.
+    """
+    by_id = {correlation.rule_id: correlation for correlation in correlations}
+    order = TopologicalSorter({rule_id: correlation.base_rules for rule_id, correlation in by_id.items()})
+    return tuple(by_id[rule_id] for rule_id in order.static_order() if rule_id in by_id)
+
+
+def _of_base_rules(state: CorrelationState, arrived: Mapping[str, list[BaseHit]]) -> Iterable[BaseHit]:
+    return (hit for rule_id in state.correlation.base_rules for hit in arrived.get(rule_id, ()))
+
+
+def _common(spans: Iterable[Spans]) -> Spans:
+    common = EVERYWHERE
+    for other in spans:
+        common = common.intersection(other)
+    return common

@@ -1,0 +1,61 @@
+"""Comparisons of numbers, and what follows from them for the evaluation of a correlation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+
+from watcher.model.correlations import ComparisonOperator, Correlation, CorrelationType, NumericComparison
+
+EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
+"""Arithmetic without rounding; only for sums and products."""
+
+COUNTING_TYPES = frozenset(
+    {
+        CorrelationType.EVENT_COUNT,
+        CorrelationType.VALUE_COUNT,
+        CorrelationType.TEMPORAL,
+        CorrelationType.TEMPORAL_ORDERED,
+    }
+)
+"""Types whose number never falls when base hits are added."""
+
+_LOWER_BOUNDS = frozenset({ComparisonOperator.GT, ComparisonOperator.GTE})
+
+
+def all_hold(comparisons: Iterable[NumericComparison], number: Decimal) -> bool:
+    """Return whether a number satisfies all comparisons."""
+    return all(comparison.holds(number) for comparison in comparisons)
+
+
+def all_hold_of_average(comparisons: Iterable[NumericComparison], total: Decimal, count: int) -> bool:
+    """Return whether an average satisfies all comparisons; it may have endless digits, its total has not."""
+    factor = Decimal(count)
+    return all(
+        replace(comparison, value=EXACT.multiply(comparison.value, factor)).holds(total) for comparison in comparisons
+    )
+
+
+def is_absence(correlation: Correlation) -> bool:
+    """Return whether the condition holds for no hit at all, and for no positive count."""
+    if correlation.type not in COUNTING_TYPES or correlation.boolean is not None or not correlation.comparisons:
+        return False
+    return all_hold(correlation.comparisons, Decimal(0)) and not any(
+        all_hold(correlation.comparisons, count) for count in _deciding_counts(correlation.comparisons)
+    )
+
+
+def _deciding_counts(comparisons: Iterable[NumericComparison]) -> Iterable[Decimal]:
+    """Yield positive counts of which at least one satisfies the comparisons, if any count does."""
+    yield Decimal(1)
+    for comparison in comparisons:
+        floor = int(comparison.value)
+        yield from (Decimal(count) for count in range(floor - 1, floor + 3) if count > 0)
+
+
+def is_monotone(correlation: Correlation) -> bool:
+    """Return whether a condition that holds in a window holds too when base hits are added to it."""
+    return correlation.type in COUNTING_TYPES and all(
+        comparison.operator in _LOWER_BOUNDS for comparison in correlation.comparisons
+    )

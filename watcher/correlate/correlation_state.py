@@ -1,0 +1,170 @@
+"""The state of one correlation: base hits in any order in, correlation hits out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from watcher.correlate.counted_values import GroupValues, counted_of, counts_values, groups_of
+from watcher.correlate.hit_builder import correlation_hit
+from watcher.correlate.judges import Judge, Judgement, Reach, judge_of
+from watcher.correlate.measures import measure_of
+from watcher.correlate.spans import BEGINNING, END, Spans
+from watcher.correlate.timeline import Timeline
+from watcher.model.correlation_hits import BaseHit, CorrelationHit
+from watcher.model.correlations import Correlation
+
+Accept = Callable[[Judgement], bool]
+
+
+@dataclass(slots=True)
+class IgnoredHits:
+    """How many base hits, or groups of them, took no part, by reason."""
+
+    without_group: int = 0  # a group-by field has no value
+    without_value: int = 0  # the counted field has no value, or no number
+    cut: int = 0  # further combinations of several values
+    too_late: int = 0  # before what the state remembers
+
+
+class CorrelationState:
+    """Evaluates one correlation; what it returns does not depend on the order of arrival.
+
+    `add` returns what no further base hit can change. `decide` returns what depends on base hits that are absent,
+    as soon as the times around it were searched. Each correlation hit is returned once.
+    """
+
+    def __init__(self, correlation: Correlation) -> None:
+        self.correlation = correlation
+        self.ignored = IgnoredHits()
+        self.horizon = BEGINNING  # earlier base hits are ignored
+        self._judge: Judge = judge_of(correlation)
+        self._rules = self._judge.completing_rules | self._judge.single_rules
+        self._counts_values = counts_values(correlation)
+        self._groups: dict[GroupValues, Timeline] = {}
+        self._pending: set[GroupValues] = set()
+
+    @property
+    def reach(self) -> Reach:
+        """How far around a time base hits may change what holds there."""
+        return self._judge.reach
+
+    @property
+    def hit_reach(self) -> Reach:
+        """How far around a time base hits may change which correlation hits have that time."""
+        return self._judge.hit_reach
+
+    def add(self, base_hits: Iterable[BaseHit]) -> tuple[CorrelationHit, ...]:
+        """Return the new correlation hits that are certain: no further base hit can end them."""
+        arrived: defaultdict[GroupValues, list[int]] = defaultdict(list)
+        for hit in base_hits:
+            for key in self._insert(hit):
+                arrived[key].append(hit.time)
+        for key, times in arrived.items():
+            self._mark_pending(key, times)
+        if not self._judge.has_certain_matches:
+            return ()
+        return _sorted(match for key, times in arrived.items() for match in self._certain_matches(key, times))
+
+    def decide(self, searched: Spans) -> tuple[CorrelationHit, ...]:
+        """Return the new correlation hits that the searched spans decide; all base hits in them were added."""
+        decidable = searched.shrunk(behind=self.reach.behind, ahead=self.reach.ahead)
+        return _sorted(match for key in tuple(self._pending) for match in self._decided_matches(key, decidable))
+
+    def undecided(self) -> tuple[CorrelationHit, ...]:
+        """Return the matches that hold so far, but that base hits of times not searched yet may end."""
+        return _sorted(
+            correlation_hit(self.correlation, key, self._groups[key], judgement, index)
+            for key in self._pending
+            for judgement, index in self._matches(key, self._groups[key].pending, lambda _: True)
+        )
+
+    def forget(self, before: int) -> None:
+        """Drop what only base hits before a time could need; such base hits are ignored from now on.
+
+        Matches that are decided before that time are given up. An earlier base hit needs a new state with the
+        history around it.
+        """
+        self.horizon = max(self.horizon, before)
+        needed = self.horizon - self.reach.ahead
+        for key, timeline in tuple(self._groups.items()):
+            timeline.forget(needed - self.reach.behind)
+            timeline.pending = timeline.clip(timeline.pending.within(needed, END))
+            if not timeline.pending:
+                self._pending.discard(key)
+            if timeline.is_empty():
+                del self._groups[key]
+
+    def _insert(self, hit: BaseHit) -> Iterator[GroupValues]:
+        """Add a base hit to its groups, and yield those that did not have it."""
+        if hit.rule_id not in self._rules:
+            return
+        if hit.time < self.horizon:
+            self.ignored.too_late += 1
+            return
+        counted = counted_of(self.correlation, hit) if self._counts_values else ()
+        if self._counts_values and not counted:
+            self.ignored.without_value += 1
+            return
+        groups = groups_of(self.correlation, hit)
+        self.ignored.without_group += not groups.spellings
+        self.ignored.cut += groups.cut
+        for key in groups.spellings:
+            timeline = self._groups.get(key) or self._new_group(key)
+            is_new = hit.rule_id not in self._judge.completing_rules or timeline.insert(hit, counted)
+            if is_new and hit.rule_id in self._judge.single_rules:
+                timeline.insert_time(hit.rule_id, hit.time)
+            if is_new:
+                yield key
+
+    def _new_group(self, key: GroupValues) -> Timeline:
+        timeline = Timeline(measure_of(self.correlation) if self._counts_values else None)
+        self._groups[key] = timeline
+        return timeline
+
+    def _mark_pending(self, key: GroupValues, times: Iterable[int]) -> None:
+        """Note the times of a group that new base hits of some times may change."""
+        if not self._judge.has_uncertain_matches:
+            return
+        timeline, reach = self._groups[key], self.reach
+        spans = ((time - reach.ahead, time + reach.behind + 1) for time in times)
+        timeline.pending = timeline.clip(Spans.of((*timeline.pending, *spans)))
+        if timeline.pending:
+            self._pending.add(key)
+
+    def _certain_matches(self, key: GroupValues, times: Iterable[int]) -> Iterator[CorrelationHit]:
+        """Yield the certain matches of a group to which base hits of some times were added."""
+        spans = Spans.of((time, time + self.reach.behind + 1) for time in times)
+        yield from self._reported(key, spans, lambda judgement: judgement.is_certain)
+
+    def _decided_matches(self, key: GroupValues, decidable: Spans) -> Iterator[CorrelationHit]:
+        timeline = self._groups[key]
+        decided = timeline.pending.intersection(decidable)
+        if decided:
+            yield from self._reported(key, decided, lambda _: True)
+            timeline.pending = timeline.clip(timeline.pending.without(decided))
+        if not timeline.pending:
+            self._pending.discard(key)
+
+    def _reported(self, key: GroupValues, spans: Spans, accept: Accept) -> Iterator[CorrelationHit]:
+        """Yield the accepted matches, and note that they were returned."""
+        timeline = self._groups[key]
+        for judgement, index in self._matches(key, spans, accept):
+            timeline.reported[index] = 1
+            yield correlation_hit(self.correlation, key, timeline, judgement, index)
+
+    def _matches(self, key: GroupValues, spans: Spans, accept: Accept) -> Iterator[tuple[Judgement, int]]:
+        """Yield the matches of base hits within spans that were not returned yet, each with its completing hit."""
+        timeline = self._groups[key]
+        time, judgement = None, None
+        for index in timeline.unreported(spans):
+            if timeline.times[index] != time:
+                time = timeline.times[index]
+                judgement = self._judge.judge(timeline, time)
+            if judgement is not None and index in range(*judgement.completing) and accept(judgement):
+                yield judgement, index
+
+
+def _sorted(matches: Iterable[CorrelationHit]) -> tuple[CorrelationHit, ...]:
+    return tuple(sorted(matches, key=lambda match: (match.time, match.hit_id)))
