@@ -224,6 +224,7 @@ def test_rules_with_an_aggregation_give_way_to_their_base_rules() -> None:
     assert [rule.aggregation is None for rule in rules.rules] == [False, False]
     assert [finding.code for rule in rules.rules for finding in rule.findings].count("aggregation") == 2
     evaluated = with_correlations(rules)
+    assert with_correlations(evaluated) == evaluated
     assert [(rule.id, rule.aggregation) for rule in evaluated.rules] == [
         (ID.replace("6f", "7f"), "count() > 5"),
         (base_rule_id(ID), None),

@@ -285,7 +285,9 @@ def test_ids_that_are_used_twice(tmp_path: Path) -> None:
 def test_runs_without_correlations_are_as_before(tmp_path: Path) -> None:
     rules = loaded(tmp_path, {"a.yml": base(1, "x") + "---\n" + correlation(9, "[x, nowhere]")})
     assert codes(rules.findings) == ["correlation"]
-    assert codes(with_correlations(rules).findings) == ["correlation-reference"]
+    evaluated = with_correlations(rules)
+    assert codes(evaluated.findings) == ["correlation-reference"]
+    assert with_correlations(evaluated) == evaluated
 
 
 def test_the_correlations_of_real_rules_are_read_or_refused(shared_data: Path, tmp_path: Path) -> None:

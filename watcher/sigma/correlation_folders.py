@@ -17,12 +17,13 @@ def with_correlations(loaded: LoadedRules) -> LoadedRules:
     """Return the rules as they are run where correlations are evaluated.
 
     Rules with an aggregation give way to their base rules; findings no longer say that correlations are not run, and
-    include those about correlations.
+    include those about correlations. Rules that were returned by this function are returned as they are.
     """
     converted = {rule.id for rule in loaded.correlations.rules if rule.converted}
     own = tuple(_without_note(rule) for rule in loaded.rules if rule.aggregation is None or rule.id not in converted)
     needed = loaded.correlations.required_by([rule.id for rule in loaded.correlations.rules])
-    base_rules = tuple(rule for rule in loaded.correlations.base_rules if rule.id in needed)
+    present = {rule.id for rule in own}
+    base_rules = tuple(rule for rule in loaded.correlations.base_rules if rule.id in needed and rule.id not in present)
     findings = tuple(finding for finding in loaded.findings if finding.code not in _NOT_EVALUATED)
     return replace(
         loaded, rules=(*own, *base_rules), findings=tuple(dict.fromkeys((*findings, *loaded.correlations.findings)))

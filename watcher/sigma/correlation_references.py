@@ -8,8 +8,8 @@ from __future__ import annotations
 import difflib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import PurePath
+from dataclasses import dataclass
+from functools import cached_property
 
 from watcher.model import Location, Rule, RuleMetadata, Severity
 from watcher.model.correlation_rules import CorrelationRule, ResolvedCorrelations, RuleReference
@@ -60,22 +60,32 @@ def _by_origin(base_rules: Iterable[Rule]) -> Mapping[str, Sequence[str]]:
     return ids
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True)
 class _Index:
     """The rules that can be referred to, by what refers to them."""
 
     rules: Sequence[RuleMetadata]
     base_rules: Sequence[RuleMetadata]  # converted from aggregations: only by their ids
-    by_id: dict[str, list[RuleMetadata]] = field(init=False)
-    by_name: dict[str, list[RuleMetadata]] = field(init=False)
-    by_title: dict[str, list[RuleMetadata]] = field(init=False)
-    by_file: dict[str, list[RuleMetadata]] = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.by_id = _grouped((*self.rules, *self.base_rules), lambda rule: (rule.id.lower(),))
-        self.by_name = _grouped(self.rules, lambda rule: (rule.name,) if rule.name else ())
-        self.by_title = _grouped(self.rules, lambda rule: (rule.title.lower(),))
-        self.by_file = _grouped(self.rules, _file_names)
+    @cached_property
+    def by_id(self) -> Mapping[str, Sequence[RuleMetadata]]:
+        """The rules by id, in lower case."""
+        return _grouped((*self.rules, *self.base_rules), lambda rule: (rule.id.lower(),))
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Sequence[RuleMetadata]]:
+        """The rules by `name`."""
+        return _grouped(self.rules, lambda rule: (rule.name,) if rule.name else ())
+
+    @cached_property
+    def by_title(self) -> Mapping[str, Sequence[RuleMetadata]]:
+        """The rules by title, in lower case."""
+        return _grouped(self.rules, lambda rule: (rule.title.lower(),))
+
+    @cached_property
+    def by_file(self) -> Mapping[str, Sequence[RuleMetadata]]:
+        """The rules by file name with and without folder and suffix, in lower case."""
+        return _grouped(self.rules, _file_names)
 
     def nearest(self, text: str) -> tuple[str, ...]:
         """Return the names, titles and ids that are similar to a text."""
@@ -95,8 +105,9 @@ def _grouped(
 
 
 def _file_names(rule: RuleMetadata) -> Iterable[str]:
-    path = PurePath(rule.path.lower())
-    return dict.fromkeys((str(path), path.name, path.stem)) if path.name else ()
+    path = rule.path.lower()
+    name = path.rpartition("/")[2]
+    return dict.fromkeys((path, name, name.rpartition(".")[0] or name)) if name else ()
 
 
 @dataclass(slots=True, kw_only=True)
