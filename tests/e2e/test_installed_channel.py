@@ -15,7 +15,7 @@ def test_an_alert_is_delivered_to_an_installed_channel(opensearch_sandbox: Sandb
     sandbox.template()
     sandbox.feed(rule_events(IIS)[:1])
     with HttpReceiver(status=503, answer="starting") as receiver:
-        sandbox.changes["channels"] = {"hook": {"type": "webhook", "url": receiver.url("/alerts/secret-token")}}
+        sandbox.changes["channels"] = {"hook": {"type": "hook", "url": receiver.url("/alerts/secret-token")}}
         done = sandbox.call("run", "--once", PYTHONPATH=str(webhook_package))
         assert done.returncode == 1, done.stderr  # a message is pending
         delivery = sandbox.deliveries()["hook"]

@@ -19,13 +19,13 @@ SECRET = "token-4711-secret"
 def notify(folder: Path, channel: dict[str, str], package: Path) -> subprocess.CompletedProcess[str]:
     """Call `watcher notify` for one channel, with the package on the path of Python."""
     settings_file = folder / "watcher.yml"
-    settings_file.write_text(json.dumps({"channels": {"hook": {"type": "webhook", **channel}}}), encoding="utf-8")
+    settings_file.write_text(json.dumps({"channels": {"hook": {"type": "hook", **channel}}}), encoding="utf-8")
     return run_watcher("notify", "hook", "--settings", str(settings_file), PYTHONPATH=str(package))
 
 
 def test_the_installed_package_lies_outside_the_checkout(webhook_package: Path) -> None:
     installed = {path.relative_to(webhook_package).as_posix() for path in webhook_package.rglob("*.*")}
-    assert "watcher_webhook/templates/webhook.json.j2" in installed
+    assert "watcher_webhook/templates/hook.json.j2" in installed
     assert "watcher_webhook-1.0.0.dist-info/entry_points.txt" in installed
     assert EXAMPLE not in webhook_package.parents
 

@@ -90,12 +90,15 @@ def test_the_example_with_every_setting_on_is_read(tmp_path: Path) -> None:
     (tmp_path / "secrets/state").write_text("key\n")
     (tmp_path / "secrets/slack").write_text("https://hooks.slack.test/services/T/B/X\n")
     (tmp_path / "secrets/teams").write_text("msteams://token\n")
+    (tmp_path / "secrets/webhook").write_text("https://hooks.test/alerts\n")
+    (tmp_path / "secrets/webhook-signature").write_text("whsec_a2V5\n")
+    (tmp_path / "secrets/webhook-token").write_text("token\n")
     (tmp_path / "secrets/dead_man_url").write_text("https://ping.test/1\n")
     (tmp_path / "templates").mkdir()
     (tmp_path / "maps").mkdir()
     (tmp_path / "maps" / "company.yml").write_text((ROOT / "deploy" / "maps" / "company.yml").read_text())
     settings = read(enabled_example(), {}, file=tmp_path / "watcher.yml")
-    assert [channel.name for channel in settings.channels] == ["mail", "slack", "apprise"]
+    assert [channel.name for channel in settings.channels] == list(channel_type_names())
     assert settings.cluster.password == Secret("it is")
     assert settings.state.cluster is not None
     assert settings.state.cluster.api_key == Secret("key")

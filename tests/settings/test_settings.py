@@ -36,6 +36,7 @@ from watcher.settings import (
 
 FILE = Path("watcher.yml")
 DURATION = "write a number and a unit (s, m, h, d, w): `30s`, `5m`, `24h`, `7d`, `2w`"
+CHANNEL_TYPES = "`mail`, `slack`, `apprise`, `webhook`, `file`"
 CLUSTER_KEYS = (
     "`hosts`, `username`, `password`, `password_file`, `api_key`, `api_key_file`, `ca_certs`, `ca_fingerprint`, "
     "`client_cert`, `client_key`, `verify_certs`, `timeout`"
@@ -359,7 +360,7 @@ def test_no_secret_appears_in_a_repr_or_an_error() -> None:
 
 def test_all_errors_are_reported_together_in_the_order_of_the_file() -> None:
     assert errors_of("channels: {m: {type: sms}}\ncluster: {host: x}\nwrong: 1\nsources: {every: 1}\n") == [
-        "1:22: `channels.m.type`: expected one of `mail`, `slack`, `apprise`, got `sms`",
+        f"1:22: `channels.m.type`: expected one of {CHANNEL_TYPES}, got `sms`",
         f"2:11: `cluster.host` is not a setting; did you mean `hosts`? allowed here: {CLUSTER_KEYS}",
         (
             "3:1: `wrong` is not a setting; allowed here: "

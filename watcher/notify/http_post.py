@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import http.client
+import io
 import ssl
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from socket import socket
+from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from watcher.notify.deadline import Deadline
@@ -43,42 +46,93 @@ class HttpAnswer:
         return "; redirects are not followed, give the final address"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """A request to a service, with JSON as its body."""
+
+    url: str
+    method: str = "POST"
+    body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    ca_certs: Path | None = None  # the authorities to trust instead of those of the system
+    longest_answer: int = _MAX_ANSWER
+
+
 def post_json(url: str, body: str, *, headers: Mapping[str, str], timeout: timedelta) -> HttpAnswer:
     """Post JSON and return the answer, whatever its status; a proxy of the environment is used.
 
-    Raises OSError or HTTPException where there is no complete answer in time, ValueError where the URL is none.
+    Raises OSError or HTTPException where there is no complete answer in time, ValueError where the URL is none. A
+    certificate that is not valid is both an OSError and a ValueError.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS or not parts.hostname or not url.isprintable() or " " in url:
+    with Deadline(timeout) as deadline:
+        return exchange(HttpRequest(url=url, body=body, headers=headers), deadline)
+
+
+def exchange(request: HttpRequest, deadline: Deadline) -> HttpAnswer:
+    """Send a request and return the answer, with the exceptions of `post_json`; several can share one time limit."""
+    parts = urlsplit(request.url)
+    if parts.scheme not in _PORTS or not parts.hostname or not request.url.isprintable() or " " in request.url:
         raise ValueError("not a web address")
-    sent = {"Content-Type": "application/json", "User-Agent": "sigma-watcher", **headers}
+    sent = {"Content-Type": "application/json", "User-Agent": "sigma-watcher", **request.headers}
     if parts.username is not None:
         sent["Authorization"] = _basic(parts)
-    with Deadline(timeout) as deadline:
-        connection, target = _connection(parts, deadline, sent)
-        try:
-            connection.request("POST", target, body=body.encode(), headers=sent)
-            answer = _read(connection.getresponse())
-        except (OSError, http.client.HTTPException):
-            if deadline.expired:
-                raise TimeoutError(deadline.sentence) from None
-            raise
-        finally:
-            connection.close()
-        if deadline.expired:  # a connection that was shut down looks like the end of the answer
-            raise TimeoutError(deadline.sentence)
+    tls = ssl.create_default_context(cafile=request.ca_certs) if parts.scheme == "https" else None
+    connection, target = _connection(parts, deadline, sent, tls)
+    body = request.body.encode("utf-8", "replace")  # a lone surrogate has no other form
+    try:
+        connection.request(request.method, target, body=body or None, headers=sent)
+        answer = _read(connection.getresponse(), request.longest_answer)
+    except (OSError, http.client.HTTPException):
+        if deadline.expired:
+            raise TimeoutError(deadline.sentence) from None
+        raise
+    finally:
+        connection.close()
+    if deadline.expired:  # a connection that was shut down looks like the end of the answer
+        raise TimeoutError(deadline.sentence)
     return answer
 
 
-def _read(response: http.client.HTTPResponse) -> HttpAnswer:
+def _read(response: http.client.HTTPResponse, longest: int) -> HttpAnswer:
     with response:
-        body = response.read(_MAX_ANSWER).decode("utf-8", "replace")
+        content = response.read(longest)
+        if len(content) < longest and response.length:  # `read` with a limit does not complain
+            raise http.client.IncompleteRead(content, response.length)
+        body = content.decode("utf-8", "replace")
         names = {name.lower(): value for name, value in response.getheaders()}
         return HttpAnswer(status=response.status, body=body, headers=names)
 
 
+class _Lines(io.BufferedReader):
+    """A reader that keeps the last line that was read."""
+
+    last = b""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """Read a line and keep it."""
+        self.last = super().readline(size)
+        return self.last
+
+
+class _Response(http.client.HTTPResponse):
+    """A response whose head is complete: `http.client` takes the end of the connection for the end of the head."""
+
+    def __init__(self, sock: socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        self._lines = _Lines(sock.makefile("rb", buffering=0))
+        self.fp = self._lines
+
+    def begin(self) -> None:
+        """Read the head."""
+        super().begin()
+        if self._lines.last not in (b"\r\n", b"\n"):
+            raise http.client.IncompleteRead(self._lines.last)
+
+
 class _Connection(http.client.HTTPConnection):
     """A connection within a time limit; TLS where a context is given."""
+
+    response_class = _Response
 
     def __init__(self, host: str, port: int, deadline: Deadline, tls: ssl.SSLContext | None) -> None:
         super().__init__(host, port, timeout=deadline.seconds)
@@ -102,11 +156,12 @@ class _Connection(http.client.HTTPConnection):
             self.sock = self._tls.wrap_socket(self.sock, server_hostname=self._target or self.host)
 
 
-def _connection(parts: SplitResult, deadline: Deadline, sent: dict[str, str]) -> tuple[_Connection, str]:
+def _connection(
+    parts: SplitResult, deadline: Deadline, sent: dict[str, str], tls: ssl.SSLContext | None
+) -> tuple[_Connection, str]:
     """Return the connection to a server or its proxy, and what is asked of it."""
     host, port = str(parts.hostname), parts.port or _PORTS[parts.scheme]
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    tls = ssl.create_default_context() if parts.scheme == "https" else None
     proxy = urlsplit(urllib.request.getproxies().get(parts.scheme, ""))
     if not proxy.hostname or urllib.request.proxy_bypass(f"{host}:{port}"):
         return _Connection(host, port, deadline, tls), target

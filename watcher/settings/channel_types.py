@@ -21,6 +21,8 @@ _BUILT_IN = {  # type → the object that describes it, written as in an entry p
     "mail": "watcher.notify.mail:CHANNEL_TYPE",
     "slack": "watcher.notify.slack:CHANNEL_TYPE",
     "apprise": "watcher.notify.apprise:CHANNEL_TYPE",
+    "webhook": "watcher.notify.webhook:CHANNEL_TYPE",
+    "file": "watcher.notify.file:CHANNEL_TYPE",
 }
 
 

@@ -16,9 +16,9 @@ def _build(channel: WebhookChannel, _clock: Clock) -> Notifier:
 
 
 CHANNEL_TYPE = NotifierType(
-    name="webhook",
+    name="hook",
     settings=WebhookChannel,
     build=_build,
-    bodies={"application/json": "webhook.json.j2"},
+    bodies={"application/json": "hook.json.j2"},
     templates=Path(__file__).parent / "templates",
 )

@@ -42,12 +42,12 @@ class SlackNotifier:
             answer = post_json(
                 url.value, notification.bodies["application/json"], headers={}, timeout=self._channel.timeout
             )
-        except ValueError:
-            raise self._failure("`webhook_url` is no web address; copy it again from Slack", permanent=True) from None
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException) as error:  # first: an invalid certificate is a ValueError, too
             # without its cause, which may quote the URL
             reason = redact_reply(f"{type(error).__name__}: {error}", url)
             raise self._failure(f"cannot be reached: {reason}", permanent=False) from None
+        except ValueError:
+            raise self._failure("`webhook_url` is no web address; copy it again from Slack", permanent=True) from None
         self._check(answer)
 
     def _check(self, answer: HttpAnswer) -> None:
