@@ -114,7 +114,8 @@ def _version() -> str:
     """Return the version of rsigma, empty where it is not installed."""
     if shutil.which(_RSIGMA) is None:
         return ""
-    return subprocess.run([_RSIGMA, "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()[-1]
+    output = subprocess.run([_RSIGMA, "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    return output.split()[1]  # the features follow
 
 
 def _run(arguments: Sequence[str | Path], hits: Path) -> Usage:

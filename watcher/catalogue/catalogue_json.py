@@ -12,6 +12,7 @@ from watcher.catalogue.event_needs import EventNeed
 from watcher.catalogue.page_paths import PagePaths
 from watcher.catalogue.rule_page import event_volumes, indicator_rows, tactics, techniques
 from watcher.model import Finding, LogSource
+from watcher.sigma.rule_texts import full_text
 
 _DESCRIPTION = 600  # searched characters of a description
 _VALUES = 2_000  # searched characters of indicator values
@@ -56,7 +57,7 @@ def _rule(catalogue: Catalogue, entry: CatalogueEntry, locations: PagePaths) -> 
         "falsepositives": list(rule.falsepositives),
         "references": list(rule.references),
         "hash": rule.hash,
-        "text": rule.text,
+        "text": full_text(rule),
     }
 
 

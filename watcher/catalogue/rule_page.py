@@ -14,6 +14,7 @@ from watcher.catalogue.highlight import pretty, yaml_block, yaml_numbered
 from watcher.catalogue.indicators import SharedIndicator
 from watcher.catalogue.page_paths import PagePaths
 from watcher.catalogue.selection_stages import StageLine, stages
+from watcher.sigma.rule_texts import full_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,7 @@ class RulePage:
 def rule_page(catalogue: Catalogue, entry: CatalogueEntry, locations: PagePaths) -> RulePage:
     """Return the data of one rule's page."""
     rule, live = entry.rule, catalogue.live
-    text = rule.text.replace("\r\n", "\n")
+    text = full_text(rule).replace("\r\n", "\n")
     return RulePage(
         entry=entry,
         days=live.days if live else None,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from watcher.catalogue.indicators import KEYWORDS, spelled
 from watcher.model import And, ConditionNode, DetectionItem, Not, Or, Rule, Selection
+from watcher.sigma.rule_texts import full_text
 
 _WORDS = {
     "contains": "contains",
@@ -114,7 +115,7 @@ def _words(item: DetectionItem) -> Iterator[str]:
 
 def source_of(rule: Rule, selection: Selection) -> str:
     """Return the source of a selection from the rule's text, including duplicates of its name."""
-    lines = rule.text.splitlines()
+    lines = full_text(rule).splitlines()
     first = selection.location.line - rule.location.line + _leading(lines)
     if not 0 <= first < len(lines):
         return ""

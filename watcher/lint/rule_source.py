@@ -9,6 +9,7 @@ from functools import cached_property
 from msgspec import structs
 
 from watcher.model import Location, Rule
+from watcher.sigma.rule_texts import full_text
 from watcher.yaml_nodes.nodes import ListNode, MapNode, MappingEntry, ScalarNode, YamlNode
 from watcher.yaml_nodes.yaml_documents import read_sources
 
@@ -37,7 +38,7 @@ class RuleSource:
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
-        documents = read_sources(rule.text, file=rule.location.file)
+        documents = read_sources(full_text(rule), file=rule.location.file)
         mappings = [document.value for document in documents if isinstance(document.value, MapNode)]
         # for a rule merged by `action`, the location is that of the last document
         self.mapping = mappings[-1] if mappings else MapNode(entries=(), location=rule.location)

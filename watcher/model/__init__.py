@@ -37,7 +37,7 @@ from watcher.model.conditions import (
 from watcher.model.event_summary import EventSummary
 from watcher.model.findings import Finding, Location, Severity
 from watcher.model.index_names import UnsearchableIndex, affecting, may_hold
-from watcher.model.rules import Level, LogSource, Related, Rule, RuleMetadata, Selection
+from watcher.model.rules import Level, LogSource, LongText, Related, Rule, RuleMetadata, Selection
 from watcher.model.windows import Window
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "Level",
     "Location",
     "LogSource",
+    "LongText",
     "Not",
     "Notification",
     "Or",

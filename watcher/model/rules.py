@@ -61,6 +61,15 @@ class Related:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LongText:
+    """Where the source of a rule is in the text of its file, in characters."""
+
+    start: int
+    length: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleMetadata:
     """What rules and correlation rules have in common: everything but what they detect."""
 
@@ -83,8 +92,9 @@ class RuleMetadata:
     folder: str = ""  # the rules folder's name in settings
     path: str = ""  # relative to that folder
     location: Location  # where the document starts
-    text: str  # the source as the author wrote it
-    hash: str  # digest of that text
+    text: str  # the source as the author wrote it, the beginning of a long one
+    long_text: LongText | None = None  # where all of a long source is
+    hash: str  # digest of the source
     findings: tuple[Finding, ...] = ()
 
     @property

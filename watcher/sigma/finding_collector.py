@@ -41,7 +41,13 @@ class FindingCollector:
         if isinstance(value, ScalarNode):
             return () if value.value is None else (value.text if not isinstance(value.value, str) else value.value,)
         if isinstance(value, ListNode):
-            return tuple([text for item in value.items for text in self.strings(item, key)])
+            texts: list[str] = []
+            for item in value.items:
+                if isinstance(item, ScalarNode) and isinstance(item.value, str):  # nearly all
+                    texts.append(item.value)
+                else:
+                    texts.extend(self.strings(item, key))
+            return tuple(texts)
         self.report("wrong-type", f"`{key}` is a mapping; expected a string or a list of strings", value.location)
         return tuple(f"{entry.key}: {text}" for entry in value.entries for text in self.strings(entry.value, key))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from dataclasses import fields as fields_of
 from datetime import date, datetime
@@ -18,7 +18,7 @@ from uuid import UUID, uuid5
 from watcher.model import Level, Location, Related, RuleMetadata, Severity
 from watcher.sigma.finding_collector import FindingCollector
 from watcher.sigma.placeholders import Placeholders
-from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, to_python
+from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, YamlNode, to_python
 
 STATUSES = ("stable", "test", "experimental", "deprecated", "unsupported")
 KNOWN_KEYS = frozenset(
@@ -61,39 +61,47 @@ def report_unknown_keys(document: MapNode, known_keys: frozenset[str], collector
             collector.report("unknown-key", message, entry.key_location, fix=f"write `{close[0]}`")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class MetadataReader:
     """Reads the metadata of one document and collects findings."""
 
     document: MapNode
     origin: RuleOrigin
     collector: FindingCollector
+    _values: Mapping[Any, Sequence[YamlNode]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._values = self.document.by_key()  # asked for two dozen keys
 
     def read(self) -> RuleMetadata:
         """Return the metadata without the findings, which the collector holds."""
-        return RuleMetadata(
-            id=self._id(),
-            title=self._title(),
-            status=self._status(),
-            level=self._level(),
-            description=self._string("description"),
-            author=self._author(),
-            date=self._date("date"),
-            modified=self._date("modified"),
-            references=self._strings("references"),
-            tags=self._tags(),
-            falsepositives=self._strings("falsepositives"),
-            fields=self._strings("fields"),
-            related=self._related(),
-            license=self._string("license"),
-            name=self._string("name"),
-            custom=self._custom(),
-            folder=self.origin.folder,
-            path=self.origin.path,
-            location=self.document.location,
-            text=self.origin.text,
-            hash=sha256(self.origin.text.encode("utf-8", "surrogateescape")).hexdigest(),
-        )
+        return RuleMetadata(**self.fields())
+
+    def fields(self) -> dict[str, Any]:
+        """Return the metadata by the names of its fields, without the findings."""
+        return {
+            "id": self._id(),
+            "title": self._title(),
+            "status": self._status(),
+            "level": self._level(),
+            "description": self._string("description"),
+            "author": self._author(),
+            "date": self._date("date"),
+            "modified": self._date("modified"),
+            "references": self._strings("references"),
+            "tags": self._tags(),
+            "falsepositives": self._strings("falsepositives"),
+            "fields": self._strings("fields"),
+            "related": self._related(),
+            "license": self._string("license"),
+            "name": self._string("name"),
+            "custom": self._custom(),
+            "folder": self.origin.folder,
+            "path": self.origin.path,
+            "location": self.document.location,
+            "text": self.origin.text,
+            "hash": sha256(self.origin.text.encode("utf-8", "surrogateescape")).hexdigest(),
+        }
 
     def _report(
         self, code: str, message: str, location: Location, *, fix: str = "", severity: Severity = Severity.WARNING
@@ -101,11 +109,16 @@ class MetadataReader:
         self.collector.report(code, message, location, fix=fix, severity=severity)
 
     def _strings(self, key: str) -> tuple[str, ...]:
-        return tuple([text for value in self.document.all(key) for text in self.collector.strings(value, key)])
+        values = self._values.get(key, ())
+        return tuple([text for value in values for text in self.collector.strings(value, key)])
 
     def _string(self, key: str) -> str:
-        value = self.document.get(key)
-        return "\n".join(self.collector.strings(value, key)) if value is not None else ""
+        values = self._values.get(key)
+        return "\n".join(self.collector.strings(values[-1], key)) if values else ""
+
+    def _last(self, key: str) -> YamlNode | None:
+        values = self._values.get(key)
+        return values[-1] if values else None
 
     def _title(self) -> str:
         title = self._string("title").strip()
@@ -167,7 +180,7 @@ class MetadataReader:
             return Level.MEDIUM
 
     def _date(self, key: str) -> date | None:
-        value = self.document.get(key)
+        value = self._last(key)
         if value is None or (isinstance(value, ScalarNode) and value.value is None):
             return None
         if isinstance(value, ScalarNode):
@@ -185,7 +198,7 @@ class MetadataReader:
         return None
 
     def _tags(self) -> tuple[str, ...]:
-        values = self.document.all("tags")
+        values = self._values.get("tags", ())
         tags = tuple(text.strip() for text in self._strings("tags"))
         for value in values:
             if isinstance(value, ScalarNode) and value.value is not None:
@@ -202,7 +215,7 @@ class MetadataReader:
 
     def _related(self) -> tuple[Related, ...]:
         related = []
-        for value in self.document.all("related"):
+        for value in self._values.get("related", ()):
             for item in value.items if isinstance(value, ListNode) else (value,):
                 if isinstance(item, MapNode) and item.get("id") is not None:
                     entry = to_python(item)
@@ -214,7 +227,7 @@ class MetadataReader:
         return tuple(related)
 
     def _custom(self) -> Mapping[str, Any]:
-        value = self.document.get("custom")
+        value = self._last("custom")
         custom = to_python(value) if value is not None else None
         watcher = custom.get("watcher") if isinstance(custom, dict) else None
         return watcher if isinstance(watcher, dict) else {}

@@ -44,7 +44,7 @@ def read_contents(text: str, *, file: str, origin: RuleOrigin) -> RuleFile:
     except RuleError as fault:
         return RuleFile(findings=(_fault(fault, file),), is_foreign=_RULE_PART.search(text) is None)
     contents = [
-        _document(document, file, replace(origin, number=number))
+        _document(document, file, replace(origin, number=number) if number else origin)
         for number, document in merge_actions(documents)
         if isinstance(document, FaultyDocument) or not _is_empty(document.value)
     ]

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
-from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 
@@ -22,10 +18,9 @@ from watcher.sigma.filters import SigmaFilter, apply_filters
 from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_file import RuleFile, read_contents
 from watcher.sigma.rule_test_files import SUFFIXES as RULE_TEST_SUFFIXES
+from watcher.sigma.rule_texts import KEPT, MOST_MEGABYTES, file_content, with_short_text
 
 _SUFFIXES = (".yml", ".yaml")
-_MOST_MEGABYTES = 64  # of one file, which is in memory while it is read
-_CHUNK = 65_536  # bytes, which hold nearly every rule file
 _SIZE = 2  # the place of the size in a fingerprint
 
 Fingerprints = Mapping[str, tuple[int, ...]]
@@ -146,32 +141,32 @@ def _origin(name: str, path: Path, file: Path, placeholders: Mapping[str, tuple[
 
 
 def _read(file: Path, size: int, origin: RuleOrigin) -> RuleFile:
-    if size > _MOST_MEGABYTES * 1_000_000:
+    if size > MOST_MEGABYTES * 1_000_000:
         return RuleFile(findings=(_too_large(file, size),))
     try:
         str(file).encode()
     except UnicodeEncodeError:
         return RuleFile(findings=(_unprintable_name(file),))
     try:
-        content = _content(file)
-        if len(content) > _MOST_MEGABYTES * 1_000_000:
+        content = file_content(file)
+        if len(content) > MOST_MEGABYTES * 1_000_000:
             return RuleFile(findings=(_too_large(file, len(content)),))
-        return read_contents(content.decode("utf-8"), file=str(file), origin=origin)
+        text = content.decode("utf-8")
+        contents = read_contents(text, file=str(file), origin=origin)
+        return contents if len(text) <= KEPT else _with_short_texts(contents, text)
     except (OSError, UnicodeDecodeError) as fault:
         return RuleFile(findings=(_unreadable(file, fault, "the file"),))
     except Exception as fault:  # noqa: BLE001 - whatever a file does to the reader, the others are read
         return RuleFile(findings=(_unexpected(file, fault),))
 
 
-def _content(file: Path) -> bytes:
-    """Return the bytes of a regular file, not many more than a rule file may have.
-
-    A pipe would wait for a writer forever, and a device has no end.
-    """
-    if not stat.S_ISREG(file.stat().st_mode):
-        raise OSError(errno.EINVAL, "it is no regular file")
-    with file.open("rb", buffering=0) as stream:  # a single read would allocate the most that a file may have
-        return b"".join(islice(iter(partial(stream.read, _CHUNK), b""), _MOST_MEGABYTES * 1_000_000 // _CHUNK + 1))
+def _with_short_texts(contents: RuleFile, text: str) -> RuleFile:
+    return replace(
+        contents,
+        rules=tuple(with_short_text(rule, text) for rule in contents.rules),
+        correlations=tuple(with_short_text(correlation, text) for correlation in contents.correlations),
+        base_rules=tuple(with_short_text(rule, text) for rule in contents.base_rules),
+    )
 
 
 def _unprintable_name(file: Path) -> Finding:
@@ -206,7 +201,7 @@ def _too_large(file: Path, size: int) -> Finding:
         code="yaml-size",
         severity=Severity.ERROR,
         location=Location(file=str(file), line=1),
-        message=f"the file has {size / 1_000_000:.0f} MB and is not read: a rule file has at most {_MOST_MEGABYTES} MB",
+        message=f"the file has {size / 1_000_000:.0f} MB and is not read: a rule file has at most {MOST_MEGABYTES} MB",
         fix="divide it into files of a rule each, and long lists among several rules",
     )
 

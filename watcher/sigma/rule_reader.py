@@ -13,7 +13,7 @@ from watcher.errors import RuleError
 from watcher.model import LogSource, Rule
 from watcher.sigma.detection import DUPLICATES_KEPT, read_detection
 from watcher.sigma.finding_collector import FindingCollector, as_mapping, lowercase_keys
-from watcher.sigma.metadata_reader import KNOWN_KEYS, MetadataReader, RuleOrigin, metadata_of, report_unknown_keys
+from watcher.sigma.metadata_reader import KNOWN_KEYS, MetadataReader, RuleOrigin, report_unknown_keys
 from watcher.sigma.rule_logsource import read_logsource
 from watcher.yaml_nodes.nodes import MapNode, YamlNode
 
@@ -44,10 +44,11 @@ class _RuleReader:
         detection = read_detection(
             self._detection(), "detection", self.origin.placeholders, self.collector, reserved=_RESERVED
         )
-        metadata = MetadataReader(document=self.document, origin=self.origin, collector=self.collector).read()
+        metadata = MetadataReader(document=self.document, origin=self.origin, collector=self.collector).fields()
         logsource = self._logsource()
         return Rule(
-            **{**metadata_of(metadata), "findings": tuple(self.collector.findings)},
+            **metadata,
+            findings=tuple(self.collector.findings),
             logsource=logsource,
             selections=detection.selections,
             conditions=detection.conditions,

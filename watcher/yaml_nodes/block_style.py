@@ -105,7 +105,7 @@ class _BlockReader:
                 self._number += 1
                 items.append(self._scalar(value, inner, column))
             indentation, dash, key, _, value, _ = self._lines[self._number]
-            if not dash:
+            if not dash and not key:
                 indentation, dash, key, _, value, _ = self._next_line()
         return ListNode(items=tuple(items), location=location)
 
@@ -126,7 +126,7 @@ class _BlockReader:
                 )
             )
             indentation, dash, key, colon, value, _ = lines[self._number]
-            if not key:
+            if not key and not dash:
                 indentation, dash, key, colon, value, _ = self._next_line()
             if dash or len(indentation) != column:
                 break
@@ -135,7 +135,9 @@ class _BlockReader:
     def _below(self, column: int, after: int) -> YamlNode:
         """Read what is below the key of a column: a collection, or nothing, which is null."""
         location = Location(file=self._file, line=self._number, column=after + 1)
-        indentation, dash, key, *_ = self._next_line()
+        indentation, dash, key, _, _, _ = self._lines[self._number]
+        if not key and not dash:
+            indentation, dash, key, _, _, _ = self._next_line()
         inner = len(indentation)
         if inner > column or (inner == column and dash):
             return self._collection(inner, dash, key)

@@ -60,6 +60,13 @@ class MapNode(Struct, frozen=True, kw_only=True, gc=False):
         """Return the values of every entry with that key."""
         return tuple([entry.value for entry in self.entries if entry.key == key])
 
+    def by_key(self) -> dict[Any, list[YamlNode]]:
+        """Return the values of each key, of a duplicate key in the order of the file."""
+        values: dict[Any, list[YamlNode]] = {}
+        for entry in self.entries:
+            values.setdefault(entry.key, []).append(entry.value)
+        return values
+
     def duplicates(self) -> tuple[tuple[MappingEntry, ...], ...]:
         """Return the entries with duplicate keys, one group per key."""
         if len({entry.key for entry in self.entries}) == len(self.entries):
