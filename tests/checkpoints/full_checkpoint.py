@@ -25,4 +25,6 @@ FULL = Checkpoint(
     too_late=3,
     older_events=OlderEvents(before=NOW - 7 * DAY, events=12),
     future_events=4,
+    replaced_times=5,
+    last_replaced_time=NOW,
 )

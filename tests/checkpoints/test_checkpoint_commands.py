@@ -17,6 +17,7 @@ from watcher.checkpoints.checkpoint import (
     Checkpoint,
     CloseGaps,
     Command,
+    CountReplacedTimes,
     LostIndices,
     OlderEvents,
     RecordIndices,
@@ -69,6 +70,18 @@ COMMANDS: list[tuple[str, Checkpoint, Sequence[Command], dict[str, Any]]] = [
     ("the watermark moves forward", EMPTY, [Advance(to=at(5))], {"watermark": at(5)}),
     ("the watermark never moves back: the cluster's clock may", EMPTY, [Advance(to=at(-5))], {}),
     ("commands apply in order", EMPTY, [Advance(to=at(5)), Advance(to=at(3))], {"watermark": at(5)}),
+    (
+        "events of replaced times are counted",
+        replace(EMPTY, replaced_times=2, last_replaced_time=at(-9)),
+        [CountReplacedTimes(events=3, at=at(1))],
+        {"replaced_times": 5, "last_replaced_time": at(1)},
+    ),
+    (
+        "without such events the time of the last one stays",
+        replace(EMPTY, replaced_times=2, last_replaced_time=at(-9)),
+        [CountReplacedTimes(events=0, at=at(1))],
+        {},
+    ),
     (
         "indices are replaced, not merged",
         replace(EMPTY, indices=("a",)),

@@ -41,7 +41,11 @@ VERSION_2 = {  # as watcher with state version 2 wrote it
     "ahead": 4,
 }
 VERSIONS = [
-    (VERSION_2, replace(FULL, searched_as=None, gaps=FULL.gaps[:2])),  # no gap of an index
+    # no gap of an index, and no count of replaced times
+    (
+        VERSION_2,
+        replace(FULL, searched_as=None, gaps=FULL.gaps[:2], replaced_times=0, last_replaced_time=None),
+    ),
     # nothing was lost and no check was done yet
     (
         {"since": VERSION_2["since"], "until": VERSION_2["until"], "holes": [], "gaps": [], "swept": None},

@@ -16,7 +16,7 @@ from watcher.health.evidence import EvidenceReader
 from watcher.health.outside_events import OutsideCounts, counts_from_body, counts_to_body, grown_counts
 from watcher.health.recorded_problems import ProblemKind
 from watcher.health.silence import LONGEST, SHORTEST, silence_limit, usual_silence
-from watcher.health.source_problems import SourceEvidence, not_searched, unsearchable_index
+from watcher.health.source_problems import SourceEvidence, not_searched, replaced_times, unsearchable_index
 from watcher.model import Window
 from watcher.settings import Source
 from watcher.state.membership import Membership
@@ -163,6 +163,17 @@ def test_a_source_that_is_searched_without_indices_is_a_problem_until_their_gaps
     assert "without `bad-0`, `bad-1`, `bad-2`, `bad-3`, `bad-4` and 2 more (`bad-0`: closed)" in problem.message
     closed = replace(evidence, checkpoint=replace(checkpoint(), gaps=(every_index,)))
     assert unsearchable_index(closed) is None
+
+
+def test_matched_events_of_impossible_times_are_a_problem_for_a_day() -> None:
+    counted = replace(checkpoint(), replaced_times=1_234, last_replaced_time=NOW - DAY)
+    evidence = SourceEvidence(source=Source(time_field="event.ingested"), checkpoint=counted, now=NOW)
+    problem = replaced_times(evidence)
+    assert problem is not None
+    assert (problem.kind, problem.subject) == (ProblemKind.REPLACED_TIMES, "windows")
+    assert "1,234 so far: more than 366 days before their `event.ingested`, or 7 days after it" in problem.message
+    assert replaced_times(replace(evidence, now=NOW + SECOND)) is None
+    assert replaced_times(replace(evidence, checkpoint=checkpoint())) is None
 
 
 def test_the_shortest_limit_is_ten_minutes() -> None:

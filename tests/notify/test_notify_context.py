@@ -211,6 +211,21 @@ def test_discover_link_of_dashboards_keeps_the_query_apart() -> None:
     assert state["_q"][0].startswith("(filters:!(),query:(language:kuery,query:'_id: ")
 
 
+@pytest.mark.parametrize(
+    ("ahead", "note"),
+    [
+        (timedelta(seconds=-90), ""),
+        (timedelta(seconds=59), ""),
+        (timedelta(seconds=60), ", 1 minute ahead of the time at which it was found"),
+        (timedelta(days=2, hours=1, minutes=5), ", 2 days 1 hour 5 minutes ahead of the time at which it was found"),
+    ],
+)
+def test_a_message_says_by_how_much_the_event_is_ahead(ahead: timedelta, note: str) -> None:
+    entry = alert({})
+    context = alert_context(replace(entry, opened=entry.first.time - ahead), links=NONE)
+    assert context.time_readable == alert_context(entry, links=NONE).time_readable + note
+
+
 def test_a_digest_names_each_key_once() -> None:
     """A digest counts the alerts, and names what they are about once and in order."""
     window = Window(start=NOW, end=datetime(2026, 3, 7, 12, tzinfo=timezone(timedelta(hours=1))))

@@ -155,6 +155,9 @@ def test_events_of_chosen_times_are_stored_by_their_time_field_and_reported() ->
     assert (detected.hits, detected.alerts, detected.unreadable, detected.is_complete) == (4, 4, (), True)
     assert {index for index, _ in state.documents} == {"watcher-alerts-2026.11", "watcher-hits-2026.11"}
     assert [entry["hits"] for entry in logs if entry["event"] == "event.time_replaced"] == [3]
+    assert detected.replaced_times == 3
+    again = detector(ListedEvents(documents), state, settings={"time_field": "event.ingested"}).detect(WINDOW)
+    assert (again.hits, again.replaced_times) == (0, 0)
 
 
 def test_a_hit_that_the_state_refuses_makes_its_rule_incomplete_and_no_other() -> None:

@@ -8,14 +8,15 @@ from datetime import datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
-from support.fake_source import MINUTE, OTHER, FakeSource, arriving
+from support.fake_source import MINUTE, OTHER, SOURCE, FakeSource, arriving
 from support.fakes import NOW, ArrivingEvents, rule
 
 from watcher.checkpoints.gaps import Gap
 from watcher.errors import ClusterError, Incomplete, Overloaded, Refused, Unexpected, Unreachable
-from watcher.model import Window
+from watcher.model import EventDocument, Window
 from watcher.pipeline import Stopped
 from watcher.ports import Page, Tallies
+from watcher.timestamps import format_timestamp
 
 
 def test_a_window_moves_the_watermark_and_its_hits_are_stored() -> None:
@@ -37,6 +38,25 @@ def test_the_next_search_covers_an_overlap_and_repeats_no_alert() -> None:
     assert result is not None
     assert (result.hits, result.alerts) == (0, 0)
     assert fake.windows() == [(-5, 1)]
+
+
+def impossible(number: int, ingested: datetime) -> EventDocument:
+    """Return an event that was stored at a time, dated ten years before."""
+    event = arriving(number, ingested - timedelta(days=3650), host=f"H{number}")
+    return replace(event, event=event.event | {"event.ingested": format_timestamp(ingested)})
+
+
+def test_events_of_impossible_times_are_counted_once_whichever_search_finds_them() -> None:
+    fake = FakeSource(source=replace(SOURCE, time_field="event.ingested"))
+    fake.searched(NOW - 300 * MINUTE, NOW - 200 * MINUTE)
+    fake.events.feed(impossible(1, NOW - MINUTE), impossible(2, NOW - MINUTE), impossible(3, NOW - 100 * MINUTE))
+    fake.search.live.advance()
+    assert (fake.checkpoint.replaced_times, fake.checkpoint.last_replaced_time) == (2, NOW)
+    fake.search.gaps.fill(MINUTE)
+    assert fake.checkpoint.replaced_times == 3
+    fake.events.time += MINUTE
+    fake.search.live.advance()
+    assert (fake.checkpoint.replaced_times, fake.checkpoint.last_replaced_time) == (3, NOW)
 
 
 def test_after_a_downtime_the_present_is_searched_at_once_and_the_rest_is_a_gap() -> None:

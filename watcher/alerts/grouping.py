@@ -18,8 +18,8 @@ from watcher.timestamps import latest_timestamp
 _CHANGEABLE = ("@timestamp", "@version", "event.ingested", "labels", "tags")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_FURTHEST_PAST = timedelta(days=366)  # of `@timestamp` before the time field of the source
-_FURTHEST_AHEAD = timedelta(days=7)
+FURTHEST_PAST = timedelta(days=366)  # of `@timestamp` before the time field of the source
+FURTHEST_AHEAD = timedelta(days=7)
 
 
 def milliseconds(moment: datetime) -> int:
@@ -45,7 +45,7 @@ def stored_time(view: EventView, field: str) -> tuple[datetime, bool]:
     `@timestamp`. Where that is too far from the time field of the source, the hit has the time of that field.
     """
     moment, searched = event_time(view), event_time(view, field)
-    if searched - moment <= _FURTHEST_PAST and moment - searched <= _FURTHEST_AHEAD:
+    if searched - moment <= FURTHEST_PAST and moment - searched <= FURTHEST_AHEAD:
         return moment, False
     return searched, True
 

@@ -43,6 +43,8 @@ class Checkpoint:
     too_late: int = 0  # events that came after the last check of their time span
     older_events: OlderEvents | None = None  # the count that the next check compares with
     future_events: int = 0  # events dated further ahead than a check looks
+    replaced_times: int = 0  # matched events whose `@timestamp` is too far from the time field of the source
+    last_replaced_time: datetime | None = None  # when the last of them was searched
 
     def covers(self, start: datetime) -> bool:
         """Whether every rule completely searched the slice that begins at a time, in every index."""
@@ -133,8 +135,24 @@ class RecordLateCheck:
     future_events: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountReplacedTimes:
+    """Count matched events whose `@timestamp` was replaced by the time field of the source."""
+
+    events: int  # matched for the first time
+    at: datetime
+
+
 Command = (
-    Advance | AddIndices | RecordIndices | RecordSelection | AddGaps | CloseGaps | RecordLostIndices | RecordLateCheck
+    Advance
+    | AddIndices
+    | RecordIndices
+    | RecordSelection
+    | AddGaps
+    | CloseGaps
+    | RecordLostIndices
+    | RecordLateCheck
+    | CountReplacedTimes
 )
 
 
@@ -164,6 +182,9 @@ def reduce(checkpoint: Checkpoint, command: Command) -> Checkpoint:
             return replace(checkpoint, lost_indices=(*checkpoint.lost_indices, lost))
         case RecordLateCheck():
             return _with_late_check(checkpoint, command)
+        case CountReplacedTimes(events=events, at=at):
+            count = checkpoint.replaced_times + events
+            return replace(checkpoint, replaced_times=count, last_replaced_time=at) if events else checkpoint
 
 
 def _with_late_check(checkpoint: Checkpoint, check: RecordLateCheck) -> Checkpoint:

@@ -36,6 +36,8 @@ def checkpoint_from_body(body: Body) -> Checkpoint:
         if older
         else None,
         future_events=int(body.get("future_events") or 0),
+        replaced_times=int(body.get("replaced_times") or 0),
+        last_replaced_time=read_timestamp(body["last_replaced_time"]) if body.get("last_replaced_time") else None,
     )
 
 
@@ -54,7 +56,15 @@ def checkpoint_to_body(checkpoint: Checkpoint) -> Body:
         "too_late": checkpoint.too_late,
         "older_events": {"before": format_timestamp(older.before), "events": older.events} if older else None,
         "future_events": checkpoint.future_events,
+        **_replaced_times(checkpoint),
     }
+
+
+def _replaced_times(checkpoint: Checkpoint) -> Body:
+    last = checkpoint.last_replaced_time
+    if last is None:
+        return {}
+    return {"replaced_times": checkpoint.replaced_times, "last_replaced_time": format_timestamp(last)}
 
 
 def _gap_from_body(body: Mapping[str, Any]) -> Gap:

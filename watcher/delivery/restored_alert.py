@@ -42,6 +42,7 @@ def restore_alert(stored: StoredDocument) -> Alert:
         origin=str(own["alert"]["origin"]),
         channels=tuple(str(entry["channel"]) for entry in delivery_entries(document)),
         first=hit,
+        opened=parse_timestamp(str((document.get("event") or {}).get("created") or "")),
     )
 
 

@@ -14,7 +14,14 @@ from watcher.health.channel_health import ChannelHealth, channel_problem, read_c
 from watcher.health.member_differences import member_problems
 from watcher.health.recorded_problems import Problem
 from watcher.health.silence import LEARNED_FROM, usual_silence
-from watcher.health.source_problems import SourceEvidence, not_searched, silent_after, silent_source, unsearchable_index
+from watcher.health.source_problems import (
+    SourceEvidence,
+    not_searched,
+    replaced_times,
+    silent_after,
+    silent_source,
+    unsearchable_index,
+)
 from watcher.health.state_probe import state_problem
 from watcher.model import Window
 from watcher.ports import EventCounts, State
@@ -49,6 +56,7 @@ class Evidence:
             yield behind
             yield silent_source(source) if behind is None else None
             yield unsearchable_index(source)
+            yield replaced_times(source)
         yield from map(channel_problem, self.channels)
         yield from member_problems(self.membership, self.waiting, self.now)
 

@@ -45,6 +45,7 @@ class Metrics:
     _gaps: Gauge = field(init=False)
     _too_late: Gauge = field(init=False)
     _future: Gauge = field(init=False)
+    _replaced: Gauge = field(init=False)
     _waiting: Gauge = field(init=False)
     _oldest_waiting: Gauge = field(init=False)
     _leases: Gauge = field(init=False)
@@ -63,6 +64,9 @@ class Metrics:
         self._gaps = _gauge(registry, "source_gaps", "Spans that were not searched completely", "source")
         self._too_late = _gauge(registry, "source_events_too_late", "Events indexed too late to be searched", "source")
         self._future = _gauge(registry, "source_events_too_far_ahead", "Events dated too far ahead", "source")
+        self._replaced = _gauge(
+            registry, "source_events_replaced_time", "Matched events with an impossible time", "source"
+        )
         self._waiting = _gauge(registry, "deliveries_waiting", "Messages that wait, of the oldest alerts", "channel")
         self._oldest_waiting = _gauge(
             registry, "deliveries_oldest_waiting_seconds", "Age of the oldest message that waits", "channel"
@@ -106,6 +110,7 @@ class Metrics:
             self._gaps.labels(name).set(len(checkpoint.gaps))
             self._too_late.labels(name).set(checkpoint.too_late)
             self._future.labels(name).set(checkpoint.future_events)
+            self._replaced.labels(name).set(checkpoint.replaced_times)
         for channel in channels:
             self._oldest[channel.channel] = channel.oldest_waiting
             self._waiting.labels(channel.channel).set(channel.waiting)

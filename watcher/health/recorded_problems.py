@@ -28,6 +28,7 @@ class ProblemKind(StrEnum):
     SILENT_SOURCE = "silent-source"
     SOURCE_FAULTS = "source-faults"
     UNDECIDED_EVENTS = "undecided-events"
+    REPLACED_TIMES = "replaced-times"
     RULE_FAULTS = "rule-faults"
     SETTINGS_REFUSED = "settings-refused"
     SERVICE_FAILS = "service-fails"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from watcher.alerts.grouping import FURTHEST_AHEAD, FURTHEST_PAST
 from watcher.checkpoints.checkpoint import Checkpoint
 from watcher.health.recorded_problems import Problem, ProblemKind
 from watcher.health.silence import silence_limit
@@ -16,6 +17,7 @@ from watcher.state.membership import Membership
 
 _MOST_INDICES = 5  # in a message
 _LONGEST_REASON = 500
+_REPLACED_LATELY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,24 @@ def faulty_source(source: Source, faults: Sequence[str]) -> Problem | None:
     title = f"the indices of `{source.name}` are not as settings expect"
     return Problem(
         kind=ProblemKind.SOURCE_FAULTS, subject=source.name, title=title, message=f"{title}: {'; '.join(faults)}"
+    )
+
+
+def replaced_times(evidence: SourceEvidence) -> Problem | None:
+    """Return the problem of a source with matched events of impossible times within a day, None without any."""
+    checkpoint, source = evidence.checkpoint, evidence.source
+    if checkpoint.last_replaced_time is None or evidence.now - checkpoint.last_replaced_time > _REPLACED_LATELY:
+        return None
+    title = f"`{source.name}` has matched events with an impossible `@timestamp`"
+    return Problem(
+        kind=ProblemKind.REPLACED_TIMES,
+        subject=source.name,
+        title=title,
+        message=(
+            f"{title}, {checkpoint.replaced_times:,} so far: more than {FURTHEST_PAST.days} days before their "
+            f"`{source.time_field}`, or {FURTHEST_AHEAD.days} days after it; their alerts have the time of that field; "
+            "check the clock of what sends them, and who may write to the index"
+        ),
     )
 
 

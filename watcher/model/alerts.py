@@ -96,6 +96,7 @@ class Alert:
     origin: str  # `live` or `backfill`
     channels: tuple[str, ...]
     first: Hit  # the earliest hit of the page that opened it
+    opened: datetime | None = None  # when it was stored; None: it is not stored
 
     @property
     def has_key(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from watcher.model import Alert, AlertKind, RuleMetadata
@@ -20,6 +20,9 @@ _UNDECIDED = (
     "without repetitions inside repetitions."
 )
 _WITHOUT_KEY = "The event has none of these fields: hits of all computers join this alert. Correct `group_by`."
+
+
+_AHEAD = timedelta(minutes=1)  # clocks differ by less
 
 
 def _help(text: str) -> Any:
@@ -56,7 +59,9 @@ class AlertContext:
     parent_process: str = _help("the path of the program that started it")
     parent_command_line: str = _help("the command line of that program")
     time: str = _help("the event's time in UTC, ISO 8601")
-    time_readable: str = _help("the same for people, e.g. `Sat 6 Dec 2025, 21:11:02 UTC`")
+    time_readable: str = _help(
+        "the same for people, e.g. `Sat 6 Dec 2025, 21:11:02 UTC`; says by how much it is ahead of when it was found"
+    )
     log_channel: str = _help("the Windows channel, e.g. `Security`")
     event_code: str = _help("the event's number, e.g. `4688`")
     provider: str = _help("the provider that wrote the event")
@@ -110,7 +115,7 @@ def alert_context(alert: Alert, *, links: Links) -> AlertContext:
         parent_process=bounded_text(summary.parent_process),
         parent_command_line=bounded_text(summary.parent_command_line),
         time=format_milliseconds(hit.time),
-        time_readable=_readable(hit.time),
+        time_readable=_readable(hit.time, alert.opened),
         log_channel=bounded_text(summary.channel),
         event_code=bounded_text(summary.code),
         provider=bounded_text(summary.provider),
@@ -149,6 +154,15 @@ def rule_context(rule: RuleMetadata) -> RuleContext:
     )
 
 
-def _readable(time: datetime) -> str:
+def _readable(time: datetime, opened: datetime | None) -> str:
     utc = time.astimezone(UTC)
-    return f"{utc:%a} {utc.day} {utc:%b %Y, %H:%M:%S} UTC"
+    text = f"{utc:%a} {utc.day} {utc:%b %Y, %H:%M:%S} UTC"
+    if opened is None or time - opened < _AHEAD:
+        return text
+    return f"{text}, {_span(time - opened)} ahead of the time at which it was found"
+
+
+def _span(length: timedelta) -> str:
+    minutes = length // timedelta(minutes=1)
+    parts = ((minutes // 1440, "day"), (minutes // 60 % 24, "hour"), (minutes % 60, "minute"))
+    return " ".join(f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in parts if count)

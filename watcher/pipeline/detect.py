@@ -140,6 +140,7 @@ class Detector:
             hits=recorder.result.hits,
             alerts=len(recorder.result.alerts),
             by_level=dict(recorder.by_level),
+            replaced_times=len(recorder.replaced_times),
         )
 
     def _search(

@@ -52,6 +52,7 @@ class HitRecorder:
     result: RecordResult = field(default_factory=RecordResult)
     by_rule: Counter[str] = field(default_factory=Counter)  # rule id → hits, new or not
     by_level: Counter[str] = field(default_factory=Counter)  # level → alerts that were opened
+    replaced_times: set[tuple[str, str]] = field(default_factory=set)  # index and `_id` of new events with such hits
     _buffer: dict[str, list[GroupedHit]] = field(default_factory=dict)  # by rule id
     _buffered: int = 0
     _since: float = 0.0  # when the first of them was buffered
@@ -90,6 +91,8 @@ class HitRecorder:
         new_hits = [entry.hit for grouped in new.values() for entry in grouped]
         recorded = self.alert_store.record(alerts, new_hits, now=self.now())
         self.result += recorded
+        new_entries = (entry for grouped in new.values() for entry in grouped)
+        self.replaced_times.update((entry.hit.index, entry.hit.event_id) for entry in new_entries if entry.is_clamped)
         opened = frozenset(recorded.alerts)
         self.by_level.update(str(alert.rule.level) for alert in alerts if alert.id in opened)
         _log_opened(alerts, opened)

@@ -27,6 +27,7 @@ class WindowResult:
     by_rule: Mapping[str, int] = field(default_factory=dict)  # rule id → hits, recorded before or not
     alerts: int = 0  # opened
     by_level: Mapping[str, int] = field(default_factory=dict)  # level → alerts that were opened
+    replaced_times: int = 0  # events with new hits whose `@timestamp` was replaced by the time field of the source
     failed: tuple[FailedSearch, ...] = ()  # to be searched again
     unreadable: tuple[UnreadableEvent, ...] = ()  # events that cannot be decoded or evaluated, each once
     undecided: tuple[UndecidedEvent, ...] = ()  # neither hits nor none; reported for the first time

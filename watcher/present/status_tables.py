@@ -48,7 +48,7 @@ def _problems_table(problems: Sequence[CurrentProblem]) -> Table:
 
 
 def _sources_table(sources: Sequence[SourceStatus]) -> Table:
-    shown = table("source", "index", "indices", "searched until", "lag", "too late", "too far ahead")
+    shown = table("source", "index", "indices", "searched until", "lag", "too late", "too far ahead", "times replaced")
     for source in sources:
         checkpoint, lag = source.checkpoint, source.lag
         shown.add_row(
@@ -59,6 +59,7 @@ def _sources_table(sources: Sequence[SourceStatus]) -> Table:
             cell("never searched" if lag is None else f"{round(lag.total_seconds()):,} s"),
             cell(f"{checkpoint.too_late:,} events" if checkpoint and checkpoint.too_late else ""),
             cell(f"{checkpoint.future_events:,} events" if checkpoint and checkpoint.future_events else ""),
+            cell(f"{checkpoint.replaced_times:,} events" if checkpoint and checkpoint.replaced_times else ""),
         )
     return shown
 
@@ -172,6 +173,7 @@ def source_json(status: SourceStatus) -> dict[str, Any]:
         else None,
         "events_too_late": checkpoint.too_late if checkpoint else 0,
         "events_too_far_ahead": checkpoint.future_events if checkpoint else 0,
+        "events_with_replaced_time": checkpoint.replaced_times if checkpoint else 0,
     }
 
 

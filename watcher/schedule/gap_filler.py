@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from watcher.checkpoints.checkpoint import AddGaps, Checkpoint, CloseGaps
+from watcher.checkpoints.checkpoint import AddGaps, Checkpoint, CloseGaps, Command, CountReplacedTimes
 from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.checkpoints.gaps import Gap, newest_part, split_window
 from watcher.clock import SystemClock
@@ -78,7 +78,8 @@ class GapFiller:
             for search in result.failed
         ]
         unsearched = _unsearched(gap, result, now)
-        self._replace(gap, (*failed, *unsearched), now)
+        counted = CountReplacedTimes(events=result.replaced_times, at=now)
+        self._replace(gap, (*failed, *unsearched), now, counted)
         if unsearched:
             log.warning("gap.failed", source=source.name, window=str(gap.window), error=unsearched[0].reason)
         if not unsearched or unsearched[0].indices != gap.indices:
@@ -90,10 +91,10 @@ class GapFiller:
         self._replace(gap, (gap.after_failure(str(fault), now=now),), now)
         log.warning("gap.failed", source=self.rules.source.name, window=str(gap.window), error=str(fault))
 
-    def _replace(self, gap: Gap, remaining: Sequence[Gap], now: datetime) -> None:
+    def _replace(self, gap: Gap, remaining: Sequence[Gap], now: datetime, *also: Command) -> None:
         """Replace a part of a gap by what remains of it."""
         close = CloseGaps(window=gap.window, rules=gap.rules or None, indices=gap.indices or None)
-        self.checkpoints.apply(self.rules.source.name, (close, AddGaps(gaps=tuple(remaining))), now=now)
+        self.checkpoints.apply(self.rules.source.name, (close, AddGaps(gaps=tuple(remaining)), *also), now=now)
 
 
 def _unsearched(gap: Gap, result: WindowResult, now: datetime) -> tuple[Gap, ...]:

@@ -12,6 +12,7 @@ from watcher.checkpoints.checkpoint import (
     AddGaps,
     Checkpoint,
     Command,
+    CountReplacedTimes,
     LostIndices,
     OlderEvents,
     RecordIndices,
@@ -89,7 +90,8 @@ class LateEventCheck:
         late = {*slices.grown, *self._changed(slices, newer, previous)}
         results = self._search_late(late, LateMarks(overlap=slices.overlap, indices=newer.marks), now)
         outcome = _unknown_outside(checkpoint, now) if slices.left_out else self._outside(checkpoint, now)
-        self.checkpoints.apply(source.name, (outcome,), now=now)
+        counted = CountReplacedTimes(events=sum(result.replaced_times for result in results), at=now)
+        self.checkpoints.apply(source.name, (outcome, counted), now=now)
         if outcome.too_late:
             past = str(source.late_events.past)
             log.warning("events.too_late", source=source.name, events=outcome.too_late, past=past)

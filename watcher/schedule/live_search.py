@@ -8,7 +8,16 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from watcher.checkpoints.checkpoint import AddGaps, AddIndices, Advance, Begin, Checkpoint, CloseGaps, Command
+from watcher.checkpoints.checkpoint import (
+    AddGaps,
+    AddIndices,
+    Advance,
+    Begin,
+    Checkpoint,
+    CloseGaps,
+    Command,
+    CountReplacedTimes,
+)
 from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.checkpoints.gaps import SLICE, Gap, slice_floor
 from watcher.errors import ClusterError, Incomplete, Overloaded, Refused
@@ -79,6 +88,7 @@ class LiveSearch:
             *_advance(due, result, searching, now),
             *selection,
             AddIndices(indices=result.indices),
+            CountReplacedTimes(events=result.replaced_times, at=now),
         )
         begin = _begin(due) if checkpoint is None else None
         self.checkpoints.apply(source.name, commands, now=now, begin=begin)
