@@ -12,7 +12,7 @@ from support.memory_state import LaggingDocuments, MemoryDocuments
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits
 from watcher.delivery.deliveries import CLAIM, Delivery
-from watcher.delivery.delivery_queries import DeliveryQueries
+from watcher.delivery.delivery_queries import DeliveryQueries, of_rule
 from watcher.delivery.outbox import Outbox
 from watcher.errors import RecipientRefusal
 from watcher.ports import PartialUpdate, StoredDocument
@@ -309,11 +309,11 @@ def test_only_single_messages_count_against_the_rate_limit() -> None:
     _, queries, outbox = pending("mail", hosts=6)
     for delivery in due(queries)[:2]:
         outbox.mark_sent(claimed(outbox, delivery), now=NOW)
-    assert len(queries.sent_singles("mail", since=NOW, most=20, rule=rule().id)) == 2
-    assert len(queries.sent_singles("mail", since=NOW, most=1, rule=rule().id)) == 1
-    assert len(queries.sent_singles("mail", since=NOW + timedelta(seconds=1), most=20, rule=rule().id)) == 0
-    assert len(queries.sent_singles("slack", since=NOW, most=20, rule=rule().id)) == 0
+    assert len(queries.sent_singles("mail", of_rule(rule().id), since=NOW, most=20)) == 2
+    assert len(queries.sent_singles("mail", of_rule(rule().id), since=NOW, most=1)) == 1
+    assert len(queries.sent_singles("mail", of_rule(rule().id), since=NOW + timedelta(seconds=1), most=20)) == 0
+    assert len(queries.sent_singles("slack", of_rule(rule().id), since=NOW, most=20)) == 0
     digest = claimed_digest(queries, outbox)
     assert digest is not None
     outbox.mark_sent(digest, now=NOW)
-    assert len(queries.sent_singles("mail", since=NOW, most=20, rule=rule().id)) == 2
+    assert len(queries.sent_singles("mail", of_rule(rule().id), since=NOW, most=20)) == 2

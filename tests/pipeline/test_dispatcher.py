@@ -587,6 +587,19 @@ def test_a_flood_of_one_group_key_leaves_the_other_keys_of_the_rule_their_messag
     assert deliver(state, mail, rate_limit=limits, after=later) == DeliveryResult(sent=1)
 
 
+def test_many_rules_on_one_host_are_a_few_messages_and_a_digest_that_names_them_all() -> None:
+    state, mail = MemoryDocuments(), RecordingChannel("mail")
+    limits = RateLimit(per_key=5, messages=20)
+    open_alert_of_rules(state, range(25))
+    open_alerts(state, 1, of=rule(id="elsewhere", title="Elsewhere"), first=7)
+    assert deliver(state, mail, rate_limit=limits) == DeliveryResult(sent=6)
+    assert sum("Elsewhere" in message.subject for message in mail.taken) == 1
+    assert deliver(state, mail, rate_limit=limits, after=SETTLED) == DeliveryResult(sent=1)
+    texts = [message.subject + message.bodies["text/plain"] for message in mail.taken]
+    assert all(any(f"Rule {number:02}" in text for text in texts) for number in range(25))
+    assert "About           20 \N{MULTIPLICATION SIGN} host.name=H00000" in texts[-1]
+
+
 def test_the_state_says_why_an_alert_is_in_a_digest() -> None:
     state, mail = MemoryDocuments(), RecordingChannel("mail")
     open_alert_of_rules(state, range(8))

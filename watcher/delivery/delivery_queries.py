@@ -83,15 +83,11 @@ class DeliveryQueries:
         self.documents.refresh(self._alerts)
 
     def sent_singles(
-        self, channel: str, *, since: datetime, most: int, rule: str = "", levels: Sequence[str] = ()
+        self, channel: str, filters: Sequence[Query] = (), *, since: datetime, most: int
     ) -> tuple[StoredDocument, ...]:
-        """Return the newest alerts that a channel got in messages of their own, up to `most`.
-
-        They are those of a rule or all, and of some levels or all.
-        """
+        """Return the newest alerts that a channel got in messages of their own, up to `most`."""
         query = _filtered(
-            *_of(rule),
-            *_of_levels(levels),
+            *filters,
             {"term": {"watcher.deliveries.sent_single": channel}},
             {"range": {"watcher.deliveries.sent": {"gte": format_timestamp(since)}}},  # to this channel or another
         )
@@ -107,7 +103,7 @@ class DeliveryQueries:
         """Whether a channel got a digest with alerts of some levels, or of any, at or after a time."""
         query = _filtered(
             _to(channel),
-            *_of_levels(levels),
+            *of_levels(levels),
             {"exists": {"field": "watcher.deliveries.digest_id"}},
             {"range": {"watcher.deliveries.sent": {"gte": format_timestamp(since)}}},  # to this channel or another
         )
@@ -122,7 +118,7 @@ class DeliveryQueries:
         They are those of some levels or all.
         """
         channel = () if delivery.rule else (_to(delivery.channel),)
-        query = _filtered(*_of(delivery.rule), *_of_levels(levels), *channel, _due_by(now))
+        query = _filtered(*of_rule(delivery.rule), *of_levels(levels), *channel, _due_by(now))
         moments = [
             parse_timestamp(str(stored.document["event"]["created"]))
             for order in ("asc", "desc")
@@ -138,7 +134,7 @@ class DeliveryQueries:
         """
         # a write for another channel a moment ago would look like a conflict
         self.refresh()
-        query = _filtered(*(_of(rule) or (_NOT_EXEMPT,)), _to(channel), _due_by(now))
+        query = _filtered(*(of_rule(rule) or (_NOT_EXEMPT,)), _to(channel), _due_by(now))
         unfinished = self._unfinished_digest(query, channel, now)
         if unfinished:  # it may be one of several rules
             query = _filtered({"term": {"watcher.deliveries.digest_id": unfinished}}, _to(channel), _due_by(now))
@@ -194,14 +190,19 @@ class DeliveryQueries:
         )
 
 
-def _of(rule: str) -> tuple[Query, ...]:
+def of_rule(rule: str) -> tuple[Query, ...]:
     """Return the query for the alerts of a rule; none for those of all rules."""
     return ({"term": {"rule.id": rule}},) if rule else ()
 
 
-def _of_levels(levels: Sequence[str]) -> tuple[Query, ...]:
+def of_levels(levels: Sequence[str]) -> tuple[Query, ...]:
     """Return the query for the alerts of some levels; none for those of all levels."""
     return ({"terms": {"watcher.rule.level": list(levels)}},) if levels else ()
+
+
+def of_key(key: Sequence[str]) -> tuple[Query, ...]:
+    """Return the query for the alerts of a group key, as their documents hold it."""
+    return tuple({"term": {"watcher.alert.key": text}} for text in key)
 
 
 def _filtered(*filters: Query) -> Query:

@@ -26,7 +26,7 @@ class Reason(StrEnum):
 
 
 _NOTES = {
-    Reason.LIMIT_OF_KEY: "`rate_limit.alerts_per_key` single messages of the rule about the same host or other key",
+    Reason.LIMIT_OF_KEY: "`rate_limit.alerts_per_key` single messages of this level or higher about one group key",
     Reason.LIMIT_OF_RULE: "`rate_limit.alerts` single messages of the rule",
     Reason.LIMIT_OF_CHANNEL: "`rate_limit.messages` single messages of this level or higher",
 }
@@ -43,7 +43,7 @@ class RateLimit:
     """The limits of single messages to one channel `within` a time; None: any number."""
 
     limit: int = 20  # of a rule
-    per_key: int | None = None  # of a rule with the same group key
+    per_key: int | None = None  # with the same group key, of all rules whose level is the same or higher
     messages: int | None = None  # of all rules whose level is the same or higher
     within: timedelta = timedelta(hours=1)
     settle: timedelta = timedelta(minutes=1)  # a digest waits until its rule opened no alert for this time
@@ -61,7 +61,7 @@ class RateLimit:
 class SentCounts:
     """The single messages that a channel got `within` the time of its limits."""
 
-    of_key: int = 0  # of the rule with the same group key
+    of_key: int = 0  # with the same group key, of all rules whose level is the same or higher
     of_rule: int = 0
     of_level: int = 0  # of all rules whose level is the same or higher
 

@@ -100,7 +100,6 @@ class ChannelRun:
         self.queries.refresh()  # else what was sent a moment ago would not count against the limits
         since = self.now() - self.rate_limit.within
         self._sent = SentMessages(channel=self.channel, queries=self.queries, limit=self.rate_limit, since=since)
-        self._sent.read_levels()
 
     def _messages(self, rule: str, pending: Sequence[Delivery]) -> Sequence[Delivery]:
         """Return a rule's messages: single ones within the limits, and a digest where its limit is reached.

@@ -37,8 +37,8 @@ class RateLimitSettings:
     alerts_per_key: Annotated[
         Count,
         Option(
-            "alerts of one rule with the same group key, e.g. the same host, that a channel gets as single messages "
-            "in an hour; critical alerts are exempt from all three limits"
+            "alerts of all rules with the same group key, e.g. the same host, that a channel gets as single messages "
+            "in an hour, those of lower levels not counted; critical alerts are exempt from all three limits"
         ),
     ] = 5
 
