@@ -1,8 +1,9 @@
 """Correlations, exact in event time: base hits in, correlation hits out. Nothing here reads or writes.
 
 - `correlate(correlations, base_hits, end=…)` evaluates a closed set of base hits: files, backfills, rule tests.
-- `CorrelationStates(correlations)` evaluates base hits as they arrive: `add` what a search returns, `decide` with the
-  spans that were searched completely, `forget` what lies before every gap that may still be searched.
+- `CorrelationStates(correlations)` evaluates base hits as they arrive: `add` what a search returns, or
+  `decide` it together with the spans that were searched completely. `forget` what lies before every gap that may
+  still be searched.
 
 Both return the same. The order of arrival does not matter, duplicates are ignored, and each correlation hit is
 returned once. Its id depends on the correlation rule, the group and the completing base hit alone; a state that is

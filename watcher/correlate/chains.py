@@ -28,21 +28,19 @@ class CorrelationStates:
 
     def add(self, base_hits: Iterable[BaseHit]) -> tuple[CorrelationHit, ...]:
         """Return the new correlation hits that are certain; base hits come in any order, late ones too."""
-        arrived: defaultdict[str, list[BaseHit]] = defaultdict(list)
-        for hit in base_hits:
-            arrived[hit.rule_id].append(hit)
+        arrived = _by_rule(base_hits)
         matches: list[CorrelationHit] = []
         for state in self._states.values():
             matches += self._passed_on(state, state.add(_of_base_rules(state, arrived)), arrived)
         return tuple(matches)
 
-    def decide(self, searched: Mapping[str, Spans]) -> tuple[CorrelationHit, ...]:
-        """Return the new correlation hits that the searched spans decide.
+    def decide(self, searched: Mapping[str, Spans], base_hits: Iterable[BaseHit] = ()) -> tuple[CorrelationHit, ...]:
+        """Add base hits, and return all new correlation hits: the certain ones, and those that searched spans decide.
 
         `searched` has the spans by the ids of the base rules that match events; all base hits in them were added.
         """
         settled = dict(searched)
-        arrived: defaultdict[str, list[BaseHit]] = defaultdict(list)
+        arrived = _by_rule(base_hits)
         matches: list[CorrelationHit] = []
         for state in self._states.values():
             spans = _common(settled.get(rule_id, Spans()) for rule_id in state.correlation.base_rules)
@@ -102,11 +100,10 @@ class CorrelatedHits:
 def correlate(correlations: Iterable[Correlation], base_hits: Iterable[BaseHit], *, end: int) -> CorrelatedHits:
     """Return all correlation hits of base hits that are complete up to a time, included."""
     states = CorrelationStates(correlations)
-    searched = Spans.of([(BEGINNING, end + 1)])
-    certain = states.add(hit for hit in base_hits if hit.time <= end)
     rules = (rule_id for state in states.states.values() for rule_id in state.correlation.base_rules)
-    decided = states.decide(dict.fromkeys(rules, searched))
-    return CorrelatedHits(matches=(*certain, *decided), undecided=states.undecided())
+    searched = dict.fromkeys(rules, Spans.of([(BEGINNING, end + 1)]))
+    matches = states.decide(searched, (hit for hit in base_hits if hit.time <= end))
+    return CorrelatedHits(matches=matches, undecided=states.undecided())
 
 
 def inner_first(correlations: Iterable[Correlation]) -> tuple[Correlation, ...]:
@@ -117,6 +114,13 @@ def inner_first(correlations: Iterable[Correlation]) -> tuple[Correlation, ...]:
     by_id = {correlation.rule_id: correlation for correlation in correlations}
     order = TopologicalSorter({rule_id: correlation.base_rules for rule_id, correlation in by_id.items()})
     return tuple(by_id[rule_id] for rule_id in order.static_order() if rule_id in by_id)
+
+
+def _by_rule(base_hits: Iterable[BaseHit]) -> defaultdict[str, list[BaseHit]]:
+    arrived: defaultdict[str, list[BaseHit]] = defaultdict(list)
+    for hit in base_hits:
+        arrived[hit.rule_id].append(hit)
+    return arrived
 
 
 def _of_base_rules(state: CorrelationState, arrived: Mapping[str, list[BaseHit]]) -> Iterable[BaseHit]:

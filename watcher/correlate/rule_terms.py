@@ -8,7 +8,7 @@ from itertools import product
 
 from watcher.model.correlations import AllOf, AnyOf, NoneOf, RuleCondition, RuleName
 
-MAX_TERMS = 4_096
+MAX_TERMS = 1_024
 
 
 @dataclass(frozen=True, slots=True)
