@@ -30,11 +30,12 @@ _ABOUT = (
     "Written by `python -m bench match`, a part of `make bench`. Each fifth event of the largest shared set, as one "
     "file of JSON lines, and all shared rules. Each command is a process of its own that writes its hits as JSON "
     "lines to a file; the commands take turns. Time runs from the start of the process to its exit, and so includes "
-    "its start and reading the rules. *CPU* is user and system time of the process and those that it starts, *memory* "
-    "that of its largest process. [rsigma](https://github.com/timescale/rsigma) reads the same events as flat JSON "
-    "(fields of `event_data` beside `Channel` and `EventID`), without a pipeline; by default it evaluates rules on "
-    "events of any log source, so that its hits differ. It is measured where a command `rsigma` is on the PATH "
-    "(`cargo install --locked rsigma`)."
+    "its start and reading the rules; Python's bytecode is there, as after an installation. *CPU* is user and system "
+    "time of the process and those that it starts, *memory* that of its largest process. "
+    "[rsigma](https://github.com/timescale/rsigma) reads the same events as flat JSON (fields of `event_data` beside "
+    "`Channel` and `EventID`), without a pipeline; by default it evaluates rules on events of any log source, so that "
+    "its hits differ. It ends at a rule that it cannot compile, so the files that it refuses are left out for all "
+    "commands. It is measured where a command `rsigma` is on the PATH (`cargo install --locked rsigma`)."
 )
 
 
@@ -65,6 +66,7 @@ def measure(data: Path, target: Path) -> int:
         with tarfile.open(data / "rules.tar.gz") as archive:
             archive.extractall(folder / "rules", filter="data")
         count = _write_events(data, folder)
+        refused = _remove_refused(folder / "rules") if _version() else 0
         commands = tuple(_commands(folder))
         for turn in range(REPEATS + 1):
             for command in commands:
@@ -72,8 +74,8 @@ def measure(data: Path, target: Path) -> int:
                 usage = _run(command.arguments, folder / "hits")
                 if turn:  # the first turn fills the caches of the operating system
                     command.runs.append(usage)
-        version = _version()
-    target.write_text("\n".join(_page(commands, count, version, (before, os.getloadavg()[1]))) + "\n", encoding="utf-8")
+        rsigma = f"version {_version()}; files of rules that it refuses: {refused}" if _version() else ""
+    target.write_text("\n".join(_page(commands, count, rsigma, (before, os.getloadavg()[1]))) + "\n", encoding="utf-8")
     return 0
 
 
@@ -118,10 +120,27 @@ def _version() -> str:
     return output.split()[1]  # the features follow
 
 
+def _remove_refused(rules: Path) -> int:
+    """Remove the files that rsigma cannot compile, and return their number."""
+    refused = 0
+    for file in sorted(path for path in rules.rglob("*") if path.suffix in (".yml", ".yaml")):
+        arguments = (_RSIGMA, "engine", "eval", "--rules", file, "--event", "{}")
+        if subprocess.run(arguments, check=False, capture_output=True).returncode:
+            file.unlink()
+            refused += 1
+    return refused
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Return this process's environment, but with bytecode that the first turn writes below a folder."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**environment, "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+
+
 def _run(arguments: Sequence[str | Path], hits: Path) -> Usage:
     with hits.open("wb") as file, (hits.with_suffix(".log")).open("wb") as log:
         began = time.perf_counter()
-        process = subprocess.Popen(arguments, stdout=file, stderr=log)
+        process = subprocess.Popen(arguments, stdout=file, stderr=log, env=_environment(hits.parent))
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -135,11 +154,11 @@ def _run(arguments: Sequence[str | Path], hits: Path) -> Usage:
 # --------------------------------------------------------------------------- page
 
 
-def _page(commands: Sequence[Command], events: int, version: str, load: tuple[float, float]) -> Iterator[str]:
+def _page(commands: Sequence[Command], events: int, rsigma: str, load: tuple[float, float]) -> Iterator[str]:
     yield from ("# What matching files costs", "", _ABOUT, "")
     yield f"- machine: {os.cpu_count()} cores, Python {platform.python_version()}"
     yield f"- load before and after: {load[0]:.1f}, {load[1]:.1f}; above the number of cores, wall times say little"
-    yield f"- rsigma: {f'version {version}' if version else 'absent, so it was not measured'}"
+    yield f"- rsigma: {rsigma or 'absent, so it was not measured'}"
     yield ""
     yield "| command | events | n | wall, s | CPU, s | memory, MB | hits |"
     yield "|---|---|---|---|---|---|---|"
@@ -158,7 +177,7 @@ def _page(commands: Sequence[Command], events: int, version: str, load: tuple[fl
         wall = statistics.median(run.wall / compared.wall for run, compared in pairs)
         cpu = statistics.median(run.cpu / compared.cpu for run, compared in pairs)
         yield f"| {other.name} | {wall:.2f} | {cpu:.2f} |"
-    if not version:
+    if not rsigma:
         yield "| `rsigma engine eval` | absent | absent |"
 
 

@@ -26,4 +26,7 @@ def collector_paused() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
+            if not gc.get_freeze_count():
+                gc.freeze()  # together they only count the new objects as old ones, so that no collection visits them
+                gc.unfreeze()
             gc.enable()
