@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from math import ceil, floor
 
 from watcher.model.correlations import ComparisonOperator, Correlation, CorrelationType, NumericComparison
 
@@ -22,6 +23,7 @@ COUNTING_TYPES = frozenset(
 """Types whose number never falls when base hits are added."""
 
 _LOWER_BOUNDS = frozenset({ComparisonOperator.GT, ComparisonOperator.GTE})
+_UPPER_BOUNDS = frozenset({ComparisonOperator.LT, ComparisonOperator.LTE})
 
 
 def all_hold(comparisons: Iterable[NumericComparison], number: Decimal) -> bool:
@@ -54,8 +56,26 @@ def _deciding_counts(comparisons: Iterable[NumericComparison]) -> Iterable[Decim
         yield from (Decimal(count) for count in range(floor - 1, floor + 3) if count > 0)
 
 
+def least_count(comparisons: Iterable[NumericComparison]) -> int:
+    """Return the least positive count that the lower bounds allow."""
+    bounds = (
+        floor(comparison.value) + 1 if comparison.operator is ComparisonOperator.GT else ceil(comparison.value)
+        for comparison in comparisons
+    )
+    return max([1, *bounds])
+
+
 def is_monotone(correlation: Correlation) -> bool:
     """Return whether a condition that holds in a window holds too when base hits are added to it."""
+    return _compares_counts(correlation, _LOWER_BOUNDS)
+
+
+def is_antitone(correlation: Correlation) -> bool:
+    """Return whether a condition that fails in a window fails too when base hits are added to it."""
+    return bool(correlation.comparisons) and _compares_counts(correlation, _UPPER_BOUNDS)
+
+
+def _compares_counts(correlation: Correlation, operators: frozenset[ComparisonOperator]) -> bool:
     return correlation.type in COUNTING_TYPES and all(
-        comparison.operator in _LOWER_BOUNDS for comparison in correlation.comparisons
+        comparison.operator in operators for comparison in correlation.comparisons
     )

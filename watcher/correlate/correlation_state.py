@@ -127,7 +127,7 @@ class CorrelationState:
         """Note the times of a group that new base hits of some times may change."""
         if not self._judge.has_uncertain_matches:
             return
-        timeline, reach = self._groups[key], self.reach
+        timeline, reach = self._groups[key], self._judge.changed_reach
         spans = ((time - reach.ahead, time + reach.behind + 1) for time in times)
         timeline.pending = timeline.clip(Spans.of((*timeline.pending, *spans)))
         if timeline.pending:
@@ -135,8 +135,13 @@ class CorrelationState:
 
     def _certain_matches(self, key: GroupValues, times: Iterable[int]) -> Iterator[CorrelationHit]:
         """Yield the certain matches of a group to which base hits of some times were added."""
-        spans = Spans.of((time, time + self.reach.behind + 1) for time in times)
-        yield from self._reported(key, spans, lambda judgement: judgement.is_certain)
+        timeline = self._groups[key]
+        affected = timeline.clip(Spans.of((time, time + self.reach.behind + 1) for time in times))
+        for start, end in affected:
+            # a late base hit would otherwise be compared with each hit of a long window
+            first = self._judge.first_candidate(timeline, start, end - 1)
+            if first is not None:
+                yield from self._reported(key, Spans(((first, end),)), lambda judgement: judgement.is_certain)
 
     def _decided_matches(self, key: GroupValues, decidable: Spans) -> Iterator[CorrelationHit]:
         timeline = self._groups[key]

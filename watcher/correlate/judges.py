@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from watcher.correlate.comparisons import all_hold, is_absence, is_monotone
+from watcher.correlate.comparisons import all_hold, is_absence, is_antitone, is_monotone, least_count
 from watcher.correlate.counted_values import counts_values
 from watcher.correlate.ordered_rules import longest_run, stand_in_order
 from watcher.correlate.rule_terms import RuleTerm, asked_rules, rule_terms
@@ -54,6 +54,10 @@ class Judge(Protocol):
         """What decides whether a correlation hit has a time."""
 
     @property
+    def changed_reach(self) -> Reach:
+        """Around which times a new base hit may begin a match that waits."""
+
+    @property
     def has_certain_matches(self) -> bool:
         """Whether a match can be certain before its reach was searched."""
 
@@ -72,6 +76,9 @@ class Judge(Protocol):
     def judge(self, timeline: Timeline, time: int) -> Judgement | None:
         """Return the match at a time, if any."""
 
+    def first_candidate(self, timeline: Timeline, first: int, last: int) -> int | None:
+        """Return the time from first to last before which there is no certain match; None if there is none at all."""
+
 
 class _TrailingJudge:
     """A judge of the trailing window alone."""
@@ -82,6 +89,7 @@ class _TrailingJudge:
         self._is_monotone = is_monotone(correlation)
         self.reach = Reach(behind=self._timespan)
         self.hit_reach = self.reach
+        self.changed_reach = Reach() if is_antitone(correlation) else self.reach
         self.has_certain_matches = self._is_monotone
         self.has_uncertain_matches = not self._is_monotone
         self.completing_rules = frozenset(correlation.base_rules)
@@ -97,21 +105,64 @@ class _TrailingJudge:
             is_certain=self._is_monotone,
         )
 
-    def _count(self, timeline: Timeline, time: int, count: int) -> Judgement | None:
-        if not self._correlation.comparisons:
-            return self._match(timeline, time, None) if count == len(self._correlation.base_rules) else None
-        number = Decimal(count)
-        return self._match(timeline, time, number) if all_hold(self._correlation.comparisons, number) else None
-
 
 class CountJudge(_TrailingJudge):
-    """Counts the base hits, or the different base rules, of the trailing window."""
+    """Compares a count of the trailing window."""
 
     def judge(self, timeline: Timeline, time: int) -> Judgement | None:
         """Return the match at a time, if any."""
-        window = timeline.move_window(time - self._timespan, time)
-        counts_rules = self._correlation.type is CorrelationType.TEMPORAL
-        return self._count(timeline, time, len(window.rules) if counts_rules else len(window))
+        count = self._count(timeline, time - self._timespan, time)
+        if not self._holds(count):
+            return None
+        return self._match(timeline, time, Decimal(count) if self._correlation.comparisons else None)
+
+    def first_candidate(self, timeline: Timeline, first: int, last: int) -> int | None:
+        """Return the first time if a window that contains all the trailing ones satisfies the condition."""
+        return first if self._holds(self._count(timeline, first - self._timespan, last)) else None
+
+    def _holds(self, count: int) -> bool:
+        if not self._correlation.comparisons:
+            return count == len(self._correlation.base_rules)
+        return all_hold(self._correlation.comparisons, Decimal(count))
+
+    def _count(self, timeline: Timeline, start: int, end: int) -> int:
+        raise NotImplementedError
+
+
+class HitCountJudge(CountJudge):
+    """Counts the base hits of the trailing window."""
+
+    def __init__(self, correlation: Correlation) -> None:
+        super().__init__(correlation)
+        self._least = least_count(correlation.comparisons)
+
+    def first_candidate(self, timeline: Timeline, first: int, last: int) -> int | None:
+        """Return the first time at which enough base hits were there since the earliest trailing window began."""
+        index = bisect_left(timeline.times, first - self._timespan) + self._least - 1
+        if index >= len(timeline.times) or timeline.times[index] > last:
+            return None
+        return max(first, timeline.times[index])
+
+    def _count(self, timeline: Timeline, start: int, end: int) -> int:
+        return bisect_right(timeline.times, end) - bisect_left(timeline.times, start)
+
+
+class RuleCountJudge(CountJudge):
+    """Counts the different base rules of the trailing window."""
+
+    def _count(self, timeline: Timeline, start: int, end: int) -> int:
+        return len(timeline.move_window(start, end).rules)
+
+
+class OrderedJudge(CountJudge):
+    """Counts the base rules that stand in their order in the trailing window."""
+
+    def __init__(self, correlation: Correlation) -> None:
+        super().__init__(correlation)
+        self.single_rules = self.completing_rules
+
+    def _count(self, timeline: Timeline, start: int, end: int) -> int:
+        return longest_run(timeline, self._correlation.base_rules, start, end)
 
 
 class MeasureJudge(_TrailingJudge):
@@ -124,18 +175,10 @@ class MeasureJudge(_TrailingJudge):
             return None
         return self._match(timeline, time, measure.number())
 
-
-class OrderedJudge(_TrailingJudge):
-    """Looks for base rules in their order."""
-
-    def __init__(self, correlation: Correlation) -> None:
-        super().__init__(correlation)
-        self.single_rules = self.completing_rules
-
-    def judge(self, timeline: Timeline, time: int) -> Judgement | None:
-        """Return the match at a time, if any."""
-        run = longest_run(timeline, self._correlation.base_rules, time - self._timespan, time)
-        return self._count(timeline, time, run)
+    def first_candidate(self, timeline: Timeline, first: int, last: int) -> int | None:
+        """Return the first time if a window that contains all the trailing ones satisfies the condition."""
+        measure = timeline.move_window(first - self._timespan, last).measure
+        return first if measure is not None and measure.satisfies(self._correlation.comparisons) else None
 
 
 class BooleanJudge(_TrailingJudge):
@@ -152,14 +195,15 @@ class BooleanJudge(_TrailingJudge):
         self.has_uncertain_matches = bool(excluded)
         if excluded:
             self.reach = Reach(behind=2 * self._timespan, ahead=self._timespan)
-            self.hit_reach = self.reach
+            self.hit_reach = self.changed_reach = self.reach
 
     def judge(self, timeline: Timeline, time: int) -> Judgement | None:
         """Return the match at a time, if any."""
-        terms = [term for term in self._terms if self._has_asked_rules(term, timeline, time)]
+        start = time - self._timespan
+        terms = [term for term in self._terms if self._has_asked_rules(term, timeline, start, time)]
         if not terms:
             return None
-        window = timeline.move_window(time - self._timespan, time)
+        window = timeline.move_window(start, time)
         around = (timeline.times[window.start] - self._timespan, time + self._timespan)
         holding = [term for term in terms if not any(timeline.has_hit_of(rule, *around) for rule in term.excluded)]
         if not holding:
@@ -171,12 +215,17 @@ class BooleanJudge(_TrailingJudge):
             is_certain=any(not term.excluded for term in holding),
         )
 
-    def _has_asked_rules(self, term: RuleTerm, timeline: Timeline, time: int) -> bool:
-        start = time - self._timespan
+    def first_candidate(self, timeline: Timeline, first: int, last: int) -> int | None:
+        """Return the first time if a window that contains all the trailing ones has the rules of a certain term."""
+        terms = (term for term in self._terms if not term.excluded)
+        may_hold = any(self._has_asked_rules(term, timeline, first - self._timespan, last) for term in terms)
+        return first if may_hold else None
+
+    def _has_asked_rules(self, term: RuleTerm, timeline: Timeline, start: int, end: int) -> bool:
         if self._is_ordered:
             rules = [rule for rule in self._correlation.base_rules if rule in term.asked]
-            return stand_in_order(timeline, rules, start, time)
-        return term.asked <= timeline.move_window(start, time).rules.keys()
+            return stand_in_order(timeline, rules, start, end)
+        return term.asked <= timeline.move_window(start, end).rules.keys()
 
 
 class AbsenceJudge(_TrailingJudge):
@@ -184,7 +233,7 @@ class AbsenceJudge(_TrailingJudge):
 
     def __init__(self, correlation: Correlation) -> None:
         super().__init__(correlation)
-        self.reach = Reach(ahead=self._timespan)
+        self.reach = self.changed_reach = Reach(ahead=self._timespan)
         self.hit_reach = Reach(behind=self._timespan)
 
     def judge(self, timeline: Timeline, time: int) -> Judgement | None:
@@ -197,6 +246,9 @@ class AbsenceJudge(_TrailingJudge):
         last = (end - 1, end)
         return Judgement(time=time + self._timespan, contributing=last, completing=last, number=Decimal(0))
 
+    def first_candidate(self, timeline: Timeline, first: int, last: int) -> None:
+        """Return None: an absence always waits."""
+
 
 def judge_of(correlation: Correlation) -> Judge:
     """Return the judge of a correlation."""
@@ -208,7 +260,9 @@ def judge_of(correlation: Correlation) -> Judge:
         return MeasureJudge(correlation)
     if correlation.type is CorrelationType.TEMPORAL_ORDERED:
         return OrderedJudge(correlation)
-    return CountJudge(correlation)
+    if correlation.type is CorrelationType.TEMPORAL:
+        return RuleCountJudge(correlation)
+    return HitCountJudge(correlation)
 
 
 def indices_at(timeline: Timeline, time: int) -> tuple[int, int]:
