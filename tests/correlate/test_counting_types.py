@@ -187,3 +187,19 @@ def test_forgetting_keeps_what_late_hits_need() -> None:
     assert times(state.add([hit(SPAN + 1)])) == [SPAN + 1]
     state.forget(SPAN * 3)
     assert state.add([hit(SPAN * 3)]) == ()
+
+
+def test_a_hit_that_comes_after_its_time_was_searched_changes_what_is_later() -> None:
+    state = CorrelationState(correlation("event_count", {"eq": "3"}))
+    state.add([hit(1), hit(3)])
+    assert state.decide(until(9)) == ()
+    assert state.add([hit(2)]) == ()
+    assert times(state.decide(until(9))) == [3]
+
+
+def test_a_match_that_a_late_hit_would_have_ended_is_not_repeated() -> None:
+    state = CorrelationState(correlation("event_count", {"lt": "2"}))
+    state.add([hit(2)])
+    assert times(state.decide(until(9))) == [2]
+    state.add([hit(1)])
+    assert times(state.decide(until(9))) == [1]
