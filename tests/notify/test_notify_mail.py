@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from email.headerregistry import Address
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from socket import create_server
@@ -20,6 +21,7 @@ from watcher.model import Notification
 from watcher.notify.escaping import bounded_text, single_line
 from watcher.notify.links import Links
 from watcher.notify.mail import MailChannel
+from watcher.notify.mail.message import mail_message
 from watcher.notify.mail.transport import MailNotifier
 from watcher.notify.message_context import alert_context
 from watcher.notify.renderer import Renderer
@@ -349,3 +351,14 @@ def test_a_bad_farewell_does_not_send_twice() -> None:
     with SmtpServer(quit_reply="421 closing") as server:
         _mail(server).send(NOTE)
     assert len(server.messages) == 1
+
+
+def test_an_update_is_in_the_thread_of_the_first_message() -> None:
+    sender, to = Address("watcher", "watcher", "corp.example"), (Address("soc", "soc", "corp.example"),)
+    first = Notification(alert="a", channel="mail", key="k1", subject="first", bodies={"text/plain": "first"})
+    update = replace(first, key="k2", thread="k1")
+    mails = [mail_message(sent, sender, to, now=NOW, utf8=False) for sent in (first, update)]
+    assert [(mail["In-Reply-To"], mail["References"]) for mail in mails] == [
+        (None, None),
+        ("<k1@corp.example>", "<k1@corp.example>"),
+    ]

@@ -22,7 +22,7 @@ from watcher.model import EventDocument, Rule, UnreadableEvent, Window
 from watcher.nesting import NOTE
 from watcher.pipeline import BackfillSilence, DetectionScope, Detector, Stopped, UndecidedEvent, prepare_rule
 from watcher.pipeline.event_memory import report_undecided
-from watcher.ports import Page, SearchRequest, StoredDocument
+from watcher.ports import Page, SearchRequest
 from watcher.search.undecided_events import UndecidedEvents
 from watcher.settings import Settings, Source
 from watcher.settings.effective import rule_settings
@@ -193,9 +193,9 @@ def test_nothing_is_written_once_it_is_time_to_end() -> None:
     ending = threading.Event()
 
     class Reading(MemoryDocuments):
-        def get(self, keys: Sequence[tuple[str, str]]) -> Sequence[StoredDocument | None]:
+        def exist(self, keys: Sequence[tuple[str, str]]) -> Sequence[bool]:
             ending.set()
-            return super().get(keys)
+            return super().exist(keys)
 
     state = Reading()
     with pytest.raises(Stopped):
@@ -274,7 +274,7 @@ def test_nothing_is_asked_once_it_is_time_to_end() -> None:
 
 def test_a_state_that_is_away_ends_the_window_and_keeps_it_to_be_searched() -> None:
     class Away(MemoryDocuments):
-        def get(self, keys: object) -> Any:
+        def exist(self, keys: object) -> Any:
             raise Unreachable(f"the state is away: {keys}")
 
     with pytest.raises(Unreachable):

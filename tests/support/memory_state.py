@@ -88,6 +88,9 @@ class MemoryReader(MemoryStore):
     def get(self, keys: Sequence[tuple[str, str]]) -> Sequence[StoredDocument | None]:
         return [self.documents.get(key) for key in keys]
 
+    def exist(self, keys: Sequence[tuple[str, str]]) -> Sequence[bool]:
+        return [key in self.documents for key in keys]
+
     def search(self, state_query: StateQuery) -> Sequence[StoredDocument]:
         """Return the documents that match the clauses that watcher uses."""
         orders = [(path, way) for order in state_query.sort for path, way in order.items()]

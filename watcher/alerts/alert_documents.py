@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from watcher.alerts.joining import joined, opening
 from watcher.alerts.stored_event import LARGEST, event_json, omitted_event
-from watcher.model import Alert, AlertKind, EventSummary, Hit, RuleMetadata
+from watcher.model import Alert, AlertKind, EventSummary, Hit, JoinedHits, RuleMetadata
 from watcher.state.index_templates import MAX_KEYWORD, VERSION
 from watcher.timestamps import format_timestamp
 
@@ -23,6 +24,8 @@ _ECS_FIELDS: Mapping[str, str] = {  # ECS field → attribute of the summary
     "event.provider": "provider",
     "winlog.channel": "channel",
 }
+
+_EVENT_TEXTS = ("summary", "matched", "joined", "updates")
 
 
 def monthly_index(prefix: str, kind: str, moment: datetime) -> str:
@@ -47,8 +50,11 @@ def hit_document(hit: Hit, *, store: str) -> dict[str, Any]:
     return document
 
 
-def alert_document(alert: Alert, *, now: datetime) -> dict[str, Any]:
-    """Return the document of a new alert: messages are rendered from it alone, even when the rule is gone."""
+def alert_document(alert: Alert, *, now: datetime, hits: Sequence[Hit] = ()) -> dict[str, Any]:
+    """Return the document of a new alert: messages are rendered from it alone, even when the rule is gone.
+
+    `hits` are those that are recorded with it.
+    """
     document = _rule_fields(alert.rule)
     document["@timestamp"] = format_timestamp(alert.first.time)
     document.update(ecs_fields(alert.first.summary))
@@ -68,8 +74,15 @@ def alert_document(alert: Alert, *, now: datetime) -> dict[str, Any]:
             "origin": alert.origin,
         },
         "deliveries": pending_deliveries(alert, now=now),
+        "matched": [entry.as_document() for entry in alert.first.matched],
+        **joined_values(joined(opening(alert.first), hits)),
     }
     return document
+
+
+def joined_values(hits: JoinedHits) -> dict[str, Any]:
+    """Return what an alert document holds of its hits under `watcher`."""
+    return {"joined": hits.as_document(), "updates": [update.as_document() for update in hits.updates]}
 
 
 def pending_deliveries(alert: Alert, *, now: datetime) -> list[Mapping[str, Any]]:
@@ -83,7 +96,7 @@ def pending_deliveries(alert: Alert, *, now: datetime) -> list[Mapping[str, Any]
 def without_event_fields(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return a document without what an attacker wrote, which an engine may refuse; the event stays as one string."""
     kept = {key: document[key] for key in ("@timestamp", "rule", "threat") if key in document}
-    kept["watcher"] = {name: value for name, value in document["watcher"].items() if name != "summary"}
+    kept["watcher"] = {name: value for name, value in document["watcher"].items() if name not in _EVENT_TEXTS}
     original = document.get("event", {}).get("original")
     kept["event"] = {"original": original} if isinstance(original, str) else {}
     return kept

@@ -14,13 +14,13 @@ from watcher.alerts.alert_documents import (
     alert_document,
     hit_document,
     monthly_index,
-    pending_deliveries,
     without_event,
     without_event_fields,
 )
+from watcher.alerts.alert_joins import AlertJoins, Joining
 from watcher.errors import Forbidden
 from watcher.model import Alert, AlertKind, Hit
-from watcher.ports import Documents, NewDocument, PartialUpdate, StateQuery, StoredDocument
+from watcher.ports import Documents, NewDocument, StateQuery, StoredDocument
 
 log = structlog.get_logger(__name__)
 
@@ -91,8 +91,8 @@ class AlertStore:
         keys = [self._hit_keys(hit) for hit in hits]
         if not keys:
             return ()
-        stored = self.documents.get([key for own in keys for key in own])
-        recorded = {(document.index, document.id) for document in stored if document is not None}
+        every = [key for own in keys for key in own]
+        recorded = {key for key, exists in zip(every, self.documents.exist(every), strict=True) if exists}
         return tuple(hit for hit, own in zip(hits, keys, strict=True) if recorded.isdisjoint(own))
 
     def _hit_keys(self, hit: Hit) -> tuple[tuple[str, str], ...]:
@@ -102,18 +102,22 @@ class AlertStore:
     def record(self, alerts: Sequence[Alert], hits: Sequence[Hit], *, now: datetime) -> RecordResult:
         """Open alerts with their deliveries, then record the hits; in this order, so that a crash between loses none.
 
-        Documents that exist stay as they are. Only an alert that a backfill opened without deliveries gets those of
-        a live hit. A document that the engine refuses is created again with less of the event; where it is refused
-        even so, its hit is named and not recorded, and the others are.
+        An alert that exists counts the hits that join it, and what is new about them is an update. One that a backfill
+        opened without deliveries gets those of a live hit. A document that the engine refuses is created again with
+        less of the event; where it is refused even so, its hit is named and not recorded, and the others are.
         """
-        opened = self._create(
+        by_alert: dict[str, list[Hit]] = {}
+        for hit in hits:
+            by_alert.setdefault(hit.alert, []).append(hit)
+        opened = self._create([self._draft(alert, by_alert.get(alert.id, ()), now) for alert in alerts])
+        AlertJoins(self.documents, self.prefix).join(
             [
-                NewDocument(index=self._index_of(alert), id=alert.id, document=alert_document(alert, now=now))
+                Joining(index=self._index_of(alert), alert=alert, hits=tuple(by_alert.get(alert.id, ())))
                 for alert in alerts
-            ]
+                if alert.id not in opened.new and alert.id not in opened.refused
+            ],
+            now=now,
         )
-        existing = [alert for alert in alerts if alert.id not in opened.new and alert.id not in opened.refused]
-        self._add_deliveries([alert for alert in existing if alert.origin == "live"], now=now)
         new = self._create(
             [
                 NewDocument(
@@ -159,25 +163,9 @@ class AlertStore:
     def _index_of(self, alert: Alert) -> str:
         return monthly_index(self.prefix, "alerts", alert.slot)
 
-    def _add_deliveries(self, alerts: Sequence[Alert], *, now: datetime) -> None:
-        """Add deliveries to alerts that a backfill opened without any."""
-        remaining = [alert for alert in alerts if alert.channels]
-        while remaining:
-            read = self.documents.get([(self._index_of(alert), alert.id) for alert in remaining])
-            without = [
-                (alert, stored)
-                for alert, stored in zip(remaining, read, strict=True)
-                if stored is not None and _has_no_deliveries(stored)
-            ]
-            changes = [
-                PartialUpdate(
-                    stored=stored,
-                    part={"watcher": {"deliveries": pending_deliveries(alert, now=now), "alert": {"origin": "live"}}},
-                )
-                for alert, stored in without
-            ]
-            updated = self.documents.update(changes) if changes else ()
-            remaining = [alert for (alert, _), after in zip(without, updated, strict=True) if after is None]
+    def _draft(self, alert: Alert, hits: Sequence[Hit], now: datetime) -> NewDocument:
+        document = alert_document(alert, now=now, hits=hits)
+        return NewDocument(index=self._index_of(alert), id=alert.id, document=document)
 
     def _create(self, drafts: Sequence[NewDocument]) -> _Created:
         for index in sorted({draft.index for draft in drafts}):
@@ -195,8 +183,3 @@ class AlertStore:
             for document_id, error in refused.items():
                 log.warning("state.refused", id=document_id, error=error)
         return _Created(new=tuple(new), refused=refused)
-
-
-def _has_no_deliveries(stored: StoredDocument) -> bool:
-    own = stored.document["watcher"]
-    return own["alert"]["origin"] == "backfill" and not own.get("deliveries")

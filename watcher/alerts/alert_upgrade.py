@@ -10,7 +10,7 @@ from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_folders import read_file
 from watcher.state.index_templates import VERSION
 
-_SAME_FORM = (3, 4)  # version 4 changed the ids of hits alone, version 5 added the reason of a delivery
+_SAME_FORM = (3, 4)  # version 4 changed the ids of hits alone; version 5 only added fields
 _STATES = {"owed": "pending"}  # the other states kept their names
 _KEYS = {"told_in": "digest_id", "told_alone": "sent_single"}
 

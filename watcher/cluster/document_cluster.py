@@ -52,16 +52,11 @@ class DocumentCluster:
 
     def get(self, keys: Sequence[tuple[str, str]]) -> Sequence[StoredDocument | None]:
         """Read documents by (index, id), realtime, in the order of the keys; None where there is none."""
-        documents: list[StoredDocument | None] = []
-        for start in range(0, len(keys), _MAX_READ):
-            asked = keys[start : start + _MAX_READ]
-            docs = [{"_index": index, "_id": key} for index, key in asked]
-            answer = self.transport.request("POST", "/_mget", body={"docs": docs})
-            items = decode(answer, ReadDocuments, _READING).docs
-            if [item.id for item in items] != [key for _, key in asked]:
-                raise malformed(_READING, "other documents than those that were asked for")
-            documents += map(_read, items)
-        return documents
+        return list(map(_read, self._read_many(keys, {})))
+
+    def exist(self, keys: Sequence[tuple[str, str]]) -> Sequence[bool]:
+        """Return whether documents by (index, id) exist, realtime, in the order of the keys; they are not read."""
+        return list(map(_exists, self._read_many(keys, {"_source": False})))
 
     def replace(self, stored: StoredDocument, document: Mapping[str, Any]) -> bool:
         """Write a new version of a document; return false where another process wrote first."""
@@ -135,6 +130,16 @@ class DocumentCluster:
         """Make everything written so far visible to `search`."""
         answer = self.transport.request("POST", f"/{quote_path(index)}/_refresh", params=LENIENT)
         decode(answer, BroadcastAnswer, f"refreshing `{index}`")
+
+    def _read_many(self, keys: Sequence[tuple[str, str]], options: Mapping[str, Any]) -> Iterator[ReadDocument]:
+        for start in range(0, len(keys), _MAX_READ):
+            asked = keys[start : start + _MAX_READ]
+            docs = [{"_index": index, "_id": key, **options} for index, key in asked]
+            answer = self.transport.request("POST", "/_mget", body={"docs": docs})
+            items = decode(answer, ReadDocuments, _READING).docs
+            if [item.id for item in items] != [key for _, key in asked]:
+                raise malformed(_READING, "other documents than those that were asked for")
+            yield from items
 
     def _create(self, drafts: Sequence[NewDocument]) -> list[CreateResult]:
         lines: list[Mapping[str, Any]] = []
@@ -234,13 +239,19 @@ def _created(draft: NewDocument, item: WrittenItem) -> CreateResult:
     return CreateResult(id=draft.id, new=False, error=reason(body))
 
 
-def _read(item: ReadDocument) -> StoredDocument | None:
+def _exists(item: ReadDocument) -> bool:
     error = item.error
     if error and error.get("type") != "index_not_found_exception":
         raise cluster_error(Answer(status=500, value={"error": error}), f"reading `{item.index}`")
-    if error or item.exists is False:
+    if not error and item.exists is None:
+        raise malformed(_READING, "a document that neither exists nor is missing")
+    return not error and bool(item.exists)
+
+
+def _read(item: ReadDocument) -> StoredDocument | None:
+    if not _exists(item):
         return None
-    if not item.exists or item.seq_no is None or item.primary_term is None or item.source is None:
+    if item.seq_no is None or item.primary_term is None or item.source is None:
         raise malformed(_READING, "a document without its number")
     return StoredDocument(
         index=item.index, id=item.id, document=item.source, seq_no=item.seq_no, primary_term=item.primary_term

@@ -163,9 +163,33 @@ def was_taken_over(before: StoredDocument, after: StoredDocument, channel: str, 
 def with_entry(stored: StoredDocument, channel: str, values: Entry) -> list[Entry]:
     """Return all entries with one channel's entry changed; a value of None removes the key."""
     changed = [
-        {**entry, **values} if entry["channel"] == channel else entry for entry in delivery_entries(stored.document)
+        {**entry, **with_updates(entry, values, stored)} if entry["channel"] == channel else entry
+        for entry in delivery_entries(stored.document)
     ]
     return [{key: value for key, value in entry.items() if value is not None} for entry in changed]
+
+
+def updates_of(stored: StoredDocument) -> int | None:
+    """Return how many updates an alert has; None where the document was read or written without them."""
+    joined = stored.document["watcher"].get("joined")
+    return None if joined is None else int(joined.get("updates") or 0)
+
+
+def with_updates(entry: Entry, values: Entry, stored: StoredDocument) -> Entry:
+    """Return the values of a claim or a sent message, with the number of the alert's updates that it contains.
+
+    A message that is sent while further hits with new values joined is due again, as an update.
+    """
+    updates = updates_of(stored)
+    if values.get("state") == "claimed":
+        return {**values, "claimed_updates": updates} if updates else values
+    if values.get("state") != "sent":
+        return values
+    contained = int(entry.get("claimed_updates") or 0)
+    sent = {**values, "updates": contained} if contained else values
+    if updates is None or updates <= contained:  # nothing was written since the claim, or nothing new
+        return sent
+    return {**sent, "state": "pending", "attempts": 0, "due": values["sent"], "digest_id": None}
 
 
 def with_recipients(entries: list[Entry], delivery: Delivery, until: datetime) -> list[Entry]:

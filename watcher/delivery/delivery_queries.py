@@ -28,6 +28,7 @@ _MAX_DIGEST = 100_000  # alerts in one message; the rest goes into the next
 _FIELDS = (
     "watcher.deliveries",
     "watcher.alert.key",
+    "watcher.joined.updates",
     "watcher.rule.level",
     "@timestamp",
     "rule.id",

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from watcher.delivery.deliveries import delivery_entries
 from watcher.event_files.nested_json import loads
 from watcher.match.event_summarizer import stored_summary
-from watcher.model import Alert, AlertKind, Event, Hit, Level, Location, LogSource, Or, Rule
+from watcher.model import (
+    Alert,
+    AlertKind,
+    AlertUpdate,
+    Event,
+    Hit,
+    JoinedHits,
+    Level,
+    Location,
+    LogSource,
+    MatchedField,
+    Or,
+    Rule,
+)
 from watcher.nesting import bounded
 from watcher.ports import StoredDocument
 from watcher.timestamps import parse_timestamp
@@ -32,6 +46,7 @@ def restore_alert(stored: StoredDocument) -> Alert:
         event=_event(document),
         summary=stored_summary(document),
         alert=stored.id,
+        matched=tuple(map(MatchedField.from_document, own.get("matched") or ())),
         kind=AlertKind(own["alert"].get("kind", AlertKind.MATCH)),  # absent in states of versions before 4
     )
     return Alert(
@@ -43,7 +58,28 @@ def restore_alert(stored: StoredDocument) -> Alert:
         channels=tuple(str(entry["channel"]) for entry in delivery_entries(document)),
         first=hit,
         opened=parse_timestamp(str((document.get("event") or {}).get("created") or "")),
+        joined=_joined(document),
     )
+
+
+def restore_update(alert: Alert, update: AlertUpdate) -> Alert:
+    """Return an alert whose first hit is the one of an update: the message about it shows its event."""
+    event: Event = bounded(loads(update.event)) if update.event else {}
+    hit = replace(
+        alert.first,
+        index=update.index,
+        event_id=update.event_id,
+        time=update.time,
+        event=event,
+        summary=update.summary,
+        matched=update.matched,
+    )
+    return replace(alert, first=hit, opened=None)  # the alert is older than this hit
+
+
+def _joined(document: Mapping[str, Any]) -> JoinedHits | None:
+    own = document["watcher"]
+    return JoinedHits.from_document(own["joined"], tuple(own.get("updates") or ())) if own.get("joined") else None
 
 
 def _key_pair(text: str) -> tuple[str, str | None]:

@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from watcher.delivery.deliveries import Delivery, levels_from
+from watcher.delivery.deliveries import Delivery, Entry, entry_for, levels_from
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.delivery.rate_limit import RateLimit, reason_note
-from watcher.delivery.restored_alert import restore_alert
+from watcher.delivery.restored_alert import restore_alert, restore_update
 from watcher.errors import DeliveryError, InputError, RecipientsRefused
+from watcher.model import Alert
 from watcher.notify.channel_registry import retry_delay
 from watcher.notify.digest_context import digest_context
 from watcher.notify.links import Links
@@ -185,7 +186,7 @@ class Render:
             raise ValueError("the delivery was not claimed")
         alert, content = restore_alert(delivery.first), delivery.content
         if not delivery.is_digest or len(delivery.alerts) == 1:  # the alert itself says more than a digest of it
-            return alert_context(alert, links=self.links)
+            return self._alert_context(alert, entry_for(delivery.first, delivery.channel) or {})
         return digest_context(
             alert.rule,
             digest=delivery.digest_id,
@@ -199,6 +200,15 @@ class Render:
             host_count=content.hosts.total,
             reason=reason_note(delivery.reason),
         )
+
+    def _alert_context(self, alert: Alert, entry: Entry) -> MessageContext:
+        """Return the context of an alert's first message, or of an update where that was sent."""
+        contained = int(entry.get("claimed_updates") or 0)
+        updates = alert.joined.updates if alert.joined is not None else ()
+        news = updates[int(entry.get("updates") or 0) : contained]
+        if not news or "sent" not in entry:
+            return alert_context(alert, links=self.links, news=news)
+        return alert_context(restore_update(alert, news[-1]), links=self.links, news=news, update=contained)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,13 +37,17 @@ from watcher.model.conditions import (
 from watcher.model.event_summary import EventSummary
 from watcher.model.findings import Finding, Location, Severity
 from watcher.model.index_names import UnsearchableIndex, affecting, may_hold
+from watcher.model.joined_hits import KINDS_OF_VALUES, AlertUpdate, JoinedHits
+from watcher.model.matched_fields import MatchedField
 from watcher.model.rules import Level, LogSource, LongText, Related, Rule, RuleMetadata, Selection
 from watcher.model.windows import Window
 
 __all__ = [
     "DASHES",
+    "KINDS_OF_VALUES",
     "Alert",
     "AlertKind",
+    "AlertUpdate",
     "And",
     "ConditionNode",
     "DetectionItem",
@@ -53,10 +57,12 @@ __all__ = [
     "FieldMapping",
     "Finding",
     "Hit",
+    "JoinedHits",
     "Level",
     "Location",
     "LogSource",
     "LongText",
+    "MatchedField",
     "Not",
     "Notification",
     "Or",

@@ -10,6 +10,8 @@ from typing import Any
 
 from watcher.model.event_summary import EventSummary
 from watcher.model.findings import Finding
+from watcher.model.joined_hits import JoinedHits
+from watcher.model.matched_fields import MatchedField
 from watcher.model.rules import Rule, RuleMetadata
 
 Event = Mapping[str, Any]
@@ -83,6 +85,7 @@ class Hit:
     alert: str  # the id of the alert that it belongs to
     kind: AlertKind = AlertKind.MATCH
     former_id: str = ""  # the id in states of versions before 4, which knew nothing of the content
+    matched: tuple[MatchedField, ...] = ()  # the values for which the rule matched it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,7 @@ class Alert:
     channels: tuple[str, ...]
     first: Hit  # the earliest hit of the page that opened it
     opened: datetime | None = None  # when it was stored; None: it is not stored
+    joined: JoinedHits | None = None  # all of its hits, where the alert is a stored one
 
     @property
     def has_key(self) -> bool:
@@ -114,3 +118,4 @@ class Notification:
     subject: str  # one line, no control characters
     bodies: Mapping[str, str]  # media type → text
     recipients: tuple[str, ...] = ()  # of the channel's recipients; empty: all of them
+    thread: str = ""  # the key of the alert's first message, where this is an update; empty: it begins a thread

@@ -21,6 +21,8 @@ class EventSummary:
     channel: str = ""
     code: str = ""
     provider: str = ""
+    service: str = ""  # the name of a Windows service
+    agent: str = ""  # the name of the agent that sent the event
     message: str = ""  # as rendered by Windows
     details: tuple[tuple[str, str], ...] = ()  # label and value of further fields, in the event's order
 

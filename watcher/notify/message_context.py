@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from watcher.model import Alert, AlertKind, RuleMetadata
+from watcher.model import Alert, AlertKind, AlertUpdate, RuleMetadata
 from watcher.nesting import NOTE
 from watcher.notify.escaping import bounded_text
 from watcher.notify.event_texts import event_texts
+from watcher.notify.joined_texts import closed_before, further_hits, joined_rows, new_values
 from watcher.notify.links import Links, MessageLink, discover_link, reference_link, tactic_link, technique_link
 from watcher.timestamps import format_milliseconds
 
@@ -20,6 +21,8 @@ _UNDECIDED = (
     "without repetitions inside repetitions."
 )
 _WITHOUT_KEY = "The event has none of these fields: hits of all computers join this alert. Correct `group_by`."
+
+_CLOSED = "The alert was closed on {closed} and stays closed: this is the first hit afterwards."
 
 
 _AHEAD = timedelta(minutes=1)  # clocks differ by less
@@ -75,6 +78,15 @@ class AlertContext:
     key_note: str = _help("a warning where the event has none of these fields, so hits of all computers join the alert")
     undecided_note: str = _help("a warning where the rule took too long on the event to be decided; else empty")
     event_note: str = _help("where the complete event is, if only a part of it is stored and sent; else empty")
+    update: int = _help("0 in the first message of an alert; else the number of its updates, of which this is the last")
+    news: tuple[tuple[str, str], ...] = _help(
+        "new values of hits that joined since the message before, as (`user`, `process`, `parent` or `agent`, value)"
+    )
+    also: tuple[tuple[str, str], ...] = _help("further hits with new values, as (what is new, what happened)")
+    joined: tuple[tuple[str, str], ...] = _help(
+        "the hits of the alert, where there are several, as (label, text): `Hits`, `Users`, `Processes` …"
+    )
+    closed_note: str = _help("where the alert was closed before this hit joined it; else empty")
     origin: str = _help("`live`, `backfill`, or `test` for the message of `watcher notify`")
     discover: str = _help("link to the event in Discover; empty without `discover_url` in settings")
 
@@ -100,8 +112,12 @@ def field_help(of: type[Any]) -> dict[str, str]:
     return {item.name: item.metadata["help"] for item in fields(of)}
 
 
-def alert_context(alert: Alert, *, links: Links) -> AlertContext:
-    """Return what templates may use of an alert."""
+def alert_context(alert: Alert, *, links: Links, news: Sequence[AlertUpdate] = (), update: int = 0) -> AlertContext:
+    """Return what templates may use of an alert.
+
+    `news` are the updates that no message contained before; with `update` this is a message about them alone, and the
+    first hit of the alert is that of the last one.
+    """
     hit = alert.first
     summary = hit.summary
     rule = rule_context(alert.rule)
@@ -131,6 +147,11 @@ def alert_context(alert: Alert, *, links: Links) -> AlertContext:
         event_note=_CUT.format(id=bounded_text(hit.event_id), index=bounded_text(hit.index))
         if NOTE in hit.event
         else "",
+        update=update,
+        news=new_values(news),
+        also=further_hits(news[:-1] if update else news),
+        joined=() if alert.joined is None else joined_rows(alert.joined),
+        closed_note=_CLOSED.format(closed=closed) if (closed := closed_before(news)) else "",
         origin=alert.origin,
         discover=discover_link(links.discover_url, hit) or "",
     )

@@ -77,10 +77,13 @@ class Renderer:
     def render_type(self, context: MessageContext, notifier_type: NotifierType, *, channel: str) -> Notification:
         """Render the message for a channel of a type, by its name; raises InputError where a template is faulty."""
         prefix = _PREFIXES[type(context)]
+        first = delivery_key(context.alert_id, channel)
+        update = context.update if isinstance(context, AlertContext) else 0
         return Notification(
             alert=context.alert_id,
             channel=channel,
-            key=delivery_key(context.alert_id, channel),
+            key=delivery_key(f"{context.alert_id} {update}", channel) if update else first,
+            thread=first if update else "",
             subject=single_line(without_secrets(self.text(prefix + _SUBJECT, context))),
             bodies={media: self._body(media, prefix + name, context) for media, name in notifier_type.bodies.items()},
         )

@@ -74,6 +74,10 @@ class DocumentReader(Protocol):
         """Read documents by (index, id), realtime, in the order of the keys; None where there is none."""
         ...
 
+    def exist(self, keys: Sequence[tuple[str, str]]) -> Sequence[bool]:
+        """Return whether documents by (index, id) exist, realtime, in the order of the keys; they are not read."""
+        ...
+
     def search(self, state_query: StateQuery) -> Sequence[StoredDocument]:
         """Return candidates in a pattern (empty where no index matches); `get` reads them again before a decision."""
         ...

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from watcher.model import KINDS_OF_VALUES
+
 MAX_KEYWORD = 8191  # characters of an indexed string; longer ones are cut, the complete event is in `event.original`
 
 VERSION = 5
@@ -13,6 +15,7 @@ _PRIORITY = 300  # above what users commonly give their own templates
 _KEYWORD = {"type": "keyword", "ignore_above": MAX_KEYWORD}
 _STORED = {"type": "keyword", "index": False, "doc_values": False}  # in `_source` alone, of any length
 _UNINDEXED = {"type": "object", "enabled": False}  # in `_source` alone, with any fields
+_INTEGER = {"type": "integer"}
 _DATE = {"type": "date"}
 
 
@@ -49,14 +52,28 @@ def _watcher(**own: Any) -> dict[str, Any]:
 
 
 def _alerts() -> dict[str, Any]:
-    alert = _keywords("id", "kind", "state", "key", "origin", "by")["properties"] | {"slot": _DATE, "changed": _DATE}
+    alert = _keywords("id", "kind", "state", "key", "origin", "by", "assignee", "reason")["properties"] | {
+        "slot": _DATE,
+        "changed": _DATE,
+    }
     deliveries = _keywords("channel", "state", "sent_single", "digest_id", "reason")["properties"] | {
-        "attempts": {"type": "integer"},
+        "attempts": _INTEGER,
+        "updates": _INTEGER,
+        "claimed_updates": _INTEGER,
         "error": _KEYWORD,
         "due": _DATE,
         "sent": _DATE,
     }
-    return _common() | {"watcher": _watcher(alert=_object(alert), deliveries=_object(deliveries), summary=_UNINDEXED)}
+    own = {"alert": _object(alert), "deliveries": _object(deliveries), "joined": _joined()}
+    return _common() | {
+        "watcher": _watcher(**own, summary=_UNINDEXED, updates=_UNINDEXED, matched=_UNINDEXED, history=_UNINDEXED)
+    }
+
+
+def _joined() -> dict[str, Any]:
+    counts = dict.fromkeys(("count", "unlisted", "updates", "further"), _INTEGER)
+    lists = _keywords(*KINDS_OF_VALUES)["properties"]
+    return _object({**lists, **counts, "first": _DATE, "last": _DATE, "recent": _STORED})
 
 
 def _hits() -> dict[str, Any]:

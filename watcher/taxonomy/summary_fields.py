@@ -36,6 +36,8 @@ SUMMARY_FIELDS: Mapping[str, tuple[str, ...]] = {
     "channel": ("winlog.channel",),
     "code": ("event.code", "winlog.event_id"),
     "provider": ("event.provider", "winlog.provider_name"),
+    "service": ("ServiceName",),
+    "agent": ("agent.name", "agent.hostname", "agent.id"),
     "message": ("Message",),
 }
 """Attribute of a summary → the names under which it is looked up; the first with a value counts."""

@@ -43,7 +43,11 @@ def mail_message(
     message["Subject"] = single_line(notification.subject)
     message["Date"] = format_datetime(now)
     # the same for all attempts: mail programs drop duplicates
-    message["Message-ID"] = f"<{notification.key}@{sender.domain or 'localhost'}>"
+    domain = sender.domain or "localhost"
+    message["Message-ID"] = f"<{notification.key}@{domain}>"
+    if notification.thread:  # an update: mail programs show it below the alert's first message
+        for name in ("In-Reply-To", "References"):
+            message[name] = f"<{notification.thread}@{domain}>"
     message["X-Watcher-Alert"] = single_line(notification.alert)
     message["Auto-Submitted"] = "auto-generated"  # no out-of-office replies
     message.set_content(notification.bodies["text/plain"])
