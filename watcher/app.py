@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from watcher.alerts.alert_filter import AlertFilter
 from watcher.components import Components, connect_clusters
 from watcher.delivery.failed_deliveries import FailedDelivery, ResendFilter
 from watcher.errors import SettingsError
@@ -75,9 +76,9 @@ class App:
         """Return the rule of a file, an id, a title or a path; raises InputError where it is not exactly one."""
         return find_rule(name, self.settings)
 
-    def alerts(self, *, limit: int = 50) -> tuple[AlertRecord, ...]:
-        """Return the newest alerts, newest first."""
-        return list_alerts(self.components, limit=limit)
+    def alerts(self, selected: AlertFilter | None = None, *, limit: int = 50) -> tuple[AlertRecord, ...]:
+        """Return the newest alerts that a filter selects, newest first."""
+        return list_alerts(self.components, selected or AlertFilter(), limit=limit)
 
     def find_failed(self, selected: ResendFilter) -> tuple[FailedDelivery, ...]:
         """Return the deliveries that were given up."""

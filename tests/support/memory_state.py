@@ -31,15 +31,18 @@ def matches(document: Mapping[str, Any], query: Query) -> bool:
         case "match_all":
             return True
         case "bool":
-            return all(matches(document, clause) for clause in body.get("filter", ())) and not any(
-                matches(document, clause) for clause in body.get("must_not", ())
-            )
+            needed = all(matches(document, clause) for clause in body.get("filter", ()))
+            refused = any(matches(document, clause) for clause in body.get("must_not", ()))
+            should = body.get("should", ())
+            return needed and not refused and (not should or any(matches(document, clause) for clause in should))
         case "exists":
             return bool(leaves(document, body["field"]))
     ((path, wanted),) = body.items()
     values = leaves(document, path)
     match kind:
         case "term":
+            if isinstance(wanted, Mapping):  # compared without case
+                return wanted["value"].casefold() in (str(value).casefold() for value in values)
             return wanted in values
         case "terms":
             return any(value in wanted for value in values)

@@ -17,6 +17,7 @@ from watcher.alerts.alert_documents import (
     without_event,
     without_event_fields,
 )
+from watcher.alerts.alert_filter import AlertFilter
 from watcher.alerts.alert_joins import AlertJoins, Joining
 from watcher.errors import Forbidden
 from watcher.model import Alert, AlertKind, Hit
@@ -24,6 +25,7 @@ from watcher.ports import Documents, NewDocument, StateQuery, StoredDocument
 
 log = structlog.get_logger(__name__)
 
+_ALL = AlertFilter()
 
 EnsureIndex = Callable[[str], None]
 """Raises a ClusterError if an index neither exists nor has a template."""
@@ -138,11 +140,11 @@ class AlertStore:
             refused=tuple(RefusedHit(hit=hit, error=errors.get(hit.id) or errors[hit.alert]) for hit in refused),
         )
 
-    def alerts(self, *, size: int) -> tuple[StoredDocument, ...]:
-        """Return the newest alerts."""
+    def alerts(self, *, size: int, selected: AlertFilter = _ALL) -> tuple[StoredDocument, ...]:
+        """Return the newest alerts that a filter selects."""
         pattern = self._refreshed_alerts()
         newest = ({"@timestamp": "desc"}, {"watcher.alert.id": "asc"})
-        return tuple(self.documents.search(StateQuery(index=pattern, query={"match_all": {}}, size=size, sort=newest)))
+        return tuple(self.documents.search(StateQuery(index=pattern, query=selected.query, size=size, sort=newest)))
 
     def alert(self, alert_id: str) -> StoredDocument | None:
         """Return the alert of an id, or None."""

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,9 +19,13 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
+from watcher.clock import SystemClock
+from watcher.errors import SettingsError
 from watcher.known_secrets import without_secrets, without_secrets_inside
 from watcher.printable import printable_text
 from watcher.settings import Settings
+from watcher.settings.formats import parse_duration
+from watcher.timestamps import parse_timestamp
 from watcher.usecases.loading import find_settings
 
 if TYPE_CHECKING:
@@ -134,3 +139,16 @@ def _printable(value: Any) -> Any:
         case list():
             return [_printable(inner) for inner in value]
     return value
+
+
+def parse_since(text: str) -> datetime:
+    """Return the time that `--since` means; raises SettingsError where it is none."""
+    timestamp = parse_timestamp(text)
+    if timestamp is not None:
+        return timestamp
+    try:
+        return SystemClock().now() - parse_duration(text)
+    except ValueError:
+        raise SettingsError(
+            f"`--since {text}` is neither a duration nor a timestamp", fix="write `24h`, `7d` or `2026-11-01`"
+        ) from None

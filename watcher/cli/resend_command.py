@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from watcher.cli.common import SettingsFile, open_watcher, read_settings, terminal
+from watcher.cli.common import SettingsFile, open_watcher, parse_since, read_settings, terminal
 from watcher.cli.exit_codes import EXIT_WRONG
-from watcher.clock import SystemClock
 from watcher.delivery.failed_deliveries import FailedDelivery, ResendFilter, count_by_channel
-from watcher.errors import SettingsError
 from watcher.present.alert_tables import failed_table
-from watcher.settings.formats import parse_duration
-from watcher.timestamps import parse_timestamp
 
 
 def resend(
@@ -37,7 +32,7 @@ def resend(
     otherwise `watcher run --once` does. A message that was sent is never sent again.
     """
     selected = ResendFilter(
-        alerts=tuple(dict.fromkeys(alerts or ())), channel=channel, since=_since(since) if since else None
+        alerts=tuple(dict.fromkeys(alerts or ())), channel=channel, since=parse_since(since) if since else None
     )
     with open_watcher(read_settings(settings_file)) as app:
         failed = app.find_failed(selected)
@@ -60,15 +55,3 @@ def _ask(failed: Sequence[FailedDelivery], *, yes: bool) -> None:
     if not typer.confirm(f"Send {len(failed):,} messages again?"):
         terminal().print("nothing was changed")
         raise typer.Exit
-
-
-def _since(text: str) -> datetime:
-    timestamp = parse_timestamp(text)
-    if timestamp is not None:
-        return timestamp
-    try:
-        return SystemClock().now() - parse_duration(text)
-    except ValueError:
-        raise SettingsError(
-            f"`--since {text}` is neither a duration nor a timestamp", fix="write `24h`, `7d` or `2026-11-01`"
-        ) from None

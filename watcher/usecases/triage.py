@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from watcher.alerts.alert_filter import AlertFilter
 from watcher.components import Components
+from watcher.errors import InputError
 from watcher.match.event_summarizer import stored_summary
-from watcher.model import AlertKind, EventSummary
+from watcher.model import AlertKind, EventSummary, JoinedHits
 from watcher.ports import StoredDocument
 
 
@@ -42,11 +44,24 @@ class AlertRecord:
         """The summary of the alert's first event."""
         return stored_summary(self.document)
 
+    @property
+    def joined(self) -> JoinedHits | None:
+        """All hits of the alert; None for an alert of an older version that no hit joined since."""
+        own = self.document["watcher"]
+        return JoinedHits.from_document(own["joined"], tuple(own.get("updates") or ())) if own.get("joined") else None
 
-def list_alerts(components: Components, *, limit: int) -> tuple[AlertRecord, ...]:
-    """Return the newest alerts, newest first; raises Refused for a state of another version."""
+
+def list_alerts(components: Components, selected: AlertFilter, *, limit: int) -> tuple[AlertRecord, ...]:
+    """Return the newest alerts that a filter selects, newest first.
+
+    Raises Refused for a state of another version, InputError where an id of the filter does not exist.
+    """
     components.installation().version.require_current()
-    return tuple(map(_record, components.alert_store().alerts(size=limit)))
+    alerts = tuple(map(_record, components.alert_store().alerts(size=limit, selected=selected)))
+    unknown = [alert for alert in selected.ids if components.alert_store().alert(alert) is None]
+    if unknown:
+        raise InputError(f"no alert has the id `{unknown[0]}`", fix="`watcher alerts --json` lists the newest ids")
+    return alerts
 
 
 def _record(stored: StoredDocument) -> AlertRecord:

@@ -1,0 +1,31 @@
+"""An alert with everything that the state knows of it."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+from support.fakes import NOW, effective, event_document, grouped_hit, rule
+from support.memory_state import MemoryState
+
+from watcher.alerts.alert_store import AlertStore
+from watcher.alerts.grouping import alerts_of_hits
+from watcher.present.alert_details import alert_details
+from watcher.usecases.triage import AlertRecord
+
+
+def test_an_alert_is_shown_with_the_hits_that_joined_it_and_its_deliveries() -> None:
+    second = event_document(2, time="2026-11-23T11:59:40.000Z", SubjectUserName="b2")
+    grouped = [grouped_hit(rule(), effective(), entry) for entry in (event_document(1, SubjectUserName="a1"), second)]
+    alert_store = AlertStore(MemoryState())
+    alert_store.record(
+        alerts_of_hits(rule(), effective(), grouped, origin="live"), [entry.hit for entry in grouped], now=NOW
+    )
+    (stored,) = alert_store.alerts(size=10)
+    output = io.StringIO()
+    Console(file=output, width=200).print(
+        alert_details(AlertRecord(id=stored.id, index=stored.index, document=stored.document))
+    )
+    shown = output.getvalue()
+    joined = ("2, from 2026-11-23T11:59:30.000Z", "a1, b2", "new user b2", "mail pending; due 2026-11-23")
+    assert [text for text in (stored.id, "WEB01", "open", "winlogbeat-1 / e1", *joined) if text not in shown] == []
