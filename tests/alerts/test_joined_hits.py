@@ -184,6 +184,26 @@ def test_a_second_sidecar_that_joins_the_same_hits_counts_them_once() -> None:
     assert joined(state)["recent"] == [f"2026.11/{hit_id(state, 'e4')}"]
 
 
+class OvertakenBefore(MemoryDocuments):
+    """A state in which another sidecar records hits before this one reads their alert."""
+
+    others: Sequence[EventDocument] = ()
+
+    def get(self, keys: Sequence[tuple[str, str]]) -> Sequence[StoredDocument | None]:
+        documents, self.others = self.others, ()
+        for document in documents:
+            record(self, document)
+        return super().get(keys)
+
+
+def test_a_hit_that_another_sidecar_joined_and_recorded_before_is_counted_once() -> None:
+    state = OvertakenBefore()
+    record(state, of(1))
+    state.others = (of(2, "bob"), of(3))  # with the second one, the alert forgets that it counted the first
+    record(state, of(2, "bob"))
+    assert (joined(state)["count"], joined(state)["updates"]) == (3, 1)
+
+
 def hit_id(state: MemoryDocuments, event_id: str) -> str:
     """Return the id of the hit on an event."""
     return next(
