@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from support.hostile_messages import messages
 from support.hostile_text import BIDI, FixedClock
 from support.receivers import LOCALHOST, HttpReceiver, SmtpServer, free_port
+from support.service_receivers import JiraReceiver, PagerDutyReceiver, TheHiveReceiver
 
 from watcher.errors import DeliveryError
 from watcher.model import Notification
@@ -25,7 +26,7 @@ from watcher.settings import ChannelSettings, channel_type_names, read
 # Apprise loads a module that Python 3.13 no longer has
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
-SECRET = "Hunter2-Zx81-TOPSECRET"
+SECRET = "Hunter2Zx81TOPSECRET0123456789ab"  # 32 letters and digits, as PagerDuty wants them
 MAX_BODY = 100_000  # bytes of one body; some mail programs cut HTML soon after
 Receiver = HttpReceiver | SmtpServer
 
@@ -37,6 +38,7 @@ class Case:
     settings: Callable[[int], Mapping[str, Any]]
     refusing: Callable[[int], Receiver]  # a receiver that answers with a status and quotes the secret
     accepting: Callable[[], Receiver]
+    requests: int = 1  # of one message
 
 
 def http(status: int) -> HttpReceiver:
@@ -80,6 +82,32 @@ CASES = {
         refusing=http,
         accepting=HttpReceiver,
     ),
+    "teams": Case(
+        settings=lambda port: {"url": f"http://{LOCALHOST}:{port}/services/T000/{SECRET}"},
+        refusing=http,
+        accepting=lambda: HttpReceiver(status=202, answer=""),
+    ),
+    "pagerduty": Case(
+        settings=lambda port: {"url": f"http://{LOCALHOST}:{port}", "routing_key": SECRET},
+        refusing=http,
+        accepting=lambda: PagerDutyReceiver(routing_key=SECRET),
+    ),
+    "jira": Case(
+        settings=lambda port: {
+            "url": f"http://{LOCALHOST}:{port}",
+            "project": "SOC",
+            "edition": "data-center",
+            "token": SECRET,
+        },
+        refusing=http,
+        accepting=lambda: JiraReceiver(version="2", authorization=f"Bearer {SECRET}"),
+        requests=2,  # the search, and the ticket
+    ),
+    "thehive": Case(
+        settings=lambda port: {"url": f"http://{LOCALHOST}:{port}", "api_key": SECRET},
+        refusing=http,
+        accepting=lambda: TheHiveReceiver(api_key=SECRET),
+    ),
 }
 RETRIES = {  # channel type → status → whether the refusal is permanent
     "mail": {421: False, 451: False, 452: False, 550: True, 552: True, 554: True},
@@ -87,6 +115,10 @@ RETRIES = {  # channel type → status → whether the refusal is permanent
     "apprise": {400: True, 401: True, 403: True, 404: True, 429: False, 500: False, 503: False},
     "webhook": {400: True, 401: False, 404: True, 410: True, 408: False, 425: False, 429: False, 503: False},
     "hook": {400: True, 401: True, 404: True, 410: True, 408: False, 425: False, 429: False, 500: False, 503: False},
+    **{
+        name: {400: True, 404: True, 410: True, 401: False, 403: False, 408: False, 429: False, 500: False, 503: False}
+        for name in ("teams", "pagerduty", "jira", "thehive")
+    },
 }
 UNUSABLE = {  # settings that no message can be sent with: the error must not quote them
     "blank": ("slack", {"webhook_url": f"http://{LOCALHOST}:1/services/T000/{SECRET}"}, f"http://a/ T000/{SECRET}"),
@@ -180,7 +212,8 @@ def test_a_message_arrives_and_leaves_no_secret(
         settings = channel_at(channel_type, receiver.port)
         build_notifier(settings, FixedClock()).send(message(settings))
     output = capfd.readouterr()
-    assert len(receiver.messages if isinstance(receiver, SmtpServer) else receiver.requests) == 1
+    expected = CASES[channel_type].requests
+    assert len(receiver.messages if isinstance(receiver, SmtpServer) else receiver.requests) == expected
     assert SECRET not in repr(logs) + own_records(log) + output.out + output.err
 
 

@@ -14,10 +14,12 @@ from watcher.settings import ChannelSettings, channel_type_names, load_channel_t
 
 def test_the_built_in_channel_types_come_first() -> None:
     assert channel_type_names()[:3] == ("mail", "slack", "apprise")
-    assert {"webhook", "file"} <= set(channel_type_names()[3:])
+    assert {"webhook", "file", "teams", "pagerduty", "jira", "thehive"} == set(channel_type_names()[3:])
 
 
-@pytest.mark.parametrize("name", ["mail", "slack", "apprise", "webhook", "file"])
+@pytest.mark.parametrize(
+    "name", ["mail", "slack", "apprise", "webhook", "file", "teams", "pagerduty", "jira", "thehive"]
+)
 def test_a_channel_type_brings_its_settings(name: str) -> None:
     channel_type = load_channel_type(name)
     assert channel_type.name == name
@@ -27,8 +29,8 @@ def test_a_channel_type_brings_its_settings(name: str) -> None:
 def test_looking_up_channel_types_imports_no_client() -> None:
     program = (
         "import sys\n"
-        "from watcher.settings import load_channel_type\n"
-        "[load_channel_type(name) for name in ('mail', 'slack', 'apprise', 'webhook', 'file')]\n"
+        "from watcher.settings import channel_type_names, load_channel_type\n"
+        "[load_channel_type(name) for name in channel_type_names()]\n"
         "print(sorted({'apprise', 'http.client', 'smtplib'} & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)

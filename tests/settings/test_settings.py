@@ -36,7 +36,7 @@ from watcher.settings import (
 
 FILE = Path("watcher.yml")
 DURATION = "write a number and a unit (s, m, h, d, w): `30s`, `5m`, `24h`, `7d`, `2w`"
-CHANNEL_TYPES = "`mail`, `slack`, `apprise`, `webhook`, `file`"
+CHANNEL_TYPES = "`mail`, `slack`, `apprise`, `webhook`, `file`, `teams`, `pagerduty`, `jira`, `thehive`"
 CLUSTER_KEYS = (
     "`hosts`, `username`, `password`, `password_file`, `api_key`, `api_key_file`, `ca_certs`, `ca_fingerprint`, "
     "`client_cert`, `client_key`, `verify_certs`, `timeout`"

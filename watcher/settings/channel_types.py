@@ -23,6 +23,10 @@ _BUILT_IN = {  # type → the object that describes it, written as in an entry p
     "apprise": "watcher.notify.apprise:CHANNEL_TYPE",
     "webhook": "watcher.notify.webhook:CHANNEL_TYPE",
     "file": "watcher.notify.file:CHANNEL_TYPE",
+    "teams": "watcher.notify.teams:CHANNEL_TYPE",
+    "pagerduty": "watcher.notify.pagerduty:CHANNEL_TYPE",
+    "jira": "watcher.notify.jira:CHANNEL_TYPE",
+    "thehive": "watcher.notify.thehive:CHANNEL_TYPE",
 }
 
 

@@ -41,9 +41,14 @@ def unverified(fix: str) -> Risk:
 
 def clear_text_address(key: str, address: Secret) -> Iterator[Risk]:
     """Yield the risk of a secret address that is called without encryption."""
-    parts = urlsplit(address.value)
+    yield from clear_text_credential(key, address.value, "the address, which is a secret,")
+
+
+def clear_text_credential(key: str, address: str, subject: str) -> Iterator[Risk]:
+    """Yield the risk of a credential that is sent to an address without encryption."""
+    parts = urlsplit(address)
     if parts.scheme.lower() == "http" and not is_loopback(parts.hostname or ""):
-        yield clear_text(key, "the address, which is a secret,", parts.hostname or "", "use an `https://` address")
+        yield clear_text(key, subject, parts.hostname or "", "use an `https://` address")
 
 
 def readable_file(key: str, path: Path) -> Iterator[Risk]:

@@ -1,0 +1,103 @@
+"""Jira: a ticket for each alert, and a comment for each later message on it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+from urllib.parse import quote
+
+from watcher.model import Notification
+from watcher.notify.deadline import Deadline
+from watcher.notify.http_post import HttpAnswer, HttpRequest
+from watcher.notify.jira.settings import JiraChannel
+from watcher.notify.jira.tickets import alert_label, message_label, new_comment, new_ticket
+from watcher.notify.web_service import WebService
+from watcher.ports import Clock
+
+_COMMENTS = 50  # of a ticket, the newest, in which a message is looked for
+_LONGEST_ANSWER = 8_000_000  # bytes: comments may have 32,767 characters each
+
+
+class JiraNotifier:
+    """Creates a ticket for each alert, with the alert's id as a label.
+
+    The label is looked for first, so no alert gets a second ticket, and no message a second comment, after an answer
+    that was lost.
+    """
+
+    def __init__(self, channel: JiraChannel, _clock: Clock) -> None:
+        self._channel = channel
+        self._service = WebService(channel=channel.name, label="Jira", secrets=(channel.token,))
+
+    @property
+    def name(self) -> str:
+        """The channel's name in settings."""
+        return self._channel.name
+
+    def send(self, notification: Notification) -> None:
+        """Create the ticket, or comment on the ticket that the alert has."""
+        rendered = json.loads(notification.bodies["application/json"])
+        with Deadline(self._channel.timeout) as deadline:
+            ticket = self._ticket(notification.alert, deadline)
+            if ticket is None:
+                fields = new_ticket(self._channel, rendered, alert=notification.alert, key=notification.key)
+                self._created("/issue", fields, deadline)
+            elif not self._holds(ticket, message_label(notification.key), deadline):
+                comment = new_comment(self._channel, rendered, key=notification.key)
+                self._created(f"/issue/{quote(ticket['id'], safe='')}/comment", comment, deadline)
+
+    def _ticket(self, alert: str, deadline: Deadline) -> dict[str, Any] | None:
+        """Return the oldest ticket with the label of an alert, None where there is none."""
+        jql = f'project = "{self._channel.project}" AND labels = "{alert_label(alert)}" ORDER BY created ASC'
+        path = "/search/jql" if self._channel.edition == "cloud" else "/search"
+        answer = self._call("POST", path, {"jql": jql, "maxResults": 1, "fields": ["labels"]}, deadline)
+        issues = self._object(answer, 200).get("issues")
+        match issues:
+            case []:
+                return None
+            case [{"id": str()}, *_]:
+                ticket: dict[str, Any] = issues[0]
+                return ticket
+        raise self._service.failure("the answer to a search lists no tickets; check `url`", permanent=False)
+
+    def _holds(self, ticket: dict[str, Any], mark: str, deadline: Deadline) -> bool:
+        """Whether the ticket or one of its comments has the message with a mark."""
+        if mark in json.dumps(ticket):
+            return True
+        path = f"/issue/{quote(ticket['id'], safe='')}/comment?orderBy=-created&maxResults={_COMMENTS}"
+        answer = self._call("GET", path, None, deadline)
+        return mark in json.dumps(self._object(answer, 200))
+
+    def _created(self, path: str, value: Any, deadline: Deadline) -> None:
+        answer = self._call("POST", path, value, deadline)
+        if "id" not in self._object(answer, 201):
+            raise self._service.failure("the answer names no ticket; check `url`", permanent=False)
+
+    def _object(self, answer: HttpAnswer, status: int) -> dict[str, Any]:
+        """Return the object of an answer with the status of a success."""
+        if not 200 <= answer.status < 300:
+            raise self._service.refusal(answer)
+        value = self._service.json_object(answer)
+        if answer.status != status:
+            raise self._service.failure(f"answered {answer.status} instead of {status}; check `url`", permanent=False)
+        return value
+
+    def _call(self, method: str, path: str, value: Any, deadline: Deadline) -> HttpAnswer:
+        channel = self._channel
+        version = "3" if channel.edition == "cloud" else "2"
+        request = HttpRequest(
+            url=f"{channel.url.rstrip('/')}/rest/api/{version}{path}",
+            method=method,
+            body="" if value is None else json.dumps(value, ensure_ascii=False),
+            headers={"Authorization": self._authorization(), "Accept": "application/json"},
+            ca_certs=channel.ca_certs,
+            longest_answer=_LONGEST_ANSWER,
+        )
+        return self._service.call(request, deadline)
+
+    def _authorization(self) -> str:
+        token = self._channel.token.value
+        if self._channel.email is None:
+            return f"Bearer {token}"
+        return f"Basic {base64.b64encode(f'{self._channel.email}:{token}'.encode()).decode('ascii')}"

@@ -1,0 +1,59 @@
+"""PagerDuty by its Events API v2."""
+
+from __future__ import annotations
+
+import json
+
+from watcher.model import Notification
+from watcher.notify.deadline import Deadline
+from watcher.notify.http_post import HttpAnswer, HttpRequest
+from watcher.notify.pagerduty.events import acknowledge, resolve, trigger
+from watcher.notify.pagerduty.settings import PagerDutyChannel
+from watcher.notify.web_service import WebService
+from watcher.ports import Clock
+
+_PATH = "/v2/enqueue"
+
+
+class PagerDutyNotifier:
+    """Opens an alert of PagerDuty for each notification, with the alert's id as `dedup_key`.
+
+    The key makes an attempt after a lost answer harmless: PagerDuty joins it to the alert that it has.
+    """
+
+    def __init__(self, channel: PagerDutyChannel, _clock: Clock) -> None:
+        self._channel = channel
+        self._service = WebService(channel=channel.name, label="PagerDuty", secrets=(channel.routing_key,))
+
+    @property
+    def name(self) -> str:
+        """The channel's name in settings."""
+        return self._channel.name
+
+    def send(self, notification: Notification) -> None:
+        """Trigger the alert."""
+        rendered = json.loads(notification.bodies["application/json"])
+        self._enqueue(trigger(self._channel.routing_key.value, rendered, alert=notification.alert))
+
+    def acknowledge(self, alert: str) -> None:
+        """Acknowledge the alert with an id, so that PagerDuty escalates it no further."""
+        self._enqueue(acknowledge(self._channel.routing_key.value, alert=alert))
+
+    def resolve(self, alert: str) -> None:
+        """Resolve the alert with an id."""
+        self._enqueue(resolve(self._channel.routing_key.value, alert=alert))
+
+    def _enqueue(self, body: str) -> None:
+        url = f"{self._channel.url.rstrip('/')}{_PATH}"
+        with Deadline(self._channel.timeout) as deadline:
+            answer = self._service.call(HttpRequest(url=url, body=body), deadline)
+        self._check(answer)
+
+    def _check(self, answer: HttpAnswer) -> None:
+        if not 200 <= answer.status < 300:
+            raise self._service.refusal(answer)
+        if answer.status != 202 or self._service.json_object(answer).get("status") != "success":
+            reason = (
+                f"answered {answer.status} `{self._service.redacted(answer.body)}` instead of `success`; check `url`"
+            )
+            raise self._service.failure(reason, permanent=False)
