@@ -140,7 +140,7 @@ class App:
     ) -> Iterator[BackfillReport]:
         """Search the past of each source by the same detection as live, and yield the outcome of each."""
         prepare_state(self.components)
-        for source in self.settings.sources if request.rules else ():
+        for source in self.settings.sources if request.searched.rules else ():
             if stopping():
                 return
             yield backfill_source(source, request, self.components, observer=observer, stopping=stopping)

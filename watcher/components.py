@@ -13,8 +13,10 @@ from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.alert_upgrade import upgrade_alert
 from watcher.checkpoints.checkpoint_upgrade import upgrade_checkpoint
 from watcher.checkpoints.checkpoints import CHECKPOINT_KIND, Checkpoints
+from watcher.checkpoints.late_base_hits import LateBaseHits
 from watcher.clock import SystemClock
 from watcher.cluster.connections import Connection, connect
+from watcher.correlate.correlation_plan import CorrelationPlan
 from watcher.delivery.channel_state import ChannelStates
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
@@ -25,7 +27,7 @@ from watcher.notify.channel_registry import build_notifier
 from watcher.notify.links import Links
 from watcher.notify.operators import OperatorNotifier
 from watcher.notify.renderer import Renderer
-from watcher.pipeline import Detector, Dispatcher, RateLimit, prepare_rule
+from watcher.pipeline import Correlator, Detector, Dispatcher, PreparedCorrelation, RateLimit, prepare_rule
 from watcher.ports import Clock, EventCounts, EventSource, Notifier, State
 from watcher.schedule import (
     DELIVERY,
@@ -144,13 +146,33 @@ class Components:
         """Create the channels that hear of watcher's own failures."""
         return operator_channels(self.settings, self.clock)
 
-    def detector(self, source: Source, rules: Sequence[Rule]) -> Detector:
+    def detector(self, source: Source, rules: Sequence[Rule], correlator: Correlator | None = None) -> Detector:
         """Create the detector of a source."""
+        roles = {} if correlator is None else correlator.plan.roles
         return Detector(
             source=source,
             events=self.events(),
             alert_store=self.alert_store(),
-            rules=[prepare_rule(rule, rule_settings(rule, self.settings), source) for rule in rules],
+            rules=[
+                prepare_rule(rule, rule_settings(rule, self.settings), source, roles.get(rule.id)) for rule in rules
+            ],
+            correlator=correlator,
+        )
+
+    def correlator(self, plan: CorrelationPlan) -> Correlator | None:
+        """Create what evaluates correlations, None where there are none."""
+        if not plan.correlations:
+            return None
+        return Correlator(
+            plan=plan,
+            rules={
+                rule.id: PreparedCorrelation(rule=rule, effective=rule_settings(rule, self.settings))
+                for rule in plan.rules.values()
+            },
+            checkpoint=self.checkpoints().read,
+            events=self.connections.events.state(),
+            late=LateBaseHits(self.state_documents()),
+            now=self.events().now,
         )
 
     def delivery(

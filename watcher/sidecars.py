@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from watcher.components import Components
+from watcher.correlate.correlation_plan import CorrelationPlan, SearchedRules
 from watcher.health.cluster_clock import ClusterClock
 from watcher.health.dead_man_switch import DeadManSwitch
 from watcher.health.monitor import HealthMonitor
@@ -37,7 +38,7 @@ from watcher.schedule import (
     past_lease,
     source_search,
 )
-from watcher.settings import Settings, Source
+from watcher.settings import Settings
 from watcher.settings.effective import rule_settings
 from watcher.sigma.rule_folders import Fingerprints, LoadedRules, fingerprints
 from watcher.state.leases import Leases
@@ -46,12 +47,13 @@ _LEAST_CHECK = timedelta(seconds=1)
 _RELOAD_EVERY = timedelta(seconds=1)
 
 
-def one_shot_sidecar(components: Components, rules: Sequence[Rule], stopping: Stopping) -> Sidecar:
+def one_shot_sidecar(components: Components, searched: SearchedRules, stopping: Stopping) -> Sidecar:
     """Create a sidecar for a single round: it shares no leases and waits for no digest to settle."""
     stop = StopConditions(live=stopping, past=stopping)
+    correlator = components.correlator(searched.plan)
     searches = tuple(
         source_search(
-            components.detector(source, rules),
+            components.detector(source, searched.rules, correlator),
             components.checkpoints(),
             components.event_counts(),
             stop=stop,
@@ -74,7 +76,7 @@ class ReloadableRules:
 
     loaded: LoadedRules  # as they were read at the start
     read: Callable[[], LoadedRules]
-    enabled: Callable[[LoadedRules], Sequence[Rule]]
+    searched: Callable[[LoadedRules], SearchedRules]
     folders: Sequence[Path]  # watched for changes
 
 
@@ -88,13 +90,13 @@ def shared_sidecar(
     def stopping(job: str, lease: str) -> Stopping:
         return activity.watched(job, lambda: stop.is_set() or not leases.holds(lease))
 
-    searches = _shared_searches(components, rules.enabled(rules.loaded), stopping)
+    searches = _shared_searches(components, rules.searched(rules.loaded), stopping)
     names = [channel.name for channel in components.settings.channels]
     ends = {name: stopping(delivery_job(name), delivery_lease(name)) for name in names}
     rate_limit = _rate_limit(components.settings)
-    reloader = _reloader(components.settings, rules, searches)
+    reloader = _reloader(components, rules, searches)
     cluster_clock = ClusterClock(components.clock, components.events().now)
-    leases.profile = OwnProfile(components.settings, lambda: reloader.rules, rules.enabled)
+    leases.profile = OwnProfile(components.settings, lambda: reloader.rules, rules.searched)
     monitor = _monitor(
         components, leases, process, cluster_clock, partial(_own_problems, reloader, process, searches, cluster_clock)
     )
@@ -114,12 +116,13 @@ def shared_sidecar(
 
 
 def _shared_searches(
-    components: Components, enabled: Sequence[Rule], stopping: Callable[[str, str], Stopping]
+    components: Components, searched: SearchedRules, stopping: Callable[[str, str], Stopping]
 ) -> tuple[SourceSearch, ...]:
     """Return the searches of all sources, each of which ends where its lease is lost."""
+    correlator = components.correlator(searched.plan)
     searches = tuple(
         source_search(
-            components.detector(source, enabled),
+            components.detector(source, searched.rules, correlator),
             components.checkpoints(),
             components.event_counts(),
             stop=StopConditions(
@@ -184,23 +187,33 @@ def _services(
         yield Service(name="settings", every=_RELOAD_EVERY, work=process.reload)
 
 
-def _reloader(settings: Settings, rules: ReloadableRules, searches: Sequence[SourceSearch]) -> RuleReloader:
+def _reloader(components: Components, rules: ReloadableRules, searches: Sequence[SourceSearch]) -> RuleReloader:
     """Connect the rule files to the searches; unchanged rules are not prepared again."""
 
     def current() -> Fingerprints:
         return {file: mark for folder in rules.folders for file, mark in fingerprints(folder).items()}
 
     def apply(loaded: LoadedRules) -> None:
-        enabled = rules.enabled(loaded)
+        searched = rules.searched(loaded)
+        correlator = components.correlator(searched.plan)
         for search in searches:
-            prepared = {rule.rule.id: rule for rule in search.rules.detector.rules}
-            search.rules.reload([_prepared(rule, prepared.get(rule.id), settings, search.source) for rule in enabled])
+            prepare = _Preparation(components.settings, search, searched.plan)
+            search.rules.reload([prepare(rule) for rule in searched.rules], correlator)
         freeze_heap()
 
     return RuleReloader(rules.loaded, fingerprints=current, read=rules.read, apply=apply)
 
 
-def _prepared(rule: Rule, previous: PreparedRule | None, settings: Settings, source: Source) -> PreparedRule:
-    if previous is not None and previous.rule == rule:
-        return previous
-    return prepare_rule(rule, rule_settings(rule, settings), source)
+class _Preparation:
+    """Prepares the rules of a source; those that did not change stay as they are."""
+
+    def __init__(self, settings: Settings, search: SourceSearch, plan: CorrelationPlan) -> None:
+        self._settings, self._source, self._plan = settings, search.source, plan
+        self._previous = {prepared.rule.id: prepared for prepared in search.rules.detector.rules}
+
+    def __call__(self, rule: Rule) -> PreparedRule:
+        role = self._plan.roles.get(rule.id)
+        previous = self._previous.get(rule.id)
+        if previous is not None and previous.rule == rule and previous.role == role:
+            return previous
+        return prepare_rule(rule, rule_settings(rule, self._settings), self._source, role)

@@ -250,8 +250,7 @@ def test_rules_that_are_not_run_are_counted_by_their_reason(folder: Path) -> Non
     (folder / "rules" / "counting.yml").write_text(counting, encoding="utf-8")
     done = call("check", str(folder / "rules"))
     assert "rules that are not run: 1 aggregation, 1 faulty_files" in done.stdout.splitlines()
-    (line,) = [line for line in done.stdout.splitlines() if "[aggregation]" in line]
-    assert "watcher does not count events, so the rule is not run; remove what follows the pipe" in line
-    assert "`custom: {watcher: {group_by: [User], quiet_period: 1h}}`" in line
+    (line,) = [line for line in done.stdout.splitlines() if "[refused-aggregation]" in line]
+    assert "has no `timeframe` that says within which time; add e.g. `timeframe: 15m` below `detection:`" in line
     report = json.loads(call("check", "--json", str(folder / "rules")).stdout)
     assert (report["states"]["enabled"], report["states"]["aggregation"], report["states"]["faulty_files"]) == (1, 1, 1)

@@ -19,7 +19,7 @@ from watcher.model import Rule
 from watcher.settings import Source
 from watcher.settings.settings_reader import read
 from watcher.sigma.rule_folders import read_folder, read_folders
-from watcher.usecases.match_events import MatchedEvent, compile_rules, match_chunk
+from watcher.usecases.match_events import FileMatcher, MatchedEvent, compile_rules, match_chunk
 
 RULES = Path(__file__).parents[2] / "rules"
 SETTINGS = (Path(__file__).parents[2] / "deploy" / "watcher.yml").read_bytes()
@@ -53,7 +53,7 @@ def test_a_document_hides_no_event_beside_it() -> None:
     def check(random: Random) -> None:
         hostile = json.dumps({**event(), **document(random)} if random.random() < 0.7 else document(random))
         chunk = LinesChunk(file="a", number=1, lines=hostile.encode() + b"\n" + GOOD + b"\n", end=0)
-        matched = match_chunk(ruleset, Path("a"), chunk)
+        matched = match_chunk(FileMatcher(ruleset), Path("a"), chunk)
         last = matched.items[-1]
         assert isinstance(last, MatchedEvent)
         assert last.file_event.number == 2

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.fakes import NOW, rule
 
+from watcher.correlate.correlation_plan import SearchedRules
 from watcher.health.member_differences import member_problems
 from watcher.health.own_profile import OwnProfile, settings_digests
 from watcher.health.recorded_problems import Problem
@@ -97,7 +98,7 @@ def test_digests_of_settings_leave_out_secrets_folders_and_the_cluster(tmp_path:
 
 def test_the_own_profile_follows_the_rules_that_are_read_again() -> None:
     loaded = [LoadedRules(rules=(rule(),), findings=())]
-    profile = OwnProfile(Settings(), lambda: loaded[-1], lambda each: each.rules)
+    profile = OwnProfile(Settings(), lambda: loaded[-1], lambda each: SearchedRules(rules=each.rules))
     first = profile()
     assert profile() is first
     loaded.append(LoadedRules(rules=(rule(), rule(id="another")), findings=()))

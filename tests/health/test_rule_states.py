@@ -11,18 +11,26 @@ from support.fakes import RULE
 from watcher.health.rule_states import rule_states, without_channel
 from watcher.notify.mail import MailChannel
 from watcher.settings import RuleOptions, RuleSelection, Selector, Settings
+from watcher.sigma.correlation_folders import with_correlations
 from watcher.sigma.rule_folders import LoadedRules, read_folder, read_folders
 from watcher.usecases.run import log_rules
 
 COUNTING = RULE.replace("condition: selection", "condition: selection | count() by Image > 10")
-CORRELATION = "title: Many\ncorrelation: {type: event_count, rules: [shell], group-by: [User], timespan: 5m}\n"
+CORRELATION = """\
+title: Many
+id: 0f5e2e0a-2f0d-4a2e-9a0c-2f6d8f3f4b12
+status: test
+level: high
+correlation:
+  {type: event_count, rules: [Shell low Starts], group-by: [User], timespan: 5m, condition: {gte: 3}}
+"""
 MAIL = MailChannel(name="mail", host="localhost", to=("soc@corp.example",))
 QUIET = Selector(line=3, path=("quiet.yml",), set=RuleOptions(enabled=False))
 LOUD = Selector(line=4, level=("critical",), set=RuleOptions(channels=("mail",)))
 
 
 def loaded(folder: Path) -> LoadedRules:
-    """Return rules of every state: one enabled, one of each other state, two that count."""
+    """Return rules of every state; the low one is the base rule of a correlation."""
     texts = {
         "enabled": RULE,
         "quiet": RULE,
@@ -37,7 +45,7 @@ def loaded(folder: Path) -> LoadedRules:
         own = text.replace("7f6f2c52", f"7f6f2c5{number}").replace("A Shell", f"Shell {name}")
         own = own.replace("contains: shell", f"contains: {name}")  # rules with equal logic are one rule
         (folder / f"{name}.yml").write_text(own, encoding="utf-8")
-    return read_folders((read_folder("own", folder),))
+    return with_correlations(read_folders((read_folder("own", folder),)))
 
 
 def settings(*selectors: Selector) -> Settings:
@@ -47,12 +55,12 @@ def settings(*selectors: Selector) -> Settings:
 
 def test_rules_are_counted_by_state(tmp_path: Path) -> None:
     assert rule_states(loaded(tmp_path), settings(QUIET)) == {
-        "enabled": 1,
+        "enabled": 2,
         "disabled": 1,
-        "low_level": 1,
+        "low_level": 0,
         "inactive_status": 1,
+        "base_rule": 1,
         "aggregation": 2,
-        "correlation": 1,
         "faulty_files": 1,
     }
 
@@ -60,19 +68,18 @@ def test_rules_are_counted_by_state(tmp_path: Path) -> None:
 def test_a_selector_that_enables_a_state_changes_the_counts(tmp_path: Path) -> None:
     low = Selector(line=1, level=("low",), set=RuleOptions(enabled=True))
     states = rule_states(loaded(tmp_path), settings(low))
-    assert (states["enabled"], states["low_level"], states["aggregation"]) == (3, 0, 2)
+    assert (states["enabled"], states["base_rule"], states["aggregation"]) == (3, 1, 2)
 
 
 def test_the_log_of_a_run_names_what_is_not_run_and_what_to_do(tmp_path: Path) -> None:
     with capture_logs() as logs:
         log_rules(settings(QUIET), loaded(tmp_path))
     (read,) = [line for line in logs if line["event"] == "rules.read"]
-    assert (read["watched"], read["not_watched"], read["aggregation"], read["correlation"]) == (1, 5, 2, 1)
-    counting, correlating = [line for line in logs if line["event"] == "rules.not_run"]
+    assert (read["watched"], read["not_watched"], read["aggregation"], read["base_rule"]) == (1, 5, 2, 1)
+    (counting,) = [line for line in logs if line["event"] == "rules.not_run"]
     assert (counting["kind"], counting["rules"], counting["log_level"]) == ("aggregation", 2, "warning")
     assert counting["examples"] == [f"{tmp_path / name}:1:1" for name in ("count_a.yml", "count_b.yml")]
-    assert "remove what follows the pipe" in counting["advice"]
-    assert (correlating["kind"], correlating["examples"]) == ("correlation", [f"{tmp_path / 'many.yml'}:1:1"])
+    assert "shows the correlation rule to write" in counting["advice"]
 
 
 def test_the_log_of_a_run_without_such_rules_has_no_warning(tmp_path: Path) -> None:

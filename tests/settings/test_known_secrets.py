@@ -17,6 +17,7 @@ from rich.text import Text
 from watcher.cli.common import configure_log, error_terminal, terminal, write_json
 from watcher.cluster.cluster_faults import cluster_error
 from watcher.cluster.engine_transport import Answer
+from watcher.correlate.correlation_plan import SearchedRules
 from watcher.errors import DeliveryError, Refused, SettingsError
 from watcher.known_secrets import without_secrets
 from watcher.notify.channel_registry import notifier_type
@@ -141,7 +142,9 @@ def test_a_secret_address_is_hidden_in_parts(text: str) -> None:
 def test_what_a_worker_process_writes_hides_the_secrets_of_its_parent(capfd: pytest.CaptureFixture[str]) -> None:
     # the error of a cluster that is unknown quotes its address, and so this password
     cluster = Cluster(hosts=("http://unknown.invalid:9200",), username="u", password=Secret("unknown.invalid"))
-    worker = SliceWorkerSettings(settings=Settings(cluster=cluster), source=Source(), rules=(), silent=False)
+    worker = SliceWorkerSettings(
+        settings=Settings(cluster=cluster), source=Source(), searched=SearchedRules(rules=()), silent=False
+    )
     with slice_workers(worker, 1) as workers, pytest.raises(BrokenProcessPool):
         workers.pool.submit(without_secrets, "").result(60)
     output = capfd.readouterr().err

@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from watcher.settings import Folder, Settings
-from watcher.sigma.correlation_folders import with_correlations
-from watcher.usecases.loading import load_rules
+from watcher.usecases.loading import every_rule, load_rules
 
 BASE = """\
 title: Base NAME
@@ -31,11 +30,10 @@ def titles(rules: Path, *paths: str) -> tuple[list[str], list[str], list[str], i
     folder = Folder(name="mine", path=rules)
     settings = replace(Settings(), rules=replace(Settings().rules, folders=(folder,)))
     loaded = load_rules(settings, tuple(rules / path for path in paths))
-    evaluated = with_correlations(loaded)
     return (
         [rule.title for rule in loaded.rules],
         [rule.title for rule in loaded.correlations.rules],
-        [rule.title for rule in evaluated.rules],
+        [rule.title for rule in every_rule(loaded).rules],
         len(loaded.correlations.findings),
     )
 
@@ -50,6 +48,6 @@ def test_correlations_of_a_path_find_their_base_rules_elsewhere_in_the_folder(tm
     ):
         (tmp_path / name).write_text(text, encoding="utf-8")
     assert titles(tmp_path) == (["Base a", "Base b"], ["Many"], ["Base a", "Base b"], 1)
-    assert titles(tmp_path, "sub/many.yml") == ([], ["Many"], ["Base a"], 0)
-    assert titles(tmp_path, "sub") == ([], ["Many"], ["Base a"], 1)
+    assert titles(tmp_path, "sub/many.yml") == (["Base a"], ["Many"], ["Base a"], 0)
+    assert titles(tmp_path, "sub") == (["Base a"], ["Many"], ["Base a"], 1)
     assert titles(tmp_path, "b.yml") == (["Base b"], [], ["Base b"], 0)

@@ -11,7 +11,7 @@ from watcher.checkpoints.checkpoint_body import checkpoint_from_body, checkpoint
 from watcher.checkpoints.gaps import SLICE, slice_floor, slices
 from watcher.checkpoints.late_marks import LateMarks, marks_from_body, marks_to_body
 from watcher.errors import Incomplete, Refused
-from watcher.model import Rule, Window
+from watcher.model import RuleMetadata, Window
 from watcher.state.state_documents import Body, DocumentKey, StateDocuments
 from watcher.timestamps import format_timestamp, read_timestamp
 
@@ -106,7 +106,7 @@ class Checkpoints:
     # ---- rules
 
     def record_rules(
-        self, source: str, rules: Iterable[Rule], start: datetime, *, now: datetime
+        self, source: str, rules: Iterable[RuleMetadata], start: datetime, *, now: datetime
     ) -> Mapping[str, datetime]:
         """Store which rules are searched, and return since when each is.
 

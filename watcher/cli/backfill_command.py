@@ -61,7 +61,7 @@ def backfill(  # noqa: PLR0913 - each is an option
     request = BackfillRequest(
         start=_timestamp("--from", start),
         end=_timestamp("--to", end) if end else None,
-        rules=rules_to_backfill(settings, rules or ()),
+        searched=rules_to_backfill(settings, rules or ()),
         notify=notify,
         workers=workers,
     )
@@ -72,7 +72,7 @@ def backfill(  # noqa: PLR0913 - each is an option
             print_backfill(terminal(), report)
     if as_json:
         write_json([backfill_json(report) for report in reports])
-    elif not request.rules:
+    elif not request.searched.rules:
         terminal().print("no rules: nothing to search")
     if not all(report.is_complete for report in reports):
         raise typer.Exit(EXIT_FINDINGS)

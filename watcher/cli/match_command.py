@@ -17,9 +17,11 @@ from watcher.cli.common import SettingsFile, error_terminal, read_settings, term
 from watcher.cli.exit_codes import EXIT_FINDINGS
 from watcher.errors import InputError
 from watcher.model import Level
+from watcher.present.correlation_tables import correlation_json, correlations_table
 from watcher.present.match_tables import hit_json, hits_table, match_summary, rules_table
 from watcher.present.progress_bars import file_bars, large_work
 from watcher.printable import printable_text
+from watcher.usecases.match_correlations import CorrelationCollector, MatchedCorrelations, tallies
 from watcher.usecases.match_events import (
     MatchedChunk,
     MatchedEvent,
@@ -58,16 +60,21 @@ def match(  # noqa: PLR0913 - each is an option
     with large_work(console) as show:
         selected = rules_to_match(read_settings(settings_file), rules, level, show("reading rules"))
     files = event_files_of((*events, *(more or ())))
-    summary = MatchSummary(limit)
+    summary, collector = MatchSummary(limit), CorrelationCollector(selected.plan)
     with closing(_match_files(selected, files, workers, console)) as chunks:
         for chunk in chunks:
             summary.add(chunk)
+            collector.add(chunk)
             if as_json:
                 _write_hits(chunk)
-    if selected.counting:
-        _warn(console, f"{selected.counting} rules count events, which is not supported: they were left out")
-    if not as_json:
+    correlated = collector.result()
+    if as_json:
+        _write_correlations(correlated, selected)
+    else:
+        _print_correlations(correlated, selected)
         _print(summary, len(selected.rules), len(files))
+    if correlated.undecided:
+        _warn(console, f"{correlated.undecided:,} matches of correlations are undecided: the events end too early")
     if selected.faulty:
         _warn(
             console,
@@ -105,6 +112,18 @@ def _write_hits(chunk: MatchedChunk) -> None:
             for rule in item.rules:
                 sys.stdout.write(json.dumps(hit_json(rule, item), default=str) + "\n")
     sys.stdout.flush()
+
+
+def _write_correlations(correlated: MatchedCorrelations, selected: RulesToMatch) -> None:
+    titles = {rule.id: rule.title for rule in (*selected.rules, *selected.plan.rules.values())}
+    for hit in correlated.hits:
+        sys.stdout.write(json.dumps(correlation_json(hit, selected.plan, titles)) + "\n")
+    sys.stdout.flush()
+
+
+def _print_correlations(correlated: MatchedCorrelations, selected: RulesToMatch) -> None:
+    if correlated.hits:
+        terminal().print(correlations_table(tallies(correlated.hits), selected.plan))
 
 
 def _warn_undecided(console: Console, matched: MatchedEvent) -> None:

@@ -62,6 +62,16 @@ class CorrelationStates:
             state.forget(before - delay)
             delays[rule_id] = delay + state.hit_reach.ahead
 
+    @property
+    def waits(self) -> bool:
+        """Whether a match of any correlation may have to wait until the times around it were searched."""
+        return any(state.waits for state in self._states.values())
+
+    @property
+    def delay(self) -> int:
+        """The milliseconds for which a match may wait for later base hits, those of inner correlations included."""
+        return sum(state.reach.ahead + state.hit_reach.ahead for state in self._states.values())
+
     def histories(self) -> Mapping[str, int]:
         """Return the milliseconds of base hits before a time that decide what holds from then on, by base rule."""
         lengths: dict[str, int] = {}

@@ -55,6 +55,11 @@ class CorrelationState:
         """How far around a time base hits may change which correlation hits have that time."""
         return self._judge.hit_reach
 
+    @property
+    def waits(self) -> bool:
+        """Whether a match may have to wait until the times around it were searched."""
+        return self._judge.has_uncertain_matches
+
     def add(self, base_hits: Iterable[BaseHit]) -> tuple[CorrelationHit, ...]:
         """Return the new correlation hits that are certain: no further base hit can end them."""
         arrived: defaultdict[GroupValues, list[int]] = defaultdict(list)

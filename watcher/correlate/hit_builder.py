@@ -60,4 +60,11 @@ def base_hit(correlation: Correlation, match: CorrelationHit) -> BaseHit:
         values[correlation.field_of(name, match.completing.rule_id)] = (value,)
     for name, value in match.group:
         values[name] = (value,)
-    return BaseHit(rule_id=match.rule_id, hit_id=match.hit_id, time=match.time, values=values)
+    return BaseHit(
+        rule_id=match.rule_id,
+        hit_id=match.hit_id,
+        time=match.time,
+        values=values,
+        index=match.completing.index,
+        event_id=match.completing.event_id,
+    )

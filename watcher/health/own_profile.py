@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from watcher.correlate.correlation_plan import SearchedRules
 from watcher.digests import digest
 from watcher.health.rule_states import rule_states
-from watcher.model import Rule
 from watcher.settings import Secret, Settings
 from watcher.sigma.rule_folders import LoadedRules
 from watcher.state.member_profile import MemberProfile
@@ -52,7 +52,7 @@ class OwnProfile:
 
     settings: Settings
     loaded: Callable[[], LoadedRules]
-    enabled: Callable[[LoadedRules], Sequence[Rule]]
+    searched: Callable[[LoadedRules], SearchedRules]
     _of: LoadedRules | None = None
     _body: Mapping[str, Any] = field(default_factory=dict)
 
@@ -64,7 +64,7 @@ class OwnProfile:
         return self._body
 
     def _profile(self, loaded: LoadedRules) -> MemberProfile:
-        rules = sorted(f"{rule.id} {rule.hash}" for rule in self.enabled(loaded))
+        rules = sorted(f"{rule.id} {rule.hash}" for rule in self.searched(loaded).all)
         return MemberProfile(
             channels=tuple(sorted(channel.name for channel in self.settings.channels)),
             settings=settings_digests(self.settings),

@@ -15,6 +15,8 @@ class BaseHit:
     hit_id: str  # the same for every delivery of this pair of rule and event
     time: int  # event time in milliseconds since 1970
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # field of the rule → its values as text
+    index: str = ""  # of the event; of an inner correlation's hit, that of its last event
+    event_id: str = ""  # the event's `_id`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,20 +5,30 @@ channel accepted it. A crash at any point leaves work that is repeated, and lose
 """
 
 from watcher.delivery.rate_limit import RateLimit
+from watcher.pipeline.correlator import Correlator
 from watcher.pipeline.deliver import Dispatcher
 from watcher.pipeline.delivery_result import DeliveryResult
 from watcher.pipeline.detect import Detector
-from watcher.pipeline.detection_scope import DetectionScope, PreparedRule, Stopped, Stopping, prepare_rule
+from watcher.pipeline.detection_scope import (
+    DetectionScope,
+    PreparedCorrelation,
+    PreparedRule,
+    Stopped,
+    Stopping,
+    prepare_rule,
+)
 from watcher.pipeline.event_memory import UndecidedEvent
 from watcher.pipeline.hit_recorder import BackfillSilence
 from watcher.pipeline.window_result import WindowResult
 
 __all__ = [
     "BackfillSilence",
+    "Correlator",
     "DeliveryResult",
     "DetectionScope",
     "Detector",
     "Dispatcher",
+    "PreparedCorrelation",
     "PreparedRule",
     "RateLimit",
     "Stopped",

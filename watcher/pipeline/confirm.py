@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
 
+from watcher.alerts.base_hits import base_hit
 from watcher.alerts.grouping import GroupedHit, event_time, group, group_undecided
 from watcher.alerts.stored_event import stored_event
 from watcher.errors import Undecided
 from watcher.match.event_view import EventView
 from watcher.model import EventDocument, Rule, UnreadableEvent
+from watcher.model.correlation_hits import BaseHit
 from watcher.nesting import bounded
 from watcher.pipeline.detection_scope import PreparedRule
 from watcher.pipeline.event_memory import UndecidedEvent, report_undecided
@@ -31,6 +33,27 @@ class Confirmed:
     unreadable: tuple[UnreadableEvent, ...]  # events that cannot be evaluated
     undecided: tuple[UndecidedEvent, ...]  # events that the rule did not decide in time, not reported before
     undecided_hits: tuple[GroupedHit, ...]  # of all such events, also of those that were reported before
+    base_hits: tuple[BaseHit, ...] = ()  # what correlations count, also before the rule itself is searched
+
+
+@dataclass(slots=True)
+class _Page:
+    """The outcome of a page so far."""
+
+    hits: list[GroupedHit] = field(default_factory=list)
+    unreadable: list[UnreadableEvent] = field(default_factory=list)
+    undecided: list[UndecidedEvent] = field(default_factory=list)
+    undecided_hits: list[GroupedHit] = field(default_factory=list)
+    base_hits: list[BaseHit] = field(default_factory=list)
+
+    def result(self) -> Confirmed:
+        return Confirmed(
+            hits=tuple(self.hits),
+            unreadable=tuple(self.unreadable),
+            undecided=tuple(self.undecided),
+            undecided_hits=tuple(self.undecided_hits),
+            base_hits=tuple(self.base_hits),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,37 +72,45 @@ class Confirmer:
         hits. Each event is flattened once; grouping and the summary of the hit read the same view, and the
         hit holds what is stored of the event.
         """
-        rule = prepared.rule
-        hits: list[GroupedHit] = []
-        unreadable: list[UnreadableEvent] = []
-        undecided: list[UndecidedEvent] = []
-        undecided_hits: list[GroupedHit] = []
+        confirmed = _Page()
         for document in page.documents:
             self.pause()
             try:
-                event = bounded(document.event)  # JSON writers recurse into what is stored and sent
-                shallow = document if event is document.event else replace(document, event=event)
-                view = self.event_reader.view(shallow)
-                if since is not None and event_time(view, self.time_field) < since:
-                    continue
-                reason = page.undecided.get((document.index, document.id))
-                matches = self._evaluate(prepared, document, view, reason)
-                if matches is False:
-                    continue
-                stored = replace(shallow, event=stored_event(shallow))
-                if isinstance(matches, UndecidedEvent):
-                    undecided.append(matches)
-                grouping, grouped = (group, hits) if matches is True else (group_undecided, undecided_hits)
-                grouped.append(grouping(rule, prepared.effective, stored, view, time_field=self.time_field))
+                self._confirm(page, document, prepared, since, confirmed)
             except Exception as error:  # noqa: BLE001 - attackers write events: one of them must not end the window
-                unreadable.append(UnreadableEvent(index=document.index, id=document.id, reason=reason_of(error)))
-        report_clamped(rule, [*hits, *undecided_hits], self.time_field)
-        return Confirmed(
-            hits=tuple(hits),
-            unreadable=tuple(unreadable),
-            undecided=tuple(undecided),
-            undecided_hits=tuple(undecided_hits),
-        )
+                fault = UnreadableEvent(index=document.index, id=document.id, reason=reason_of(error))
+                confirmed.unreadable.append(fault)
+        report_clamped(prepared.rule, [*confirmed.hits, *confirmed.undecided_hits], self.time_field)
+        return confirmed.result()
+
+    def _confirm(
+        self,
+        page: MatchedPage,
+        document: EventDocument,
+        prepared: PreparedRule,
+        since: datetime | None,
+        confirmed: _Page,
+    ) -> None:
+        """Evaluate one event, and add it to the outcome of its page."""
+        event = bounded(document.event)  # JSON writers recurse into what is stored and sent
+        shallow = document if event is document.event else replace(document, event=event)
+        view = self.event_reader.view(shallow)
+        is_too_early = since is not None and event_time(view, self.time_field) < since
+        if is_too_early and prepared.role is None:
+            return
+        reason = page.undecided.get((document.index, document.id))
+        matches = self._evaluate(prepared, document, view, reason)
+        if matches is False:
+            return
+        if isinstance(matches, UndecidedEvent):
+            confirmed.undecided.append(matches)
+        stored = replace(shallow, event=stored_event(shallow))
+        grouping = group if matches is True else group_undecided
+        grouped = grouping(prepared.rule, prepared.effective, stored, view, time_field=self.time_field)
+        if matches is True and prepared.role is not None:
+            confirmed.base_hits.append(base_hit(grouped.hit, view, prepared.role.fields))
+        if not is_too_early and (prepared.alerts or matches is not True):
+            (confirmed.hits if matches is True else confirmed.undecided_hits).append(grouped)
 
     def _evaluate(
         self, prepared: PreparedRule, document: EventDocument, view: EventView, reason: str | None

@@ -13,8 +13,10 @@ from watcher.alerts.grouping import GroupedHit
 from watcher.errors import ClusterError, Incomplete, Refused, Unexpected
 from watcher.match.ruleset import CompiledRule
 from watcher.model import QueryPlan, UnreadableEvent, UnsearchableIndex, Window
+from watcher.model.correlation_hits import BaseHit
 from watcher.pipeline.confirm import Confirmed, Confirmer
-from watcher.pipeline.detection_scope import ALL_RULES, DetectionScope, PreparedRule, Stopped
+from watcher.pipeline.correlator import CorrelatedSource, Correlator, SearchedWindow
+from watcher.pipeline.detection_scope import ALL_RULES, DetectionScope, PreparedCorrelation, PreparedRule, Stopped
 from watcher.pipeline.event_memory import EventMemory, UndecidedEvent, report_unreadable
 from watcher.pipeline.hit_recorder import BackfillSilence, HitRecorder
 from watcher.pipeline.recorded_undecided import recall_undecided
@@ -44,6 +46,7 @@ class Detector:
     rules: Sequence[PreparedRule]
     origin: str = "live"
     silence: BackfillSilence | None = None  # of a backfill
+    correlator: Correlator | None = None  # None: the rules are in no correlation
     _prepared: Mapping[str, PreparedRule] = field(init=False)  # by rule id
     _planner: WindowPlanner = field(init=False)
     _searcher: Searcher = field(init=False)
@@ -55,6 +58,8 @@ class Detector:
 
     def __post_init__(self, before: Detector | None) -> None:
         self._prepared = {prepared.rule.id: prepared for prepared in self.rules}
+        if self.correlator is not None:
+            self.correlator.sources[self.source.name] = CorrelatedSource(self.source.overlap, self.read_base_hits)
         compiled = [CompiledRule(prepared.rule, prepared.predicate) for prepared in self.rules]
         if before is None:
             self._planner = WindowPlanner.of(self.source, self.events, self.rules)
@@ -65,7 +70,7 @@ class Detector:
         self._unreadable, self._undecided = before._unreadable, before._undecided  # noqa: SLF001
         self._undecided_rules = before._undecided_rules  # noqa: SLF001
 
-    def with_rules(self, rules: Sequence[PreparedRule]) -> Detector:
+    def with_rules(self, rules: Sequence[PreparedRule], correlator: Correlator | None = None) -> Detector:
         """Return a detector of other rules; this one stays as it is for whoever is using it."""
         return Detector(
             source=self.source,
@@ -74,6 +79,7 @@ class Detector:
             rules=rules,
             origin=self.origin,
             silence=self.silence,
+            correlator=correlator,
             before=self,
         )
 
@@ -117,13 +123,17 @@ class Detector:
                 self._recall_undecided(window)
             recorder, problems = self._recorder(scope), WindowProblems()
             try:
-                self._search(unread.opened, scope, recorder, problems)
+                base_hits = self._search(unread.opened, scope, recorder, problems)
             except Stopped:
                 raise
             except Exception:
                 recorder.flush()  # hits of the part that was searched open their alerts, and the window becomes a gap
                 raise
-            recorder.flush()
+            incomplete = (
+                self._prepared.keys() if opened.unsearchable else {search.plan.rule.id for search in problems.failed}
+            )
+            searched = SearchedWindow(window=window, base_hits=base_hits, incomplete=frozenset(incomplete))
+            self._correlate(searched, scope, recorder)
             if problems.undecided:
                 self._undecided_rules.add((event.rule for event in problems.undecided), self.events.now())
             for failure in _refused(recorder, opened.plans):
@@ -145,7 +155,9 @@ class Detector:
 
     def _search(
         self, opened: OpenWindow, scope: DetectionScope, recorder: HitRecorder, problems: WindowProblems
-    ) -> None:
+    ) -> Sequence[BaseHit]:
+        """Search a window by every rule, and return the hits that correlations count."""
+        base_hits: list[BaseHit] = []
         for outcome in self._searcher.search(self._context(opened), opened.plans):
             scope.check()
             match outcome:
@@ -162,6 +174,38 @@ class Detector:
                     self._report(confirmed.unreadable, problems)
                     recorder.add(plan.rule, confirmed.hits)
                     recorder.add_undecided(plan.rule, confirmed.undecided_hits)
+                    base_hits.extend(confirmed.base_hits)
+        return base_hits
+
+    def _correlate(self, searched: SearchedWindow, scope: DetectionScope, recorder: HitRecorder) -> None:
+        """Record the hits of a window, and what its base hits complete."""
+        correlator = self.correlator
+        if correlator is None:
+            recorder.flush()
+            return
+        try:
+            live = self.origin == "live"
+            completed = correlator.completed(self.source.name, searched) if live else correlator.past(searched)
+            for rule_id, hits in correlator.grouped(completed, scope.since).items():
+                recorder.add(correlator.rules[rule_id].rule, hits)
+            recorder.flush()
+        except BaseException:
+            correlator.forget()  # what it returned is not recorded
+            raise
+
+    def read_base_hits(self, window: Window, rules: frozenset[str]) -> Iterator[BaseHit]:
+        """Yield the base hits of some rules in a window, which may have been searched before.
+
+        Raises the ClusterError that kept the window from being searched completely.
+        """
+        with self._planner.open(window, DetectionScope(rules=rules)) as opened:
+            if isinstance(opened, EmptyWindow):
+                return
+            for outcome in self._searcher.search(self._context(opened), opened.plans):
+                if isinstance(outcome, FailedSearch):
+                    raise outcome.error
+                if isinstance(outcome, MatchedPage):
+                    yield from self._confirm(outcome, opened.context, None).base_hits
 
     def _recall_undecided(self, window: Window) -> None:
         """Remember the undecided events of a window that another process recorded, and count them."""
@@ -203,10 +247,14 @@ class Detector:
         )
         return confirmer.confirm(page, self._prepared[page.plan.rule.id], since)
 
+    @property
+    def _recorded_rules(self) -> Mapping[str, PreparedRule | PreparedCorrelation]:
+        return {**self._prepared, **(self.correlator.rules if self.correlator is not None else {})}
+
     def _recorder(self, scope: DetectionScope) -> HitRecorder:
         return HitRecorder(
             alert_store=self.alert_store,
-            prepared=self._prepared,
+            prepared=self._recorded_rules,
             origin=self.origin,
             silence=self.silence,
             scope=scope,

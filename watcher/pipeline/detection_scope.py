@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from watcher.correlate.correlation_plan import BaseRole
 from watcher.errors import ClusterError
 from watcher.match.predicate import Predicate
 from watcher.model import Rule, UnsearchableIndex
+from watcher.model.correlation_rules import CorrelationRule
 from watcher.ports import EventSpan, Page, SearchRequest, Snapshot, Tallies
 from watcher.search.unread_events import SearchMemory
 from watcher.settings import Source
@@ -29,11 +31,25 @@ class PreparedRule:
     rule: Rule
     effective: RuleSettings
     predicate: Predicate
+    role: BaseRole | None = None  # what correlations need of it
+
+    @property
+    def alerts(self) -> bool:
+        """Whether its hits open alerts."""
+        return self.role is None or self.role.alerts
 
 
-def prepare_rule(rule: Rule, effective: RuleSettings, source: Source) -> PreparedRule:
+def prepare_rule(rule: Rule, effective: RuleSettings, source: Source, role: BaseRole | None = None) -> PreparedRule:
     """Compile a rule for a source."""
-    return PreparedRule(rule=rule, effective=effective, predicate=rule_predicate(rule, source))
+    return PreparedRule(rule=rule, effective=effective, predicate=rule_predicate(rule, source), role=role)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedCorrelation:
+    """A correlation rule with its effective settings."""
+
+    rule: CorrelationRule
+    effective: RuleSettings
 
 
 def _never() -> bool:

@@ -12,8 +12,8 @@ import structlog
 from watcher.alerts.alert_store import AlertStore, RecordResult
 from watcher.alerts.grouping import GroupedHit, alerts_of_hits
 from watcher.clock import SystemClock
-from watcher.model import Alert, Rule
-from watcher.pipeline.detection_scope import DetectionScope, PreparedRule
+from watcher.model import Alert, RuleMetadata
+from watcher.pipeline.detection_scope import DetectionScope, PreparedCorrelation, PreparedRule
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ class HitRecorder:
     """Buffers the hits of one window by rule, and records them in batches."""
 
     alert_store: AlertStore
-    prepared: Mapping[str, PreparedRule]  # by rule id
+    prepared: Mapping[str, PreparedRule | PreparedCorrelation]  # by rule id
     origin: str  # `live` or `backfill`
     scope: DetectionScope
     silence: BackfillSilence | None = None
@@ -57,16 +57,16 @@ class HitRecorder:
     _buffered: int = 0
     _since: float = 0.0  # when the first of them was buffered
 
-    def add(self, rule: Rule, hits: Sequence[GroupedHit]) -> None:
+    def add(self, rule: RuleMetadata, hits: Sequence[GroupedHit]) -> None:
         """Buffer the hits of a rule, and record the buffer once it is a batch."""
         self.by_rule[rule.id] += len(hits)
         self._add(rule, hits)
 
-    def add_undecided(self, rule: Rule, hits: Sequence[GroupedHit]) -> None:
+    def add_undecided(self, rule: RuleMetadata, hits: Sequence[GroupedHit]) -> None:
         """Buffer events on which a rule could not be decided: they open alerts, and are not counted as its hits."""
         self._add(rule, hits)
 
-    def _add(self, rule: Rule, hits: Sequence[GroupedHit]) -> None:
+    def _add(self, rule: RuleMetadata, hits: Sequence[GroupedHit]) -> None:
         if not hits:
             return
         now = self.seconds()

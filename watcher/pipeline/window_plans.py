@@ -111,8 +111,13 @@ def _rules(prepared: Sequence[PreparedRule]) -> tuple[Rule, ...]:
 
 def _hit_paths(source: Source, prepared: Sequence[PreparedRule]) -> tuple[str, ...]:
     """Return the paths that grouping and summaries of hits read."""
-    by_rule = (grouping_paths(entry.rule, entry.effective.group_by or (), source) for entry in prepared)
+    by_rule = (grouping_paths(entry.rule, _grouping_fields(entry), source) for entry in prepared)
     return tuple(sorted(frozenset(SUMMARY_PATHS).union(*by_rule)))
+
+
+def _grouping_fields(entry: PreparedRule) -> tuple[str, ...]:
+    """Return the fields by which the hits of a rule are grouped, by itself and by correlations."""
+    return (*(entry.effective.group_by or ()), *(() if entry.role is None else entry.role.fields))
 
 
 def _computed_paths(mapping: IndexMapping, paths: Sequence[str]) -> tuple[str, ...]:

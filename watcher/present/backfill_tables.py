@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from watcher.model import Rule, Window
+from watcher.model import RuleMetadata, Window
 from watcher.present.sparkline import sparkline
 from watcher.present.terminal import LEVEL_STYLES, cell, table
 from watcher.printable import printable_text
@@ -65,7 +65,9 @@ def print_backfill(console: Console, report: BackfillReport) -> None:
         console.print("not finished: run the same command again to resume")
 
 
-def rules_by_day_table(window: Window, by_rule: Mapping[str, Mapping[str, int]], rules: Mapping[str, Rule]) -> Table:
+def rules_by_day_table(
+    window: Window, by_rule: Mapping[str, Mapping[str, int]], rules: Mapping[str, RuleMetadata]
+) -> Table:
     """Show the hits of each rule, those with most hits first."""
     days = days_of_window(window)
     shown = table("rule", "level", "hits", "days", f"{days[0][2:]} .. {days[-1][2:]}")

@@ -10,7 +10,8 @@ import structlog
 
 from watcher.checkpoints.checkpoint import Checkpoint
 from watcher.checkpoints.checkpoints import Checkpoints
-from watcher.pipeline import DetectionScope, Detector, PreparedRule, Stopping
+from watcher.model import RuleMetadata
+from watcher.pipeline import Correlator, DetectionScope, Detector, PreparedRule, Stopping
 from watcher.settings import Source
 
 log = structlog.get_logger(__name__)
@@ -30,9 +31,9 @@ class WatchedRules:
         """The source."""
         return self.detector.source
 
-    def reload(self, rules: Sequence[PreparedRule]) -> None:
+    def reload(self, rules: Sequence[PreparedRule], correlator: Correlator | None = None) -> None:
         """Use other rules from the next search on; a search in progress ends with the rules that it began with."""
-        self.detector = self.detector.with_rules(rules)
+        self.detector = self.detector.with_rules(rules, correlator)
 
     def record(
         self, detector: Detector, checkpoint: Checkpoint | None, since: datetime, *, now: datetime
@@ -50,7 +51,9 @@ class WatchedRules:
             start = since
         else:  # version 1 did not store its rules, but searched them from the beginning
             start = checkpoint.watermark if self.checkpoints.rule_starts(self.source.name) else checkpoint.since
-        rules = (prepared.rule for prepared in detector.rules)
+        rules: list[RuleMetadata] = [prepared.rule for prepared in detector.rules]
+        if detector.correlator is not None:
+            rules.extend(prepared.rule for prepared in detector.correlator.rules.values())
         starts = self.checkpoints.record_rules(self.source.name, rules, start, now=now)
         self._recorded = detector, starts
         return starts
@@ -65,7 +68,9 @@ class WatchedRules:
         starts = self._starts(detector)
         if starts is None:
             starts = self.checkpoints.rule_starts(self.source.name)
-        since = {prepared.rule.id: starts.get(prepared.rule.id, end) for prepared in detector.rules}
+        ids = [prepared.rule.id for prepared in detector.rules]
+        ids.extend(() if detector.correlator is None else detector.correlator.rules)
+        since = {rule_id: starts.get(rule_id, end) for rule_id in ids}
         return DetectionScope(rules=rules, since=since, stopping=stopping)
 
     def _starts(self, detector: Detector) -> Mapping[str, datetime] | None:

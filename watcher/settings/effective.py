@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from watcher.model import Level, Rule, RuleMetadata
+from watcher.model.correlation_rules import CorrelationRule
 from watcher.settings.formats import parse_positive_duration
 from watcher.settings.rule_selection import RuleCriteria, RuleOptions, Selector
 from watcher.settings.settings_types import Settings
@@ -40,6 +41,8 @@ def rule_settings(rule: RuleMetadata, settings: Settings) -> RuleSettings:
         "quiet_period": _DEFAULT_QUIET_PERIOD,
         "channels": default_channels(settings),
     }
+    if isinstance(rule, CorrelationRule):
+        values["quiet_period"] = max(_DEFAULT_QUIET_PERIOD, rule.section.timespan)
     origins = dict.fromkeys(values, "the default")
     if len(values["channels"]) < len(settings.channels):
         origins["channels"] = "the default: channels that no selector names"
@@ -49,6 +52,8 @@ def rule_settings(rule: RuleMetadata, settings: Settings) -> RuleSettings:
         if criteria_match(selector, rule):
             _apply_selector(values, origins, selector, f"{settings.file or 'settings'}:{selector.line}")
     _apply_custom(values, origins, rule)
+    if isinstance(rule, CorrelationRule):  # its alerts have the groups of the correlation
+        values["group_by"], origins["group_by"] = rule.section.group_by, "`group-by` of the correlation"
     group_by = values["group_by"]
     return RuleSettings(
         enabled=values["enabled"] and not (isinstance(rule, Rule) and rule.aggregation),

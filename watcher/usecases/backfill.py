@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Protocol
 
 from watcher.components import Components
+from watcher.correlate.correlation_plan import SearchedRules
 from watcher.errors import SettingsError
-from watcher.model import Rule, UnsearchableIndex, Window
+from watcher.model import RuleMetadata, UnsearchableIndex, Window
 from watcher.pipeline import Stopping
 from watcher.search.unsearchable_indices import unsearchable_indices
 from watcher.settings import Settings, Source
 from watcher.usecases.backfill_digest import RefusedDigest, send_digest
 from watcher.usecases.backfill_job import BackfillJob, BackfillProgress, interrupted_window
 from watcher.usecases.backfill_runner import HOUR, BackfillRunner, slices
-from watcher.usecases.loading import enabled_rules, load_named_rules, load_rules
+from watcher.usecases.loading import every_rule, load_named_rules, load_rules, searched_rules
 from watcher.usecases.slice_workers import SliceWorkerSettings, slice_workers
 
 
@@ -29,14 +30,14 @@ class BackfillRequest:
 
     start: datetime
     end: datetime | None  # None: the watermark
-    rules: tuple[Rule, ...]
+    searched: SearchedRules
     notify: str  # `digest`, `none` or `all`
     workers: int = 0  # processes; 0: one per CPU
 
     @property
-    def by_id(self) -> Mapping[str, Rule]:
-        """The rules by id."""
-        return {rule.id: rule for rule in self.rules}
+    def by_id(self) -> Mapping[str, RuleMetadata]:
+        """The rules and correlation rules by id."""
+        return {rule.id: rule for rule in self.searched.all}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class BackfillReport:
     job: BackfillJob
     window: Window
     progress: BackfillProgress
-    rules: Mapping[str, Rule]  # by id
+    rules: Mapping[str, RuleMetadata]  # by id
     seconds: float
     refused: tuple[RefusedDigest, ...]  # channels that did not accept the digest
     unsearchable: tuple[UnsearchableIndex, ...] = ()  # indices that were not searched
@@ -77,14 +78,14 @@ class BackfillSpan:
     shortened_to: str = ""  # `the watermark` or `now`; empty: it is not shortened
 
 
-def rules_to_backfill(settings: Settings, paths: Sequence[Path]) -> tuple[Rule, ...]:
-    """Return the enabled rules, or every rule of some paths that matches single events.
+def rules_to_backfill(settings: Settings, paths: Sequence[Path]) -> SearchedRules:
+    """Return the enabled rules, or every rule of some paths.
 
     Raises InputError where the paths hold no rule.
     """
     if not paths:
-        return enabled_rules(settings, load_rules(settings))
-    return tuple(rule for rule in load_named_rules(settings, paths).rules if rule.aggregation is None)
+        return searched_rules(settings, load_rules(settings))
+    return every_rule(load_named_rules(settings, paths))
 
 
 def backfill_source(
@@ -135,7 +136,7 @@ def _runner(  # noqa: PLR0913 - each is a part of the runner
     worker = SliceWorkerSettings(
         settings=components.settings,
         source=source,
-        rules=request.rules,
+        searched=request.searched,
         silent=request.notify != "all",
         live_since=components.checkpoints().rule_starts(source.name),
     )
@@ -159,7 +160,7 @@ def _job(source: Source, request: BackfillRequest) -> BackfillJob:
         source=source.name,
         start=request.start,
         end=request.end,
-        rules={rule.id: rule.hash for rule in request.rules},
+        rules={rule.id: rule.hash for rule in request.searched.all},
         notify=request.notify,
     )
 

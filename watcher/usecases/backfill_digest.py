@@ -10,7 +10,7 @@ from datetime import timedelta
 from watcher.backoff import Backoff
 from watcher.components import Components
 from watcher.errors import DeliveryError, InputError
-from watcher.model import Rule, Window
+from watcher.model import RuleMetadata, Window
 from watcher.notify.message_context import OperatorNotice, operator_notice
 from watcher.notify.renderer import Renderer
 from watcher.ports import Clock, Notifier
@@ -33,7 +33,7 @@ class RefusedDigest:
 
 
 def send_digest(
-    runner: BackfillRunner, progress: BackfillProgress, rules: Mapping[str, Rule], components: Components
+    runner: BackfillRunner, progress: BackfillProgress, rules: Mapping[str, RuleMetadata], components: Components
 ) -> tuple[RefusedDigest, ...]:
     """Send one message to each pending channel, and return the channels that did not accept it.
 
@@ -76,7 +76,7 @@ def _send(
     return error
 
 
-def digest_text(rules: Mapping[str, Rule], progress: BackfillProgress, window: Window) -> str:
+def digest_text(rules: Mapping[str, RuleMetadata], progress: BackfillProgress, window: Window) -> str:
     """Return the text of the message: the totals, and the rules with the most hits first."""
     totals = Counter({name: sum(days.values()) for name, days in progress.by_rule.items()})
     counts = f"{progress.events:,} events, {sum(totals.values()):,} hits of {len(totals):,} rules"

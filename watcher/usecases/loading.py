@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from watcher.correlate.correlation_plan import SearchedRules, plan_correlations
 from watcher.errors import InputError
 from watcher.heap import collector_paused
-from watcher.model import Location, Rule
+from watcher.model import Level, Location, Rule
 from watcher.ports import Progress, no_progress
 from watcher.settings import Folder, Settings, read_file
 from watcher.settings import read as read_settings
 from watcher.settings.effective import rule_settings
 from watcher.shipped import SHIPPED_FOLDER, shipped
-from watcher.sigma.correlation_folders import selected_correlations
+from watcher.sigma.correlation_folders import selected_correlations, with_correlations
 from watcher.sigma.rule_folders import LoadedRules, RuleFolder, read_folder, read_folders
 
 _LOCATIONS = ("watcher.yml", "/etc/watcher/watcher.yml")
@@ -63,15 +64,16 @@ def load_rules(settings: Settings, paths: Sequence[Path] = (), progress: Progres
         return read_folder(name, path, placeholders=settings.placeholders, progress=progress)
 
     if not paths:
-        return read_folders(read(folder.name, folder.path) for folder in folders)
+        return with_correlations(read_folders(read(folder.name, folder.path) for folder in folders))
     inside = [path for path in paths if path.exists() and any(_contains(folder.path, path) for folder in folders)]
     parts = [read(path.resolve().name, path) for path in paths if path not in inside]
     if not inside:
-        return read_folders(parts)
+        return with_correlations(read_folders(parts))
     complete = [read(folder.name, folder.path) for folder in folders]
     loaded = read_folders([*parts, *(_restricted(folder, inside) for folder in complete)])
     everything = read_folders([*parts, *complete])
-    return replace(loaded, correlations=selected_correlations(everything, lambda at: _is_below(at, paths)))
+    correlations = selected_correlations(everything, lambda at: _is_below(at, paths))
+    return with_correlations(replace(loaded, correlations=correlations))
 
 
 def load_named_rules(settings: Settings, paths: Sequence[Path], progress: Progress = no_progress) -> LoadedRules:
@@ -107,6 +109,25 @@ def _is_below(location: Location, paths: Sequence[Path]) -> bool:
 def enabled_rules(settings: Settings, rules: LoadedRules) -> tuple[Rule, ...]:
     """Return the rules that settings enable."""
     return tuple(rule for rule in rules.rules if rule_settings(rule, settings).enabled)
+
+
+def searched_rules(settings: Settings, rules: LoadedRules) -> SearchedRules:
+    """Return the rules that settings enable, with what their correlations need: base rules are run in any case."""
+    every = (*rules.rules, *rules.correlations.rules)
+    return _searched(rules, frozenset(rule.id for rule in every if rule_settings(rule, settings).enabled))
+
+
+def every_rule(rules: LoadedRules, lowest: Level = Level.INFORMATIONAL) -> SearchedRules:
+    """Return every rule and correlation rule of a level or a higher one, with the base rules that these need."""
+    every = (*(rule for rule in rules.rules if rule.aggregation is None), *rules.correlations.rules)
+    return _searched(rules, frozenset(rule.id for rule in every if rule.level.rank >= lowest.rank))
+
+
+def _searched(rules: LoadedRules, wanted: frozenset[str]) -> SearchedRules:
+    plan = plan_correlations(rules.correlations, wanted)
+    return SearchedRules(
+        rules=tuple(rule for rule in rules.rules if rule.id in wanted or rule.id in plan.roles), plan=plan
+    )
 
 
 def find_rule(name: str, settings: Settings) -> Rule:

@@ -7,19 +7,24 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from watcher.alerts.base_hits import field_values
+from watcher.alerts.grouping import milliseconds
+from watcher.correlate.correlation_plan import NO_CORRELATIONS, CorrelationPlan
 from watcher.errors import InputError
 from watcher.event_files.event_chunks import EventChunk, FileEvent
 from watcher.event_files.event_reader import event_chunks, event_files
 from watcher.known_secrets import without_secrets
 from watcher.match.event_summarizer import summarize
+from watcher.match.event_view import EventView
 from watcher.match.ruleset import CompiledRule, Ruleset
 from watcher.model import EventSummary, Level, Location, Rule, Severity
+from watcher.model.correlation_hits import BaseHit
 from watcher.nesting import bounded, entries
 from watcher.ports import Progress, no_progress
 from watcher.settings import Settings, Source
-from watcher.timestamps import parse_timestamp
+from watcher.timestamps import latest_timestamp, parse_timestamp
 from watcher.translate.plan import rule_predicate
-from watcher.usecases.loading import load_named_rules
+from watcher.usecases.loading import every_rule, load_named_rules
 
 _NO_SUMMARY = EventSummary()
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -32,10 +37,10 @@ _LONGEST = 300  # characters of an error's text, which may quote the event
 class RulesToMatch:
     """The rules that files are matched with."""
 
-    rules: tuple[Rule, ...]
+    rules: tuple[Rule, ...]  # also the base rules of the correlations
     source: Source
-    counting: int  # rules that count events, left out
     faulty: int  # rules that cannot be read, left out
+    plan: CorrelationPlan = NO_CORRELATIONS
 
     def ruleset(self) -> Ruleset:
         """Compile the rules."""
@@ -48,17 +53,16 @@ def rules_to_match(settings: Settings, path: Path, level: Level, progress: Progr
     Raises InputError where there is none.
     """
     loaded = load_named_rules(settings, (path,), progress)
-    single = [rule for rule in loaded.rules if rule.aggregation is None]
-    selected = tuple(rule for rule in single if rule.level.rank >= level.rank)
-    if not selected:
+    selected = every_rule(loaded, level)
+    if not selected.rules:
         raise InputError(
             f"`{path}` holds no rule of level {level} or higher", fix="name a rule file, or a folder of rules"
         )
     return RulesToMatch(
-        rules=selected,
+        rules=selected.rules,
         source=settings.sources[0],
-        counting=len(loaded.rules) - len(single),
         faulty=sum(finding.severity is Severity.ERROR for finding in loaded.findings),
+        plan=selected.plan,
     )
 
 
@@ -89,9 +93,19 @@ class MatchedChunk:
     path: Path
     end: int  # the position in the file up to which it was read
     items: tuple[MatchedEvent | InputError, ...]  # in the order of the file; an error is an event that cannot be read
+    base_hits: tuple[BaseHit, ...] = ()  # what correlations count
+    last: int | None = None  # time of the latest event, in milliseconds since 1970; None: without correlations
     events: int = 0  # that were read, also those that no rule matches
     unrecognized: int = 0  # documents without a channel and anything else that events have
     first_unrecognized: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileMatcher:
+    """Compiled rules, and which of their hits correlations count."""
+
+    ruleset: Ruleset
+    plan: CorrelationPlan = NO_CORRELATIONS
 
 
 def match_file(ruleset: Ruleset, path: Path) -> Iterator[MatchedChunk]:
@@ -101,18 +115,20 @@ def match_file(ruleset: Ruleset, path: Path) -> Iterator[MatchedChunk]:
     opened.
     """
     for chunk in event_chunks(path):
-        yield match_chunk(ruleset, path, chunk)
+        yield match_chunk(FileMatcher(ruleset), path, chunk)
 
 
-def match_chunk(ruleset: Ruleset, path: Path, chunk: EventChunk) -> MatchedChunk:
+def match_chunk(matcher: FileMatcher, path: Path, chunk: EventChunk) -> MatchedChunk:
     """Match the events of a part of a file."""
-    matched = _ChunkMatcher(ruleset)
+    matched = _ChunkMatcher(matcher.ruleset, matcher.plan)
     for item in chunk.events():
         matched.add(item)
     return MatchedChunk(
         path=path,
         end=chunk.end,
         items=tuple(matched.items),
+        base_hits=tuple(matched.base_hits),
+        last=matched.last,
         events=matched.events,
         unrecognized=matched.unrecognized,
         first_unrecognized=matched.first_unrecognized,
@@ -124,7 +140,10 @@ class _ChunkMatcher:
     """Matches the events of a chunk, and counts them."""
 
     ruleset: Ruleset
+    plan: CorrelationPlan
     items: list[MatchedEvent | InputError] = field(default_factory=list)
+    base_hits: list[BaseHit] = field(default_factory=list)
+    last: int | None = None
     events: int = 0
     unrecognized: int = 0
     first_unrecognized: Location | None = None
@@ -144,20 +163,44 @@ class _ChunkMatcher:
         event = file_event.event
         view = self.ruleset.view(event)
         verdict = self.ruleset.verdict(view)
-        if verdict.rules or verdict.undecided:
+        roles = self.plan.roles
+        rules = tuple(rule for rule in verdict.rules if rule.id not in roles or roles[rule.id].alerts)
+        if rules or verdict.undecided:
             self.items.append(
                 MatchedEvent(
                     file_event=replace(file_event, event=bounded(event)),  # JSON writers recurse into it
-                    rules=verdict.rules,
+                    rules=rules,
                     undecided=verdict.undecided,
-                    summary=summarize(view) if verdict.rules else _NO_SUMMARY,
+                    summary=summarize(view) if rules else _NO_SUMMARY,
                 )
             )
+        if self.plan.correlations:
+            self._add_base_hits(file_event, verdict.rules, view)
         self.events += 1
         if not view.channel and not verdict.rules and _MARKS.isdisjoint(event):
             self.unrecognized += 1
             if self.first_unrecognized is None:
                 self.first_unrecognized = Location(file=file_event.file, line=file_event.number)
+
+    def _add_base_hits(self, file_event: FileEvent, rules: Sequence[Rule], view: EventView) -> None:
+        """Add what correlations count of an event; one without a time is not counted."""
+        moment = latest_timestamp(view.at("@timestamp"))
+        if moment is None:
+            return
+        time = milliseconds(moment)
+        self.last = time if self.last is None else max(self.last, time)
+        for rule in rules:
+            if role := self.plan.roles.get(rule.id):
+                self.base_hits.append(
+                    BaseHit(
+                        rule_id=rule.id,
+                        hit_id=f"{file_event}#{self.events}",  # a line may hold several events
+                        time=time,
+                        values=field_values(view, role.fields),
+                        index=file_event.file,
+                        event_id=str(file_event.number),
+                    )
+                )
 
 
 # --------------------------------------------------------------------------- counts

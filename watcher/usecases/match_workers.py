@@ -12,7 +12,7 @@ from watcher.event_files.event_chunks import EventChunk
 from watcher.event_files.event_reader import event_chunks, read_size
 from watcher.heap import freeze_heap
 from watcher.model import Rule
-from watcher.usecases.match_events import MatchedChunk, MatchedEvent, RulesToMatch, match_chunk
+from watcher.usecases.match_events import FileMatcher, MatchedChunk, MatchedEvent, RulesToMatch, match_chunk
 from watcher.usecases.ordered_workers import ordered_workers
 from watcher.usecases.worker_processes import processors
 
@@ -50,7 +50,7 @@ class _Matcher:
 
     def __init__(self, selected: RulesToMatch) -> None:
         self._selected = selected
-        self._ruleset = selected.ruleset()
+        self._matcher = FileMatcher(selected.ruleset(), selected.plan)
 
     def __reduce__(self) -> tuple[type[_Matcher], tuple[RulesToMatch]]:
         return _Matcher, (self._selected,)
@@ -64,7 +64,7 @@ class _Matcher:
         path, chunk = task
         if isinstance(chunk, InputError):
             return MatchedChunk(path=path, end=0, items=(chunk,))
-        return match_chunk(self._ruleset, path, chunk)
+        return match_chunk(self._matcher, path, chunk)
 
 
 def _tasks(files: Iterable[Path]) -> Iterator[_Task]:

@@ -17,7 +17,7 @@ from watcher.clock import SystemClock
 from watcher.components import Components, Connections, connect_clusters, operator_channels
 from watcher.errors import Incomplete, Overloaded, Unreachable
 from watcher.health.process_health import ProcessHealth, process_health
-from watcher.health.rule_states import NOT_SUPPORTED, STATES, files_not_run, rule_states, without_channel
+from watcher.health.rule_states import NOT_CONVERTED, STATES, files_not_converted, rule_states, without_channel
 from watcher.health.service_manager import service_manager
 from watcher.model import Severity
 from watcher.notify.operators import OperatorNotifier
@@ -28,7 +28,7 @@ from watcher.settings import Settings
 from watcher.sidecars import one_shot_sidecar
 from watcher.sigma.rule_folders import LoadedRules
 from watcher.usecases.installing import prepare_state
-from watcher.usecases.loading import enabled_rules
+from watcher.usecases.loading import enabled_rules, searched_rules
 from watcher.usecases.run_sessions import RunSignals, Sessions
 
 log = structlog.get_logger("watcher")
@@ -67,10 +67,9 @@ def log_rules(settings: Settings, rules: LoadedRules) -> None:
     states = rule_states(rules, settings)
     reasons = {state: count for state, count in states.items() if count and state != "enabled"}
     log.info("rules.read", watched=len(enabled), not_watched=len(rules.rules) - len(enabled), **reasons)
-    for state in NOT_SUPPORTED:
-        if states[state]:
-            examples = list(islice(files_not_run(rules, state), _EXAMPLES))
-            log.warning("rules.not_run", kind=state, rules=states[state], examples=examples, advice=STATES[state])
+    if count := states[NOT_CONVERTED]:
+        examples = list(islice(files_not_converted(rules), _EXAMPLES))
+        log.warning("rules.not_run", kind=NOT_CONVERTED, rules=count, examples=examples, advice=STATES[NOT_CONVERTED])
     if not enabled:
         log.warning("rules.none", advice="put rules into a folder of `rules.folders`, or enable some by `rules.select`")
     if not settings.channels:
@@ -86,8 +85,8 @@ def run_once(components: Components, rules: LoadedRules, stopping: Stopping) -> 
     Raises Stopped where it is asked to end, ClusterError where the cluster or the state does not answer.
     """
     prepare_state(components)
-    enabled = enabled_rules(components.settings, rules)
-    windows, delivered = one_shot_sidecar(components, enabled, stopping).once()
+    searched = searched_rules(components.settings, rules)
+    windows, delivered = one_shot_sidecar(components, searched, stopping).once()
     report = RunReport(
         windows=windows,
         delivered=delivered,

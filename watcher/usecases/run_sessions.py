@@ -19,7 +19,7 @@ from watcher.settings import FaultySettingsError, Settings
 from watcher.sidecars import ReloadableRules, shared_sidecar
 from watcher.sigma.rule_folders import LoadedRules
 from watcher.usecases.installing import prepare_state
-from watcher.usecases.loading import enabled_rules, load_rules, load_settings, rule_folders
+from watcher.usecases.loading import load_rules, load_settings, rule_folders, searched_rules
 
 log = structlog.get_logger("watcher")
 
@@ -74,7 +74,7 @@ class Sessions:
         return ReloadableRules(
             loaded=self.rules,
             read=lambda: load_rules(settings),
-            enabled=lambda loaded: enabled_rules(settings, loaded),
+            searched=lambda loaded: searched_rules(settings, loaded),
             folders=[folder.path for folder in rule_folders(settings)],
         )
 

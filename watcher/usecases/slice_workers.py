@@ -20,10 +20,11 @@ import structlog
 from watcher.backoff import Backoff
 from watcher.clock import SystemClock
 from watcher.components import Components, connect_clusters
+from watcher.correlate.correlation_plan import SearchedRules
 from watcher.errors import ClusterError, Forbidden, Unreachable
 from watcher.heap import freeze_heap
 from watcher.known_secrets import filter_unexpected_errors, known_forms, remember_forms
-from watcher.model import Rule, Window
+from watcher.model import Window
 from watcher.pipeline import BackfillSilence, DetectionScope, Detector, Stopped, Stopping, WindowResult
 from watcher.ports import Clock
 from watcher.settings import Settings, Source
@@ -43,7 +44,7 @@ class SliceWorkerSettings:
 
     settings: Settings
     source: Source
-    rules: tuple[Rule, ...]
+    searched: SearchedRules
     silent: bool  # its alerts have no deliveries, but for what live detection missed
     live_since: Mapping[str, datetime] = field(default_factory=dict)  # rule id → since when it is searched live
 
@@ -102,12 +103,26 @@ def _start_worker(file: Path, stop: StopEvent, secrets: Collection[str]) -> None
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     worker: SliceWorkerSettings = pickle.loads(file.read_bytes())  # noqa: S301 - the parent wrote it, for its user alone
     components = Components(settings=worker.settings, connections=connect_clusters(worker.settings))
-    detector = components.detector(worker.source, worker.rules)
+    detector = _detector(worker, components)
     if worker.silent:
         detector.silence = BackfillSilence(live_since=worker.live_since)
     detector.origin = "backfill"
     freeze_heap()
     _SEARCHERS.append(SliceSearcher(detector, components.clock, stopping=stop.is_set))
+
+
+def _detector(worker: SliceWorkerSettings, components: Components) -> Detector:
+    """Return the detector of the source; correlations read base hits of the others too."""
+    correlator = components.correlator(worker.searched.plan)
+    if correlator is not None:
+        correlator.late = None  # what a backfill reads, live searches have read
+    sources = {source.name: source for source in (*components.settings.sources, worker.source)}
+    detectors = {
+        name: components.detector(source, worker.searched.rules, correlator)
+        for name, source in sources.items()
+        if correlator is not None or name == worker.source.name
+    }
+    return detectors[worker.source.name]
 
 
 def _search_slice(window: Window) -> SliceResult:

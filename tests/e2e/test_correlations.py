@@ -1,0 +1,65 @@
+"""Correlations on an engine: alerted once, live and in a backfill, with the history before a start."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from support.sandbox import Sandbox
+
+from watcher.model import EventDocument
+
+RULES = """\
+title: Failed Logon
+name: failed_logon
+id: 11111111-1111-4111-8111-111111111111
+status: test
+level: high
+logsource: {product: windows, service: security}
+detection:
+  selection: {EventID: 4625}
+  condition: selection
+---
+title: Many Failed Logons
+id: 22222222-2222-4222-8222-222222222222
+status: test
+level: high
+correlation:
+  type: event_count
+  rules: [failed_logon]
+  group-by: [IpAddress]
+  timespan: 10m
+  condition: {gte: 3}
+"""
+
+
+def failed_logon(number: int, address: str) -> EventDocument:
+    """Return a failed logon from an address."""
+    event = {
+        "@timestamp": "2026-11-28T00:00:00.000Z",
+        "host": {"name": "DC01"},
+        "event": {"code": "4625", "provider": "Microsoft-Windows-Security-Auditing"},
+        "winlog": {
+            "channel": "Security",
+            "event_id": "4625",
+            "computer_name": "DC01",
+            "event_data": {"IpAddress": address, "TargetUserName": f"user{number}"},
+        },
+    }
+    return EventDocument(index="", id=f"{address}-{number}", event=event)
+
+
+def test_a_correlation_alerts_once_and_its_base_rule_does_not(sandbox: Sandbox) -> None:
+    sandbox.template()
+    sandbox.rule(RULES)
+    sandbox.feed([failed_logon(1, "10.0.0.1"), failed_logon(2, "10.0.0.1")], ago=timedelta(minutes=9))
+    sandbox.feed([failed_logon(1, "10.0.0.2")], ago=timedelta(minutes=9))
+    sandbox.once()
+    assert sandbox.documents("alerts") == []
+    sandbox.feed([failed_logon(3, "10.0.0.1"), failed_logon(2, "10.0.0.2")], ago=timedelta(minutes=1))
+    sandbox.once()
+    sandbox.once()
+    (alert,) = sandbox.documents("alerts")
+    assert alert.document["rule"]["name"] == "Many Failed Logons"
+    assert alert.document["watcher"]["alert"]["key"] == ["IpAddress=10.0.0.1"]
+    assert [hit.document["rule"]["name"] for hit in sandbox.documents("hits")] == ["Many Failed Logons"]
+    assert len(sandbox.smtp.messages) == 1
