@@ -62,4 +62,8 @@ def test_a_correlation_alerts_once_and_its_base_rule_does_not(sandbox: Sandbox) 
     assert alert.document["rule"]["name"] == "Many Failed Logons"
     assert alert.document["watcher"]["alert"]["key"] == ["IpAddress=10.0.0.1"]
     assert [hit.document["rule"]["name"] for hit in sandbox.documents("hits")] == ["Many Failed Logons"]
-    assert len(sandbox.smtp.messages) == 1
+    (message,) = sandbox.smtp.messages
+    text = message.message.get_body(("plain",)).get_content()
+    assert "IpAddress: 10.0.0.1" in text
+    assert "Failed Logon: 3 events" in text
+    assert all(f"10.0.0.1-{number}" in text for number in (1, 2, 3))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from watcher.alerts.grouping import GroupedHit, milliseconds, slot_start
@@ -13,6 +14,7 @@ from watcher.model import Hit
 from watcher.model.correlation_hits import CorrelationHit
 from watcher.model.correlation_rules import CorrelationRule
 from watcher.settings.effective import RuleSettings
+from watcher.timestamps import format_milliseconds
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -37,8 +39,14 @@ def alert_of(hit: CorrelationHit, effective: RuleSettings) -> AlertPlace:
     return AlertPlace(digest(hit.rule_id, *parts, str(milliseconds(slot))), slot)
 
 
-def correlated_hit(hit: CorrelationHit, rule: CorrelationRule, place: AlertPlace, view: EventView) -> GroupedHit:
-    """Return a hit of a correlation with its alert; `view` is the last event that it counts."""
+def correlated_hit(
+    hit: CorrelationHit, rule: CorrelationRule, place: AlertPlace, view: EventView, titles: Mapping[str, str]
+) -> GroupedHit:
+    """Return a hit of a correlation with its alert; `view` is the last event that it counts.
+
+    `titles` are those of the base rules, by id.
+    """
+    summary = summarize(view)
     return GroupedHit(
         hit=Hit(
             id=hit.hit_id,
@@ -47,7 +55,7 @@ def correlated_hit(hit: CorrelationHit, rule: CorrelationRule, place: AlertPlace
             event_id=hit.completing.event_id,
             time=time_of(hit.time),
             event=view.event,
-            summary=summarize(view),
+            summary=replace(summary, details=(*_details(hit, titles), *summary.details)),
             alert=place.alert,
             correlation=hit,
         ),
@@ -55,3 +63,15 @@ def correlated_hit(hit: CorrelationHit, rule: CorrelationRule, place: AlertPlace
         key=tuple(hit.group),
         slot=place.slot,
     )
+
+
+def _details(hit: CorrelationHit, titles: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield what a correlation counted, as labels and values of messages."""
+    yield from hit.group
+    if hit.number is not None:
+        yield "counted", f"{hit.number:,}"
+    for rule_id, count in hit.counts.items():
+        yield titles.get(rule_id, rule_id), f"{count:,} {'event' if count == 1 else 'events'}"
+    yield "first", format_milliseconds(time_of(hit.first))
+    yield "last", format_milliseconds(time_of(hit.last))
+    yield "events", "\n".join(f"{sample.index}/{sample.event_id}" for sample in hit.samples)

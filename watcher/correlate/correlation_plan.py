@@ -29,6 +29,8 @@ class CorrelationPlan:
     alerting: frozenset[str] = frozenset()  # ids of the correlation rules whose hits open alerts
     roles: Mapping[str, BaseRole] = field(default_factory=dict)  # id of a base rule → what is needed of it
 
+    titles: Mapping[str, str] = field(default_factory=dict)  # of rules and correlation rules, by id
+
     def concerned(self, base_rules: Collection[str]) -> CorrelationPlan:
         """Return the part of the plan that hits of some base rules, or their absence, can change."""
         changed = set(base_rules)

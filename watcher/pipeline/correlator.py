@@ -217,7 +217,8 @@ class Correlator:
         entries = [entry for alert in chosen.values() for entry in alert]
         for (hit, place), view in zip(entries, self._views([hit for hit, _ in entries]), strict=True):
             rule = self.rules[hit.rule_id].rule
-            result.setdefault(hit.rule_id, []).append(correlated_hit(hit, rule, place, view))
+            grouped = correlated_hit(hit, rule, place, view, self.plan.titles)
+            result.setdefault(hit.rule_id, []).append(grouped)
         return result
 
     def _views(self, hits: Sequence[CorrelationHit]) -> Iterator[EventView]:

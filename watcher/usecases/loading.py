@@ -125,6 +125,9 @@ def every_rule(rules: LoadedRules, lowest: Level = Level.INFORMATIONAL) -> Searc
 
 def _searched(rules: LoadedRules, wanted: frozenset[str]) -> SearchedRules:
     plan = plan_correlations(rules.correlations, wanted)
+    if plan.correlations:
+        titles = {rule.id: rule.title for rule in (*rules.rules, *plan.rules.values())}
+        plan = replace(plan, titles={rule_id: titles[rule_id] for rule_id in (*plan.roles, *plan.rules)})
     return SearchedRules(
         rules=tuple(rule for rule in rules.rules if rule.id in wanted or rule.id in plan.roles), plan=plan
     )
