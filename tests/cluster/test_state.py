@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -12,7 +13,8 @@ from support.engines import Running
 from support.fake_cluster import Reply, serving
 
 from watcher.cluster.connections import Connection
-from watcher.cluster.document_cluster import MAX_BULK_BYTES, MAX_BULK_DOCUMENTS, bulk_batches
+from watcher.cluster.document_cluster import MAX_BULK_BYTES, MAX_BULK_DOCUMENTS, DocumentCluster, bulk_batches
+from watcher.cluster.engine_transport import Answer
 from watcher.errors import Overloaded, Refused
 from watcher.ports import CreateResult, NewDocument, PartialUpdate, State, StateQuery, StoredDocument
 
@@ -50,6 +52,7 @@ def test_creates_a_document_once_and_reports_that_it_exists(state: State, lent: 
 def test_empty_lists_create_and_read_nothing(state: State) -> None:
     assert state.create([]) == []
     assert state.get([]) == []
+    assert state.exist([]) == []
 
 
 @pytest.mark.parametrize(
@@ -81,7 +84,9 @@ def test_creates_more_than_one_request_holds(state: State, lent: Indices) -> Non
     lent.make("watcher-many", {"properties": {"text": {"type": "keyword", "index": False, "doc_values": False}}})
     drafts = [draft("many", str(n), text=str(n) * 5_000) for n in range(1_200)]
     assert state.create(drafts) == [CreateResult(id=str(n), new=True) for n in range(1_200)]
-    assert [stored.id for stored in state.get([(d.index, d.id) for d in drafts]) if stored] == [d.id for d in drafts]
+    keys = [(d.index, d.id) for d in drafts]
+    assert [stored.id for stored in state.get(keys) if stored] == [d.id for d in drafts]
+    assert list(state.exist([*keys, ("watcher-many", "none"), ("watcher-none", "0")])) == [True] * 1_200 + [False] * 2
 
 
 def test_splits_by_count_and_by_size() -> None:
@@ -212,6 +217,33 @@ def test_updates_each_document_only_if_it_is_unchanged(state: State, lent: Indic
     assert [outcome is not None for outcome in outcomes] == [True, False, False, True]
     assert [read(state, "amend", key).document["n"] for key in ("a", "b", "c")] == [9, 2, 9]
     assert state.update([]) == []
+
+
+class LargeDocuments:
+    """A transport on which each document has 300,000 bytes; it notes how many are read at a time."""
+
+    def __init__(self) -> None:
+        self.counts: list[int] = []
+
+    def request(self, method: str, path: str, *, body: Any = None, **_: object) -> Answer:
+        assert (method, path) == ("POST", "/_mget")
+        docs = body["docs"]
+        self.counts.append(len(docs))
+        found = {"found": True, "_seq_no": 1, "_primary_term": 1, "_source": {"text": "x" * 300_000}}
+        value = {"docs": [{**key, **found} for key in docs]}
+        return Answer(status=200, headers={"content-type": "application/json"}, raw=json.dumps(value).encode())
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def test_documents_are_read_by_their_bytes() -> None:
+    transport = LargeDocuments()
+    keys = [("watcher-large", str(number)) for number in range(200)]
+    documents = DocumentCluster(transport=transport).get(keys)
+    assert [stored.id for stored in documents if stored] == [key for _, key in keys]
+    assert transport.counts[0] == 50
+    assert max(transport.counts[1:]) <= 20
 
 
 def test_updates_more_than_one_request_holds(state: State, lent: Indices) -> None:

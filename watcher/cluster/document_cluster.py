@@ -30,6 +30,9 @@ MAX_BULK_BYTES = 5_000_000
 """Bytes in one bulk request; a larger document gets a request of its own."""
 
 _MAX_READ = 1_000
+_FIRST_READ = 50
+"""Documents that are read first: an alert may hold a megabyte of its event."""
+_READ_BYTES = 6_000_000  # that an answer should have
 
 _READING = "reading the state"
 
@@ -52,11 +55,29 @@ class DocumentCluster:
 
     def get(self, keys: Sequence[tuple[str, str]]) -> Sequence[StoredDocument | None]:
         """Read documents by (index, id), realtime, in the order of the keys; None where there is none."""
-        return list(map(_read, self._read_many(keys, {})))
+        documents: list[StoredDocument | None] = []
+        size = _FIRST_READ
+        while len(documents) < len(keys):
+            answer, items = self._read(keys[len(documents) : len(documents) + size], {})
+            documents += map(_document, items)
+            size = _following(len(items), len(answer.raw or b""))
+        return documents
 
     def exist(self, keys: Sequence[tuple[str, str]]) -> Sequence[bool]:
-        """Return whether documents by (index, id) exist, realtime, in the order of the keys; they are not read."""
-        return list(map(_exists, self._read_many(keys, {"_source": False})))
+        """Return whether documents exist by (index, id), in the order of the keys; their content is not read."""
+        starts = range(0, len(keys), _MAX_READ)
+        answers = (self._read(keys[start : start + _MAX_READ], {"_source": "false"}) for start in starts)
+        return [_exists(item) for _, items in answers for item in items]
+
+    def _read(
+        self, keys: Sequence[tuple[str, str]], params: Mapping[str, str]
+    ) -> tuple[Answer, Sequence[ReadDocument]]:
+        docs = [{"_index": index, "_id": key} for index, key in keys]
+        answer = self.transport.request("POST", "/_mget", params=params, body={"docs": docs})
+        items = decode(answer, ReadDocuments, _READING).docs
+        if [item.id for item in items] != [key for _, key in keys]:
+            raise malformed(_READING, "other documents than those that were asked for")
+        return answer, items
 
     def replace(self, stored: StoredDocument, document: Mapping[str, Any]) -> bool:
         """Write a new version of a document; return false where another process wrote first."""
@@ -130,16 +151,6 @@ class DocumentCluster:
         """Make everything written so far visible to `search`."""
         answer = self.transport.request("POST", f"/{quote_path(index)}/_refresh", params=LENIENT)
         decode(answer, BroadcastAnswer, f"refreshing `{index}`")
-
-    def _read_many(self, keys: Sequence[tuple[str, str]], options: Mapping[str, Any]) -> Iterator[ReadDocument]:
-        for start in range(0, len(keys), _MAX_READ):
-            asked = keys[start : start + _MAX_READ]
-            docs = [{"_index": index, "_id": key, **options} for index, key in asked]
-            answer = self.transport.request("POST", "/_mget", body={"docs": docs})
-            items = decode(answer, ReadDocuments, _READING).docs
-            if [item.id for item in items] != [key for _, key in asked]:
-                raise malformed(_READING, "other documents than those that were asked for")
-            yield from items
 
     def _create(self, drafts: Sequence[NewDocument]) -> list[CreateResult]:
         lines: list[Mapping[str, Any]] = []
@@ -239,6 +250,11 @@ def _created(draft: NewDocument, item: WrittenItem) -> CreateResult:
     return CreateResult(id=draft.id, new=False, error=reason(body))
 
 
+def _following(count: int, length: int) -> int:
+    """Return how many documents are read after some whose answer had a length."""
+    return max(1, min(_MAX_READ, 4 * count, count * _READ_BYTES // max(1, length)))
+
+
 def _exists(item: ReadDocument) -> bool:
     error = item.error
     if error and error.get("type") != "index_not_found_exception":
@@ -248,7 +264,7 @@ def _exists(item: ReadDocument) -> bool:
     return not error and bool(item.exists)
 
 
-def _read(item: ReadDocument) -> StoredDocument | None:
+def _document(item: ReadDocument) -> StoredDocument | None:
     if not _exists(item):
         return None
     if item.seq_no is None or item.primary_term is None or item.source is None:
