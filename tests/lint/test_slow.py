@@ -46,8 +46,17 @@ def test_a_pattern_that_takes_long_is_reported_although_it_is_decided() -> None:
 
 def test_beyond_the_budget_nothing_is_measured_and_backtracking_is_reported_all_the_same() -> None:
     text = CLEAN.replace("CommandLine|contains: 'encoded'", f"CommandLine|re: '{SLOW}'")
-    (finding,) = lint(rules_of(text), budget=0)
-    assert "needs backtracking" in finding.message
+    slow, unmeasured = lint(rules_of(text), budget=0)
+    assert "needs backtracking" in slow.message
+    assert unmeasured.code == "unmeasured-patterns"
+    assert unmeasured.message == "1 of 1 patterns were not measured: the 0 s for all are over"
+
+
+def test_strings_of_short_chunks_need_no_measurement() -> None:
+    text = CLEAN.replace("CommandLine|contains: 'encoded'", "CommandLine|contains: 'a*b?c*d'")
+    assert list(lint(rules_of(text), budget=0)) == []
+    text = CLEAN.replace("CommandLine|contains: 'encoded'", f"CommandLine|contains: 'a*{'b' * 200}?c*d'")
+    assert [finding.code for finding in lint(rules_of(text), budget=0)] == ["unmeasured-patterns"]
 
 
 def test_values_contain_each_repetition_behind_what_precedes_it() -> None:

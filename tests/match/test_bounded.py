@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from support.fakes import RULE, event, rule
 from watcher.errors import Undecided
 from watcher.match.bounded_regex import LIMIT, BoundedSearch, share
 from watcher.match.event_view import EventView
+from watcher.match.fixed_chunks import linear_search
 from watcher.match.matchers import fold, string_matcher, values_matcher
 from watcher.match.regex_dialects import UNICODE, case_variants, matched
 from watcher.match.regex_tree import FLAGS, escaped
@@ -55,6 +58,35 @@ def test_wildcards_match_as_the_expression_that_python_would_search(parts: list[
     pattern = "".join(WRITTEN[part] if isinstance(part, Wildcard) else re.escape(part) for part in parts)
     expected = re.compile(pattern, re.DOTALL).fullmatch(value) is not None
     assert wildcard_matcher(parts)(value) is expected
+
+
+@given(
+    parts=PARTS.filter(lambda parts: Wildcard.ANY not in parts and any(parts)),
+    value=st.text(alphabet="aab-/\n\u2013", max_size=14),
+)
+def test_a_linear_search_finds_the_place_that_an_expression_finds(parts: list[str | Wildcard], value: str) -> None:
+    pattern = "".join(WRITTEN[part] if isinstance(part, Wildcard) else re.escape(part) for part in parts)
+    for start in (0, len(value) // 2):
+        match = re.compile(pattern, re.DOTALL).search(value, start, len(value) - 1 if value else 0)
+        found_at = linear_search(parts)(value, start, len(value) - 1 if value else 0)
+        assert found_at == (-1 if match is None else match.start())
+
+
+@pytest.mark.parametrize("chunk_length", [30, 300, 3_000, 8_000, 8_001, 50_000])
+@pytest.mark.parametrize("chunks", [1, 12])
+def test_long_chunks_with_wildcards_decide_in_time(chunk_length: int, chunks: int) -> None:
+    parts: list[str | Wildcard] = [ANY]
+    for _ in range(chunks):
+        parts += ["a" * (chunk_length // chunks), ONE, DASH, ANY]
+    matches, value = wildcard_matcher(parts), "a" * 100_000
+
+    def measured() -> float:
+        began = time.thread_time()
+        with suppress(Undecided):
+            assert not matches(value)
+        return time.thread_time() - began
+
+    assert min(measured() for _ in range(3)) < 0.15  # 0.1 s; tests run beside others
 
 
 @pytest.mark.parametrize("length", [2_000, 32_000, 100_000])

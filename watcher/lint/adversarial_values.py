@@ -32,6 +32,7 @@ LENGTHS = (100, 2_000, 32_000, 100_000)
 _SHORT = 40  # repetitions that are enough where time grows exponentially
 _SAMPLES = "a0 -\\/.;:_\"'=(),\tZ\n\x7f\u65e5"  # tried in turn for a character that an expression matches
 _SPOILERS = ("\x00", "\u65e5")  # the second one makes an expression one of all letters, which is larger
+_MOST_MIXED = 1_000  # random choices of a value, which are repeated
 _MOST_BEGINNINGS = 12  # of one pattern
 
 
@@ -75,7 +76,8 @@ def _attacks(pattern: SigmaRegex | SigmaString) -> tuple[RepeatedUnit, ...]:
 
 def _mixed(choices: Sequence[str], chosen: random.Random, length: int) -> str:
     average = sum(map(len, choices)) / len(choices)
-    return "".join(chosen.choices(choices, k=max(1, int(length / average))))[:length]
+    mixed = "".join(chosen.choices(choices, k=max(1, min(_MOST_MIXED, int(length / average)))))
+    return (mixed * (length // len(mixed) + 1))[:length]
 
 
 # --------------------------------------------------------------------------- strings with wildcards

@@ -159,4 +159,10 @@ MODIFIERS = (
         "A pattern takes long on some values, or an expression needs backtracking, so an event may stay undecided.",
         "",
     ),
+    (
+        "unmeasured-patterns",
+        _I,
+        "The time in which patterns are measured for slowness was over before all of them were.",
+        "",
+    ),
 )

@@ -1,13 +1,15 @@
 """Patterns that take long on values that are made to keep them busy.
 
-Each pattern of a check is measured once, for at most `PATTERN_BUDGET` seconds of CPU. A check ends its measurements
-after `BUDGET` seconds: of the patterns that are left, only expressions that need backtracking are reported.
+Each pattern of a check is measured once, for at most `PATTERN_BUDGET` seconds of CPU. Strings whose chunks are short
+need no measurement: they take linear time. A check ends its measurements after `BUDGET` seconds: of the patterns that
+are left, only expressions that need backtracking are reported, and a finding says how many were not measured.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from time import thread_time
 from typing import TypeGuard
 
@@ -16,6 +18,7 @@ from watcher.lint.adversarial_values import adversarial_values
 from watcher.lint.finding_codes import make_finding
 from watcher.match.bounded_regex import LIMIT, LINEAR, BoundedSearch
 from watcher.match.matchers import Matcher, fold, string_matcher
+from watcher.match.wildcards import QUICK, longest_chunk
 from watcher.model import Finding, Rule, SigmaRegex, SigmaString, SigmaValue, Wildcard, detection_items
 
 LONGEST = 32_000  # characters of a value; Windows allows a command line no more
@@ -41,12 +44,15 @@ def lint(rules: Iterable[Rule], cpu_seconds: CpuSeconds = thread_time, budget: f
     """Yield a finding for each pattern that may delay an event or leave it undecided."""
     end = cpu_seconds() + budget
     messages: dict[Pattern, str] = {}
+    unmeasured: list[Rule] = []  # the rule of each pattern
     for rule in rules:
         for item in detection_items(rule.node):
-            for pattern in filter(is_searched, item.values):
+            for pattern in filter(_is_measured, item.values):
                 if pattern not in messages:
-                    lengths = _LENGTHS if cpu_seconds() < end else ()
-                    messages[pattern] = slow_pattern_message(pattern, worst_case(pattern, lengths, cpu_seconds))
+                    is_late = cpu_seconds() >= end
+                    unmeasured += [rule] * is_late
+                    worst = WorstCase() if is_late else worst_case(pattern, _lengths(pattern), cpu_seconds)
+                    messages[pattern] = slow_pattern_message(pattern, worst)
                 if messages[pattern]:
                     yield make_finding(
                         "slow-pattern",
@@ -54,6 +60,32 @@ def lint(rules: Iterable[Rule], cpu_seconds: CpuSeconds = thread_time, budget: f
                         item.location or rule.location,
                         "write it without look-around, references to groups and repetitions inside repetitions",
                     )
+
+    if unmeasured:
+        yield make_finding(
+            "unmeasured-patterns",
+            f"{len(unmeasured):,} of {len(messages):,} patterns were not measured: the {budget:g} s for all are over",
+            unmeasured[0].location,
+            "check the rules of this file and those after it apart",
+        )
+
+
+def _is_measured(sigma_value: SigmaValue) -> TypeGuard[Pattern]:
+    """Return whether a value may take long: a string does where a chunk with `?` or dashes is long."""
+    if not is_searched(sigma_value):
+        return False
+    return isinstance(sigma_value, SigmaRegex) or longest_chunk(sigma_value.parts) * LONGEST > QUICK
+
+
+@lru_cache(maxsize=1)
+def _bounded_search(regex: SigmaRegex) -> BoundedSearch:
+    return BoundedSearch(regex)  # compiled once, for all that is asked about it
+
+
+def _lengths(pattern: Pattern) -> tuple[int, ...]:
+    """Return the lengths of values to try: what needs no backtracking does not grow exponentially."""
+    is_linear = isinstance(pattern, SigmaString) or _bounded_search(pattern).automaton is not None
+    return (LONGEST,) if is_linear else _LENGTHS
 
 
 def is_searched(sigma_value: SigmaValue) -> TypeGuard[Pattern]:
@@ -83,7 +115,7 @@ def _written(pattern: Pattern) -> str:
 
 
 def _needs_backtracking(regex: SigmaRegex) -> bool:
-    automaton = BoundedSearch(regex).automaton
+    automaton = _bounded_search(regex).automaton
     return automaton is None or automaton.size * LONGEST > LINEAR
 
 
@@ -97,7 +129,7 @@ def worst_case(
 
     Values are folded before, as all rules share the folded values of an event.
     """
-    matcher: Matcher = BoundedSearch(pattern) if isinstance(pattern, SigmaRegex) else string_matcher(pattern)
+    matcher: Matcher = _bounded_search(pattern) if isinstance(pattern, SigmaRegex) else string_matcher(pattern)
     is_folded = isinstance(pattern, SigmaString) and not pattern.cased
     worst, end = WorstCase(), cpu_seconds() + budget
     for written in adversarial_values(pattern, lengths):

@@ -1,7 +1,8 @@
 """Strings with wildcards → a function on one value, in time linear in the value.
 
 Between two `*` a pattern has chunks of a fixed length. The leftmost place of each chunk is always as good as any
-other, so nothing is tried twice. Regular expressions with `.*` in the middle would try every combination.
+other, so nothing is tried twice. Regular expressions with `.*` in the middle would try every combination. A long chunk
+with `?` or dashes in a long value is found by a search that looks at each character once.
 """
 
 from __future__ import annotations
@@ -10,9 +11,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from watcher.errors import Undecided
+from watcher.match.fixed_chunks import linear_search
 from watcher.model import DASHES, Wildcard
 
 _DASH = f"[{re.escape(DASHES)}]"
+QUICK = 4_000_000
+"""Steps (characters of a value times those of a chunk) that a search may take which compares each place: some 20 ms."""
+_MOST = 800_000_000  # steps of the linear search, many at a time: 0.1 s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +54,16 @@ def wildcard_matcher(parts: Sequence[str | Wildcard]) -> Callable[[str], bool]:
     return matches
 
 
+def longest_chunk(parts: Sequence[str | Wildcard]) -> int:
+    """Return the length of the longest chunk between two `*` that holds other wildcards; 0 where none does."""
+    chunks = (chunk for chunk in _split(parts) if any(isinstance(part, Wildcard) for part in chunk))
+    return max(map(_length, chunks), default=0)
+
+
+def _length(parts: Sequence[str | Wildcard]) -> int:
+    return sum(len(part) if not isinstance(part, Wildcard) else 1 for part in parts)
+
+
 def _split(parts: Sequence[str | Wildcard]) -> Iterator[tuple[str | Wildcard, ...]]:
     """Yield what is before, between and behind the `*`."""
     chunk: list[str | Wildcard] = []
@@ -61,7 +77,7 @@ def _split(parts: Sequence[str | Wildcard]) -> Iterator[tuple[str | Wildcard, ..
 
 
 def _chunk(parts: Sequence[str | Wildcard]) -> _Chunk:
-    length = sum(len(part) if not isinstance(part, Wildcard) else 1 for part in parts)
+    length = _length(parts)
     if not any(isinstance(part, Wildcard) for part in parts):
         literal = "".join(map(str, parts))
         return _Chunk(
@@ -70,8 +86,16 @@ def _chunk(parts: Sequence[str | Wildcard]) -> _Chunk:
             is_at=lambda value, position: value.startswith(literal, position),
         )
     pattern = re.compile("".join(map(_as_regex, parts)), re.DOTALL)
+    long_search = linear_search(parts)
 
     def find(value: str, start: int, end: int) -> int:
+        steps = len(value) * length  # of the entire value: many chunks of a pattern share the time
+        if steps > _MOST:
+            raise Undecided(
+                f"a pattern with {length} characters and `?` is not searched in a value of {len(value)} characters"
+            )
+        if steps > QUICK:
+            return long_search(value, start, end)
         match = pattern.search(value, start, end)
         return -1 if match is None else match.start()
 
