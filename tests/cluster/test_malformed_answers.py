@@ -66,6 +66,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "volumes": lambda opened: opened.event_counts().volumes("winlogbeat-malformed*", HOUR, time_field="@timestamp"),
     "privileges": lambda opened: privileges.missing(opened, "winlogbeat-malformed*", "watcher"),
     "get": stored,
+    "exist": lambda opened: opened.state().exist([("watcher-malformed-state", "a"), ("watcher-malformed-state", "b")]),
     "create": lambda opened: opened.state().create(
         [NewDocument(index="watcher-malformed-state", id="new", document={"n": 1})]
     ),

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from support.receivers import LOCALHOST
+from watcher.clock import SystemClock
 
 Script = Callable[[socket], None]
 
@@ -46,6 +47,14 @@ class ScriptedServer:
     def _talk(self, client: socket, script: Script) -> None:
         with client, suppress(OSError):
             script(client)
+
+
+def drip(client: socket, answer: bytes, seconds: float) -> None:
+    """Send an answer a byte at a time, with a pause after each; ends where the client has hung up."""
+    clock = SystemClock()
+    for number in range(len(answer)):
+        client.sendall(answer[number : number + 1])
+        clock.wait(seconds)
 
 
 def read_http_request(client: socket) -> bytes:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from random import Random
+from resource import RUSAGE_SELF, getrusage
 from secrets import token_hex
 from time import perf_counter, thread_time
 
 SECONDS = float(os.environ.get("WATCHER_FUZZ_SECONDS", "3"))
 SEED = os.environ.get("WATCHER_FUZZ_SEED")
 LONGEST = 5.0  # seconds of CPU for one input
+MOST_MEMORY = 400_000  # KiB by which the peak of the process may grow in a test, however many inputs it tries
 
 
 PIECES = (b"\x00", b"\xff", b"*", b"[" * 900, b"{", b'"', b": ", b"\n", b"9" * 900)
@@ -22,16 +24,23 @@ PIECES = (b"\x00", b"\xff", b"*", b"[" * 900, b"{", b'"', b": ", b"\n", b"9" * 9
 def fuzz(check: Callable[[Random], None]) -> int:
     """Check random inputs until the time is over; return their number."""
     start, end, count = token_hex(4), perf_counter() + SECONDS, 0
+    memory = peak_memory()
     while not count or (perf_counter() < end and SEED is None):
         seed = SEED or f"{start}-{count}"
         began = thread_time()
         try:
             check(Random(seed))  # noqa: S311 - reproducible inputs, no secrets
             assert thread_time() - began < LONGEST, "it takes too long"
+            assert peak_memory() - memory < MOST_MEMORY, "it takes too much memory"
         except Exception as fault:
             raise AssertionError(f"{fault!r}; repeat it with WATCHER_FUZZ_SEED={seed}") from fault
         count += 1
     return count
+
+
+def peak_memory() -> int:
+    """Return the most memory in KiB that this process had."""
+    return getrusage(RUSAGE_SELF).ru_maxrss
 
 
 def mutated(content: bytes, random: Random) -> bytes:
