@@ -51,7 +51,7 @@ test: check browser ## run the checks and the tests, on a real OpenSearch and El
 	$(BIN)/pytest -n 2 --dist worksteal --durations=15 -m "not slow"
 
 test-all: check browser ## run the checks and all tests, slow ones included, and an hour of random inputs
-	WATCHER_FUZZ_SECONDS=$${WATCHER_FUZZ_SECONDS:-720} $(BIN)/pytest
+	WATCHER_FUZZ_SECONDS=$${WATCHER_FUZZ_SECONDS:-360} $(BIN)/pytest
 
 format: $(STAMP) ## format the code and apply the fixes of ruff
 	$(BIN)/ruff format .

@@ -12,7 +12,7 @@ from resource import RUSAGE_SELF, getrusage
 from secrets import token_hex
 from time import perf_counter, thread_time
 
-SECONDS = float(os.environ.get("WATCHER_FUZZ_SECONDS", "3"))
+SECONDS = float(os.environ.get("WATCHER_FUZZ_SECONDS", "5"))
 SEED = os.environ.get("WATCHER_FUZZ_SEED")
 LONGEST = 5.0  # seconds of CPU for one input
 MOST_MEMORY = 400_000  # KiB by which the peak of the process may grow in a test, however many inputs it tries
