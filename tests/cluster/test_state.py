@@ -229,8 +229,8 @@ class LargeDocuments:
         assert (method, path) == ("POST", "/_mget")
         docs = body["docs"]
         self.counts.append(len(docs))
-        found = {"found": True, "_seq_no": 1, "_primary_term": 1, "_source": {"text": "x" * 300_000}}
-        value = {"docs": [{**key, **found} for key in docs]}
+        content = {"found": True, "_seq_no": 1, "_primary_term": 1, "_source": {"text": "x" * 300_000}}
+        value = {"docs": [{**key, **content} for key in docs]}
         return Answer(status=200, headers={"content-type": "application/json"}, raw=json.dumps(value).encode())
 
     def close(self) -> None:

@@ -68,8 +68,8 @@ def test_a_linear_search_finds_the_place_that_an_expression_finds(parts: list[st
     pattern = "".join(WRITTEN[part] if isinstance(part, Wildcard) else re.escape(part) for part in parts)
     for start in (0, len(value) // 2):
         match = re.compile(pattern, re.DOTALL).search(value, start, len(value) - 1 if value else 0)
-        found_at = linear_search(parts)(value, start, len(value) - 1 if value else 0)
-        assert found_at == (-1 if match is None else match.start())
+        place = linear_search(parts)(value, start, len(value) - 1 if value else 0)
+        assert place == (-1 if match is None else match.start())
 
 
 @pytest.mark.parametrize("chunk_length", [30, 300, 3_000, 8_000, 8_001, 50_000])
