@@ -10,9 +10,21 @@ from structlog.testing import capture_logs
 from support.fakes import RULE
 
 from watcher.schedule import RuleReloader
+from watcher.sigma.correlation_folders import with_correlations
 from watcher.sigma.rule_folders import LoadedRules, fingerprints, read_folder, read_folders
 
 OTHER = RULE.replace("7f6f2c52", "8f6f2c52").replace("title: ", "title: Other ")
+MANY = """\
+title: Many Shells
+id: 0f5e2e0a-2f0d-4a2e-9a0c-2f6d8f3f4b12
+level: high
+correlation:
+  type: event_count
+  rules: [7f6f2c52-3b5b-4d0a-9c1e-0d2f8a5b6c77]
+  group-by: [User]
+  timespan: 5m
+  condition: {gte: 3}
+"""
 
 
 @dataclass
@@ -29,7 +41,7 @@ class RuleFolder:
         )
 
     def read(self) -> LoadedRules:
-        return read_folders([read_folder("own", self.path)])
+        return with_correlations(read_folders([read_folder("own", self.path)]))
 
     def write(self, name: str, text: str) -> None:
         (self.path / name).write_text(text, encoding="utf-8")
@@ -101,3 +113,18 @@ def test_the_fault_is_logged_before_the_retained_rule(folder: RuleFolder) -> Non
         folder.check_twice()
     assert [entry["event"] for entry in entries] == ["rule.fault", "rule.retained", "rules.changed"]
     assert {entry["location"].split(":")[0] for entry in entries[:2]} == {str(folder.path / "a.yml")}
+
+
+def test_a_correlation_whose_file_or_base_rule_becomes_faulty_stays_in_use(folder: RuleFolder) -> None:
+    folder.write("many.yml", MANY)
+    folder.check_twice()
+    for name, text in (("many.yml", MANY.replace("5m", "five minutes")), ("many.yml", MANY), ("a.yml", "title: [")):
+        folder.write(name, text)
+        folder.check_twice()
+        (applied,) = folder.applied
+        (correlation,) = applied.correlations.rules
+        assert correlation.title == "Many Shells"
+        assert applied.correlations.correlations[correlation.id].base_rules == (applied.rules[0].id,)
+    (folder.path / "many.yml").unlink()
+    folder.check_twice()
+    assert folder.applied[0].correlations.rules == ()

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from watcher.errors import InputError
 from watcher.settings import Folder, Settings
-from watcher.usecases.loading import every_rule, load_rules
+from watcher.usecases.loading import every_rule, find_rule, load_rules
 
 BASE = """\
 title: Base NAME
@@ -51,3 +54,16 @@ def test_correlations_of_a_path_find_their_base_rules_elsewhere_in_the_folder(tm
     assert titles(tmp_path, "sub/many.yml") == (["Base a"], ["Many"], ["Base a"], 0)
     assert titles(tmp_path, "sub") == (["Base a"], ["Many"], ["Base a"], 1)
     assert titles(tmp_path, "b.yml") == (["Base b"], [], ["Base b"], 0)
+
+
+def test_a_correlation_rule_is_not_taken_for_its_base_rule(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text(BASE.replace("NAME", "a").replace("N-", "1-"), encoding="utf-8")
+    many = tmp_path / "many.yml"
+    many.write_text(MANY, encoding="utf-8")
+    folder = Folder(name="mine", path=tmp_path)
+    settings = replace(Settings(), rules=replace(Settings().rules, folders=(folder,)))
+    assert find_rule("Base a", settings).title == "Base a"
+    for name in ("Many", str(many)):
+        with pytest.raises(InputError, match="`Many` is a correlation rule, which this command does not know") as fault:
+            find_rule(name, settings)
+        assert "name a base rule (`Base a`)" in str(fault.value)

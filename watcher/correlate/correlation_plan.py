@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from watcher.correlate.chains import CorrelationStates
+from watcher.correlate.chains import CorrelationStates, inner_first
 from watcher.model import Rule, RuleMetadata
 from watcher.model.correlation_rules import CorrelationRule, ResolvedCorrelations
 from watcher.model.correlations import Correlation
@@ -64,7 +64,7 @@ def plan_correlations(resolved: ResolvedCorrelations, enabled: Collection[str]) 
     silent = resolved.without_alerts(enabled)
     wanted = {*enabled, *resolved.required_by(enabled)}
     rules = {rule.id: rule for rule in resolved.rules if rule.id in wanted}
-    correlations = tuple(resolved.correlations[rule_id] for rule_id in rules)
+    correlations = inner_first(resolved.correlations[rule_id] for rule_id in rules)
     return CorrelationPlan(
         rules=rules,
         correlations=correlations,

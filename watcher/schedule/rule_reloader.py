@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import structlog
 
-from watcher.model import Finding, Rule, Severity
+from watcher.model import Finding, Rule, RuleMetadata, Severity
 from watcher.sigma.rule_folders import Fingerprints, LoadedRules
 
 log = structlog.get_logger(__name__)
+
+_Rule = TypeVar("_Rule", bound=RuleMetadata)
 
 
 @dataclass(slots=True)
@@ -34,7 +37,7 @@ class RuleReloader:
             self._changing = None
             loaded = self.read()
             retained = retained_rules(self.rules, loaded)
-            loaded = replace(loaded, rules=(*loaded.rules, *retained))
+            loaded = with_retained(self.rules, loaded)
             self.apply(loaded)  # first: where it fails, the next call tries again
             previous, self.rules = self.rules, loaded
             _log_changes(previous, loaded, retained)
@@ -64,7 +67,20 @@ def log_faults(findings: Iterable[Finding]) -> None:
 
 
 def _hashes(rules: LoadedRules) -> dict[str, str]:
-    return {rule.id: rule.hash for rule in rules.rules}
+    return {rule.id: rule.hash for rule in (*rules.rules, *rules.correlations.rules)}
+
+
+def with_retained(previous: LoadedRules, current: LoadedRules) -> LoadedRules:
+    """Return the rules and correlation rules, with the previous ones that only a mistake would remove."""
+    rules = (*current.rules, *retained_rules(previous, current))
+    retained = _retained(previous.correlations.rules, current.correlations.rules, previous, current)
+    resolved = {rule.id: previous.correlations.correlations[rule.id] for rule in retained}
+    correlations = replace(
+        current.correlations,
+        rules=(*retained, *current.correlations.rules),
+        correlations={**resolved, **current.correlations.correlations},
+    )
+    return replace(current, rules=rules, correlations=correlations)
 
 
 def retained_rules(previous: LoadedRules, current: LoadedRules) -> tuple[Rule, ...]:
@@ -72,11 +88,17 @@ def retained_rules(previous: LoadedRules, current: LoadedRules) -> tuple[Rule, .
 
     Those are the rules of files that have errors now, and of unchanged files whose rule ids another file took.
     """
-    faulty = {finding.location.file for finding in current.findings if finding.severity is Severity.ERROR}
-    ids = {rule.id for rule in current.rules}
+    return _retained(previous.rules, current.rules, previous, current)
 
-    def is_retained(rule: Rule) -> bool:
+
+def _retained(
+    before: Iterable[_Rule], now: Iterable[_Rule], previous: LoadedRules, current: LoadedRules
+) -> tuple[_Rule, ...]:
+    faulty = {finding.location.file for finding in current.findings if finding.severity is Severity.ERROR}
+    ids = {rule.id for rule in now}
+
+    def is_retained(rule: RuleMetadata) -> bool:
         file = rule.location.file
         return file in current.files and (file in faulty or current.files[file] == previous.files.get(file))
 
-    return tuple(rule for rule in previous.rules if rule.id not in ids and is_retained(rule))
+    return tuple(rule for rule in before if rule.id not in ids and is_retained(rule))

@@ -10,7 +10,7 @@ from pathlib import Path
 from watcher.correlate.correlation_plan import SearchedRules, plan_correlations
 from watcher.errors import InputError
 from watcher.heap import collector_paused
-from watcher.model import Level, Location, Rule
+from watcher.model import Level, Location, Rule, RuleMetadata
 from watcher.ports import Progress, no_progress
 from watcher.settings import Folder, Settings, read_file
 from watcher.settings import read as read_settings
@@ -141,11 +141,12 @@ def find_rule(name: str, settings: Settings) -> Rule:
     """
     path = Path(name)
     if path.is_file():
-        return load_named_rules(settings, (path,)).rules[0]
-    rules = load_rules(settings).rules
-    exact = [rule for rule in rules if name.lower() in (rule.id.lower(), rule.title.lower(), rule.path.lower())]
+        return _rule_of_file(load_named_rules(settings, (path,)), path)
+    loaded = load_rules(settings)
+    rules, correlations = loaded.rules, loaded.correlations.rules
+    exact = [rule for rule in (*rules, *correlations) if name.lower() in _names(rule)]
     if len(exact) == 1:
-        return exact[0]
+        return _searchable(exact[0], loaded)
     similar = [rule for rule in rules if name.lower() in rule.title.lower() or name.lower() in rule.path.lower()]
     if not exact and len(similar) == 1:
         return similar[0]
@@ -153,4 +154,29 @@ def find_rule(name: str, settings: Settings) -> Rule:
     raise InputError(
         f"`{name}` names {'several rules' if candidates else 'no rule'}",
         fix=f"take one of {candidates}" if candidates else "give a file, an id, a title or a path",
+    )
+
+
+def _names(rule: RuleMetadata) -> tuple[str, str, str]:
+    return rule.id.lower(), rule.title.lower(), rule.path.lower()
+
+
+def _rule_of_file(loaded: LoadedRules, path: Path) -> Rule:
+    """Return the first rule that a file holds; its correlation rules may need rules of other files."""
+    own = [rule for rule in loaded.rules if Path(rule.location.file).resolve() == path.resolve()]
+    if own or not loaded.correlations.rules:
+        return (own or loaded.rules)[0]
+    return _searchable(loaded.correlations.rules[-1], loaded)
+
+
+def _searchable(rule: RuleMetadata, loaded: LoadedRules) -> Rule:
+    """Return a rule that is searched on its own; raises InputError for a correlation rule."""
+    if isinstance(rule, Rule):
+        return rule
+    bases = loaded.correlations.correlations[rule.id].base_rules
+    titles = ", ".join(f"`{base.title}`" for base in loaded.rules if base.id in bases)
+    raise InputError(
+        f"`{rule.title}` is a correlation rule, which this command does not know",
+        location=rule.location,
+        fix=f"name a base rule ({titles}), or call `watcher match`" if titles else "call `watcher match`",
     )

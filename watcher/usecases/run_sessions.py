@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
@@ -14,7 +14,7 @@ from watcher.errors import ClusterError, InputError
 from watcher.health.process_health import ProcessHealth, listen_address
 from watcher.health.recorded_problems import Problem, ProblemKind
 from watcher.schedule import Sidecar
-from watcher.schedule.rule_reloader import retained_rules
+from watcher.schedule.rule_reloader import retained_rules, with_retained
 from watcher.settings import FaultySettingsError, Settings
 from watcher.sidecars import ReloadableRules, shared_sidecar
 from watcher.sigma.rule_folders import LoadedRules
@@ -115,8 +115,9 @@ class Sessions:
     def _take_over(self, settings: Settings, components: Components) -> None:
         loaded = load_rules(settings)
         reloader = self._sidecar.reloader if self._sidecar is not None else None
-        retained = retained_rules(reloader.rules if reloader is not None else self.rules, loaded)
-        self.rules = replace(loaded, rules=(*loaded.rules, *retained))
+        previous = reloader.rules if reloader is not None else self.rules
+        retained = retained_rules(previous, loaded)
+        self.rules = with_retained(previous, loaded)
         self.settings, self.components = settings, components
         self.process.refused.clear()
         self.process.server.listen(listen_address(settings.monitoring))
