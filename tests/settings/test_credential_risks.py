@@ -103,6 +103,18 @@ def test_a_secret_file_that_all_users_can_read_is_a_risk(shared_folder: Path, mo
     assert [entry["event"] for entry in entries] == ["settings.risk"] * len(expected)
 
 
+@pytest.mark.parametrize(("mode", "expected"), [(0o644, ["readable-secret"]), (0o640, [])])
+def test_a_secret_in_settings_that_all_users_can_read_is_a_risk(
+    shared_folder: Path, mode: int, expected: list[str]
+) -> None:
+    file = shared_folder / "watcher.yml"
+    file.write_text("cluster: {username: u, password: hunter2secret}\n", encoding="utf-8")
+    file.chmod(mode)
+    assert [risk.code for risk in load_settings(file).risks] == expected
+    file.write_text("cluster: {username: u, password: '${HIDDEN}'}\n", encoding="utf-8")
+    assert read(file.read_text("utf-8"), {"HIDDEN": "hunter2secret"}, file=file).risks == ()
+
+
 def test_a_file_in_a_folder_that_others_may_not_enter_is_no_risk(shared_folder: Path) -> None:
     secret = shared_folder / "password"
     secret.write_text("hunter2secret", encoding="utf-8")

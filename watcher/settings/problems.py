@@ -10,7 +10,7 @@ from watcher.errors import SettingsError
 from watcher.model import Finding, Location, Severity
 from watcher.settings.annotations import InvalidValueError
 from watcher.settings.risks import Risk
-from watcher.yaml_nodes.nodes import ListNode, MapNode, MappingEntry, YamlNode
+from watcher.yaml_nodes.nodes import ListNode, MapNode, MappingEntry, ScalarNode, YamlNode
 
 
 class FaultySettingsError(SettingsError):
@@ -29,6 +29,7 @@ class Reading:
     errors: list[SettingsError] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     risks: dict[Finding, None] = field(default_factory=dict)
+    secrets: list[ScalarNode] = field(default_factory=list)  # in the settings themselves, or of variables
     unresolved: set[Location] = field(default_factory=set)  # values whose variable is missing: already reported
     former: dict[str, str] = field(default_factory=dict)  # key → the former name under which the file has it
     folder_names: list[str] = field(default_factory=list)  # of the folders of rules that have no errors

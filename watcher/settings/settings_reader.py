@@ -8,9 +8,10 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from watcher.errors import SettingsError
-from watcher.model import Location
+from watcher.model import Finding, Location, Severity
 from watcher.settings.environment import add_cluster_variables, add_listen_variable, replace_variables
 from watcher.settings.problems import FaultySettingsError, Reading, report_duplicates
+from watcher.settings.risks import is_readable_by_all
 from watcher.settings.settings_types import Settings
 from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, YamlNode
 from watcher.yaml_nodes.yaml_documents import read_documents
@@ -50,9 +51,22 @@ def read(text: str, environ: Mapping[str, str], *, file: Path | None = None) -> 
         settings,
         file=file,
         warnings=tuple(reading.warnings),
-        risks=tuple(reading.risks),
+        risks=(*reading.risks, *_readable_secrets(text, file, reading)),
         sources=settings.sources or Settings().sources,
     )
+
+
+def _readable_secrets(text: str, file: Path | None, reading: Reading) -> Iterator[Finding]:
+    """Yield the first secret in a settings file that every user can read; those of variables are not in it."""
+    inside = [secret for secret in reading.secrets if secret.text and secret.text in text]
+    if file is not None and inside and is_readable_by_all(file):
+        yield Finding(
+            code="readable-secret",
+            severity=Severity.WARNING,
+            location=inside[0].location,
+            message="every user of this machine can read the settings file, and the secret in it",
+            fix="remove the permission, as by `chmod o-r`, or write the secret into a file of its own",
+        )
 
 
 def read_document(text: str, file: str) -> YamlNode:

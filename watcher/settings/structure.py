@@ -88,7 +88,10 @@ class Structure:
             return given(node, former)
         if setting.is_secret and given(node, f"{setting.name}_file") and not given(node, setting.name):
             return self._secret(node, f"{setting.name}_file")
-        return given(node, setting.name)
+        value = given(node, setting.name)
+        if setting.is_secret and isinstance(value, ScalarNode):
+            self.reading.secrets.append(value)
+        return value
 
     def _warn(self, node: MapNode, setting: Setting) -> None:
         former = setting.option.formerly
