@@ -67,3 +67,24 @@ def test_a_correlation_alerts_once_and_its_base_rule_does_not(sandbox: Sandbox) 
     assert "IpAddress: 10.0.0.1" in text
     assert "Failed Logon: 3 events" in text
     assert all(f"10.0.0.1-{number}" in text for number in (1, 2, 3))
+
+
+def test_a_backfill_finds_the_same_correlations_and_delivers_none_again(opensearch_sandbox: Sandbox) -> None:
+    sandbox = opensearch_sandbox
+    sandbox.template()
+    sandbox.rule(RULES)
+    now = sandbox.admin.events().now()
+    sandbox.source(slice="10m")
+    # the first slice of a backfill ends between the events of one correlation
+    for number, minutes in enumerate((185, 180, 178, 30, 29, 28)):
+        sandbox.feed([failed_logon(number, "10.0.0.9")], ago=timedelta(minutes=minutes))
+    start = (now - timedelta(hours=6)).isoformat()
+    done = sandbox.call("backfill", "--from", start, "--to", (now - timedelta(minutes=10)).isoformat())
+    assert done.returncode == 0, done.stderr
+    alerts = {alert.id for alert in sandbox.documents("alerts")}
+    assert len(alerts) == 2
+    assert len(sandbox.smtp.messages) == 1  # the digest of the backfill
+    again = sandbox.call("backfill", "--from", start, "--to", (now - timedelta(minutes=10)).isoformat())
+    assert again.returncode == 0, again.stderr
+    assert {alert.id for alert in sandbox.documents("alerts")} == alerts
+    assert len(sandbox.smtp.messages) == 1
