@@ -29,7 +29,7 @@ from watcher.ports import Notifier
 from watcher.settings import Settings
 from watcher.sidecars import one_shot_sidecar
 from watcher.sigma.rule_folders import LoadedRules
-from watcher.usecases.loading import enabled_rules, load_rules, load_settings
+from watcher.usecases.loading import load_rules, load_settings, searched_rules
 
 NEVER = 10**9
 MIGRATED_TOGETHER = 5  # documents
@@ -107,7 +107,7 @@ def live(settings: Settings, rules: LoadedRules, kill_point: KillPoint) -> None:
     """Run as `watcher run --once` does."""
     components = killable_components(settings, kill_point)
     components.installation().install()
-    sidecar = one_shot_sidecar(components, enabled_rules(settings, rules), lambda: False)
+    sidecar = one_shot_sidecar(components, searched_rules(settings, rules), lambda: False)
     channels = {
         name: (channel, KillableNotifier(notifier, kill_point))
         for name, (channel, notifier) in sidecar.delivery.channels.items()

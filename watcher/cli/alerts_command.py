@@ -36,7 +36,10 @@ def alerts(  # noqa: PLR0913 - each is an option
     limit: Annotated[int, typer.Option(help="Maximum number of alerts.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Show the newest alerts, or those of some ids with the hits that joined them."""
+    """Show the newest alerts.
+
+    With ids: these alerts, with the hits that joined them.
+    """
     selected = AlertFilter(
         ids=tuple(dict.fromkeys(ids or ())),
         since=parse_since(since) if since else None,
