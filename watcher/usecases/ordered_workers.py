@@ -6,6 +6,7 @@ connection of its own, gets a task only when it waits for one, and the parent pr
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +20,7 @@ from typing import Generic, TypeVar
 from watcher.errors import WatcherError
 from watcher.usecases.worker_processes import obey_parent
 
+_HELD = (signal.SIGINT, signal.SIGTERM)
 _AHEAD = 3  # tasks per worker that are given out before the result of the first is taken
 
 Task = TypeVar("Task")
@@ -38,9 +40,10 @@ def ordered_workers(work: Callable[[Task], Result], count: int) -> Iterator[Orde
         for _ in range(count):
             own, theirs = context.Pipe()
             process = context.Process(target=_serve, args=(work, theirs), daemon=True)
-            process.start()
-            theirs.close()  # else later workers would hold it open, and nobody could tell that its worker died
-            workers.append(_Worker(process, own))
+            with _signals_held():
+                process.start()
+                theirs.close()  # else later workers would hold it open, and nobody could tell that its worker died
+                workers.append(_Worker(process, own))  # before a signal: it ignores them, and is to be killed
         yield OrderedWorkers(workers)
     finally:
         for worker in workers:
@@ -49,8 +52,23 @@ def ordered_workers(work: Callable[[Task], Result], count: int) -> Iterator[Orde
             worker.connection.close()
 
 
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Hold signals back while a process starts: what they raise in Python's own steps after a fork is lost."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(work: Callable[[Task], Result], connection: Connection) -> None:
     obey_parent()
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)  # the process inherited it
     while True:
         connection.send(work(connection.recv()))
 
