@@ -105,7 +105,13 @@ def test_the_processes_end_with_the_command(folder: Path, number: signal.Signals
     (folder / "logs" / "a.ndjson").write_text("".join(lines(5_000)), encoding="utf-8")
     command = [COMMAND, "match", folder / "rules", "--json", "--workers", "2", "--events", folder / "logs"]
     # nobody reads the hits, so that the command waits until its signal comes
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ()) as process:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environ(),
+        preexec_fn=heed_interrupts,  # noqa: PLW1509 - it sets a signal's action and nothing else
+    ) as process:
         begun: set[int] = set()
         wait_until(lambda: begun.update(children(process.pid)) or len(begun) == 2, what="two processes")
         process.send_signal(number)
@@ -113,6 +119,11 @@ def test_the_processes_end_with_the_command(folder: Path, number: signal.Signals
     assert stderr == b""
     assert process.returncode == (130 if number is signal.SIGINT else -signal.SIGKILL)
     wait_until(lambda: not any(map(alive, begun)), what="the end of both")
+
+
+def heed_interrupts() -> None:
+    """Undo what the shell of a background job set for its processes: that they ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def children(parent: int) -> list[int]:

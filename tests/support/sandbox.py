@@ -22,6 +22,7 @@ from support.receivers import HttpReceiver, SmtpServer
 from watcher.clock import SystemClock
 from watcher.cluster.connections import Connection, connect
 from watcher.demo import shift_event
+from watcher.errors import Overloaded
 from watcher.ports import NewDocument, StateQuery, StoredDocument
 
 HERE = Path(__file__).resolve().parents[1]
@@ -129,12 +130,19 @@ class Sandbox:
             assert answer.status == 201
 
     def documents(self, kind: str) -> Sequence[StoredDocument]:
-        """Read the state's `alerts` or `hits`, oldest first."""
+        """Read the state's `alerts` or `hits`, oldest first; waits for the shards of an index that was just created."""
         pattern = f"{self.prefix}-{kind}-*"
         self.admin.state().refresh(pattern)
-        return self.admin.state().search(
-            StateQuery(index=pattern, query={"match_all": {}}, size=1000, sort=[{"@timestamp": "asc"}])
-        )
+        query = StateQuery(index=pattern, query={"match_all": {}}, size=1000, sort=[{"@timestamp": "asc"}])
+        answers: list[Sequence[StoredDocument]] = []
+
+        def is_answered() -> bool:
+            with suppress(Overloaded):
+                answers.append(self.admin.state().search(query))
+            return bool(answers)
+
+        wait_until(is_answered, what=f"an answer of `{pattern}`")
+        return answers[0]
 
     def deliveries(self) -> dict[str, Mapping[str, Any]]:
         """Return the deliveries of the only alert, by channel."""
