@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _FRACTION = re.compile(r"(\.\d{6})\d+")
+
+
+def milliseconds(moment: datetime) -> int:
+    """Return the milliseconds since 1970, rounded down."""
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def moment_at(since_1970: float) -> datetime:
+    """Return the moment of some milliseconds since 1970, in UTC."""
+    return _EPOCH + timedelta(milliseconds=since_1970)
 
 
 def parse_timestamp(text: str) -> datetime | None:

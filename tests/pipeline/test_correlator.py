@@ -12,7 +12,6 @@ from support.fakes import NOW
 from support.memory_state import MemoryDocuments
 from support.random_correlations import EVENT_RULES, random_base_hits, random_correlation
 
-from watcher.alerts.correlated_hits import time_of
 from watcher.checkpoints.checkpoint import Checkpoint
 from watcher.checkpoints.gaps import Gap
 from watcher.checkpoints.late_base_hits import LateBaseHits
@@ -23,6 +22,7 @@ from watcher.model.correlation_hits import BaseHit
 from watcher.model.correlations import Correlation
 from watcher.pipeline.correlator import CorrelatedSource, Correlator, SearchedWindow
 from watcher.state.state_documents import StateDocuments
+from watcher.timestamps import moment_at
 
 STEP = timedelta(minutes=1)
 OVERLAP = timedelta(minutes=5)
@@ -73,7 +73,7 @@ class World:
             rules={},
             checkpoint=lambda _: self.checkpoint,
             events=self.state,
-            now=lambda: time_of(self.now()),
+            now=lambda: moment_at(self.now()),
             late=LateBaseHits(StateDocuments(self.state)),
         )
         correlator.sources["winlogbeat"] = CorrelatedSource(OVERLAP, self.read)
@@ -83,13 +83,13 @@ class World:
         """Yield what arrived of a window."""
         for arrival in self.arrivals:
             hit = arrival.hit
-            inside = window.start <= time_of(hit.time) < window.end
+            inside = window.start <= moment_at(hit.time) < window.end
             if inside and arrival.tick <= self.tick and hit.rule_id in rules:
                 yield hit
 
     def search_newest(self) -> None:
         """Let one of the sidecars do a tick, which may fail at several places."""
-        end = time_of(self.now())
+        end = moment_at(self.now())
         watermark = self.checkpoint.watermark if self.checkpoint else end - STEP
         window = Window(start=min(watermark - OVERLAP, end - STEP), end=end)
         sidecar = self.random.randrange(len(self.sidecars))
@@ -127,9 +127,9 @@ class World:
             self.recorded.update(hit.hit_id for hit in completed)
             self.checkpoint = replace(self.checkpoint, gaps=self.checkpoint.gaps[1:])
         for arrival in self.arrivals:
-            late = time_of(arrival.hit.time) < self.checkpoint.watermark - OVERLAP - 2 * STEP
+            late = moment_at(arrival.hit.time) < self.checkpoint.watermark - OVERLAP - 2 * STEP
             if self.seen < arrival.tick <= self.tick and late:
-                start = time_of(arrival.hit.time - arrival.hit.time % 300_000)
+                start = moment_at(arrival.hit.time - arrival.hit.time % 300_000)
                 window = Window(start=start, end=start + timedelta(minutes=5))
                 if window.end <= self.checkpoint.watermark:
                     completed = sidecar.completed("winlogbeat", self.searched(window))
@@ -161,7 +161,7 @@ def outcome(seed: int) -> tuple[set[str], set[str]]:
     for _ in range(40):
         world.tick += 1
         world.sidecars[0].forget() if random.random() < 0.1 else None
-        window = Window(start=world.checkpoint.watermark - OVERLAP, end=time_of(world.now()))
+        window = Window(start=world.checkpoint.watermark - OVERLAP, end=moment_at(world.now()))
         completed = world.sidecars[0].completed("winlogbeat", world.searched(window))
         world.recorded.update(hit.hit_id for hit in completed)
         world.advance(window.end)

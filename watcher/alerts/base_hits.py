@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from watcher.alerts.group_keys import key_parts
-from watcher.alerts.grouping import milliseconds
 from watcher.match.event_view import EventView
 from watcher.model import Hit
 from watcher.model.correlation_hits import BaseHit
+from watcher.timestamps import milliseconds
 
 
 def base_hit(hit: Hit, view: EventView, fields: Sequence[str]) -> BaseHit:

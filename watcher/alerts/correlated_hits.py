@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
-from watcher.alerts.grouping import GroupedHit, milliseconds, slot_start
+from watcher.alerts.grouping import GroupedHit, slot_start
 from watcher.digests import digest
 from watcher.match.event_summarizer import summarize
 from watcher.match.event_view import EventView
@@ -14,14 +14,7 @@ from watcher.model import Hit
 from watcher.model.correlation_hits import CorrelationHit
 from watcher.model.correlation_rules import CorrelationRule
 from watcher.settings.effective import RuleSettings
-from watcher.timestamps import format_milliseconds
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def time_of(at: int) -> datetime:
-    """Return the moment of some milliseconds since 1970."""
-    return _EPOCH + at * timedelta(milliseconds=1)
+from watcher.timestamps import format_milliseconds, milliseconds, moment_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +28,7 @@ class AlertPlace:
 def alert_of(hit: CorrelationHit, effective: RuleSettings) -> AlertPlace:
     """Return the alert of a hit: a digest of the rule, the group and the slot of its time."""
     parts = [text for name, value in hit.group for text in (name, f"={value.casefold()}")]
-    slot = slot_start(time_of(hit.time), effective.quiet_period, digest(hit.rule_id, *parts))
+    slot = slot_start(moment_at(hit.time), effective.quiet_period, digest(hit.rule_id, *parts))
     return AlertPlace(digest(hit.rule_id, *parts, str(milliseconds(slot))), slot)
 
 
@@ -53,11 +46,10 @@ def correlated_hit(
             rule=rule,
             index=hit.completing.index,
             event_id=hit.completing.event_id,
-            time=time_of(hit.time),
+            time=moment_at(hit.time),
             event=view.event,
             summary=replace(summary, details=(*_details(hit, titles), *summary.details)),
             alert=place.alert,
-            correlation=hit,
         ),
         alert=place.alert,
         key=tuple(hit.group),
@@ -72,6 +64,6 @@ def _details(hit: CorrelationHit, titles: Mapping[str, str]) -> Iterator[tuple[s
         yield "counted", f"{hit.number:,}"
     for rule_id, count in hit.counts.items():
         yield titles.get(rule_id, rule_id), f"{count:,} {'event' if count == 1 else 'events'}"
-    yield "first", format_milliseconds(time_of(hit.first))
-    yield "last", format_milliseconds(time_of(hit.last))
+    yield "first", format_milliseconds(moment_at(hit.first))
+    yield "last", format_milliseconds(moment_at(hit.last))
     yield "events", "\n".join(f"{sample.index}/{sample.event_id}" for sample in hit.samples)

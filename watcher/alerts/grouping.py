@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from watcher.alerts.group_keys import GroupKey, KeyPart, group_key, key_identity, key_parts
 from watcher.digests import digest
@@ -12,19 +12,13 @@ from watcher.match.event_summarizer import summarize
 from watcher.match.event_view import EventView
 from watcher.model import Alert, AlertKind, EventDocument, Hit, RuleMetadata
 from watcher.settings.effective import RuleSettings
-from watcher.timestamps import latest_timestamp
+from watcher.timestamps import latest_timestamp, milliseconds, moment_at
 
 # what pipelines and analysts change in an event that stays the same
 _CHANGEABLE = ("@timestamp", "@version", "event.ingested", "labels", "tags")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 FURTHEST_PAST = timedelta(days=366)  # of `@timestamp` before the time field of the source
 FURTHEST_AHEAD = timedelta(days=7)
-
-
-def milliseconds(moment: datetime) -> int:
-    """Return the milliseconds since 1970, rounded down."""
-    return (moment - _EPOCH) // _MILLISECOND
 
 
 def event_time(view: EventView, field: str = "@timestamp") -> datetime:
@@ -58,7 +52,7 @@ def slot_start(moment: datetime, quiet: timedelta, shift: str) -> datetime:
     length = max(1, quiet // _MILLISECOND)
     offset = int(shift[:12], 16) % length
     at = milliseconds(moment)
-    return _EPOCH + ((at - offset) // length * length + offset) * _MILLISECOND
+    return moment_at((at - offset) // length * length + offset)
 
 
 def content_digest(view: EventView) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from watcher.cluster.answer_shapes import FIRST_SECOND, LAST_SECOND, SearchSummary, Shape, TimeBucket, TimeBuckets
 from watcher.errors import Refused
 from watcher.model import Query, Window
 from watcher.ports import EventSpan, IndexMarks, MarkedIndex, NewerEvents, Tallies, Tally
-from watcher.timestamps import format_timestamp
+from watcher.timestamps import format_timestamp, moment_at
 
 FORMAT = "strict_date_optional_time_nanos"
 
@@ -22,7 +22,6 @@ TIMESTAMP = "@timestamp"
 
 _MOST_INDICES = 10_000
 _MOST_SUMMED = 4_000  # times: engines add in doubles, which hold integers exactly up to 2 ** 53
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Number(Shape, frozen=True):
@@ -153,7 +152,7 @@ def _step_counts(steps: TimeBuckets) -> Mapping[datetime, int]:
 
 
 def _moment(bucket: TimeBucket) -> datetime:
-    return _EPOCH + timedelta(milliseconds=bucket.key)
+    return moment_at(bucket.key)
 
 
 def tally_aggregations(time_field: str, step: timedelta) -> dict[str, Any]:
@@ -233,7 +232,7 @@ def read_newer(entry: MarkedIndex, shards: Sequence[NewerAggregations]) -> Newer
         highest = shard.highest.value
         numbers.append(mark if highest is None else max(mark, int(highest)))
         latest = (shard.newest.value, shard.untimed.newest.value)
-        newest += [_EPOCH + timedelta(milliseconds=_within(value)) for value in latest if value is not None]
+        newest += [moment_at(_within(value)) for value in latest if value is not None]
         counts.update(_step_counts(shard.steps))
         counts.update(_step_counts(shard.untimed.steps))
     marks = IndexMarks(uuid=entry.marks.uuid, numbers=tuple(numbers), newest=max(newest, default=None))

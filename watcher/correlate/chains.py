@@ -9,7 +9,7 @@ from graphlib import TopologicalSorter
 
 from watcher.correlate.correlation_state import CorrelationState
 from watcher.correlate.hit_builder import base_hit
-from watcher.correlate.spans import BEGINNING, EVERYWHERE, Spans
+from watcher.correlate.spans import BEGINNING, Spans
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
 from watcher.model.correlations import Correlation
 
@@ -43,7 +43,7 @@ class CorrelationStates:
         arrived = _by_rule(base_hits)
         matches: list[CorrelationHit] = []
         for state in self._states.values():
-            spans = _common(settled.get(rule_id, Spans()) for rule_id in state.correlation.base_rules)
+            spans = Spans.common(settled.get(rule_id, Spans()) for rule_id in state.correlation.base_rules)
             new = (*state.add(_of_base_rules(state, arrived)), *state.decide(spans))
             matches += self._passed_on(state, new, arrived)
             reach = state.hit_reach
@@ -135,10 +135,3 @@ def _by_rule(base_hits: Iterable[BaseHit]) -> defaultdict[str, list[BaseHit]]:
 
 def _of_base_rules(state: CorrelationState, arrived: Mapping[str, list[BaseHit]]) -> Iterable[BaseHit]:
     return (hit for rule_id in state.correlation.base_rules for hit in arrived.get(rule_id, ()))
-
-
-def _common(spans: Iterable[Spans]) -> Spans:
-    common = EVERYWHERE
-    for other in spans:
-        common = common.intersection(other)
-    return common

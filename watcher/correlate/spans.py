@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 
 BEGINNING = -(2**62)
 """A time before every event."""
@@ -28,6 +29,11 @@ class Spans:
             else:
                 merged.append((start, end))
         return cls(tuple(merged))
+
+    @classmethod
+    def common(cls, several: Iterable[Spans]) -> Spans:
+        """Return what all of some spans cover."""
+        return reduce(Spans.intersection, several, EVERYWHERE)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         return iter(self.spans)

@@ -8,7 +8,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from watcher.model.correlation_hits import CorrelationHit
 from watcher.model.event_summary import EventSummary
 from watcher.model.findings import Finding
 from watcher.model.joined_hits import JoinedHits
@@ -87,7 +86,6 @@ class Hit:
     kind: AlertKind = AlertKind.MATCH
     former_id: str = ""  # the id in states of versions before 4, which knew nothing of the content
     matched: tuple[MatchedField, ...] = ()  # the values for which the rule matched it
-    correlation: CorrelationHit | None = None  # of a correlation rule: what it counts; the event is its last one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from watcher.alerts.correlated_hits import AlertPlace, alert_of, correlated_hit, time_of
-from watcher.alerts.grouping import GroupedHit, milliseconds
+from watcher.alerts.correlated_hits import AlertPlace, alert_of, correlated_hit
+from watcher.alerts.grouping import GroupedHit
 from watcher.alerts.stored_event import stored_event
 from watcher.checkpoints.checkpoint import Checkpoint
 from watcher.checkpoints.late_base_hits import LateBaseHits
@@ -23,11 +23,16 @@ from watcher.model import EventDocument, Window
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
 from watcher.pipeline.detection_scope import PreparedCorrelation
 from watcher.ports import DocumentReader
+from watcher.timestamps import milliseconds, moment_at
 
 _MARGIN = timedelta(minutes=10)  # by which base hits are kept longer than late events need them
 
 ReadBaseHits = Callable[[Window, frozenset[str]], Iterable[BaseHit]]
 """A window and ids of base rules → their base hits, read from the cluster."""
+
+
+_Checkpoints = Mapping[str, "Checkpoint | None"]
+"""Source → its checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +84,33 @@ class Correlator:
         windows cannot be read.
         """
         with self._lock:
-            checkpoint = self.checkpoint(source)
+            checkpoints = self._checkpoints()
+            checkpoint = checkpoints[source]
             if checkpoint is not None and window.window.end <= checkpoint.watermark:
-                return self.past(window)
-            return self._newest(source, window)
+                return self._past(window, checkpoints)
+            return self._newest(source, window, checkpoints)
+
+    def past(self, window: SearchedWindow) -> Sequence[CorrelationHit]:
+        """Return what a window that is searched now may change: everything from it to its furthest effect."""
+        with self._lock:
+            return self._past(window, self._checkpoints())
 
     def forget(self) -> None:
         """Forget everything, so that it is read again: what was returned may not have been recorded."""
         with self._lock:
             self._memory = None
 
+    def _checkpoints(self) -> _Checkpoints:
+        return {name: self.checkpoint(name) for name in self.sources}
+
     # ---- the newest window
 
-    def _newest(self, source: str, searched: SearchedWindow) -> Sequence[CorrelationHit]:
+    def _newest(self, source: str, searched: SearchedWindow, checkpoints: _Checkpoints) -> Sequence[CorrelationHit]:
         late = 0 if self.late is None else self.late.count()
         memory, self._memory = self._memory, None  # until this is complete
         is_kept = memory is not None and memory.late == late
         if memory is None or not is_kept:
             memory = _Memory(CorrelationStates(self.plan.correlations), late=late)
-        checkpoints = {name: self.checkpoint(name) for name in self.sources}
         window, states = searched.window, memory.states
         earlier: list[BaseHit] = []
         for name, checkpoint in checkpoints.items():
@@ -139,22 +152,21 @@ class Correlator:
         memory.until[name] = until
 
     def _searched(
-        self, memory: _Memory, checkpoints: Mapping[str, Checkpoint | None], missing: Mapping[str, Spans]
+        self, memory: _Memory, checkpoints: _Checkpoints, missing: Mapping[str, Spans]
     ) -> Mapping[str, Spans]:
         """Return the times whose base hits are all in the memory, by base rule."""
-        everything = Spans.of([(0, milliseconds(self.now()))])
-        spans = {rule_id: everything.without(missing[rule_id]) for rule_id in self.plan.roles}
-        for name, source in self.sources.items():
-            end = memory.until[name] - source.overlap
-            for rule_id, before in spans.items():
-                span = Window(start=min(memory.since[name, rule_id], end), end=end)
-                spans[rule_id] = before.intersection(searched_spans(span, checkpoints[name], rule_id))
-        return spans
+        ends = {name: memory.until[name] - source.overlap for name, source in self.sources.items()}
+        return {
+            rule_id: Spans.common(
+                _searched_spans(memory.since[name, rule_id], end, checkpoints[name], rule_id).without(missing[rule_id])
+                for name, end in ends.items()
+            )
+            for rule_id in self.plan.roles
+        }
 
     # ---- a window of the past
 
-    def past(self, searched: SearchedWindow) -> Sequence[CorrelationHit]:
-        """Return what a window that is searched now may change: everything from it to its furthest effect."""
+    def _past(self, searched: SearchedWindow, checkpoints: _Checkpoints) -> Sequence[CorrelationHit]:
         window, base_hits = searched.window, searched.base_hits
         plan = self.plan.concerned({hit.rule_id for hit in base_hits})
         if not plan.correlations:
@@ -168,8 +180,8 @@ class Correlator:
             for source in self.sources.values():
                 completed.extend(states.add(source.read(span, rules)))
         completed.extend(states.add(base_hits))
-        around = Window(start=window.start - longest, end=window.end + longest)
-        completed.extend(states.decide(self._searched_around(around, window)))
+        around = Window(start=window.start - longest, end=min(window.end + longest, self.now()))
+        completed.extend(states.decide(self._searched_around(around, window, checkpoints)))
         if base_hits:
             self._remember(searched)
         return [hit for hit in completed if hit.time >= milliseconds(window.start)]
@@ -183,18 +195,18 @@ class Correlator:
         memory.states.add(searched.base_hits)  # what they complete was returned
         memory.late = late
 
-    def _searched_around(self, around: Window, window: Window) -> Mapping[str, Spans]:
+    def _searched_around(self, around: Window, window: Window, checkpoints: _Checkpoints) -> Mapping[str, Spans]:
         """Return the times around a window that were searched, by base rule; the window itself is one of them."""
-        spans = dict.fromkeys(self.plan.roles, Spans.of([(0, milliseconds(self.now()))]))
-        for name, source in self.sources.items():
-            checkpoint = self.checkpoint(name)
-            end = around.end if checkpoint is None else min(around.end, checkpoint.watermark - source.overlap)
-            span = Window(start=min(around.start, end), end=end)
-            own = Spans.of([(milliseconds(window.start), milliseconds(min(window.end, end)))])
-            for rule_id, before in spans.items():
-                searched = searched_spans(span, checkpoint, rule_id)
-                spans[rule_id] = before.intersection(Spans.of((*searched, *own)))
-        return spans
+
+        def searched(name: str, rule_id: str) -> Spans:
+            checkpoint = checkpoints[name]
+            end = around.end
+            if checkpoint is not None:
+                end = min(end, checkpoint.watermark - self.sources[name].overlap)
+            own = (milliseconds(window.start), milliseconds(min(window.end, end)))
+            return Spans.of((*_searched_spans(around.start, end, checkpoint, rule_id), own))
+
+        return {rule_id: Spans.common(searched(name, rule_id) for name in self.sources) for rule_id in self.plan.roles}
 
     # ---- alerts
 
@@ -209,7 +221,7 @@ class Correlator:
         for hit in sorted(completed, key=lambda entry: (entry.time, entry.hit_id)):
             if hit.rule_id not in self.plan.alerting:
                 continue
-            if hit.rule_id in since and time_of(hit.time) < since[hit.rule_id]:
+            if hit.rule_id in since and moment_at(hit.time) < since[hit.rule_id]:
                 continue
             place = alert_of(hit, self.rules[hit.rule_id].effective)
             chosen.setdefault(place.alert, [])[1:] = [(hit, place)]
@@ -230,17 +242,12 @@ class Correlator:
             yield EventView(stored_event(EventDocument(index=base.index, id=base.event_id, event=event)))
 
 
-def searched_spans(span: Window, checkpoint: Checkpoint | None, rule_id: str) -> Spans:
-    """Return the part of a span that a rule searched: without the gaps of the checkpoint."""
+def _searched_spans(start: datetime, end: datetime, checkpoint: Checkpoint | None, rule_id: str) -> Spans:
+    """Return the part between two times that a rule searched: without the gaps of the checkpoint."""
     gaps = () if checkpoint is None else checkpoint.gaps
     missing = [
         (milliseconds(gap.window.start), milliseconds(gap.window.end))
         for gap in gaps
         if not gap.rules or rule_id in gap.rules
     ]
-    return Spans.of([(milliseconds(span.start), milliseconds(span.end))]).without(Spans.of(missing))
-
-
-def milliseconds_of(length: timedelta) -> int:
-    """Return the milliseconds of a duration."""
-    return length // timedelta(milliseconds=1)
+    return Spans.of([(milliseconds(start), milliseconds(end))]).without(Spans.of(missing))

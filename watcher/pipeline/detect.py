@@ -48,6 +48,7 @@ class Detector:
     silence: BackfillSilence | None = None  # of a backfill
     correlator: Correlator | None = None  # None: the rules are in no correlation
     _prepared: Mapping[str, PreparedRule] = field(init=False)  # by rule id
+    _recorded_rules: Mapping[str, PreparedRule | PreparedCorrelation] = field(init=False)  # by rule id
     _planner: WindowPlanner = field(init=False)
     _searcher: Searcher = field(init=False)
     _unreadable: EventMemory = field(init=False, default_factory=EventMemory)
@@ -58,7 +59,9 @@ class Detector:
 
     def __post_init__(self, before: Detector | None) -> None:
         self._prepared = {prepared.rule.id: prepared for prepared in self.rules}
+        self._recorded_rules = self._prepared
         if self.correlator is not None:
+            self._recorded_rules = {**self._prepared, **self.correlator.rules}
             self.correlator.sources[self.source.name] = CorrelatedSource(self.source.overlap, self.read_base_hits)
         compiled = [CompiledRule(prepared.rule, prepared.predicate) for prepared in self.rules]
         if before is None:
@@ -201,11 +204,8 @@ class Detector:
         with self._planner.open(window, DetectionScope(rules=rules)) as opened:
             if isinstance(opened, EmptyWindow):
                 return
-            for outcome in self._searcher.search(self._context(opened), opened.plans):
-                if isinstance(outcome, FailedSearch):
-                    raise outcome.error
-                if isinstance(outcome, MatchedPage):
-                    yield from self._confirm(outcome, opened.context, None).base_hits
+            for confirmed in self._confirmed_pages(opened):
+                yield from confirmed.base_hits
 
     def _recall_undecided(self, window: Window) -> None:
         """Remember the undecided events of a window that another process recorded, and count them."""
@@ -227,13 +227,17 @@ class Detector:
             yield from opened.unsearchable
             if isinstance(opened, EmptyWindow):
                 return
-            for outcome in self._searcher.search(self._context(opened), opened.plans):
-                if isinstance(outcome, FailedSearch):
-                    raise outcome.error
-                if isinstance(outcome, MatchedPage):
-                    confirmed = self._confirm(outcome, opened.context, None)
-                    yield from confirmed.hits
-                    yield from confirmed.undecided
+            for confirmed in self._confirmed_pages(opened):
+                yield from confirmed.hits
+                yield from confirmed.undecided
+
+    def _confirmed_pages(self, opened: OpenWindow) -> Iterator[Confirmed]:
+        """Yield the confirmed pages of every rule; raises the error of a rule whose search fails."""
+        for outcome in self._searcher.search(self._context(opened), opened.plans):
+            if isinstance(outcome, FailedSearch):
+                raise outcome.error
+            if isinstance(outcome, MatchedPage):
+                yield self._confirm(outcome, opened.context, None)
 
     def _context(self, opened: OpenWindow) -> SearchContext:
         return replace(opened.context, undecided=self._undecided)
@@ -246,10 +250,6 @@ class Detector:
             pause=context.pause,
         )
         return confirmer.confirm(page, self._prepared[page.plan.rule.id], since)
-
-    @property
-    def _recorded_rules(self) -> Mapping[str, PreparedRule | PreparedCorrelation]:
-        return {**self._prepared, **(self.correlator.rules if self.correlator is not None else {})}
 
     def _recorder(self, scope: DetectionScope) -> HitRecorder:
         return HitRecorder(

@@ -8,12 +8,11 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from watcher.alerts.correlated_hits import time_of
 from watcher.correlate.correlation_plan import CorrelationPlan
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
 from watcher.present.rule_json import rule_json
 from watcher.present.terminal import LEVEL_STYLES, cell
-from watcher.timestamps import format_milliseconds
+from watcher.timestamps import format_milliseconds, moment_at
 from watcher.usecases.match_correlations import CorrelationTally
 
 
@@ -77,4 +76,4 @@ def _event(sample: BaseHit, titles: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _time(at: int) -> str:
-    return format_milliseconds(time_of(at))
+    return format_milliseconds(moment_at(at))

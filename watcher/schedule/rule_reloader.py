@@ -37,7 +37,7 @@ class RuleReloader:
             self._changing = None
             loaded = self.read()
             retained = retained_rules(self.rules, loaded)
-            loaded = with_retained(self.rules, loaded)
+            loaded = with_retained(self.rules, loaded, retained)
             self.apply(loaded)  # first: where it fails, the next call tries again
             previous, self.rules = self.rules, loaded
             _log_changes(previous, loaded, retained)
@@ -70,9 +70,8 @@ def _hashes(rules: LoadedRules) -> dict[str, str]:
     return {rule.id: rule.hash for rule in (*rules.rules, *rules.correlations.rules)}
 
 
-def with_retained(previous: LoadedRules, current: LoadedRules) -> LoadedRules:
-    """Return the rules and correlation rules, with the previous ones that only a mistake would remove."""
-    rules = (*current.rules, *retained_rules(previous, current))
+def with_retained(previous: LoadedRules, current: LoadedRules, rules: Iterable[Rule]) -> LoadedRules:
+    """Return the rules with retained ones, and with the previous correlation rules that only a mistake would remove."""
     retained = _retained(previous.correlations.rules, current.correlations.rules, previous, current)
     resolved = {rule.id: previous.correlations.correlations[rule.id] for rule in retained}
     correlations = replace(
@@ -80,7 +79,7 @@ def with_retained(previous: LoadedRules, current: LoadedRules) -> LoadedRules:
         rules=(*retained, *current.correlations.rules),
         correlations={**resolved, **current.correlations.correlations},
     )
-    return replace(current, rules=rules, correlations=correlations)
+    return replace(current, rules=(*current.rules, *rules), correlations=correlations)
 
 
 def retained_rules(previous: LoadedRules, current: LoadedRules) -> tuple[Rule, ...]:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from watcher.alerts.base_hits import field_values
-from watcher.alerts.grouping import milliseconds
 from watcher.correlate.correlation_plan import NO_CORRELATIONS, CorrelationPlan
 from watcher.errors import InputError
 from watcher.event_files.event_chunks import EventChunk, FileEvent
@@ -22,7 +21,7 @@ from watcher.model.correlation_hits import BaseHit
 from watcher.nesting import bounded, entries
 from watcher.ports import Progress, no_progress
 from watcher.settings import Settings, Source
-from watcher.timestamps import latest_timestamp, parse_timestamp
+from watcher.timestamps import latest_timestamp, milliseconds, parse_timestamp
 from watcher.translate.plan import rule_predicate
 from watcher.usecases.loading import every_rule, load_named_rules
 

@@ -117,7 +117,7 @@ class Sessions:
         reloader = self._sidecar.reloader if self._sidecar is not None else None
         previous = reloader.rules if reloader is not None else self.rules
         retained = retained_rules(previous, loaded)
-        self.rules = with_retained(previous, loaded)
+        self.rules = with_retained(previous, loaded, retained)
         self.settings, self.components = settings, components
         self.process.refused.clear()
         self.process.server.listen(listen_address(settings.monitoring))
