@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+from watcher.attack.attack_table import shipped_table
 from watcher.catalogue.assumed_mapping import assumed_mapping
-from watcher.catalogue.attack import shipped_table
 from watcher.catalogue.catalogue import Catalogue, LiveData
 from watcher.catalogue.entries import SourceMapping, build_entries, unplaced
 from watcher.settings import Folder, Source

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from catalogue_fixture import sample_catalogue
 
-from watcher.catalogue.attack import NOTICE, from_stix, read_table, shipped_table, write_table
+from watcher.attack.attack_table import NOTICE, from_stix, read_table, shipped_table, write_table
 from watcher.catalogue.catalogue import LiveData
 from watcher.catalogue.navigator_layers import layers
 from watcher.catalogue.overviews import matrix, unknown_techniques

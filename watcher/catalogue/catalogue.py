@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from watcher.catalogue.attack import Attack
+from watcher.attack.attack_table import Attack
 from watcher.catalogue.entries import CatalogueEntry
 from watcher.catalogue.event_needs import EventNeed
 from watcher.catalogue.indicators import Corpus, IndicatorHolder, SharedIndicator

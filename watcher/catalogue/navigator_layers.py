@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
-from watcher.catalogue.attack import DOMAIN
+from watcher.attack.attack_table import DOMAIN
 from watcher.catalogue.catalogue import Catalogue
 from watcher.catalogue.entries import CatalogueEntry
 from watcher.model import Level

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from watcher.catalogue.attack import Tactic, Technique
+from watcher.attack.attack_table import Tactic, Technique
 from watcher.catalogue.catalogue import Catalogue, count_by_level
 from watcher.catalogue.entries import CatalogueEntry
 from watcher.catalogue.event_needs import EventNeed

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
+from watcher.attack.attack_table import NOTICE
 from watcher.catalogue import overviews
-from watcher.catalogue.attack import NOTICE
 from watcher.catalogue.catalogue import Catalogue, count_by_level, counted
 from watcher.catalogue.catalogue_json import catalogue_json, rules_script, shared_script, words_script
 from watcher.catalogue.navigator_layers import layers

@@ -8,8 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from watcher.attack.attack_table import Attack, read_table, shipped_table, write_table
 from watcher.catalogue.assumed_mapping import assumed_mapping
-from watcher.catalogue.attack import Attack, read_table, shipped_table, write_table
 from watcher.catalogue.catalogue import Catalogue
 from watcher.catalogue.entries import SourceMapping, build_entries, unplaced
 from watcher.catalogue.live_data import GatheredData, LivePorts, gather_live

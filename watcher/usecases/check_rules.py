@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from watcher.catalogue.attack import shipped_table
+from watcher.attack.attack_table import shipped_table
 from watcher.health.rule_states import rule_states
 from watcher.lint import allowances, correlation_lints, group_fields
 from watcher.lint.allowances import JudgedFinding

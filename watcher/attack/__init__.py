@@ -1,0 +1,1 @@
+"""ATT&CK: its tactics and techniques, their names and former ids."""
