@@ -22,10 +22,12 @@ from watcher.translate.plan import paths_of
 from watcher.usecases.backfill import BackfillObserver, BackfillReport, BackfillRequest, backfill_source
 from watcher.usecases.check_cluster import check_cluster
 from watcher.usecases.check_rules import ClusterReport
+from watcher.usecases.explain_correlated_events import ExplainedEvents, explain_stored_events
 from watcher.usecases.explain_event import SourceExplanation, explain_stored_event
 from watcher.usecases.explain_rule import RulePlan, StrategyExplanation, explain_rule, explain_strategies
 from watcher.usecases.installing import delete_expired, prepare_state, set_up
-from watcher.usecases.loading import find_rule, load_rules, load_settings
+from watcher.usecases.loading import load_rules, load_settings
+from watcher.usecases.named_rules import NamedCorrelation, find_rule
 from watcher.usecases.preview import Preview, PreviewProgress, preview
 from watcher.usecases.render import render_stored_alert
 from watcher.usecases.resend import find_failed, resend
@@ -115,6 +117,10 @@ class App:
     def explain_event(self, rule: Rule, reference: str) -> tuple[SourceExplanation, ...]:
         """Return why a rule matches a stored event, `index/_id`, or not."""
         return explain_stored_event(rule, reference, self.components)
+
+    def explain_events(self, named: NamedCorrelation, references: Sequence[str]) -> ExplainedEvents:
+        """Return what a correlation rule says of stored events, each `index/_id`."""
+        return explain_stored_events(named, references, self.components)
 
     def explain_strategies(self) -> tuple[StrategyExplanation, ...]:
         """Return how the next window of each source is searched, and why."""

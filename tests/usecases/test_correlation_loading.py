@@ -9,7 +9,8 @@ import pytest
 
 from watcher.errors import InputError
 from watcher.settings import Folder, Settings
-from watcher.usecases.loading import every_rule, find_rule, load_rules
+from watcher.usecases.loading import every_rule, load_rules
+from watcher.usecases.named_rules import find_rule
 
 BASE = """\
 title: Base NAME
@@ -64,6 +65,6 @@ def test_a_correlation_rule_is_not_taken_for_its_base_rule(tmp_path: Path) -> No
     settings = replace(Settings(), rules=replace(Settings().rules, folders=(folder,)))
     assert find_rule("Base a", settings).title == "Base a"
     for name in ("Many", str(many)):
-        with pytest.raises(InputError, match="`Many` is a correlation rule, which this command does not know") as fault:
+        with pytest.raises(InputError, match="`Many` is a correlation rule, which has no query of its own") as fault:
             find_rule(name, settings)
         assert "name a base rule (`Base a`)" in str(fault.value)

@@ -78,4 +78,4 @@ def _print(report: CheckReport, least: Severity, *, statistics: bool) -> None:
         terminal().print(counts_table(shown))
     for line in check_lines(report, () if statistics else shown):
         terminal().print(line, soft_wrap=True)
-    terminal().print(summary(shown, report.rules))
+    terminal().print(summary(shown, report.rules, report.correlations))

@@ -20,7 +20,7 @@ from watcher.cli.exit_codes import EXIT_WRONG
 from watcher.pipeline import Stopped
 from watcher.present.preview_tables import preview_json, print_preview
 from watcher.present.progress_bars import source_bars
-from watcher.usecases.loading import find_rule
+from watcher.usecases.named_rules import find_rule
 from watcher.usecases.preview import PreviewProgress
 
 

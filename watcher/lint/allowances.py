@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from watcher.lint.finding_codes import make_finding
-from watcher.model import Finding, Location, Rule
+from watcher.model import Finding, Location, RuleMetadata
 from watcher.settings import Allowance, Settings
 from watcher.settings.effective import criteria_match
 
@@ -21,12 +21,12 @@ class JudgedFinding:
     """A finding, and whether it is allowed."""
 
     finding: Finding
-    rule: Rule | None = None
+    rule: RuleMetadata | None = None
     allowed: str = ""  # the reason; empty: it is not
 
 
 def apply_allowances(
-    findings: Iterable[Finding], rules: Sequence[Rule], allowances: Sequence[Allowance]
+    findings: Iterable[Finding], rules: Sequence[RuleMetadata], allowances: Sequence[Allowance]
 ) -> tuple[JudgedFinding, ...]:
     """Return every finding with its rule and the reason why it is allowed, if it is."""
     locator = RuleLocator(rules)
@@ -45,7 +45,7 @@ def unused_allowances(judged: Sequence[JudgedFinding], settings: Settings) -> It
             )
 
 
-def _judge(finding: Finding, rule: Rule | None, allowances: Sequence[Allowance]) -> JudgedFinding:
+def _judge(finding: Finding, rule: RuleMetadata | None, allowances: Sequence[Allowance]) -> JudgedFinding:
     if rule is not None and any(fnmatchcase(finding.code, code) for code in _allowed_codes(rule)):
         return JudgedFinding(finding=finding, rule=rule, allowed=_BY_RULE)
     allowance = next((item for item in allowances if _allows(item, finding, rule)), None)
@@ -53,12 +53,12 @@ def _judge(finding: Finding, rule: Rule | None, allowances: Sequence[Allowance])
     return JudgedFinding(finding=finding, rule=rule, allowed=reason)
 
 
-def _allowed_codes(rule: Rule) -> tuple[str, ...]:
+def _allowed_codes(rule: RuleMetadata) -> tuple[str, ...]:
     codes = rule.custom.get("allow", ())
     return tuple(map(str, codes)) if isinstance(codes, list) else (str(codes),) if codes else ()
 
 
-def _allows(allowance: Allowance, finding: Finding, rule: Rule | None) -> bool:
+def _allows(allowance: Allowance, finding: Finding, rule: RuleMetadata | None) -> bool:
     if not any(fnmatchcase(finding.code, code) for code in allowance.code):
         return False
     if rule is not None:
@@ -72,12 +72,12 @@ def _allows(allowance: Allowance, finding: Finding, rule: Rule | None) -> bool:
 class RuleLocator:
     """Finds the rule at a location."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self._rules: dict[str, list[Rule]] = {}
+    def __init__(self, rules: Sequence[RuleMetadata]) -> None:
+        self._rules: dict[str, list[RuleMetadata]] = {}
         for rule in sorted(rules, key=lambda rule: rule.location):
             self._rules.setdefault(rule.location.file, []).append(rule)
 
-    def rule(self, location: Location) -> Rule | None:
+    def rule(self, location: Location) -> RuleMetadata | None:
         """Return the last rule that starts at or before a location; comments before the first rule belong to it."""
         file_rules = self._rules.get(location.file, [])
         number = bisect_right([rule.location.line for rule in file_rules], location.line)

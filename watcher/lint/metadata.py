@@ -8,8 +8,9 @@ from datetime import date, timedelta
 from pathlib import PurePath
 
 from watcher.lint.finding_codes import make_finding
-from watcher.lint.rule_source import RuleSource
-from watcher.model import Finding, LogSource
+from watcher.lint.rule_source import MetadataSource
+from watcher.model import Finding, LogSource, Rule
+from watcher.model.correlation_rules import CorrelationRule
 from watcher.sigma.metadata_reader import KNOWN_KEYS
 
 _MAX_TITLE = 110
@@ -24,6 +25,7 @@ _RELATIONS = ("correlation", "derived", "merged", "obsolete", "obsoletes", "rena
 _LINK = re.compile(r"https?://\S+")
 _BRANCH = re.compile(r"https?://(?:www\.)?github\.com/[^/]+/[^/]+/(?:blob|tree)/(?![0-9a-f]{40}\b)([^/]+)/")
 _FILE_NAME = re.compile(r"[a-z0-9_]{6,86}\.ya?ml")
+_CORRELATION_KEYS = frozenset(("correlation", "generate"))
 _EMPTY_WORDS = frozenset(("none", "pentest", "penetration"))
 _MISSPELLED: Mapping[str, str] = {
     "unkown": "Unknown",
@@ -66,7 +68,7 @@ _SYSTEMS: Mapping[str, str] = {"windows": "win_", "linux": "lnx_", "macos": "mac
 _SERVICES: Mapping[str, str] = {"powershell": "posh_", "powershell-classic": "posh_pc_", "sysmon": "sysmon_"}
 
 
-def lint(rule: RuleSource, today: date) -> Iterator[Finding]:
+def lint(rule: MetadataSource, today: date) -> Iterator[Finding]:
     """Yield the findings about everything but log source and detection."""
     yield from _title(rule)
     yield from _description(rule)
@@ -78,7 +80,7 @@ def lint(rule: RuleSource, today: date) -> Iterator[Finding]:
     yield from _file(rule)
 
 
-def _title(rule: RuleSource) -> Iterator[Finding]:
+def _title(rule: MetadataSource) -> Iterator[Finding]:
     title, location = rule.rule.title, rule.key("title")
     if len(title) > _MAX_TITLE:
         message = f"the title has {len(title)} characters"
@@ -101,7 +103,7 @@ def _title(rule: RuleSource) -> Iterator[Finding]:
         )
 
 
-def _description(rule: RuleSource) -> Iterator[Finding]:
+def _description(rule: MetadataSource) -> Iterator[Finding]:
     text, location = rule.rule.description.strip(), rule.key("description")
     if not text:
         yield make_finding(
@@ -123,7 +125,7 @@ def _description(rule: RuleSource) -> Iterator[Finding]:
         yield make_finding("missing-author", "the rule has no author", rule.key("author"), "name whom to ask about it")
 
 
-def _status(rule: RuleSource, today: date) -> Iterator[Finding]:
+def _status(rule: MetadataSource, today: date) -> Iterator[Finding]:
     status, location = rule.rule.status, rule.key("status")
     if status is None:
         yield make_finding(
@@ -142,7 +144,7 @@ def _status(rule: RuleSource, today: date) -> Iterator[Finding]:
         )
 
 
-def _dates(rule: RuleSource) -> Iterator[Finding]:
+def _dates(rule: MetadataSource) -> Iterator[Finding]:
     created, modified = rule.rule.date, rule.rule.modified
     if created is None and modified is None and rule.mapping.get("date") is None:
         yield make_finding("missing-date", "the rule has no date", rule.key("date"), "add `date: YYYY-MM-DD`")
@@ -159,7 +161,7 @@ def _dates(rule: RuleSource) -> Iterator[Finding]:
         yield make_finding("modified-same-day", "`modified` is the day of `date`", location, "remove it")
 
 
-def _references(rule: RuleSource) -> Iterator[Finding]:
+def _references(rule: MetadataSource) -> Iterator[Finding]:
     seen: set[str] = set()
     for text, location in rule.scalars("references"):
         if text in seen:
@@ -177,7 +179,7 @@ def _references(rule: RuleSource) -> Iterator[Finding]:
             )
 
 
-def _false_positives(rule: RuleSource) -> Iterator[Finding]:
+def _false_positives(rule: MetadataSource) -> Iterator[Finding]:
     for text, location in rule.scalars("falsepositives"):
         if text[:1].islower():
             yield make_finding(
@@ -198,13 +200,14 @@ def _false_positives(rule: RuleSource) -> Iterator[Finding]:
                 )
 
 
-def _keys(rule: RuleSource) -> Iterator[Finding]:
+def _keys(rule: MetadataSource) -> Iterator[Finding]:
     if rule.mapping.get("fields") is not None:
         yield make_finding("fields-key", "`fields` is deprecated", rule.key("fields"), "remove it")
     reported = {finding.location for finding in rule.rule.findings if finding.code == "unknown-key"}
+    known_keys = KNOWN_KEYS | _CORRELATION_KEYS if isinstance(rule.rule, CorrelationRule) else KNOWN_KEYS
     for entry in rule.mapping.entries:
         location = rule.at(entry.key_location)
-        if not (isinstance(entry.key, str) and entry.key in KNOWN_KEYS) and location not in reported:
+        if not (isinstance(entry.key, str) and entry.key in known_keys) and location not in reported:
             yield make_finding(
                 "custom-key", f"`{entry.key}` is not a Sigma key", location, "move custom keys to `custom`"
             )
@@ -224,14 +227,14 @@ def _prefixes(source: LogSource) -> set[str]:
     return {_SERVICES.get(name, system) if system == "win_" else system for name in source.service}
 
 
-def _file(rule: RuleSource) -> Iterator[Finding]:
+def _file(rule: MetadataSource) -> Iterator[Finding]:
     name = PurePath(rule.rule.location.file).name
     if not _FILE_NAME.fullmatch(name) or "_" not in name:
         fix = "use a name such as `proc_creation_win_what_it_detects.yml`"
         yield make_finding(
             "file-name", f"`{name}` does not follow the naming scheme of Sigma's rules", rule.rule.location, fix
         )
-    prefixes = _prefixes(rule.rule.logsource)
+    prefixes = _prefixes(rule.rule.logsource) if isinstance(rule.rule, Rule) else set()
     if prefixes and not name.startswith(tuple(prefixes)):
         expected = " or ".join(f"`{prefix}`" for prefix in sorted(prefixes))
         yield make_finding(

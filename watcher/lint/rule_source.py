@@ -8,7 +8,7 @@ from functools import cached_property
 
 from msgspec import structs
 
-from watcher.model import Location, Rule
+from watcher.model import Location, Rule, RuleMetadata
 from watcher.sigma.rule_texts import full_text
 from watcher.yaml_nodes.nodes import ListNode, MapNode, MappingEntry, ScalarNode, YamlNode
 from watcher.yaml_nodes.yaml_documents import read_sources
@@ -33,10 +33,10 @@ class SourceLine:
         return "|".join((self.field, *self.modifiers)) if self.field or self.modifiers else "the keywords"
 
 
-class RuleSource:
-    """One rule and the locations of its keys and values."""
+class MetadataSource:
+    """One rule or correlation rule, and the locations of its keys and values."""
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: RuleMetadata) -> None:
         self.rule = rule
         documents = read_sources(full_text(rule), file=rule.location.file)
         mappings = [document.value for document in documents if isinstance(document.value, MapNode)]
@@ -71,6 +71,15 @@ class RuleSource:
     def _all(self, name: str) -> Iterator[YamlNode]:
         for mapping in (*self._merged, self.mapping):
             yield from mapping.all(name)
+
+
+class RuleSource(MetadataSource):
+    """One rule and the locations of its selections and conditions."""
+
+    rule: Rule
+
+    def __init__(self, rule: Rule) -> None:
+        super().__init__(rule)
 
     @cached_property
     def selections(self) -> tuple[tuple[str, Location], ...]:

@@ -16,8 +16,9 @@ from watcher.lint import (
     tag_lints,
     value_lints,
 )
-from watcher.lint.rule_source import RuleSource
+from watcher.lint.rule_source import MetadataSource, RuleSource
 from watcher.model import Finding, Rule
+from watcher.model.correlation_rules import CorrelationRule
 from watcher.ports import Progress, no_progress
 from watcher.settings import Source
 
@@ -50,6 +51,17 @@ def lint_rule(
     yield from field_names.lint(rule_source, source)
     yield from value_lints.lint(rule_source)
     yield from modifier_lints.lint(rule_source)
+
+
+def lint_correlation(
+    rule: CorrelationRule, *, today: date, matrix: tag_lints.AttackMatrix | None = None
+) -> Iterator[Finding]:
+    """Yield the findings about the metadata of a correlation rule; those of an aggregation are about its rule."""
+    if rule.converted:
+        return
+    rule_source = MetadataSource(rule)
+    yield from metadata.lint(rule_source, today)
+    yield from tag_lints.lint(rule_source, matrix)
 
 
 def unique(findings: Iterable[Finding]) -> Iterator[Finding]:

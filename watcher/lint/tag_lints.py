@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from watcher.lint.finding_codes import make_finding
-from watcher.lint.rule_source import RuleSource
+from watcher.lint.rule_source import MetadataSource
 from watcher.model import Finding, Location
 
 _FORM = re.compile(r"[a-z0-9_-]+\.[a-z0-9._-]+")
@@ -45,7 +45,7 @@ class AttackMatrix(Protocol):
         ...
 
 
-def lint(rule: RuleSource, matrix: AttackMatrix | None) -> Iterator[Finding]:
+def lint(rule: MetadataSource, matrix: AttackMatrix | None) -> Iterator[Finding]:
     """Yield the findings about every tag; tags of ATT&CK are checked if a matrix is given."""
     tags = [(text.strip(), location) for text, location in rule.scalars("tags")]
     for tag, location in tags:
@@ -80,7 +80,7 @@ def _form(tag: str, location: Location) -> Iterator[Finding]:
         )
 
 
-def _exclusive(rule: RuleSource, tags: Sequence[str]) -> Iterator[Finding]:
+def _exclusive(rule: MetadataSource, tags: Sequence[str]) -> Iterator[Finding]:
     location = rule.key("tags")
     detection = [tag.partition(".")[2] for tag in tags if tag.startswith("detection.")]
     if len(set(detection)) > 1:

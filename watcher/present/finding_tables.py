@@ -53,12 +53,14 @@ def counts_table(findings: Sequence[JudgedFinding]) -> Table:
     return shown
 
 
-def summary(findings: Sequence[JudgedFinding], rules: int) -> str:
+def summary(findings: Sequence[JudgedFinding], rules: int, correlations: int = 0) -> str:
     """Return one line on what was read, and how many findings there are."""
     counts = Counter(judged.finding.severity for judged in findings if not judged.allowed)
     listed = ", ".join(f"{counts[severity]} {severity}" for severity in Severity if counts[severity])
     allowed = sum(bool(judged.allowed) for judged in findings)
     read = "1 rule" if rules == 1 else f"{rules} rules"
+    if correlations:
+        read += f", {correlations} correlation {'rule' if correlations == 1 else 'rules'}"
     return f"{read} read; {listed or 'no findings'}" + (f"; {allowed} allowed" if allowed else "")
 
 
@@ -88,6 +90,7 @@ def check_json(report: CheckReport, least: Severity) -> dict[str, Any]:
     findings = report.at_least(least)
     return {
         "rules": report.rules,
+        "correlations": report.correlations,
         "states": dict(report.states),
         "findings": [finding_json(judged.finding) for judged in findings if not judged.allowed],
         "allowed": [

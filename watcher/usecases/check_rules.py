@@ -11,7 +11,7 @@ from watcher.attack.attack_table import shipped_table
 from watcher.health.rule_states import rule_states
 from watcher.lint import allowances, correlation_lints, group_fields
 from watcher.lint.allowances import JudgedFinding
-from watcher.lint.run_lints import lint_rules, unique
+from watcher.lint.run_lints import lint_correlation, lint_rules, unique
 from watcher.lint.tag_lints import AttackMatrix
 from watcher.model import Finding, Severity
 from watcher.ports import Progress, no_progress
@@ -39,6 +39,7 @@ class CheckReport:
     """Every finding of a check."""
 
     rules: int
+    correlations: int
     findings: tuple[JudgedFinding, ...]
     cluster: ClusterReport
     states: Mapping[str, int] = field(default_factory=dict)  # state → rules
@@ -93,12 +94,16 @@ def check_rules(  # noqa: PLR0913 - what it reads, and the progress
     ordered = sorted(
         unique((*findings, *group_findings, *correlation_findings, *risks, *report.findings)), key=_by_location
     )
-    judged = allowances.apply_allowances(ordered, rules.rules, settings.check.allow)
+    judged = allowances.apply_allowances(ordered, (*rules.rules, *rules.correlations.rules), settings.check.allow)
     if not paths:  # rules outside of given paths may need an allowance that these do not
         unused = allowances.unused_allowances(judged, settings)
         judged = (*judged, *(JudgedFinding(finding=finding) for finding in unused))
     return CheckReport(
-        rules=len(rules.rules), findings=tuple(judged), cluster=report, states=rule_states(rules, settings)
+        rules=len(rules.rules),
+        correlations=len(rules.correlations.rules),
+        findings=tuple(judged),
+        cluster=report,
+        states=rule_states(rules, settings),
     )
 
 
@@ -120,6 +125,11 @@ def review_rules(  # noqa: PLR0913 - what it reads, and the progress
             *rules.findings,
             *(finding for rule in rules.rules for finding in rule.findings),
             *lint_rules(rules.rules, source, today=today, matrix=matrix, progress=progress),
+            *(
+                finding
+                for rule in rules.correlations.rules
+                for finding in lint_correlation(rule, today=today, matrix=matrix)
+            ),
             *suites_of_rules(rules.rules, stray).findings,
         )
     )

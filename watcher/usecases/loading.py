@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from watcher.correlate.correlation_plan import SearchedRules, plan_correlations
 from watcher.errors import InputError
 from watcher.heap import collector_paused
-from watcher.model import Level, Location, Rule, RuleMetadata
+from watcher.model import Level, Location, Rule
 from watcher.ports import Progress, no_progress
 from watcher.settings import Folder, Settings, read_file
 from watcher.settings import read as read_settings
@@ -20,7 +20,6 @@ from watcher.sigma.correlation_folders import selected_correlations, with_correl
 from watcher.sigma.rule_folders import LoadedRules, RuleFolder, read_folder, read_folders
 
 _LOCATIONS = ("watcher.yml", "/etc/watcher/watcher.yml")
-_MOST_SUGGESTIONS = 5
 
 
 def load_settings(path: Path | None) -> Settings:
@@ -117,6 +116,12 @@ def searched_rules(settings: Settings, rules: LoadedRules) -> SearchedRules:
     return _searched(rules, frozenset(rule.id for rule in every if rule_settings(rule, settings).enabled))
 
 
+def correlations_of(rules: LoadedRules, wanted: Collection[str]) -> SearchedRules:
+    """Return the correlation rules of some ids with their base rules, none of which alerts on its own."""
+    searched = _searched(rules, frozenset(wanted))
+    return replace(searched, rules=tuple(rule for rule in searched.rules if rule.id in searched.plan.roles))
+
+
 def every_rule(rules: LoadedRules, lowest: Level = Level.INFORMATIONAL) -> SearchedRules:
     """Return every rule and correlation rule of a level or a higher one, with the base rules that these need."""
     every = (*(rule for rule in rules.rules if rule.aggregation is None), *rules.correlations.rules)
@@ -130,53 +135,4 @@ def _searched(rules: LoadedRules, wanted: frozenset[str]) -> SearchedRules:
         plan = replace(plan, titles={rule_id: titles[rule_id] for rule_id in (*plan.roles, *plan.rules)})
     return SearchedRules(
         rules=tuple(rule for rule in rules.rules if rule.id in wanted or rule.id in plan.roles), plan=plan
-    )
-
-
-def find_rule(name: str, settings: Settings) -> Rule:
-    """Return the rule of a file, an id, a title or a path.
-
-    A part of a title or path is enough where it fits a single rule. Raises InputError where no rule or several rules
-    fit.
-    """
-    path = Path(name)
-    if path.is_file():
-        return _rule_of_file(load_named_rules(settings, (path,)), path)
-    loaded = load_rules(settings)
-    rules, correlations = loaded.rules, loaded.correlations.rules
-    exact = [rule for rule in (*rules, *correlations) if name.lower() in _names(rule)]
-    if len(exact) == 1:
-        return _searchable(exact[0], loaded)
-    similar = [rule for rule in rules if name.lower() in rule.title.lower() or name.lower() in rule.path.lower()]
-    if not exact and len(similar) == 1:
-        return similar[0]
-    candidates = ", ".join(f"`{rule.path}`" for rule in (exact or similar)[:_MOST_SUGGESTIONS])
-    raise InputError(
-        f"`{name}` names {'several rules' if candidates else 'no rule'}",
-        fix=f"take one of {candidates}" if candidates else "give a file, an id, a title or a path",
-    )
-
-
-def _names(rule: RuleMetadata) -> tuple[str, str, str]:
-    return rule.id.lower(), rule.title.lower(), rule.path.lower()
-
-
-def _rule_of_file(loaded: LoadedRules, path: Path) -> Rule:
-    """Return the first rule that a file holds; its correlation rules may need rules of other files."""
-    own = [rule for rule in loaded.rules if Path(rule.location.file).resolve() == path.resolve()]
-    if own or not loaded.correlations.rules:
-        return (own or loaded.rules)[0]
-    return _searchable(loaded.correlations.rules[-1], loaded)
-
-
-def _searchable(rule: RuleMetadata, loaded: LoadedRules) -> Rule:
-    """Return a rule that is searched on its own; raises InputError for a correlation rule."""
-    if isinstance(rule, Rule):
-        return rule
-    bases = loaded.correlations.correlations[rule.id].base_rules
-    titles = ", ".join(f"`{base.title}`" for base in loaded.rules if base.id in bases)
-    raise InputError(
-        f"`{rule.title}` is a correlation rule, which this command does not know",
-        location=rule.location,
-        fix=f"name a base rule ({titles}), or call `watcher match`" if titles else "call `watcher match`",
     )
