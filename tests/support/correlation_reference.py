@@ -20,6 +20,10 @@ Decisions where the semantics leave a choice:
   `first of the match` is the first of their hits in the trailing window. With `temporal_ordered` it holds where some
   run of rules in order satisfies it. `a and (b or not c)` is decided at once where `b` is in the window.
 - A match with `not` has the time of its completing hit, and is undecided while an event after `end` can end it.
+- A value is new where no hit of its group and value lies in the trailing window before it; of hits of one
+  millisecond the least (rule id, hit id) is the new one.
+- A spike compares the trailing window with the windows of the same length before it, one after the other, each ending
+  a millisecond before the next begins. An empty one counts 0. The median of an even number is the mean of the middle.
 - The hit of an inner absence has the time of the absence, last event + timespan, in an outer correlation.
 - An outer correlation knows its inner hits only up to the time until which all of them are decided; see `Answer`.
 """
@@ -34,16 +38,26 @@ from fractions import Fraction
 from graphlib import TopologicalSorter
 from itertools import combinations, product
 from math import ceil
+from statistics import median
 from typing import NamedTuple
 
 from watcher.model.correlation_hits import BaseHit
-from watcher.model.correlations import AllOf, Correlation, CorrelationType, NoneOf, RuleCondition, RuleName
+from watcher.model.correlations import (
+    EXTENSION_TYPES,
+    AllOf,
+    ComparisonOperator,
+    Correlation,
+    CorrelationType,
+    NoneOf,
+    RuleCondition,
+    RuleName,
+)
 
 Group = tuple[str, ...]  # folded values in the order of `group-by`
 Key = tuple[str, str]  # id of the rule, id of the hit
 Identify = Callable[[str, Group, Key], str]
 TEMPORAL = (CorrelationType.TEMPORAL, CorrelationType.TEMPORAL_ORDERED)
-COUNTS = (CorrelationType.EVENT_COUNT, CorrelationType.VALUE_COUNT, *TEMPORAL)
+COUNTS = (CorrelationType.EVENT_COUNT, CorrelationType.VALUE_COUNT, *TEMPORAL, *EXTENSION_TYPES)
 
 
 class Completion(NamedTuple):
@@ -71,7 +85,7 @@ def folded(correlation: Correlation, hit: BaseHit, name: str) -> tuple[str, ...]
 
 def groups_of(correlation: Correlation, hit: BaseHit) -> set[Group]:
     """Return the groups of a hit: none where a value is missing."""
-    return set(product(*(folded(correlation, hit, name) for name in correlation.group_by)))
+    return set(product(*(folded(correlation, hit, name) for name in correlation.group_fields)))
 
 
 def counted(correlation: Correlation, hit: BaseHit) -> list[Group]:
@@ -122,7 +136,9 @@ def satisfies(correlation: Correlation, number: Fraction) -> bool:
 
 
 def is_absence(correlation: Correlation) -> bool:
-    """Return whether the condition holds for 0 and for no positive count."""
+    """Return whether the condition holds for 0 and for no positive count, or the type says so."""
+    if correlation.type is CorrelationType.ABSENCE:
+        return True
     bounds = [ceil(comparison.value) for comparison in correlation.comparisons]
     holding = [count for count in range(max([0, *bounds]) + 2) if satisfies(correlation, Fraction(count))]
     return correlation.type in COUNTS and bool(bounds) and holding == [0]
@@ -160,6 +176,18 @@ def judge(
     if is_absence(correlation):
         later = [hit for hit in hits if order(at) < order(hit) and hit.time <= at.time + span]
         return None if later else (at.time + span, Fraction(), at.time + span <= end)
+    if correlation.type is CorrelationType.NEW_VALUE:
+        earlier = [hit for hit in window if order(hit) < order(at)]
+        return None if earlier else (at.time, None, True)
+    if correlation.type is CorrelationType.SPIKE:
+        number, usual = spike(correlation, [hit.time for hit in hits], at.time, span)
+        is_above = all(
+            number >= usual * Fraction(entry.value)
+            if entry.operator is ComparisonOperator.GTE
+            else number > usual * Fraction(entry.value)
+            for entry in correlation.comparisons
+        )
+        return (at.time, number, True) if number >= correlation.minimum and is_above else None
     if correlation.boolean is None:
         number = number_of(correlation, window)
         return (at.time, number if correlation.comparisons else None, True) if satisfies(correlation, number) else None
@@ -175,6 +203,13 @@ def judge(
         for seen in (around, at_worst)
     )
     return (at.time, None, certain) if possible else None
+
+
+def spike(correlation: Correlation, times: Sequence[int], at: int, span: int) -> tuple[Fraction, Fraction]:
+    """Return the count of the trailing window, and the median count of the windows that end before each other."""
+    ends = [at - number * (span + 1) for number in range(correlation.windows + 1)]
+    count, *earlier = (sum(end - span <= time <= end for time in times) for end in ends)
+    return Fraction(count), Fraction(median(map(Fraction, earlier)))
 
 
 def order(hit: BaseHit) -> tuple[int, str, str]:
@@ -223,7 +258,7 @@ def reference_all(
             events = {(hit.rule_id, hit.hit_id): hit for hit in hits}
             for match in answers[rule_id].completed:
                 event, hit_id = events[match.completing], identify(rule_id, match.group, match.completing)
-                named = dict(zip(correlation.group_by, match.group, strict=True))
+                named = dict(zip(correlation.group_fields, match.group, strict=True))
                 values = {correlation.field_of(name, event.rule_id): (value,) for name, value in named.items()}
                 values = {**event.values, **values, **{name: (value,) for name, value in named.items()}}
                 hits.append(BaseHit(rule_id=rule_id, hit_id=hit_id, time=match.time, values=values))

@@ -11,6 +11,7 @@ from random import Random
 from support.correlation_reference import COUNTS, TEMPORAL, holds
 from watcher.model.correlation_hits import BaseHit
 from watcher.model.correlations import (
+    EXTENSION_TYPES,
     AllOf,
     AnyOf,
     ComparisonOperator,
@@ -73,16 +74,20 @@ def random_correlation(random: Random, rule_id: str, rules: Sequence[str], times
     size = random.randint(2 if kind in TEMPORAL else 1, 3)
     base_rules = (rules[0], *random.sample(rules[1:], size - 1))
     shape = random.choice(("all", "count", "boolean", "boolean")) if kind in TEMPORAL else "count"
+    if kind in EXTENSION_TYPES:
+        shape = "extension"
     plain = Correlation(
         rule_id=rule_id,
         type=kind,
         base_rules=tuple(random.sample(base_rules, size)),
         timespan=timespan,
         group_by=tuple(random.sample(NAMES, random.choice((0, 1, 1, 1, 2)))),
-        comparisons=random_comparisons(random, kind) if shape == "count" else (),
+        comparisons=_comparisons(random, kind, shape),
         fields=_fields(random, kind),
         percentile=random.choice(PERCENTILES) if kind is CorrelationType.VALUE_PERCENTILE else None,
         aliases=_aliases(random, base_rules),
+        windows=random.randint(1, 4) if kind is CorrelationType.SPIKE else 0,
+        minimum=random.randint(1, 3) if kind is CorrelationType.SPIKE else 0,
     )
     return replace(plain, boolean=random_condition(random, plain.base_rules)) if shape == "boolean" else plain
 
@@ -90,8 +95,15 @@ def random_correlation(random: Random, rule_id: str, rules: Sequence[str], times
 PERCENTILES = tuple(Decimal(text) for text in ("0", "25", "33.4", "50", "90", "99.9", "100"))
 
 
+def _comparisons(random: Random, kind: CorrelationType, shape: str) -> tuple[NumericComparison, ...]:
+    if kind is CorrelationType.SPIKE:
+        operator = random.choice((ComparisonOperator.GT, ComparisonOperator.GTE))
+        return (NumericComparison(operator=operator, value=Decimal(random.choice(("0.5", "1", "1.5", "2", "3")))),)
+    return random_comparisons(random, kind) if shape == "count" else ()
+
+
 def _fields(random: Random, kind: CorrelationType) -> tuple[str, ...]:
-    if kind is CorrelationType.VALUE_COUNT:
+    if kind in (CorrelationType.VALUE_COUNT, CorrelationType.NEW_VALUE):
         return random.choice((("port",), ("account",), ("port", "account"), ("bytes",)))
     return () if kind in COUNTS else ("bytes",)
 

@@ -62,6 +62,8 @@ def _details(hit: CorrelationHit, titles: Mapping[str, str]) -> Iterator[tuple[s
     yield from hit.group
     if hit.number is not None:
         yield "counted", f"{hit.number:,}"
+    if hit.usual is not None:
+        yield "usual", f"{hit.usual.normalize():,f}"
     for rule_id, count in hit.counts.items():
         yield titles.get(rule_id, rule_id), f"{count:,} {'event' if count == 1 else 'events'}"
     yield "first", format_milliseconds(moment_at(hit.first))

@@ -9,6 +9,7 @@ from graphlib import TopologicalSorter
 
 from watcher.correlate.correlation_state import CorrelationState
 from watcher.correlate.hit_builder import base_hit
+from watcher.correlate.listed_groups import listed_hits
 from watcher.correlate.spans import BEGINNING, Spans
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
 from watcher.model.correlations import Correlation
@@ -33,6 +34,13 @@ class CorrelationStates:
         for state in self._states.values():
             matches += self._passed_on(state, state.add(_of_base_rules(state, arrived)), arrived)
         return tuple(matches)
+
+    def expect(self, begin: Mapping[str, int]) -> None:
+        """Expect the listed groups of absences from a time on, by id of the correlation rule."""
+        for rule_id, time in begin.items():
+            state = self._states.get(rule_id)
+            if state is not None:
+                state.add(listed_hits(state.correlation, time))
 
     def decide(self, searched: Mapping[str, Spans], base_hits: Iterable[BaseHit] = ()) -> tuple[CorrelationHit, ...]:
         """Add base hits, and return all new correlation hits: the certain ones, and those that searched spans decide.
@@ -107,9 +115,16 @@ class CorrelatedHits:
     undecided: tuple[CorrelationHit, ...]  # later events could still end them
 
 
-def correlate(correlations: Iterable[Correlation], base_hits: Iterable[BaseHit], *, end: int) -> CorrelatedHits:
-    """Return all correlation hits of base hits that are complete up to a time, included."""
+def correlate(
+    correlations: Iterable[Correlation], base_hits: Iterable[BaseHit], *, end: int, begin: int | None = None
+) -> CorrelatedHits:
+    """Return all correlation hits of base hits that are complete up to a time, included.
+
+    `begin` is the time from which on listed groups of absences are expected; None: they are not.
+    """
     states = CorrelationStates(correlations)
+    if begin is not None:
+        states.expect(dict.fromkeys(states.states, begin))
     rules = (rule_id for state in states.states.values() for rule_id in state.correlation.base_rules)
     searched = dict.fromkeys(rules, Spans.of([(BEGINNING, end + 1)]))
     matches = states.decide(searched, (hit for hit in base_hits if hit.time <= end))

@@ -41,6 +41,8 @@ def all_hold_of_average(comparisons: Iterable[NumericComparison], total: Decimal
 
 def is_absence(correlation: Correlation) -> bool:
     """Return whether the condition holds for no hit at all, and for no positive count."""
+    if correlation.type is CorrelationType.ABSENCE:
+        return True
     if correlation.type not in COUNTING_TYPES or correlation.boolean is not None or not correlation.comparisons:
         return False
     return all_hold(correlation.comparisons, Decimal(0)) and not any(

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from watcher.correlate.counted_values import GroupValues, counted_of, counts_values, groups_of
 from watcher.correlate.hit_builder import correlation_hit
-from watcher.correlate.judges import Judge, Judgement, Reach, judge_of
+from watcher.correlate.judge_choice import judge_of
+from watcher.correlate.judges import Judge, Judgement, Reach
 from watcher.correlate.measures import measure_of
 from watcher.correlate.spans import BEGINNING, END, Spans
 from watcher.correlate.timeline import Timeline

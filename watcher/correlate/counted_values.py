@@ -47,7 +47,7 @@ class Groups:
 
 def groups_of(correlation: Correlation, hit: BaseHit) -> Groups:
     """Return the groups of a base hit; none where a group-by field has no value."""
-    columns = [distinct(field_values(correlation, name, hit)) for name in correlation.group_by]
+    columns = [distinct(field_values(correlation, name, hit)) for name in correlation.group_fields]
     combinations = product(*(column.items() for column in columns))
     spellings = {
         tuple(folded for folded, _ in pairs): tuple(spelling for _, spelling in pairs)
@@ -58,7 +58,7 @@ def groups_of(correlation: Correlation, hit: BaseHit) -> Groups:
 
 def spelling_of(correlation: Correlation, hit: BaseHit, key: GroupValues) -> GroupValues:
     """Return the values of a group in the spelling of a base hit that belongs to it."""
-    columns = [distinct(field_values(correlation, name, hit)) for name in correlation.group_by]
+    columns = [distinct(field_values(correlation, name, hit)) for name in correlation.group_fields]
     return tuple(column[folded] for column, folded in zip(columns, key, strict=True))
 
 

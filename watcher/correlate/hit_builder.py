@@ -22,17 +22,18 @@ def correlation_hit(
     start, end = judgement.contributing
     completing = timeline.hits[index]
     is_absence = judgement.time > completing.time
-    # base hits of the same millisecond begin one absence, whichever of them is there first
-    identity = ("absence", str(judgement.time)) if is_absence else (completing.rule_id, completing.hit_id)
+    # base hits of the same millisecond complete one match, whichever of them is there first
+    identity = (judgement.once, str(judgement.time)) if judgement.once else (completing.rule_id, completing.hit_id)
     return CorrelationHit(
         rule_id=correlation.rule_id,
         hit_id=digest("correlation", correlation.rule_id, *key, *identity),
-        group=tuple(zip(correlation.group_by, spelling_of(correlation, completing, key), strict=True)),
+        group=tuple(zip(correlation.group_fields, spelling_of(correlation, completing, key), strict=True)),
         time=judgement.time,
         first=timeline.times[start],
         last=timeline.times[end - 1],
         completing=completing,
         number=judgement.number,
+        usual=judgement.usual,
         counts={} if is_absence else _counts(timeline, start, end),
         samples=_samples(timeline, start, end),
     )
@@ -47,7 +48,8 @@ def _counts(timeline: Timeline, start: int, end: int) -> Mapping[str, int]:
 
 def _samples(timeline: Timeline, start: int, end: int) -> tuple[BaseHit, ...]:
     middle = min(start + SAMPLES_AT_EACH_END, end)
-    return (*timeline.hits[start:middle], *timeline.hits[max(middle, end - SAMPLES_AT_EACH_END) : end])
+    chosen = (*timeline.hits[start:middle], *timeline.hits[max(middle, end - SAMPLES_AT_EACH_END) : end])
+    return tuple(hit for hit in chosen if hit.hit_id)  # a listed group begins without an event
 
 
 def base_hit(correlation: Correlation, match: CorrelationHit) -> BaseHit:

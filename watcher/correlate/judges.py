@@ -8,8 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from watcher.correlate.comparisons import all_hold, is_absence, is_antitone, is_monotone, least_count
-from watcher.correlate.counted_values import counts_values
+from watcher.correlate.comparisons import all_hold, is_antitone, is_monotone, least_count
 from watcher.correlate.ordered_rules import longest_run, stand_in_order
 from watcher.correlate.rule_terms import RuleTerm, asked_rules, rule_terms
 from watcher.correlate.timeline import Timeline
@@ -39,6 +38,8 @@ class Judgement:
     contributing: tuple[int, int]  # indices of the timeline, half-open
     completing: tuple[int, int]  # the same
     number: Decimal | None = None  # what was compared
+    usual: Decimal | None = None  # what it was compared with, where base hits decide that too
+    once: str = ""  # what happens once at a time, however many base hits have it; empty: each of them completes
     is_certain: bool = False  # no further base hit can end it
 
 
@@ -80,7 +81,7 @@ class Judge(Protocol):
         """Return the time from first to last before which there is no certain match; None if there is none at all."""
 
 
-class _TrailingJudge:
+class TrailingJudge:
     """A judge of the trailing window alone."""
 
     def __init__(self, correlation: Correlation) -> None:
@@ -106,7 +107,7 @@ class _TrailingJudge:
         )
 
 
-class CountJudge(_TrailingJudge):
+class CountJudge(TrailingJudge):
     """Compares a count of the trailing window."""
 
     def judge(self, timeline: Timeline, time: int) -> Judgement | None:
@@ -165,7 +166,7 @@ class OrderedJudge(CountJudge):
         return longest_run(timeline, self._correlation.base_rules, start, end)
 
 
-class MeasureJudge(_TrailingJudge):
+class MeasureJudge(TrailingJudge):
     """Compares a measure of the values of the trailing window."""
 
     def judge(self, timeline: Timeline, time: int) -> Judgement | None:
@@ -181,7 +182,7 @@ class MeasureJudge(_TrailingJudge):
         return first if measure is not None and measure.satisfies(self._correlation.comparisons) else None
 
 
-class BooleanJudge(_TrailingJudge):
+class BooleanJudge(TrailingJudge):
     """Evaluates a boolean condition: some base rules in the trailing window, others nowhere near it."""
 
     def __init__(self, correlation: Correlation, condition: RuleCondition) -> None:
@@ -228,7 +229,7 @@ class BooleanJudge(_TrailingJudge):
         return term.asked <= timeline.move_window(start, end).rules.keys()
 
 
-class AbsenceJudge(_TrailingJudge):
+class AbsenceJudge(TrailingJudge):
     """Looks for gaps of more than the timespan after a base hit."""
 
     def __init__(self, correlation: Correlation) -> None:
@@ -244,25 +245,12 @@ class AbsenceJudge(_TrailingJudge):
         if timeline.reported.find(1, start, end) >= 0:
             return None  # a base hit of the same millisecond came late
         last = (end - 1, end)
-        return Judgement(time=time + self._timespan, contributing=last, completing=last, number=Decimal(0))
+        return Judgement(
+            time=time + self._timespan, contributing=last, completing=last, number=Decimal(0), once="absence"
+        )
 
     def first_candidate(self, timeline: Timeline, first: int, last: int) -> None:
         """Return None: an absence always waits."""
-
-
-def judge_of(correlation: Correlation) -> Judge:
-    """Return the judge of a correlation."""
-    if correlation.boolean is not None:
-        return BooleanJudge(correlation, correlation.boolean)
-    if is_absence(correlation):
-        return AbsenceJudge(correlation)
-    if counts_values(correlation):
-        return MeasureJudge(correlation)
-    if correlation.type is CorrelationType.TEMPORAL_ORDERED:
-        return OrderedJudge(correlation)
-    if correlation.type is CorrelationType.TEMPORAL:
-        return RuleCountJudge(correlation)
-    return HitCountJudge(correlation)
 
 
 def indices_at(timeline: Timeline, time: int) -> tuple[int, int]:

@@ -18,6 +18,7 @@ CORRELATIONS = (
     ),
     ("correlation-timespan", _E, "The time span of a correlation is missing, zero or spelled otherwise.", ""),
     ("correlation-condition", _E, "The condition of a correlation is missing or invalid.", ""),
+    ("correlation-groups", _E, "The listed groups of an absence do not fit its `group-by`.", ""),
     ("correlation-aliases", _E, "An alias of a correlation names no field.", ""),
     (
         "correlation-group-by",

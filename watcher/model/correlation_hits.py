@@ -31,5 +31,6 @@ class CorrelationHit:
     last: int  # time of the last contributing base hit
     completing: BaseHit  # at which the condition held; of an absence, the last one before it
     number: Decimal | None = None  # what was compared: a count, sum, average, percentile or median
+    usual: Decimal | None = None  # of a spike: the median count of the earlier windows
     counts: Mapping[str, int] = field(default_factory=dict)  # id of base rule → contributing base hits
     samples: tuple[BaseHit, ...] = ()  # some contributing base hits: the first and the last ones

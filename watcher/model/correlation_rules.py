@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
-from watcher.model.correlations import Correlation, CorrelationType, NumericComparison, RuleCondition
+from watcher.model.correlations import Correlation, CorrelationType, NumericComparison, RuleCondition, group_fields
 from watcher.model.findings import Finding, Location
 from watcher.model.rules import Rule, RuleMetadata
 
@@ -22,7 +22,7 @@ class RuleReference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorrelationSection:
-    """The mapping `correlation:` of a correlation rule; its references are not resolved."""
+    """The mapping `correlation:` or `watcher:` of a correlation rule; its references are not resolved."""
 
     type: CorrelationType
     rules: tuple[RuleReference, ...]
@@ -33,8 +33,16 @@ class CorrelationSection:
     percentile: Decimal | None = None
     boolean: RuleCondition | None = None  # its rule ids are references as written
     aliases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # alias → reference as written → field
+    groups: tuple[tuple[str, ...], ...] = ()  # of `absence`
+    windows: int = 0  # of `spike`
+    minimum: int = 0  # of `spike`
     generate: bool = False  # whether base rules alert on their own
     locations: Mapping[str, Location] = field(default_factory=dict)  # key → its place
+
+    @property
+    def group_fields(self) -> tuple[str, ...]:
+        """The fields or aliases whose values make a group."""
+        return group_fields(self.type, self.group_by, self.fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +53,7 @@ class CorrelationRule(RuleMetadata):
     converted: bool = False  # from an aggregation of a rule
 
     def location_of(self, key: str) -> Location:
-        """Return the place of a key of `correlation`, or that of the rule."""
+        """Return the place of a key of the section, or that of the rule."""
         return self.section.locations.get(key, self.location)
 
 

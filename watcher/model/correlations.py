@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class CorrelationType(StrEnum):
-    """How the hits of the base rules are combined, in Sigma's words."""
+    """How the hits of the base rules are combined, in Sigma's words; the last three are types of watcher."""
 
     EVENT_COUNT = "event_count"
     VALUE_COUNT = "value_count"
@@ -21,6 +21,16 @@ class CorrelationType(StrEnum):
     VALUE_MEDIAN = "value_median"
     TEMPORAL = "temporal"
     TEMPORAL_ORDERED = "temporal_ordered"
+    NEW_VALUE = "new_value"
+    ABSENCE = "absence"
+    SPIKE = "spike"
+
+
+EXTENSION_TYPES = (CorrelationType.NEW_VALUE, CorrelationType.ABSENCE, CorrelationType.SPIKE)
+"""Types that Sigma does not have; rules write them below the key `watcher`."""
+
+SIGMA_TYPES = tuple(kind for kind in CorrelationType if kind not in EXTENSION_TYPES)
+"""Types of the specification; rules write them below the key `correlation`."""
 
 
 class ComparisonOperator(StrEnum):
@@ -42,6 +52,11 @@ _OPERATORS: Mapping[ComparisonOperator, Callable[[Decimal, Decimal], bool]] = {
     ComparisonOperator.EQ: operator.eq,
     ComparisonOperator.NEQ: operator.ne,
 }
+
+
+def group_fields(kind: CorrelationType, group_by: tuple[str, ...], fields: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the fields or aliases whose values make a group of a correlation."""
+    return tuple(dict.fromkeys((*group_by, *fields))) if kind is CorrelationType.NEW_VALUE else group_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +116,14 @@ class Correlation:
     percentile: Decimal | None = None  # 0 to 100
     boolean: RuleCondition | None = None  # of the temporal types
     aliases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # alias → id of a base rule → its field
+    groups: tuple[tuple[str, ...], ...] = ()  # of `absence`: groups that are expected from the beginning
+    windows: int = 0  # of `spike`: how many earlier windows it compares with
+    minimum: int = 0  # of `spike`: the least count
+
+    @property
+    def group_fields(self) -> tuple[str, ...]:
+        """The fields or aliases whose values make a group: those of `new_value` with the values that are looked at."""
+        return group_fields(self.type, self.group_by, self.fields)
 
     def field_of(self, name: str, rule_id: str) -> str:
         """Return the field of a base rule that a name of `group-by` or `field` means."""

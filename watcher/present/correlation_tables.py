@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from rich.table import Table
@@ -52,7 +53,8 @@ def correlation_json(hit: CorrelationHit, plan: CorrelationPlan, titles: Mapping
         "first": _time(hit.first),
         "last": _time(hit.last),
         "count": sum(hit.counts.values()),
-        "number": None if hit.number is None else _number(hit),
+        "number": None if hit.number is None else _plain(hit.number),
+        **({} if hit.usual is None else {"usual": _plain(hit.usual)}),
         "by_rule": [
             {"id": rule_id, "title": titles.get(rule_id, ""), "count": count} for rule_id, count in hit.counts.items()
         ],
@@ -60,8 +62,7 @@ def correlation_json(hit: CorrelationHit, plan: CorrelationPlan, titles: Mapping
     }
 
 
-def _number(hit: CorrelationHit) -> int | float:
-    number = hit.number or 0
+def _plain(number: Decimal) -> int | float:
     return int(number) if number == int(number) else float(number)
 
 

@@ -53,7 +53,7 @@ def rule_settings(rule: RuleMetadata, settings: Settings) -> RuleSettings:
             _apply_selector(values, origins, selector, f"{settings.file or 'settings'}:{selector.line}")
     _apply_custom(values, origins, rule)
     if isinstance(rule, CorrelationRule):  # its alerts have the groups of the correlation
-        values["group_by"], origins["group_by"] = rule.section.group_by, "`group-by` of the correlation"
+        values["group_by"], origins["group_by"] = rule.section.group_fields, "`group-by` of the correlation"
     group_by = values["group_by"]
     return RuleSettings(
         enabled=values["enabled"] and not (isinstance(rule, Rule) and rule.aggregation),

@@ -6,10 +6,13 @@ the top level, `field` and `percentile` beside `condition`, `ordered: true`.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from msgspec import structs
 
 from watcher.errors import RuleError
 from watcher.model import Location, Severity
+from watcher.model.correlations import EXTENSION_TYPES, CorrelationType
 from watcher.sigma.finding_collector import FindingCollector
 from watcher.yaml_nodes.nodes import ListNode, MapNode, MappingEntry, ScalarNode, YamlNode
 
@@ -37,6 +40,7 @@ _TYPES = {
     "value-average": "value_avg",
     "temporalordered": "temporal_ordered",
 }
+_OTHER_EXTENSIONS = {"new_term": "new_value", "new_terms": "new_value", "flatline": "absence", "missing": "absence"}
 
 
 def is_correlation(document: YamlNode) -> bool:
@@ -45,7 +49,8 @@ def is_correlation(document: YamlNode) -> bool:
         return False
     if isinstance(document.get("correlation"), MapNode):
         return True
-    return document.get("detection") is None and (has_correlation_action(document) or _is_flat(document))
+    own = isinstance(document.get("watcher"), MapNode)
+    return document.get("detection") is None and (own or has_correlation_action(document) or _is_flat(document))
 
 
 def has_correlation_action(document: YamlNode) -> bool:
@@ -68,7 +73,7 @@ def modern_section(document: MapNode, collector: FindingCollector) -> MapNode:
             dialect(collector, "`action: correlation` is no longer used", document.location, "remove `action`")
     else:
         section = _from_top_level(document, collector)
-    section = _renamed(section, collector)
+    section = renamed_keys(section, (*SECTION_KEYS, *_FORMER_KEYS), collector)
     return _without_former_keys(section, collector)
 
 
@@ -93,13 +98,13 @@ def _spelling(entry: MappingEntry) -> str:
     return entry.key_text.strip().lower().replace("_", "-").replace(" ", "-")
 
 
-def _renamed(section: MapNode, collector: FindingCollector) -> MapNode:
-    """Return the mapping with keys as the specification spells them, unless that key is present too."""
+def renamed_keys(section: MapNode, keys: Collection[str], collector: FindingCollector) -> MapNode:
+    """Return the mapping with keys as they are documented, unless that key is present too."""
     present = {entry.key_text for entry in section.entries}
     entries = []
     for entry in section.entries:
         name = _OTHER_KEYS.get(_spelling(entry), _spelling(entry))
-        if entry.key_text != name and name in (*SECTION_KEYS, *_FORMER_KEYS):
+        if entry.key_text != name and name in keys:
             if name in present:
                 message = f"`{entry.key_text}` and `{name}` mean the same; `{name}` is used"
                 dialect(collector, message, entry.key_location, f"remove `{entry.key_text}`")
@@ -156,6 +161,13 @@ def correlation_type(node: YamlNode) -> str:
     text = node.text.strip() if isinstance(node, ScalarNode) else ""
     spelled = text.lower().replace("_", "-").replace(" ", "-")
     return _TYPES.get(spelled, spelled.replace("-", "_"))
+
+
+def extension_of(node: YamlNode) -> CorrelationType | None:
+    """Return the type of watcher that a text means, also in the words of ElastAlert2; None for any other."""
+    name = correlation_type(node)
+    name = _OTHER_EXTENSIONS.get(name, name)
+    return next((kind for kind in EXTENSION_TYPES if kind == name), None)
 
 
 def _with_moved(section: MapNode, moved: list[MappingEntry], collector: FindingCollector) -> MappingEntry:

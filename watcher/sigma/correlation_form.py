@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from watcher.model.correlation_rules import CorrelationSection
-from watcher.model.correlations import AllOf, AnyOf, NoneOf, RuleCondition, RuleName
+from watcher.model.correlations import EXTENSION_TYPES, AllOf, AnyOf, CorrelationType, NoneOf, RuleCondition, RuleName
 from watcher.sigma.correlation_values import timespan_text
 
 _PLAIN = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
@@ -20,8 +20,9 @@ _WORDS = ("and", "or", "not")
 
 
 def section_form(section: CorrelationSection) -> str:
-    """Return `correlation: {…}` of a section."""
-    return f"correlation: {flow_form(_section(section))}"
+    """Return `correlation: {…}` of a section; `watcher: {…}` where its type is not one of Sigma."""
+    key = "watcher" if section.type in EXTENSION_TYPES else "correlation"
+    return f"{key}: {flow_form(_section(section))}"
 
 
 def flow_form(value: object) -> str:
@@ -64,6 +65,7 @@ def _section(section: CorrelationSection) -> Mapping[str, Any]:
     if section.group_by:
         form["group-by"] = section.group_by
     form["timespan"] = timespan_text(section.timespan)
+    form |= _extension(section)
     if section.boolean is not None:
         form["condition"] = expression_form(section.boolean)
     elif section.comparisons:
@@ -73,6 +75,15 @@ def _section(section: CorrelationSection) -> Mapping[str, Any]:
     if section.generate:
         form["generate"] = True
     return form
+
+
+def _extension(section: CorrelationSection) -> Mapping[str, Any]:
+    """Return the keys that only types of watcher have."""
+    if section.type is CorrelationType.NEW_VALUE:
+        return {"field": section.fields[0] if len(section.fields) == 1 else section.fields}
+    if section.type is CorrelationType.SPIKE:
+        return {"windows": Decimal(section.windows), "minimum": Decimal(section.minimum)}
+    return {"groups": [group[0] if len(group) == 1 else group for group in section.groups]} if section.groups else {}
 
 
 def _condition(section: CorrelationSection) -> Mapping[str, Any]:

@@ -144,6 +144,9 @@ class _Resolver:
             percentile=section.percentile,
             boolean=boolean,
             aliases=self._aliases(rule, ids),
+            groups=section.groups,
+            windows=section.windows,
+            minimum=section.minimum,
         )
 
     def _repeated(self, reference: RuleReference, rule_id: str, ids: Mapping[str, str]) -> None:

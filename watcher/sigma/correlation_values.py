@@ -32,6 +32,19 @@ def read_number(node: YamlNode, key: str) -> Decimal:
     return Decimal(text)
 
 
+def read_whole_number(node: YamlNode, key: str, least: int, most: int) -> int:
+    """Return a whole number between two others; raises RuleError for anything else."""
+    text = node.text.strip() if isinstance(node, ScalarNode) else ""
+    if not re.fullmatch("[0-9]{1,12}", text) or not least <= int(text) <= most:
+        raise RuleError(
+            f"`{key}` must be a whole number from {least:,} to {most:,}",
+            location=node.location,
+            fix=f"write digits, e.g. `{key}: 10`",
+            code="correlation-condition",
+        )
+    return int(text)
+
+
 def _invalid_number(node: YamlNode, key: str) -> RuleError:
     shown = f"`{node.text[:_MOST_DIGITS]}`" if isinstance(node, ScalarNode) else "a list or mapping"
     return RuleError(

@@ -144,7 +144,8 @@ def _texts(node: YamlNode | None, key: str) -> tuple[str, ...]:
 
 def _not_correlated(document: YamlNode) -> Finding:
     """Return the finding about a correlation rule, with the rules that are run instead."""
-    own = document.get("correlation") if isinstance(document, MapNode) else None
+    sections = [document.get(key) for key in ("correlation", "watcher")] if isinstance(document, MapNode) else []
+    own = next((section for section in sections if section is not None), None)
     base_rules, fields = (_texts(own, key) for key in ("rules", "group-by"))
     named = (
         f"the rules that it refers to ({', '.join(f'`{name}`' for name in base_rules)})" if base_rules else "its rules"

@@ -44,6 +44,14 @@ class _RuleReader:
         detection = read_detection(
             self._detection(), "detection", self.origin.placeholders, self.collector, reserved=_RESERVED
         )
+        own = self.document.get("watcher")
+        if isinstance(own, MapNode):
+            self.collector.report(
+                "correlation-unused",
+                "`watcher` beside `detection` has no effect",
+                own.location,
+                fix="write it as a document of its own, and name this rule in its `rules`",
+            )
         metadata = MetadataReader(document=self.document, origin=self.origin, collector=self.collector).fields()
         logsource = self._logsource()
         return Rule(

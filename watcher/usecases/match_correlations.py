@@ -21,15 +21,18 @@ class MatchedCorrelations:
 
 @dataclass(slots=True)
 class CorrelationCollector:
-    """Collects what correlations count; the end of all files is the end of time."""
+    """Collects what correlations count; the first and last event of all files are its beginning and end."""
 
     plan: CorrelationPlan
     _base_hits: list[BaseHit] = field(default_factory=list)
+    _first: int | None = None
     _last: int | None = None
 
     def add(self, chunk: MatchedChunk) -> None:
         """Add what correlations count of a part of a file."""
         self._base_hits.extend(chunk.base_hits)
+        if chunk.first is not None:
+            self._first = chunk.first if self._first is None else min(self._first, chunk.first)
         if chunk.last is not None:
             self._last = chunk.last if self._last is None else max(self._last, chunk.last)
 
@@ -37,7 +40,7 @@ class CorrelationCollector:
         """Evaluate the correlations."""
         if self._last is None:
             return MatchedCorrelations()
-        correlated = correlate(self.plan.correlations, self._base_hits, end=self._last)
+        correlated = correlate(self.plan.correlations, self._base_hits, end=self._last, begin=self._first)
         hits = (hit for hit in correlated.matches if hit.rule_id in self.plan.alerting)
         return MatchedCorrelations(
             hits=tuple(sorted(hits, key=lambda hit: (hit.time, hit.rule_id, hit.group, hit.hit_id))),

@@ -93,7 +93,8 @@ class MatchedChunk:
     end: int  # the position in the file up to which it was read
     items: tuple[MatchedEvent | InputError, ...]  # in the order of the file; an error is an event that cannot be read
     base_hits: tuple[BaseHit, ...] = ()  # what correlations count
-    last: int | None = None  # time of the latest event, in milliseconds since 1970; None: without correlations
+    first: int | None = None  # time of the earliest event, in milliseconds since 1970; None: without correlations
+    last: int | None = None  # that of the latest one
     events: int = 0  # that were read, also those that no rule matches
     unrecognized: int = 0  # documents without a channel and anything else that events have
     first_unrecognized: Location | None = None
@@ -127,6 +128,7 @@ def match_chunk(matcher: FileMatcher, path: Path, chunk: EventChunk) -> MatchedC
         end=chunk.end,
         items=tuple(matched.items),
         base_hits=tuple(matched.base_hits),
+        first=matched.first,
         last=matched.last,
         events=matched.events,
         unrecognized=matched.unrecognized,
@@ -142,6 +144,7 @@ class _ChunkMatcher:
     plan: CorrelationPlan
     items: list[MatchedEvent | InputError] = field(default_factory=list)
     base_hits: list[BaseHit] = field(default_factory=list)
+    first: int | None = None
     last: int | None = None
     events: int = 0
     unrecognized: int = 0
@@ -187,6 +190,7 @@ class _ChunkMatcher:
         if moment is None:
             return
         time = milliseconds(moment)
+        self.first = time if self.first is None else min(self.first, time)
         self.last = time if self.last is None else max(self.last, time)
         for rule in rules:
             if role := self.plan.roles.get(rule.id):
