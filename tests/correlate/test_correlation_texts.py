@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -61,6 +62,20 @@ A_WITHOUT_B = AllOf((RuleName("a"), NoneOf(AnyOf((RuleName("b"), RuleName("c")))
         (correlation("temporal", ("gte", "2")), "an event of at least 2 of the rules"),
         (correlation("temporal_ordered"), "an event of each of the rules, in this order"),
         (correlation("temporal", boolean=A_WITHOUT_B), "`Rule a` and not (`b` or `c`)"),
+        (correlation("new_value", fields=("User",)), "a value of `User` that no event had in the 5 minutes before"),
+        (
+            correlation("new_value", fields=("User", "Image")),
+            "a combination of values of `User`, `Image` that no event had in the 5 minutes before",
+        ),
+        (correlation("absence"), "no event for 5 minutes after an event of the group"),
+        (
+            replace(correlation("absence"), group_by=("Computer",), groups=(("dc01",),)),
+            "no event for 5 minutes after an event of the group or the beginning of the search",
+        ),
+        (
+            replace(correlation("spike", ("gte", "2.5")), windows=12, minimum=20),
+            "at least 2.5 times the median count of the 12 windows of 5 minutes before, and at least 20 events",
+        ),
     ],
 )
 def test_a_condition_in_words(subject: Correlation, text: str) -> None:

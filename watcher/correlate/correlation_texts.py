@@ -57,7 +57,8 @@ def condition_text(correlation: Correlation, titles: Mapping[str, str]) -> str:
     if correlation.boolean is not None:
         return f"{boolean_text(correlation.boolean, titles)}{order}"
     if is_absence(correlation):
-        return f"no event for {duration_text(correlation.timespan)} after an event of the group"
+        listed = " or the beginning of the search" if correlation.groups else ""
+        return f"no event for {duration_text(correlation.timespan)} after an event of the group{listed}"
     compared = " and ".join(
         f"{_OPERATORS[comparison.operator]} {number_text(comparison.value)}" for comparison in correlation.comparisons
     )
@@ -71,6 +72,12 @@ def _counted(correlation: Correlation, compared: str) -> str:
     match correlation.type:
         case CorrelationType.EVENT_COUNT:
             return f"{compared} events"
+        case CorrelationType.NEW_VALUE:
+            what = "combination of values" if len(correlation.fields) > 1 else "value"
+            return f"a {what} of {names} that no event had in the {duration_text(correlation.timespan)} before"
+        case CorrelationType.SPIKE:
+            windows = f"{correlation.windows:,} windows of {duration_text(correlation.timespan)} before"
+            return f"{compared} times the median count of the {windows}, and at least {correlation.minimum:,} events"
         case CorrelationType.VALUE_COUNT:
             kind = "different combinations" if len(correlation.fields) > 1 else "different values"
             return f"{compared} {kind} of {names}"
@@ -102,7 +109,7 @@ def _nested(condition: RuleCondition, titles: Mapping[str, str]) -> str:
 
 def group_text(correlation: Correlation) -> str:
     """Return what makes a group of a correlation."""
-    names = " and ".join(f"`{name}`" for name in correlation.group_by)
+    names = " and ".join(f"`{name}`" for name in correlation.group_fields)
     return f"events with the same {names}; case is ignored" if names else "all events are one group"
 
 

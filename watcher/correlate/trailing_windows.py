@@ -63,7 +63,7 @@ def _window(correlation: Correlation, group: _Group, time: int) -> TrailingWindo
     window = group.timeline.move_window(start, time)
     return TrailingWindow(
         rule_id=correlation.rule_id,
-        group=tuple(zip(correlation.group_by, group.spelling, strict=True)),
+        group=tuple(zip(correlation.group_fields, group.spelling, strict=True)),
         time=time,
         first=group.timeline.times[window.start],
         counts=dict(window.rules),
