@@ -22,6 +22,8 @@ from watcher.translate.plan import paths_of
 from watcher.usecases.backfill import BackfillObserver, BackfillReport, BackfillRequest, backfill_source
 from watcher.usecases.check_cluster import check_cluster
 from watcher.usecases.check_rules import ClusterReport
+from watcher.usecases.exception_impact import ExceptionImpact, try_on_events, try_on_stored_hits
+from watcher.usecases.exceptions import ExceptionPlan
 from watcher.usecases.explain_correlated_events import ExplainedEvents, explain_stored_events
 from watcher.usecases.explain_event import SourceExplanation, explain_stored_event
 from watcher.usecases.explain_rule import RulePlan, StrategyExplanation, explain_rule, explain_strategies
@@ -140,6 +142,21 @@ class App:
     ) -> Preview:
         """Search the last days by one rule, write nothing, and return what it matches."""
         return preview(rule, days, self.components, progress=progress, stopping=stopping)
+
+    def try_exception(self, plan: ExceptionPlan, *, days: int) -> ExceptionImpact:
+        """Return what an exception would remove of the stored hits of the last days."""
+        return try_on_stored_hits(plan, days, self.components)
+
+    def search_exception(
+        self,
+        plan: ExceptionPlan,
+        *,
+        days: int,
+        progress: Callable[[PreviewProgress], None] = _ignore,
+        stopping: Stopping = _never,
+    ) -> ExceptionImpact:
+        """Search the last days by the rule of an exception, and return what the exception would remove."""
+        return try_on_events(plan, days, self.components, progress=progress, stopping=stopping)
 
     def backfill(
         self, request: BackfillRequest, *, observer: BackfillObserver, stopping: Stopping = _never

@@ -21,6 +21,7 @@ COMMANDS = {
     "check": "Check rules and settings, and list findings.",
     "explain": "Show the query of a rule, or why it matches an event.",
     "test": "Run the tests beside rules.",
+    "except": "Exclude known events from a rule for good.",
     "match": "Match files of events, without a cluster.",
     "catalogue": "Write a site of all rules, to open in a browser.",
     "attack": "Write a table of ATT&CK's names for the catalogue.",
@@ -38,7 +39,10 @@ COMMANDS = {
 The command `x` is the function `x` of the module `watcher.cli.x_command`, unless `_FUNCTIONS` names another.
 """
 
-_FUNCTIONS = {"test": "run_tests"}  # a function called `test` would be taken for a test
+_FUNCTIONS = {
+    "except": "except_rule",  # a word of Python
+    "test": "run_tests",  # a function called `test` would be taken for a test
+}
 
 
 def load_command(name: str) -> Any:

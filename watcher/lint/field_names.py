@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from watcher.lint.finding_codes import make_finding
 from watcher.lint.known_fields import fields_of, spellings_of
 from watcher.lint.rule_source import RuleSource, SourceLine
-from watcher.model import Finding
+from watcher.model import Finding, Location
 from watcher.settings import Source
 from watcher.taxonomy.field_locations import is_path
 from watcher.taxonomy.logsources import events_of
@@ -27,7 +27,7 @@ def lint(rule: RuleSource, source: Source) -> Iterator[Finding]:
     for line in rule.lines:
         if line.field and line.field not in checked and not is_path(line.field) and line.field not in source.fields:
             checked.add(line.field)
-            yield from _field_name(line, allowed, spellings)
+            yield from field_name_findings(line.field, line.location, allowed, spellings)
         if line.field in ("Hashes", "Hash"):
             yield from _hashes(line)
         if "user" in line.field.lower() and len(line.values) == 1 and _LOCALISED.search(line.values[0].text):
@@ -39,28 +39,34 @@ def lint(rule: RuleSource, source: Source) -> Iterator[Finding]:
             )
 
 
-def _field_name(line: SourceLine, allowed: frozenset[str] | None, spellings: Mapping[str, str]) -> Iterator[Finding]:
-    spelled = spellings.get(line.field.lower())
-    if spelled is not None and spelled != line.field and (allowed is None or line.field not in allowed):
+def field_name_findings(
+    field: str, location: Location, allowed: frozenset[str] | None, spellings: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Yield the findings about one field name.
+
+    `allowed` are the fields of the log source, None where they are not known; `spellings` are by lower case.
+    """
+    spelled = spellings.get(field.lower())
+    if spelled is not None and spelled != field and (allowed is None or field not in allowed):
         yield make_finding(
             "field-case",
             f"the field's name is `{spelled}` in Windows, and names are case-sensitive",
-            line.location,
+            location,
             f"write `{spelled}`",
         )
-    elif allowed is not None and line.field not in allowed:
-        near = get_close_matches(line.field, allowed, n=1)
+    elif allowed is not None and field not in allowed:
+        near = get_close_matches(field, allowed, n=1)
         yield make_finding(
             "unknown-field",
-            f"events of the log source have no field `{line.field}`",
-            line.location,
+            f"events of the log source have no field `{field}`",
+            location,
             f"did you mean `{near[0]}`" if near else "remove it, or map it under `fields` of the source in settings",
         )
-    if " " in line.field:
+    if " " in field:
         yield make_finding(
             "field-space",
-            f"the field name `{line.field}` contains a space",
-            line.location,
+            f"the field name `{field}` contains a space",
+            location,
             "write it without the space: both names are found",
         )
 

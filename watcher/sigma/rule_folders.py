@@ -48,6 +48,7 @@ class LoadedRules:
 
     rules: tuple[Rule, ...] = ()
     correlations: ResolvedCorrelations = field(default_factory=ResolvedCorrelations)
+    filters: tuple[SigmaFilter, ...] = ()
     findings: tuple[Finding, ...] = ()
     files: Fingerprints = field(default_factory=dict)
 
@@ -236,6 +237,7 @@ def read_folders(folders: Iterable[RuleFolder]) -> LoadedRules:
     return LoadedRules(
         rules=rules,
         correlations=_correlations(read, rules, filters),
+        filters=tuple(filters),
         findings=(*(finding for folder in read for finding in folder.findings), *duplicates, *filter_findings),
         files={file: fingerprint for folder in read for file, fingerprint in folder.files.items()},
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from watcher.attack.attack_table import shipped_table
 from watcher.health.rule_states import rule_states
-from watcher.lint import allowances, correlation_lints, group_fields
+from watcher.lint import allowances, correlation_lints, filter_lints, group_fields
 from watcher.lint.allowances import JudgedFinding
 from watcher.lint.run_lints import lint_correlation, lint_rules, unique
 from watcher.lint.tag_lints import AttackMatrix
@@ -130,6 +130,7 @@ def review_rules(  # noqa: PLR0913 - what it reads, and the progress
                 for rule in rules.correlations.rules
                 for finding in lint_correlation(rule, today=today, matrix=matrix)
             ),
+            *filter_lints.lint(rules.filters, rules.rules, source),
             *suites_of_rules(rules.rules, stray).findings,
         )
     )
