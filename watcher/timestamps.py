@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_FRACTION = re.compile(r"(\.\d{6})\d+")
 
 
 def milliseconds(moment: datetime) -> int:
@@ -25,12 +23,14 @@ def parse_timestamp(text: str) -> datetime | None:
     """Parse ISO 8601 or milliseconds since 1970; UTC without a time zone; None if the text is neither."""
     stripped = text.strip()
     try:
-        if stripped.lstrip("-").isdigit() and len(stripped) > 8:
+        if stripped[4:5] != "-" and stripped.lstrip("-").isdigit() and len(stripped) > 8:
             return datetime.fromtimestamp(int(stripped) / 1000, UTC)
-        moment = datetime.fromisoformat(_FRACTION.sub(r"\1", stripped))
+        moment = datetime.fromisoformat(stripped)  # of a fraction it takes six digits, and ignores the others
+        if moment.tzinfo is UTC:
+            return moment
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def latest_timestamp(texts: Iterable[str]) -> datetime | None:

@@ -164,6 +164,8 @@ def test_a_number_is_compared_as_a_number(operator: str, bound: int, value: str,
         ("1795443906789", "2026-11-23T14:25:06.789000+00:00"),  # milliseconds
         ("yesterday", None),
         ("99999999999999999999", None),
+        ("9999-12-31T23:59:59-03:00", None),  # in UTC it is after the last year
+        ("0001-01-01T00:00:00+05:00", None),
     ],
 )
 def test_a_time_is_read_in_the_forms_that_events_have(written: str, expected: str | None) -> None:

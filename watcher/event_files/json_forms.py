@@ -13,11 +13,16 @@ from watcher.event_files.evtx import evtx_document
 from watcher.event_files.flat_events import flat_document, is_flat
 
 _ANSWERS = ("response", "rawResponse", "result", "body")  # what an asynchronous answer or an inspector wraps
+_FORMS_OF_ANSWERS = frozenset(("hits", "responses", *_ANSWERS))
+_FORMS_OF_EVENTS = frozenset(("_source", "_id", "expect", "Event"))
 _ATTRIBUTES = "_attributes"  # the suffix of evtx_dump with `--separate-json-attributes`
 
 
 def documents_in(value: Any) -> Iterator[Any]:
     """Yield the documents that a JSON value holds: those of an answer or a list, else the value itself."""
+    if type(value) is dict and _FORMS_OF_ANSWERS.isdisjoint(value):  # nearly every line of a file
+        yield value
+        return
     if isinstance(value, list):
         yield from value
         return
@@ -46,6 +51,8 @@ def event_in(document: Any) -> Any:
 
     Raises KeyError, TypeError or AttributeError where the XML of an event lacks a part.
     """
+    if type(document) is dict and "winlog" in document and _FORMS_OF_EVENTS.isdisjoint(document):
+        return document
     document = _without_envelope(document)
     if not isinstance(document, Mapping):
         return document
