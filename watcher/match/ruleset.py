@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from weakref import WeakValueDictionary
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from watcher.errors import Undecided
-from watcher.match.event_view import EventView, RebuiltField
+from watcher.match.event_view import EventView, FieldRequest
 from watcher.match.matchers import fold_loosely
 from watcher.match.predicate import EventPredicate, Predicate, readings
 from watcher.match.required_literals import Requirement, Selectivity, canonical, codes, requirements, selectivity
@@ -54,6 +55,10 @@ class _PrefilteredRule:
     scope: LogSourceEvents  # equal scopes of several rules are the same object
 
 
+_RulesOfScope = tuple[LogSourceEvents, tuple[tuple[int, _PrefilteredRule], ...]]
+"""Rules of one log source with their place among all rules."""
+
+
 class Ruleset:
     """Compiled rules; the rules for one kind of event are prepared when the first event of that kind comes."""
 
@@ -83,6 +88,7 @@ class Ruleset:
             )
             for compiled in rules
         )
+        self._by_scope = _by_scope(self._rules)
         self._predicates = {compiled.rule.id: compiled.predicate for compiled in rules}
         self._kinds: dict[tuple[str, str, bool, bool], _EventKind] = {}
         self._indexes: _LiteralIndexes = WeakValueDictionary() if before is None else before._indexes  # noqa: SLF001
@@ -114,7 +120,7 @@ class Ruleset:
         if kind is None:
             if len(self._kinds) >= _MAX_KINDS:  # whoever writes events may invent any number of channels and codes
                 self._kinds.clear()
-            kind = self._kinds[key] = _EventKind(self._rules, view, self._indexes, plain=plain)
+            kind = self._kinds[key] = _EventKind(_selected(self._by_scope, view, plain=plain), view, self._indexes)
         return kind.verdict(view, undecided)
 
 
@@ -126,15 +132,20 @@ class _EventKind:
     """The rules that may match events of one channel and code, behind a search for their required literals."""
 
     def __init__(
-        self, rules: Sequence[_PrefilteredRule], view: EventView, indexes: _LiteralIndexes, *, plain: bool
+        self,
+        rules: Iterable[tuple[_PrefilteredRule, tuple[bool, ...]]],
+        view: EventView,
+        indexes: _LiteralIndexes,
     ) -> None:
         self._rules: list[Rule] = []
         self._predicates: list[EventPredicate | None] = []  # None: not compiled, because no event asked for it
         self._uncompiled: list[tuple[Predicate, tuple[bool, ...]]] = []
         self._unfiltered: list[int] = []  # numbers of the rules without required literals
-        rebuilt: dict[RebuiltField, None] = {}  # fields whose values are not in the event's text
+        requests: dict[
+            FieldRequest, None
+        ] = {}  # the fields of required literals; some values are not in the event's text
         by_literal: dict[str, list[int]] = {}
-        for prefiltered, process_audits in _selected(rules, view, plain=plain):
+        for prefiltered, process_audits in rules:
             number = len(self._rules)
             self._rules.append(prefiltered.compiled.rule)
             self._predicates.append(None)
@@ -145,8 +156,8 @@ class _EventKind:
             for path, text in prefiltered.requirement.literals:
                 by_literal.setdefault(fold_loosely(text), []).append(number)
                 for process_audit in process_audits:
-                    rebuilt.update(dict.fromkeys(view.rebuilt_fields((path, process_audit))))
-        self._rebuilt = tuple(rebuilt)
+                    requests[path, process_audit] = None
+        self._rebuilt = tuple(dict.fromkeys(field for request in requests for field in view.rebuilt_fields(request)))
         self._rules_by_literal = tuple(tuple(dict.fromkeys(numbers)) for numbers in by_literal.values())
         literals = tuple(by_literal)
         self._index = indexes.get(literals) or indexes.setdefault(literals, _LiteralIndex(literals))
@@ -204,18 +215,27 @@ class _EventKind:
         return candidates
 
 
+def _by_scope(rules: Iterable[_PrefilteredRule]) -> tuple[_RulesOfScope, ...]:
+    numbered: dict[LogSourceEvents, list[tuple[int, _PrefilteredRule]]] = {}
+    for number, rule in enumerate(rules):
+        numbered.setdefault(rule.scope, []).append((number, rule))
+    return tuple((scope, tuple(of_scope)) for scope, of_scope in numbered.items())
+
+
 def _selected(
-    rules: Iterable[_PrefilteredRule], view: EventView, *, plain: bool
-) -> Iterator[tuple[_PrefilteredRule, tuple[bool, ...]]]:
-    """Yield the rules for events of this channel and code, and how they read them."""
+    by_scope: Iterable[_RulesOfScope], view: EventView, *, plain: bool
+) -> list[tuple[_PrefilteredRule, tuple[bool, ...]]]:
+    """Return the rules for events of this channel and code, in their order, and how they read them."""
     code = canonical(view.code)
-    by_scope: dict[int, tuple[bool, ...]] = {}
-    for prefiltered in rules:
-        process_audits = by_scope.get(id(prefiltered.scope))
-        if process_audits is None:
-            process_audits = by_scope[id(prefiltered.scope)] = readings(prefiltered.scope, view)
-        if process_audits and not (plain and prefiltered.codes is not None and code not in prefiltered.codes):
-            yield prefiltered, process_audits
+    selected = [
+        (number, prefiltered, process_audits)
+        for scope, rules in by_scope
+        if (process_audits := readings(scope, view))
+        for number, prefiltered in rules
+        if not plain or prefiltered.codes is None or code in prefiltered.codes
+    ]
+    selected.sort(key=itemgetter(0))
+    return [(prefiltered, process_audits) for _, prefiltered, process_audits in selected]
 
 
 class _LiteralIndex:
