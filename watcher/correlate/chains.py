@@ -10,6 +10,7 @@ from graphlib import TopologicalSorter
 from watcher.correlate.correlation_state import CorrelationState
 from watcher.correlate.hit_builder import base_hit
 from watcher.correlate.listed_groups import listed_hits
+from watcher.correlate.packed_hits import HitPacker
 from watcher.correlate.spans import BEGINNING, Spans
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
 from watcher.model.correlations import Correlation
@@ -20,7 +21,11 @@ class CorrelationStates:
 
     def __init__(self, correlations: Iterable[Correlation]) -> None:
         """Raise graphlib.CycleError where correlations build on each other in a circle."""
-        self._states = {correlation.rule_id: CorrelationState(correlation) for correlation in inner_first(correlations)}
+        self._packer = HitPacker()
+        self._states = {
+            correlation.rule_id: CorrelationState(correlation, self._packer)
+            for correlation in inner_first(correlations)
+        }
 
     @property
     def states(self) -> Mapping[str, CorrelationState]:
@@ -33,6 +38,7 @@ class CorrelationStates:
         matches: list[CorrelationHit] = []
         for state in self._states.values():
             matches += self._passed_on(state, state.add(_of_base_rules(state, arrived)), arrived)
+        self._packer.finish()
         return tuple(matches)
 
     def expect(self, begin: Mapping[str, int]) -> None:
@@ -41,6 +47,7 @@ class CorrelationStates:
             state = self._states.get(rule_id)
             if state is not None:
                 state.add(listed_hits(state.correlation, time))
+        self._packer.finish()
 
     def decide(self, searched: Mapping[str, Spans], base_hits: Iterable[BaseHit] = ()) -> tuple[CorrelationHit, ...]:
         """Add base hits, and return all new correlation hits: the certain ones, and those that searched spans decide.
@@ -56,6 +63,7 @@ class CorrelationStates:
             matches += self._passed_on(state, new, arrived)
             reach = state.hit_reach
             settled[state.correlation.rule_id] = spans.shrunk(behind=reach.behind, ahead=reach.ahead)
+        self._packer.finish()
         return tuple(matches)
 
     def undecided(self) -> tuple[CorrelationHit, ...]:

@@ -67,6 +67,15 @@ def least_count(comparisons: Iterable[NumericComparison]) -> int:
     return max([1, *bounds])
 
 
+def least_hits(correlation: Correlation) -> int:
+    """Return how many base hits a group has at least where the condition holds without waiting."""
+    if correlation.type is CorrelationType.EVENT_COUNT:
+        return least_count(correlation.comparisons)
+    if correlation.type in COUNTING_TYPES - {CorrelationType.VALUE_COUNT} and correlation.boolean is None:
+        return least_count(correlation.comparisons) if correlation.comparisons else len(correlation.base_rules)
+    return 1
+
+
 def is_monotone(correlation: Correlation) -> bool:
     """Return whether a condition that holds in a window holds too when base hits are added to it."""
     return _compares_counts(correlation, _LOWER_BOUNDS)

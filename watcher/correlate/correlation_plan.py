@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from watcher.correlate.chains import CorrelationStates, inner_first
+from watcher.correlate.judge_choice import judge_of
 from watcher.model import Rule, RuleMetadata
 from watcher.model.correlation_rules import CorrelationRule, ResolvedCorrelations
 from watcher.model.correlations import Correlation
@@ -35,7 +36,7 @@ class CorrelationPlan:
         """Return the part of the plan that hits of some base rules, or their absence, can change."""
         changed = set(base_rules)
         for correlation in self.correlations:
-            waits = CorrelationStates((correlation,)).waits
+            waits = judge_of(correlation).has_uncertain_matches
             if waits or not changed.isdisjoint(correlation.base_rules):
                 changed.add(correlation.rule_id)
         needed: set[str] = set()

@@ -6,13 +6,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from watcher.correlate.counted_values import GroupValues, counted_of, counts_values, groups_of
+from watcher.correlate.comparisons import least_hits
+from watcher.correlate.counted_values import GroupValues, counted_of, counts_values
+from watcher.correlate.group_store import GroupStore
 from watcher.correlate.hit_builder import correlation_hit
 from watcher.correlate.judge_choice import judge_of
 from watcher.correlate.judges import Judge, Judgement, Reach
-from watcher.correlate.measures import measure_of
+from watcher.correlate.packed_hits import HitPacker
 from watcher.correlate.spans import BEGINNING, END, Spans
-from watcher.correlate.timeline import Timeline
+from watcher.correlate.timeline import TimelineContents
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
 from watcher.model.correlations import Correlation
 
@@ -36,15 +38,23 @@ class CorrelationState:
     as soon as the times around it were searched. Each correlation hit is returned once.
     """
 
-    def __init__(self, correlation: Correlation) -> None:
+    def __init__(self, correlation: Correlation, packer: HitPacker | None = None) -> None:
         self.correlation = correlation
         self.ignored = IgnoredHits()
         self.horizon = BEGINNING  # earlier base hits are ignored
         self._judge: Judge = judge_of(correlation)
         self._rules = self._judge.completing_rules | self._judge.single_rules
+        self._least_hits = least_hits(correlation)
+        self._group_fields = {
+            rule_id: tuple(correlation.field_of(name, rule_id) for name in correlation.group_fields)
+            for rule_id in self._rules
+        }
         self._counts_values = counts_values(correlation)
-        self._groups: dict[GroupValues, Timeline] = {}
-        self._pending: set[GroupValues] = set()
+        self._own_packer = packer is None
+        self._packer = packer or HitPacker()
+        contents = TimelineContents(correlation, self._packer, self._judge.single_rules)
+        contents.new_window()  # raises ValueError where a measure lacks its parameter
+        self.timelines = GroupStore(contents, self._judge.reach.behind)
 
     @property
     def reach(self) -> Reach:
@@ -69,21 +79,30 @@ class CorrelationState:
                 arrived[key].append(hit.time)
         for key, times in arrived.items():
             self._mark_pending(key, times)
-        if not self._judge.has_certain_matches:
-            return ()
-        return _sorted(match for key, times in arrived.items() for match in self._certain_matches(key, times))
+        matches: tuple[CorrelationHit, ...] = ()
+        if self._judge.has_certain_matches:
+            matches = _sorted(match for key, times in arrived.items() for match in self._certain_matches(key, times))
+        self.timelines.freeze()
+        if self._own_packer:
+            self._packer.finish()
+        return matches
 
     def decide(self, searched: Spans) -> tuple[CorrelationHit, ...]:
         """Return the new correlation hits that the searched spans decide; all base hits in them were added."""
-        decidable = searched.shrunk(behind=self.reach.behind, ahead=self.reach.ahead)
-        return _sorted(match for key in tuple(self._pending) for match in self._decided_matches(key, decidable))
+        decidable = searched.shrunk(behind=self.reach.behind, ahead=self.reach.ahead).within(self._earliest, END)
+        until = decidable.spans[-1][1] if decidable else BEGINNING
+        due = self.timelines.pending_before(until)
+        matches = _sorted(match for key in due for match in self._decided_matches(key, decidable))
+        self.timelines.freeze()
+        return matches
 
     def undecided(self) -> tuple[CorrelationHit, ...]:
         """Return the matches that hold so far, but that base hits of times not searched yet may end."""
+        pending = ((key, self.timelines[key]) for key in self.timelines.pending_before(END))
         return _sorted(
-            correlation_hit(self.correlation, key, self._groups[key], judgement, index)
-            for key in self._pending
-            for judgement, index in self._matches(key, self._groups[key].pending, lambda _: True)
+            correlation_hit(self.correlation, key, timeline, judgement, index)
+            for key, timeline in pending
+            for judgement, index in self._matches(key, timeline.pending, lambda _: True)
         )
 
     def forget(self, before: int) -> None:
@@ -93,14 +112,12 @@ class CorrelationState:
         history around it.
         """
         self.horizon = max(self.horizon, before)
-        needed = self.horizon - self.reach.ahead
-        for key, timeline in tuple(self._groups.items()):
-            timeline.forget(needed - self.reach.behind)
-            timeline.pending = timeline.clip(timeline.pending.within(needed, END))
-            if not timeline.pending:
-                self._pending.discard(key)
-            if timeline.is_empty():
-                del self._groups[key]
+        self.timelines.forget(self._earliest)
+
+    @property
+    def _earliest(self) -> int:
+        """The time before which nothing is decided any more."""
+        return self.horizon if self.horizon <= BEGINNING else self.horizon - self.reach.ahead
 
     def _insert(self, hit: BaseHit) -> Iterator[GroupValues]:
         """Add a base hit to its groups, and yield those that did not have it."""
@@ -109,39 +126,34 @@ class CorrelationState:
         if hit.time < self.horizon:
             self.ignored.too_late += 1
             return
-        counted = counted_of(self.correlation, hit) if self._counts_values else ()
-        if self._counts_values and not counted:
+        if self._counts_values and not counted_of(self.correlation, hit):
             self.ignored.without_value += 1
             return
-        groups = groups_of(self.correlation, hit)
+        groups = self._packer.groups(self.correlation, hit, self._group_fields[hit.rule_id])
         self.ignored.without_group += not groups.spellings
         self.ignored.cut += groups.cut
-        for key in groups.spellings:
-            timeline = self._groups.get(key) or self._new_group(key)
-            is_new = hit.rule_id not in self._judge.completing_rules or timeline.insert(hit, counted)
-            if is_new and hit.rule_id in self._judge.single_rules:
-                timeline.insert_time(hit.rule_id, hit.time)
+        for spelling in groups.spellings:
+            key = self._packer.share(spelling)
+            timeline = self.timelines[key]
+            is_new = hit.rule_id not in self._judge.completing_rules or timeline.insert(hit)
             if is_new:
+                timeline.insert_time(hit.rule_id, hit.time)
+                self.timelines.note(key, hit.time)
                 yield key
-
-    def _new_group(self, key: GroupValues) -> Timeline:
-        timeline = Timeline(measure_of(self.correlation) if self._counts_values else None)
-        self._groups[key] = timeline
-        return timeline
 
     def _mark_pending(self, key: GroupValues, times: Iterable[int]) -> None:
         """Note the times of a group that new base hits of some times may change."""
         if not self._judge.has_uncertain_matches:
             return
-        timeline, reach = self._groups[key], self._judge.changed_reach
+        timeline, reach = self.timelines[key], self._judge.changed_reach
         spans = ((time - reach.ahead, time + reach.behind + 1) for time in times)
-        timeline.pending = timeline.clip(Spans.of((*timeline.pending, *spans)))
-        if timeline.pending:
-            self._pending.add(key)
+        self.timelines.set_pending(key, Spans.of((*timeline.pending, *spans)))
 
     def _certain_matches(self, key: GroupValues, times: Iterable[int]) -> Iterator[CorrelationHit]:
         """Yield the certain matches of a group to which base hits of some times were added."""
-        timeline = self._groups[key]
+        timeline = self.timelines[key]
+        if len(timeline.times) < self._least_hits:
+            return
         affected = timeline.clip(Spans.of((time, time + self.reach.behind + 1) for time in times))
         for start, end in affected:
             # a late base hit would otherwise be compared with each hit of a long window
@@ -150,24 +162,22 @@ class CorrelationState:
                 yield from self._reported(key, Spans(((first, end),)), lambda judgement: judgement.is_certain)
 
     def _decided_matches(self, key: GroupValues, decidable: Spans) -> Iterator[CorrelationHit]:
-        timeline = self._groups[key]
+        timeline = self.timelines[key]
         decided = timeline.pending.intersection(decidable)
         if decided:
             yield from self._reported(key, decided, lambda _: True)
-            timeline.pending = timeline.clip(timeline.pending.without(decided))
-        if not timeline.pending:
-            self._pending.discard(key)
+        self.timelines.set_pending(key, timeline.pending.within(self._earliest, END).without(decided))
 
     def _reported(self, key: GroupValues, spans: Spans, accept: Accept) -> Iterator[CorrelationHit]:
         """Yield the accepted matches, and note that they were returned."""
-        timeline = self._groups[key]
+        timeline = self.timelines[key]
         for judgement, index in self._matches(key, spans, accept):
             timeline.reported[index] = 1
             yield correlation_hit(self.correlation, key, timeline, judgement, index)
 
     def _matches(self, key: GroupValues, spans: Spans, accept: Accept) -> Iterator[tuple[Judgement, int]]:
         """Yield the matches of base hits within spans that were not returned yet, each with its completing hit."""
-        timeline = self._groups[key]
+        timeline = self.timelines[key]
         time, judgement = None, None
         for index in timeline.unreported(spans):
             if timeline.times[index] != time:

@@ -1,4 +1,7 @@
-"""The base hits of a group in the order of their times, with a running window over them."""
+"""The base hits of a group in the order of their times, with a running window over them.
+
+A process keeps many groups, most of them with a single base hit: a timeline that rests is a `FrozenTimeline`.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,45 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from watcher.correlate.counted_values import Counted
-from watcher.correlate.measures import Measure
+from watcher.correlate.counted_values import Counted, counted_of, counts_values
+from watcher.correlate.measures import Measure, measure_of
+from watcher.correlate.packed_hits import HitPacker, PackedHit, PackedHits, time_of
 from watcher.correlate.spans import Spans
 from watcher.model.correlation_hits import BaseHit
+from watcher.model.correlations import Correlation
+
+FrozenTimeline = PackedHit | tuple[PackedHit, ...]
+"""One base hit, or a few, without anything that the timeline would have to remember of them."""
+
+_MOST_FROZEN = 4  # base hits: longer timelines take little more room than their base hits
+_NOTHING = Spans()
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineContents:
+    """How the timelines of a correlation read their base hits."""
+
+    correlation: Correlation
+    packer: HitPacker
+    single_rules: frozenset[str] = frozenset()  # base rules whose times are looked at one by one
+
+    @property
+    def counts_values(self) -> bool:
+        """Whether windows have a measure."""
+        return counts_values(self.correlation)
+
+    def new_window(self) -> RunningWindow:
+        """Return an empty window."""
+        return RunningWindow(measure_of(self.correlation) if self.counts_values else None)
+
+    def entry(self, packed: PackedHit) -> tuple[str, Counted]:
+        """Return the rule of a base hit, and what it adds to the measure."""
+        if not self.counts_values:
+            return self.packer.rule_of(packed), ()
+        hit = self.packer.unpack(packed)
+        return hit.rule_id, counted_of(self.correlation, hit)
 
 
 class RunningWindow:
@@ -27,17 +64,17 @@ class RunningWindow:
     def __len__(self) -> int:
         return self.end - self.start
 
-    def enter(self, hit: BaseHit, counted: Counted) -> None:
+    def enter(self, rule_id: str, counted: Counted) -> None:
         """Add a base hit to the counters; the range is moved by the caller."""
-        self.rules[hit.rule_id] += 1
+        self.rules[rule_id] += 1
         if self.measure is not None:
             self.measure.enter(counted)
 
-    def leave(self, hit: BaseHit, counted: Counted) -> None:
+    def leave(self, rule_id: str, counted: Counted) -> None:
         """Remove a base hit from the counters; the range is moved by the caller."""
-        self.rules[hit.rule_id] -= 1
-        if not self.rules[hit.rule_id]:
-            del self.rules[hit.rule_id]
+        self.rules[rule_id] -= 1
+        if not self.rules[rule_id]:
+            del self.rules[rule_id]
         if self.measure is not None:
             self.measure.leave(counted)
 
@@ -45,18 +82,30 @@ class RunningWindow:
 class Timeline:
     """The base hits of a group, sorted by time, rule and id."""
 
-    __slots__ = ("_counted", "hits", "pending", "reported", "rule_times", "times", "window")
+    __slots__ = ("_contents", "_window", "hits", "pending", "reported", "rule_times", "times")
 
-    def __init__(self, measure: Measure | None) -> None:
-        self.times: array[int] = array("q")
-        self.hits: list[BaseHit] = []
-        self.reported = bytearray()  # 1 for each base hit whose match was returned
-        self._counted: list[Counted] = []  # empty where no values are counted
+    def __init__(self, contents: TimelineContents, packed: FrozenTimeline = ()) -> None:
+        frozen = (packed,) if isinstance(packed, bytes) else packed
+        self._contents = contents
+        self.times: array[int] = array("q", map(time_of, frozen))
+        self.hits = PackedHits(contents.packer, list(frozen))
+        self.reported = bytearray(len(frozen))  # 1 for each base hit whose match was returned
         self.rule_times: dict[str, array[int]] = {}  # sorted, for the types that look at single rules
-        self.window = RunningWindow(measure)
-        self.pending = Spans()  # times whose matches wait until they were searched
+        for entry in frozen if contents.single_rules else ():
+            self.insert_time(contents.packer.rule_of(entry), time_of(entry))
+        self._window: RunningWindow | None = None
+        self.pending = _NOTHING  # times whose matches wait until they were searched
 
-    def insert(self, hit: BaseHit, counted: Counted = ()) -> bool:
+    def frozen(self) -> FrozenTimeline | None:
+        """Return what a resting timeline needs; None where it is more than a few base hits."""
+        packed = self.hits.packed
+        if not 0 < len(packed) <= _MOST_FROZEN or self.pending or 1 in self.reported:
+            return None
+        if sum(map(len, self.rule_times.values())) not in (0, len(packed)):
+            return None  # rules that are excluded have times, and no base hits
+        return packed[0] if len(packed) == 1 else tuple(packed)
+
+    def insert(self, hit: BaseHit) -> bool:
         """Insert a base hit; return False for one that is there already."""
         start = bisect_left(self.times, hit.time)
         end = bisect_right(self.times, hit.time)
@@ -64,24 +113,33 @@ class Timeline:
         if index < end and _key(self.hits[index]) == _key(hit):
             return False
         self.times.insert(index, hit.time)
-        self.hits.insert(index, hit)
+        self.hits.packed.insert(index, self._contents.packer.pack(hit))
         self.reported.insert(index, 0)
-        if self.window.measure is not None:
-            self._counted.insert(index, counted)
-        self._make_room(index, hit, counted)
+        self._make_room(index)
         return True
 
-    def _make_room(self, index: int, hit: BaseHit, counted: Counted) -> None:
-        window = self.window
+    @property
+    def window(self) -> RunningWindow:
+        """The running window where it was moved to last."""
+        if self._window is None:
+            self._window = self._contents.new_window()
+        return self._window
+
+    def _make_room(self, index: int) -> None:
+        window = self._window
+        if window is None:
+            return
         if index <= window.start:
             window.start += 1
             window.end += 1
         elif index < window.end:
             window.end += 1
-            window.enter(hit, counted)
+            window.enter(*self._entry(index))
 
     def insert_time(self, rule_id: str, time: int) -> None:
-        """Insert a time of a rule that is looked at by itself."""
+        """Insert a time of a rule, if it is looked at by itself."""
+        if rule_id not in self._contents.single_rules:
+            return
         times = self.rule_times.setdefault(rule_id, array("q"))
         times.insert(bisect_right(times, time), time)
 
@@ -103,25 +161,22 @@ class Timeline:
         start, end = bisect_left(self.times, start_time), bisect_right(self.times, end_time)
         window = self.window
         if start >= window.end or end <= window.start:
-            self._clear_window(start)
+            window = self._window = self._contents.new_window()
+            window.start = window.end = start
         while window.end < end:
-            window.enter(self.hits[window.end], self._counted_at(window.end))
+            window.enter(*self._entry(window.end))
             window.end += 1
         while window.start > start:
             window.start -= 1
-            window.enter(self.hits[window.start], self._counted_at(window.start))
+            window.enter(*self._entry(window.start))
         while window.end > end:
             window.end -= 1
-            window.leave(self.hits[window.end], self._counted_at(window.end))
-        self._move_start(start)
+            window.leave(*self._entry(window.end))
+        self._move_start(window, start)
         return window
 
-    def _counted_at(self, index: int) -> Counted:
-        return self._counted[index] if self._counted else ()
-
-    def _clear_window(self, index: int) -> None:
-        self._move_start(self.window.end)
-        self.window.start = self.window.end = index
+    def _entry(self, index: int) -> tuple[str, Counted]:
+        return self._contents.entry(self.hits.packed[index])
 
     def unreported(self, spans: Spans) -> Iterator[int]:
         """Yield the indices of base hits within spans whose match was not returned, in order."""
@@ -139,18 +194,18 @@ class Timeline:
     def forget(self, before: int) -> None:
         """Drop all base hits before a time."""
         count = bisect_left(self.times, before)
-        self._move_start(count)
-        self.window.start -= count
-        self.window.end -= count
-        del self.times[:count], self.hits[:count], self.reported[:count], self._counted[:count]
+        if self._window is not None:
+            self._move_start(self._window, count)
+            self._window.start -= count
+            self._window.end -= count
+        del self.times[:count], self.hits.packed[:count], self.reported[:count]
         for times in self.rule_times.values():
             del times[: bisect_left(times, before)]
 
-    def _move_start(self, index: int) -> None:
+    def _move_start(self, window: RunningWindow, index: int) -> None:
         """Let all base hits before an index leave the running window."""
-        window = self.window
         while window.start < min(index, window.end):
-            window.leave(self.hits[window.start], self._counted_at(window.start))
+            window.leave(*self._entry(window.start))
             window.start += 1
         if window.start < index:
             window.start = window.end = index

@@ -9,9 +9,9 @@ from decimal import Decimal
 from watcher.correlate.comparisons import is_absence
 from watcher.correlate.counted_values import GroupValues, counted_of, counts_values, groups_of
 from watcher.correlate.judges import milliseconds
-from watcher.correlate.measures import measure_of
 from watcher.correlate.ordered_rules import longest_run
-from watcher.correlate.timeline import Timeline
+from watcher.correlate.packed_hits import HitPacker
+from watcher.correlate.timeline import Timeline, TimelineContents
 from watcher.model.correlation_hits import BaseHit
 from watcher.model.correlations import Correlation, CorrelationType
 
@@ -37,24 +37,23 @@ class _Group:
 def trailing_windows(correlation: Correlation, base_hits: Iterable[BaseHit]) -> tuple[TrailingWindow, ...]:
     """Return the window of each group at each time of a base hit, by time; base hits come in any order."""
     groups: dict[GroupValues, _Group] = {}
+    contents = TimelineContents(correlation, HitPacker(), frozenset(correlation.base_rules))
     for hit in base_hits:
         if hit.rule_id in correlation.base_rules:
-            _insert(correlation, groups, hit)
+            _insert(contents, groups, hit)
     windows = (
         _window(correlation, group, time) for group in groups.values() for time in dict.fromkeys(group.timeline.times)
     )
     return tuple(sorted(windows, key=lambda window: (window.time, window.group)))
 
 
-def _insert(correlation: Correlation, groups: dict[GroupValues, _Group], hit: BaseHit) -> None:
-    has_values = counts_values(correlation)
-    counted = counted_of(correlation, hit) if has_values else ()
-    if has_values and not counted:
+def _insert(contents: TimelineContents, groups: dict[GroupValues, _Group], hit: BaseHit) -> None:
+    if counts_values(contents.correlation) and not counted_of(contents.correlation, hit):
         return
-    for key, spelling in groups_of(correlation, hit).spellings.items():
+    for key, spelling in groups_of(contents.correlation, hit).spellings.items():
         if key not in groups:
-            groups[key] = _Group(Timeline(measure_of(correlation) if has_values else None), spelling)
-        if groups[key].timeline.insert(hit, counted):
+            groups[key] = _Group(Timeline(contents), spelling)
+        if groups[key].timeline.insert(hit):
             groups[key].timeline.insert_time(hit.rule_id, hit.time)
 
 

@@ -1,0 +1,103 @@
+"""The timelines of a correlation by group: what is due is looked at, whatever the number of groups."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from heapq import heapify, heappop, heappush
+
+from watcher.correlate.counted_values import GroupValues
+from watcher.correlate.packed_hits import time_of
+from watcher.correlate.spans import END, Spans
+from watcher.correlate.timeline import FrozenTimeline, Timeline, TimelineContents
+
+_PARTS = 8  # of the history of a group, which is dropped part by part
+
+
+class GroupStore:
+    """Holds the timelines; those that rest are frozen."""
+
+    def __init__(self, contents: TimelineContents, length: int) -> None:
+        """Create a store of groups whose base hits count for `length` milliseconds."""
+        self._contents = contents
+        self._length = length
+        self._part = length // _PARTS + 1
+        self._timelines: dict[GroupValues, Timeline | FrozenTimeline] = {}
+        self._awake: dict[GroupValues, Timeline] = {}  # since the last call of `freeze`
+        self._parts: defaultdict[int, list[GroupValues]] = defaultdict(list)  # part of time → groups with base hits
+        self._due: list[tuple[int, GroupValues]] = []  # a heap: from when on a group waits for a decision
+
+    def __len__(self) -> int:
+        return len(self._timelines)
+
+    def __getitem__(self, key: GroupValues) -> Timeline:
+        """Return the timeline of a group, a new one where there is none."""
+        timeline = self._awake.get(key)
+        if timeline is None:
+            kept = self._timelines.get(key, ())
+            timeline = kept if isinstance(kept, Timeline) else Timeline(self._contents, kept)
+            self._timelines[key] = self._awake[key] = timeline
+        return timeline
+
+    def freeze(self) -> None:
+        """Let all groups rest."""
+        for key, timeline in self._awake.items():
+            if timeline.is_empty():
+                del self._timelines[key]
+                continue
+            frozen = timeline.frozen()
+            if frozen is not None:
+                self._timelines[key] = frozen
+        self._awake.clear()
+
+    def note(self, key: GroupValues, time: int) -> None:
+        """Note that a group has a base hit of a time, so that it is dropped when it is too old."""
+        groups = self._parts[time // self._part]
+        if not groups or groups[-1] is not key:
+            groups.append(key)
+
+    def set_pending(self, key: GroupValues, pending: Spans) -> None:
+        """Set the times of a group that wait for a decision; those without a base hit are left out."""
+        timeline = self[key]
+        noted = timeline.pending.spans[:1]
+        timeline.pending = timeline.clip(pending)
+        if timeline.pending and (not noted or noted[0][0] != timeline.pending.spans[0][0]):
+            heappush(self._due, (timeline.pending.spans[0][0], key))
+
+    def pending_before(self, time: int) -> Sequence[GroupValues]:
+        """Return the groups that wait for a decision from before a time on."""
+        due: dict[GroupValues, int] = {}
+        while self._due and self._due[0][0] < time:
+            start, key = heappop(self._due)
+            if key in self._timelines and self._first_pending(key) == start:
+                due[key] = start
+        for key, start in due.items():
+            heappush(self._due, (start, key))  # until its pending times change
+        return tuple(due)
+
+    def _first_pending(self, key: GroupValues) -> int | None:
+        kept = self._awake.get(key) or self._timelines[key]
+        return kept.pending.spans[0][0] if isinstance(kept, Timeline) and kept.pending else None
+
+    def forget(self, before: int) -> None:
+        """Drop base hits that count for nothing from a time on, and what waits for a decision before it."""
+        oldest = before - self._length
+        parts = [part for part in self._parts if (part + 1) * self._part <= oldest]
+        for key in {key for part in parts for key in self._parts.pop(part)}:
+            kept = self._timelines.get(key)
+            if isinstance(kept, Timeline):
+                self._forget(key, kept, before)
+            elif kept is not None:
+                rest = tuple(hit for hit in ((kept,) if isinstance(kept, bytes) else kept) if time_of(hit) >= oldest)
+                if rest:
+                    self._timelines[key] = rest
+                else:
+                    del self._timelines[key]
+        if len(self._due) > 2 * len(self._timelines) + _PARTS:
+            self._due = list({entry for entry in self._due if entry[1] in self._timelines})
+            heapify(self._due)
+
+    def _forget(self, key: GroupValues, timeline: Timeline, before: int) -> None:
+        timeline.forget(before - self._length)
+        self.set_pending(key, timeline.pending.within(before, END))
+        self.freeze()
