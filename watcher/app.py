@@ -9,12 +9,14 @@ from types import TracebackType
 from typing import Self
 
 from watcher.alerts.alert_filter import AlertFilter
+from watcher.alerts.alert_history import Triage
+from watcher.alerts.alert_triage import TriagedAlert
 from watcher.components import Components, connect_clusters
 from watcher.delivery.failed_deliveries import FailedDelivery, ResendFilter
 from watcher.errors import SettingsError
 from watcher.model import Notification, Rule
 from watcher.pipeline import Stopping
-from watcher.ports import IndexMapping
+from watcher.ports import IndexMapping, StoredDocument
 from watcher.settings import Settings
 from watcher.sigma.rule_folders import LoadedRules
 from watcher.state.installation import InstallResult
@@ -35,7 +37,7 @@ from watcher.usecases.render import render_stored_alert
 from watcher.usecases.resend import find_failed, resend
 from watcher.usecases.run import RunReport, run_once
 from watcher.usecases.status import Status, read_status
-from watcher.usecases.triage import AlertRecord, list_alerts
+from watcher.usecases.triage import AlertRecord, list_alerts, select_for_triage, triage_alerts
 
 
 def _never() -> bool:
@@ -83,6 +85,14 @@ class App:
     def alerts(self, selected: AlertFilter | None = None, *, limit: int = 50) -> tuple[AlertRecord, ...]:
         """Return the newest alerts that a filter selects, newest first."""
         return list_alerts(self.components, selected or AlertFilter(), limit=limit)
+
+    def select_for_triage(self, selected: AlertFilter) -> tuple[StoredDocument, ...]:
+        """Return the alerts that an action of triage would change."""
+        return select_for_triage(self.components, selected)
+
+    def triage(self, alerts: Sequence[StoredDocument], triage: Triage) -> tuple[TriagedAlert, ...]:
+        """Do an action to alerts, and return what it did to each."""
+        return triage_alerts(self.components, alerts, triage)
 
     def find_failed(self, selected: ResendFilter) -> tuple[FailedDelivery, ...]:
         """Return the deliveries that were given up."""

@@ -93,16 +93,17 @@ def test_alerts_shows_the_event_and_the_deliveries(attacked: Sandbox) -> None:
     assert done.returncode == 0
     for part in (IIS_TITLE, "high", "WEB01.corp.example", "jdoe", "/name:MyNativeModule", "mail sent", "slack sent"):
         assert part in done.stdout
-    (alert,) = json.loads(attacked.call("alerts", "--json").stdout)
+    (line,) = attacked.call("alerts", "--json").stdout.splitlines()
+    alert = json.loads(line)
     assert alert["rule"]["name"] == IIS_TITLE
     assert alert["id"] == alert["watcher"]["alert"]["id"]
-    assert json.loads(attacked.call("alerts", "--json", "--limit", "0").stdout) == []
+    assert attacked.call("alerts", "--json", "--limit", "0").stdout == ""
 
 
 def test_alerts_without_any_says_so(sandbox: Sandbox) -> None:
     done = sandbox.call("alerts")
     assert (done.returncode, done.stdout) == (0, "no alerts\n")
-    assert json.loads(sandbox.call("alerts", "--json").stdout) == []
+    assert sandbox.call("alerts", "--json").stdout == ""
 
 
 @pytest.mark.parametrize("columns", [60, 80, 100, 160])

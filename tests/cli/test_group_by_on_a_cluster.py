@@ -22,7 +22,7 @@ def test_each_forwarding_computer_has_an_alert(sandbox: Sandbox) -> None:
     sandbox.template()
     sandbox.feed([forwarded(name) for name in ("ws1", "ws2", "dc1")])
     sandbox.once()
-    alerts = json.loads(sandbox.call("alerts", "--json").stdout)
+    alerts = [json.loads(line) for line in sandbox.call("alerts", "--json").stdout.splitlines()]
     assert {alert["host"]["name"] for alert in alerts} == {"ws1", "ws2", "dc1"}
     assert {tuple(alert["watcher"]["alert"]["key"]) for alert in alerts} == {
         ("host.name=ws1",),

@@ -23,10 +23,15 @@ class AlertFilter:
     tag: str = ""  # of the rule
 
     @property
+    def is_empty(self) -> bool:
+        """Whether it selects all alerts."""
+        return self == AlertFilter()
+
+    @property
     def query(self) -> Query:
         """The query for the alerts; values are compared without their case."""
         filters = [
-            *_any_of(("watcher.alert.id",), self.ids),
+            *([{"terms": {"watcher.alert.id": [alert.lower() for alert in self.ids]}}] if self.ids else []),
             *_any_of(("watcher.rule.level",), self.levels),
             *_any_of(("watcher.alert.state",), self.states),
             *_any_of(("rule.id", "rule.name"), (self.rule,)),

@@ -23,7 +23,7 @@ from watcher.timestamps import format_timestamp
 
 log = structlog.get_logger(__name__)
 
-_DONE = frozenset({"sent", "failed"})  # states of deliveries that an update makes pending again
+_DONE = frozenset({"sent", "failed", "silenced"})  # states of deliveries that an update makes pending again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,7 @@ def _changes(joining: Joining, stored: StoredDocument, recorded: Collection[str]
 
 
 def _due_again(stored: StoredDocument, now: datetime) -> list[Mapping[str, Any]]:
-    """Return the deliveries of an alert for an update: what is sent or failed is due again, and no part of a digest.
+    """Return the deliveries of an alert for an update: what ended is due again, and no part of a digest.
 
     A message that is not sent yet will contain the update. One that is being sent becomes due when it is marked as
     sent. Recipients that were tried on their own get the update with all others.

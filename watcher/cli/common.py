@@ -41,6 +41,8 @@ SettingsFile = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")]
 
+AsJsonLines = Annotated[bool, typer.Option("--json", help="Write JSON lines to standard output: one object a line.")]
+
 
 class SecretConsole(Console):
     """A terminal that shows no known secret, whatever is printed to it."""
@@ -67,6 +69,12 @@ def error_terminal() -> Console:
 def write_json(value: Any) -> None:
     """Write a value for programs; what an event holds is escaped, so that no terminal acts on it."""
     sys.stdout.write(json.dumps(without_secrets_inside(value), indent=2) + "\n")
+
+
+def write_json_lines(values: Iterable[Any]) -> None:
+    """Write each value on a line for programs; what an event holds is escaped, so that no terminal acts on it."""
+    for value in values:
+        sys.stdout.write(json.dumps(without_secrets_inside(value)) + "\n")
 
 
 def read_settings(settings_file: Path | None) -> Settings:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watcher.delivery.digest_content import DigestContent
+from watcher.delivery.hit_outcomes import outcome_of, with_outcome
 from watcher.errors import RecipientRefusal
 from watcher.model import Level, Notification
 from watcher.ports import StoredDocument
@@ -130,11 +131,6 @@ def reason_of(stored: StoredDocument, channel: str) -> str:
     return str((entry_for(stored, channel) or {}).get("reason") or "")
 
 
-def outcome_of(entry: Entry) -> str:
-    """Return what became of a delivery in a word: its state, or that it was sent in a digest."""
-    return "digested" if entry["state"] == "sent" and entry.get("digest_id") else str(entry["state"])
-
-
 def was_sent_single(stored: StoredDocument, channel: str, since: datetime) -> bool:
     """Whether the alert was sent to a channel in a message of its own, at or after a time."""
     entry = entry_for(stored, channel) or {}
@@ -183,13 +179,21 @@ def with_updates(entry: Entry, values: Entry, stored: StoredDocument) -> Entry:
     updates = updates_of(stored)
     if values.get("state") == "claimed":
         return {**values, "claimed_updates": updates} if updates else values
+    if values.get("state") == "silenced":
+        return _ended(entry, values, int(entry.get("claimed_updates") or 0) if updates is None else updates)
     if values.get("state") != "sent":
         return values
     contained = int(entry.get("claimed_updates") or 0)
-    sent = {**values, "updates": contained} if contained else values
+    sent = _ended(entry, values, contained)
     if updates is None or updates <= contained:  # nothing was written since the claim, or nothing new
         return sent
     return {**sent, "state": "pending", "attempts": 0, "due": values["sent"], "digest_id": None}
+
+
+def _ended(entry: Entry, values: Entry, contained: int) -> Entry:
+    """Return the values of a message that ended, with how many hits it contained."""
+    outcomes = with_outcome(entry, outcome_of({**entry, **values}), contained=contained)
+    return {**values, "outcomes": outcomes, **({"updates": contained} if contained else {})}
 
 
 def with_recipients(entries: list[Entry], delivery: Delivery, until: datetime) -> list[Entry]:
@@ -218,6 +222,11 @@ def sent_values(delivery: Delivery, now: datetime) -> Entry:
 def postponed_values(error: str, until: datetime) -> Entry:
     """Return what an entry stores when it is retried later."""
     return {"state": "pending", "due": format_timestamp(until), "error": error[:_MAX_ERROR]}
+
+
+def silenced_values(reason: str) -> Entry:
+    """Return what an entry stores when its message is held back; a later update becomes due all the same."""
+    return {"state": "silenced", "due": None, "error": None, "reason": reason[:_MAX_ERROR]}
 
 
 def failed_values(error: str) -> Entry:

@@ -20,6 +20,7 @@ from watcher.delivery.deliveries import (
     is_due,
     postponed_values,
     sent_values,
+    silenced_values,
     was_taken_over,
     with_entry,
     with_recipients,
@@ -77,6 +78,10 @@ class Outbox:
         """Mark a delivery as failed: it is never tried again."""
         self._settle(delivery, failed_values(error))
 
+    def silence(self, delivery: Delivery, reason: str) -> None:
+        """Mark a delivery as held back, with the reason; a later update of the alert becomes due all the same."""
+        self._settle(delivery, silenced_values(reason))
+
     # ---- inside
 
     def _due_again(self, alerts: Sequence[StoredDocument], channel: str, now: datetime) -> tuple[StoredDocument, ...]:
@@ -125,7 +130,7 @@ class Outbox:
 
     def _settle(self, delivery: Delivery, values: Entry, added: _AddEntries = list) -> None:
         """Write a result; where another channel's result was written meanwhile, write again on top of it."""
-        values = {**values, **delivery.form_values}
+        values = {**delivery.form_values, **values}
         remaining = list(delivery.alerts)
         while remaining:
             written = self._update(remaining, delivery.channel, values, added)

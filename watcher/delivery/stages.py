@@ -1,7 +1,7 @@
 """The stages that a delivery passes, each with a named outcome.
 
 A stage either lets the delivery proceed, or ends its way: left as stored, held until a time, to be retried when the
-channel works again, or dropped for good.
+channel works again, silenced, or dropped for good.
 """
 
 from __future__ import annotations
@@ -72,7 +72,14 @@ class Drop:
     reason: str
 
 
-Outcome = Proceed | Leave | Hold | Retry | Drop
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """The delivery is held back for good; a later update of its alert becomes due all the same."""
+
+    reason: str  # a clause that names what held it back; stored, and shown by `watcher alerts ID`
+
+
+Outcome = Proceed | Leave | Hold | Retry | Silence | Drop
 Stage = Callable[[Delivery], Outcome]
 
 

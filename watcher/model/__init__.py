@@ -40,15 +40,19 @@ from watcher.model.index_names import UnsearchableIndex, affecting, may_hold
 from watcher.model.joined_hits import KINDS_OF_VALUES, AlertUpdate, JoinedHits
 from watcher.model.matched_fields import MatchedField
 from watcher.model.rules import Level, LogSource, LongText, Related, Rule, RuleMetadata, Selection
+from watcher.model.triage_history import STATUS_AFTER, AlertStatus, CloseReason, HistoryEntry, TriageAction
 from watcher.model.windows import Window
 
 __all__ = [
     "DASHES",
     "KINDS_OF_VALUES",
+    "STATUS_AFTER",
     "Alert",
     "AlertKind",
+    "AlertStatus",
     "AlertUpdate",
     "And",
+    "CloseReason",
     "ConditionNode",
     "DetectionItem",
     "Event",
@@ -56,6 +60,7 @@ __all__ = [
     "EventSummary",
     "FieldMapping",
     "Finding",
+    "HistoryEntry",
     "Hit",
     "JoinedHits",
     "Level",
@@ -83,6 +88,7 @@ __all__ = [
     "SigmaString",
     "SigmaTimestampPart",
     "SigmaValue",
+    "TriageAction",
     "UnreadableEvent",
     "UnsearchableIndex",
     "Wildcard",

@@ -14,7 +14,7 @@ from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.delivery.rate_limit import RateLimit, Reason
 from watcher.delivery.sent_messages import SentMessages
-from watcher.delivery.stages import Drop, Hold, Leave, Outcome, Proceed, Retry, Stage, Stopping, run_stages
+from watcher.delivery.stages import Drop, Hold, Leave, Outcome, Proceed, Retry, Silence, Stage, Stopping, run_stages
 from watcher.errors import ClusterError
 from watcher.notify.channel_registry import retry_delay
 from watcher.pipeline.delivery_result import DeliveryResult
@@ -148,6 +148,11 @@ class ChannelRun:
                 self.observe(delivery.channel_name, "postponed")
                 log.warning("delivery.postponed", error=outcome.reason, **_described(delivery))
                 return DeliveryResult(postponed=1)
+            case Silence():
+                self.outbox.silence(delivery, outcome.reason)
+                self.observe(delivery.channel_name, "silenced")
+                log.info("delivery.silenced", reason=outcome.reason, **_described(delivery))
+                return DeliveryResult()
             case Drop():
                 self.outbox.fail(delivery, outcome.reason)
                 self.observe(delivery.channel_name, "failed")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from rich.table import Table
 
 from watcher.delivery.deliveries import delivery_entries
+from watcher.delivery.delivery_record import delivery_record, no_delivery_answer
 from watcher.notify.joined_texts import further_hits, joined_rows
 from watcher.present.event_lines import event_lines, host_and_account
 from watcher.present.terminal import LEVEL_STYLES, cell, table
+from watcher.present.triage_tables import history_rows
 from watcher.usecases.triage import AlertRecord
 
 
@@ -18,7 +23,7 @@ def alert_details(alert: AlertRecord) -> Table:
     rows = [
         ("Alert", alert.id),
         ("Level", alert.level),
-        ("Status", str(own["alert"].get("state") or "open")),
+        ("Status", _status(own["alert"])),
         ("Time", alert.time),
         ("Host, user", host_and_account(alert.summary)),
         *(("Event", line) for line in event_lines(alert.summary)),
@@ -27,9 +32,31 @@ def alert_details(alert: AlertRecord) -> Table:
     if alert.joined is not None:
         rows += joined_rows(alert.joined)
         rows += (("Joined", f"{what}: {event}") for what, event in further_hits(alert.joined.updates))
-    for entry in delivery_entries(alert.document):
-        rest = (f"{name} {entry[name]}" for name in ("sent", "due", "updates", "reason", "error") if entry.get(name))
-        rows.append(("Delivery", "; ".join((f"{entry['channel']} {entry['state']}", *rest))))
+    rows += _delivery_rows(alert.document)
+    rows += history_rows(alert.document)
     for label, text in rows:
         shown.add_row(cell(label, style="bold"), cell(text, style=LEVEL_STYLES.get(text, "")))
     return shown
+
+
+def _status(alert: Mapping[str, Any]) -> str:
+    """Return the status of an alert, with who changed it and who works on it."""
+    parts = [str(alert.get("state") or "open")]
+    if alert.get("reason"):
+        parts.append(f"as {str(alert['reason']).replace('-', ' ')}")
+    if alert.get("changed"):
+        parts.append(f"since {alert['changed']} by {alert.get('by')}")
+    if alert.get("assignee"):
+        parts.append(f"assigned to {alert['assignee']}")
+    return ", ".join(parts)
+
+
+def _delivery_rows(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the delivery record: for each channel what was stored, the outcomes of all hits, and why."""
+    for entry, record in zip(delivery_entries(document), delivery_record(document), strict=True):
+        rest = (f"{name} {entry[name]}" for name in ("sent", "due", "updates", "reason", "error") if entry.get(name))
+        yield "Delivery", "; ".join((f"{entry['channel']} {entry['state']}", *rest))
+        counts = ", ".join(f"{count:,} {outcome}" for outcome, count in record.hits.items())
+        yield "", f"{record.total:,} hits: {counts}. {record.answer}"
+    if answer := no_delivery_answer(document):
+        yield "Delivery", answer

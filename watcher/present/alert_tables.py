@@ -8,7 +8,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from watcher.delivery.deliveries import Entry, delivery_entries, outcome_of
+from watcher.delivery.deliveries import Entry, delivery_entries
+from watcher.delivery.hit_outcomes import HitOutcome, outcome_of
 from watcher.present.event_lines import event_lines, host_and_account
 from watcher.present.terminal import LEVEL_STYLES, cell, shortened, table
 from watcher.usecases.triage import AlertRecord
@@ -58,9 +59,10 @@ def _deliveries(alert: AlertRecord) -> Text:
 
 
 def _outcome(delivery: Entry) -> str:
-    reason = delivery.get("reason")
-    limited = f" ({reason})" if reason and delivery.get("digest_id") else ""
-    return f"{delivery['channel']} {outcome_of(delivery)}{limited}"
+    outcome, reason = outcome_of(delivery), delivery.get("reason")
+    state = delivery["state"] if outcome is HitOutcome.PENDING else outcome
+    explained = reason and (delivery.get("digest_id") or outcome is HitOutcome.SILENCED)
+    return f"{delivery['channel']} {state}" + (f" ({reason})" if explained else "")
 
 
 def failed_table(counts: Mapping[tuple[str, str], int]) -> Table:

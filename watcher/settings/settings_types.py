@@ -10,7 +10,7 @@ from watcher.model import Finding
 from watcher.settings.annotations import Checked, Option, unique_names
 from watcher.settings.channel_types import ChannelSettings
 from watcher.settings.cluster_settings import Cluster, StateSettings
-from watcher.settings.formats import Count, ExistingFolder, PositiveDuration, SomeLines, WebAddress
+from watcher.settings.formats import Count, ExistingFolder, Line, PositiveDuration, SomeLines, WebAddress
 from watcher.settings.monitoring_settings import MonitoringSettings
 from watcher.settings.rule_selection import CheckSettings, RuleSelection
 from watcher.settings.source_settings import Source
@@ -79,6 +79,13 @@ class Settings:
         PositiveDuration,
         Option("where several sidecars share the work: how long one may be silent before the others take over"),
     ] = timedelta(seconds=30)
+    person: Annotated[
+        Line | None,
+        Option(
+            "under whose name `watcher ack` and the other commands of triage write history; left out: user@machine",
+            example="alice",
+        ),
+    ] = None
     templates: Annotated[
         ExistingFolder | None,
         Option("folder whose files replace the shipped templates of the same name", example="templates"),

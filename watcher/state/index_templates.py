@@ -9,7 +9,7 @@ from watcher.model import KINDS_OF_VALUES
 
 MAX_KEYWORD = 8191  # characters of an indexed string; longer ones are cut, the complete event is in `event.original`
 
-VERSION = 5
+VERSION = 6
 _PRIORITY = 300  # above what users commonly give their own templates
 
 _KEYWORD = {"type": "keyword", "ignore_above": MAX_KEYWORD}
@@ -61,6 +61,8 @@ def _alerts() -> dict[str, Any]:
         "updates": _INTEGER,
         "claimed_updates": _INTEGER,
         "error": _KEYWORD,
+        "outcomes": _UNINDEXED,
+        "message": _STORED,
         "due": _DATE,
         "sent": _DATE,
     }

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
 from collections.abc import Sequence
 
 from watcher.components import Components
 from watcher.delivery.failed_deliveries import FailedDelivery, Resender, ResendFilter
 from watcher.errors import InputError, SettingsError
+from watcher.usecases.person import person_of
 
 
 def find_failed(components: Components, selected: ResendFilter) -> tuple[FailedDelivery, ...]:
@@ -31,17 +29,8 @@ def find_failed(components: Components, selected: ResendFilter) -> tuple[FailedD
 
 def resend(components: Components, failed: Sequence[FailedDelivery]) -> tuple[FailedDelivery, ...]:
     """Make deliveries pending again, and return those that changed; a running sidecar sends them within seconds."""
-    return _resender(components).resend(failed, by=_who(), now=components.events().now())
+    return _resender(components).resend(failed, by=person_of(components.settings.person), now=components.events().now())
 
 
 def _resender(components: Components) -> Resender:
     return Resender(components.state(), components.state_documents(), components.settings.state.prefix)
-
-
-def _who() -> str:
-    """Return user and machine, for the record in the state."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from watcher.alerts.alert_filter import AlertFilter
+from watcher.alerts.alert_history import LONGEST_COMMENT, LONGEST_NAME, Triage
+from watcher.alerts.alert_triage import AlertTriage, TriagedAlert
 from watcher.components import Components
 from watcher.errors import InputError
 from watcher.match.event_summarizer import stored_summary
 from watcher.model import AlertKind, EventSummary, JoinedHits
 from watcher.ports import StoredDocument
+
+MOST_ALERTS = 10_000
+"""Alerts that a command of triage changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +67,40 @@ def list_alerts(components: Components, selected: AlertFilter, *, limit: int) ->
     if unknown:
         raise InputError(f"no alert has the id `{unknown[0]}`", fix="`watcher alerts --json` lists the newest ids")
     return alerts
+
+
+def select_for_triage(components: Components, selected: AlertFilter) -> tuple[StoredDocument, ...]:
+    """Return the alerts that an action of triage would change.
+
+    Raises InputError where the filter selects everything, more than a command changes, or an id that does not exist.
+    """
+    if selected.is_empty:
+        raise InputError("no alerts are named", fix="name ids, or a filter such as `--rule` or `--status open`")
+    components.installation().version.require_current()
+    alerts = _triage(components).select(selected, most=MOST_ALERTS + 1)
+    if len(alerts) > MOST_ALERTS:
+        raise InputError(f"more than {MOST_ALERTS:,} alerts are selected", fix="narrow the filter, e.g. by `--since`")
+    existing = {alert.id for alert in alerts}
+    unknown = [alert for alert in selected.ids if alert.lower() not in existing]
+    if unknown and AlertFilter(ids=selected.ids) == selected:
+        raise InputError(f"no alert has the id `{unknown[0]}`", fix="`watcher alerts` lists the newest ids")
+    return alerts
+
+
+def triage_alerts(components: Components, alerts: Sequence[StoredDocument], triage: Triage) -> tuple[TriagedAlert, ...]:
+    """Do an action to alerts, and return what it did to each; raises InputError where a text is too long."""
+    for text, longest, option in (
+        (triage.comment, LONGEST_COMMENT, "--comment"),
+        (triage.by, LONGEST_NAME, "--by"),
+        (triage.assignee, LONGEST_NAME, "--to"),
+    ):
+        if len(text) > longest:
+            raise InputError(f"`{option}` has {len(text):,} characters", fix=f"write at most {longest:,}")
+    return _triage(components).change(alerts, triage, now=components.events().now())
+
+
+def _triage(components: Components) -> AlertTriage:
+    return AlertTriage(components.state(), components.settings.state.prefix)
 
 
 def _record(stored: StoredDocument) -> AlertRecord:

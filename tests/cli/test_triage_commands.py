@@ -1,0 +1,55 @@
+"""`watcher ack`, `close`, `reopen`, `comment` and `assign` on engines."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+from support.expected_deliveries import alert_each_host_once, attack_on
+from support.sandbox import Sandbox
+
+from watcher.alerts.alert_filter import AlertFilter
+from watcher.alerts.alert_history import Triage, TriageResult, history_of
+from watcher.alerts.alert_triage import AlertTriage
+from watcher.clock import SystemClock
+from watcher.model import TriageAction
+
+
+def test_alerts_are_triaged_by_id_and_by_filter_and_two_people_at_once_lose_no_comment(sandbox: Sandbox) -> None:
+    alert_each_host_once(sandbox)
+    sandbox.template()
+    sandbox.feed([attack_on(f"attack-{host}", host) for host in ("WEB01", "WEB02")])
+    sandbox.once()
+    lines = sandbox.call("alerts", "--json").stdout.splitlines()
+    ids = {alert["host"]["name"]: alert["id"] for alert in map(json.loads, lines)}
+    web01 = ids["WEB01"]
+
+    assert sandbox.call("ack").returncode == 2  # neither an id nor a filter
+    assert sandbox.call("ack", "no-such-id").returncode == 2
+    asked = sandbox.call("close", "--reason", "benign", "--host", "web02")
+    assert (asked.returncode, "1 alerts: 1 open" in asked.stdout, "add `--yes`" in asked.stdout) == (2, True, True)
+
+    def comment(number: int) -> list[TriageResult]:
+        alert_triage = AlertTriage(sandbox.admin.state(), sandbox.prefix)
+        selected = alert_triage.select(AlertFilter(ids=(web01,)), most=1)
+        together.wait()  # all of them read the alert before any of them writes to it
+        entry = Triage(action=TriageAction.COMMENT, by=f"p{number}", comment=f"c{number}")
+        return [result.result for result in alert_triage.change(selected, entry, now=SystemClock().now())]
+
+    together = Barrier(3)
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(comment, range(3))) == [[TriageResult.CHANGED]] * 3
+    acknowledged = sandbox.call("ack", web01, "--by", "alice", "-m", "mine")
+    assert (acknowledged.returncode, "alerts changed: 1" in acknowledged.stdout) == (0, True)
+    assert sandbox.call("close", "--reason", "benign", "--host", "web02", "--yes").returncode == 0
+    assert sandbox.call("ack", ids["WEB02"]).returncode == 1  # it is closed
+    documents = {stored.id: stored.document for stored in sandbox.documents("alerts")}
+    history = history_of(documents[web01])
+    assert sorted((entry.by, entry.comment) for entry in history) == [
+        ("alice", "mine"), ("p0", "c0"), ("p1", "c1"), ("p2", "c2"),
+    ]  # fmt: skip
+    assert documents[ids["WEB02"]]["watcher"]["alert"]["reason"] == "benign"
+    shown = " ".join(sandbox.call("alerts", web01, COLUMNS="200").stdout.split())
+    for text in ("acknowledged, since", "by alice", "p1: commented: c1", "1 hits: 1 sent. A message of its own."):
+        assert text in shown

@@ -1,0 +1,94 @@
+"""Alerts as people change them: every write is conditional, and repeated on top of what others wrote meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from watcher.alerts.alert_filter import AlertFilter
+from watcher.alerts.alert_history import Triage, TriageResult, triaged
+from watcher.ports import Documents, PartialUpdate, StateQuery, StoredDocument
+
+_PAGE = 500
+_FIELDS = ("watcher.alert", "watcher.history", "watcher.deliveries", "watcher.rule.level", "rule.name", "host.name")
+_NEWEST = ({"@timestamp": "desc"}, {"watcher.alert.id": "asc"})
+
+Part = Mapping[str, Any]
+Also = Callable[[StoredDocument], Part]
+"""A stored alert that changes → what else is written under `watcher` in the same write."""
+
+
+def _nothing(_stored: StoredDocument) -> Part:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriagedAlert:
+    """What an action did to an alert."""
+
+    alert: StoredDocument  # as it was selected
+    result: TriageResult
+
+
+@dataclass(frozen=True, slots=True)
+class AlertTriage:
+    """Selects alerts, and changes their status and history."""
+
+    documents: Documents
+    prefix: str = "watcher"
+    also: Also = _nothing
+
+    def select(self, selected: AlertFilter, *, most: int) -> tuple[StoredDocument, ...]:
+        """Return the alerts that a filter selects, the newest first and `most` at the most, without their events."""
+        pattern = f"{self.prefix}-alerts-*"
+        self.documents.refresh(pattern)
+        alerts: list[StoredDocument] = []
+        after: Sequence[Any] = ()
+        while len(alerts) < most:
+            size = min(_PAGE, most - len(alerts))
+            page = self.documents.search(
+                StateQuery(index=pattern, query=selected.query, size=size, sort=_NEWEST, after=after, only=_FIELDS)
+            )
+            alerts += page
+            if len(page) < size:
+                break
+            after = page[-1].sort
+        return tuple(alerts)
+
+    def change(self, alerts: Sequence[StoredDocument], triage: Triage, *, now: datetime) -> tuple[TriagedAlert, ...]:
+        """Do an action to alerts, and return what it did to each, in their order."""
+        results: dict[str, TriageResult] = {}
+        for start in range(0, len(alerts), _PAGE):
+            results |= self._change(alerts[start : start + _PAGE], triage, now)
+        return tuple(TriagedAlert(alert=alert, result=results[alert.id]) for alert in alerts)
+
+    def _change(self, alerts: Sequence[StoredDocument], triage: Triage, now: datetime) -> dict[str, TriageResult]:
+        results: dict[str, TriageResult] = {}
+        remaining = list(alerts)
+        while remaining:
+            changes: list[PartialUpdate] = []
+            for stored in remaining:
+                results[stored.id], part = triaged(stored.document, triage, now=now)
+                if part:
+                    written = {"watcher": {**part, **self.also(stored)}}
+                    changes.append(PartialUpdate(stored=stored, part=written))
+            conflicts = [
+                change.stored
+                for change, after in zip(changes, self.documents.update(changes) if changes else (), strict=True)
+                if after is None
+            ]
+            remaining = list(self._read_again(conflicts, results))
+        return results
+
+    def _read_again(
+        self, conflicts: Sequence[StoredDocument], results: dict[str, TriageResult]
+    ) -> Iterator[StoredDocument]:
+        """Yield alerts that another process changed as they are now; those that were deleted are missing."""
+        current = self.documents.get([(stored.index, stored.id) for stored in conflicts]) if conflicts else ()
+        for stored, after in zip(conflicts, current, strict=True):
+            if after is None:
+                results[stored.id] = TriageResult.MISSING
+            else:
+                yield after

@@ -1,0 +1,17 @@
+"""The arguments by which commands select alerts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from watcher.model import AlertStatus, Level
+
+Since = Annotated[str | None, typer.Option("--since", help="Opened since then: `24h`, `2026-11-01`, or a timestamp.")]
+Levels = Annotated[list[Level] | None, typer.Option("--level", help="Level; may be repeated.")]
+RuleName = Annotated[str, typer.Option("--rule", help="Id or title of a rule.")]
+Host = Annotated[str, typer.Option("--host", help="Computer of any hit of the alert.")]
+User = Annotated[str, typer.Option("--user", help="Account of any hit, as the alert lists it.")]
+Statuses = Annotated[list[AlertStatus] | None, typer.Option("--status", help="Status; may be repeated.")]
+Tag = Annotated[str, typer.Option("--tag", help="Tag of the rule, e.g. `attack.t1543.003`.")]
