@@ -44,7 +44,9 @@ def run_tests(  # noqa: PLR0913 - each is an option
     runner = _run_with_progress if cluster else run_in_memory
     report = run_rule_tests(read_settings(settings_file), paths or (), runner)
     if junit_file is not None:
-        junit_file.write_text(junit(report.results, [str(fault) for fault in report.faults]), encoding="utf-8")
+        junit_file.write_text(
+            junit((*report.results, *report.cases), [str(fault) for fault in report.faults]), encoding="utf-8"
+        )
     if as_json:
         write_json(rule_tests_json(report))
     else:

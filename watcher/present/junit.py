@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from watcher.present.correlation_case_tables import case_lines
 from watcher.present.explanations import explanation_lines
 from watcher.printable import printable_text
+from watcher.ruletests.case_results import CaseResult
 from watcher.ruletests.results import RuleTestResult
 
+Result = RuleTestResult | CaseResult
 
-def junit(results: Sequence[RuleTestResult], faults: Sequence[str]) -> str:
+
+def junit(results: Sequence[Result], faults: Sequence[str]) -> str:
     """Return a report: a suite per rule, a case per test; `faults` describe tests that cannot be read."""
     failed = sum(not result.passed for result in results)
     tests = len(results) + len(faults)
@@ -33,24 +37,29 @@ def _counts(name: object, *, tests: int, failures: int, errors: int) -> dict[str
     }
 
 
-def _add_suite(root: Element, results: Sequence[RuleTestResult]) -> None:
+def _add_suite(root: Element, results: Sequence[Result]) -> None:
     failed = sum(not result.passed for result in results)
     suite = SubElement(root, "testsuite", _counts(results[0].rule.title, tests=len(results), failures=failed, errors=0))
     for result in results:
-        location = result.test.location
+        test = result.test if isinstance(result, RuleTestResult) else result.case
+        location = test.location
         case = SubElement(
             suite,
             "testcase",
             {
                 "classname": printable_text(result.rule.path),
-                "name": printable_text(result.test.name),
+                "name": printable_text(test.name),
                 "file": printable_text(location.file),
                 "line": str(location.line),
             },
         )
         if not result.passed:
             failure = SubElement(case, "failure", {"message": printable_text(result.reason)})
-            failure.text = "\n".join((str(location), *explanation_lines(result.explanation)))
+            failure.text = "\n".join((str(location), *_lines(result)))
+
+
+def _lines(result: Result) -> Iterator[str]:
+    return explanation_lines(result.explanation) if isinstance(result, RuleTestResult) else case_lines(result)
 
 
 def _add_faults(root: Element, faults: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from watcher.match.descriptions import describe_value
+from watcher.present.correlation_case_tables import case_failure, case_json
 from watcher.present.explanations import explanation_json, render_explanation
 from watcher.present.rule_json import rule_json
 from watcher.printable import printable_text
@@ -30,6 +31,8 @@ def failure_lines(report: RuleTestReport) -> Iterator[RenderableType]:
         )
         yield Text(result.reason)
         yield render_explanation(result.explanation)
+    for case in report.failed_cases:
+        yield from case_failure(case)
 
 
 def coverage_lines(coverage: Sequence[RuleTestCoverage]) -> Iterator[Text]:
@@ -65,16 +68,24 @@ def _values(tally: SelectionTally) -> str:
 
 def tests_summary(report: RuleTestReport) -> Text:
     """Return one line on rules, tests and tested values."""
-    failed, faults = len(report.failed), len(report.faults)
+    failed, faults = len(report.failed) + len(report.failed_cases), len(report.faults)
+    tests = len(report.results) + len(report.cases)
     tried, values = report.tried_values
     parts = [
         f"{_counted(len(report.rules), 'rule')}, {len(report.coverage)} with tests",
-        f"{_counted(len(report.results), 'test')}: {len(report.results) - failed} passed, {failed} failed"
+        *_correlations_summary(report),
+        f"{_counted(tests, 'test')}: {tests - failed} passed, {failed} failed"
         + (f", {faults} cannot be read" if faults else ""),
     ]
     if values:
         parts.append(f"{tried} of {values} values tried ({report.percent_tried:.0f} %)")
     return Text("; ".join(parts), style="red" if failed or faults else "green")
+
+
+def _correlations_summary(report: RuleTestReport) -> Iterator[str]:
+    if report.correlations:
+        tested = len({result.rule.id for result in report.cases})
+        yield f"{_counted(len(report.correlations), 'correlation rule')}, {tested} with tests"
 
 
 def _counted(number: int, noun: str) -> str:
@@ -88,6 +99,8 @@ def rule_tests_json(report: RuleTestReport) -> dict[str, Any]:
         "rules": len(report.rules),
         "tested": len(report.coverage),
         "tests": [_result_json(result) for result in report.results],
+        "correlations": len(report.correlations),
+        "cases": [case_json(result) for result in report.cases],
         "faults": [str(fault) for fault in report.faults],
         "coverage": {"tried": tried, "values": values, "rules": [_coverage_json(rule) for rule in report.coverage]},
         "untested": [rule_json(rule) for rule in report.untested],

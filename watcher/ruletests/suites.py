@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from watcher.model import Event, Finding, Location, Rule, Severity
+from watcher.model.correlation_rules import CorrelationRule
+from watcher.sigma.correlation_cases import CaseEvent, CorrelationCase
 from watcher.sigma.rule_test_files import (
     RuleTest,
     RuleTestFile,
@@ -28,30 +30,50 @@ class RuleTestSuite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaseSuite:
+    """A correlation rule and its cases."""
+
+    rule: CorrelationRule
+    cases: tuple[CorrelationCase, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleTestSuites:
     """Every rule with its tests, and findings about faulty tests and tests without a rule."""
 
     suites: tuple[RuleTestSuite, ...]
+    correlations: tuple[CaseSuite, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 
-def suites_of_rules(rules: Sequence[Rule], test_files: Iterable[Path] = ()) -> RuleTestSuites:
-    """Read the tests of every rule; `test_files` are reported if their rule file does not exist."""
-    by_file: dict[str, list[Rule]] = {}
+def suites_of_rules(
+    rules: Sequence[Rule], test_files: Iterable[Path] = (), correlations: Sequence[CorrelationRule] = ()
+) -> RuleTestSuites:
+    """Read the tests of every rule and correlation rule.
+
+    `test_files` are reported if their rule file does not exist.
+    """
+    by_file: dict[str, list[Rule]] = {rule.location.file: [] for rule in correlations}
     for rule in rules:
         by_file.setdefault(rule.location.file, []).append(rule)
     suites: list[RuleTestSuite] = []
+    case_suites: list[CaseSuite] = []
     findings: list[Finding] = []
     for file, file_rules in by_file.items():
+        own = [rule for rule in correlations if rule.location.file == file]
         read = [read_rule_tests(path) for path in rule_test_files(Path(file))]
         findings.extend(finding for test_file in read for finding in test_file.findings)
-        findings.extend(_without_rule(read, file_rules))
+        cases = tuple(case for test_file in read for case in test_file.cases)
+        findings.extend((*_without_rule(read, file_rules), *_without_correlation(cases, own)))
+        case_suites.extend(
+            CaseSuite(rule=rule, cases=tuple(case for case in cases if _is_case_of(case, rule, own))) for rule in own
+        )
         for rule in file_rules:
             tests = (test for test_file in read for test in test_file.tests)
             belonging = tuple(test for test in tests if _belongs(test, rule, file_rules))
             suites.append(RuleTestSuite(rule=rule, tests=belonging))
     findings.extend(_orphan(path) for path in test_files if rule_file_of(path) is None)
-    return RuleTestSuites(suites=tuple(suites), findings=tuple(findings))
+    return RuleTestSuites(suites=tuple(suites), correlations=tuple(case_suites), findings=tuple(findings))
 
 
 def rules_beside(paths: Iterable[Path]) -> tuple[Path, ...]:
@@ -86,6 +108,25 @@ def _without_rule(read: Sequence[RuleTestFile], file_rules: Sequence[Rule]) -> I
         yield _finding(message, test.location, "add `rule` with the id or title of a rule")
 
 
+def _is_case_of(case: CorrelationCase, rule: CorrelationRule, file_rules: Sequence[CorrelationRule]) -> bool:
+    if not case.rule:
+        return len(file_rules) == 1
+    return case.rule.lower() in (rule.id.lower(), rule.name.lower(), rule.title.lower())
+
+
+def _without_correlation(cases: Sequence[CorrelationCase], file_rules: Sequence[CorrelationRule]) -> Iterator[Finding]:
+    for case in cases:
+        if any(_is_case_of(case, rule, file_rules) for rule in file_rules):
+            continue
+        if case.rule:
+            message = f"the case `{case.name}` is for `{case.rule}`, which is no correlation rule of the rule file"
+        elif file_rules:
+            message = f"the rule file has {len(file_rules)} correlation rules, and `{case.name}` names none of them"
+        else:
+            message = f"the case `{case.name}` has no correlation rule: the rule file has none that can be evaluated"
+        yield _finding(message, case.location, "add `rule` with the id, name or title of a correlation rule")
+
+
 def _orphan(path: Path) -> Finding:
     name = path.name[: path.name.lower().index(".test.")]
     return _finding(
@@ -97,7 +138,7 @@ def _finding(message: str, location: Location, fix: str) -> Finding:
     return Finding(code="test-file", severity=Severity.ERROR, location=location, message=message, fix=fix)
 
 
-def event_of(test: RuleTest, logsource_events: LogSourceEvents) -> Event:
+def event_of(test: RuleTest | CaseEvent, logsource_events: LogSourceEvents) -> Event:
     """Return the document of a test; a sketch without channel or code gets the first of the log source."""
     if not test.sketch:
         return test.event

@@ -1,7 +1,7 @@
 """Reader of rule tests: files next to a rule with events that it must or must not match.
 
 `X.test.ndjson` and `X.test.yml` belong to `X.yml`. A test has a complete document as `event`, or a sketch: some
-values, from which a document in Winlogbeat's raw shape is created.
+values, from which a document in Winlogbeat's raw shape is created. Cases of correlation rules have several events.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Any
 
 from watcher.errors import InputError, RuleError
 from watcher.model import Event, Finding, Location, Severity
+from watcher.sigma.correlation_cases import CorrelationCase, read_case
+from watcher.sigma.sketched_events import SKETCH_KEYS, event_of_source, scalar_text
 from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, YamlNode
 from watcher.yaml_nodes.yaml_documents import read_documents
 
@@ -24,9 +26,9 @@ SUFFIXES = (".test.ndjson", ".test.jsonl", ".test.yml", ".test.yaml")
 
 _RULE_SUFFIXES = (".yml", ".yaml")
 _EXPECTED = {"hit": True, "miss": False}
-_SKETCH = ("channel", "code", "computer", "data", "message", "provider", "time")
-_KEYS = ("name", "expect", "rule", "event", *_SKETCH)
-_FORM = "write `hit:` and `miss:`, each with a list of tests"
+_KEYS = ("name", "expect", "rule", "event", *SKETCH_KEYS)
+_CASES = "cases"
+_FORM = "write `hit:` and `miss:`, each with a list of tests, or `cases:` of a correlation rule"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class RuleTestFile:
 
     path: Path
     tests: tuple[RuleTest, ...] = ()
+    cases: tuple[CorrelationCase, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 
@@ -74,15 +77,20 @@ def read_rule_tests(path: Path) -> RuleTestFile:
     try:
         text = path.read_bytes().decode("utf-8-sig")
         sources = _from_yaml(text, reader) if path.suffix.lower() in _RULE_SUFFIXES else _from_lines(text, reader)
-        tests = tuple(test for source, location in sources for test in reader.test(source, location))
+        entries = tuple(entry for source, location in sources for entry in reader.entry(source, location))
     except (OSError, UnicodeDecodeError) as fault:
         reason = fault.strerror if isinstance(fault, OSError) else f"byte {fault.start + 1} is not valid UTF-8"
         return RuleTestFile(
             path=path, findings=(_finding(f"the file cannot be read: {reason}", Location(file=str(path), line=1)),)
         )
-    if not tests and not reader.findings:
+    if not entries and not reader.findings:
         reader.report("the file contains no test", Location(file=str(path), line=1), _FORM)
-    return RuleTestFile(path=path, tests=tests, findings=tuple(reader.findings))
+    return RuleTestFile(
+        path=path,
+        tests=tuple(entry for entry in entries if isinstance(entry, RuleTest)),
+        cases=tuple(entry for entry in entries if isinstance(entry, CorrelationCase)),
+        findings=tuple(reader.findings),
+    )
 
 
 def _finding(message: str, location: Location, fix: str = "") -> Finding:
@@ -101,24 +109,25 @@ class _TestFileReader:
         """Add a finding."""
         self.findings.append(_finding(message, location, fix))
 
-    def test(self, source: Mapping[str, Any], location: Location) -> Iterator[RuleTest]:
-        """Yield the test if it is valid; else report the fault."""
+    def entry(self, source: Mapping[str, Any], location: Location) -> Iterator[RuleTest | CorrelationCase]:
+        """Yield the test or case if it is valid; else report the fault."""
+        entry: RuleTest | CorrelationCase
         try:
-            test = _test(source, location)
+            entry = read_case(source, location) if "events" in source else _test(source, location)
         except InputError as fault:
             self.report(fault.message, location, fix=fault.fix)
             return
-        if not test.name:
-            yield replace(test, name=f"{'hit' if test.hit else 'miss'} in line {location.line}")
-            return
-        if test.name in self.names:
-            first = self.names[test.name].line
+        if isinstance(entry, RuleTest) and not entry.name:
+            entry = replace(entry, name=f"{'hit' if entry.hit else 'miss'} in line {location.line}")
+        elif entry.name in self.names:
+            first = self.names[entry.name].line
             self.report(
-                f"two tests have the name `{test.name}`, the first in line {first}", location, "give each its own name"
+                f"two tests have the name `{entry.name}`, the first in line {first}", location, "give each its own name"
             )
             return
-        self.names[test.name] = location
-        yield test
+        else:
+            self.names[entry.name] = location
+        yield entry
 
 
 # --------------------------------------------------------------------------- the two forms
@@ -151,11 +160,14 @@ def _from_yaml(text: str, reader: _TestFileReader) -> Iterator[tuple[Mapping[str
             reader.report("the document is not a mapping", document.location, _FORM)
             continue
         for entry in document.entries:
-            if entry.key_text not in _EXPECTED or not isinstance(entry.value, ListNode):
+            if entry.key_text not in (*_EXPECTED, _CASES) or not isinstance(entry.value, ListNode):
                 reader.report(f"`{entry.key_text}` is not a list of tests", entry.key_location, _FORM)
                 continue
             for item in entry.value.items:
-                yield from _from_item(item, entry.key_text, reader)
+                if entry.key_text == _CASES:
+                    yield from _from_case(item, reader)
+                else:
+                    yield from _from_item(item, entry.key_text, reader)
 
 
 def _from_item(item: YamlNode, expect: str, reader: _TestFileReader) -> Iterator[tuple[Mapping[str, Any], Location]]:
@@ -169,9 +181,28 @@ def _from_item(item: YamlNode, expect: str, reader: _TestFileReader) -> Iterator
         yield {**_plain(item), **_as_written(item), "expect": expect}, item.location
 
 
+def _from_case(item: YamlNode, reader: _TestFileReader) -> Iterator[tuple[Mapping[str, Any], Location]]:
+    if not isinstance(item, MapNode):
+        reader.report("a case must be a mapping", item.location, "write `name`, `events` and `alerts`")
+    elif duplicate := _duplicate(item):
+        reader.report(f"`{duplicate[0]}` appears twice", duplicate[1], "keep one of them")
+    else:
+        events, alerts = item.get("events"), item.get("alerts")
+        source = {"events": None, **_plain(item)}
+        if isinstance(events, ListNode):
+            source["events"] = [_case_event(event) for event in events.items]
+        if isinstance(alerts, ListNode):
+            source["alerts"] = _strings(alerts)
+        yield source, item.location
+
+
+def _case_event(node: YamlNode) -> Any:
+    return {**_plain(node), **_as_written(node)} if isinstance(node, MapNode) else _plain(node)
+
+
 def _as_written(item: MapNode) -> dict[str, Any]:
     """Return the values of a sketch as written: `0x1410` and `010` are strings in an event."""
-    nodes = {key: node for key in _SKETCH if (node := item.get(key)) is not None}
+    nodes = {key: node for key in SKETCH_KEYS if (node := item.get(key)) is not None}
     return {key: _strings(node) for key, node in nodes.items()}
 
 
@@ -216,57 +247,16 @@ def _test(source: Mapping[str, Any], location: Location) -> RuleTest:
     expect = source.get("expect")
     if not isinstance(expect, str) or expect not in _EXPECTED:
         raise InputError("`expect` must be `hit` or `miss`", fix="write whether the rule must match the event")
-    sketch = [key for key in _SKETCH if key in source]
-    if "event" in source and sketch:
-        raise InputError(f"`event` and `{sketch[0]}` are both present", fix="keep one of them")
-    if "event" not in source and not sketch:
-        raise InputError("the test has no event", fix="add a complete document as `event`, or some `data`")
-    event = source["event"] if "event" in source else _document(source)
-    if not isinstance(event, dict):
-        raise InputError("`event` must be a mapping", fix="write the document as Winlogbeat ships it")
+    event = event_of_source(source, "the test")
     return RuleTest(
-        name=_text(source.get("name")),
+        name=scalar_text(source.get("name")),
         hit=_EXPECTED[expect],
         event=event,
         sketch="event" not in source,
-        rule=_text(source.get("rule")),
+        rule=scalar_text(source.get("rule")),
         location=location,
     )
 
 
 def _allowed_keys() -> str:
     return "the keys are " + ", ".join(f"`{key}`" for key in _KEYS)
-
-
-def _document(source: Mapping[str, Any]) -> Event:
-    """Return a document in Winlogbeat's raw shape, with every value as a string."""
-    data = source.get("data") or {}
-    if not isinstance(data, dict):
-        raise InputError("`data` must be a mapping", fix="write the fields of the event and their values")
-    winlog: dict[str, Any] = {"event_data": {name: _value(value) for name, value in data.items()}}
-    event: dict[str, Any] = {}
-    for key, name in (("channel", "channel"), ("code", "event_id"), ("computer", "computer_name")):
-        if key in source:
-            winlog[name] = _text(source[key])
-    if "provider" in source:
-        winlog["provider_name"] = event["provider"] = _text(source["provider"])
-    if "code" in source:
-        event["code"] = _text(source["code"])
-    document: dict[str, Any] = {"event": event, "winlog": winlog}
-    if "time" in source:
-        document["@timestamp"] = _text(source["time"])
-    if "computer" in source:
-        document["host"] = {"name": _text(source["computer"])}
-    if "message" in source:
-        document["message"] = _text(source["message"])
-    return document
-
-
-def _value(value: Any) -> Any:
-    return [_text(item) for item in value] if isinstance(value, list) else _text(value)
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -131,7 +131,7 @@ def review_rules(  # noqa: PLR0913 - what it reads, and the progress
                 for finding in lint_correlation(rule, today=today, matrix=matrix)
             ),
             *filter_lints.lint(rules.filters, rules.rules, source),
-            *suites_of_rules(rules.rules, stray).findings,
+            *suites_of_rules(rules.rules, stray, rules.correlations.rules).findings,
         )
     )
     return tuple(sorted(findings, key=_by_location))

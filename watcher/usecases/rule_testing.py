@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from watcher.errors import WatcherError
 from watcher.model import Finding, Rule, Severity
+from watcher.model.correlation_rules import CorrelationRule
+from watcher.ruletests.case_results import CaseResult, CaseRunner
+from watcher.ruletests.correlated_events import EventCorrelator
 from watcher.ruletests.results import RuleTestCoverage, RuleTestResult, coverage_of_tests, in_memory, total_coverage
 from watcher.ruletests.suites import RuleTestSuites, suites_of_rules
 from watcher.settings import Cluster, Settings
+from watcher.settings.effective import rule_settings
 from watcher.sigma.rule_folders import LoadedRules
 from watcher.usecases.check_rules import rules_to_check, test_files
+from watcher.usecases.loading import correlations_of
 
 Stage = Callable[[str, float | None], None]
 """Receives the name of a stage, and which fraction of it is done where that is known."""
@@ -29,6 +34,8 @@ class RuleTestReport:
 
     rules: tuple[Rule, ...]
     results: tuple[RuleTestResult, ...]
+    cases: tuple[CaseResult, ...]
+    correlations: tuple[CorrelationRule, ...]
     coverage: tuple[RuleTestCoverage, ...]  # of the rules that have tests
     faults: tuple[Finding, ...]  # rules and tests that cannot be read
     untested: tuple[Rule, ...]
@@ -37,6 +44,11 @@ class RuleTestReport:
     def failed(self) -> tuple[RuleTestResult, ...]:
         """The tests that failed."""
         return tuple(result for result in self.results if not result.passed)
+
+    @property
+    def failed_cases(self) -> tuple[CaseResult, ...]:
+        """The cases that failed."""
+        return tuple(result for result in self.cases if not result.passed)
 
     @property
     def tried_values(self) -> tuple[int, int]:
@@ -51,17 +63,19 @@ class RuleTestReport:
 
     def passes(self, *, minimum: int) -> bool:
         """Whether every test was read and passed, and at least this percentage of the values was tried."""
-        return not self.faults and not self.failed and self.percent_tried >= minimum
+        return not self.faults and not self.failed and not self.failed_cases and self.percent_tried >= minimum
 
 
 def run_rule_tests(settings: Settings, paths: Sequence[Path], runner: Runner) -> RuleTestReport:
     """Run the tests of the rules of some paths, or of settings."""
     loaded = rules_to_check(settings, paths)
-    suites = suites_of_rules(loaded.rules, test_files(settings, paths))
+    suites = suites_of_rules(loaded.rules, test_files(settings, paths), loaded.correlations.rules)
     results = runner(suites, settings)
     return RuleTestReport(
         rules=tuple(suite.rule for suite in suites.suites),
         results=results,
+        cases=tuple(_run_cases(suites, loaded, settings)),
+        correlations=tuple(suite.rule for suite in suites.correlations),
         coverage=tuple(
             coverage_of_tests(suite.rule, [result for result in results if result.rule is suite.rule])
             for suite in suites.suites
@@ -75,6 +89,26 @@ def run_rule_tests(settings: Settings, paths: Sequence[Path], runner: Runner) ->
 def _errors(loaded: LoadedRules, suites: RuleTestSuites) -> tuple[Finding, ...]:
     findings = (*loaded.findings, *suites.findings)
     return tuple(finding for finding in findings if finding.severity is Severity.ERROR)
+
+
+def _run_cases(suites: RuleTestSuites, loaded: LoadedRules, settings: Settings) -> Iterator[CaseResult]:
+    """Yield the result of every case, with the field mappings of the first source of settings."""
+    source = settings.sources[0]
+    for suite in suites.correlations:
+        if not suite.cases:
+            continue
+        rule = suite.rule
+        searched = correlations_of(loaded, (rule.id,))
+        correlation = loaded.correlations.correlations[rule.id]
+        runner = CaseRunner(
+            rule=rule,
+            rules=searched.rules,
+            correlator=EventCorrelator(correlation, searched.plan, searched.rules, source),
+            quiet_period=rule_settings(rule, settings).quiet_period,
+            source=source,
+            titles=searched.plan.titles,
+        )
+        yield from map(runner.run, suite.cases)
 
 
 def run_in_memory(suites: RuleTestSuites, settings: Settings) -> tuple[RuleTestResult, ...]:
