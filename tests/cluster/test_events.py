@@ -433,6 +433,23 @@ def test_names_the_permission_that_the_calls_of_an_opensearch_lack() -> None:
     )
 
 
+# --------------------------------------------------------------------------- what nodes wrote
+
+
+def test_returns_the_bytes_that_the_nodes_wrote(events: EventSource, lent: Indices) -> None:
+    before = events.written_bytes("winlogbeat-*")
+    lent.make("winlogbeat-written", {"dynamic": False, "properties": TIME})
+    lent.fill("winlogbeat-written", [{"@timestamp": "2026-03-01T12:00:00Z", "text": "x" * 100_000}] * 10)
+    after = events.written_bytes("winlogbeat-*")
+    assert before is not None
+    assert after is not None
+    assert after.continues(before)
+    assert after.bytes - before.bytes > 1_000_000
+    assert after.writes - before.writes >= 10
+    assert after.heap >= 2**30
+    assert events.written_bytes("other:winlogbeat-*") is None
+
+
 # --------------------------------------------------------------------------- cached mappings
 
 

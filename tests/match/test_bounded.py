@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import time
 from contextlib import suppress
@@ -231,3 +232,47 @@ def test_no_letter_with_a_case_is_left_out() -> None:
     letters = (chr(point) for point in range(UNICODE))
     last = max(ord(letter) for letter in letters if not letter == letter.lower() == letter.upper())
     assert case_variants(last, re.IGNORECASE, UNICODE) != ((last, last),)
+
+
+# ------------------------------------------------- expressions whose states do not fit into the memory of RE2
+
+FORGETFUL = (
+    r"a[ab]{300}c",
+    r"a[ab]{900}c",
+    r"(a[ab]{40}c|b[ab]{50}d|a[ab]{60}e){3}",
+    r"(?:[ab]*a[ab]{200}){3}x",
+    r"a.{1000}b.{900}c",
+)
+
+
+def cpu_seconds(search: BoundedSearch, value: str) -> float:
+    began = time.thread_time()
+    with suppress(Undecided):
+        search(value)
+    return time.thread_time() - began
+
+
+@pytest.mark.parametrize("expression", FORGETFUL)
+@pytest.mark.parametrize("length", [5_000, 30_000, 100_000])
+def test_an_expression_with_too_many_states_takes_no_longer_than_others(expression: str, length: int) -> None:
+    """RE2 took up to 0.7 s; the least of three measurements, as other processes use the machine too."""
+    letters = random.Random(length)  # noqa: S311 - reproducible values, no secrets
+    search, value = BoundedSearch(SigmaRegex(expression)), "".join(letters.choices("ab", k=length))
+    assert min(cpu_seconds(search, value) for _ in range(3)) < 0.2
+
+
+@pytest.mark.parametrize("expression", [r"a[ab]{300}c", r"(?:ab){2,40}c$", r"\bx[ab]{90}c\b"])
+def test_long_values_are_decided_as_by_python_where_they_are_decided(expression: str) -> None:
+    search = BoundedSearch(SigmaRegex(expression))
+    endings = ("c", "ab" * 3 + "c", " x" + "ab" * 45 + "c", "")
+    for value in ("ab " * 9_000 + ending for ending in endings):
+        assert search(value) is (re.search(expression, value) is not None)
+
+
+def test_many_values_of_a_field_share_the_time() -> None:
+    letters = random.Random(1)  # noqa: S311 - reproducible values, no secrets
+    values = ["".join(letters.choices("ab", k=20_000)) for _ in range(50)]
+    search, began = values_matcher(SigmaRegex(r"a[ab]{300}[cd]")), time.thread_time()
+    with suppress(Undecided):
+        search(values)
+    assert time.thread_time() - began < 1

@@ -18,6 +18,7 @@ from watcher.notify.apprise import AppriseChannel
 from watcher.notify.apprise.fitting import fitted
 from watcher.notify.apprise.transport import AppriseNotifier
 from watcher.notify.bounded_attempt import BoundedAttempts
+from watcher.notify.defanging import defang
 from watcher.notify.escaping import bounded_text
 from watcher.notify.links import Links
 from watcher.notify.message_context import alert_context
@@ -35,14 +36,14 @@ def _service(url: str) -> AppriseNotifier:
 
 
 def test_the_text_arrives_whole() -> None:
-    """Subject and text reach the service as they were rendered; nothing in them is interpreted."""
+    """Text reaches the service as it was rendered, the subject without addresses; nothing in them is interpreted."""
     channel = AppriseChannel(name="pager", url=Secret("x"))
     notification = Renderer().render(alert_context(alert(EVENT), links=Links()), channel)
     with HttpReceiver() as receiver:
         _service(f"json://{LOCALHOST}:{receiver.port}/alerts").send(notification)
     (request,) = receiver.requests
     got = json.loads(request.body)
-    assert got["title"] == notification.subject
+    assert got["title"] == defang(notification.subject)
     assert got["message"].strip() == notification.bodies["text/plain"].strip()
     for name in ("script", "template", "ansi", "bidi", "markup"):
         assert bounded_text(EVIL[name]) in got["message"]

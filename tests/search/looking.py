@@ -11,6 +11,7 @@ from watcher.match.ruleset import CompiledRule
 from watcher.model import EventDocument, Rule
 from watcher.search.outcomes import FailedSearch, MatchedPage, SearchFinding, SearchOutcome
 from watcher.search.searcher import SearchContext, Searcher
+from watcher.search.write_growth import Growth
 from watcher.settings import Source
 from watcher.translate.mapped_events import EventReader
 from watcher.translate.plan import PlanCache, rule_predicate
@@ -38,7 +39,10 @@ def search(
         clock=clock or FakeClock(),
     )
     context = SearchContext(
-        snapshot=events, translator=book.translator_for(mapping), event_reader=EventReader(source, mapping)
+        snapshot=events,
+        translator=book.translator_for(mapping),
+        event_reader=EventReader(source, mapping),
+        growth=Growth.USUAL,
     )
     return list(searcher.search(context, plans))
 

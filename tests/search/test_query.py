@@ -7,7 +7,7 @@ from support.fakes import ListedEvents, event_document, plan, rule
 from watcher.errors import Incomplete, Refused
 from watcher.model import QueryPlan
 from watcher.ports import Page
-from watcher.search.query_strategy import TOGETHER, FailedSearch, MatchedPage, search_by_query
+from watcher.search.query_strategy import TOGETHER, FailedSearch, MatchedPage, QueryPages, search_by_query
 
 
 def plans(count: int) -> list[QueryPlan]:
@@ -22,7 +22,7 @@ def read(outcomes: list[MatchedPage | FailedSearch]) -> list[str]:
 
 def test_pages_are_read_until_the_count_is_reached() -> None:
     events = ListedEvents([event_document(number) for number in range(7)])
-    outcomes = list(search_by_query(events, plans(1), page=3))
+    outcomes = list(search_by_query(events, plans(1), pages=QueryPages(first=3, most=3)))
     assert [len(entry.documents) for entry in outcomes if isinstance(entry, MatchedPage)] == [
         3,
         3,
@@ -33,7 +33,7 @@ def test_pages_are_read_until_the_count_is_reached() -> None:
 
 def test_a_last_page_that_is_full_needs_no_further_one() -> None:
     events = ListedEvents([event_document(number) for number in range(6)])
-    outcomes = list(search_by_query(events, plans(1), page=3))
+    outcomes = list(search_by_query(events, plans(1), pages=QueryPages(first=3, most=3)))
     assert [type(entry) for entry in outcomes] == [MatchedPage, MatchedPage]
 
 

@@ -28,6 +28,7 @@ from watcher.ports import (
     Server,
     Tallies,
     Tally,
+    WrittenBytes,
 )
 from watcher.settings.effective import RuleSettings
 from watcher.sigma.metadata_reader import RuleOrigin
@@ -105,9 +106,13 @@ class ListedEvents:
     incarnations: Mapping[str, Incarnation] | None = None  # None: every index has been the same all the time
     read: list[EventDocument] = field(default_factory=list)  # that searches returned
     bad: dict[str, str] = field(default_factory=dict)  # indices that cannot be searched → why
+    writes: WrittenBytes | None = None  # of the cluster
 
     def now(self) -> datetime:
         return self.time
+
+    def written_bytes(self, pattern: str) -> WrittenBytes | None:  # noqa: ARG002 - the port's names
+        return self.writes
 
     @property
     def unsearchable(self) -> tuple[UnsearchableIndex, ...]:

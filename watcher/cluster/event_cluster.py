@@ -17,9 +17,10 @@ from watcher.cluster.open_snapshot import open_snapshot
 from watcher.cluster.pattern_memory import PatternMemory
 from watcher.cluster.search_reach import SearchReach, read_reach
 from watcher.cluster.snapshot import SnapshotTarget
+from watcher.cluster.written_bytes import read_written
 from watcher.errors import Forbidden
 from watcher.model import Window
-from watcher.ports import IndexMapping, Server, Snapshot
+from watcher.ports import IndexMapping, Server, Snapshot, WrittenBytes
 
 _CACHED = 8  # mappings
 
@@ -52,6 +53,10 @@ class EventCluster:
         if not isinstance(error, Forbidden):
             raise error
         return _now_of_a_search(self.transport, error)
+
+    def written_bytes(self, pattern: str) -> WrittenBytes | None:
+        """Return what the cluster of a pattern wrote; None where that is unknown."""
+        return None if ":" in pattern else read_written(self.transport)
 
     def mapping(self, pattern: str, paths: Sequence[str], *, without: Collection[str] = ()) -> IndexMapping:
         """Return how the paths are mapped in the indices of a pattern; read again only where versions changed."""

@@ -16,7 +16,7 @@ from typing import TypeGuard
 from watcher.errors import Undecided
 from watcher.lint.adversarial_values import adversarial_values
 from watcher.lint.finding_codes import make_finding
-from watcher.match.bounded_regex import LIMIT, LINEAR, BoundedSearch
+from watcher.match.bounded_regex import LIMIT, BoundedSearch
 from watcher.match.matchers import Matcher, fold, string_matcher
 from watcher.match.wildcards import QUICK, longest_chunk
 from watcher.model import Finding, Rule, SigmaRegex, SigmaString, SigmaValue, Wildcard, detection_items
@@ -116,7 +116,7 @@ def _written(pattern: Pattern) -> str:
 
 def _needs_backtracking(regex: SigmaRegex) -> bool:
     automaton = _bounded_search(regex).automaton
-    return automaton is None or automaton.size * LONGEST > LINEAR
+    return automaton is None or not automaton.may_bear(LONGEST)
 
 
 def worst_case(

@@ -1,9 +1,10 @@
 """Searching values by regular expressions, in bounded time.
 
-RE2 searches in linear time, so what it can say is searched by it. Letters outside ASCII are replaced before by few that
-stand for all that the expression treats alike, else its automaton would be a hundred times as large. Look-around,
-references to groups and the like need backtracking: there each value gets a share of a time limit, and beyond it the
-event is undecided.
+RE2 searches in linear time, so what it can say is searched by it. Where the states of an expression do not fit into its
+memory, it takes a hundred times as long. So long values are first tried piece by piece. Letters outside ASCII are
+replaced before by few that stand for all that the expression treats alike, else its automaton would be a hundred times
+as large. Look-around, references to groups and the like need backtracking: there each value gets a share of a time
+limit, and beyond it the event is undecided.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
+from time import thread_time
 
 from watcher.errors import Undecided
 from watcher.match.reduced_alphabet import ReducedAlphabet
@@ -31,8 +33,10 @@ from watcher.model import SigmaRegex
 LIMIT = 0.05
 """Seconds in which an expression must decide about one field of an event."""
 LINEAR = 100_000_000
-"""Steps (instructions of RE2 times bytes) that RE2 may be asked for: some 10 ms of it, or half a second where the
-states of an expression do not fit into its memory, which no known rule achieves."""
+"""Steps (instructions of RE2 times bytes) that RE2 may be asked for: some 10 ms of it."""
+_QUICK = 1_000_000  # steps that need no trial: 25 ms where the states of an expression do not fit into RE2's memory
+_TRIED = 1_000  # instructions of an expression whose pieces show how long it takes; known rules have up to 825
+_TRIAL = 0.5  # of the time limit that the pieces may take
 _LEAST = 0.001  # seconds that a value gets, however many there are
 _MOST_MEMORY = 33_554_432  # bytes of a compiled expression of RE2, with its states; half is too little for some
 
@@ -43,6 +47,28 @@ class Automaton:
 
     search: Callable[[bytes], object]
     size: int  # instructions
+
+    def may_bear(self, length: int) -> bool:
+        """Return whether values of a length are searched, except those that keep the expression busy."""
+        steps = length * self.size
+        return steps <= _QUICK or (steps <= LINEAR and self.size <= _TRIED)
+
+    def bears(self, encoded: bytes, limit: float) -> bool:
+        """Return whether a value is searched within about a time limit: its pieces are, one after another.
+
+        What an expression remembers of a value is no longer than itself, so pieces of that length take as long, byte
+        by byte, as the entire value.
+        """
+        steps, quick = len(encoded) * self.size, _QUICK * limit / LIMIT
+        if steps <= quick or steps > LINEAR or self.size > _TRIED:
+            return steps <= quick
+        length = max(int(quick) // self.size, self.size)
+        end = thread_time() + limit * _TRIAL
+        for start in range(0, len(encoded), length):
+            self.search(encoded[start : start + length])
+            if thread_time() > end:
+                return False
+        return True
 
 
 class BoundedSearch:
@@ -60,7 +86,7 @@ class BoundedSearch:
             automaton, encoded = self.automaton, value.encode("ascii")
         else:
             automaton, encoded = self._reduced(value)
-        if automaton is not None and len(encoded) * automaton.size <= LINEAR:
+        if automaton is not None and automaton.bears(encoded, limit):
             return automaton.search(encoded) is not None
         backtracking = self._common if not value or ord(max(value)) < COMMON else self._unicode
         return backtracking(value, limit)

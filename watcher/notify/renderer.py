@@ -12,12 +12,14 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
 
 from watcher.errors import InputError
 from watcher.known_secrets import without_secrets, without_secrets_inside
 from watcher.model import Location, Notification
 from watcher.notify.channel_registry import notifier_types, type_of
 from watcher.notify.channel_type import NotifierType
+from watcher.notify.defanging import defang
 from watcher.notify.digest_context import DigestContext
 from watcher.notify.escaping import escape_mrkdwn, neutralise_mentions_and_links, single_line
 from watcher.notify.message_context import AlertContext, OperatorNotice
@@ -69,6 +71,7 @@ class Renderer:
             finalize=_nothing_for_none,
         )
         self._environment.filters.update({name: _of_text(text_filter) for name, text_filter in _TEXT_FILTERS.items()})
+        self._environment.filters["defang"] = _defanged
 
     def render(self, context: MessageContext, channel: ChannelSettings) -> Notification:
         """Render the message for a channel; raises InputError where a template is faulty."""
@@ -114,6 +117,13 @@ class Renderer:
 def _nothing_for_none(value: Any) -> Any:
     """Return what an expression of a template shows: nothing for None."""
     return "" if value is None else value
+
+
+def _defanged(value: Any) -> str:
+    """Return a value without addresses that programs make links of; what is escaped already stays so."""
+    if isinstance(value, Markup):
+        return Markup(defang(str(value)))  # noqa: S704 - it was escaped before, and gets brackets only
+    return "" if value is None else defang(str(value))
 
 
 def _of_text(text_filter: Callable[..., str]) -> Callable[..., str]:

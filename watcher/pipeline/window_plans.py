@@ -13,6 +13,7 @@ from watcher.pipeline.detection_scope import DetectionScope, FetchedEvents, Prep
 from watcher.ports import EventSource, EventSpan, IndexMapping, Snapshot
 from watcher.search.searcher import SearchContext
 from watcher.search.source_faults import time_paths
+from watcher.search.write_growth import Growth, WriteGrowth
 from watcher.settings import Source
 from watcher.taxonomy.summary_fields import SUMMARY_PATHS
 from watcher.translate.mapped_events import EventReader
@@ -45,6 +46,7 @@ class WindowPlanner:
     events: EventSource
     _cache: PlanCache
     _hit_paths: tuple[str, ...]  # paths beside those of the rules that grouping and summaries read
+    _growth: WriteGrowth = field(default_factory=WriteGrowth)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -55,7 +57,7 @@ class WindowPlanner:
     def with_rules(self, prepared: Sequence[PreparedRule]) -> WindowPlanner:
         """Return a planner for other rules; plans of rules that stay are kept."""
         cache = self._cache.with_rules(_rules(prepared))
-        return WindowPlanner(self.source, self.events, cache, _hit_paths(self.source, prepared))
+        return WindowPlanner(self.source, self.events, cache, _hit_paths(self.source, prepared), self._growth)
 
     @contextmanager
     def open(
@@ -85,12 +87,19 @@ class WindowPlanner:
                 translator=translator,
                 event_reader=EventReader(self.source, mapping),
                 computed=_computed_paths(mapping, self._hit_paths),
+                growth=self._written_lately(scope),
                 pause=scope.check,
             )
             selected = plans if scope.rules is None else [plan for plan in plans if plan.rule.id in scope.rules]
             yield OpenWindow(
                 mapping=mapping, context=context, plans=tuple(selected), fetched=fetched, unsearchable=unsearchable
             )
+
+    def _written_lately(self, scope: DetectionScope) -> Growth:
+        """Return how much was written since the last live search; nothing tells when events of the past were."""
+        if scope.memory is None:
+            return Growth.UNKNOWN
+        return self._growth.since_last(self.events.written_bytes(self.source.index))
 
 
 def _unsearchable(

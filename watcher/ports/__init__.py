@@ -19,11 +19,13 @@ from watcher.ports.event_ports import (
     IndexMarks,
     MarkedIndex,
     NewerEvents,
+    NodeWrites,
     Page,
     SearchRequest,
     Snapshot,
     Tallies,
     Tally,
+    WrittenBytes,
 )
 from watcher.ports.index_ports import IndexAdmin, IndexTemplates, State
 from watcher.ports.mapped_indices import FieldType, Incarnation, IndexMapping, Server
@@ -48,6 +50,7 @@ __all__ = [
     "MarkedIndex",
     "NewDocument",
     "NewerEvents",
+    "NodeWrites",
     "Notifier",
     "Page",
     "PartialUpdate",
@@ -61,5 +64,6 @@ __all__ = [
     "StoredDocument",
     "Tallies",
     "Tally",
+    "WrittenBytes",
     "no_progress",
 ]

@@ -102,11 +102,48 @@ class Snapshot(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeWrites:
+    """What one node wrote since it started."""
+
+    bytes: int  # of the documents, as they were sent
+    writes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenBytes:
+    """What the nodes of a cluster wrote since they started, and their memory."""
+
+    nodes: Mapping[str, NodeWrites]  # by the node's id
+    heap: int  # bytes: the smallest of a node that holds data
+
+    @property
+    def bytes(self) -> int:
+        """The bytes of all documents."""
+        return sum(node.bytes for node in self.nodes.values())
+
+    @property
+    def writes(self) -> int:
+        """The number of writes."""
+        return sum(node.writes for node in self.nodes.values())
+
+    def continues(self, earlier: WrittenBytes) -> bool:
+        """Whether the same nodes have run since an earlier reading."""
+        return self.nodes.keys() == earlier.nodes.keys() and all(
+            node.bytes >= earlier.nodes[name].bytes and node.writes >= earlier.nodes[name].writes
+            for name, node in self.nodes.items()
+        )
+
+
 class EventSource(Protocol):
     """The events of a cluster, to be searched; only read."""
 
     def now(self) -> datetime:
         """Return the cluster's time."""
+        ...
+
+    def written_bytes(self, pattern: str) -> WrittenBytes | None:
+        """Return what the cluster of a pattern wrote; None where that is unknown (no privilege, other clusters)."""
         ...
 
     def mapping(self, pattern: str, paths: Sequence[str], *, without: Collection[str] = ()) -> IndexMapping:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from watcher.errors import ClusterError, Incomplete, TooSlow
@@ -10,10 +10,20 @@ from watcher.model import EventDocument, Query, QueryPlan
 from watcher.ports import Page, SearchRequest, Snapshot
 from watcher.search.outcomes import FailedSearch, MatchedPage, Unreadable
 
-__all__ = ["PAGE", "TOGETHER", "FailedSearch", "MatchedPage", "OutOfTime", "search_by_query"]
+__all__ = ["PAGE", "TOGETHER", "FailedSearch", "MatchedPage", "OutOfTime", "QueryPages", "search_by_query"]
 
 PAGE = 500  # documents of one page
 TOGETHER = 10  # queries of one request
+_STEEP = 8  # how many times longer a page may be than the one before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryPages:
+    """How many documents the pages of a query have."""
+
+    first: int = PAGE
+    most: int = PAGE
+    are_small: bool = False  # whether documents may be huge: only first pages share a request
 
 
 class OutOfTime(TooSlow):
@@ -66,7 +76,7 @@ def search_by_query(
     snapshot: Snapshot,
     plans: Sequence[QueryPlan],
     *,
-    page: int = PAGE,
+    pages: QueryPages | None = None,
     is_time_up: Callable[[], bool] = lambda: False,
     computed: tuple[str, ...] = (),
 ) -> Iterator[MatchedPage | FailedSearch | Unreadable]:
@@ -87,7 +97,7 @@ def search_by_query(
             for progress in waiting[start:]:
                 yield from progress.search.fail(late)
             return
-        yield from _search_together(snapshot, waiting[start : start + TOGETHER], page)
+        yield from _search_together(snapshot, waiting[start : start + TOGETHER], pages or QueryPages())
 
 
 def _computed(plan: QueryPlan, others: tuple[str, ...]) -> tuple[str, ...]:
@@ -96,27 +106,40 @@ def _computed(plan: QueryPlan, others: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _search_together(
-    snapshot: Snapshot, waiting: list[_QueryProgress], page: int
+    snapshot: Snapshot, waiting: Sequence[_QueryProgress], pages: QueryPages
 ) -> Iterator[MatchedPage | FailedSearch | Unreadable]:
-    while waiting:
-        requests = [
-            SearchRequest(query=progress.query, size=page, after=progress.after, computed=progress.computed)
-            for progress in waiting
-        ]
-        unfinished = []
-        for progress, answer in zip(waiting, snapshot.search(requests), strict=True):
-            if isinstance(answer, ClusterError):
-                yield from progress.search.fail(answer)
-                continue
-            yield from progress.search.matched(answer.documents)
-            if answer.unreadable:
-                yield Unreadable(events=answer.unreadable)
-            progress.count(answer)
-            if answer.after is not None and progress.read < progress.total:
-                unfinished.append(progress)
-            elif progress.read != progress.total:
-                yield from progress.search.fail(_miscounted(progress))
-        waiting = unfinished
+    """Search by some queries in one request for each round of pages; small pages only share the first."""
+    unfinished = yield from _search_round(snapshot, waiting, pages.first)
+    runs = [[progress] for progress in unfinished] if pages.are_small else [unfinished]
+    for run in runs:
+        size, remaining = pages.first, run
+        while remaining:
+            size = min(pages.most, _STEEP * size)
+            remaining = yield from _search_round(snapshot, remaining, size)
+
+
+def _search_round(
+    snapshot: Snapshot, waiting: Sequence[_QueryProgress], page: int
+) -> Generator[MatchedPage | FailedSearch | Unreadable, None, list[_QueryProgress]]:
+    """Read the next page of each query, and return the queries that have more."""
+    requests = [
+        SearchRequest(query=progress.query, size=page, after=progress.after, computed=progress.computed)
+        for progress in waiting
+    ]
+    unfinished = []
+    for progress, answer in zip(waiting, snapshot.search(requests), strict=True):
+        if isinstance(answer, ClusterError):
+            yield from progress.search.fail(answer)
+            continue
+        yield from progress.search.matched(answer.documents)
+        if answer.unreadable:
+            yield Unreadable(events=answer.unreadable)
+        progress.count(answer)
+        if answer.after is not None and progress.read < progress.total:
+            unfinished.append(progress)
+        elif progress.read != progress.total:
+            yield from progress.search.fail(_miscounted(progress))
+    return unfinished
 
 
 def _miscounted(progress: _QueryProgress) -> Incomplete:

@@ -21,6 +21,7 @@ from watcher.ports import Page, SearchRequest, Snapshot
 from watcher.search.outcomes import MatchedPage, SearchFinding, Unreadable, reason_of
 from watcher.search.page_sizes import FEW, PageSizes
 from watcher.search.undecided_events import UndecidedEvents
+from watcher.search.write_growth import Growth
 from watcher.translate.mapped_events import EventReader
 
 log = structlog.get_logger(__name__)
@@ -51,12 +52,15 @@ class Scan:
     computed: tuple[str, ...] = ()  # computed fields that the rules read
     seconds: Callable[[], float]  # a monotonic clock
     sizes: PageSizes = field(default_factory=PageSizes)
+    growth: Growth = Growth.UNKNOWN  # of the cluster since the last search
     undecided: UndecidedEvents = field(default_factory=UndecidedEvents)  # pairs that are not evaluated again
     pause: Callable[[], None] = keep_running  # called before each event; raises if the scan is to end
 
     def first_request(self) -> SearchRequest:
         """Return the request for the first page, which also counts the events."""
-        return SearchRequest(query=self.query, size=self.sizes.first, only=self.only, computed=self.computed)
+        return SearchRequest(
+            query=self.query, size=self.sizes.first(self.growth), only=self.only, computed=self.computed
+        )
 
     def pages(self, first: Page) -> Iterator[Page]:
         """Yield all pages; the next one is read while the last one is matched."""
@@ -104,10 +108,11 @@ def read_page(snapshot: Snapshot, request: SearchRequest) -> Page:
 
 def _read_ahead(snapshot: Snapshot, request: SearchRequest, page: Page, sizes: PageSizes) -> Iterator[Page]:
     """Yield page after page; the next one is read while the last one is used."""
+    total = page.total or 0
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="page") as reader:
         while True:
             following: Future[Page] | None = None
-            size = sizes.following(page, request.size)
+            size = sizes.following(page, request.size, total)
             if page.after is not None:
                 request = replace(request, after=page.after, size=size)
                 following = reader.submit(read_page, snapshot, request)
@@ -251,9 +256,8 @@ class _MatchBuffer:
         ids = sorted({document_id for _, document_id in wanted})
         if ids:
             scan = self.scan
-            request = SearchRequest(
-                query={"ids": {"values": ids}}, size=scan.sizes.first, only=only, computed=scan.computed
-            )
+            size = scan.sizes.first(scan.growth)
+            request = SearchRequest(query={"ids": {"values": ids}}, size=size, only=only, computed=scan.computed)
             yield from _read_ahead(scan.snapshot, request, read_page(scan.snapshot, request), scan.sizes)
 
 

@@ -13,12 +13,13 @@ from watcher.model import Finding, Query, QueryPlan, Severity
 from watcher.ports import Clock, Page, Snapshot
 from watcher.search.event_selection import computed_fields, event_selection, needed_fields, windows_paths
 from watcher.search.outcomes import FailedSearch, MatchedPage, SearchFinding, SearchOutcome, Unreadable
-from watcher.search.page_sizes import PageSizes
+from watcher.search.page_sizes import FEW, PageSizes
 from watcher.search.planner import Strategy, StrategyChoice, choose_strategy
-from watcher.search.query_strategy import OutOfTime, search_by_query
+from watcher.search.query_strategy import OutOfTime, QueryPages, search_by_query
 from watcher.search.scan_strategy import Scan, keep_running, read_page
 from watcher.search.throttle import Throttle, ThrottledSnapshot
 from watcher.search.undecided_events import UndecidedEvents
+from watcher.search.write_growth import Growth
 from watcher.settings import Source
 from watcher.translate.bounds import EVERYTHING
 from watcher.translate.mapped_events import EventReader
@@ -34,6 +35,7 @@ class SearchContext:
     event_reader: EventReader
     computed: tuple[str, ...] = ()  # computed fields that are read with every hit, beside those of the rules
     undecided: UndecidedEvents = field(default_factory=UndecidedEvents)  # pairs that are not evaluated again
+    growth: Growth = Growth.UNKNOWN  # of the cluster since the last search
     pause: Callable[[], None] = keep_running  # called before each event; raises if the search is to end
 
 
@@ -73,10 +75,12 @@ class Searcher:
         A MatchedPage holds at least the events of the page that the rule matches. Raises a ClusterError if the
         cluster answers nothing at all, or an index refuses even to be scanned: it names the index.
         """
+        if context.growth is Growth.HUGE:
+            self._sizes.start_small()
         try:
             yield from self._search(context, plans)
         except (Overloaded, TooSlow, Unreachable):
-            self._sizes.note_failure()
+            self._sizes.start_small()
             raise
 
     def _search(self, context: SearchContext, plans: Sequence[QueryPlan]) -> Iterator[SearchOutcome]:
@@ -145,6 +149,7 @@ class Searcher:
             computed=computed_fields(context.translator),
             seconds=self._clock.monotonic,
             sizes=self._sizes,
+            growth=context.growth,
             undecided=context.undecided,
             pause=context.pause,
         )
@@ -182,7 +187,7 @@ class Searcher:
         for outcome in search_by_query(
             context.snapshot,
             plans,
-            page=self._sizes.first,
+            pages=self._query_pages(context.growth),
             is_time_up=lambda: self._clock.monotonic() > until,
             computed=context.computed,
         ):
@@ -196,6 +201,12 @@ class Searcher:
                 yield outcome
         if failed:
             yield from self._scan_instead(context, failed)
+
+    def _query_pages(self, growth: Growth) -> QueryPages:
+        """Return how many documents the pages of queries have: of all queries of a request together few, if small."""
+        if self._sizes.are_small:
+            return QueryPages(first=1, most=FEW, are_small=True)
+        return QueryPages(first=self._sizes.first(growth))
 
     def _scan_instead(self, context: SearchContext, plans: Sequence[QueryPlan]) -> Iterator[SearchOutcome]:
         """Scan for rules whose queries are refused or too slow; if the scan fails, only these rules fail."""

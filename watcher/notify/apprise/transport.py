@@ -12,6 +12,7 @@ from watcher.model import Notification
 from watcher.notify.apprise.fitting import fitted
 from watcher.notify.apprise.settings import AppriseChannel
 from watcher.notify.bounded_attempt import BoundedAttempts
+from watcher.notify.defanging import defang
 from watcher.notify.escaping import neutralise_mentions_and_links
 from watcher.notify.http_post import RETRIED_STATUSES
 from watcher.notify.redaction import redact_reply
@@ -45,8 +46,8 @@ class AppriseNotifier:
 
     def _send(self, notification: Notification) -> None:
         apprise = self._apprise()
-        # mail has the same subject, so the template leaves mentions in it
-        subject = neutralise_mentions_and_links(notification.subject)
+        # mail has the same subject, so the template leaves mentions and addresses in it
+        subject = defang(neutralise_mentions_and_links(notification.subject))
         title, body = fitted(apprise[0], subject, notification.bodies["text/plain"])
         result = apprise.notify(
             title=title,
