@@ -6,9 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from lint_fixtures import CLEAN, TODAY
 
 from watcher.lint import correlation_lints
-from watcher.settings import Settings, read
+from watcher.lint.run_lints import lint_rules
+from watcher.settings import Settings, Source, read
+from watcher.sigma.correlation_folders import with_correlations
 from watcher.sigma.rule_folders import LoadedRules, read_folder, read_folders
 
 IDS = {name: f"{number:08x}-0000-4000-8000-000000000000" for number, name in enumerate(("a", "b", "c", "many"), 1)}
@@ -135,3 +138,19 @@ def test_a_base_rule_that_settings_disable_is_reported_and_one_of_low_level_is_n
 def test_the_findings_of_reading_are_repeated(tmp_path: Path) -> None:
     reports = findings(tmp_path, base("a") + counting("event_count", "{gte: 2}", "[a, nowhere]"))
     assert [report.rpartition("[")[2] for report in reports] == ["correlation-reference]"]
+
+
+def test_rules_of_converted_aggregations_are_judged_as_they_are_written(tmp_path: Path) -> None:
+    for name, field in (("a", "TargetUserName"), ("b", "Computer")):
+        text = CLEAN.replace("7f6f2c52", f"7f6f2c5{name}").replace(
+            "A Shell Starts", f"A Shell Starts Often {name.upper()}"
+        )
+        condition = "condition: selection and not 1 of filter_main_*"
+        counted = f"timeframe: 5m\n    {condition} | count({field}) by Image > 20"
+        (tmp_path / f"proc_creation_win_shells_{name}.yml").write_text(
+            text.replace(condition, counted), encoding="utf-8"
+        )
+    rules = with_correlations(read_folders([read_folder("mine", tmp_path)]))
+    codes = {finding.code for finding in lint_rules(rules.rules, Source(), today=TODAY)}
+    assert {rule.title for rule in rules.rules} == {f"A Shell Starts Often {name} (base rule)" for name in "AB"}
+    assert codes == set()

@@ -54,8 +54,10 @@ def _unused(rule: RuleSource) -> Iterator[Finding]:
 
 
 def _timeframe(rule: RuleSource) -> Iterator[Finding]:
+    if rule.rule.aggregation is not None or rule.rule.converted_from:
+        return
     for entry in rule.entries("detection"):
-        if str(entry.key).lower() == "timeframe" and rule.rule.aggregation is None:
+        if str(entry.key).lower() == "timeframe":
             yield make_finding(
                 "timeframe",
                 "`timeframe` has no effect in a rule for single events",

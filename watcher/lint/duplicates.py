@@ -54,6 +54,8 @@ def _file(rule: Rule) -> str:
 
 
 def _logic(rule: Rule) -> Hashable:
+    if rule.converted_from:
+        return rule.id  # it does not alert; rules that count the same events differ in how they count
     source = rule.logsource
     return (source.product, source.category, source.service, rule.aggregation, digest(repr(_normalized(rule.node))))
 

@@ -81,7 +81,8 @@ def lint(rule: MetadataSource, today: date) -> Iterator[Finding]:
 
 
 def _title(rule: MetadataSource) -> Iterator[Finding]:
-    title, location = rule.rule.title, rule.key("title")
+    location = rule.key("title")
+    title = next((text for text, _ in rule.scalars("title")), rule.rule.title)  # a converted base rule has another
     if len(title) > _MAX_TITLE:
         message = f"the title has {len(title)} characters"
         yield make_finding(
