@@ -53,6 +53,9 @@ def counts_table(findings: Sequence[JudgedFinding]) -> Table:
     return shown
 
 
+_RUNNING = ("enabled", "base_rule")
+
+
 def summary(findings: Sequence[JudgedFinding], rules: int, correlations: int = 0) -> str:
     """Return one line on what was read, and how many findings there are."""
     counts = Counter(judged.finding.severity for judged in findings if not judged.allowed)
@@ -69,7 +72,9 @@ def check_lines(report: CheckReport, findings: Sequence[JudgedFinding]) -> Itera
     for judged in findings:
         if not judged.allowed:
             yield finding_line(judged.finding)
-    if not_run := {state: count for state, count in report.states.items() if count and state != "enabled"}:
+    if base_rules := report.states.get("base_rule"):
+        yield Text(f"rules that run for correlations, and do not alert on their own: {base_rules:,}")
+    if not_run := {state: count for state, count in report.states.items() if count and state not in _RUNNING}:
         yield Text(f"rules that are not run: {', '.join(f'{count:,} {state}' for state, count in not_run.items())}")
     for problem in report.cluster.problems:
         yield Text(f"cluster: {printable_text(problem)}", style="yellow")
