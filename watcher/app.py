@@ -17,6 +17,8 @@ from watcher.errors import SettingsError
 from watcher.model import Notification, Rule
 from watcher.pipeline import Stopping
 from watcher.ports import IndexMapping, StoredDocument
+from watcher.routes import Matchers
+from watcher.routes.silences import StoredSilence
 from watcher.settings import Settings
 from watcher.sigma.rule_folders import LoadedRules
 from watcher.state.installation import InstallResult
@@ -36,6 +38,15 @@ from watcher.usecases.preview import Preview, PreviewProgress, preview
 from watcher.usecases.render import render_stored_alert
 from watcher.usecases.resend import find_failed, resend
 from watcher.usecases.run import RunReport, run_once
+from watcher.usecases.silence_requests import (
+    ListedSilence,
+    SilencePreview,
+    SilenceRequest,
+    create_silence,
+    expire_silence,
+    list_silences,
+    preview_silence,
+)
 from watcher.usecases.status import Status, read_status
 from watcher.usecases.triage import AlertRecord, list_alerts, select_for_triage, triage_alerts
 
@@ -167,6 +178,22 @@ class App:
     ) -> ExceptionImpact:
         """Search the last days by the rule of an exception, and return what the exception would remove."""
         return try_on_events(plan, days, self.components, progress=progress, stopping=stopping)
+
+    def preview_silence(self, matchers: Matchers) -> SilencePreview:
+        """Return what a silence would have held back of the alerts of the last seven days."""
+        return preview_silence(matchers, self.components)
+
+    def silence(self, request: SilenceRequest) -> StoredSilence:
+        """Create a silence and return it; a running sidecar obeys it from its next delivery round on."""
+        return create_silence(request, self.components)
+
+    def expire_silence(self, silence_id: str, *, by: str) -> StoredSilence:
+        """End a silence now."""
+        return expire_silence(silence_id, by=by, components=self.components)
+
+    def silences(self) -> tuple[ListedSilence, ...]:
+        """Return the stored silences, and how many alerts each has held back."""
+        return list_silences(self.components)
 
     def backfill(
         self, request: BackfillRequest, *, observer: BackfillObserver, stopping: Stopping = _never

@@ -20,8 +20,11 @@ from watcher.correlate.correlation_plan import CorrelationPlan
 from watcher.delivery.channel_state import ChannelStates
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
+from watcher.delivery.silence_store import SilenceStore
+from watcher.delivery.silenced_alerts import SilencedAlerts
 from watcher.health.evidence import EvidenceReader
 from watcher.health.problem_record import ProblemRecord
+from watcher.health.silence_notices import SilenceNotices
 from watcher.model import Rule
 from watcher.notify.channel_registry import build_notifier
 from watcher.notify.links import Links
@@ -134,6 +137,15 @@ class Components:
         """Return the stored states of the channels."""
         return ChannelStates(self.state_documents())
 
+    def silence_store(self) -> SilenceStore:
+        """Return the stored silences."""
+        return SilenceStore(self.state_documents())
+
+    def silence_notices(self) -> SilenceNotices:
+        """Return what notifies operators of the ends of silences."""
+        silenced = SilencedAlerts(self.state(), self.settings.state.prefix)
+        return SilenceNotices(store=self.silence_store(), silenced=silenced, operators=self.operators())
+
     def notifiers(self) -> Mapping[str, tuple[ChannelSettings, Notifier]]:
         """Create the channels by name."""
         return {channel.name: (channel, build_notifier(channel, self.clock)) for channel in self.settings.channels}
@@ -194,6 +206,7 @@ class Components:
             links=Links(discover_url=self.settings.discover_url),
             now=self.events().now,
             rate_limit=rate_limit,
+            silencers=self.silence_store().read,
             stopping=stopping,
             observe=observe,
         )

@@ -20,6 +20,7 @@ from watcher.health.process_health import ProcessHealth
 from watcher.health.recorded_problems import Problem
 from watcher.health.rule_faults import rule_problems
 from watcher.health.rule_states import rule_states
+from watcher.health.silence_notices import SilenceNotices
 from watcher.health.source_problems import faulty_source, undecided_events
 from watcher.heap import freeze_heap
 from watcher.model import Rule
@@ -41,6 +42,7 @@ from watcher.schedule import (
 from watcher.settings import Settings
 from watcher.settings.effective import rule_settings
 from watcher.sigma.rule_folders import Fingerprints, LoadedRules, fingerprints
+from watcher.state.lease_names import DELIVERY
 from watcher.state.leases import Leases
 
 _LEAST_CHECK = timedelta(seconds=1)
@@ -178,13 +180,22 @@ def _services(
         process.metrics.set_leases({name: monitor.leases.holds(name) for name in components.lease_names()})
         process.metrics.set_rules(rule_counts())
 
-    yield Service(name="health", every=max(components.settings.lease / 3, _LEAST_CHECK), work=check)
+    period = max(components.settings.lease / 3, _LEAST_CHECK)
+    yield Service(name="health", every=period, work=check)
+    notices = components.silence_notices()
+    yield Service(name="silences", every=period, work=partial(_notify_of_silences, notices, monitor.leases, components))
     monitoring = components.settings.monitoring
     if monitoring.dead_man_url is not None:
         switch = DeadManSwitch(monitoring.dead_man_url, lambda: monitor.is_alerting)
         yield Service(name="dead-man's switch", every=monitoring.dead_man_every, work=switch.call)
     if process.reload is not None:
         yield Service(name="settings", every=_RELOAD_EVERY, work=process.reload)
+
+
+def _notify_of_silences(notices: SilenceNotices, leases: Leases, components: Components) -> None:
+    """Notify operators of silences that ended, where this sidecar is the one that notifies them."""
+    if leases.holds(DELIVERY):
+        notices.send(components.events().now())
 
 
 def _reloader(components: Components, rules: ReloadableRules, searches: Sequence[SourceSearch]) -> RuleReloader:

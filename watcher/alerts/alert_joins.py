@@ -24,6 +24,7 @@ from watcher.timestamps import format_timestamp
 log = structlog.get_logger(__name__)
 
 _DONE = frozenset({"sent", "failed", "silenced"})  # states of deliveries that an update makes pending again
+_HELD_BACK = frozenset({"silenced"})  # states that any further hit makes pending again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,22 +89,28 @@ def _changes(joining: Joining, stored: StoredDocument, recorded: Collection[str]
     after = joined(before, joining.hits, closed=_closed(stored), recorded=recorded)
     if after is before:
         return part
-    if len(after.updates) > len(before.updates) and not part:
-        part = {"deliveries": _due_again(stored, now)}
+    states = _DONE if len(after.updates) > len(before.updates) else _HELD_BACK
+    if not part and any(entry["state"] in states for entry in _deliveries(stored)):
+        part = {"deliveries": _due_again(stored, states, now)}
     return {**part, **joined_values(after)}
 
 
-def _due_again(stored: StoredDocument, now: datetime) -> list[Mapping[str, Any]]:
+def _deliveries(stored: StoredDocument) -> Sequence[Mapping[str, Any]]:
+    return stored.document["watcher"].get("deliveries") or ()
+
+
+def _due_again(stored: StoredDocument, states: Collection[str], now: datetime) -> list[Mapping[str, Any]]:
     """Return the deliveries of an alert for an update: what ended is due again, and no part of a digest.
 
     A message that is not sent yet will contain the update. One that is being sent becomes due when it is marked as
-    sent. Recipients that were tried on their own get the update with all others.
+    sent. Recipients that were tried on their own get the update with all others. A message that a silence held back is
+    due after any hit: it is held back again, or sent where the silence is over.
     """
     return [
         {**{key: value for key, value in entry.items() if key not in ("digest_id", "error")}, **_pending(now)}
-        if entry["state"] in _DONE and "/" not in entry["channel"]
+        if entry["state"] in states and "/" not in entry["channel"]
         else entry
-        for entry in stored.document["watcher"].get("deliveries") or ()
+        for entry in _deliveries(stored)
     ]
 
 

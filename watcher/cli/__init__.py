@@ -34,6 +34,8 @@ COMMANDS = {
     "reopen": "Open alerts again that were acknowledged or closed.",
     "comment": "Add a comment to the history of alerts.",
     "assign": "Assign alerts to somebody.",
+    "silence": "Send no messages about some alerts for a time.",
+    "silences": "List silences, and how many alerts each has held back.",
     "resend": "Send again what was given up.",
     "schema": "Write the JSON schema of settings files for editors.",
     "version": "Show the version.",

@@ -14,6 +14,7 @@ from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.delivery.rate_limit import RateLimit, Reason
 from watcher.delivery.sent_messages import SentMessages
+from watcher.delivery.silencing import Silencing
 from watcher.delivery.stages import Drop, Hold, Leave, Outcome, Proceed, Retry, Silence, Stage, Stopping, run_stages
 from watcher.errors import ClusterError
 from watcher.notify.channel_registry import retry_delay
@@ -33,6 +34,7 @@ class ChannelRun:
     stages: Sequence[Stage]
     now: Callable[[], datetime]
     rate_limit: RateLimit
+    silencing: Silencing
     stopping: Stopping
     observe: Callable[[str, str], None]  # counts the outcomes: channel in settings, outcome
     state: ChannelState  # as the last attempt left it
@@ -97,9 +99,18 @@ class ChannelRun:
 
     def _begin_round(self) -> None:
         self._waiting, self._digest_level = set(), ""
+        self._hold_back()
         self.queries.refresh()  # else what was sent a moment ago would not count against the limits
         since = self.now() - self.rate_limit.within
         self._sent = SentMessages(channel=self.channel, queries=self.queries, limit=self.rate_limit, since=since)
+
+    def _hold_back(self) -> None:
+        """Store what silences hold back, before it counts against a limit."""
+        self.silencing.begin_round()
+        for delivery, outcome in self.silencing.held_back(self.channel):
+            if self._ends:
+                return
+            self._store(delivery, outcome)
 
     def _messages(self, rule: str, pending: Sequence[Delivery]) -> Sequence[Delivery]:
         """Return a rule's messages: single ones within the limits, and a digest where its limit is reached.

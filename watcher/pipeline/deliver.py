@@ -14,6 +14,7 @@ from watcher.delivery.deliveries import channel_name
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.delivery.rate_limit import RateLimit
+from watcher.delivery.silencing import Silencing
 from watcher.delivery.stages import (
     Channels,
     Claim,
@@ -29,6 +30,7 @@ from watcher.notify.links import Links
 from watcher.notify.renderer import Renderer
 from watcher.pipeline.channel_run import ChannelRun
 from watcher.pipeline.delivery_result import DeliveryResult
+from watcher.routes.silences import Silencer
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +47,7 @@ class Dispatcher:
     links: Links
     now: Callable[[], datetime]
     rate_limit: RateLimit = field(default_factory=RateLimit)
+    silencers: Callable[[], Sequence[Silencer]] = field(default=tuple)  # read at each round of a channel
     stopping: Callable[[str], bool] = field(default=lambda _channel: False)  # checked before every side effect
     observe: Callable[[str, str], None] = field(default=lambda _channel, _outcome: None)  # counts the outcomes
 
@@ -76,25 +79,34 @@ class Dispatcher:
         def stopping() -> bool:
             return self.stopping(name)
 
+        silencing = Silencing(
+            documents=self.outbox.documents,
+            queries=self.queries,
+            outbox=self.outbox,
+            now=self.now,
+            read=self.silencers,
+        )
         return ChannelRun(
             channel=channel,
             queries=self.queries,
             outbox=self.outbox,
             states=self.states,
-            stages=self._stages(stopping),
+            stages=self._stages(stopping, silencing),
             now=self.now,
             rate_limit=self.rate_limit,
+            silencing=silencing,
             stopping=stopping,
             observe=self.observe,
             state=self.states.read(channel),
         )
 
-    def _stages(self, stopping: Stopping) -> Sequence[Stage]:
+    def _stages(self, stopping: Stopping, silencing: Silencing) -> Sequence[Stage]:
         """Return the stages of a delivery, in order."""
         return (
             HoldLease(stopping),
             SettleDigest(self.queries, self.rate_limit, self.now),
             GatherDigest(self.queries, self.now),
+            silencing,
             Claim(self.outbox, self.now),
             Render(self.channels, self.renderer, self.links, self.now),
             Send(self.channels, stopping, self.now),

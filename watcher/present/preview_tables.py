@@ -69,9 +69,9 @@ def days_table(days: Mapping[str, int]) -> Table:
     return shown
 
 
-def values_table(name: str, counts: Mapping[str, int]) -> Table:
+def values_table(name: str, counts: Mapping[str, int], *, unit: str = "hits") -> Table:
     """Show the most frequent values; `counts` are in that order."""
-    shown = table(name, "hits")
+    shown = table(name, unit)
     shown.columns[1].justify = "right"
     for value, hits in islice(counts.items(), _MOST_VALUES):
         shown.add_row(cell(value), f"{hits:,}")

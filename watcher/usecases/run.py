@@ -87,6 +87,7 @@ def run_once(components: Components, rules: LoadedRules, stopping: Stopping) -> 
     prepare_state(components)
     searched = searched_rules(components.settings, rules)
     windows, delivered = one_shot_sidecar(components, searched, stopping).once()
+    components.silence_notices().send(components.events().now())
     report = RunReport(
         windows=windows,
         delivered=delivered,
