@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from support.hostile_text import EVENT, FixedClock, alert
 from support.service_receivers import JiraReceiver, PagerDutyReceiver, TeamsReceiver, TheHiveReceiver
 
 from watcher.errors import DeliveryError
-from watcher.model import Level
+from watcher.model import STATUS_AFTER, AlertStatus, FollowUp, HistoryEntry, Level, Notification
 from watcher.notify.jira import JiraChannel
 from watcher.notify.jira.transport import JiraNotifier
 from watcher.notify.message_context import alert_context
@@ -30,6 +31,14 @@ from watcher.settings import Secret, read
 KEY = "0123456789abcdef0123456789abcdef"
 CONTEXT = alert_context(alert(EVENT), links=LINKS)
 MD5, SHA256 = "0123456789ABCDEF0123456789ABCDEF", "ab" * 32
+
+
+def followed(notification: Notification, status: AlertStatus, key: str = "followed") -> Notification:
+    """Return the notification of an action that gave the alert a status."""
+    action = next(action for action, after in STATUS_AFTER.items() if after is status)
+    moment = datetime(2026, 11, 23, tzinfo=UTC)
+    entry = HistoryEntry(time=moment, by="alice", action=action, comment="it was us {noformat}")
+    return replace(notification, key=key, follow_up=FollowUp(status=status, entries=(entry,)))
 
 
 def test_a_card_shows_facts_and_links_without_markup() -> None:
@@ -70,8 +79,8 @@ def test_an_alert_of_pagerduty_has_a_severity_and_follows_the_status(level: str,
         channel = PagerDutyChannel(name="p", routing_key=Secret(KEY), url=service.url("/"))
         notifier = PagerDutyNotifier(channel, FixedClock())
         notifier.send(rendered(context, channel))
-        notifier.acknowledge(context.alert_id)
-        notifier.resolve(context.alert_id)
+        for status in (AlertStatus.ACKNOWLEDGED, AlertStatus.CLOSED):
+            notifier.follow(followed(rendered(context, channel), status))
     assert service.offences == []
     assert service.accepted[0]["payload"]["severity"] == severity
     assert [event["event_action"] for event in service.accepted] == ["trigger", "acknowledge", "resolve"]
@@ -110,6 +119,39 @@ def test_later_messages_on_an_alert_are_comments_each_once(edition: str) -> None
     assert len(ticket["comments"]) == 2
     assert other["comments"] == []
     assert ticket["priority"] == {"name": "High"}
+
+
+def test_a_ticket_is_commented_and_moved_as_its_alert_is_and_never_created_for_it() -> None:
+    with JiraReceiver(version="2", authorization=f"Bearer {KEY}") as service:
+        channel = jira(service)
+        notifier = JiraNotifier(channel, FixedClock())
+        first = rendered(CONTEXT, channel)
+        notifier.follow(followed(first, AlertStatus.CLOSED))
+        assert service.accepted == []
+        notifier.send(first)
+        (ticket,) = service.accepted
+        categories = []
+        for number, status in enumerate((AlertStatus.ACKNOWLEDGED, AlertStatus.CLOSED, AlertStatus.OPEN)):
+            for _ in range(2):  # the answer to the first attempt was lost
+                notifier.follow(followed(first, status, key=f"k{number}"))
+            categories.append(ticket["status"]["statusCategory"]["key"])
+        notifier.follow(followed(first, AlertStatus.CLOSED, key="k9"))
+        notifier.send(replace(first, key="update", thread=first.key))
+    assert service.offences == []
+    assert categories == ["new", "done", "indeterminate"]
+    assert (len(service.accepted), len(ticket["comments"])) == (1, 5)
+    assert "alice closed: it was us {no format}" in ticket["comments"][1]["body"]
+    assert ticket["status"]["statusCategory"]["key"] == "indeterminate"  # new values joined a closed alert
+
+
+def test_a_project_whose_tickets_people_move_gets_comments_alone() -> None:
+    with JiraReceiver(version="2", authorization=f"Bearer {KEY}") as service:
+        channel = jira(service, transitions="none")
+        notifier = JiraNotifier(channel, FixedClock())
+        notifier.send(rendered(CONTEXT, channel))
+        notifier.follow(followed(rendered(CONTEXT, channel), AlertStatus.CLOSED))
+    (ticket,) = service.accepted
+    assert (ticket["status"]["statusCategory"]["key"], len(ticket["comments"])) == ("new", 1)
 
 
 def test_hostile_text_cannot_end_the_block_of_a_ticket() -> None:
@@ -159,6 +201,23 @@ def test_an_alert_that_thehive_has_is_delivered(double: int) -> None:
     assert len(service.accepted) == 1
     assert service.accepted[0]["sourceRef"] == CONTEXT.alert_id
     assert {request.headers["X-Organisation"] for request in service.requests} == {"soc"}
+
+
+def test_updates_and_what_people_do_are_comments_in_thehive_each_once() -> None:
+    with TheHiveReceiver(api_key=KEY) as service:
+        channel = TheHiveChannel(name="h", url=service.url("/"), api_key=Secret(KEY))
+        notifier = TheHiveNotifier(channel, FixedClock())
+        first = rendered(CONTEXT, channel)
+        notifier.send(replace(first, alert="another", key="another"))
+        update = replace(first, key="update", thread=first.key)
+        for notification in (first, first, update, update):
+            notifier.send(notification)
+        for _ in range(2):
+            notifier.follow(followed(first, AlertStatus.CLOSED))
+    assert service.offences == []
+    assert [(number, text.rpartition("-")[2]) for number, text in service.comments] == [(2, "update"), (2, "followed")]
+    assert CONTEXT.alert_id in service.comments[0][1]
+    assert "    2026-11-23T00:00:00.000Z alice closed: it was us" in service.comments[1][1]
 
 
 def test_what_thehive_refuses_for_another_reason_is_no_delivery() -> None:

@@ -166,6 +166,8 @@ class JiraReceiver(ServiceReceiver):
             return self._search(json.loads(request.body))
         if (request.method, path) == ("POST", "/issue"):
             return self._create(json.loads(request.body)["fields"])
+        if match := re.fullmatch(r"/issue/(\d+)/transitions", path):
+            return self._move(request, self.accepted[int(match[1])])
         if match := re.fullmatch(r"/issue/(\d+)/comment", path):
             comments = self.accepted[int(match[1])]["comments"]
             if request.method == "GET":
@@ -181,7 +183,11 @@ class JiraReceiver(ServiceReceiver):
         if match is None:
             return self.offend(400, "Error in the JQL Query")
         issues = [
-            {"id": str(number), "key": f"{match[1]}-{number}", "fields": {"labels": ticket["labels"]}}
+            {
+                "id": str(number),
+                "key": f"{match[1]}-{number}",
+                "fields": {name: ticket[name] for name in query["fields"]},
+            }
             for number, ticket in enumerate(self.accepted)
             if match[2] in ticket["labels"]
         ]
@@ -197,8 +203,26 @@ class JiraReceiver(ServiceReceiver):
             return self.offend(400, "labels")
         if "priority" in fields and fields["priority"]["name"] not in self.priorities:
             return self.offend(400, "priority")
-        self.accepted.append({**fields, "comments": []})
+        self.accepted.append({**fields, "comments": [], "status": self._status("new")})
         return 201, {"id": str(len(self.accepted) - 1), "key": f"SOC-{len(self.accepted) - 1}"}
+
+    def _status(self, category: str) -> Any:
+        return {"name": f"In {category}", "statusCategory": {"key": category}}
+
+    def _move(self, request: Request, ticket: Any) -> Answer:
+        """List the transitions of the workflow, or use one: no ticket stays where it is."""
+        listed = [
+            {"id": identifier, "to": self._status(category)}
+            for identifier, category in (("11", "indeterminate"), ("21", "done"))
+            if self._status(category) != ticket["status"]
+        ]
+        if request.method == "GET":
+            return 200, {"transitions": listed}
+        selected = [entry for entry in listed if entry["id"] == json.loads(request.body)["transition"]["id"]]
+        if not selected:
+            return self.offend(400, "transition")
+        ticket["status"] = selected[0]["to"]
+        return 204, None
 
     def _is_text(self, value: Any) -> bool:
         if self.version == "2":
@@ -215,12 +239,23 @@ class TheHiveReceiver(ServiceReceiver):
 
     api_key: str
     double: int = 400  # the status for an alert that exists
+    comments: list[tuple[int, str]] = field(default_factory=list)  # number of the alert, from 1; text
 
     def respond(self, request: Request) -> Answer:
         """Create an alert, or answer a query."""
         if request.headers.get("Authorization") != f"Bearer {self.api_key}":
             return self.offend(401, "Authentication failure")
         value = json.loads(request.body)
+        if match := re.fullmatch(r"/api/v1/alert/~(\d+)/comment", request.path):
+            if set(value) != {"message"} or not value["message"]:
+                return self.offend(400, "wrong comment")
+            self.comments.append((int(match[1]), value["message"]))
+            return 201, {"_id": f"~9{len(self.comments)}", "_type": "Comment", **value}
+        if request.path == "/api/v1/query" and value["query"][0]["_name"] == "getAlert":
+            alert = value["query"][0]["idOrName"]
+            return 200, [
+                {"_type": "Comment", "message": text} for number, text in self.comments if f"~{number}" == alert
+            ]
         if request.path == "/api/v1/query":
             conditions = [part["_eq"] for part in value["query"][1]["_and"]]
             same = [
@@ -228,7 +263,8 @@ class TheHiveReceiver(ServiceReceiver):
                 for alert in self.accepted
                 if all(alert[condition["_field"]] == condition["_value"] for condition in conditions)
             ]
-            return 200, [{"_id": "~1", **alert} for alert in same[: value["query"][2]["to"]]]
+            numbered = [{"_id": f"~{self.accepted.index(alert) + 1}", **alert} for alert in same]
+            return 200, numbered[: value["query"][2]["to"]]
         fault = self._fault(value)
         if fault:
             self.offences.append(fault)

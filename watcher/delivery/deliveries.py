@@ -24,6 +24,8 @@ _MAX_ERROR = 1000  # characters of an error that are stored
 
 _RECIPIENT = "/"  # between a channel's name, which cannot contain it, and a recipient
 
+_STATUS = "status"  # in the place of a recipient
+
 Entry = Mapping[str, Any]
 """What an alert document stores about its delivery to one channel, or to one recipient of it."""
 
@@ -34,6 +36,16 @@ GroupKeyTexts = tuple[str, ...]
 def channel_name(channel: str) -> str:
     """Return the name in settings of a channel, or of a channel's recipient."""
     return channel.partition(_RECIPIENT)[0]
+
+
+def status_channel(channel: str) -> str:
+    """Return the name of the deliveries to a channel of what people do to alerts."""
+    return f"{channel}{_RECIPIENT}{_STATUS}"
+
+
+def is_of_status(channel: str) -> bool:
+    """Whether deliveries of this name say what people did to alerts."""
+    return channel.partition(_RECIPIENT)[2] == _STATUS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +63,7 @@ class Delivery:
     first: StoredDocument | None = None  # the oldest alert as a complete document; set by the claim
     content: DigestContent | None = None  # what a digest says about its alerts; set by the claim
     notification: Notification | None = None  # set when it is rendered
+    message: str = ""  # the service's own id of the message; set when sent, where the channel returns one
     refusals: tuple[RecipientRefusal, ...] = ()  # recipients that did not get it, while others did; set when sent
 
     @property
@@ -61,7 +74,7 @@ class Delivery:
     @property
     def recipients(self) -> tuple[str, ...]:
         """The recipient that it is for; empty: all recipients of the channel."""
-        return tuple(filter(None, (self.channel.partition(_RECIPIENT)[2],)))
+        return () if is_of_status(self.channel) else tuple(filter(None, (self.channel.partition(_RECIPIENT)[2],)))
 
     @property
     def key(self) -> GroupKeyTexts:
@@ -165,8 +178,14 @@ def with_entry(stored: StoredDocument, channel: str, values: Entry) -> list[Entr
     return [{key: value for key, value in entry.items() if value is not None} for entry in changed]
 
 
-def updates_of(stored: StoredDocument) -> int | None:
-    """Return how many updates an alert has; None where the document was read or written without them."""
+def updates_of(stored: StoredDocument, channel: str) -> int | None:
+    """Return how many updates an alert has for a channel; None where the document was read or written without them.
+
+    Those of a status delivery are the entries of the alert's history.
+    """
+    if is_of_status(channel):
+        history = stored.document["watcher"].get("history")
+        return None if history is None else len(history)
     joined = stored.document["watcher"].get("joined")
     return None if joined is None else int(joined.get("updates") or 0)
 
@@ -176,7 +195,7 @@ def with_updates(entry: Entry, values: Entry, stored: StoredDocument) -> Entry:
 
     A message that is sent while further hits with new values joined is due again, as an update.
     """
-    updates = updates_of(stored)
+    updates = updates_of(stored, str(entry["channel"]))
     if values.get("state") == "claimed":
         return {**values, "claimed_updates": updates} if updates else values
     if values.get("state") == "silenced":
@@ -192,8 +211,10 @@ def with_updates(entry: Entry, values: Entry, stored: StoredDocument) -> Entry:
 
 def _ended(entry: Entry, values: Entry, contained: int) -> Entry:
     """Return the values of a message that ended, with how many hits it contained."""
-    outcomes = with_outcome(entry, outcome_of({**entry, **values}), contained=contained)
-    return {**values, "outcomes": outcomes, **({"updates": contained} if contained else {})}
+    ended = {**values, "updates": contained} if contained else values
+    if is_of_status(str(entry["channel"])):
+        return ended
+    return {**ended, "outcomes": with_outcome(entry, outcome_of({**entry, **values}), contained=contained)}
 
 
 def with_recipients(entries: list[Entry], delivery: Delivery, until: datetime) -> list[Entry]:
@@ -216,7 +237,8 @@ def sent_values(delivery: Delivery, now: datetime) -> Entry:
     """Return what an entry stores when its channel accepted the message."""
     # the channel's name, not a boolean: the entries are flattened in the index, and the rate limit counts by channel
     single = {} if delivery.is_digest else {"sent_single": delivery.channel}
-    return {"state": "sent", "sent": format_timestamp(now), "due": None, "error": None, **single}
+    message = {"message": delivery.message} if delivery.message else {}
+    return {"state": "sent", "sent": format_timestamp(now), "due": None, "error": None, **single, **message}
 
 
 def postponed_values(error: str, until: datetime) -> Entry:

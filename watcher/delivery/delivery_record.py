@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from watcher.delivery.deliveries import Entry, delivery_entries
+from watcher.delivery.deliveries import Entry, delivery_entries, is_of_status
 from watcher.delivery.hit_outcomes import HitOutcome, outcomes_of
 
 
@@ -31,7 +31,11 @@ class ChannelRecord:
 
 def delivery_record(document: Mapping[str, Any]) -> tuple[ChannelRecord, ...]:
     """Return the record of a stored alert: one entry for each channel; none where no channel hears of it."""
-    return tuple(_channel_record(entry, document) for entry in delivery_entries(document))
+    return tuple(
+        _channel_record(entry, document)
+        for entry in delivery_entries(document)
+        if not is_of_status(str(entry["channel"]))
+    )
 
 
 def no_delivery_answer(document: Mapping[str, Any]) -> str:

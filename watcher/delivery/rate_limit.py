@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -55,6 +56,10 @@ class RateLimit:
             return now
         first, last = opened
         return min(last + self.settle, first + self.longest)
+
+
+UNLIMITED = RateLimit(limit=sys.maxsize)
+"""The limits of what is no message: what people did to an alert is shown at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

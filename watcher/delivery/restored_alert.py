@@ -12,8 +12,10 @@ from watcher.match.event_summarizer import stored_summary
 from watcher.model import (
     Alert,
     AlertKind,
+    AlertStatus,
     AlertUpdate,
     Event,
+    HistoryEntry,
     Hit,
     JoinedHits,
     Level,
@@ -59,6 +61,8 @@ def restore_alert(stored: StoredDocument) -> Alert:
         first=hit,
         opened=parse_timestamp(str((document.get("event") or {}).get("created") or "")),
         joined=_joined(document),
+        status=AlertStatus(own["alert"].get("state") or AlertStatus.OPEN),
+        history=tuple(map(HistoryEntry.from_document, own.get("history") or ())),
     )
 
 

@@ -23,7 +23,8 @@ log = structlog.get_logger(__name__)
 _BATCH = 100  # alerts that are read at once
 
 
-def _no_silencers() -> Sequence[Silencer]:
+def no_silencers() -> Sequence[Silencer]:
+    """Return no silences."""
     return ()
 
 
@@ -38,7 +39,7 @@ class Silencing:
     queries: DeliveryQueries
     outbox: Outbox
     now: Callable[[], datetime]
-    read: Callable[[], Sequence[Silencer]] = _no_silencers
+    read: Callable[[], Sequence[Silencer]] = no_silencers
     _silencers: Sequence[Silencer] = field(default=())
 
     def begin_round(self) -> None:

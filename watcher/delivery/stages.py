@@ -12,19 +12,19 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from watcher.delivery.deliveries import Delivery, Entry, entry_for, levels_from
+from watcher.delivery.deliveries import Delivery, Entry, entry_for, is_of_status, levels_from
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.delivery.rate_limit import RateLimit, reason_note
 from watcher.delivery.restored_alert import restore_alert, restore_update
 from watcher.errors import DeliveryError, InputError, RecipientsRefused
-from watcher.model import Alert
+from watcher.model import Alert, FollowUp, Notification
 from watcher.notify.channel_registry import retry_delay
 from watcher.notify.digest_context import digest_context
 from watcher.notify.links import Links
 from watcher.notify.message_context import alert_context
-from watcher.notify.renderer import MessageContext, Renderer
-from watcher.ports import Notifier
+from watcher.notify.renderer import MessageContext, Renderer, delivery_key
+from watcher.ports import Follower, Notifier
 from watcher.settings import ChannelSettings
 
 log = structlog.get_logger(__name__)
@@ -152,6 +152,22 @@ class GatherDigest:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitMessage:
+    """Leaves what people did to an alert until its channel got the message about the alert."""
+
+    def __call__(self, delivery: Delivery) -> Outcome:
+        """Check the delivery of the message; what is no status delivery passes."""
+        if not is_of_status(delivery.channel) or not delivery.alerts:
+            return Proceed(delivery=delivery)
+        entry = entry_for(delivery.alerts[0], delivery.channel_name) or {}
+        if "sent_single" in entry:
+            return Proceed(delivery=delivery)
+        if entry.get("state") in ("pending", "claimed"):
+            return Leave(reason="the message about the alert is not sent yet")
+        return Silence(reason="the channel got no message about this alert alone")
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """Claims deliveries in the outbox."""
 
@@ -184,8 +200,7 @@ class Render:
             log.exception("delivery.unrenderable", channel=delivery.channel)
             error = f"the message cannot be rendered: {type(fault).__name__}: {fault}"
         else:
-            addressed = replace(notification, recipients=delivery.recipients)
-            return Proceed(delivery=replace(delivery, notification=addressed))
+            return Proceed(delivery=replace(delivery, notification=_addressed(notification, delivery)))
         return Hold(reason=error, until=self.now() + retry_delay(delivery.attempts))
 
     def _context(self, delivery: Delivery) -> MessageContext:
@@ -218,6 +233,23 @@ class Render:
         return alert_context(restore_update(alert, news[-1]), links=self.links, news=news, update=contained)
 
 
+def _addressed(notification: Notification, delivery: Delivery) -> Notification:
+    """Return a notification with its recipients, the message that it follows, and what people did to the alert."""
+    first = delivery.first
+    if first is None or delivery.is_digest:
+        return replace(notification, recipients=delivery.recipients)
+    message = str((entry_for(first, delivery.channel_name) or {}).get("message") or "")
+    addressed = replace(notification, recipients=delivery.recipients, message=message)
+    if not is_of_status(delivery.channel):
+        return addressed
+    alert, entry = restore_alert(first), entry_for(first, delivery.channel) or {}
+    contained = int(entry.get("claimed_updates") or 0)
+    entries = alert.history[int(entry.get("updates") or 0) : contained]
+    key = delivery_key(f"{alert.id} status {contained}", delivery.channel_name)
+    follow_up = FollowUp(status=alert.status, entries=entries)
+    return replace(addressed, key=key, thread=notification.key, follow_up=follow_up)
+
+
 @dataclass(frozen=True, slots=True)
 class Send:
     """Hands rendered messages to their channels."""
@@ -232,7 +264,7 @@ class Send:
             return Hold(reason=INTERRUPTED, until=self.now())  # the next holder of the lease need not wait
         _, notifier = self.channels[delivery.channel_name]
         try:
-            notifier.send(delivery.notification)
+            message = _hand_over(delivery.notification, notifier)
         except RecipientsRefused as fault:
             return Proceed(delivery=replace(delivery, refusals=fault.refusals))
         except DeliveryError as fault:
@@ -240,4 +272,14 @@ class Send:
         except Exception as fault:  # noqa: BLE001 - a channel's library may raise anything; other channels go on
             # the text is left out: it may quote an address that is a secret
             return Retry(reason=f"{type(fault).__name__} in the channel")
-        return Proceed(delivery=delivery)
+        return Proceed(delivery=replace(delivery, message=message))
+
+
+def _hand_over(notification: Notification, notifier: Notifier) -> str:
+    """Hand a notification to its channel, and return the service's id of the message; empty where there is none."""
+    if notification.follow_up is None:
+        message = notifier.send(notification) or ""
+        return "" if notification.message else message  # updates refer to the first message
+    if isinstance(notifier, Follower):
+        notifier.follow(notification)
+    return ""

@@ -36,6 +36,7 @@ from watcher.model.conditions import (
 )
 from watcher.model.event_summary import EventSummary
 from watcher.model.findings import Finding, Location, Severity
+from watcher.model.follow_ups import FollowUp
 from watcher.model.index_names import UnsearchableIndex, affecting, may_hold
 from watcher.model.joined_hits import KINDS_OF_VALUES, AlertUpdate, JoinedHits
 from watcher.model.matched_fields import MatchedField
@@ -60,6 +61,7 @@ __all__ = [
     "EventSummary",
     "FieldMapping",
     "Finding",
+    "FollowUp",
     "HistoryEntry",
     "Hit",
     "JoinedHits",

@@ -10,9 +10,11 @@ from typing import Any
 
 from watcher.model.event_summary import EventSummary
 from watcher.model.findings import Finding
+from watcher.model.follow_ups import FollowUp
 from watcher.model.joined_hits import JoinedHits
 from watcher.model.matched_fields import MatchedField
 from watcher.model.rules import Rule, RuleMetadata
+from watcher.model.triage_history import AlertStatus, HistoryEntry
 
 Event = Mapping[str, Any]
 """The `_source` of one document, as it was sent to the engine."""
@@ -101,6 +103,8 @@ class Alert:
     first: Hit  # the earliest hit of the page that opened it
     opened: datetime | None = None  # when it was stored; None: it is not stored
     joined: JoinedHits | None = None  # all of its hits, where the alert is a stored one
+    status: AlertStatus = AlertStatus.OPEN
+    history: tuple[HistoryEntry, ...] = ()  # what people did to it
 
     @property
     def has_key(self) -> bool:
@@ -119,3 +123,5 @@ class Notification:
     bodies: Mapping[str, str]  # media type → text
     recipients: tuple[str, ...] = ()  # of the channel's recipients; empty: all of them
     thread: str = ""  # the key of the alert's first message, where this is an update; empty: it begins a thread
+    message: str = ""  # the service's own id of the alert's first message, where its channel returned one
+    follow_up: FollowUp | None = None  # this is no message of its own, but what people did to the alert

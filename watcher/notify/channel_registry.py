@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import cast
 
@@ -42,6 +43,17 @@ def type_of(channel: ChannelSettings) -> NotifierType:
 def build_notifier(channel: ChannelSettings, clock: Clock) -> Notifier:
     """Build the channel that settings describe; nothing is connected before the first message."""
     return type_of(channel).build(channel, clock)
+
+
+def following_channels(channels: Iterable[ChannelSettings]) -> tuple[str, ...]:
+    """Return the names of the channels that show what people do to alerts."""
+    return tuple(channel.name for channel in channels if _follows(channel))
+
+
+def _follows(channel: ChannelSettings) -> bool:
+    # a type of another package may be written for an earlier version
+    follows = getattr(type_of(channel), "follows", None)
+    return follows is not None and bool(follows(channel))
 
 
 def retry_delay(attempts: int) -> timedelta:

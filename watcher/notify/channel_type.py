@@ -11,6 +11,10 @@ from watcher.ports import Notifier
 from watcher.settings.channel_types import ChannelSettings
 
 
+def _never(_settings: Any) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifierType:
     """A type of channel, named by an entry point of the group `watcher.channels`.
@@ -23,3 +27,4 @@ class NotifierType:
     build: Callable[[Any, Any], Notifier]  # (its settings, a Clock) → the channel; connects to nothing yet
     bodies: Mapping[str, str]  # media type → template of an alert; `digest.` and `notice.` are put before it
     templates: Path  # the folder of its templates
+    follows: Callable[[Any], bool] = _never  # its settings → whether the channel has `follow`, see `ports.Follower`

@@ -10,12 +10,13 @@ from datetime import datetime
 import structlog
 
 from watcher.delivery.channel_state import ChannelStates
-from watcher.delivery.deliveries import channel_name
+from watcher.delivery.deliveries import channel_name, is_of_status
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
-from watcher.delivery.rate_limit import RateLimit
-from watcher.delivery.silencing import Silencing
+from watcher.delivery.rate_limit import UNLIMITED, RateLimit
+from watcher.delivery.silencing import Silencing, no_silencers
 from watcher.delivery.stages import (
+    AwaitMessage,
     Channels,
     Claim,
     GatherDigest,
@@ -84,7 +85,8 @@ class Dispatcher:
             queries=self.queries,
             outbox=self.outbox,
             now=self.now,
-            read=self.silencers,
+            # what people do is no message that a silence could hold back
+            read=no_silencers if is_of_status(channel) else self.silencers,
         )
         return ChannelRun(
             channel=channel,
@@ -93,8 +95,8 @@ class Dispatcher:
             states=self.states,
             stages=self._stages(stopping, silencing),
             now=self.now,
-            rate_limit=self.rate_limit,
             silencing=silencing,
+            rate_limit=UNLIMITED if is_of_status(channel) else self.rate_limit,
             stopping=stopping,
             observe=self.observe,
             state=self.states.read(channel),
@@ -106,6 +108,7 @@ class Dispatcher:
             HoldLease(stopping),
             SettleDigest(self.queries, self.rate_limit, self.now),
             GatherDigest(self.queries, self.now),
+            AwaitMessage(),
             silencing,
             Claim(self.outbox, self.now),
             Render(self.channels, self.renderer, self.links, self.now),

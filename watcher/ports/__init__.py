@@ -29,7 +29,7 @@ from watcher.ports.event_ports import (
 )
 from watcher.ports.index_ports import IndexAdmin, IndexTemplates, State
 from watcher.ports.mapped_indices import FieldType, Incarnation, IndexMapping, Server
-from watcher.ports.process_ports import Clock, Notifier, Progress, no_progress
+from watcher.ports.process_ports import Clock, Follower, Notifier, Progress, no_progress
 
 __all__ = [
     "Clock",
@@ -42,6 +42,7 @@ __all__ = [
     "EventSpan",
     "EventVolume",
     "FieldType",
+    "Follower",
     "Incarnation",
     "IndexAdmin",
     "IndexMapping",

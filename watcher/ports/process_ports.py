@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from watcher.model import Notification
 
@@ -17,8 +17,20 @@ class Notifier(Protocol):
         """The channel's name in settings."""
         ...
 
-    def send(self, notification: Notification) -> None:
-        """Hand the notification over; raises DeliveryError, which says whether trying again can help."""
+    def send(self, notification: Notification) -> str | None:
+        """Hand the notification over; raises DeliveryError, which says whether trying again can help.
+
+        The result is the service's own id of the message, for a channel that needs it later.
+        """
+        ...
+
+
+@runtime_checkable
+class Follower(Protocol):
+    """A channel that shows what people do to an alert after its message."""
+
+    def follow(self, notification: Notification) -> None:
+        """Show the `follow_up` of a notification; raises DeliveryError as `send` does."""
         ...
 
 

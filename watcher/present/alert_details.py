@@ -53,10 +53,12 @@ def _status(alert: Mapping[str, Any]) -> str:
 
 def _delivery_rows(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the delivery record: for each channel what was stored, the outcomes of all hits, and why."""
-    for entry, record in zip(delivery_entries(document), delivery_record(document), strict=True):
+    records = {record.channel: record for record in delivery_record(document)}
+    for entry in delivery_entries(document):
         rest = (f"{name} {entry[name]}" for name in ("sent", "due", "updates", "reason", "error") if entry.get(name))
         yield "Delivery", "; ".join((f"{entry['channel']} {entry['state']}", *rest))
-        counts = ", ".join(f"{count:,} {outcome}" for outcome, count in record.hits.items())
-        yield "", f"{record.total:,} hits: {counts}. {record.answer}"
+        if record := records.get(str(entry["channel"])):
+            counts = ", ".join(f"{count:,} {outcome}" for outcome, count in record.hits.items())
+            yield "", f"{record.total:,} hits: {counts}. {record.answer}"
     if answer := no_delivery_answer(document):
         yield "Delivery", answer

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from watcher.alerts.alert_history import TriageResult, history_of, status_of
 from watcher.alerts.alert_triage import TriagedAlert
-from watcher.model import HistoryEntry
+from watcher.notify.history_texts import history_text
 from watcher.ports import StoredDocument
 from watcher.present.terminal import LEVEL_STYLES, cell, table
 from watcher.timestamps import format_milliseconds
@@ -55,13 +55,3 @@ def history_rows(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the history of an alert as (label, text), the oldest entry first."""
     for entry in history_of(document):
         yield "History", f"{format_milliseconds(entry.time)} {entry.by}: {history_text(entry)}"
-
-
-def history_text(entry: HistoryEntry) -> str:
-    """Return what somebody did to an alert, without who and when."""
-    what = str(entry.action)
-    if entry.reason:
-        what += f" as {entry.reason.replace('-', ' ')}"
-    if entry.action == "assigned":
-        what += f" to {entry.assignee or 'nobody'}"
-    return f"{what}: {entry.comment}" if entry.comment else what

@@ -10,9 +10,11 @@ from watcher.alerts.alert_filter import AlertFilter
 from watcher.alerts.alert_history import LONGEST_COMMENT, LONGEST_NAME, Triage
 from watcher.alerts.alert_triage import AlertTriage, TriagedAlert
 from watcher.components import Components
+from watcher.delivery.status_deliveries import StatusDeliveries
 from watcher.errors import InputError
 from watcher.match.event_summarizer import stored_summary
 from watcher.model import AlertKind, EventSummary, JoinedHits
+from watcher.notify.channel_registry import following_channels
 from watcher.ports import StoredDocument
 
 MOST_ALERTS = 10_000
@@ -77,7 +79,8 @@ def select_for_triage(components: Components, selected: AlertFilter) -> tuple[St
     if selected.is_empty:
         raise InputError("no alerts are named", fix="name ids, or a filter such as `--rule` or `--status open`")
     components.installation().version.require_current()
-    alerts = _triage(components).select(selected, most=MOST_ALERTS + 1)
+    alert_triage = AlertTriage(components.state(), components.settings.state.prefix)
+    alerts = alert_triage.select(selected, most=MOST_ALERTS + 1)
     if len(alerts) > MOST_ALERTS:
         raise InputError(f"more than {MOST_ALERTS:,} alerts are selected", fix="narrow the filter, e.g. by `--since`")
     existing = {alert.id for alert in alerts}
@@ -96,11 +99,9 @@ def triage_alerts(components: Components, alerts: Sequence[StoredDocument], tria
     ):
         if len(text) > longest:
             raise InputError(f"`{option}` has {len(text):,} characters", fix=f"write at most {longest:,}")
-    return _triage(components).change(alerts, triage, now=components.events().now())
-
-
-def _triage(components: Components) -> AlertTriage:
-    return AlertTriage(components.state(), components.settings.state.prefix)
+    now = components.events().now()
+    also = StatusDeliveries(channels=following_channels(components.settings.channels), now=now)
+    return AlertTriage(components.state(), components.settings.state.prefix, also).change(alerts, triage, now=now)
 
 
 def _record(stored: StoredDocument) -> AlertRecord:

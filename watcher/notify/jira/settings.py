@@ -17,6 +17,10 @@ _PRIORITIES = (
     "`standard`: the rule's level sets the priority, from `Highest` to `Lowest`; `none` where the project has no such "
     "priorities"
 )
+_TRANSITIONS = (
+    "`standard`: closing an alert moves its ticket to a status of the category Done, and opening it again or a new hit "
+    "moves it back; `none`: comments alone"
+)
 
 
 def _parse_project(text: str) -> str:
@@ -49,6 +53,7 @@ class JiraChannel(ChannelSettings):
     email: Annotated[MailAddress | None, Option(_EMAIL, example="watcher@example.org")] = None
     token: Annotated[SecretText, Option("API token, or personal access token", example="secrets/jira")]
     priorities: Annotated[Annotated[str, word("standard", "none")], Option(_PRIORITIES)] = "standard"
+    transitions: Annotated[Annotated[str, word("standard", "none")], Option(_TRANSITIONS)] = "standard"
     ca_certs: Annotated[ExistingFile | None, Option(_CA_CERTS, example="certs/ca.crt")] = None
     timeout: Annotated[PositiveDuration, Option(TIMEOUT_HELP)] = timedelta(seconds=60)
 

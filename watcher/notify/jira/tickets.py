@@ -15,6 +15,7 @@ _ROOM = 767  # for the lines around the text
 
 _LEVELS = {"critical": "Highest", "high": "High", "medium": "Medium", "low": "Low", "informational": "Lowest"}
 _MAIN_LABEL = "watcher"
+_DONE = "done"  # the key of the category, the same in every language
 _BLOCK = re.compile(r"\{noformat", re.IGNORECASE)
 
 
@@ -42,9 +43,24 @@ def new_ticket(channel: JiraChannel, rendered: Mapping[str, Any], *, alert: str,
     return {"fields": fields}
 
 
-def new_comment(channel: JiraChannel, rendered: Mapping[str, Any], *, key: str) -> dict[str, Any]:
-    """Return a comment with a later message on an alert."""
-    return {"body": _text(channel, rendered["text"], message_label(key))}
+def new_comment(channel: JiraChannel, text: str, *, key: str) -> dict[str, Any]:
+    """Return a comment with a later message on an alert, or with what people did to it."""
+    return {"body": _text(channel, text, message_label(key))}
+
+
+def is_done(ticket: Mapping[str, Any]) -> bool:
+    """Whether a ticket, as a search returned it, has a status of the category Done."""
+    status = (ticket.get("fields") or {}).get("status") or {}
+    return (status.get("statusCategory") or {}).get("key") == _DONE
+
+
+def transition_to(listed: Mapping[str, Any], *, to_done: bool) -> str | None:
+    """Return the id of the first listed transition to a status of the category Done, or of another; None without."""
+    for transition in listed.get("transitions") or ():
+        category = ((transition.get("to") or {}).get("statusCategory") or {}).get("key")
+        if category is not None and (category == _DONE) is to_done:
+            return str(transition["id"])
+    return None
 
 
 def _text(channel: JiraChannel, text: str, last: str = "") -> Any:

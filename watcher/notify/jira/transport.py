@@ -7,16 +7,18 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from watcher.model import Notification
+from watcher.model import AlertStatus, Notification
 from watcher.notify.deadline import Deadline
+from watcher.notify.history_texts import history_message
 from watcher.notify.http_post import HttpAnswer, HttpRequest
 from watcher.notify.jira.settings import JiraChannel
-from watcher.notify.jira.tickets import alert_label, message_label, new_comment, new_ticket
+from watcher.notify.jira.tickets import alert_label, is_done, message_label, new_comment, new_ticket, transition_to
 from watcher.notify.web_service import WebService
 from watcher.ports import Clock
 
 _COMMENTS = 50  # of a ticket, the newest, in which a message is looked for
 _LONGEST_ANSWER = 8_000_000  # bytes: comments may have 32,767 characters each
+_REFUSED_MOVE = (400, 403, 404, 409)
 
 
 class JiraNotifier:
@@ -43,15 +45,50 @@ class JiraNotifier:
             if ticket is None:
                 fields = new_ticket(self._channel, rendered, alert=notification.alert, key=notification.key)
                 self._created("/issue", fields, deadline)
-            elif not self._holds(ticket, message_label(notification.key), deadline):
-                comment = new_comment(self._channel, rendered, key=notification.key)
-                self._created(f"/issue/{quote(ticket['id'], safe='')}/comment", comment, deadline)
+            else:
+                self._comment(ticket, rendered["text"], notification.key, deadline)
+                if notification.thread:  # new values joined: somebody must look at it again
+                    self._move(ticket, deadline, to_done=False)
+
+    def follow(self, notification: Notification) -> None:
+        """Comment on the ticket of an alert, and move it as its alert was closed or opened; it is never created."""
+        follow_up = notification.follow_up
+        if follow_up is None:
+            return
+        with Deadline(self._channel.timeout) as deadline:
+            ticket = self._ticket(notification.alert, deadline)
+            if ticket is None:  # people removed its label, or deleted it
+                return
+            self._comment(ticket, history_message(follow_up.entries), notification.key, deadline)
+            if follow_up.changes_status:
+                self._move(ticket, deadline, to_done=follow_up.status is AlertStatus.CLOSED)
+
+    def _comment(self, ticket: dict[str, Any], text: str, key: str, deadline: Deadline) -> None:
+        """Comment on a ticket, unless it has the message already."""
+        if not self._holds(ticket, message_label(key), deadline):
+            self._created(f"{_path(ticket)}/comment", new_comment(self._channel, text, key=key), deadline)
+
+    def _move(self, ticket: dict[str, Any], deadline: Deadline, *, to_done: bool) -> None:
+        """Move a ticket to a status of the category Done, or back; nothing where no transition leads there.
+
+        Workflows differ: a transition that asks for more, or that the user may not use, is left to people.
+        """
+        if self._channel.transitions == "none" or is_done(ticket) is to_done:
+            return
+        path = f"{_path(ticket)}/transitions"
+        listed = self._object(self._call("GET", path, None, deadline), 200)
+        transition = transition_to(listed, to_done=to_done)
+        if transition is None:
+            return
+        answer = self._call("POST", path, {"transition": {"id": transition}}, deadline)
+        if not 200 <= answer.status < 300 and answer.status not in _REFUSED_MOVE:
+            raise self._service.refusal(answer)
 
     def _ticket(self, alert: str, deadline: Deadline) -> dict[str, Any] | None:
         """Return the oldest ticket with the label of an alert, None where there is none."""
         jql = f'project = "{self._channel.project}" AND labels = "{alert_label(alert)}" ORDER BY created ASC'
         path = "/search/jql" if self._channel.edition == "cloud" else "/search"
-        answer = self._call("POST", path, {"jql": jql, "maxResults": 1, "fields": ["labels"]}, deadline)
+        answer = self._call("POST", path, {"jql": jql, "maxResults": 1, "fields": ["labels", "status"]}, deadline)
         issues = self._object(answer, 200).get("issues")
         match issues:
             case []:
@@ -65,7 +102,7 @@ class JiraNotifier:
         """Whether the ticket or one of its comments has the message with a mark."""
         if mark in json.dumps(ticket):
             return True
-        path = f"/issue/{quote(ticket['id'], safe='')}/comment?orderBy=-created&maxResults={_COMMENTS}"
+        path = f"{_path(ticket)}/comment?orderBy=-created&maxResults={_COMMENTS}"
         answer = self._call("GET", path, None, deadline)
         return mark in json.dumps(self._object(answer, 200))
 
@@ -101,3 +138,7 @@ class JiraNotifier:
         if self._channel.email is None:
             return f"Bearer {token}"
         return f"Basic {base64.b64encode(f'{self._channel.email}:{token}'.encode()).decode('ascii')}"
+
+
+def _path(ticket: dict[str, Any]) -> str:
+    return f"/issue/{quote(ticket['id'], safe='')}"

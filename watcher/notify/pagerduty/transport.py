@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from watcher.model import Notification
+from watcher.model import AlertStatus, Notification
 from watcher.notify.deadline import Deadline
 from watcher.notify.http_post import HttpAnswer, HttpRequest
 from watcher.notify.pagerduty.events import acknowledge, resolve, trigger
@@ -35,13 +35,18 @@ class PagerDutyNotifier:
         rendered = json.loads(notification.bodies["application/json"])
         self._enqueue(trigger(self._channel.routing_key.value, rendered, alert=notification.alert))
 
-    def acknowledge(self, alert: str) -> None:
-        """Acknowledge the alert with an id, so that PagerDuty escalates it no further."""
-        self._enqueue(acknowledge(self._channel.routing_key.value, alert=alert))
-
-    def resolve(self, alert: str) -> None:
-        """Resolve the alert with an id."""
-        self._enqueue(resolve(self._channel.routing_key.value, alert=alert))
+    def follow(self, notification: Notification) -> None:
+        """Acknowledge, resolve or trigger the alert anew, as people did; comments alone change nothing there."""
+        follow_up, alert = notification.follow_up, notification.alert
+        if follow_up is None or not follow_up.changes_status:
+            return
+        match follow_up.status:
+            case AlertStatus.ACKNOWLEDGED:
+                self._enqueue(acknowledge(self._channel.routing_key.value, alert=alert))
+            case AlertStatus.CLOSED:
+                self._enqueue(resolve(self._channel.routing_key.value, alert=alert))
+            case AlertStatus.OPEN:  # PagerDuty has no event that takes an acknowledgement back
+                self.send(notification)
 
     def _enqueue(self, body: str) -> None:
         url = f"{self._channel.url.rstrip('/')}{_PATH}"

@@ -21,6 +21,7 @@ CHANNEL_TYPE = NotifierType(
     build=_build,
     bodies={"application/json": "thehive.json.j2"},
     templates=Path(__file__).parent / "templates",
+    follows=lambda _settings: True,
 )
 
 __all__ = ["CHANNEL_TYPE", "TheHiveChannel"]

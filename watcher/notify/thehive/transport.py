@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
+from urllib.parse import quote
 
 from watcher.model import Notification
 from watcher.notify.deadline import Deadline
+from watcher.notify.history_texts import history_message
 from watcher.notify.http_post import HttpAnswer, HttpRequest
 from watcher.notify.thehive.observables import observables
 from watcher.notify.thehive.settings import TheHiveChannel
@@ -18,6 +21,10 @@ from watcher.printable import truncate
 _LIMITS = {"title": 512, "type": 32, "source": 64, "sourceRef": 128, "description": 1_048_576}
 _LONGEST_TAG = 128
 _REFUSED_DOUBLE = (400, 409)
+_ID = re.compile(r'"_id"\s*:\s*"([^"\\]+)"')
+_LONGEST_COMMENT = 20_000  # characters
+_LONGEST_ANSWER = 10_000  # bytes that are read
+_LONGEST_COMMENTS = 8_000_000  # of all comments of an alert
 
 
 class TheHiveNotifier:
@@ -33,12 +40,42 @@ class TheHiveNotifier:
         return self._channel.name
 
     def send(self, notification: Notification) -> None:
-        """Create the alert; it is sent too where TheHive has it already, as after an answer that was lost."""
+        """Create the alert, or comment on the alert that TheHive has, with an update.
+
+        It is sent too where TheHive has the message already, as after an answer that was lost.
+        """
         alert = _alert(json.loads(notification.bodies["application/json"]), notification.alert)
         with Deadline(self._channel.timeout) as deadline:
             answer = self._post("/api/v1/alert", alert, deadline)
-            if answer.status in _REFUSED_DOUBLE and self._has(alert, deadline):
-                return
+            existing = self._existing(alert, deadline) if answer.status in _REFUSED_DOUBLE else ""
+            if not existing:
+                self._created(answer)
+            elif notification.thread:  # an update, whose description is an indented block already
+                self._comment(existing, alert["description"], notification.key, deadline)
+
+    def follow(self, notification: Notification) -> None:
+        """Comment on the alert with what people did; there is nothing to say where TheHive has no such alert."""
+        if notification.follow_up is None:
+            return
+        alert = _alert(json.loads(notification.bodies["application/json"]), notification.alert)
+        text = "\n".join(f"    {line}" for line in history_message(notification.follow_up.entries).splitlines())
+        with Deadline(self._channel.timeout) as deadline:
+            if existing := self._existing(alert, deadline):
+                self._comment(existing, text, notification.key, deadline)
+
+    def _comment(self, alert: str, text: str, key: str, deadline: Deadline) -> None:
+        """Comment on an alert by TheHive's id of it, unless it has a comment with the key of the message."""
+        query = [{"_name": "getAlert", "idOrName": alert}, {"_name": "comments"}]
+        answer = self._post("/api/v1/query", {"query": query}, deadline, longest=_LONGEST_COMMENTS)
+        if not 200 <= answer.status < 300:
+            raise self._service.refusal(answer)
+        if key in answer.body:
+            return
+        message = f"{truncate(text, _LONGEST_COMMENT)}\n\nwatcher-message-{key}"
+        self._created(self._post(f"/api/v1/alert/{quote(alert, safe='~')}/comment", {"message": message}, deadline))
+
+    def _created(self, answer: HttpAnswer) -> None:
+        """Raise DeliveryError where an answer is not that of something created."""
         if not 200 <= answer.status < 300:
             raise self._service.refusal(answer)
         if answer.status != 201 or "_id" not in self._service.json_object(answer):
@@ -47,8 +84,8 @@ class TheHiveNotifier:
             )
             raise self._service.failure(reason, permanent=False)
 
-    def _has(self, alert: dict[str, Any], deadline: Deadline) -> bool:
-        """Whether TheHive has the alert: a faulty alert, or two equal observables, are refused alike."""
+    def _existing(self, alert: dict[str, Any], deadline: Deadline) -> str:
+        """Return TheHive's id of the alert; empty where it has none: a faulty alert is refused alike."""
         same = [{"_field": name, "_value": alert[name]} for name in ("type", "source", "sourceRef")]
         query = [
             {"_name": "listAlert"},
@@ -57,10 +94,11 @@ class TheHiveNotifier:
         ]
         answer = self._post("/api/v1/query", {"query": query}, deadline)
         if answer.status != 200:
-            return False
-        return '"_id"' in answer.body  # the answer may be longer than what is read of it
+            return ""
+        match = _ID.search(answer.body)  # the answer may be longer than what is read of it
+        return match[1] if match else ""
 
-    def _post(self, path: str, value: Any, deadline: Deadline) -> HttpAnswer:
+    def _post(self, path: str, value: Any, deadline: Deadline, longest: int = _LONGEST_ANSWER) -> HttpAnswer:
         channel = self._channel
         headers = {"Authorization": f"Bearer {channel.api_key.value}"}
         if channel.organisation is not None:
@@ -70,6 +108,7 @@ class TheHiveNotifier:
             body=json.dumps(value, ensure_ascii=False),
             headers=headers,
             ca_certs=channel.ca_certs,
+            longest_answer=longest,
         )
         return self._service.call(request, deadline)
 
