@@ -20,7 +20,8 @@ from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
 _HIDDEN = "***"
-_SHORTEST = 6  # characters: a shorter secret is a part of other words, and hiding it would show where it is
+SHORTEST = 6
+"""Characters of a secret that is filtered: a shorter one is a part of other words, and hiding it would show where."""
 _SHORTEST_TOKEN = 16  # characters of a part of an address: a shorter one is a word, as `services`
 
 _forms: dict[str, None] = {}  # of this process: whatever a secret was read for, no text shows it
@@ -29,7 +30,7 @@ _forms: dict[str, None] = {}  # of this process: whatever a secret was read for,
 def remember_secret(value: str) -> None:
     """Keep a secret out of every text from now on, also as it is written in addresses, JSON, HTML and Base64."""
     for part in (value, *_address_parts(value)):
-        if len(part) >= _SHORTEST:
+        if len(part) >= SHORTEST:
             _forms.update(dict.fromkeys(_written(part)))
 
 

@@ -45,6 +45,18 @@ except WatcherError as fault:
     print(fault)
 """
 
+SPAWNED = """
+import sys
+from watcher.known_secrets import remember_secret, without_secrets
+from watcher.usecases.ordered_workers import ordered_workers
+
+if __name__ == "__main__":
+    sys.platform = "darwin"  # where processes are no forks
+    remember_secret("a-known-password")
+    with ordered_workers(without_secrets, 2) as workers:
+        print(*workers.map(["quoted: a-known-password", "nothing"]), sep="; ")
+"""
+
 
 def lines(count: int, **values: str) -> Iterator[str]:
     """Yield events, every second of which is a shell."""
@@ -89,6 +101,13 @@ def test_processes_share_the_files_and_the_results_stay_in_order(folder: Path) -
     for warning in ("a.ndjson:2001:1: the line", "b.ndjson.gz:1:1: the file", "c.evtx:1:1: the event", "undecided: "):
         assert warning in stderr
     assert f"1 documents have no channel; first at line 2002 of `{logs / 'a.ndjson'}`" in stderr
+
+
+def test_processes_that_are_no_forks_know_the_secrets(tmp_path: Path) -> None:
+    script = tmp_path / "spawned.py"
+    script.write_text(SPAWNED, encoding="utf-8")
+    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=True)
+    assert ended.stdout == "quoted: ***; nothing\n"
 
 
 def test_a_process_that_dies_is_an_error(folder: Path) -> None:

@@ -246,6 +246,55 @@ def test_documents_are_read_by_their_bytes() -> None:
     assert max(transport.counts[1:]) <= 20
 
 
+class LimitedBulk:
+    """A transport behind a proxy that takes requests up to a limit; it notes the bytes of those that it takes."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.lengths: list[int] = []
+
+    def request(self, method: str, path: str, *, body: Any = None, **_: object) -> Answer:
+        assert (method, path) == ("POST", "/_bulk")
+        length = sum(len(json.dumps(line)) + 1 for line in body)
+        if length > self.limit:
+            return Answer(status=413, value="too large")
+        self.lengths.append(length)
+        actions = [line["update"] for line in body if "update" in line]
+        items = [
+            {
+                "update": {
+                    "_index": action["_index"],
+                    "_id": action["_id"],
+                    "status": 200,
+                    "_seq_no": 2,
+                    "_primary_term": 1,
+                }
+            }
+            for action in actions
+        ]
+        return Answer(status=200, value={"errors": False, "items": items})
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize("limit", [2 * MAX_BULK_BYTES, 700_000])
+def test_partial_updates_are_bounded_by_their_bytes(limit: int) -> None:
+    """50 changes of 300,000 bytes each; a proxy may take less than the engine does."""
+    transport = LimitedBulk(limit)
+    changes = [
+        PartialUpdate(
+            stored=StoredDocument(index="watcher-large", id=str(number), document={}, seq_no=1, primary_term=1),
+            part={"text": "x" * 300_000},
+        )
+        for number in range(50)
+    ]
+    outcomes = DocumentCluster(transport=transport).update(changes)
+    assert [outcome.id for outcome in outcomes if outcome] == [str(number) for number in range(50)]
+    assert len(transport.lengths) > 1
+    assert max(transport.lengths) <= min(limit, MAX_BULK_BYTES + 100_000)
+
+
 def test_updates_more_than_one_request_holds(state: State, lent: Indices) -> None:
     lent.make("watcher-amends", STRICT)
     drafts = [draft("amends", str(n), n=0) for n in range(MAX_BULK_DOCUMENTS + 1)]

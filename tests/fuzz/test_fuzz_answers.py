@@ -54,7 +54,9 @@ HEADERS = (
 )
 _DRIPPING = 0.1  # of the answers come a byte at a time
 _PAUSES = (0.001, 0.01, 0.1)  # seconds between bytes: some answers end in time, others do not
-_PATIENCE = 10.0  # seconds for an attempt of each channel: the time limit, and a loaded machine
+_PATIENCE = (
+    30.0  # seconds for an attempt of each channel: a dripping answer takes minutes, a loaded machine some seconds
+)
 LINES = (
     b"250 ok",
     b"220 mail",

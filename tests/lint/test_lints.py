@@ -99,6 +99,8 @@ FIELDS = [
 ]
 VALUES = [
     ("control-character", changed("'encoded'", r'"en\bcoded"'), 19),
+    ("long-number", changed(COMMAND, f"        ProcessId: {'9' * 400}"), 19),
+    ("long-number", changed(COMMAND, f"        ProcessId: -{'9' * 5_000}"), 19),
     ("double-wildcard", changed(COMMAND, "        CommandLine: 'a**b'"), 19),
     ("duplicate-value", changed("'encoded'", "[encoded, Encoded]"), 19),
     ("covered-value", changed("'encoded'", "[encoded, encodedcommand]"), 19),

@@ -102,8 +102,13 @@ class DocumentCluster:
 
     def update(self, changes: Sequence[PartialUpdate]) -> Sequence[StoredDocument | None]:
         """Write parts of documents; return an outcome for each, in the order given."""
-        starts = range(0, len(changes), MAX_BULK_DOCUMENTS)
-        return [stored for start in starts for stored in self._update(changes[start : start + MAX_BULK_DOCUMENTS])]
+        drafts = [
+            NewDocument(index=change.stored.index, id=change.stored.id, document=change.part) for change in changes
+        ]
+        outcomes: list[StoredDocument | None] = []
+        for batch in bulk_batches(drafts):
+            outcomes += self._update(changes[len(outcomes) : len(outcomes) + len(batch)])
+        return outcomes
 
     def search(self, state_query: StateQuery) -> Sequence[StoredDocument]:
         """Return candidates in a pattern; empty where no index matches."""
@@ -180,7 +185,11 @@ class DocumentCluster:
         lines: list[Mapping[str, Any]] = []
         for change in changes:
             lines += [{"update": _condition(change.stored)}, {"doc": change.part}]
-        items = _items(self.transport.request("POST", "/_bulk", body=lines), "update", len(changes), "changing alerts")
+        answer = self.transport.request("POST", "/_bulk", body=lines)
+        if answer.status == 413 and len(changes) > 1:
+            half = len(changes) // 2
+            return [*self._update(changes[:half]), *self._update(changes[half:])]
+        items = _items(answer, "update", len(changes), "changing alerts")
         return [_updated(change, item) for change, item in zip(changes, items, strict=True)]
 
 

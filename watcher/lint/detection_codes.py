@@ -98,6 +98,7 @@ VALUES = (
         "A value contains a control character, often a backslash that YAML read as an escape sequence.",
         "control_character",
     ),
+    ("long-number", _W, "A number has more than 300 digits, and is compared as text.", ""),
     ("double-wildcard", _I, "Two adjacent `*`.", "double_wildcard"),
     ("duplicate-value", _I, "A value appears twice in a list.", "sigmahq_field_duplicate_value"),
     ("covered-value", _I, "A value is covered by another value of its list.", ""),

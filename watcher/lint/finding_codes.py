@@ -41,6 +41,7 @@ _TOGETHER = (
     ("clear-text", _W, "Credentials are sent without encryption to another machine.", ""),
     ("unverified-server", _W, "The certificate of a server is not verified.", ""),
     ("readable-secret", _W, "Every user of the machine can read the file of a secret.", ""),
+    ("short-secret", _W, "A secret is too short to be filtered from the log, messages and errors.", ""),
     ("unused-allowance", _I, "An allowance of settings that no finding matches.", ""),
 )
 

@@ -10,12 +10,14 @@ from watcher.lint.finding_codes import make_finding
 from watcher.lint.rule_source import RuleSource, SourceLine
 from watcher.match.matchers import fold
 from watcher.model import Finding, SigmaString, Wildcard
+from watcher.sigma.modified_values import LONGEST_NUMBER
 from watcher.sigma.sigma_strings import literal, parse_sigma_string
 from watcher.yaml_nodes.nodes import ScalarNode
 
 _NO_WILDCARDS = {"re", "cidr", "exists", "fieldref", "lt", "lte", "gt", "gte", "expand"}  # `*` is not a wildcard there
 _OPENERS = {"contains", "startswith", "endswith"}
 _CASED = {"re", "cased", "base64", "base64offset"}
+_DIGITS = re.compile(r"[+-]?[0-9]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _PROGRAM = re.compile(r"[\w.-]+\.exe", re.IGNORECASE)
 _PROGRAM_FIELDS = {"Image", "ParentImage", "NewProcessName", "ParentProcessName", "SourceImage", "TargetImage"}
@@ -30,6 +32,7 @@ def lint(rule: RuleSource) -> Iterator[Finding]:
     for line in rule.lines:
         for node in line.values:
             yield from _control(line, node)
+            yield from _long_number(line, node)
             if not _NO_WILDCARDS & set(line.modifiers) and isinstance(node.value, str) and node.value:
                 yield from _wildcards(line, node, parse_sigma_string(node.text))
                 yield from _intent(line, node)
@@ -44,6 +47,17 @@ def _control(line: SourceLine, node: ScalarNode) -> Iterator[Finding]:
             f"a value of `{line.name}` contains the control character U+{ord(match.group()):04X}",
             node.location,
             "put the value in single quotes, where a backslash is literal",
+        )
+
+
+def _long_number(line: SourceLine, node: ScalarNode) -> Iterator[Finding]:
+    digits = len(node.text.lstrip("+-"))
+    if digits > LONGEST_NUMBER and _DIGITS.fullmatch(node.text):
+        yield make_finding(
+            "long-number",
+            f"a value of `{line.name}` has {digits:,} digits, so it is compared as text and not as a number",
+            node.location,
+            "check the value; put it in single quotes if the text is meant",
         )
 
 

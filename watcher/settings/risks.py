@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+from watcher.known_secrets import SHORTEST
 from watcher.settings.secret import Secret
 
 _MOUNTED = Path("/run/secrets")  # where containers get secrets; nobody else is inside
@@ -56,6 +58,15 @@ def readable_file(key: str, path: Path) -> Iterator[Risk]:
     if is_readable_by_all(path):
         message = f"every user of this machine can read the file `{path}`, which is to be a secret"
         yield Risk(code="readable-secret", key=key, message=message, fix="remove the permission, as by `chmod o-r`")
+
+
+def short_secrets(section: Any) -> Iterator[Risk]:
+    """Yield the secrets of a settings type that are too short to be kept out of the log."""
+    for setting in fields(section):
+        secret = getattr(section, setting.name)
+        if isinstance(secret, Secret) and 0 < len(secret.value) < SHORTEST:
+            message = f"a secret of fewer than {SHORTEST} characters is not filtered from the log, messages and errors"
+            yield Risk(code="short-secret", key=setting.name, message=message, fix="use a longer one")
 
 
 def is_loopback(host: str) -> bool:

@@ -26,7 +26,7 @@ from watcher.settings.annotations import (
     settings_of,
 )
 from watcher.settings.problems import Reading, find_entry
-from watcher.settings.risks import readable_file
+from watcher.settings.risks import readable_file, short_secrets
 from watcher.settings.section_checks import check_section, expect_mapping, expected, given
 from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, YamlNode
 
@@ -70,7 +70,8 @@ class Structure:
             )
         if problems:
             raise ClassValidationError("invalid settings", problems, kind)
-        for risk in instance.credential_risks() if hasattr(instance, "credential_risks") else ():
+        own = instance.credential_risks() if hasattr(instance, "credential_risks") else ()
+        for risk in (*own, *short_secrets(instance)):
             self.reading.note_risk(risk, mapping)
         return instance
 

@@ -31,7 +31,9 @@ class SourceValue(Struct, frozen=True, gc=False):
     text: str
 
 
-_LARGEST = 10**300  # just below the largest number of JSON; longer digits are compared as text
+LONGEST_NUMBER = 300
+"""Digits of a number, just below the largest of JSON; longer ones are compared as text."""
+_LARGEST = 10**LONGEST_NUMBER
 
 ModifiedValue = SourceValue | EncodedValue | SigmaValue
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -18,6 +18,7 @@ from multiprocessing.process import BaseProcess
 from typing import Generic, TypeVar
 
 from watcher.errors import WatcherError
+from watcher.known_secrets import filter_unexpected_errors, known_forms, remember_forms
 from watcher.usecases.worker_processes import obey_parent
 
 _HELD = (signal.SIGINT, signal.SIGTERM)
@@ -39,7 +40,7 @@ def ordered_workers(work: Callable[[Task], Result], count: int) -> Iterator[Orde
     try:
         for _ in range(count):
             own, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(work, theirs), daemon=True)
+            process = context.Process(target=_serve, args=(work, theirs, known_forms()), daemon=True)
             with _signals_held():
                 process.start()
                 theirs.close()  # else later workers would hold it open, and nobody could tell that its worker died
@@ -65,8 +66,10 @@ def _signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(work: Callable[[Task], Result], connection: Connection) -> None:
+def _serve(work: Callable[[Task], Result], connection: Connection, secrets: Collection[str]) -> None:
     obey_parent()
+    remember_forms(secrets)  # a process that is no fork has not read the settings
+    filter_unexpected_errors()
     if sys.platform != "win32":
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)  # the process inherited it
     while True:
