@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.alert_upgrade import upgrade_alert
+from watcher.alerts.routed_alerts import AlertRouter
 from watcher.checkpoints.checkpoint_upgrade import upgrade_checkpoint
 from watcher.checkpoints.checkpoints import CHECKPOINT_KIND, Checkpoints
 from watcher.checkpoints.late_base_hits import LateBaseHits
@@ -40,6 +41,7 @@ from watcher.schedule import (
 )
 from watcher.settings import ChannelSettings, Settings, Source
 from watcher.settings.effective import rule_settings
+from watcher.settings.effective_routes import route_tree
 from watcher.state.installation import Installation
 from watcher.state.leases import Leases
 from watcher.state.migration import Migration
@@ -168,6 +170,7 @@ class Components:
             rules=[
                 prepare_rule(rule, rule_settings(rule, self.settings), source, roles.get(rule.id)) for rule in rules
             ],
+            router=AlertRouter(route_tree(self.settings)),
             correlator=correlator,
         )
 

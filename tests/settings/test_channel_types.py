@@ -78,11 +78,11 @@ def test_a_channel_type_of_an_installed_package_is_read_and_in_the_schema(tmp_pa
         [sys.executable, "-c", READ], capture_output=True, text=True, check=True, timeout=60, env=environment
     )
     assert done.stdout.splitlines() == [
-        "(PagerSettings(name='p', operator=True, room='soc'),)",
+        "(PagerSettings(name='p', operator=True, fallback=None, room='soc'),)",
         "settings:1:15: `channels.p.room` is missing",
         (
             "settings:1:29: `channels.p.rom` is not a setting; did you mean `room`? "
-            "allowed here: `type`, `operator`, `room`"
+            "allowed here: `type`, `operator`, `fallback`, `room`"
         ),
         "['type', 'room']",
     ]

@@ -364,8 +364,8 @@ def test_all_errors_are_reported_together_in_the_order_of_the_file() -> None:
         f"2:11: `cluster.host` is not a setting; did you mean `hosts`? allowed here: {CLUSTER_KEYS}",
         (
             "3:1: `wrong` is not a setting; allowed here: "
-            "`cluster`, `sources`, `rules`, `check`, `channels`, `state`, `rate_limit`, `monitoring`, `lease`, "
-            "`person`, `templates`, `discover_url`, `placeholders`"
+            "`cluster`, `sources`, `rules`, `check`, `channels`, `state`, `rate_limit`, `routes`, `calendars`, "
+            "`inhibit`, `monitoring`, `lease`, `person`, `templates`, `discover_url`, `placeholders`"
         ),
         f"4:18: `sources.every`: expected a duration, got `1`; {DURATION}",
     ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from watcher.alerts.joining import joined, opening
 from watcher.alerts.stored_event import LARGEST, event_json, omitted_event
-from watcher.model import Alert, AlertKind, EventSummary, Hit, JoinedHits, RuleMetadata
+from watcher.model import Alert, AlertKind, EventSummary, Hit, JoinedHits, RoutedReceiver, RuleMetadata
 from watcher.state.index_templates import MAX_KEYWORD, VERSION
 from watcher.timestamps import format_timestamp
 
@@ -72,6 +72,8 @@ def alert_document(alert: Alert, *, now: datetime, hits: Sequence[Hit] = ()) -> 
             "key": [f"{field}={'' if value is None else value}"[:MAX_KEYWORD] for field, value in alert.key],
             "slot": format_timestamp(alert.slot),
             "origin": alert.origin,
+            **({"routes": list(alert.routes)} if alert.routes else {}),
+            **({"source": alert.source} if alert.source else {}),
         },
         "deliveries": pending_deliveries(alert, now=now),
         "matched": [entry.as_document() for entry in alert.first.matched],
@@ -86,11 +88,20 @@ def joined_values(hits: JoinedHits) -> dict[str, Any]:
 
 
 def pending_deliveries(alert: Alert, *, now: datetime) -> list[Mapping[str, Any]]:
-    """Return the deliveries of a new alert: one for each channel, due at once."""
-    return [
-        {"channel": channel, "state": "pending", "attempts": 0, "due": format_timestamp(now)}
-        for channel in alert.channels
-    ]
+    """Return the deliveries of a new alert: one for each channel, due when its route says."""
+    receivers = alert.receivers or tuple(RoutedReceiver(channel=channel) for channel in alert.channels)
+    return [_pending_delivery(receiver, now) for receiver in receivers]
+
+
+def _pending_delivery(receiver: RoutedReceiver, now: datetime) -> Mapping[str, Any]:
+    plan = receiver.as_document()
+    entry = {
+        "channel": receiver.channel,
+        "state": "pending",
+        "attempts": 0,
+        "due": format_timestamp(receiver.due(now)),
+    }
+    return {**entry, "plan": plan} if plan else entry
 
 
 def without_event_fields(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import structlog
 from watcher.alerts.alert_documents import joined_values, pending_deliveries
 from watcher.alerts.joining import hit_key, joined, stored_hits
 from watcher.errors import Refused
-from watcher.model import Alert, Hit, JoinedHits
+from watcher.model import Alert, Hit, JoinedHits, RoutedReceiver
 from watcher.ports import Documents, PartialUpdate, StoredDocument
 from watcher.timestamps import format_timestamp
 
@@ -107,15 +107,16 @@ def _due_again(stored: StoredDocument, states: Collection[str], now: datetime) -
     due after any hit: it is held back again, or sent where the silence is over.
     """
     return [
-        {**{key: value for key, value in entry.items() if key not in ("digest_id", "error")}, **_pending(now)}
+        {**{key: value for key, value in entry.items() if key not in ("digest_id", "error")}, **_pending(entry, now)}
         if entry["state"] in states and "/" not in entry["channel"]
         else entry
         for entry in _deliveries(stored)
     ]
 
 
-def _pending(now: datetime) -> Mapping[str, Any]:
-    return {"state": "pending", "attempts": 0, "due": format_timestamp(now)}
+def _pending(entry: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+    receiver = RoutedReceiver.from_document(str(entry["channel"]), entry.get("plan") or {})
+    return {"state": "pending", "attempts": 0, "due": format_timestamp(receiver.update_due(now))}
 
 
 def _numbers_alone(change: PartialUpdate) -> PartialUpdate:

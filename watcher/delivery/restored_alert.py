@@ -23,6 +23,7 @@ from watcher.model import (
     LogSource,
     MatchedField,
     Or,
+    RoutedReceiver,
     Rule,
 )
 from watcher.nesting import bounded
@@ -60,6 +61,12 @@ def restore_alert(stored: StoredDocument) -> Alert:
         channels=tuple(str(entry["channel"]) for entry in delivery_entries(document)),
         first=hit,
         opened=parse_timestamp(str((document.get("event") or {}).get("created") or "")),
+        receivers=tuple(
+            RoutedReceiver.from_document(str(entry["channel"]), entry.get("plan") or {})
+            for entry in delivery_entries(document)
+        ),
+        routes=tuple(map(str, own["alert"].get("routes") or ())),
+        source=str(own["alert"].get("source") or ""),
         joined=_joined(document),
         status=AlertStatus(own["alert"].get("state") or AlertStatus.OPEN),
         history=tuple(map(HistoryEntry.from_document, own.get("history") or ())),

@@ -13,6 +13,7 @@ from watcher.model.findings import Finding
 from watcher.model.follow_ups import FollowUp
 from watcher.model.joined_hits import JoinedHits
 from watcher.model.matched_fields import MatchedField
+from watcher.model.routed_receivers import RoutedReceiver
 from watcher.model.rules import Rule, RuleMetadata
 from watcher.model.triage_history import AlertStatus, HistoryEntry
 
@@ -102,6 +103,9 @@ class Alert:
     channels: tuple[str, ...]
     first: Hit  # the earliest hit of the page that opened it
     opened: datetime | None = None  # when it was stored; None: it is not stored
+    receivers: tuple[RoutedReceiver, ...] = ()  # how routes send it to its channels; none: to each at once
+    routes: tuple[str, ...] = ()  # the routes that it took
+    source: str = ""  # the name in settings of the source that was searched, where settings have routes
     joined: JoinedHits | None = None  # all of its hits, where the alert is a stored one
     status: AlertStatus = AlertStatus.OPEN
     history: tuple[HistoryEntry, ...] = ()  # what people did to it

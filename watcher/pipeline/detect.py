@@ -10,6 +10,7 @@ import structlog
 
 from watcher.alerts.alert_store import AlertStore, RefusedHit
 from watcher.alerts.grouping import GroupedHit
+from watcher.alerts.routed_alerts import AlertRouter
 from watcher.errors import ClusterError, Incomplete, Refused, Unexpected
 from watcher.match.ruleset import CompiledRule
 from watcher.model import QueryPlan, UnreadableEvent, UnsearchableIndex, Window
@@ -46,6 +47,7 @@ class Detector:
     rules: Sequence[PreparedRule]
     origin: str = "live"
     silence: BackfillSilence | None = None  # of a backfill
+    router: AlertRouter = field(default_factory=AlertRouter)
     correlator: Correlator | None = None  # None: the rules are in no correlation
     _prepared: Mapping[str, PreparedRule] = field(init=False)  # by rule id
     _recorded_rules: Mapping[str, PreparedRule | PreparedCorrelation] = field(init=False)  # by rule id
@@ -82,6 +84,7 @@ class Detector:
             rules=rules,
             origin=self.origin,
             silence=self.silence,
+            router=self.router,
             correlator=correlator,
             before=self,
         )
@@ -259,6 +262,8 @@ class Detector:
             silence=self.silence,
             scope=scope,
             now=self.events.now,
+            router=self.router,
+            source=self.source.name,
         )
 
     def _report(self, events: Sequence[UnreadableEvent], problems: WindowProblems) -> None:

@@ -11,6 +11,7 @@ import structlog
 
 from watcher.alerts.alert_store import AlertStore, RecordResult
 from watcher.alerts.grouping import GroupedHit, alerts_of_hits
+from watcher.alerts.routed_alerts import AlertRouter
 from watcher.clock import SystemClock
 from watcher.model import Alert, RuleMetadata
 from watcher.pipeline.detection_scope import DetectionScope, PreparedCorrelation, PreparedRule
@@ -48,6 +49,8 @@ class HitRecorder:
     scope: DetectionScope
     silence: BackfillSilence | None = None
     now: Callable[[], datetime]  # the cluster's time
+    router: AlertRouter = field(default_factory=AlertRouter)
+    source: str = ""  # the name of the source that is searched
     seconds: Callable[[], float] = field(default_factory=lambda: SystemClock().monotonic)
     result: RecordResult = field(default_factory=RecordResult)
     by_rule: Counter[str] = field(default_factory=Counter)  # rule id → hits, new or not
@@ -98,15 +101,16 @@ class HitRecorder:
         _log_opened(alerts, opened)
 
     def _alerts(self, hits: Mapping[str, Sequence[GroupedHit]]) -> Iterator[Alert]:
+        now = self.now()
         for rule_id, grouped in hits.items():
             prepared = self.prepared[rule_id]
             for alert in alerts_of_hits(prepared.rule, prepared.effective, grouped, origin=self.origin):
                 if self.silence is None:
-                    yield alert
+                    yield self.router.route(alert, source=self.source, at=now)
                 elif self.silence.includes(rule_id, [entry for entry in grouped if entry.alert == alert.id]):
                     yield replace(alert, channels=())
                 else:
-                    yield replace(alert, origin="live")
+                    yield self.router.route(replace(alert, origin="live"), source=self.source, at=now)
 
 
 def _log_opened(alerts: Sequence[Alert], opened: frozenset[str]) -> None:

@@ -51,13 +51,13 @@ def alert_labels(alert: Alert, source: str = "") -> Labels:
     """Return the labels of an alert, by its rule, group key and first hit.
 
     Hits that join later change nothing, so the labels of an alert are the same whenever they are asked for. `source`
-    is the name in settings of the source that was searched, where it is at hand.
+    is the name in settings of the source that was searched; a stored alert knows its own where settings had routes.
     """
     labels = {
         "kind": (str(alert.first.kind),),
         "origin": (alert.origin,),
         "index": (alert.first.index,),
-        "source": (source,),
+        "source": (source or alert.source,),
         **_summary_values(alert.first.summary),
         **_key_values(alert.key),
     }

@@ -83,6 +83,7 @@ class Option:
     needs: tuple[str, ...] = field(default=(), kw_only=True)  # keys that must be given too
     excludes: tuple[str, ...] = field(default=(), kw_only=True)  # keys that must not be given too
     formerly: str = field(default="", kw_only=True)  # the key of an older version, read with a warning
+    key: str = field(default="", kw_only=True)  # where Python reserves the word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,8 @@ class AnyKeyOf:
 class Setting:
     """One setting of a settings type."""
 
-    name: str
+    name: str  # its key
+    attribute: str  # of the settings type
     type: Any  # without the option
     option: Option
     default: Any  # MISSING: required
@@ -124,7 +126,13 @@ class Setting:
 def settings_of(settings_type: type) -> tuple[Setting, ...]:
     """Return the settings of a settings type in their order; fields without an `Option` are no settings."""
     return tuple(
-        Setting(name=item.name, type=_without_option(item.type), option=option, default=_default(item))
+        Setting(
+            name=option.key or item.name,
+            attribute=item.name,
+            type=_without_option(item.type),
+            option=option,
+            default=_default(item),
+        )
         for item in fields(settings_type)
         if (option := next(iter(notes_of(item.type, Option)), None)) is not None
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Protocol
 
 from watcher.settings.annotations import Option
-from watcher.settings.formats import Boolean
+from watcher.settings.formats import Boolean, Name
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -39,6 +39,13 @@ class ChannelSettings:
 
     name: str  # the key of the channel under `channels`
     operator: Annotated[Boolean, Option("also receives notices about problems of watcher itself")] = False
+    fallback: Annotated[
+        Name | None,
+        Option(
+            "another channel, which gets the alerts too while this one has accepted nothing for five minutes",
+            example="mail",
+        ),
+    ] = None
 
 
 class ChannelType(Protocol):

@@ -8,8 +8,7 @@ from dataclasses import MISSING, is_dataclass
 from datetime import timedelta
 from typing import Any, get_args, get_origin
 
-from watcher.settings.annotations import Setting, bare_type
-from watcher.settings.secret import Secret
+from watcher.settings.annotations import Setting, ValueFormat, bare_type, notes_of
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _./:*@+-]*")
@@ -23,13 +22,13 @@ def has_shown_default(setting: Setting) -> bool:
 
 def is_section(kind: Any) -> bool:
     """Whether a type is a nested mapping of settings."""
-    return is_dataclass(bare_type(kind)) and bare_type(kind) is not Secret
+    return is_dataclass(bare_type(kind)) and not notes_of(kind, ValueFormat)
 
 
 def item_type(kind: Any) -> Any:
     """Return the type of the items of a list, None where the type is no list."""
     bare = bare_type(kind)
-    return get_args(bare)[0] if get_origin(bare) is tuple else None
+    return get_args(bare)[0] if get_origin(bare) is tuple and not notes_of(kind, ValueFormat) else None
 
 
 def to_plain(value: Any) -> Any:

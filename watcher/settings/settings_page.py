@@ -12,6 +12,12 @@ from watcher.settings.annotations import Setting, bare_type, settings_of
 from watcher.settings.channel_types import channel_type_names, load_channel_type
 from watcher.settings.cluster_settings import Cluster, StateSettings
 from watcher.settings.monitoring_settings import MonitoringSettings
+from watcher.settings.route_settings import (
+    CalendarSettings,
+    EscalationSettings,
+    InhibitionSettings,
+    RouteSettings,
+)
 from watcher.settings.rule_selection import Allowance, CheckSettings, Folder, RuleCriteria, RuleOptions, RuleSelection
 from watcher.settings.setting_texts import has_shown_default, is_section, to_plain, to_yaml
 from watcher.settings.settings_types import Settings
@@ -33,6 +39,10 @@ _TABLES = {
         CheckSettings,
         Allowance,
         StateSettings,
+        RouteSettings,
+        EscalationSettings,
+        CalendarSettings,
+        InhibitionSettings,
         MonitoringSettings,
     )
 }

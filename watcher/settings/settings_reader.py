@@ -12,6 +12,7 @@ from watcher.model import Finding, Location, Severity
 from watcher.settings.environment import add_cluster_variables, add_listen_variable, replace_variables
 from watcher.settings.problems import FaultySettingsError, Reading, report_duplicates
 from watcher.settings.risks import is_readable_by_all
+from watcher.settings.route_names import unknown_route_names
 from watcher.settings.settings_types import Settings
 from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, YamlNode
 from watcher.yaml_nodes.yaml_documents import read_documents
@@ -101,6 +102,7 @@ def _unknown_names(root: YamlNode, reading: Reading) -> Iterator[SettingsError]:
     """Yield where a selector names a folder or a channel that is not set up."""
     if not isinstance(root, MapNode):
         return
+    yield from unknown_route_names(root)
     channels = root.get("channels")
     channel_names = [entry.key_text for entry in channels.entries] if isinstance(channels, MapNode) else []
     # without folders of its own the shipped rules are read, and a faulty folder has no name yet

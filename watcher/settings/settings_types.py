@@ -12,6 +12,7 @@ from watcher.settings.channel_types import ChannelSettings
 from watcher.settings.cluster_settings import Cluster, StateSettings
 from watcher.settings.formats import Count, ExistingFolder, Line, PositiveDuration, SomeLines, WebAddress
 from watcher.settings.monitoring_settings import MonitoringSettings
+from watcher.settings.route_settings import CalendarSettings, InhibitionSettings, RouteSettings
 from watcher.settings.rule_selection import CheckSettings, RuleSelection
 from watcher.settings.source_settings import Source
 
@@ -72,6 +73,22 @@ class Settings:
         RateLimitSettings,
         Option("limits for single messages when one rule or many open very many alerts", formerly="storm"),
     ] = field(default_factory=RateLimitSettings)
+    routes: Annotated[
+        tuple[RouteSettings, ...],
+        Option(
+            "which alerts go to which channels and when, by [label matchers](routing.md): the first route that matches "
+            "decides; where none matches, or nothing is set, `channels` of the rule's settings decide"
+        ),
+    ] = ()
+    calendars: Annotated[
+        tuple[CalendarSettings, ...],
+        Checked(unique_names("give each calendar a `name` of its own")),
+        Option("recurring times, which routes name"),
+    ] = ()
+    inhibit: Annotated[
+        tuple[InhibitionSettings, ...],
+        Option("alerts that are not sent while there is an alert of a higher level on the same host"),
+    ] = ()
     monitoring: Annotated[
         MonitoringSettings, Option("how operators watch watcher itself: metrics, liveness, a dead-man's switch")
     ] = field(default_factory=MonitoringSettings)

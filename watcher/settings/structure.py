@@ -60,7 +60,10 @@ class Structure:
         settings = settings_of(kind)
         checks = tuple(check_section(mapping, kind, ignored, self.reading))
         problems: list[Exception] = [*checks]
-        values = {setting.name: value for setting in settings if (value := self._value(mapping, setting)) is not None}
+        values = {
+            setting.attribute: value for setting in settings if (value := self._value(mapping, setting)) is not None
+        }
+        self.reading.former.update({setting.attribute: setting.name for setting in settings if setting.option.key})
         try:
             instance = self._create(kind)(values | given, kind)
         except ClassValidationError as error:
@@ -76,7 +79,7 @@ class Structure:
         return instance
 
     def _create(self, kind: type) -> Hook:
-        plain = {field.name for field in fields(kind)} - {setting.name for setting in settings_of(kind)}
+        plain = {field.name for field in fields(kind)} - {setting.attribute for setting in settings_of(kind)}
         overrides: Any = {name: override(struct_hook=lambda value, _: value) for name in plain}
         hook: Hook = make_dict_structure_fn(kind, self.converter, **overrides)
         return hook

@@ -52,7 +52,8 @@ def _watcher(**own: Any) -> dict[str, Any]:
 
 
 def _alerts() -> dict[str, Any]:
-    alert = _keywords("id", "kind", "state", "key", "origin", "by", "assignee", "reason")["properties"] | {
+    texts = ("id", "kind", "state", "key", "origin", "by", "assignee", "reason", "routes", "source")
+    alert = _keywords(*texts)["properties"] | {
         "slot": _DATE,
         "changed": _DATE,
     }
@@ -63,6 +64,7 @@ def _alerts() -> dict[str, Any]:
         "error": _KEYWORD,
         "outcomes": _UNINDEXED,
         "message": _STORED,
+        "plan": _UNINDEXED,
         "due": _DATE,
         "sent": _DATE,
     }
