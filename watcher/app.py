@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -37,6 +38,7 @@ from watcher.usecases.named_rules import NamedCorrelation, find_rule
 from watcher.usecases.preview import Preview, PreviewProgress, preview
 from watcher.usecases.render import render_stored_alert
 from watcher.usecases.resend import find_failed, resend
+from watcher.usecases.route_event import RoutedEvent, route_stored_event
 from watcher.usecases.run import RunReport, run_once
 from watcher.usecases.silence_requests import (
     ListedSilence,
@@ -136,6 +138,10 @@ class App:
     def explain_rule(self, rule: Rule) -> tuple[RulePlan, ...]:
         """Return the query plan of a rule on each source, with its cost and settings."""
         return explain_rule(rule, self.components)
+
+    def route_event(self, rule: Rule, reference: str, *, at: datetime) -> tuple[RoutedEvent, ...]:
+        """Return the route of the alert that an event of the cluster would open at a time, for every source."""
+        return route_stored_event(rule, reference, self.components, at=at)
 
     def explain_event(self, rule: Rule, reference: str) -> tuple[SourceExplanation, ...]:
         """Return why a rule matches a stored event, `index/_id`, or not."""

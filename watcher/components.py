@@ -20,6 +20,7 @@ from watcher.cluster.connections import Connection, connect
 from watcher.correlate.correlation_plan import CorrelationPlan
 from watcher.delivery.channel_state import ChannelStates
 from watcher.delivery.delivery_queries import DeliveryQueries
+from watcher.delivery.inhibition import Inhibitor
 from watcher.delivery.outbox import Outbox
 from watcher.delivery.silence_store import SilenceStore
 from watcher.delivery.silenced_alerts import SilencedAlerts
@@ -207,12 +208,18 @@ class Components:
             channels=self.notifiers(),
             renderer=self.renderer(),
             links=Links(discover_url=self.settings.discover_url),
+            inhibitor=self._inhibitor(),
             now=self.events().now,
             rate_limit=rate_limit,
             silencers=self.silence_store().read,
             stopping=stopping,
             observe=observe,
         )
+
+    def _inhibitor(self) -> Inhibitor | None:
+        inhibitions = route_tree(self.settings).inhibitions
+        prefix = self.settings.state.prefix
+        return Inhibitor(documents=self.state(), prefix=prefix, inhibitions=inhibitions) if inhibitions else None
 
     def evidence_reader(self) -> EvidenceReader:
         """Create the reader of what the state shows of the health of all sidecars."""

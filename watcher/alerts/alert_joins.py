@@ -23,7 +23,7 @@ from watcher.timestamps import format_timestamp
 
 log = structlog.get_logger(__name__)
 
-_DONE = frozenset({"sent", "failed", "silenced"})  # states of deliveries that an update makes pending again
+_DONE = frozenset({"sent", "failed", "silenced", "inhibited"})  # states of deliveries that an update makes due again
 _HELD_BACK = frozenset({"silenced"})  # states that any further hit makes pending again
 
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "match": "Match files of events, without a cluster.",
     "catalogue": "Write a site of all rules, to open in a browser.",
     "attack": "Write a table of ATT&CK's names for the catalogue.",
+    "routes": "Draw the tree of routes, or show which route an alert takes.",
     "notify": "Send a test message to one channel.",
     "render": "Render a message by its templates, without sending it.",
     "status": "Show what was searched, and what is pending.",

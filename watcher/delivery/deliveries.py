@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from watcher.delivery.digest_content import DigestContent
-from watcher.delivery.hit_outcomes import outcome_of, with_outcome
+from watcher.delivery.hit_outcomes import WITHHELD, HitOutcome, outcome_of, with_outcome
 from watcher.errors import RecipientRefusal
-from watcher.model import Level, Notification
+from watcher.model import Level, Notification, RoutedReceiver
 from watcher.ports import StoredDocument
 from watcher.timestamps import format_timestamp, parse_timestamp
 
@@ -28,6 +28,8 @@ _STATUS = "status"  # in the place of a recipient
 
 Entry = Mapping[str, Any]
 """What an alert document stores about its delivery to one channel, or to one recipient of it."""
+
+_UNROUTED = RoutedReceiver(channel="")
 
 GroupKeyTexts = tuple[str, ...]
 """A group key as stored: `field=value` of each field."""
@@ -60,6 +62,7 @@ class Delivery:
     digest_id: str = ""  # set when the alerts of a digest are gathered; an unfinished digest keeps its id
     reason: str = ""  # why it is a message of its own, or a digest: a `Reason`
     attempts: int = 0  # how often it was claimed
+    receiver: RoutedReceiver = _UNROUTED  # how routes send it; of a digest, its group
     first: StoredDocument | None = None  # the oldest alert as a complete document; set by the claim
     content: DigestContent | None = None  # what a digest says about its alerts; set by the claim
     notification: Notification | None = None  # set when it is rendered
@@ -198,7 +201,7 @@ def with_updates(entry: Entry, values: Entry, stored: StoredDocument) -> Entry:
     updates = updates_of(stored, str(entry["channel"]))
     if values.get("state") == "claimed":
         return {**values, "claimed_updates": updates} if updates else values
-    if values.get("state") == "silenced":
+    if values.get("state") in WITHHELD:
         return _ended(entry, values, int(entry.get("claimed_updates") or 0) if updates is None else updates)
     if values.get("state") != "sent":
         return values
@@ -206,7 +209,9 @@ def with_updates(entry: Entry, values: Entry, stored: StoredDocument) -> Entry:
     sent = _ended(entry, values, contained)
     if updates is None or updates <= contained:  # nothing was written since the claim, or nothing new
         return sent
-    return {**sent, "state": "pending", "attempts": 0, "due": values["sent"], "digest_id": None}
+    moment = parse_timestamp(str(values["sent"]))
+    due = values["sent"] if moment is None else format_timestamp(receiver_of(entry).update_due(moment))
+    return {**sent, "state": "pending", "attempts": 0, "due": due, "digest_id": None}
 
 
 def _ended(entry: Entry, values: Entry, contained: int) -> Entry:
@@ -246,9 +251,14 @@ def postponed_values(error: str, until: datetime) -> Entry:
     return {"state": "pending", "due": format_timestamp(until), "error": error[:_MAX_ERROR]}
 
 
-def silenced_values(reason: str) -> Entry:
+def silenced_values(reason: str, outcome: HitOutcome) -> Entry:
     """Return what an entry stores when its message is held back; a later update becomes due all the same."""
-    return {"state": "silenced", "due": None, "error": None, "reason": reason[:_MAX_ERROR]}
+    return {"state": str(outcome), "due": None, "error": None, "reason": reason[:_MAX_ERROR]}
+
+
+def receiver_of(entry: Entry) -> RoutedReceiver:
+    """Return how routes send the delivery of an entry."""
+    return RoutedReceiver.from_document(str(entry["channel"]), entry.get("plan") or {})
 
 
 def failed_values(error: str) -> Entry:

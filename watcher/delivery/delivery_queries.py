@@ -14,6 +14,7 @@ from watcher.delivery.deliveries import (
     is_due,
     level_of,
     reason_of,
+    receiver_of,
     was_sent_in_digest,
     was_sent_single,
 )
@@ -28,6 +29,7 @@ _MAX_DIGEST = 100_000  # alerts in one message; the rest goes into the next
 _FIELDS = (
     "watcher.deliveries",
     "watcher.alert.key",
+    "watcher.alert.state",
     "watcher.joined.updates",
     "watcher.rule.level",
     "@timestamp",
@@ -38,6 +40,24 @@ _FIELDS = (
 )
 _NOT_EXEMPT: Query = {"bool": {"must_not": [{"term": {"watcher.rule.level": Level.CRITICAL.value}}]}}
 _OLDEST = ({"@timestamp": "asc"}, {"watcher.alert.id": "asc"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """What a digest draws: the due deliveries of a channel in a group of its routes, or in none."""
+
+    channel: str
+    group: str
+    now: datetime
+
+    def includes(self, stored: StoredDocument) -> bool:
+        entry = entry_for(stored, self.channel)
+        return entry is not None and is_due(entry, self.now) and receiver_of(entry).group == self.group
+
+    def identity(self, stored: StoredDocument) -> tuple[str, ...]:
+        """Return what distinguishes the digests of a group: an alert with updates is in several."""
+        entry = entry_for(stored, self.channel) or {}
+        return (self.group, str(entry.get("due"))) if self.group else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,20 +148,22 @@ class DeliveryQueries:
         first, last = moments or (None, None)
         return (first, last) if first is not None and last is not None else None
 
-    def gather_digest(self, rule: str, channel: str, *, now: datetime) -> Delivery | None:
-        """Return a digest of all alerts of a rule, or of all rules, that are due to a channel; None where none is.
+    def gather_digest(self, rule: str, channel: str, *, now: datetime, group: str = "") -> Delivery | None:
+        """Return a digest with the alerts of its rule, its group, or all rules that are due to its channel, or None.
 
         The alerts of an unfinished digest are gathered alone, so that it is sent again under the same id.
         """
         # a write for another channel a moment ago would look like a conflict
         self.refresh()
-        query = _filtered(*(of_rule(rule) or (_NOT_EXEMPT,)), _to(channel), _due_by(now))
-        unfinished = self._unfinished_digest(query, channel, now)
+        drawn = _Drawn(channel, group, now)
+        own = () if group else of_rule(rule) or (_NOT_EXEMPT,)
+        query = _filtered(*own, _to(channel), _due_by(now))
+        unfinished = self._unfinished_digest(query, drawn)
         if unfinished:  # it may be one of several rules
             query = _filtered({"term": {"watcher.deliveries.digest_id": unfinished}}, _to(channel), _due_by(now))
         alerts: list[StoredDocument] = []
         for page in self._pages(query, _OLDEST):
-            due = (stored for stored in page if is_due(entry_for(stored, channel), now))
+            due = (stored for stored in page if drawn.includes(stored))
             alerts.extend(stored for stored in due if not unfinished or digest_id_of(stored, channel) == unfinished)
             if len(alerts) >= _MAX_DIGEST:
                 break
@@ -150,7 +172,7 @@ class DeliveryQueries:
         rules = {str(stored.document["rule"]["id"]) for stored in alerts}
         rule = rules.pop() if len(rules) == 1 else ""
         # the word `storm` is part of the id's definition: a changed word would change the id of the same digest
-        digest_id = unfinished or digest("storm", rule, channel, alerts[0].id)
+        digest_id = unfinished or digest("storm", rule, channel, alerts[0].id, *drawn.identity(alerts[0]))
         return Delivery(
             rule=rule,
             channel=channel,
@@ -164,13 +186,13 @@ class DeliveryQueries:
     def _alerts(self) -> str:
         return f"{self.prefix}-alerts-*"
 
-    def _unfinished_digest(self, query: Query, channel: str, now: datetime) -> str:
+    def _unfinished_digest(self, query: Query, drawn: _Drawn) -> str:
         """Return the id of a digest that was claimed and not marked as sent, empty where there is none."""
         unfinished = _filtered(query, {"exists": {"field": "watcher.deliveries.digest_id"}})
         ids = (
-            digest_id_of(stored, channel)
+            digest_id_of(stored, drawn.channel)
             for stored in self._search(unfinished, _OLDEST, size=_PAGE)
-            if is_due(entry_for(stored, channel), now)
+            if drawn.includes(stored)
         )
         return next(filter(None, ids), "")
 
@@ -229,4 +251,5 @@ def _due_delivery(stored: StoredDocument, channel: str, now: datetime) -> Delive
         alerts=(stored,),
         digest_id=str(entry.get("digest_id") or ""),
         attempts=int(entry["attempts"]),
+        receiver=receiver_of(entry),
     )

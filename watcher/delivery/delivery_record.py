@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from watcher.delivery.deliveries import Entry, delivery_entries, is_of_status
-from watcher.delivery.hit_outcomes import HitOutcome, outcomes_of
+from watcher.delivery.deliveries import Entry, delivery_entries, is_of_status, receiver_of
+from watcher.delivery.hit_outcomes import WITHHELD, HitOutcome, outcomes_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,8 @@ def no_delivery_answer(document: Mapping[str, Any]) -> str:
         return ""
     if document["watcher"]["alert"].get("origin") == "backfill":
         return "No channel hears of it: a backfill opened it, without `--notify`, and no later hit joined it."
+    if routes := document["watcher"]["alert"].get("routes"):
+        return f"No channel hears of it: its routes have no receivers ({', '.join(map(str, routes))})."
     return "No channel hears of it: the rule had no channel when the alert was opened."
 
 
@@ -53,7 +55,7 @@ def _channel_record(entry: Entry, document: Mapping[str, Any]) -> ChannelRecord:
     outcomes = dict(outcomes_of(entry))
     waiting = 1 + updates - sum(outcomes.values())
     if waiting > 0:
-        state = HitOutcome(entry["state"]) if entry["state"] in ("failed", "silenced") else HitOutcome.PENDING
+        state = HitOutcome(entry["state"]) if entry["state"] in ("failed", *WITHHELD) else HitOutcome.PENDING
         outcomes[state] = outcomes.get(state, 0) + waiting
     if hits > 1 + updates:
         outcomes[HitOutcome.JOINED] = hits - 1 - updates
@@ -62,6 +64,7 @@ def _channel_record(entry: Entry, document: Mapping[str, Any]) -> ChannelRecord:
 
 
 _LIMITS = {
+    "digest-of-route": "its route sends digests",
     "limit-of-key": "the channel got its limit of single messages about this group key (`rate_limit.alerts_per_key`)",
     "limit-of-rule": "the channel got its limit of single messages of this rule (`rate_limit.alerts`)",
     "limit-of-channel": "the channel got its limit of single messages (`rate_limit.messages`)",
@@ -77,13 +80,18 @@ def _answer(entry: Entry) -> str:
             return f"In a digest, because {because or 'the rule opened many alerts'}."
         case "sent":
             return "A message of its own."
-        case "silenced":
-            return f"No message: {reason or 'silenced'}."
+        case "silenced" | "inhibited" | "acknowledged":
+            return f"No message: {reason or state}."
         case "failed":
             return f"Given up: {error or 'no reason stored'}. `watcher resend` sends it again."
         case "claimed":
             return "A sidecar is sending it."
     if error:
         return f"It waits until {entry.get('due')} for the next attempt: {error}"
+    receiver = receiver_of(entry)
+    if receiver.is_escalation and "sent" not in entry:
+        return f"It escalates at {entry.get('due')}, unless a person acknowledges or closes the alert before."
+    if receiver.digest is not None:
+        return f"It waits for the digest at {entry.get('due')}."
     again = "An update waits" if "sent" in entry else "It waits"
     return f"{again} for the next delivery, or for a digest."

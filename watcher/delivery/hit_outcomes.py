@@ -14,10 +14,15 @@ class HitOutcome(StrEnum):
     JOINED = "joined"  # counted in its alert: it has no new value
     DIGESTED = "digested"  # in a digest that settings ask for
     LIMITED = "limited-then-digested"  # in a digest, because a limit of single messages was reached
-    SILENCED = "silenced"  # a silence, a maintenance window or an inhibition held it back
+    SILENCED = "silenced"  # a silence or a maintenance window held it back
+    INHIBITED = "inhibited"  # an alert of a higher level held it back
+    ACKNOWLEDGED = "acknowledged"  # an escalation that was not needed: a person had acknowledged or closed the alert
     FAILED = "failed"  # the channel refused it for good
     PENDING = "pending"  # none of these yet
 
+
+WITHHELD = (HitOutcome.SILENCED, HitOutcome.INHIBITED, HitOutcome.ACKNOWLEDGED)
+"""The outcomes of messages that are not sent, whatever the channel would accept; also states of deliveries."""
 
 _LIMITED = ("limit-of-key", "limit-of-rule", "limit-of-channel")  # reasons of `rate_limit.Reason`
 
@@ -29,7 +34,7 @@ def outcome_of(entry: Mapping[str, Any]) -> HitOutcome:
         # a digest without a stored reason is one of an older version, which knew limits alone
         limited = str(entry.get("reason") or _LIMITED[0]) in (*_LIMITED, "unfinished-digest")
         return HitOutcome.LIMITED if limited else HitOutcome.DIGESTED
-    return HitOutcome(state) if state in ("sent", "failed", "silenced") else HitOutcome.PENDING
+    return HitOutcome(state) if state in ("sent", "failed", *WITHHELD) else HitOutcome.PENDING
 
 
 def outcomes_of(entry: Mapping[str, Any]) -> Mapping[HitOutcome, int]:

@@ -26,6 +26,7 @@ from watcher.delivery.deliveries import (
     with_recipients,
 )
 from watcher.delivery.digest_content import digest_content
+from watcher.delivery.hit_outcomes import HitOutcome
 from watcher.ports import Documents, PartialUpdate, StoredDocument
 from watcher.timestamps import format_timestamp
 
@@ -78,9 +79,9 @@ class Outbox:
         """Mark a delivery as failed: it is never tried again."""
         self._settle(delivery, failed_values(error))
 
-    def silence(self, delivery: Delivery, reason: str) -> None:
+    def silence(self, delivery: Delivery, reason: str, outcome: HitOutcome = HitOutcome.SILENCED) -> None:
         """Mark a delivery as held back, with the reason; a later update of the alert becomes due all the same."""
-        self._settle(delivery, silenced_values(reason))
+        self._settle(delivery, silenced_values(reason, outcome))
 
     # ---- inside
 

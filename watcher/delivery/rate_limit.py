@@ -18,6 +18,7 @@ class Reason(StrEnum):
     LIMIT_OF_KEY = "limit-of-key"
     LIMIT_OF_RULE = "limit-of-rule"
     LIMIT_OF_CHANNEL = "limit-of-channel"
+    DIGEST_OF_ROUTE = "digest-of-route"  # its route has a digest
     UNFINISHED_DIGEST = "unfinished-digest"  # a digest that was claimed and not marked as sent is sent again
 
     @property

@@ -14,6 +14,7 @@ import structlog
 
 from watcher.delivery.deliveries import Delivery, Entry, entry_for, is_of_status, levels_from
 from watcher.delivery.delivery_queries import DeliveryQueries
+from watcher.delivery.hit_outcomes import HitOutcome
 from watcher.delivery.outbox import Outbox
 from watcher.delivery.rate_limit import RateLimit, reason_note
 from watcher.delivery.restored_alert import restore_alert, restore_update
@@ -77,6 +78,7 @@ class Silence:
     """The delivery is held back for good; a later update of its alert becomes due all the same."""
 
     reason: str  # a clause that names what held it back; stored, and shown by `watcher alerts ID`
+    outcome: HitOutcome = HitOutcome.SILENCED  # or another of those in which nothing is sent
 
 
 Outcome = Proceed | Leave | Hold | Retry | Silence | Drop
@@ -118,7 +120,7 @@ class SettleDigest:
 
     def __call__(self, delivery: Delivery) -> Outcome:
         """Check when the alerts of the digest were opened; a single message passes."""
-        if not delivery.is_digest:
+        if not delivery.is_digest or delivery.receiver.group:  # a digest of a route is sent at its time
             return Proceed(delivery=delivery)
         now = self.now()
         levels = () if delivery.rule else levels_from(delivery.level)
@@ -145,10 +147,12 @@ class GatherDigest:
         """Search the alerts that are due; a single message passes."""
         if not delivery.is_digest:
             return Proceed(delivery=delivery)
-        gathered = self.queries.gather_digest(delivery.rule, delivery.channel, now=self.now())
+        group = delivery.receiver.group
+        gathered = self.queries.gather_digest(delivery.rule, delivery.channel, now=self.now(), group=group)
         if gathered is None:
             return Leave(reason="nothing is due")
-        return Proceed(delivery=replace(gathered, reason=gathered.reason or delivery.reason))
+        reason = gathered.reason or delivery.reason
+        return Proceed(delivery=replace(gathered, reason=reason, receiver=delivery.receiver))
 
 
 @dataclass(frozen=True, slots=True)

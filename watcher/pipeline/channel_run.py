@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -41,6 +41,7 @@ class ChannelRun:
     _sent: SentMessages = field(init=False)  # of this round and before
     _waiting: set[Reason] = field(default_factory=set)  # why alerts of this round wait for a digest of all rules
     _digest_level: str = ""  # their highest level
+    _groups: set[str] = field(default_factory=set)  # of the digests of routes that this round sent
 
     def run(self) -> DeliveryResult:
         """Run what is due and what becomes due meanwhile; nothing where the channel waits after a failure."""
@@ -98,7 +99,7 @@ class ChannelRun:
         return Delivery(rule="", level=self._digest_level, channel=self.channel, is_digest=True, reason=reason)
 
     def _begin_round(self) -> None:
-        self._waiting, self._digest_level = set(), ""
+        self._waiting, self._digest_level, self._groups = set(), "", set()
         self._hold_back()
         self.queries.refresh()  # else what was sent a moment ago would not count against the limits
         since = self.now() - self.rate_limit.within
@@ -117,16 +118,32 @@ class ChannelRun:
 
         What is beyond another limit waits for the digest of all rules.
         """
-        decided = [(delivery, self._sent.add(delivery)) for delivery in pending]
+        digests = tuple(self._digests_of_routes(pending))
+        decided = [(delivery, self._sent.add(delivery)) for delivery in pending if not delivery.receiver.group]
         singles = [replace(delivery, reason=reason) for delivery, reason in decided if reason.is_single]
         limited = {reason for _, reason in decided if not reason.is_single}
         for reason in (Reason.UNFINISHED_DIGEST, Reason.LIMIT_OF_RULE):
             if reason in limited:
-                return [*singles, Delivery(rule=rule, channel=self.channel, is_digest=True, reason=reason)]
+                return [*singles, *digests, Delivery(rule=rule, channel=self.channel, is_digest=True, reason=reason)]
         if limited:
             self._waiting |= limited
             self._digest_level = self._digest_level or pending[0].level  # the highest level comes first
-        return singles
+        return [*singles, *digests]
+
+    def _digests_of_routes(self, pending: Sequence[Delivery]) -> Iterator[Delivery]:
+        """Yield the digest of each group of deliveries, once in a round: it contains the alerts of all rules."""
+        for delivery in pending:
+            group = delivery.receiver.group
+            if group and group not in self._groups:
+                self._groups.add(group)
+                yield Delivery(
+                    rule="",
+                    level=delivery.level,
+                    channel=self.channel,
+                    is_digest=True,
+                    reason=Reason.DIGEST_OF_ROUTE,
+                    receiver=delivery.receiver,
+                )
 
     def _run(self, delivery: Delivery) -> DeliveryResult:
         """Run a delivery; an error that is in no plan leaves it as it is stored, and the others are run."""
@@ -160,9 +177,11 @@ class ChannelRun:
                 log.warning("delivery.postponed", error=outcome.reason, **_described(delivery))
                 return DeliveryResult(postponed=1)
             case Silence():
-                self.outbox.silence(delivery, outcome.reason)
-                self.observe(delivery.channel_name, "silenced")
-                log.info("delivery.silenced", reason=outcome.reason, **_described(delivery))
+                self.outbox.silence(delivery, outcome.reason, outcome.outcome)
+                self.observe(delivery.channel_name, str(outcome.outcome))
+                log.info(
+                    "delivery.silenced", outcome=str(outcome.outcome), reason=outcome.reason, **_described(delivery)
+                )
                 return DeliveryResult()
             case Drop():
                 self.outbox.fail(delivery, outcome.reason)

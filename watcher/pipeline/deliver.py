@@ -12,6 +12,7 @@ import structlog
 from watcher.delivery.channel_state import ChannelStates
 from watcher.delivery.deliveries import channel_name, is_of_status
 from watcher.delivery.delivery_queries import DeliveryQueries
+from watcher.delivery.inhibition import Inhibitor
 from watcher.delivery.outbox import Outbox
 from watcher.delivery.rate_limit import UNLIMITED, RateLimit
 from watcher.delivery.silencing import Silencing, no_silencers
@@ -27,6 +28,7 @@ from watcher.delivery.stages import (
     Stage,
     Stopping,
 )
+from watcher.delivery.withholding import CheckEscalation, Inhibit
 from watcher.notify.links import Links
 from watcher.notify.renderer import Renderer
 from watcher.pipeline.channel_run import ChannelRun
@@ -47,6 +49,7 @@ class Dispatcher:
     renderer: Renderer
     links: Links
     now: Callable[[], datetime]
+    inhibitor: Inhibitor | None = None  # None: nothing is inhibited
     rate_limit: RateLimit = field(default_factory=RateLimit)
     silencers: Callable[[], Sequence[Silencer]] = field(default=tuple)  # read at each round of a channel
     stopping: Callable[[str], bool] = field(default=lambda _channel: False)  # checked before every side effect
@@ -104,13 +107,16 @@ class Dispatcher:
 
     def _stages(self, stopping: Stopping, silencing: Silencing) -> Sequence[Stage]:
         """Return the stages of a delivery, in order."""
+        inhibit = () if self.inhibitor is None else (Inhibit(self.inhibitor, self.outbox, self.now, self.observe),)
         return (
             HoldLease(stopping),
             SettleDigest(self.queries, self.rate_limit, self.now),
             GatherDigest(self.queries, self.now),
             AwaitMessage(),
             silencing,
+            *inhibit,
             Claim(self.outbox, self.now),
+            CheckEscalation(),
             Render(self.channels, self.renderer, self.links, self.now),
             Send(self.channels, stopping, self.now),
         )

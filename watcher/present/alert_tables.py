@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from watcher.delivery.deliveries import Entry, delivery_entries
-from watcher.delivery.hit_outcomes import HitOutcome, outcome_of
+from watcher.delivery.hit_outcomes import WITHHELD, HitOutcome, outcome_of
 from watcher.present.event_lines import event_lines, host_and_account
 from watcher.present.terminal import LEVEL_STYLES, cell, shortened, table
 from watcher.usecases.triage import AlertRecord
@@ -61,7 +61,7 @@ def _deliveries(alert: AlertRecord) -> Text:
 def _outcome(delivery: Entry) -> str:
     outcome, reason = outcome_of(delivery), delivery.get("reason")
     state = delivery["state"] if outcome is HitOutcome.PENDING else outcome
-    explained = reason and (delivery.get("digest_id") or outcome is HitOutcome.SILENCED)
+    explained = reason and (delivery.get("digest_id") or outcome in WITHHELD)
     return f"{delivery['channel']} {state}" + (f" ({reason})" if explained else "")
 
 

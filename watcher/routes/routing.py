@@ -85,6 +85,17 @@ def inhibits(inhibition: Inhibition, source: Labels, target: Labels) -> bool:
     )
 
 
+def route_condition(route: Route) -> str:
+    """Return when a route matches, in words."""
+    parts = (
+        *map(str, route.matchers),
+        *(f"during {calendar.name}" for calendar in route.during[:1]),
+        *(f"or {calendar.name}" for calendar in route.during[1:]),
+        *(f"outside of {calendar.name}" for calendar in route.outside),
+    )
+    return ", ".join(parts) or "every alert"
+
+
 def _follow(
     routes: tuple[Route, ...], labels: Labels, at: datetime, depth: int
 ) -> tuple[tuple[RouteStep, ...], tuple[Route, ...]]:
@@ -106,7 +117,7 @@ def _follow(
 
 
 def _step(route: Route, labels: Labels, at: datetime, depth: int) -> RouteStep:
-    step = RouteStep(route=route.name, depth=depth, reason=RouteReason.MATCHED, detail=_condition(route))
+    step = RouteStep(route=route.name, depth=depth, reason=RouteReason.MATCHED, detail=route_condition(route))
     for matcher in route.matchers:
         if not matcher.matches(labels):
             values = ", ".join(labels.get(matcher.label, ())) or "nothing"
@@ -118,16 +129,6 @@ def _step(route: Route, labels: Labels, at: datetime, depth: int) -> RouteStep:
         if calendar.holds(at):
             return replace(step, reason=RouteReason.CALENDAR, detail=f"the time is within {calendar.name}")
     return step
-
-
-def _condition(route: Route) -> str:
-    parts = (
-        *map(str, route.matchers),
-        *(f"during {calendar.name}" for calendar in route.during[:1]),
-        *(f"or {calendar.name}" for calendar in route.during[1:]),
-        *(f"outside of {calendar.name}" for calendar in route.outside),
-    )
-    return ", ".join(parts) or "every alert"
 
 
 def _not_reached(routes: tuple[Route, ...], before: Route, depth: int) -> Iterator[RouteStep]:

@@ -56,7 +56,7 @@ def explain_referenced_event(rule: Rule, reference: str, settings: Settings) -> 
     The sketch of a test gets channel and event id of the rule's log source. Raises InputError where there is no such
     event, or several that the reference fits.
     """
-    path, line = _numbered_file(reference) or (Path(reference), None)
+    path, line = numbered_file(reference) or (Path(reference), None)
     if not is_test_file(path):
         return explain_file_event(rule, read_event(reference), settings)
     test = referenced_test(path, line)
@@ -104,7 +104,7 @@ def _explain_stored(rule: Rule, document: EventDocument, components: Components)
 
 def is_in_file(reference: str) -> bool:
     """Whether a reference means a file, a line of a file, or standard input."""
-    return reference == _STDIN or Path(reference).is_file() or _numbered_file(reference) is not None
+    return reference == _STDIN or Path(reference).is_file() or numbered_file(reference) is not None
 
 
 def read_event(reference: str) -> Event:
@@ -116,13 +116,14 @@ def read_event(reference: str) -> Event:
         return _single(islice(read_json(sys.stdin.buffer, file="standard input"), 2), reference)
     if Path(reference).is_file():
         return _single(islice(read_events(Path(reference)), 2), reference)
-    numbered = _numbered_file(reference)
+    numbered = numbered_file(reference)
     if numbered is None:
         raise InputError(f"`{reference}` is no file", fix="give a file, `FILE:LINE` or `-` for standard input")
     return _at(*numbered)
 
 
-def _numbered_file(reference: str) -> tuple[Path, int] | None:
+def numbered_file(reference: str) -> tuple[Path, int] | None:
+    """Return the file and the line of `FILE:LINE`; None where there is no such file."""
     name, _, number = reference.rpartition(":")
     return (Path(name), int(number)) if name and number.isdecimal() and Path(name).is_file() else None
 
