@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
+from itertools import islice
 
 from watcher.correlate.correlation_state import CorrelationState
 from watcher.correlate.hit_builder import base_hit
@@ -14,6 +15,8 @@ from watcher.correlate.packed_hits import HitPacker
 from watcher.correlate.spans import BEGINNING, Spans
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
 from watcher.model.correlations import Correlation
+
+_CHUNK = 10_000  # base hits that are objects at the same time; those that are kept are bytes
 
 
 class CorrelationStates:
@@ -40,6 +43,12 @@ class CorrelationStates:
             matches += self._passed_on(state, state.add(_of_base_rules(state, arrived)), arrived)
         self._packer.finish()
         return tuple(matches)
+
+    def add_all(self, base_hits: Iterable[BaseHit]) -> Iterator[CorrelationHit]:
+        """Add any number of base hits, few at a time, and yield the new correlation hits that are certain."""
+        remaining = iter(base_hits)
+        while chunk := tuple(islice(remaining, _CHUNK)):
+            yield from self.add(chunk)
 
     def expect(self, begin: Mapping[str, int]) -> None:
         """Expect the listed groups of absences from a time on, by id of the correlation rule."""

@@ -19,6 +19,7 @@ from watcher.pipeline.detection_scope import (
 )
 from watcher.pipeline.event_memory import UndecidedEvent
 from watcher.pipeline.hit_recorder import BackfillSilence
+from watcher.pipeline.past_correlations import PastCorrelations
 from watcher.pipeline.window_result import WindowResult
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "DetectionScope",
     "Detector",
     "Dispatcher",
+    "PastCorrelations",
     "PreparedCorrelation",
     "PreparedRule",
     "RateLimit",

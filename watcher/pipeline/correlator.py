@@ -87,13 +87,13 @@ class Correlator:
             checkpoints = self._checkpoints()
             checkpoint = checkpoints[source]
             if checkpoint is not None and window.window.end <= checkpoint.watermark:
-                return self._past(window, checkpoints)
+                return self._past(window)
             return self._newest(source, window, checkpoints)
 
     def past(self, window: SearchedWindow) -> Sequence[CorrelationHit]:
         """Return what a window that is searched now may change: everything from it to its furthest effect."""
         with self._lock:
-            return self._past(window, self._checkpoints())
+            return self._past(window)
 
     def forget(self) -> None:
         """Forget everything, so that it is read again: what was returned may not have been recorded."""
@@ -112,18 +112,18 @@ class Correlator:
         if memory is None or not is_kept:
             memory = _Memory(CorrelationStates(self.plan.correlations), late=late)
         window, states = searched.window, memory.states
-        earlier: list[BaseHit] = []
+        overlap = max(entry.overlap for entry in self.sources.values()) + _MARGIN
+        floor = milliseconds(window.start - overlap) - states.delay
+        completed: list[CorrelationHit] = []
         for name, checkpoint in checkpoints.items():
-            earlier.extend(self._unread(memory, name, window.start if checkpoint is None else checkpoint.watermark))
+            earlier = self._unread(memory, name, window.start if checkpoint is None else checkpoint.watermark)
+            completed.extend(hit for hit in states.add_all(earlier) if is_kept or hit.time >= floor)
         missing = self._missing(searched, memory.until[source])
         memory.until[source] = window.end
-        completed = [*states.add(earlier), *states.add(searched.base_hits)]
-        completed.extend(states.decide(self._searched(memory, checkpoints, missing)))
-        overlap = max(entry.overlap for entry in self.sources.values()) + _MARGIN
+        completed.extend(states.decide(self._searched(memory, checkpoints, missing), searched.base_hits))
         memory.horizon = milliseconds(min(memory.until.values()) - overlap)
         states.forget(memory.horizon)
         self._memory = memory
-        floor = milliseconds(window.start - overlap) - states.delay
         return completed if is_kept else [hit for hit in completed if hit.time >= floor]
 
     def _missing(self, searched: SearchedWindow, until: datetime) -> Mapping[str, Spans]:
@@ -166,7 +166,7 @@ class Correlator:
 
     # ---- a window of the past
 
-    def _past(self, searched: SearchedWindow, checkpoints: _Checkpoints) -> Sequence[CorrelationHit]:
+    def _past(self, searched: SearchedWindow) -> Sequence[CorrelationHit]:
         window, base_hits = searched.window, searched.base_hits
         plan = self.plan.concerned({hit.rule_id for hit in base_hits})
         if not plan.correlations:
@@ -178,10 +178,10 @@ class Correlator:
         for length, rules in lengths.items():
             span = Window(start=window.start - length, end=min(window.end + length, self.now()))
             for source in self.sources.values():
-                completed.extend(states.add(source.read(span, rules)))
-        completed.extend(states.add(base_hits))
+                completed.extend(states.add_all(source.read(span, rules)))
+        completed.extend(states.add_all(base_hits))
         around = Window(start=window.start - longest, end=min(window.end + longest, self.now()))
-        completed.extend(states.decide(self._searched_around(around, window, checkpoints)))
+        completed.extend(states.decide(self.searched_around(around, window)))
         if base_hits:
             self._remember(searched)
         return [hit for hit in completed if hit.time >= milliseconds(window.start)]
@@ -195,8 +195,9 @@ class Correlator:
         memory.states.add(searched.base_hits)  # what they complete was returned
         memory.late = late
 
-    def _searched_around(self, around: Window, window: Window, checkpoints: _Checkpoints) -> Mapping[str, Spans]:
+    def searched_around(self, around: Window, window: Window) -> Mapping[str, Spans]:
         """Return the times around a window that were searched, by base rule; the window itself is one of them."""
+        checkpoints = self._checkpoints()
 
         def searched(name: str, rule_id: str) -> Spans:
             checkpoint = checkpoints[name]

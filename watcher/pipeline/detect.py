@@ -127,7 +127,7 @@ class Detector:
             unread = unread_window(opened, window, scope.memory)
             if self.origin == "live" and (scope.memory is None or scope.memory.searched is None):
                 self._recall_undecided(window)
-            recorder, problems = self._recorder(scope), WindowProblems()
+            recorder, problems = self.recorder(scope), WindowProblems()
             try:
                 base_hits = self._search(unread.opened, scope, recorder, problems)
             except Stopped:
@@ -153,6 +153,7 @@ class Detector:
             fetched=opened.fetched.count,
             searched=unread.searched,
             by_rule=dict(recorder.by_rule),
+            base_hits=tuple(base_hits) if self.correlator is None else (),
             hits=recorder.result.hits,
             alerts=len(recorder.result.alerts),
             by_level=dict(recorder.by_level),
@@ -254,7 +255,8 @@ class Detector:
         )
         return confirmer.confirm(page, self._prepared[page.plan.rule.id], since)
 
-    def _recorder(self, scope: DetectionScope) -> HitRecorder:
+    def recorder(self, scope: DetectionScope) -> HitRecorder:
+        """Create what records the hits of a window, those of correlations too."""
         return HitRecorder(
             alert_store=self.alert_store,
             prepared=self._recorded_rules,

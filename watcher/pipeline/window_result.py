@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from watcher.model import UnreadableEvent, UnsearchableIndex, Window
+from watcher.model.correlation_hits import BaseHit
 from watcher.pipeline.event_memory import UndecidedEvent
 from watcher.search.outcomes import FailedSearch
 from watcher.search.unread_events import SearchedEvents
@@ -29,6 +30,7 @@ class WindowResult:
     by_level: Mapping[str, int] = field(default_factory=dict)  # level → alerts that were opened
     replaced_times: int = 0  # events with new hits whose `@timestamp` was replaced by the time field of the source
     failed: tuple[FailedSearch, ...] = ()  # to be searched again
+    base_hits: tuple[BaseHit, ...] = ()  # for whoever evaluates the correlations; empty where the search did
     unreadable: tuple[UnreadableEvent, ...] = ()  # events that cannot be decoded or evaluated, each once
     undecided: tuple[UndecidedEvent, ...] = ()  # neither hits nor none; reported for the first time
 

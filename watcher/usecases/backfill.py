@@ -14,9 +14,10 @@ from watcher.components import Components
 from watcher.correlate.correlation_plan import SearchedRules
 from watcher.errors import SettingsError
 from watcher.model import RuleMetadata, UnsearchableIndex, Window
-from watcher.pipeline import Stopping
+from watcher.pipeline import BackfillSilence, DetectionScope, PastCorrelations, Stopping
 from watcher.search.unsearchable_indices import unsearchable_indices
 from watcher.settings import Settings, Source
+from watcher.usecases.backfill_correlations import CorrelatedSlices
 from watcher.usecases.backfill_digest import RefusedDigest, send_digest
 from watcher.usecases.backfill_job import BackfillJob, BackfillProgress, interrupted_window
 from watcher.usecases.backfill_runner import HOUR, BackfillRunner, slices
@@ -152,7 +153,32 @@ def _runner(  # noqa: PLR0913 - each is a part of the runner
             channels=_digest_channels(request, components.settings),
             stopping=stopping,
             cancel=workers.cancel,
+            correlated=_correlated(worker, components, stopping),
         )
+
+
+def _correlated(worker: SliceWorkerSettings, components: Components, stopping: Stopping) -> CorrelatedSlices | None:
+    """Return what evaluates the correlations of the slices, None where there are none."""
+    plan = worker.searched.plan
+    correlator = components.correlator(plan)
+    if correlator is None:
+        return None
+    correlator.late = None  # what a backfill reads, live searches have read
+    base_rules = tuple(rule for rule in worker.searched.rules if rule.id in plan.roles)
+    sources = {source.name: source for source in (*components.settings.sources, worker.source)}
+    detectors = {name: components.detector(source, base_rules, correlator) for name, source in sources.items()}
+    detector = detectors[worker.source.name]
+    detector.origin = "backfill"
+    detector.silence = BackfillSilence(live_since=worker.live_since) if worker.silent else None
+    scope = DetectionScope(stopping=stopping)
+    return CorrelatedSlices(
+        PastCorrelations(
+            correlator=correlator,
+            source=worker.source.name,
+            recorder=lambda: detector.recorder(scope),
+            now=components.events().now,
+        )
+    )
 
 
 def _job(source: Source, request: BackfillRequest) -> BackfillJob:

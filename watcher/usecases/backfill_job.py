@@ -9,6 +9,7 @@ from typing import Any
 
 from watcher.digests import digest
 from watcher.model import Window
+from watcher.model.correlation_hits import BaseHit
 from watcher.state.state_documents import Body, DocumentKey, StateDocuments
 from watcher.timestamps import format_timestamp, read_timestamp
 
@@ -53,6 +54,7 @@ class SliceResult:
     by_rule: Mapping[str, int] = field(default_factory=dict)  # hits, recorded before or not
     hits: int = 0  # recorded for the first time
     alerts: int = 0  # opened
+    base_hits: tuple[BaseHit, ...] = ()  # that correlations count
     unsearchable: Mapping[str, str] = field(default_factory=dict)  # index that was not searched → why
     error: str = ""  # why it was not searched completely
     unreachable: bool = False  # the cluster did not answer at all

@@ -11,6 +11,7 @@ from watcher.checkpoints.gaps import split_window
 from watcher.model import Window
 from watcher.pipeline import Stopping
 from watcher.state.state_documents import Body, StateDocuments
+from watcher.usecases.backfill_correlations import CorrelatedSlices
 from watcher.usecases.backfill_job import (
     INTERRUPTED,
     BackfillJob,
@@ -69,6 +70,7 @@ class BackfillRunner:
     parallel: int = 2  # slices that are searched at once
     channels: tuple[str, ...] = ()  # that get one message at the end
     stopping: Stopping = lambda: False
+    correlated: CorrelatedSlices | None = None  # None: the rules are in no correlation
     cancel: Callable[[], None] = _ignore  # ends the slices in progress; called until they have ended
 
     def run(self, report: Callable[[BackfillProgress, float], None]) -> BackfillProgress:
@@ -80,6 +82,8 @@ class BackfillRunner:
         waiting = [part for part in self.slices if not progress.includes(part)]
         report(progress, self._fraction(progress))
         remaining = len(waiting)
+        if self.correlated is not None:
+            self.correlated.begin(waiting)
         running: dict[Future[SliceResult], Window] = {}
         failed: dict[Window, str] = {}
         while (waiting or running) and not (self.stopping() and not running):
@@ -89,7 +93,8 @@ class BackfillRunner:
             completed = wait(running, timeout=_POLL, return_when=FIRST_COMPLETED).done
             if self.stopping():
                 self.cancel()
-            for result in (self._result(future, running.pop(future)) for future in completed):
+            results = [self._result(future, running.pop(future)) for future in completed]
+            for result in results if self.correlated is None else self.correlated.results(results):
                 if result.error:
                     failed[result.window] = result.error
                     waiting = [] if result.unreachable else waiting  # further slices would only wait for nothing

@@ -112,17 +112,11 @@ def _start_worker(file: Path, stop: StopEvent, secrets: Collection[str]) -> None
 
 
 def _detector(worker: SliceWorkerSettings, components: Components) -> Detector:
-    """Return the detector of the source; correlations read base hits of the others too."""
+    """Return the detector of the source; its base hits are returned to the parent, which evaluates correlations."""
     correlator = components.correlator(worker.searched.plan)
-    if correlator is not None:
-        correlator.late = None  # what a backfill reads, live searches have read
-    sources = {source.name: source for source in (*components.settings.sources, worker.source)}
-    detectors = {
-        name: components.detector(source, worker.searched.rules, correlator)
-        for name, source in sources.items()
-        if correlator is not None or name == worker.source.name
-    }
-    return detectors[worker.source.name]
+    detector = components.detector(worker.source, worker.searched.rules, correlator)
+    detector.correlator = None
+    return detector
 
 
 def _search_slice(window: Window) -> SliceResult:
@@ -167,5 +161,6 @@ def _result(searched: WindowResult) -> SliceResult:
         by_rule=searched.by_rule,
         hits=searched.hits,
         alerts=searched.alerts,
+        base_hits=searched.base_hits,
         unsearchable={entry.index: entry.reason for entry in searched.unsearchable},
     )

@@ -1,0 +1,152 @@
+"""Correlations of a backfill: the same as in order, however the past is cut, resumed and interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+from random import Random
+
+import pytest
+from pipeline.test_correlator import plan_of
+from support.memory_state import MemoryDocuments
+from support.random_correlations import Scenario, scenario
+
+from watcher.alerts.alert_store import AlertStore
+from watcher.alerts.grouping import GroupedHit
+from watcher.correlate import correlate
+from watcher.errors import Overloaded
+from watcher.model import Window
+from watcher.model.correlation_hits import BaseHit, CorrelationHit
+from watcher.pipeline import DetectionScope, PastCorrelations
+from watcher.pipeline.correlator import CorrelatedSource, Correlator
+from watcher.pipeline.hit_recorder import HitRecorder
+from watcher.timestamps import milliseconds, moment_at
+from watcher.usecases.backfill_correlations import CorrelatedSlices
+from watcher.usecases.backfill_job import SliceResult
+
+
+@dataclass(slots=True)
+class RecordingCorrelator(Correlator):
+    """A correlator that keeps what would be recorded."""
+
+    recorded: dict[str, CorrelationHit] = field(default_factory=dict)
+
+    def grouped(
+        self, completed: Sequence[CorrelationHit], since: Mapping[str, datetime]
+    ) -> Mapping[str, Sequence[GroupedHit]]:
+        assert not since
+        self.recorded.update((hit.hit_id, hit) for hit in completed)
+        return {}
+
+
+@dataclass(slots=True)
+class Past:
+    """A cluster without a live search, whose reads may fail, and a backfill over it."""
+
+    case: Scenario
+    random: Random
+    failing: float
+    correlator: RecordingCorrelator = field(init=False)
+    read: list[tuple[Window, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.correlator = RecordingCorrelator(
+            plan=plan_of(self.case.correlations),
+            rules={},
+            checkpoint=lambda _: None,
+            events=MemoryDocuments(),
+            now=self.now,
+        )
+        for name in ("windows", "linux"):
+            self.correlator.sources[name] = CorrelatedSource(timedelta(0), self._reader(name))
+
+    def now(self) -> datetime:
+        return moment_at(self.case.end + 1)
+
+    def hits(self, window: Window, source: str) -> tuple[BaseHit, ...]:
+        """Return the base hits of a window of a source: every third event is of the other one."""
+        return tuple(
+            hit
+            for hit in self.case.base_hits
+            if window.start <= moment_at(hit.time) < window.end
+            and (int(hit.hit_id.removeprefix("event-")) % 3 == 0) is (source == "linux")
+        )
+
+    def _reader(self, source: str) -> CorrelatedSource:
+        def read(window: Window, rules: frozenset[str]) -> Iterator[BaseHit]:
+            if self.random.random() < self.failing:
+                raise Overloaded("too many requests")
+            for hit in self.hits(window, source):
+                if hit.rule_id in rules:
+                    yield hit
+
+        return read  # type: ignore[return-value] # the parts of a source are tested elsewhere
+
+    def slices(self) -> list[Window]:
+        """Return slices from the first base hit to the end, with the time of one millisecond for the last event."""
+        first = min(hit.time for hit in self.case.base_hits)
+        edges = sorted({first, self.case.end + 1, *self.random.choices(range(first, self.case.end + 2), k=5)})
+        return [Window(start=moment_at(start), end=moment_at(end)) for start, end in pairwise(edges)]
+
+    def run(self, slices: Sequence[Window]) -> set[Window]:
+        """Search slices in parallel, and return those that are done."""
+        past = PastCorrelations(correlator=self.correlator, source="windows", recorder=self._recorder, now=self.now)
+        correlated, done = CorrelatedSlices(past), set[Window]()
+        correlated.begin(slices)
+        waiting = list(slices)
+        while waiting:
+            window = waiting.pop(self.random.randrange(min(2, len(waiting))))
+            error = "too slow" if self.random.random() < self.failing else ""
+            result = SliceResult(window=window, base_hits=() if error else self.hits(window, "windows"), error=error)
+            done.update(entry.window for entry in correlated.results([result]) if not entry.error)
+        return done
+
+    def _recorder(self) -> HitRecorder:
+        return HitRecorder(
+            alert_store=AlertStore(MemoryDocuments()),
+            prepared={},
+            origin="backfill",
+            scope=DetectionScope(),
+            now=self.now,
+        )
+
+
+def outcome(seed: int, failing: float) -> tuple[set[str], set[str]]:
+    """Return the ids of the hits that a backfill records in several runs, and of those in order."""
+    random = Random(seed)  # noqa: S311 - reproducible inputs, no secrets
+    past = Past(case=scenario(seed, longest_chain=2), random=random, failing=failing)
+    remaining = past.slices()
+    while remaining:
+        done = past.run(remaining)
+        remaining = [window for window in remaining if window not in done]
+    in_order = correlate(past.case.correlations, past.case.base_hits, end=past.case.end)
+    return set(past.correlator.recorded), {hit.hit_id for hit in in_order.matches}
+
+
+@pytest.mark.parametrize("failing", [0.0, 0.1])
+def test_a_backfill_finds_what_is_found_in_order(failing: float) -> None:
+    compared = 0
+    for seed in range(250):
+        recorded, in_order = outcome(seed, failing)
+        assert recorded == in_order, f"seed {seed}: missed {in_order - recorded}, false {recorded - in_order}"
+        compared += len(in_order)
+    assert compared > 250
+
+
+def test_a_backfill_reads_the_history_once() -> None:
+    past = Past(case=scenario(5), random=Random(5), failing=0.0)  # noqa: S311 - reproducible
+    slices, reads = past.slices(), list[Window]()
+    source = past.correlator.sources["windows"]
+
+    def read(window: Window, rules: frozenset[str]) -> Iterator[BaseHit]:
+        reads.append(window)
+        yield from source.read(window, rules)
+
+    past.correlator.sources["windows"] = CorrelatedSource(source.overlap, read)
+    past.run(slices)
+    start, end = slices[0].start, slices[-1].end
+    assert reads
+    assert all(window.end <= start or window.start >= end for window in reads)
+    assert milliseconds(start) == min(hit.time for hit in past.case.base_hits)

@@ -1,0 +1,94 @@
+"""Correlations of a backfill: the base hits of its slices, oldest first, each event read once.
+
+What lies before the first slice is read once, as far back as the correlations reach. Between slices nothing is read
+again: the states keep what later slices need, as those of live searches do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from watcher.correlate import CorrelationStates
+from watcher.model import Window
+from watcher.model.correlation_hits import BaseHit, CorrelationHit
+from watcher.pipeline.correlator import Correlator
+from watcher.pipeline.hit_recorder import HitRecorder
+from watcher.timestamps import milliseconds
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class PastCorrelations:
+    """Evaluates the correlations over the slices of one source."""
+
+    correlator: Correlator
+    source: str
+    recorder: Callable[[], HitRecorder]
+    now: Callable[[], datetime]
+    _states: CorrelationStates | None = None
+    _start: datetime = _BEGINNING  # of the first slice
+    _until: datetime = _BEGINNING  # base hits before it are in the states
+
+    def add(self, window: Window, base_hits: Sequence[BaseHit]) -> HitRecorder:
+        """Record what the base hits of a slice complete; slices come in the order of their times.
+
+        Raises a ClusterError where base hits of other times or sources cannot be read; the next call begins anew.
+        """
+        states, self._states = self._states, None  # until this is complete
+        earlier: Iterator[CorrelationHit] = iter(())
+        if states is None:
+            states = CorrelationStates(self.correlator.plan.correlations)
+            self._start = self._until = window.start
+            earlier = self._read_history(states, window.start)
+        completed = [hit for hit in earlier if hit.time >= milliseconds(self._start)]
+        for name, source in self.correlator.sources.items():
+            end = window.start if name == self.source else window.end
+            if self._until < end:
+                span = Window(start=self._until, end=end)
+                completed += states.add_all(source.read(span, frozenset(self.correlator.plan.roles)))
+        completed += states.add_all(base_hits)
+        completed += self._decided(states, window.end)
+        states.forget(milliseconds(window.end))
+        recorder = self._record(completed)
+        self._states, self._until = states, window.end
+        return recorder
+
+    def finish(self) -> HitRecorder:
+        """Record what base hits after the last slice complete or decide."""
+        states, self._states = self._states, None
+        if states is None:
+            return self.recorder()
+        completed: list[CorrelationHit] = []
+        end, now = self._until, self.now()
+        for length, rules in self.correlator.plan.rules_by_history().items():
+            until = min(self._until + length, now)
+            if until > self._until:
+                span = Window(start=self._until, end=until)
+                for source in self.correlator.sources.values():
+                    completed += states.add_all(source.read(span, rules))
+            end = max(end, until)
+        completed += self._decided(states, end)
+        return self._record(completed)
+
+    def _read_history(self, states: CorrelationStates, start: datetime) -> Iterator[CorrelationHit]:
+        for length, rules in self.correlator.plan.rules_by_history().items():
+            span = Window(start=start - length, end=start)
+            for source in self.correlator.sources.values():
+                yield from states.add_all(source.read(span, rules))
+
+    def _decided(self, states: CorrelationStates, end: datetime) -> Sequence[CorrelationHit]:
+        longest = max(self.correlator.plan.rules_by_history())
+        around = Window(start=self._start - longest, end=end)
+        own = Window(start=self._start, end=max(end, self._start))
+        return states.decide(self.correlator.searched_around(around, own))
+
+    def _record(self, completed: Sequence[CorrelationHit]) -> HitRecorder:
+        recorder = self.recorder()
+        hits = [hit for hit in completed if hit.time >= milliseconds(self._start)]
+        for rule_id, grouped in self.correlator.grouped(hits, {}).items():
+            recorder.add(self.correlator.rules[rule_id].rule, grouped)
+        recorder.flush()
+        return recorder
