@@ -60,6 +60,7 @@ format: $(STAMP) ## format the code and apply the fixes of ruff
 bench: $(STAMP) ## run the benchmarks
 	$(BIN)/python -m bench live
 	$(BIN)/python -m bench match
+	$(BIN)/python -m bench correlations
 	$(BIN)/python -m bench
 
 bench-all: $(STAMP) ## run the benchmarks with every combination of sizes

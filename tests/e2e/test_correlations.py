@@ -56,12 +56,15 @@ def test_a_correlation_alerts_once_and_its_base_rule_does_not(sandbox: Sandbox) 
     sandbox.once()
     assert sandbox.documents("alerts") == []
     sandbox.feed([failed_logon(3, "10.0.0.1"), failed_logon(2, "10.0.0.2")], ago=timedelta(minutes=1))
+    for number, seconds in ((4, 50), (5, 40)):
+        sandbox.feed([failed_logon(number, "10.0.0.1")], ago=timedelta(seconds=seconds))
     sandbox.once()
     sandbox.once()
     (alert,) = sandbox.documents("alerts")
     assert alert.document["rule"]["name"] == "Many Failed Logons"
     assert alert.document["watcher"]["alert"]["key"] == ["IpAddress=10.0.0.1"]
-    assert [hit.document["rule"]["name"] for hit in sandbox.documents("hits")] == ["Many Failed Logons"]
+    # each event that completes a match is a hit of the alert
+    assert [hit.document["rule"]["name"] for hit in sandbox.documents("hits")] == 3 * ["Many Failed Logons"]
     (message,) = sandbox.smtp.messages
     text = message.message.get_body(("plain",)).get_content()
     assert "IpAddress: 10.0.0.1" in text

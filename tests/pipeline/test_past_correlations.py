@@ -17,7 +17,7 @@ from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import GroupedHit
 from watcher.correlate import correlate
 from watcher.errors import Overloaded
-from watcher.model import Window
+from watcher.model import RuleMetadata, Window
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
 from watcher.pipeline import DetectionScope, PastCorrelations
 from watcher.pipeline.correlator import CorrelatedSource, Correlator
@@ -35,10 +35,10 @@ class RecordingCorrelator(Correlator):
 
     def grouped(
         self, completed: Sequence[CorrelationHit], since: Mapping[str, datetime]
-    ) -> Mapping[str, Sequence[GroupedHit]]:
+    ) -> Iterator[tuple[RuleMetadata, Sequence[GroupedHit]]]:
         assert not since
         self.recorded.update((hit.hit_id, hit) for hit in completed)
-        return {}
+        return iter(())
 
 
 @dataclass(slots=True)

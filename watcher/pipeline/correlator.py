@@ -10,8 +10,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby, islice
+from operator import attrgetter
 
-from watcher.alerts.correlated_hits import AlertPlace, alert_of, correlated_hit
+from watcher.alerts.correlated_hits import alert_of, correlated_hit
 from watcher.alerts.grouping import GroupedHit
 from watcher.alerts.stored_event import stored_event
 from watcher.checkpoints.checkpoint import Checkpoint
@@ -19,12 +21,13 @@ from watcher.checkpoints.late_base_hits import LateBaseHits
 from watcher.correlate import CorrelationStates, Spans
 from watcher.correlate.correlation_plan import CorrelationPlan
 from watcher.match.event_view import EventView
-from watcher.model import EventDocument, Window
+from watcher.model import EventDocument, RuleMetadata, Window
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
 from watcher.pipeline.detection_scope import PreparedCorrelation
 from watcher.ports import DocumentReader
 from watcher.timestamps import milliseconds, moment_at
 
+_READ_TOGETHER = 500  # events that hits are recorded with
 _MARGIN = timedelta(minutes=10)  # by which base hits are kept longer than late events need them
 
 ReadBaseHits = Callable[[Window, frozenset[str]], Iterable[BaseHit]]
@@ -213,26 +216,25 @@ class Correlator:
 
     def grouped(
         self, completed: Sequence[CorrelationHit], since: Mapping[str, datetime]
-    ) -> Mapping[str, Sequence[GroupedHit]]:
-        """Return the hits that alert, by correlation rule: of each alert the first and the last of them.
+    ) -> Iterator[tuple[RuleMetadata, Sequence[GroupedHit]]]:
+        """Yield the hits that alert by correlation rule, some at a time, in the order of their times.
 
         `since` is the time before which a correlation rule has no hits.
         """
-        chosen: dict[str, list[tuple[CorrelationHit, AlertPlace]]] = {}
-        for hit in sorted(completed, key=lambda entry: (entry.time, entry.hit_id)):
-            if hit.rule_id not in self.plan.alerting:
-                continue
-            if hit.rule_id in since and moment_at(hit.time) < since[hit.rule_id]:
-                continue
-            place = alert_of(hit, self.rules[hit.rule_id].effective)
-            chosen.setdefault(place.alert, [])[1:] = [(hit, place)]
-        result: dict[str, list[GroupedHit]] = {}
-        entries = [entry for alert in chosen.values() for entry in alert]
-        for (hit, place), view in zip(entries, self._views([hit for hit, _ in entries]), strict=True):
-            rule = self.rules[hit.rule_id].rule
-            grouped = correlated_hit(hit, rule, place, view, self.plan.titles)
-            result.setdefault(hit.rule_id, []).append(grouped)
-        return result
+        alerting = [hit for hit in completed if self._alerts(hit, since.get(hit.rule_id))]
+        for rule_id, hits in groupby(sorted(alerting, key=_order), key=attrgetter("rule_id")):
+            prepared = self.rules[rule_id]
+            while some := tuple(islice(hits, _READ_TOGETHER)):
+                yield (
+                    prepared.rule,
+                    [
+                        correlated_hit(hit, prepared.rule, alert_of(hit, prepared.effective), view, self.plan.titles)
+                        for hit, view in zip(some, self._views(some), strict=True)
+                    ],
+                )
+
+    def _alerts(self, hit: CorrelationHit, since: datetime | None) -> bool:
+        return hit.rule_id in self.plan.alerting and (since is None or moment_at(hit.time) >= since)
 
     def _views(self, hits: Sequence[CorrelationHit]) -> Iterator[EventView]:
         """Yield the last event of each hit, as it is stored; an empty one where it was deleted meanwhile."""
@@ -241,6 +243,10 @@ class Correlator:
         for base, stored in zip(last, self.events.get(keys) if keys else (), strict=True):
             event = {} if stored is None else stored.document
             yield EventView(stored_event(EventDocument(index=base.index, id=base.event_id, event=event)))
+
+
+def _order(hit: CorrelationHit) -> tuple[str, int, str]:
+    return hit.rule_id, hit.time, hit.hit_id
 
 
 def _searched_spans(start: datetime, end: datetime, checkpoint: Checkpoint | None, rule_id: str) -> Spans:

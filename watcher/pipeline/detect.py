@@ -193,8 +193,8 @@ class Detector:
         try:
             live = self.origin == "live"
             completed = correlator.completed(self.source.name, searched) if live else correlator.past(searched)
-            for rule_id, hits in correlator.grouped(completed, scope.since).items():
-                recorder.add(correlator.rules[rule_id].rule, hits)
+            for rule, hits in correlator.grouped(completed, scope.since):
+                recorder.add(rule, hits)
             recorder.flush()
         except BaseException:
             correlator.forget()  # what it returned is not recorded

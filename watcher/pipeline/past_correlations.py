@@ -88,7 +88,7 @@ class PastCorrelations:
     def _record(self, completed: Sequence[CorrelationHit]) -> HitRecorder:
         recorder = self.recorder()
         hits = [hit for hit in completed if hit.time >= milliseconds(self._start)]
-        for rule_id, grouped in self.correlator.grouped(hits, {}).items():
-            recorder.add(self.correlator.rules[rule_id].rule, grouped)
+        for rule, grouped in self.correlator.grouped(hits, {}):
+            recorder.add(rule, grouped)
         recorder.flush()
         return recorder
