@@ -18,6 +18,7 @@ from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import event_time
 from watcher.errors import ClusterError, Refused, Unexpected, Unreachable
 from watcher.match.event_view import EventView
+from watcher.match.matched_fields import MatchExplainer
 from watcher.model import EventDocument, Rule, UnreadableEvent, Window
 from watcher.nesting import NOTE
 from watcher.pipeline import BackfillSilence, DetectionScope, Detector, Stopped, UndecidedEvent, prepare_rule
@@ -52,6 +53,27 @@ def test_events_that_a_query_returns_beyond_the_rule_are_no_hits() -> None:
     assert [stored.document["watcher"]["hit"]["id"] for (i, _), stored in state.documents.items() if "hits" in i] == [
         "e1"
     ]
+
+
+def test_alerts_and_their_updates_say_for_which_values_the_rule_matched() -> None:
+    state = MemoryDocuments()
+    users = [event_document(1, CommandLine="a shell"), event_document(2, CommandLine="Shell 2", SubjectUserName="bob")]
+    detector(ListedEvents(users), state).detect(WINDOW)
+    (own,) = [stored.document["watcher"] for (index, _), stored in state.documents.items() if "alerts" in index]
+    first, joined = own["matched"], own["updates"][0]["matched"]
+    words = ["contains `shell`"]
+    assert first == [{"field": "CommandLine", "values": [{"text": "a shell", "marks": [[2, 7]]}], "words": words}]
+    assert joined == [{"field": "CommandLine", "values": [{"text": "Shell 2", "marks": [[0, 5]]}], "words": words}]
+
+
+def test_an_event_that_defeats_the_explanation_is_a_hit_all_the_same() -> None:
+    watching = detector(ListedEvents([event_document(1)]), MemoryDocuments())
+    (watched,) = watching.rules
+    broken = replace(watched, explainer=MatchExplainer(watched.rule.node, None))  # type: ignore[arg-type]
+    with capture_logs() as logs:
+        detected = watching.with_rules([broken]).detect(WINDOW)
+    assert (detected.hits, detected.unreadable) == (1, ())
+    assert "hit.unexplained" in [entry["event"] for entry in logs]
 
 
 def test_two_rules_on_one_event_are_two_hits_and_two_alerts() -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
 from time import thread_time
+from typing import Protocol
 
 from watcher.errors import Undecided
 from watcher.match.reduced_alphabet import ReducedAlphabet
@@ -88,8 +89,14 @@ class BoundedSearch:
             automaton, encoded = self._reduced(value)
         if automaton is not None and automaton.bears(encoded, limit):
             return automaton.search(encoded) is not None
-        backtracking = self._common if not value or ord(max(value)) < COMMON else self._unicode
-        return backtracking(value, limit)
+        return self._backtracking(value)(value, limit)
+
+    def span(self, value: str, limit: float = LIMIT) -> tuple[int, int] | None:
+        """Return start and end of the first match; None without one. Raises Undecided beyond the limit."""
+        return self._backtracking(value).span(value, limit)
+
+    def _backtracking(self, value: str) -> _Backtracking:
+        return self._common if not value or ord(max(value)) < COMMON else self._unicode
 
     @cached_property
     def automaton(self) -> Automaton | None:
@@ -141,6 +148,14 @@ class _ReducedSearch:
         return self._automata[count]
 
 
+class _Match(Protocol):
+    """What the search of an expression returns."""
+
+    def span(self) -> tuple[int, int]:
+        """Return start and end."""
+        ...
+
+
 @dataclass
 class _Backtracking:
     """The expression for values of the first code points, searched with a time limit."""
@@ -149,17 +164,22 @@ class _Backtracking:
     size: int
 
     @cached_property
-    def _search(self) -> Callable[..., object]:
+    def _search(self) -> Callable[..., _Match | None]:
         import regex  # noqa: PLC0415 - only where an expression needs it
 
         pattern = translate(self.regex, REGEX, FirstCodePoints(self.size))
-        search: Callable[..., object] = regex.compile(pattern, regex.V0).search
+        search: Callable[..., _Match | None] = regex.compile(pattern, regex.V0).search
         return search
 
     def __call__(self, value: str, limit: float) -> bool:
         """Return whether the expression matches; raises Undecided beyond the limit."""
+        return self.span(value, limit) is not None
+
+    def span(self, value: str, limit: float) -> tuple[int, int] | None:
+        """Return start and end of the first match; None without one. Raises Undecided beyond the limit."""
         try:
-            return self._search(value, timeout=limit) is not None
+            match = self._search(value, timeout=limit)
+            return None if match is None else match.span()
         except (TimeoutError, MemoryError) as fault:
             raise Undecided(
                 f"the expression `{self.regex.pattern}` did not decide about a value of {len(value)} characters "

@@ -181,7 +181,7 @@ def _compile_value(sigma_value: SigmaValue | tuple[SigmaString, ...], request: F
         case SigmaRegex():
             search = values_matcher(sigma_value)
             return lambda view: search(view.read(request))
-    matcher = _value_matcher(sigma_value)
+    matcher = value_matcher(sigma_value)
 
     def matches(view: EventView) -> bool:
         for value in view.read(request):  # noqa: SIM110 - faster than `any` with a generator
@@ -205,7 +205,8 @@ def _compile_strings(strings: tuple[SigmaString, ...], request: FieldRequest) ->
     return matches
 
 
-def _value_matcher(sigma_value: SigmaValue) -> Matcher:
+def value_matcher(sigma_value: SigmaValue) -> Matcher:
+    """Return the matcher of a value of a rule that is compared with one value of an event."""
     match sigma_value:
         case SigmaString():
             matcher = string_matcher(sigma_value)
@@ -225,12 +226,16 @@ def _compile_reference(reference: SigmaFieldReference, request: FieldRequest) ->
     referred = (reference.field, request[1])
 
     def matches(view: EventView) -> bool:
-        values, others = view.read(request), view.read(referred)
-        if not reference.cased:
-            values, others = tuple(map(fold, values)), tuple(map(fold, others))
-        return any(_compare_values(value, other, reference.how) for value in values for other in others)
+        return refers(reference, view.read(request), view.read(referred))
 
     return matches
+
+
+def refers(reference: SigmaFieldReference, values: Sequence[str], others: Sequence[str]) -> bool:
+    """Return whether a value of a field fulfils a reference to another one, which has other values."""
+    if not reference.cased:
+        values, others = tuple(map(fold, values)), tuple(map(fold, others))
+    return any(_compare_values(value, other, reference.how) for value in values for other in others)
 
 
 def _compare_values(value: str, other: str, how: str) -> bool:
@@ -247,7 +252,7 @@ def _compare_values(value: str, other: str, how: str) -> bool:
 
 def _compile_keywords(item: DetectionItem) -> EventPredicate:
     """Compile keywords, which match anywhere in the event's data, and also a part of a value."""
-    predicates = tuple(_compile_keyword(_anywhere(sigma_value)) for sigma_value in item.values)
+    predicates = tuple(_compile_keyword(anywhere(sigma_value)) for sigma_value in item.values)
     return _all_hold(predicates) if item.match_all else any_of(predicates)
 
 
@@ -255,11 +260,12 @@ def _compile_keyword(keyword: SigmaValue) -> EventPredicate:
     if isinstance(keyword, SigmaRegex):
         search = values_matcher(keyword)
         return lambda view: search(view.keyword_values())
-    matcher = _value_matcher(keyword)
+    matcher = value_matcher(keyword)
     return lambda view: any(map(matcher, view.keyword_values()))
 
 
-def _anywhere(keyword: SigmaValue) -> SigmaValue:
+def anywhere(keyword: SigmaValue) -> SigmaValue:
+    """Return what a keyword asks of a value that may contain it."""
     if isinstance(keyword, SigmaNumber):
         return SigmaString((Wildcard.ANY, str(keyword.value), Wildcard.ANY))
     if not isinstance(keyword, SigmaString):

@@ -13,7 +13,7 @@ from watcher.alerts.grouping import GroupedHit, event_time, group, group_undecid
 from watcher.alerts.stored_event import stored_event
 from watcher.errors import Undecided
 from watcher.match.event_view import EventView
-from watcher.model import EventDocument, Rule, UnreadableEvent
+from watcher.model import EventDocument, MatchedField, Rule, UnreadableEvent
 from watcher.model.correlation_hits import BaseHit
 from watcher.nesting import bounded
 from watcher.pipeline.detection_scope import PreparedRule
@@ -109,8 +109,13 @@ class Confirmer:
         grouped = grouping(prepared.rule, prepared.effective, stored, view, time_field=self.time_field)
         if matches is True and prepared.role is not None:
             confirmed.base_hits.append(base_hit(grouped.hit, view, prepared.role.fields))
-        if not is_too_early and (prepared.alerts or matches is not True):
-            (confirmed.hits if matches is True else confirmed.undecided_hits).append(grouped)
+        if is_too_early:
+            return
+        if matches is not True:
+            confirmed.undecided_hits.append(grouped)
+        elif prepared.alerts:
+            hit = replace(grouped.hit, matched=_matched_fields(prepared, document, view))
+            confirmed.hits.append(replace(grouped, hit=hit))
 
     def _evaluate(
         self, prepared: PreparedRule, document: EventDocument, view: EventView, reason: str | None
@@ -128,6 +133,21 @@ class Confirmer:
             except Undecided as fault:
                 reason = str(fault)
         return report_undecided(rule, document, reason, self.undecided)
+
+
+def _matched_fields(prepared: PreparedRule, document: EventDocument, view: EventView) -> tuple[MatchedField, ...]:
+    """Return for which values the rule matches; an event that defeats the explanation is a hit all the same."""
+    try:
+        return prepared.explainer.matched(view)
+    except Exception as error:  # noqa: BLE001 - attackers write events
+        log.warning(
+            "hit.unexplained",
+            rule=prepared.rule.title,
+            index=document.index,
+            id=document.id,
+            error=type(error).__name__,
+        )
+        return ()
 
 
 def report_clamped(rule: Rule, hits: Sequence[GroupedHit], time_field: str) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from watcher.correlate.correlation_plan import BaseRole
 from watcher.errors import ClusterError
+from watcher.match.matched_fields import MatchExplainer
 from watcher.match.predicate import Predicate
 from watcher.model import Rule, UnsearchableIndex
 from watcher.model.correlation_rules import CorrelationRule
@@ -31,6 +32,7 @@ class PreparedRule:
     rule: Rule
     effective: RuleSettings
     predicate: Predicate
+    explainer: MatchExplainer  # of events that the predicate matches
     role: BaseRole | None = None  # what correlations need of it
 
     @property
@@ -41,7 +43,9 @@ class PreparedRule:
 
 def prepare_rule(rule: Rule, effective: RuleSettings, source: Source, role: BaseRole | None = None) -> PreparedRule:
     """Compile a rule for a source."""
-    return PreparedRule(rule=rule, effective=effective, predicate=rule_predicate(rule, source), role=role)
+    predicate = rule_predicate(rule, source)
+    explainer = MatchExplainer(rule.node, predicate.scope)
+    return PreparedRule(rule=rule, effective=effective, predicate=predicate, explainer=explainer, role=role)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
