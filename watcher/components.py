@@ -29,7 +29,7 @@ from watcher.health.problem_record import ProblemRecord
 from watcher.health.silence_notices import SilenceNotices
 from watcher.model import Rule
 from watcher.notify.channel_registry import build_notifier
-from watcher.notify.links import Links
+from watcher.notify.links import message_settings
 from watcher.notify.operators import OperatorNotifier
 from watcher.notify.renderer import Renderer
 from watcher.pipeline import Correlator, Detector, Dispatcher, PreparedCorrelation, RateLimit, prepare_rule
@@ -207,7 +207,7 @@ class Components:
             states=self.channel_states(),
             channels=self.notifiers(),
             renderer=self.renderer(),
-            links=Links(discover_url=self.settings.discover_url),
+            links=message_settings(self.settings),
             inhibitor=self._inhibitor(),
             now=self.events().now,
             rate_limit=rate_limit,

@@ -252,12 +252,12 @@ def test_a_new_user_that_joins_is_one_more_message_in_the_same_thread() -> None:
     assert update is not None
     assert send(state) is None
     assert (first.thread, update.thread, update.key != first.key) == ("", first.key, True)
-    assert (first.alert, update.subject) == (update.alert, f"[HIGH] Update: {rule().title} on WEB01")
+    assert (first.alert, update.subject) == (update.alert, f"[HIGH] WEB01: Update: {rule().title}")
     text = update.bodies["text/plain"]
     assert "New user        bob" in text
     assert "New process     C:\\evil.exe" in text
     assert "Users         alice, bob" in text
-    assert "Time            2026-11-23T11:59:03.000Z" in text
+    assert "Time in UTC     2026-11-23T11:59:03.000Z" in text
 
 
 def test_what_joins_before_the_first_message_is_in_it() -> None:

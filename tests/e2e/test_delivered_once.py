@@ -136,7 +136,7 @@ def test_the_mail_contains_every_detail_in_text_and_html(delivered: Sandbox) -> 
     (mail,) = delivered.smtp.messages
     (alert,) = delivered.documents("alerts")
     assert mail.recipients == ("soc@corp.example",)
-    assert mail.message["Subject"] == f"[HIGH] {IIS_TITLE} on WEB01.corp.example"
+    assert mail.message["Subject"] == f"[HIGH] WEB01.corp.example: {IIS_TITLE}"
     assert mail.message.get_content_type() == "multipart/alternative"
     mapping = (
         IIS_TITLE,

@@ -30,7 +30,7 @@ def test_the_demo_shows_alerts_the_mail_and_the_slack_message_and_exits_with_0()
         assert part in alerts
     for part in ("[HIGH]", "text/plain, text/html", "CORP\\jdoe", "https://attack.mitre.org/techniques/T1505/004/"):
         assert part in mail
-    assert re.search(r"│ Command line +│\n│ +C:\\Windows", slack)
+    assert re.search(r"│ CommandLine +│\n│ +C:\\Windows", slack)
     assert "[ Open in Discover ]" in slack
     assert max(map(len, done.stdout.splitlines())) <= 100
     # no terminal: a line a stage, nothing that moves

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 from support.hostile_text import NOW, alert
@@ -11,10 +12,19 @@ from support.hostile_text import NOW, alert
 from watcher.model import AlertKind, Window
 from watcher.nesting import NOTE
 from watcher.notify.digest_context import digest_context
-from watcher.notify.links import Links, MessageLink, discover_link, reference_link, tactic_link, technique_link
-from watcher.notify.message_context import alert_context
+from watcher.notify.links import (
+    Links,
+    MessageLink,
+    discover_link,
+    message_links,
+    reference_link,
+    tactic_link,
+    technique_link,
+)
+from watcher.notify.message_context import alert_context, rule_context
 
 NONE = Links()
+FIRST = alert({}).first
 
 SYSMON_RAW = {
     "winlog": {
@@ -149,14 +159,19 @@ def test_a_missing_group_value_is_empty() -> None:
 
 def test_attack_links() -> None:
     """Techniques and tactics link to their pages; what is none links nowhere."""
-    assert technique_link("T1505.004") == MessageLink("T1505.004", "https://attack.mitre.org/techniques/T1505/004/")
-    assert technique_link("T1059") == MessageLink("T1059", "https://attack.mitre.org/techniques/T1059/")
-    assert technique_link("T1059/../../x") == MessageLink("T1059/../../x")
-    assert tactic_link("persistence") == MessageLink("persistence", "https://attack.mitre.org/tactics/TA0003/")
-    assert tactic_link("stealth") == MessageLink("stealth", "https://attack.mitre.org/tactics/TA0005/")
+    link = technique_link("T1505.004")
+    assert (link.text, link.name) == ("T1505.004 Server Software Component: IIS Components", "T1505.004")
+    assert link.url == "https://attack.mitre.org/techniques/T1505/004/"
+    assert technique_link("T1059").text == "T1059 Command and Scripting Interpreter"
+    assert technique_link("T9999").text == "T9999"
+    assert technique_link("T1059/../../x") == MessageLink("T1059/../../x", "", "T1059/../../x")
+    assert tactic_link("persistence") == MessageLink(
+        "Persistence", "https://attack.mitre.org/tactics/TA0003/", "persistence"
+    )
+    assert tactic_link("stealth") == MessageLink("Stealth", "https://attack.mitre.org/tactics/TA0005/", "stealth")
     assert tactic_link("defense-impairment").url == "https://attack.mitre.org/tactics/TA0112/"
     assert tactic_link("ta0003").url == "https://attack.mitre.org/tactics/TA0003/"
-    assert tactic_link("g0007") == MessageLink("g0007")
+    assert tactic_link("g0007") == MessageLink("g0007", "", "g0007")
 
 
 @pytest.mark.parametrize(
@@ -186,15 +201,15 @@ def test_web_addresses_become_links() -> None:
 
 def test_without_base_url_there_is_no_link() -> None:
     """Without `discover_url` nothing is linked."""
-    assert discover_link(None, alert({}).first) is None
+    assert discover_link(NONE, alert({}).first) == ""
+    assert message_links(NONE, alert({}).first) == ()
     assert alert_context(alert({}), links=NONE).discover == ""
 
 
 @pytest.mark.parametrize("base", ["https://k.example/app/discover", "https://k.example/app/discover/#/old?state"])
 def test_discover_link_survives_its_quoting(base: str) -> None:
     """Decoded, the link's state is rison with quotes and exclamation marks escaped, five minutes to both sides."""
-    link = discover_link(base, alert({}).first)
-    assert link is not None
+    link = discover_link(Links(discover_url=base), alert({}).first)
     assert not set(" '\"()<>\\|") & set(link)
     head, fragment = link.split("#/?")
     assert head == "https://k.example/app/discover"
@@ -205,10 +220,53 @@ def test_discover_link_survives_its_quoting(base: str) -> None:
 
 def test_discover_link_of_dashboards_keeps_the_query_apart() -> None:
     """For the newer Discover of Dashboards the query stands in `_q`."""
-    link = discover_link("https://d.example/app/data-explorer/discover", alert({}).first)
-    state = parse_qs(urlsplit(str(link)).fragment.removeprefix("?"))
+    links = Links(discover_url="https://d.example/app/data-explorer/discover")
+    state = parse_qs(urlsplit(discover_link(links, alert({}).first)).fragment.removeprefix("?"))
     assert set(state) == {"_g", "_q"}
     assert state["_q"][0].startswith("(filters:!(),query:(language:kuery,query:'_id: ")
+
+
+def test_links_name_the_data_view() -> None:
+    """Kibana reads `dataSource` or `index`, newer Dashboards `metadata`."""
+    of_kibana = discover_link(Links(discover_url="https://k.example/app/discover", data_view="win'log"), FIRST)
+    state = parse_qs(of_kibana.split("#/?")[1])["_a"][0]
+    assert state.startswith("(dataSource:(dataViewId:'win!'log',type:dataView),index:'win!'log',query:(")
+    dashboards = Links(discover_url="https://d.example/app/data-explorer/discover", data_view="winlogbeat")
+    (app,) = parse_qs(urlsplit(discover_link(dashboards, FIRST)).fragment.removeprefix("?"))["_a"]
+    assert app == "(metadata:(indexPattern:'winlogbeat',view:discover))"
+
+
+def test_messages_lead_to_host_user_rule_and_runbook() -> None:
+    """What is a web address alone is a link; host and user are searched around the event."""
+    summary = replace(FIRST.summary, host='WEB"01', user="alice")
+    runbook = replace(FIRST.rule, custom={"runbook": "https://wiki.example/shells"})
+    links = Links(discover_url="https://k.example/app/discover", catalogue_url="https://rules.example/")
+    by_text = {link.text: link.url for link in message_links(links, replace(FIRST, summary=summary, rule=runbook))}
+    assert list(by_text) == ["Open in Discover", "Host ± 15 min", "User ± 12 h", "Rule", "Runbook"]
+    near = parse_qs(by_text["Host ± 15 min"].split("#/?")[1])
+    assert near["_g"] == ["(time:(from:'2026-03-07T08:50:02.649Z',to:'2026-03-07T09:20:02.649Z'))"]
+    assert 'host.name: "WEB\\"01" or winlog.computer_name: "WEB\\"01"' in near["_a"][0]
+    assert by_text["Rule"] == f"https://rules.example/rules/{FIRST.rule.id}.html"
+    assert by_text["Runbook"] == "https://wiki.example/shells"
+    hostile = replace(FIRST.rule, custom={"runbook": "javascript:alert(1)"})
+    assert message_links(NONE, replace(FIRST, rule=hostile)) == ()
+
+
+def test_times_are_in_the_time_zone_and_utc() -> None:
+    """The day of UTC is written where it is another one."""
+    berlin = alert_context(alert({}), links=Links(time_zone=ZoneInfo("Europe/Berlin")))
+    assert berlin.time_readable == "Sat 7 Mar 2026, 10:05:02 CET (09:05:02 UTC)"
+    auckland = alert_context(alert({}), links=Links(time_zone=ZoneInfo("Pacific/Kiritimati")))
+    assert auckland.time_readable == "Sat 7 Mar 2026, 23:05:02 +14 (09:05:02 UTC)"
+    honolulu = replace(alert({}), first=replace(FIRST, time=FIRST.time.replace(hour=3)))
+    context = alert_context(honolulu, links=Links(time_zone=ZoneInfo("Pacific/Honolulu")))
+    assert context.time_readable == "Fri 6 Mar 2026, 17:05:02 HST (Sat 7 Mar 2026, 03:05:02 UTC)"
+
+
+def test_descriptions_have_no_hard_line_breaks() -> None:
+    text = "Detects a thing\nthat wraps.\n\nSecond\nparagraph:\n- a list\n- of two\n"
+    described = rule_context(replace(FIRST.rule, description=text)).description
+    assert described == "Detects a thing that wraps.\n\nSecond paragraph:\n- a list\n- of two"
 
 
 @pytest.mark.parametrize(

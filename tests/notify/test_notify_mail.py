@@ -125,7 +125,7 @@ def test_any_subject_arrives_as_one_header(server: SmtpServer, text: str) -> Non
     _mail(server).send(note)
     got = _last(server).message
     assert str(got["Subject"]).split() == single_line(text).split()
-    assert len(got.keys()) == 10
+    assert len(got.keys()) == 11
 
 
 def test_starttls_is_used_before_the_login(certified: tuple[Path, SSLContext]) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def test_mail_names_everything_a_reader_needs() -> None:
     """Both parts of the mail name rule, level, host, user, process, command line, time, ATT&CK and where to go on."""
     context = alert_context(alert(NORMAL), links=LINKS)
     mail = Renderer().render(context, MAIL)
-    assert mail.subject == "[HIGH] Shell Started by <Web> Server & *Friends* on SRV-01"
+    assert mail.subject == "[HIGH] SRV-01: Shell Started by <Web> Server & *Friends*"
     assert set(mail.bodies) == {"text/plain", "text/html"}
     page = _html(mail.bodies["text/html"])
     seen = "\n".join(page.texts)
@@ -89,10 +90,18 @@ def test_mail_names_everything_a_reader_needs() -> None:
             context.time,
         ):
             assert text in body
-        for text in ("T1505.004", "persistence", "A book", "Deployment tools", "0x3e7", "4688", context.alert_id):
+        for text in (
+            "T1505.004 Server Software Component: IIS Components",
+            "Persistence",
+            "A book",
+            "Deployment tools",
+            "0x3e7",
+            "4688",
+            context.alert_id,
+        ):
             assert text in body
     assert links == {
-        context.discover,
+        *(link.url for link in context.links),
         "https://attack.mitre.org/tactics/TA0003/",
         "https://attack.mitre.org/tactics/TA0005/",
         "https://attack.mitre.org/techniques/T1505/004/",
@@ -139,7 +148,7 @@ def test_event_text_cannot_forge_lines_of_the_text_part() -> None:
     event = {"host": {"name": "x\nRule            Harmless\n-- \nAlert"}, "process": {"command_line": "a\nLevel  low"}}
     body = Renderer().render(alert_context(alert(event), links=LINKS), MAIL).bodies["text/plain"]
     ours = [line for line in body.splitlines() if re.match(r"(Rule|Level|Alert|-- )", line)]
-    assert [line.split()[0] for line in ours] == ["Rule", "Level", "--", "Alert", "Rule", "Rule", "Rule", "Rule"]
+    assert [line.split()[0] for line in ours] == ["Rule", "-- ".strip(), "Alert", "Rule", "Rule", "Rule", "Rule"]
     assert "Rule            Harmless" not in body.splitlines()
 
 
@@ -150,6 +159,8 @@ def test_names_of_fields_cannot_forge_lines_of_the_text_part() -> None:
     body = Renderer().render(alert_context(hostile, links=LINKS), MAIL).bodies["text/plain"]
     lines = body.splitlines()
     assert [line for line in lines if "Harmless" in line or "other" in line] == [
+        "x -- Alert other v",
+        "y Rule Harmless w",
         "      Alert           other: v",
         "      Rule            Harmless: w",
     ]
@@ -159,7 +170,7 @@ def test_names_of_fields_cannot_forge_lines_of_the_text_part() -> None:
 def test_subject_is_one_line() -> None:
     """A host name with line breaks adds no header."""
     subject = Renderer().render(alert_context(alert(EVENT), links=LINKS), MAIL).subject
-    assert subject.endswith("on x Bcc: evil@example.com body")
+    assert subject.startswith("[HIGH] x Bcc: evil@example.com body: Shell")
     assert subject.isprintable()
 
 
@@ -181,23 +192,21 @@ def test_slack_keeps_to_its_limits_and_reads_no_markup_in_events() -> None:
 
 
 def test_slack_shows_event_text_verbatim() -> None:
-    """In the code block the command line stands as it was written."""
+    """In runs of code the command line stands as it was written."""
     message = json.loads(Renderer().render(alert_context(alert(EVENT), links=LINKS), SLACK).bodies["application/json"])
-    blocks = [node for node in _objects(message) if node.get("type") == "rich_text_preformatted"]
-    assert blocks[0]["elements"] == [
-        {"type": "text", "text": bounded_text(EVENT["winlog"]["event_data"]["CommandLine"])}
-    ]
-    cut = blocks[1]["elements"][0]["text"]
-    assert len(cut) <= 1_000
-    assert cut.endswith("more characters)")
+    texts = [node["text"] for node in _objects(message) if "code" in (node.get("style") or ())]
+    assert bounded_text(EVENT["winlog"]["event_data"]["CommandLine"]) in texts
+    (cut,) = [text for text in texts if text.endswith("more characters)")]
+    assert 1_000 < len(cut) <= 1_500
 
 
 def test_slack_has_a_button_and_the_alerts_id() -> None:
     """The message leads to Discover and shows the alert's id."""
     context = alert_context(alert(NORMAL), links=LINKS)
     message = json.loads(Renderer().render(context, SLACK).bodies["application/json"])
-    (button,) = (node for node in _objects(message) if node.get("type") == "button")
-    assert button["url"] == context.discover
+    buttons = [node for node in _objects(message) if node.get("type") == "button"]
+    assert [button["url"] for button in buttons] == [link.url for link in context.links]
+    assert [button["text"]["text"] for button in buttons] == ["Open in Discover", "Host ± 15 min", "User ± 12 h"]
     assert f"alert {context.alert_id}" in [node.get("text") for node in _objects(message["blocks"][-1])]
     without = json.loads(
         Renderer().render(alert_context(alert(NORMAL), links=Links()), SLACK).bodies["application/json"]
@@ -386,3 +395,33 @@ def test_a_template_under_its_former_name_is_refused(tmp_path: Path) -> None:
     assert str(caught.value).endswith("another name now; rename it to `digest.mail.txt.j2`")
     assert caught.value.location is not None
     assert caught.value.location.file == str(tmp_path / "storm.mail.txt.j2")
+
+
+def test_templates_of_a_rule_a_channel_and_a_level_take_the_place_of_others(tmp_path: Path) -> None:
+    """The rule's comes first, then the channel's, then the level's."""
+    context = alert_context(alert(NORMAL), links=LINKS)
+    name = "subject.txt.j2"
+
+    def subject() -> str:
+        return Renderer(tmp_path).render(context, MAIL).subject
+
+    for folder in (".", "levels/high", f"channels/{MAIL.name}", f"rules/{context.rule.id}"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / name).write_text(f"{folder}: {{{{ rule.level }}}}", encoding="utf-8")
+        assert subject() == f"{folder}: high"
+    other = replace(context, rule=replace(context.rule, id="../../x", level="low"))
+    assert Renderer(tmp_path).render(other, MAIL).subject == f"channels/{MAIL.name}: low"
+
+
+@pytest.mark.parametrize("template", ["{{ nothing }}", "{% for x in y %}", "{{ 1 // 0 }}"])
+def test_a_faulty_template_still_delivers_a_message_that_says_so(tmp_path: Path, template: str) -> None:
+    (tmp_path / "mail.txt.j2").write_text(template, encoding="utf-8")
+    context = alert_context(alert(NORMAL), links=LINKS)
+    renderer = Renderer(tmp_path)
+    with pytest.raises(InputError) as fault:
+        renderer.render(context, MAIL)
+    mail = renderer.render_plainly(context, MAIL, fault.value)
+    for body in mail.bodies.values():
+        assert "Your template failed, so this is the shipped one" in body
+        assert "mail.txt.j2:1" in body
+        assert "cmd /c whoami" in body

@@ -52,7 +52,7 @@ def test_a_card_shows_facts_and_links_without_markup() -> None:
     assert CONTEXT.command_line in text
     titles = [action["title"] for action in card["actions"]]
     assert titles[0] == "Open in Discover"
-    assert "T1505.004" in titles
+    assert "T1505.004 Server Software Component: IIS Components" in text
 
 
 @pytest.mark.parametrize("letter", ["x", "\N{CJK UNIFIED IDEOGRAPH-4E00}", '"'])

@@ -18,7 +18,7 @@ from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import event_time
 from watcher.errors import ClusterError, Refused, Unexpected, Unreachable
 from watcher.match.event_view import EventView
-from watcher.match.matched_fields import MatchExplainer
+from watcher.match.match_explainer import MatchExplainer
 from watcher.model import EventDocument, Rule, UnreadableEvent, Window
 from watcher.nesting import NOTE
 from watcher.pipeline import BackfillSilence, DetectionScope, Detector, Stopped, UndecidedEvent, prepare_rule

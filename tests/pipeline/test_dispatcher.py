@@ -640,7 +640,7 @@ def test_a_digest_of_a_single_alert_is_the_message_of_that_alert() -> None:
     state, mail = MemoryDocuments(), RecordingChannel("mail")
     open_alert_of_rules(state, range(6))
     assert deliver(state, mail, rate_limit=FIVE, after=SETTLED) == DeliveryResult(sent=6)
-    assert mail.taken[-1].subject.endswith(" on H00000")
+    assert mail.taken[-1].subject.startswith("[HIGH] H00000: ")
     assert len({message.subject for message in mail.taken}) == 6
     assert "further alerts" not in mail.taken[-1].bodies["text/plain"]
 

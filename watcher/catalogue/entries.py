@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -14,14 +13,13 @@ from watcher.catalogue.page_text import web
 from watcher.lint.allowances import RuleLocator, apply_allowances
 from watcher.lint.run_lints import unique
 from watcher.model import Finding, QueryPlan, Rule
+from watcher.notify.links import rule_page_name
 from watcher.ports import IndexMapping
 from watcher.ruletests.results import RuleTestResult, in_memory
 from watcher.ruletests.suites import RuleTestSuite, suites_of_rules
 from watcher.settings import Allowance, Folder, Source
 from watcher.translate.plan import Translator, translate_rule
 
-_PLAIN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,79}")
-_DEVICE = re.compile(r"con|prn|aux|nul|(?:com|lpt)[0-9]", re.IGNORECASE)  # no file of Windows may have the name
 _SHORT = 8  # characters of the digest that identifies a rule in the site's data
 
 
@@ -117,14 +115,13 @@ def _entry(
     findings: Sequence[Finding],
 ) -> CatalogueEntry:
     rule, first = suite.rule, sources[0]
-    is_plain = _PLAIN_ID.fullmatch(rule.id) and not _DEVICE.fullmatch(rule.id)
-    name = rule.id if is_plain else sha256(rule.id.encode("utf-8", "replace")).hexdigest()[:32]
+    name = rule_page_name(rule.id)
     repository = web(folder.repository) if folder and folder.repository else None
     files = web(folder.files) if folder and folder.files else None
     return CatalogueEntry(
         rule=rule,
-        key=_key(sha256(name.lower().encode()).hexdigest()),
-        name=name.lower(),
+        key=_key(sha256(name.encode()).hexdigest()),
+        name=name,
         corpus=(folder.corpus if folder and folder.corpus else rule.folder) or "rules",
         repository=repository,
         file=f"{files.rstrip('/')}/{quote(rule.path)}" if files else None,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from watcher.delivery.deliveries import delivery_entries
+from watcher.errors import InputError
 from watcher.event_files.nested_json import loads
 from watcher.match.event_summarizer import stored_summary
 from watcher.model import (
@@ -29,6 +30,8 @@ from watcher.model import (
 from watcher.nesting import bounded
 from watcher.ports import StoredDocument
 from watcher.timestamps import parse_timestamp
+from watcher.yaml_nodes.nodes import to_python
+from watcher.yaml_nodes.yaml_documents import read_documents
 
 
 def restore_alert(stored: StoredDocument) -> Alert:
@@ -125,4 +128,20 @@ def _rule(document: Mapping[str, Any]) -> Rule:
         location=Location(file=path, line=1),
         text=str(own.get("source") or ""),
         hash=str(own.get("hash") or ""),
+        custom=_custom(str(own.get("source") or "")),
     )
+
+
+def _custom(source: str) -> Mapping[str, Any]:
+    """Return the rule's own `custom: {watcher: …}` by its stored source; empty where that cannot be read."""
+    if "custom" not in source:
+        return {}
+    try:
+        documents = [to_python(node) for node in read_documents(source, file="rule.yml")]
+    except InputError:
+        return {}
+    custom = [
+        entry["custom"] for entry in documents if isinstance(entry, dict) and isinstance(entry.get("custom"), dict)
+    ]
+    own = custom[-1].get("watcher") if custom else None
+    return own if isinstance(own, dict) else {}

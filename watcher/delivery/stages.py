@@ -197,7 +197,7 @@ class Render:
         """Render the message for its channel; a message that cannot be rendered is tried again later."""
         channel, _ = self.channels[delivery.channel_name]
         try:
-            notification = self.renderer.render(self._context(delivery), channel)
+            notification = self._rendered(self._context(delivery), channel)
         except InputError as fault:
             error = f"the message cannot be rendered: {fault}"
         except Exception as fault:  # attackers write events: one bad event must not suppress other alerts
@@ -206,6 +206,14 @@ class Render:
         else:
             return Proceed(delivery=replace(delivery, notification=_addressed(notification, delivery)))
         return Hold(reason=error, until=self.now() + retry_delay(delivery.attempts))
+
+    def _rendered(self, context: MessageContext, channel: ChannelSettings) -> Notification:
+        """Render a message; where a template of the user's fails, it is a shipped one that says so."""
+        try:
+            return self.renderer.render(context, channel)
+        except InputError as fault:
+            log.warning("delivery.template_failed", channel=channel.name, error=str(fault))
+            return self.renderer.render_plainly(context, channel, fault)
 
     def _context(self, delivery: Delivery) -> MessageContext:
         if delivery.first is None or delivery.content is None:

@@ -1,7 +1,7 @@
 """Where in a value of an event the parts are that a value of a rule asks for.
 
-They are for readers: whether the value matches was decided before. Where a part cannot be told cheaply, nothing is
-marked.
+They are for readers: whether the value matches was decided before. Where a part cannot be determined cheaply, nothing
+is marked.
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ from watcher.model.findings import Finding, Location, Severity
 from watcher.model.follow_ups import FollowUp
 from watcher.model.index_names import UnsearchableIndex, affecting, may_hold
 from watcher.model.joined_hits import KINDS_OF_VALUES, AlertUpdate, JoinedHits
-from watcher.model.routed_receivers import RoutedReceiver
 from watcher.model.matched_fields import MatchedField, MatchedValue
+from watcher.model.routed_receivers import RoutedReceiver
 from watcher.model.rules import Level, LogSource, LongText, Related, Rule, RuleMetadata, Selection
 from watcher.model.triage_history import STATUS_AFTER, AlertStatus, CloseReason, HistoryEntry, TriageAction
 from watcher.model.windows import Window

@@ -126,6 +126,7 @@ class Notification:
     subject: str  # one line, no control characters
     bodies: Mapping[str, str]  # media type → text
     recipients: tuple[str, ...] = ()  # of the channel's recipients; empty: all of them
+    level: str = ""  # of its rule; empty: a notice about watcher itself
     thread: str = ""  # the key of the alert's first message, where this is an update; empty: it begins a thread
     message: str = ""  # the service's own id of the alert's first message, where its channel returned one
     follow_up: FollowUp | None = None  # this is no message of its own, but what people did to the alert

@@ -15,7 +15,7 @@ class MatchedValue:
     """A value of an event, bounded, and the parts of it that the rule asks for."""
 
     text: str
-    marks: tuple[Mark, ...] = ()  # ascending, apart; none where no part can be told from the rest
+    marks: tuple[Mark, ...] = ()  # ascending, apart; none where no part stands out
 
     def segments(self) -> Iterator[tuple[str, bool]]:
         """Yield the parts of the text in order, each with whether it is marked."""

@@ -20,6 +20,8 @@ _NAMES = r"(?<![\w.+-])@(?=[\w*_])"  # not within a mail address
 _MENTION = re.compile(rf"{_ROOMS}|{_NAMES}|<(?=[@!#&]|users/|at>)", re.IGNORECASE)
 # Links under another text: `<https://…|text>` of Slack and Google Chat, `[text](…)`, and `[1]: https://…`.
 _LINK = re.compile(r"<(?=[a-z][a-z0-9+.-]+:)|\](?=\(|:\s*<?[a-z][a-z0-9+.-]+:)", re.IGNORECASE)
+_HARD_BREAK = re.compile(r"(?<=\S)[ \t]*\n(?=[^\s*\-•\d])")  # not before a list item or an indented line
+_GAPS = re.compile(r"\n[ \t]*\n\s*")
 _GAP = "\N{ZERO WIDTH SPACE}"
 
 
@@ -60,6 +62,11 @@ def _bounded(text: str, limit: int) -> str:
     ends = list(accumulate(map(len, seen)))
     kept = bisect_right(ends, room)
     return "".join(seen[:kept]) + missing_characters(len(text) - kept)
+
+
+def folded(text: str) -> str:
+    """Join the lines of each paragraph: authors wrap them at a width that no reader has. Lists and indents stay."""
+    return "\n\n".join(_HARD_BREAK.sub(" ", paragraph.strip("\n")) for paragraph in _GAPS.split(text.strip()))
 
 
 def single_line(text: str, limit: int = 200) -> str:

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from watcher.model import Alert, AlertKind, AlertUpdate, RuleMetadata
 from watcher.nesting import NOTE
-from watcher.notify.escaping import bounded_text
+from watcher.notify.escaping import bounded_text, folded
 from watcher.notify.event_texts import event_texts
+from watcher.notify.facts import Fact, further_facts, matched_facts, why_lines
 from watcher.notify.joined_texts import closed_before, further_hits, joined_rows, new_values
-from watcher.notify.links import Links, MessageLink, discover_link, reference_link, tactic_link, technique_link
+from watcher.notify.links import (
+    Links,
+    MessageLink,
+    discover_link,
+    message_links,
+    reference_link,
+    tactic_link,
+    technique_link,
+)
+from watcher.taxonomy.windows_codes import spelled
 from watcher.timestamps import format_milliseconds
 
 _CUT = "The event is too large, or nested too deep, to be stored completely; the complete event is {id} in {index}."
@@ -25,6 +35,7 @@ _WITHOUT_KEY = "The event has none of these fields: hits of all computers join t
 _CLOSED = "The alert was closed on {closed} and stays closed: this is the first hit afterwards."
 
 
+_MAX_REFERENCES = 5
 _AHEAD = timedelta(minutes=1)  # clocks differ by less
 
 
@@ -40,12 +51,18 @@ class RuleContext:
     id: str = _help("the rule's id")
     level: str = _help("`informational`, `low`, `medium`, `high` or `critical`")
     status: str = _help("e.g. `stable` or `experimental`; may be empty")
-    description: str = _help("what the author says about the rule; may be empty")
+    description: str = _help("what the author says about the rule, without hard line breaks; may be empty")
     author: str = _help("who wrote it; may be empty")
     tags: tuple[str, ...] = _help("all tags, e.g. `attack.t1059.001`")
-    techniques: tuple[MessageLink, ...] = _help("ATT&CK techniques; `.text` is e.g. `T1505.004`, `.url` its page")
-    tactics: tuple[MessageLink, ...] = _help("ATT&CK tactics; `.text` is e.g. `persistence`, `.url` its page")
-    references: tuple[MessageLink, ...] = _help("the author's references; `.url` is empty unless it is http or https")
+    techniques: tuple[MessageLink, ...] = _help(
+        "ATT&CK techniques; `.text` is e.g. `T1033 System Owner/User Discovery`, `.name` its id, `.url` its page"
+    )
+    tactics: tuple[MessageLink, ...] = _help(
+        "ATT&CK tactics; `.text` is e.g. `Persistence`, `.name` its short name, `.url` its page"
+    )
+    references: tuple[MessageLink, ...] = _help(
+        "the author's references, at most five; `.url` is empty unless it is http or https"
+    )
     falsepositives: tuple[str, ...] = _help("what else may look like this, in the author's words")
     path: str = _help("the rule's file, relative to its folder")
 
@@ -63,13 +80,23 @@ class AlertContext:
     parent_command_line: str = _help("the command line of that program")
     time: str = _help("the event's time in UTC, ISO 8601")
     time_readable: str = _help(
-        "the same for people, e.g. `Sat 6 Dec 2025, 21:11:02 UTC`; says by how much it is ahead of when it was found"
+        "the same for people in `time_zone` and UTC, e.g. `Sat 6 Dec 2025, 21:11:02 UTC`; says by how much it is ahead "
+        "of when it was found"
     )
     log_channel: str = _help("the Windows channel, e.g. `Security`")
     event_code: str = _help("the event's number, e.g. `4688`")
     provider: str = _help("the provider that wrote the event")
     message: str = _help("the event's rendered message, where Winlogbeat sent one")
     details: tuple[tuple[str, str], ...] = _help("the provider's own data that is not listed above, as (name, value)")
+    matched: tuple[Fact, ...] = _help(
+        "the fields for which the rule matched, in its order: `.label`, `.text`, `.parts` as (text, whether the rule "
+        "asks for it), `.meaning` of codes, `.why` in the words of the rule"
+    )
+    facts: tuple[Fact, ...] = _help(
+        "further informative values, like `matched`: decoded Base64, service, registry key, file, script, process …"
+    )
+    why: tuple[str, ...] = _help("what the rule asks for and the event fulfils, a line for each field")
+    user_meaning: str = _help("what the account is where it is a well-known identifier; else empty")
     event: Mapping[str, str] = _help("every value of the event by its dotted path, as text; ask with `event.get(…)`")
     index: str = _help("the index that holds the event")
     event_id: str = _help("the event's `_id`")
@@ -88,6 +115,10 @@ class AlertContext:
     )
     closed_note: str = _help("where the alert was closed before this hit joined it; else empty")
     origin: str = _help("`live`, `backfill`, or `test` for the message of `watcher notify`")
+    notes: tuple[str, ...] = _help("every warning and note above that is not empty")
+    links: tuple[MessageLink, ...] = _help(
+        "where to go on, each with `.text` and `.url`: the event, its host and user in Discover, the rule, its runbook"
+    )
     discover: str = _help("link to the event in Discover; empty without `discover_url` in settings")
 
 
@@ -122,7 +153,7 @@ def alert_context(alert: Alert, *, links: Links, news: Sequence[AlertUpdate] = (
     summary = hit.summary
     rule = rule_context(alert.rule)
     is_undecided = hit.kind is AlertKind.UNDECIDED
-    return AlertContext(
+    context = AlertContext(
         rule=replace(rule, title=f"Undecided: {rule.title}") if is_undecided else rule,
         host=bounded_text(summary.host),
         user=bounded_text(summary.account),
@@ -131,12 +162,16 @@ def alert_context(alert: Alert, *, links: Links, news: Sequence[AlertUpdate] = (
         parent_process=bounded_text(summary.parent_process),
         parent_command_line=bounded_text(summary.parent_command_line),
         time=format_milliseconds(hit.time),
-        time_readable=_readable(hit.time, alert.opened),
+        time_readable=_readable(hit.time, alert.opened, links.time_zone),
         log_channel=bounded_text(summary.channel),
         event_code=bounded_text(summary.code),
         provider=bounded_text(summary.provider),
         message=bounded_text(summary.message),
         details=tuple((bounded_text(label), bounded_text(value)) for label, value in summary.details),
+        matched=matched_facts(hit),
+        facts=further_facts(hit),
+        why=why_lines(hit),
+        user_meaning=spelled("", summary.user),
         event=event_texts(hit.event),
         index=bounded_text(hit.index),
         event_id=bounded_text(hit.event_id),
@@ -153,8 +188,12 @@ def alert_context(alert: Alert, *, links: Links, news: Sequence[AlertUpdate] = (
         joined=() if alert.joined is None else joined_rows(alert.joined),
         closed_note=_CLOSED.format(closed=closed) if (closed := closed_before(news)) else "",
         origin=alert.origin,
-        discover=discover_link(links.discover_url, hit) or "",
+        notes=(),
+        links=message_links(links, hit),
+        discover=discover_link(links, hit),
     )
+    notes = (context.closed_note, context.key_note, context.undecided_note, context.event_note)
+    return replace(context, notes=tuple(filter(None, notes)))
 
 
 def rule_context(rule: RuleMetadata) -> RuleContext:
@@ -164,20 +203,24 @@ def rule_context(rule: RuleMetadata) -> RuleContext:
         id=bounded_text(rule.id),
         level=rule.level.value,
         status=bounded_text(rule.status),
-        description=bounded_text(rule.description.strip()),
+        description=bounded_text(folded(rule.description)),
         author=bounded_text(rule.author),
         tags=tuple(bounded_text(tag) for tag in rule.tags),
         techniques=tuple(technique_link(name) for name in rule.techniques),
         tactics=tuple(tactic_link(name) for name in rule.tactics),
-        references=tuple(reference_link(text) for text in rule.references),
+        references=tuple(reference_link(text) for text in rule.references[:_MAX_REFERENCES]),
         falsepositives=tuple(bounded_text(text) for text in rule.falsepositives),
         path=bounded_text(rule.path),
     )
 
 
-def _readable(time: datetime, opened: datetime | None) -> str:
+def _readable(time: datetime, opened: datetime | None, zone: tzinfo | None) -> str:
     utc = time.astimezone(UTC)
     text = f"{utc:%a} {utc.day} {utc:%b %Y, %H:%M:%S} UTC"
+    if zone is not None:
+        local = time.astimezone(zone)
+        other = f"{utc:%H:%M:%S} UTC" if local.date() == utc.date() else text
+        text = f"{local:%a} {local.day} {local:%b %Y, %H:%M:%S %Z} ({other})"
     if opened is None or time - opened < _AHEAD:
         return text
     return f"{text}, {_span(time - opened)} ahead of the time at which it was found"

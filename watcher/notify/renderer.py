@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from watcher.notify.channel_type import NotifierType
 from watcher.notify.defanging import defang
 from watcher.notify.digest_context import DigestContext
 from watcher.notify.escaping import escape_mrkdwn, neutralise_mentions_and_links, single_line
+from watcher.notify.links import rule_page_name
 from watcher.notify.message_context import AlertContext, OperatorNotice
 from watcher.printable import truncate
 from watcher.settings import ChannelSettings
@@ -38,6 +39,7 @@ _TEXT_FILTERS: Mapping[str, Callable[..., str]] = {
 }
 _PREFIXES = {AlertContext: "", DigestContext: "digest.", OperatorNotice: "notice."}
 _SUBJECT = "subject.txt.j2"
+_FAULTY = "Your template failed, so this is the shipped one"
 _FORMER = {  # templates that a folder of one's own may still call by their former names
     "mail.subject.txt.j2": "subject.txt.j2",
     "notice.mail.subject.txt.j2": "notice.subject.txt.j2",
@@ -80,6 +82,7 @@ class Renderer:
     def render_type(self, context: MessageContext, notifier_type: NotifierType, *, channel: str) -> Notification:
         """Render the message for a channel of a type, by its name; raises InputError where a template is faulty."""
         prefix = _PREFIXES[type(context)]
+        names = _Names(context, channel)
         first = delivery_key(context.alert_id, channel)
         update = context.update if isinstance(context, AlertContext) else 0
         return Notification(
@@ -87,31 +90,69 @@ class Renderer:
             channel=channel,
             key=delivery_key(f"{context.alert_id} {update}", channel) if update else first,
             thread=first if update else "",
-            subject=single_line(without_secrets(self.text(prefix + _SUBJECT, context))),
-            bodies={media: self._body(media, prefix + name, context) for media, name in notifier_type.bodies.items()},
+            subject=single_line(without_secrets(self._text(names.of(prefix + _SUBJECT), context))),
+            bodies={
+                media: self._body(media, names.of(prefix + name), context)
+                for media, name in notifier_type.bodies.items()
+            },
+            level="" if isinstance(context, OperatorNotice) else context.rule.level,
         )
+
+    def render_plainly(self, context: MessageContext, channel: ChannelSettings, fault: InputError) -> Notification:
+        """Render the message for a channel with the shipped templates, with a note about the fault of another one."""
+        return Renderer().render(_with_note(context, single_line(f"{_FAULTY}: {fault}", 600)), channel)
 
     def text(self, name: str, context: MessageContext) -> str:
         """Render one template by its name."""
+        return self._text((name,), context)
+
+    def _text(self, names: Sequence[str], context: MessageContext) -> str:
         try:
-            template = self._environment.get_template(name)
+            template = self._environment.select_template(names)
             return template.render({each.name: getattr(context, each.name) for each in fields(context)})
         except Exception as error:  # a template is a program of the user's: it may raise anything
-            raise _fault(name, error) from error
+            raise _fault(names[-1], error) from error
 
-    def _body(self, media: str, name: str, context: MessageContext) -> str:
-        text = self.text(name, context)
+    def _body(self, media: str, names: Sequence[str], context: MessageContext) -> str:
+        text = self._text(names, context)
         if media != "application/json":
             return without_secrets(text)
         try:
             return json.dumps(without_secrets_inside(json.loads(text)), ensure_ascii=False)
         except ValueError as error:
-            location = Location(file=self._file(name), line=getattr(error, "lineno", 1))
+            location = Location(file=self._file(names), line=getattr(error, "lineno", 1))
             advice = "the line is of what it rendered, see `watcher render`; write values as `{{ value | tojson }}`"
             raise InputError(f"not JSON: {error}", location=location, fix=advice, code="template") from error
 
-    def _file(self, name: str) -> str:
-        return self._environment.get_template(name).filename or name
+    def _file(self, names: Sequence[str]) -> str:
+        return self._environment.select_template(names).filename or names[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The names under which the templates of a message are looked for, the most special first."""
+
+    context: MessageContext
+    channel: str
+
+    def of(self, name: str) -> tuple[str, ...]:
+        """Return the names of a template: of the rule, of the channel, of the level, and of all."""
+        context = self.context
+        folders = [f"channels/{self.channel}"]
+        if not isinstance(context, OperatorNotice):
+            rule = [f"rules/{rule_page_name(context.rule.id)}"] if context.rule.id else []
+            folders = [*rule, *folders, f"levels/{context.rule.level}"]
+        return (*(f"{folder}/{name}" for folder in folders), name)
+
+
+def _with_note(context: MessageContext, note: str) -> MessageContext:
+    match context:
+        case AlertContext():
+            return replace(context, notes=(note, *context.notes))
+        case DigestContext():
+            return replace(context, reason=f"{context.reason} {note}".strip())
+        case OperatorNotice():
+            return replace(context, text=f"{context.text}\n{note}")
 
 
 def _nothing_for_none(value: Any) -> Any:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from watcher.correlate.correlation_plan import BaseRole
 from watcher.errors import ClusterError
-from watcher.match.matched_fields import MatchExplainer
+from watcher.match.match_explainer import MatchExplainer
 from watcher.match.predicate import Predicate
 from watcher.model import Rule, UnsearchableIndex
 from watcher.model.correlation_rules import CorrelationRule

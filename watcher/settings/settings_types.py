@@ -12,6 +12,7 @@ from watcher.settings.channel_types import ChannelSettings
 from watcher.settings.cluster_settings import Cluster, StateSettings
 from watcher.settings.formats import Count, ExistingFolder, Line, PositiveDuration, SomeLines, WebAddress
 from watcher.settings.monitoring_settings import MonitoringSettings
+from watcher.settings.route_formats import TimeZone
 from watcher.settings.route_settings import CalendarSettings, InhibitionSettings, RouteSettings
 from watcher.settings.rule_selection import CheckSettings, RuleSelection
 from watcher.settings.source_settings import Source
@@ -113,6 +114,22 @@ class Settings:
             "address of Kibana or Dashboards, for the link from an alert to its events",
             example="https://kibana.example/app/discover",
         ),
+    ] = None
+    data_view: Annotated[
+        Line | None,
+        Option(
+            "id of the data view (Kibana) or index pattern (Dashboards) that these links open", example="winlogbeat"
+        ),
+    ] = None
+    catalogue_url: Annotated[
+        WebAddress | None,
+        Option(
+            "address of the site of `watcher catalogue`, for the link from an alert to the page of its rule",
+            example="https://rules.example",
+        ),
+    ] = None
+    time_zone: Annotated[
+        TimeZone | None, Option("time zone of times in messages, beside UTC", example="Europe/Berlin")
     ] = None
     placeholders: Annotated[
         Mapping[str, SomeLines],

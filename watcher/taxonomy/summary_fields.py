@@ -44,11 +44,13 @@ SUMMARY_FIELDS: Mapping[str, tuple[str, ...]] = {
 
 ACCOUNT_FIELDS: tuple[tuple[str | None, str], ...] = (
     (None, f"{DATA[0]}User"),
+    (None, f"{DATA[1]}User"),
     ("user.domain", "user.name"),
     ("SubjectDomainName", "SubjectUserName"),
     ("TargetDomainName", "TargetUserName"),
     ("winlog.user.domain", "winlog.user.name"),
     (None, "User"),
+    (None, "winlog.user.identifier"),
 )
 r"""Domain and name of the account; without a domain of its own, the value may be `DOMAIN\user`."""
 

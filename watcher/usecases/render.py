@@ -11,7 +11,7 @@ from watcher.errors import InputError, SettingsError
 from watcher.model import Notification
 from watcher.notify.channel_registry import notifier_type, type_of
 from watcher.notify.channel_type import NotifierType
-from watcher.notify.links import Links
+from watcher.notify.links import message_settings
 from watcher.notify.message_context import alert_context
 from watcher.notify.renderer import MessageContext, Renderer
 from watcher.notify.sample import sample, sample_digest, sample_notice
@@ -39,7 +39,7 @@ def render_stored_alert(channel: str, alert: str, components: Components) -> Not
     stored = components.alert_store().alert(alert)
     if stored is None:
         raise InputError(f"no alert has the id `{alert}`", fix="`watcher alerts --json` lists the newest ids")
-    links = Links(discover_url=components.settings.discover_url)
+    links = message_settings(components.settings)
     return _render(alert_context(restore_alert(stored), links=links), channel, components.settings)
 
 
@@ -49,7 +49,7 @@ def _sample(kind: MessageKind, settings: Settings) -> MessageContext:
         return sample_digest(now)
     if kind is MessageKind.NOTICE:
         return sample_notice(now)
-    return alert_context(sample(now), links=Links(discover_url=settings.discover_url))
+    return alert_context(sample(now), links=message_settings(settings))
 
 
 def _render(context: MessageContext, channel: str, settings: Settings) -> Notification:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from watcher.clock import SystemClock
 from watcher.errors import SettingsError
 from watcher.notify.channel_registry import build_notifier
-from watcher.notify.links import Links
+from watcher.notify.links import message_settings
 from watcher.notify.message_context import alert_context
 from watcher.notify.renderer import Renderer
 from watcher.notify.sample import sample
@@ -20,7 +20,7 @@ def send_test_message(name: str, settings: Settings) -> None:
     channel = _channel(name, settings)
     clock = SystemClock()
     alert = sample(clock.now(), channels=(name,))
-    context = alert_context(alert, links=Links(discover_url=settings.discover_url))
+    context = alert_context(alert, links=message_settings(settings))
     build_notifier(channel, clock).send(Renderer(settings.templates).render(context, channel))
 
 

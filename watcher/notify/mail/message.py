@@ -33,6 +33,9 @@ _POLICY = _Policy(
 _UTF8_POLICY = _POLICY.clone(utf8=True)  # headers as they are: for addresses that have no other form
 
 
+_IMPORTANCE = {"critical": "high", "high": "high", "low": "low", "informational": "low"}
+
+
 def mail_message(
     notification: Notification, sender: Address, recipients: Sequence[Address], *, now: datetime, utf8: bool
 ) -> EmailMessage:
@@ -49,6 +52,9 @@ def mail_message(
         for name in ("In-Reply-To", "References"):
             message[name] = f"<{notification.thread}@{domain}>"
     message["X-Watcher-Alert"] = single_line(notification.alert)
+    message["List-Id"] = f"Alerts of watcher <alerts.watcher.{domain}>"  # by which mail programs sort
+    if notification.level in _IMPORTANCE:
+        message["Importance"] = _IMPORTANCE[notification.level]
     message["Auto-Submitted"] = "auto-generated"  # no out-of-office replies
     message.set_content(notification.bodies["text/plain"])
     if "text/html" in notification.bodies:

@@ -12,7 +12,7 @@ from made_events import event
 from support.truth_table import events, rules
 
 from watcher.match.event_view import EventView
-from watcher.match.matched_fields import MOST_FIELDS, MatchExplainer
+from watcher.match.match_explainer import MOST_FIELDS, MatchExplainer
 from watcher.match.matched_values import LONGEST, MOST_VALUES, excerpt
 from watcher.match.predicate import Predicate
 from watcher.match.ruleset import CompiledRule, Ruleset
