@@ -68,8 +68,8 @@ def least_count(comparisons: Iterable[NumericComparison]) -> int:
 
 
 def least_hits(correlation: Correlation) -> int:
-    """Return how many base hits a group has at least where the condition holds without waiting."""
-    if correlation.type is CorrelationType.EVENT_COUNT:
+    """Return how many base hits, or values of them, a group has at least where the condition holds without waiting."""
+    if correlation.type in (CorrelationType.EVENT_COUNT, CorrelationType.VALUE_COUNT):
         return least_count(correlation.comparisons)
     if correlation.type in COUNTING_TYPES - {CorrelationType.VALUE_COUNT} and correlation.boolean is None:
         return least_count(correlation.comparisons) if correlation.comparisons else len(correlation.base_rules)

@@ -45,6 +45,7 @@ class CorrelationState:
         self._judge: Judge = judge_of(correlation)
         self._rules = self._judge.completing_rules | self._judge.single_rules
         self._least_hits = least_hits(correlation)
+        self._most_values = 1  # of a base hit
         self._group_fields = {
             rule_id: tuple(correlation.field_of(name, rule_id) for name in correlation.group_fields)
             for rule_id in self._rules
@@ -126,9 +127,12 @@ class CorrelationState:
         if hit.time < self.horizon:
             self.ignored.too_late += 1
             return
-        if self._counts_values and not counted_of(self.correlation, hit):
-            self.ignored.without_value += 1
-            return
+        if self._counts_values:
+            counted = counted_of(self.correlation, hit)
+            if not counted:
+                self.ignored.without_value += 1
+                return
+            self._most_values = max(self._most_values, len(counted))
         groups = self._packer.groups(self.correlation, hit, self._group_fields[hit.rule_id])
         self.ignored.without_group += not groups.spellings
         self.ignored.cut += groups.cut
@@ -152,7 +156,7 @@ class CorrelationState:
     def _certain_matches(self, key: GroupValues, times: Iterable[int]) -> Iterator[CorrelationHit]:
         """Yield the certain matches of a group to which base hits of some times were added."""
         timeline = self.timelines[key]
-        if len(timeline.times) < self._least_hits:
+        if len(timeline.times) * self._most_values < self._least_hits:
             return
         affected = timeline.clip(Spans.of((time, time + self.reach.behind + 1) for time in times))
         for start, end in affected:
