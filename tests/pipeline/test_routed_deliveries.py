@@ -6,6 +6,7 @@ import pytest
 from support.fakes import NOW
 from support.routed_alerts import RoutedAlerts
 
+from watcher.errors import DeliveryError
 from watcher.model import Level
 from watcher.pipeline import DeliveryResult
 from watcher.routes import parse_matchers
@@ -129,6 +130,25 @@ def test_a_joined_hit_hastens_no_escalation() -> None:
     alerts.open(command="another shell")
     assert alerts.deliver(MINUTE) == DeliveryResult(sent=1)  # the update
     assert alerts.taken() == {"mail": 2}
+
+
+def test_the_fallback_of_a_channel_that_is_down_gets_its_alerts_once() -> None:
+    alerts = world(Route(name="all", receivers=("slack",)))
+    alerts.fallbacks = {"slack": "mail"}
+    alerts.channels["slack"].faults = [DeliveryError("503", permanent=False)] * 4
+    first = alerts.open()
+    for after in (0, 1, 2):
+        alerts.deliver(after * MINUTE)
+    second = alerts.open(host="WEB02")
+    assert alerts.taken() == {}
+    alerts.deliver(2 * MINUTE)
+    alerts.deliver(MINUTE)
+    alerts.deliver(MINUTE)
+    assert alerts.taken()["mail"] == 2
+    assert [alerts.states(alert)["mail"] for alert in (first, second)] == ["sent", "sent"]
+    alerts.deliver(HOUR)
+    assert alerts.taken() == {"mail": 2, "slack": 2}  # once the channel accepts messages, it has all of them
+    assert alerts.deliver(HOUR) == DeliveryResult()
 
 
 def test_a_critical_alert_of_the_same_host_inhibits_lows() -> None:

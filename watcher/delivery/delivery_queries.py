@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from watcher.delivery.channel_state import CHANNEL_BACKOFF
 from watcher.delivery.deliveries import (
     Delivery,
     digest_id_of,
@@ -98,6 +99,20 @@ class DeliveryQueries:
             if len(deliveries) >= _CANDIDATES:
                 break
         return tuple(deliveries[:_CANDIDATES])
+
+    def undelivered(self, channel: str, *, now: datetime, without: str) -> tuple[StoredDocument, ...]:
+        """Return the oldest alerts that a channel has not accepted, and that have no delivery to another channel."""
+        soon = now + CHANNEL_BACKOFF.longest  # a failed attempt is due after the wait of its channel
+        alerts: list[StoredDocument] = []
+        for page in self._pages(_filtered(_to(channel), _due_by(soon)), _OLDEST):
+            for stored in page:
+                entry = entry_for(stored, channel) or {"state": ""}
+                was_due = is_due(entry, now) or bool(entry.get("attempts"))  # no escalation or digest of later
+                if entry["state"] == "pending" and was_due and entry_for(stored, without) is None:
+                    alerts.append(stored)
+            if len(alerts) >= _CANDIDATES:
+                break
+        return tuple(alerts[:_CANDIDATES])
 
     def refresh(self) -> None:
         """Let searches find what was written before."""

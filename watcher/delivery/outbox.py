@@ -15,6 +15,7 @@ from watcher.delivery.deliveries import (
     Delivery,
     Entry,
     attempts_of,
+    delivery_entries,
     entry_for,
     failed_values,
     is_due,
@@ -27,6 +28,7 @@ from watcher.delivery.deliveries import (
 )
 from watcher.delivery.digest_content import digest_content
 from watcher.delivery.hit_outcomes import HitOutcome
+from watcher.model import RoutedReceiver
 from watcher.ports import Documents, PartialUpdate, StoredDocument
 from watcher.timestamps import format_timestamp
 
@@ -82,6 +84,20 @@ class Outbox:
     def silence(self, delivery: Delivery, reason: str, outcome: HitOutcome = HitOutcome.SILENCED) -> None:
         """Mark a delivery as held back, with the reason; a later update of the alert becomes due all the same."""
         self._settle(delivery, silenced_values(reason, outcome))
+
+    def add_fallback(self, alerts: Sequence[StoredDocument], channel: str, fallback: str, *, now: datetime) -> int:
+        """Add deliveries to the fallback of a channel, and return how many; the channel's own stay pending.
+
+        An alert that was written meanwhile is left for the next call: it may have the delivery already.
+        """
+        plan = RoutedReceiver(channel=fallback, fallback_of=channel).as_document()
+        due = format_timestamp(now)
+        entry = {"channel": fallback, "state": "pending", "attempts": 0, "due": due, "plan": plan}
+        changes = [
+            PartialUpdate(stored=stored, part={"watcher": {"deliveries": [*delivery_entries(stored.document), entry]}})
+            for stored in alerts
+        ]
+        return sum(after is not None for after in self.documents.update(changes)) if changes else 0
 
     # ---- inside
 

@@ -42,6 +42,9 @@ _TOGETHER = (
     ("unverified-server", _W, "The certificate of a server is not verified.", ""),
     ("readable-secret", _W, "Every user of the machine can read the file of a secret.", ""),
     ("short-secret", _W, "A secret is too short to be filtered from the log, messages and errors.", ""),
+    ("unused-route", _W, "A route of settings whose labels no rule has.", ""),
+    ("unreachable-route", _W, "A route of settings that no alert reaches.", ""),
+    ("calendar-over", _W, "A calendar of settings that never holds again.", ""),
     ("unused-allowance", _I, "An allowance of settings that no finding matches.", ""),
 )
 

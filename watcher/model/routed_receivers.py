@@ -20,6 +20,7 @@ class RoutedReceiver:
     after: timedelta = _AT_ONCE  # longer: an escalation, where nobody acknowledged the alert until then
     digest: timedelta | None = None  # how often its digest is sent; None: a message for each alert
     group: str = ""  # of a digest: alerts of a group are in a message together
+    fallback_of: str = ""  # the channel that does not accept messages; empty: its routes lead to it
 
     @property
     def is_escalation(self) -> bool:
@@ -42,7 +43,7 @@ class RoutedReceiver:
             document["after"] = int(self.after.total_seconds())
         if self.digest is not None:
             document |= {"digest": int(self.digest.total_seconds()), "group": self.group}
-        return document
+        return {**document, "fallback_of": self.fallback_of} if self.fallback_of else document
 
     @classmethod
     def from_document(cls, channel: str, document: Mapping[str, Any]) -> RoutedReceiver:
@@ -54,6 +55,7 @@ class RoutedReceiver:
             after=timedelta(seconds=int(document.get("after") or 0)),
             digest=None if interval is None else timedelta(seconds=int(interval)),
             group=str(document.get("group") or ""),
+            fallback_of=str(document.get("fallback_of") or ""),
         )
 
 

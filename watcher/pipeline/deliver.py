@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -37,6 +37,8 @@ from watcher.routes.silences import Silencer
 
 log = structlog.get_logger(__name__)
 
+_FALLBACK_AFTER = timedelta(minutes=5)  # since the first failure
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatcher:
@@ -64,7 +66,23 @@ class Dispatcher:
     def deliver_to(self, channel: str) -> DeliveryResult:
         """Run everything that is due to a channel and to single recipients of it, and what becomes due meanwhile."""
         due = [name for name in self.queries.channels_due(now=self.now()) if channel_name(name) == channel]
-        return sum((self._run_of(name).run() for name in due), DeliveryResult())
+        result = sum((self._run_of(name).run() for name in due), DeliveryResult())
+        if channel in due:
+            self._fall_back(channel)
+        return result
+
+    def _fall_back(self, channel: str) -> None:
+        """Send what a channel has not accepted for a time to its fallback too, where settings name one."""
+        fallback = self.channels[channel][0].fallback
+        if fallback is None or fallback == channel or fallback not in self.channels or self.stopping(channel):
+            return
+        now, state = self.now(), self.states.read(channel)
+        if state.next_try is None or state.since is None or now - state.since < _FALLBACK_AFTER:
+            return
+        alerts = self.queries.undelivered(channel, now=now, without=fallback)
+        added = self.outbox.add_fallback(alerts, channel, fallback, now=now)
+        if added:
+            log.warning("channel.fallback", channel=channel, fallback=fallback, alerts=added, since=str(state.since))
 
     def _count_missing(self) -> DeliveryResult:
         """Count and log what is due to channels that settings lack; it stays pending."""

@@ -27,6 +27,7 @@ _MATCHERS = (
 class CalendarSettings:
     """Recurring times; all that is given must hold together."""
 
+    line: int = 0  # in the settings file
     name: Annotated[Name, Option("routes use it", example="office-hours")]
     time_zone: Annotated[
         TimeZone, Option("of its days and hours; daylight saving is observed", default="`UTC`", example="Europe/Vienna")
@@ -62,6 +63,7 @@ class EscalationSettings:
 class SubrouteSettings:
     """A route within another; what it leaves out is that of the route above."""
 
+    line: int = 0  # in the settings file
     name: Annotated[Name, Option("shown as the reason of a delivery", example="domain-controllers")]
     matchers: Annotated[tuple[MatcherText, ...], Option(_MATCHERS, example="['level>=high', 'host=~\"dc.*\"']")] = ()
     match: Annotated[

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 from watcher.attack.attack_table import shipped_table
 from watcher.health.rule_states import rule_states
-from watcher.lint import allowances, correlation_lints, filter_lints, group_fields
+from watcher.lint import allowances, correlation_lints, filter_lints, group_fields, route_lints
 from watcher.lint.allowances import JudgedFinding
 from watcher.lint.run_lints import lint_correlation, lint_rules, unique
 from watcher.lint.tag_lints import AttackMatrix
@@ -90,9 +90,10 @@ def check_rules(  # noqa: PLR0913 - what it reads, and the progress
     )
     group_findings = group_fields.lint(rules.rules, settings, report.mapped)
     correlation_findings = correlation_lints.lint(rules, settings, report.mapped)
-    risks = () if paths else settings.risks  # who names rules asks about those alone
+    of_settings = () if paths else (*settings.risks, *_findings_of_routes(rules, settings, today))
     ordered = sorted(
-        unique((*findings, *group_findings, *correlation_findings, *risks, *report.findings)), key=_by_location
+        unique((*findings, *group_findings, *correlation_findings, *of_settings, *report.findings)),
+        key=_by_location,
     )
     judged = allowances.apply_allowances(ordered, (*rules.rules, *rules.correlations.rules), settings.check.allow)
     if not paths:  # rules outside of given paths may need an allowance that these do not
@@ -105,6 +106,12 @@ def check_rules(  # noqa: PLR0913 - what it reads, and the progress
         cluster=report,
         states=rule_states(rules, settings),
     )
+
+
+def _findings_of_routes(rules: LoadedRules, settings: Settings, today: date) -> Iterable[Finding]:
+    """Return the findings about routes, which only all rules together can have."""
+    midnight = datetime.combine(today, time.min, UTC)
+    return route_lints.lint((*rules.rules, *rules.correlations.rules), settings, now=midnight)
 
 
 def review_rules(  # noqa: PLR0913 - what it reads, and the progress

@@ -1,0 +1,49 @@
+"""Lints of routes: those that no alert can take, and calendars that are over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from watcher.lint.finding_codes import make_finding
+from watcher.model import Finding, Location, RuleMetadata
+from watcher.routes import may_match, rule_labels
+from watcher.routes.route_tree import Route
+from watcher.settings import Settings
+from watcher.settings.effective_routes import calendars_of, route_tree
+
+
+def lint(rules: Sequence[RuleMetadata], settings: Settings, *, now: datetime) -> Iterator[Finding]:
+    """Yield the findings about the routes and calendars of settings."""
+    tree = route_tree(settings)
+    lines = {entry.name: entry.line for route in settings.routes for entry in (route, *route.routes)}
+    labels = [rule_labels(rule) for rule in rules]
+    for above, route in tree.walk():
+        matchers = (*(matcher for outer in above for matcher in outer.matchers), *route.matchers)
+        if labels and not any(may_match(matchers, own) for own in labels):
+            message = f"no rule has the labels of the route `{route.name}`"
+            yield make_finding("unused-route", message, _at(settings, lines[route.name]), "correct its matchers")
+    for routes in (tree.routes, *(route.routes for route in tree.routes)):
+        for route, before in _unreachable(routes):
+            message = f"no alert reaches the route `{route.name}`: `{before.name}` before it matches every alert"
+            advice = f"move it up, or let `{before.name}` continue"
+            yield make_finding("unreachable-route", message, _at(settings, lines[route.name]), advice)
+    calendars = calendars_of(settings)
+    for entry in settings.calendars:
+        if calendars[entry.name].next_day(now) is None:
+            message = f"the calendar `{entry.name}` never holds again"
+            yield make_finding("calendar-over", message, _at(settings, entry.line), "correct its dates or weekdays")
+
+
+def _unreachable(routes: Sequence[Route]) -> Iterator[tuple[Route, Route]]:
+    """Yield the routes that no alert reaches, each with the one that takes all alerts."""
+    taking: Route | None = None
+    for route in routes:
+        if taking is not None:
+            yield route, taking
+        elif route.is_unconditional and not route.goes_on:
+            taking = route
+
+
+def _at(settings: Settings, line: int) -> Location:
+    return Location(file=str(settings.file or "settings"), line=line)
