@@ -1,8 +1,9 @@
 """Patterns that take long on values that are made to keep them busy.
 
-Each pattern of a check is measured once, for at most `PATTERN_BUDGET` seconds of CPU. Strings whose chunks are short
-need no measurement: they take linear time. A check ends its measurements after `BUDGET` seconds: of the patterns that
-are left, only expressions that need backtracking are reported, and a finding says how many were not measured.
+Each pattern of a check is measured once, for at most `PATTERN_BUDGET` seconds of CPU. Strings whose chunks are short,
+and expressions of few instructions, need no measurement: they take linear time. A check ends its measurements after
+`BUDGET` seconds: of the patterns that are left, only expressions that need backtracking are reported, and a finding
+says how many were not measured.
 """
 
 from __future__ import annotations
@@ -71,10 +72,13 @@ def lint(rules: Iterable[Rule], cpu_seconds: CpuSeconds = thread_time, budget: f
 
 
 def _is_measured(sigma_value: SigmaValue) -> TypeGuard[Pattern]:
-    """Return whether a value may take long: a string does where a chunk with `?` or dashes is long."""
+    """Return whether a value may take long: where a chunk with `?` or dashes is long, or an expression."""
     if not is_searched(sigma_value):
         return False
-    return isinstance(sigma_value, SigmaRegex) or longest_chunk(sigma_value.parts) * LONGEST > QUICK
+    if isinstance(sigma_value, SigmaRegex):
+        automaton = _bounded_search(sigma_value).automaton
+        return automaton is None or not automaton.is_quick(LONGEST)
+    return longest_chunk(sigma_value.parts) * LONGEST > QUICK
 
 
 @lru_cache(maxsize=1)

@@ -165,9 +165,13 @@ def _covered(line: SourceLine, nodes: Sequence[ScalarNode]) -> Iterator[Finding]
         return
     literals = [(literal(parse_sigma_string(node.text)), node) for node in nodes if isinstance(node.value, str)]
     plain = [(fold(text), node) for text, node in literals if text]
+    everything = "\n".join(text for text, _ in plain)
+    parts = [(part, node) for part, node in plain if everything.find(part, everything.find(part) + 1) >= 0]
+    if not parts:  # as in most lists: each value is in no other
+        return
     covers = {"contains": str.__contains__, "startswith": str.startswith, "endswith": str.endswith}[used.pop()]
     for text, node in plain:
-        shorter = next((other for part, other in plain if len(part) < len(text) and covers(text, part)), None)
+        shorter = next((other for part, other in parts if len(part) < len(text) and covers(text, part)), None)
         if shorter is not None:
             message = f"`{node.text}` is covered by `{shorter.text}` in the same list"
             yield make_finding("covered-value", message, node.location, "remove it")

@@ -49,6 +49,10 @@ class Automaton:
     search: Callable[[bytes], object]
     size: int  # instructions
 
+    def is_quick(self, length: int) -> bool:
+        """Return whether every value of a length is searched quickly."""
+        return length * self.size <= _QUICK
+
     def may_bear(self, length: int) -> bool:
         """Return whether values of a length are searched, except those that keep the expression busy."""
         steps = length * self.size
