@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 from rich.console import Console
 from support.fakes import NOW, effective, event_document, grouped_hit, rule
@@ -10,13 +11,20 @@ from support.memory_state import MemoryState
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits
+from watcher.match.event_view import EventView
+from watcher.match.match_explainer import MatchExplainer
 from watcher.present.alert_details import alert_details
+from watcher.taxonomy.logsources import events_of
 from watcher.usecases.triage import AlertRecord
 
 
 def test_an_alert_is_shown_with_the_hits_that_joined_it_and_its_deliveries() -> None:
     second = event_document(2, time="2026-11-23T11:59:40.000Z", SubjectUserName="b2")
-    grouped = [grouped_hit(rule(), effective(), entry) for entry in (event_document(1, SubjectUserName="a1"), second)]
+    first = event_document(1, SubjectUserName="a1")
+    grouped = [grouped_hit(rule(), effective(), entry) for entry in (first, second)]
+    explainer = MatchExplainer(rule().node, events_of(rule().logsource))
+    matched = explainer.matched(EventView(first.event))
+    grouped[0] = replace(grouped[0], hit=replace(grouped[0].hit, matched=matched))
     alert_store = AlertStore(MemoryState())
     alert_store.record(
         alerts_of_hits(rule(), effective(), grouped, origin="live"), [entry.hit for entry in grouped], now=NOW
@@ -28,4 +36,6 @@ def test_an_alert_is_shown_with_the_hits_that_joined_it_and_its_deliveries() -> 
     )
     shown = output.getvalue()
     joined = ("2, from 2026-11-23T11:59:30.000Z", "a1, b2", "new user b2", "mail pending; due 2026-11-23")
+    assert "because it contains `shell`" in shown
+    assert f"CommandLine: {matched[0].values[0].text}" in shown
     assert [text for text in (stored.id, "WEB01", "open", "winlogbeat-1 / e1", *joined) if text not in shown] == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from watcher.match.event_view import EventView
@@ -36,11 +36,11 @@ class Fact:
     why: str = ""  # what the rule asks of the field; of several values at the last one
 
 
-def matched_facts(hit: Hit) -> tuple[Fact, ...]:
-    """Return the matched fields of a hit, a fact for each value."""
-    count = sum(len(matched.values) for matched in hit.matched)
+def matched_facts(fields: Sequence[MatchedField]) -> tuple[Fact, ...]:
+    """Return the matched fields of a hit, a fact for each value; those of the log itself come last."""
+    count = sum(len(matched.values) for matched in fields)
     limit = min(_MAX_MATCHED, max(_ROOM // max(count, 1), _LEAST))
-    informative_first = sorted(hit.matched, key=lambda matched: matched.field in _OF_THE_LOG)
+    informative_first = sorted(fields, key=lambda matched: matched.field in _OF_THE_LOG)
     return tuple(fact for matched in informative_first for fact in _facts_of(matched, limit))
 
 

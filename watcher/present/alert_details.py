@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
 
 from watcher.delivery.deliveries import delivery_entries
 from watcher.delivery.delivery_record import delivery_record, no_delivery_answer
+from watcher.model import MatchedField
+from watcher.notify.facts import matched_facts
 from watcher.notify.joined_texts import further_hits, joined_rows
 from watcher.present.event_lines import event_lines, host_and_account
 from watcher.present.terminal import LEVEL_STYLES, cell, table
@@ -26,6 +28,7 @@ def alert_details(alert: AlertRecord) -> Table:
         ("Status", _status(own["alert"])),
         ("Time", alert.time),
         ("Host, user", host_and_account(alert.summary)),
+        *_matched_rows(own.get("matched") or ()),
         *(("Event", line) for line in event_lines(alert.summary)),
         ("Document", f"{own['hit']['index']} / {own['hit']['id']}"),
     ]
@@ -37,6 +40,14 @@ def alert_details(alert: AlertRecord) -> Table:
     for label, text in rows:
         shown.add_row(cell(label, style="bold"), cell(text, style=LEVEL_STYLES.get(text, "")))
     return shown
+
+
+def _matched_rows(stored: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield for which fields and values the rule matched, and what it asks of them."""
+    for fact in matched_facts([MatchedField.from_document(entry) for entry in stored]):
+        yield "Matched", f"{fact.label}: {fact.text}" + (f" ({fact.meaning})" if fact.meaning else "")
+        if fact.why:
+            yield "", f"because it {fact.why}"
 
 
 def _status(alert: Mapping[str, Any]) -> str:
