@@ -187,6 +187,7 @@ class Components:
             },
             checkpoint=self.checkpoints().read,
             events=self.connections.events.state(),
+            starts=self.checkpoints().rule_starts,
             late=LateBaseHits(self.state_documents()),
             now=self.events().now,
         )

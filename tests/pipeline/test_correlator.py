@@ -20,7 +20,9 @@ from watcher.correlate.correlation_plan import BaseRole, CorrelationPlan
 from watcher.model import Window
 from watcher.model.correlation_hits import BaseHit
 from watcher.model.correlations import Correlation
-from watcher.pipeline.correlator import CorrelatedSource, Correlator, SearchedWindow
+from watcher.pipeline.correlator import Correlator
+from watcher.pipeline.interrupted_searches import SearchTimes
+from watcher.pipeline.searched_windows import CorrelatedSource, SearchedWindow
 from watcher.state.state_documents import StateDocuments
 from watcher.timestamps import moment_at
 
@@ -76,7 +78,7 @@ class World:
             now=lambda: moment_at(self.now()),
             late=LateBaseHits(StateDocuments(self.state)),
         )
-        correlator.sources["winlogbeat"] = CorrelatedSource(OVERLAP, self.read)
+        correlator.sources["winlogbeat"] = CorrelatedSource(SearchTimes(every=STEP, overlap=OVERLAP), self.read)
         return correlator
 
     def read(self, window: Window, rules: frozenset[str]) -> Iterator[BaseHit]:

@@ -20,8 +20,10 @@ from watcher.errors import Overloaded
 from watcher.model import RuleMetadata, Window
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
 from watcher.pipeline import DetectionScope, PastCorrelations
-from watcher.pipeline.correlator import CorrelatedSource, Correlator
+from watcher.pipeline.correlator import Correlator
 from watcher.pipeline.hit_recorder import HitRecorder
+from watcher.pipeline.interrupted_searches import SearchTimes
+from watcher.pipeline.searched_windows import CorrelatedSource
 from watcher.timestamps import milliseconds, moment_at
 from watcher.usecases.backfill_correlations import CorrelatedSlices
 from watcher.usecases.backfill_job import SliceResult
@@ -60,7 +62,9 @@ class Past:
             now=self.now,
         )
         for name in ("windows", "linux"):
-            self.correlator.sources[name] = CorrelatedSource(timedelta(0), self._reader(name))
+            self.correlator.sources[name] = CorrelatedSource(
+                SearchTimes(every=timedelta(minutes=1), overlap=timedelta(0)), self._reader(name)
+            )
 
     def now(self) -> datetime:
         return moment_at(self.case.end + 1)
@@ -144,7 +148,7 @@ def test_a_backfill_reads_the_history_once() -> None:
         reads.append(window)
         yield from source.read(window, rules)
 
-    past.correlator.sources["windows"] = CorrelatedSource(source.overlap, read)
+    past.correlator.sources["windows"] = CorrelatedSource(source.times, read)
     past.run(slices)
     start, end = slices[0].start, slices[-1].end
     assert reads

@@ -7,52 +7,35 @@ several sidecars, restarts and backfills open an alert once.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import groupby, islice
-from operator import attrgetter
 
-from watcher.alerts.correlated_hits import alert_of, correlated_hit
 from watcher.alerts.grouping import GroupedHit
-from watcher.alerts.stored_event import stored_event
 from watcher.checkpoints.checkpoint import Checkpoint
-from watcher.checkpoints.late_base_hits import LateBaseHits
+from watcher.checkpoints.interruptions import Interruption
+from watcher.checkpoints.late_base_hits import LateBaseHits, LateRecord
 from watcher.correlate import CorrelationStates, Spans
 from watcher.correlate.correlation_plan import CorrelationPlan
-from watcher.match.event_view import EventView
-from watcher.model import EventDocument, RuleMetadata, Window
+from watcher.model import RuleMetadata, Window
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
+from watcher.pipeline.correlated_alerts import CorrelatedAlerts
 from watcher.pipeline.detection_scope import PreparedCorrelation
+from watcher.pipeline.interrupted_searches import InterruptedSearches, interruption_of
+from watcher.pipeline.searched_windows import CorrelatedSource, SearchedWindow, searched_spans
 from watcher.ports import DocumentReader
-from watcher.timestamps import milliseconds, moment_at
+from watcher.timestamps import milliseconds
 
-_READ_TOGETHER = 500  # events that hits are recorded with
 _MARGIN = timedelta(minutes=10)  # by which base hits are kept longer than late events need them
+_LONGEST_KEPT = timedelta(days=1)  # of an interruption that is still waited for
 
-ReadBaseHits = Callable[[Window, frozenset[str]], Iterable[BaseHit]]
-"""A window and ids of base rules → their base hits, read from the cluster."""
+
+def _no_source_starts(_source: str) -> Mapping[str, datetime]:
+    return {}
 
 
 _Checkpoints = Mapping[str, "Checkpoint | None"]
 """Source → its checkpoint."""
-
-
-@dataclass(frozen=True, slots=True)
-class CorrelatedSource:
-    """A source whose events correlations count."""
-
-    overlap: timedelta  # for so long events are late
-    read: ReadBaseHits
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchedWindow:
-    """The base hits of a window."""
-
-    window: Window
-    base_hits: Sequence[BaseHit]
-    incomplete: frozenset[str] = frozenset()  # ids of rules that did not search all of it
 
 
 @dataclass(slots=True)
@@ -75,10 +58,19 @@ class Correlator:
     checkpoint: Callable[[str], Checkpoint | None]  # of a source
     events: DocumentReader
     now: Callable[[], datetime]
+    starts: Callable[[str], Mapping[str, datetime]] = _no_source_starts  # since when a source is searched by each rule
     late: LateBaseHits | None = None  # None: no other process keeps base hits
     sources: dict[str, CorrelatedSource] = field(default_factory=dict)
     _memory: _Memory | None = None
+    _unsettled: tuple[Interruption, ...] = ()  # times of which events may still arrive
+    _waits: bool = field(init=False)
+    _interrupted: InterruptedSearches | None = field(init=False, default=None)
     _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def __post_init__(self) -> None:
+        self._waits = CorrelationStates(self.plan.correlations).waits
+        if self.late is not None:
+            self._interrupted = InterruptedSearches(self.late)
 
     def completed(self, source: str, window: SearchedWindow) -> Sequence[CorrelationHit]:
         """Return what the base hits of a searched window complete, as far as it was not returned before.
@@ -89,31 +81,83 @@ class Correlator:
         with self._lock:
             checkpoints = self._checkpoints()
             checkpoint = checkpoints[source]
+            record = self._noted(source, window, checkpoint)
             if checkpoint is not None and window.window.end <= checkpoint.watermark:
                 return self._past(window)
-            return self._newest(source, window, checkpoints)
+            again = self._searched_again(record)
+            return [*again, *self._newest(source, window, checkpoints, record)]
 
     def past(self, window: SearchedWindow) -> Sequence[CorrelationHit]:
         """Return what a window that is searched now may change: everything from it to its furthest effect."""
         with self._lock:
+            self._wait_for(LateRecord() if self.late is None else self.late.read())
             return self._past(window)
 
     def forget(self) -> None:
         """Forget everything, so that it is read again: what was returned may not have been recorded."""
         with self._lock:
             self._memory = None
+            if self._interrupted is not None:
+                self._interrupted.searched_again = ()
 
     def _checkpoints(self) -> _Checkpoints:
         return {name: self.checkpoint(name) for name in self.sources}
 
+    # ---- interruptions
+
+    def _noted(self, source: str, searched: SearchedWindow, checkpoint: Checkpoint | None) -> LateRecord:
+        """Return what sidecars share about the past, with the interruption that a search ends."""
+        if self._interrupted is None:
+            return LateRecord()
+        now, interruption = self.now(), None
+        if self._waits and not searched.incomplete:
+            times = self.sources[source].times
+            interruption = interruption_of(source, times, searched.window, checkpoint, now)
+        count = None if self._memory is None else self._memory.late
+        before = self._interrupted.late.read() if self._interrupted.searched_again else None
+        record = self._interrupted.noted(interruption, now)
+        if self._memory is not None and before is not None and before.count == count:
+            self._memory.late = record.count  # what is counted is in the memory
+        self._wait_for(record)
+        return record
+
+    def _wait_for(self, record: LateRecord) -> None:
+        now = self.now()
+        self._unsettled = tuple(
+            each
+            for each in record.interruptions
+            if each.source in self.sources and not each.is_settled(now, self.sources[each.source].overlap)
+        )
+
+    def _searched_again(self, record: LateRecord) -> Sequence[CorrelationHit]:
+        """Read the times of interruptions again whose events are there now, and return what they complete."""
+        if self._interrupted is None:
+            return ()
+        due = [each for each in record.interruptions if each not in self._unsettled and each.source in self.sources]
+        completed: list[CorrelationHit] = []
+        for each in due:
+            memory, window = self._memory, Window(start=each.start, end=each.end)
+            if memory is not None and memory.late == record.count and milliseconds(each.start) >= memory.horizon:
+                rules = frozenset(self.plan.roles)
+                completed.extend(memory.states.add_all(self.sources[each.source].read(window, rules)))
+                continue
+            self._memory = None
+            # what was before the interruption may have waited for events in it
+            waited = timedelta(milliseconds=CorrelationStates(self.plan.correlations).delay)
+            completed.extend(self._past(SearchedWindow(window=window, base_hits=()), waited))
+        self._interrupted.searched_again = tuple(due)
+        return completed
+
     # ---- the newest window
 
-    def _newest(self, source: str, searched: SearchedWindow, checkpoints: _Checkpoints) -> Sequence[CorrelationHit]:
-        late = 0 if self.late is None else self.late.count()
+    def _newest(
+        self, source: str, searched: SearchedWindow, checkpoints: _Checkpoints, record: LateRecord
+    ) -> Sequence[CorrelationHit]:
         memory, self._memory = self._memory, None  # until this is complete
-        is_kept = memory is not None and memory.late == late
+        is_kept = memory is not None and memory.late == record.count
         if memory is None or not is_kept:
-            memory = _Memory(CorrelationStates(self.plan.correlations), late=late)
+            memory = _Memory(CorrelationStates(self.plan.correlations), late=record.count)
+            memory.states.expect(self._begin())
         window, states = searched.window, memory.states
         overlap = max(entry.overlap for entry in self.sources.values()) + _MARGIN
         floor = milliseconds(window.start - overlap) - states.delay
@@ -124,7 +168,10 @@ class Correlator:
         missing = self._missing(searched, memory.until[source])
         memory.until[source] = window.end
         completed.extend(states.decide(self._searched(memory, checkpoints, missing), searched.base_hits))
-        memory.horizon = milliseconds(min(memory.until.values()) - overlap)
+        until = min(memory.until.values())
+        # what was just read goes back to that time alone
+        waiting = [max(each.start, until - _LONGEST_KEPT) for each in self._unsettled if is_kept]
+        memory.horizon = max(memory.horizon, milliseconds(min([until - overlap, *waiting])))
         states.forget(memory.horizon)
         self._memory = memory
         return completed if is_kept else [hit for hit in completed if hit.time >= floor]
@@ -161,7 +208,9 @@ class Correlator:
         ends = {name: memory.until[name] - source.overlap for name, source in self.sources.items()}
         return {
             rule_id: Spans.common(
-                _searched_spans(memory.since[name, rule_id], end, checkpoints[name], rule_id).without(missing[rule_id])
+                searched_spans(memory.since[name, rule_id], end, checkpoints[name], rule_id)
+                .without(missing[rule_id])
+                .without(self._waiting(name))
                 for name, end in ends.items()
             )
             for rule_id in self.plan.roles
@@ -169,12 +218,14 @@ class Correlator:
 
     # ---- a window of the past
 
-    def _past(self, searched: SearchedWindow) -> Sequence[CorrelationHit]:
+    def _past(self, searched: SearchedWindow, waited: timedelta = timedelta(0)) -> Sequence[CorrelationHit]:
+        """Return what the base hits of a window complete in it and after it, and for as long before it as is waited."""
         window, base_hits = searched.window, searched.base_hits
         plan = self.plan.concerned({hit.rule_id for hit in base_hits})
         if not plan.correlations:
             return ()
         states = CorrelationStates(plan.correlations)
+        states.expect(self._begin())
         completed: list[CorrelationHit] = []
         lengths = plan.rules_by_history()
         longest = max(lengths)
@@ -187,7 +238,7 @@ class Correlator:
         completed.extend(states.decide(self.searched_around(around, window)))
         if base_hits:
             self._remember(searched)
-        return [hit for hit in completed if hit.time >= milliseconds(window.start)]
+        return [hit for hit in completed if hit.time >= milliseconds(window.start - waited)]
 
     def _remember(self, searched: SearchedWindow) -> None:
         """Add base hits of the past to the memory: later events may follow them."""
@@ -208,9 +259,28 @@ class Correlator:
             if checkpoint is not None:
                 end = min(end, checkpoint.watermark - self.sources[name].overlap)
             own = (milliseconds(window.start), milliseconds(min(window.end, end)))
-            return Spans.of((*_searched_spans(around.start, end, checkpoint, rule_id), own))
+            spans = Spans.of((*searched_spans(around.start, end, checkpoint, rule_id), own))
+            return spans.without(self._waiting(name))
 
         return {rule_id: Spans.common(searched(name, rule_id) for name in self.sources) for rule_id in self.plan.roles}
+
+    def _waiting(self, name: str) -> Spans:
+        """Return the times of a source of which events may still arrive after an interruption."""
+        return Spans.of(
+            (milliseconds(each.start), milliseconds(each.end)) for each in self._unsettled if each.source == name
+        )
+
+    def _begin(self) -> Mapping[str, int]:
+        """Return since when all sources are searched by the correlation rules that expect listed groups."""
+        listed = [entry.rule_id for entry in self.plan.correlations if entry.groups]
+        if not listed:
+            return {}
+        starts = [self.starts(name) for name in self.sources]
+        return {
+            rule_id: milliseconds(max(each[rule_id] for each in starts))
+            for rule_id in listed
+            if all(rule_id in each for each in starts)
+        }
 
     # ---- alerts
 
@@ -221,40 +291,4 @@ class Correlator:
 
         `since` is the time before which a correlation rule has no hits.
         """
-        alerting = [hit for hit in completed if self._alerts(hit, since.get(hit.rule_id))]
-        for rule_id, hits in groupby(sorted(alerting, key=_order), key=attrgetter("rule_id")):
-            prepared = self.rules[rule_id]
-            while some := tuple(islice(hits, _READ_TOGETHER)):
-                yield (
-                    prepared.rule,
-                    [
-                        correlated_hit(hit, prepared.rule, alert_of(hit, prepared.effective), view, self.plan.titles)
-                        for hit, view in zip(some, self._views(some), strict=True)
-                    ],
-                )
-
-    def _alerts(self, hit: CorrelationHit, since: datetime | None) -> bool:
-        return hit.rule_id in self.plan.alerting and (since is None or moment_at(hit.time) >= since)
-
-    def _views(self, hits: Sequence[CorrelationHit]) -> Iterator[EventView]:
-        """Yield the last event of each hit, as it is stored; an empty one where it was deleted meanwhile."""
-        last = [hit.completing for hit in hits]
-        keys = [(base.index, base.event_id) for base in last]
-        for base, stored in zip(last, self.events.get(keys) if keys else (), strict=True):
-            event = {} if stored is None else stored.document
-            yield EventView(stored_event(EventDocument(index=base.index, id=base.event_id, event=event)))
-
-
-def _order(hit: CorrelationHit) -> tuple[str, int, str]:
-    return hit.rule_id, hit.time, hit.hit_id
-
-
-def _searched_spans(start: datetime, end: datetime, checkpoint: Checkpoint | None, rule_id: str) -> Spans:
-    """Return the part between two times that a rule searched: without the gaps of the checkpoint."""
-    gaps = () if checkpoint is None else checkpoint.gaps
-    missing = [
-        (milliseconds(gap.window.start), milliseconds(gap.window.end))
-        for gap in gaps
-        if not gap.rules or rule_id in gap.rules
-    ]
-    return Spans.of([(milliseconds(start), milliseconds(end))]).without(Spans.of(missing))
+        return CorrelatedAlerts(self.plan, self.rules, self.events).grouped(completed, since)

@@ -16,11 +16,13 @@ from watcher.match.ruleset import CompiledRule
 from watcher.model import QueryPlan, UnreadableEvent, UnsearchableIndex, Window
 from watcher.model.correlation_hits import BaseHit
 from watcher.pipeline.confirm import Confirmed, Confirmer
-from watcher.pipeline.correlator import CorrelatedSource, Correlator, SearchedWindow
+from watcher.pipeline.correlator import Correlator
 from watcher.pipeline.detection_scope import ALL_RULES, DetectionScope, PreparedCorrelation, PreparedRule, Stopped
 from watcher.pipeline.event_memory import EventMemory, UndecidedEvent, report_unreadable
 from watcher.pipeline.hit_recorder import BackfillSilence, HitRecorder
+from watcher.pipeline.interrupted_searches import SearchTimes
 from watcher.pipeline.recorded_undecided import recall_undecided
+from watcher.pipeline.searched_windows import CorrelatedSource, SearchedWindow
 from watcher.pipeline.undecided_rules import UndecidedRule, UndecidedRules
 from watcher.pipeline.unread_window import unread_window
 from watcher.pipeline.window_plans import EmptyWindow, OpenWindow, WindowPlanner
@@ -64,7 +66,7 @@ class Detector:
         self._recorded_rules = self._prepared
         if self.correlator is not None:
             self._recorded_rules = {**self._prepared, **self.correlator.rules}
-            self.correlator.sources[self.source.name] = CorrelatedSource(self.source.overlap, self.read_base_hits)
+            self.correlator.sources[self.source.name] = self._correlated_source()
         compiled = [CompiledRule(prepared.rule, prepared.predicate) for prepared in self.rules]
         if before is None:
             self._planner = WindowPlanner.of(self.source, self.events, self.rules)
@@ -199,6 +201,10 @@ class Detector:
         except BaseException:
             correlator.forget()  # what it returned is not recorded
             raise
+
+    def _correlated_source(self) -> CorrelatedSource:
+        times = SearchTimes(every=self.source.every, overlap=self.source.overlap)
+        return CorrelatedSource(times, self.read_base_hits)
 
     def read_base_hits(self, window: Window, rules: frozenset[str]) -> Iterator[BaseHit]:
         """Yield the base hits of some rules in a window, which may have been searched before.

@@ -1,0 +1,68 @@
+"""Times that were searched late, because the cluster or the sidecars did not run: events of them may still arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from watcher.timestamps import format_timestamp
+
+_MOST = 100  # that are stored; the nearest ones are joined
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interruption:
+    """A time span of a source that was not searched when it was due."""
+
+    source: str
+    start: datetime
+    end: datetime
+    searched: datetime  # when all of it was searched at last
+
+    def is_settled(self, now: datetime, lateness: timedelta) -> bool:
+        """Whether its events are there: they arrive within the lateness after the cluster took events again."""
+        return self.searched + lateness <= now
+
+    def as_body(self) -> dict[str, str]:
+        """Return it as it is stored."""
+        times = {name: format_timestamp(getattr(self, name)) for name in ("start", "end", "searched")}
+        return {"source": self.source, **times}
+
+    @classmethod
+    def from_body(cls, body: dict[str, Any]) -> Interruption:
+        """Return what `as_body` wrote."""
+        times = {name: datetime.fromisoformat(str(body[name])) for name in ("start", "end", "searched")}
+        return cls(source=str(body["source"]), **times)
+
+
+def joined_interruptions(interruptions: Iterable[Interruption]) -> tuple[Interruption, ...]:
+    """Return interruptions by source and time; overlapping ones are one, and of too many the nearest are."""
+    joined: list[Interruption] = []
+    for each in sorted(interruptions, key=lambda entry: (entry.source, entry.start)):
+        if joined and joined[-1].source == each.source and each.start <= joined[-1].end:
+            joined[-1] = _union(joined[-1], each)
+        else:
+            joined.append(each)
+    while len(joined) > _MOST:
+        gaps = [
+            (after.start - before.end, number)
+            for number, (before, after) in enumerate(pairwise(joined))
+            if before.source == after.source
+        ]
+        if not gaps:
+            break
+        _, number = min(gaps)
+        joined[number : number + 2] = [_union(joined[number], joined[number + 1])]
+    return tuple(joined)
+
+
+def _union(first: Interruption, second: Interruption) -> Interruption:
+    return replace(
+        first,
+        start=min(first.start, second.start),
+        end=max(first.end, second.end),
+        searched=max(first.searched, second.searched),
+    )

@@ -1,0 +1,50 @@
+"""What a search tells correlations: base hits of a window, and which times were searched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from watcher.checkpoints.checkpoint import Checkpoint
+from watcher.correlate import Spans
+from watcher.model import Window
+from watcher.model.correlation_hits import BaseHit
+from watcher.pipeline.interrupted_searches import SearchTimes
+from watcher.timestamps import milliseconds
+
+ReadBaseHits = Callable[[Window, frozenset[str]], Iterable[BaseHit]]
+"""A window and ids of base rules → their base hits, read from the cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class CorrelatedSource:
+    """A source whose events correlations count."""
+
+    times: SearchTimes
+    read: ReadBaseHits
+
+    @property
+    def overlap(self) -> timedelta:
+        """For so long events are late."""
+        return self.times.overlap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchedWindow:
+    """The base hits of a window."""
+
+    window: Window
+    base_hits: Sequence[BaseHit]
+    incomplete: frozenset[str] = frozenset()  # ids of rules that did not search all of it
+
+
+def searched_spans(start: datetime, end: datetime, checkpoint: Checkpoint | None, rule_id: str) -> Spans:
+    """Return the part between two times that a rule searched: without the gaps of the checkpoint."""
+    gaps = () if checkpoint is None else checkpoint.gaps
+    missing = [
+        (milliseconds(gap.window.start), milliseconds(gap.window.end))
+        for gap in gaps
+        if not gap.rules or rule_id in gap.rules
+    ]
+    return Spans.of([(milliseconds(start), milliseconds(end))]).without(Spans.of(missing))
