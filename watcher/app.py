@@ -50,7 +50,14 @@ from watcher.usecases.silence_requests import (
     preview_silence,
 )
 from watcher.usecases.status import Status, read_status
-from watcher.usecases.triage import AlertRecord, list_alerts, select_for_triage, triage_alerts
+from watcher.usecases.triage import (
+    AlertRecord,
+    AlertSurroundings,
+    alert_surroundings,
+    list_alerts,
+    select_for_triage,
+    triage_alerts,
+)
 
 
 def _never() -> bool:
@@ -98,6 +105,10 @@ class App:
     def alerts(self, selected: AlertFilter | None = None, *, limit: int = 50) -> tuple[AlertRecord, ...]:
         """Return the newest alerts that a filter selects, newest first."""
         return list_alerts(self.components, selected or AlertFilter(), limit=limit)
+
+    def alert_surroundings(self, alert: AlertRecord) -> AlertSurroundings:
+        """Return how often the rule of an alert fired before, and the alerts of its host around it."""
+        return alert_surroundings(self.components, alert)
 
     def select_for_triage(self, selected: AlertFilter) -> tuple[StoredDocument, ...]:
         """Return the alerts that an action of triage would change."""

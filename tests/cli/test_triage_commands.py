@@ -51,5 +51,6 @@ def test_alerts_are_triaged_by_id_and_by_filter_and_two_people_at_once_lose_no_c
     ]  # fmt: skip
     assert documents[ids["WEB02"]]["watcher"]["alert"]["reason"] == "benign"
     shown = " ".join(sandbox.call("alerts", web01, COLUMNS="200").stdout.split())
+    assert "first alert of this rule" in shown
     for text in ("acknowledged, since", "by alice", "p1: commented: c1", "1 hits: 1 sent. A message of its own."):
         assert text in shown

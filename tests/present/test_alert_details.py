@@ -13,9 +13,10 @@ from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits
 from watcher.match.event_view import EventView
 from watcher.match.match_explainer import MatchExplainer
+from watcher.model import PriorAlerts
 from watcher.present.alert_details import alert_details
 from watcher.taxonomy.logsources import events_of
-from watcher.usecases.triage import AlertRecord
+from watcher.usecases.triage import AlertRecord, AlertSurroundings
 
 
 def test_an_alert_is_shown_with_the_hits_that_joined_it_and_its_deliveries() -> None:
@@ -31,10 +32,15 @@ def test_an_alert_is_shown_with_the_hits_that_joined_it_and_its_deliveries() -> 
     )
     (stored,) = alert_store.alerts(size=10)
     output = io.StringIO()
-    Console(file=output, width=200).print(
-        alert_details(AlertRecord(id=stored.id, index=stored.index, document=stored.document))
+    record = AlertRecord(id=stored.id, index=stored.index, document=stored.document)
+    other = AlertRecord(id="later", index=stored.index, document={**stored.document, "@timestamp": "2026-11-23T12:30Z"})
+    surroundings = AlertSurroundings(
+        prior=PriorAlerts(anywhere=3, on_host=2, in_week=1), host="WEB01", around=(other,), has_more=False
     )
+    Console(file=output, width=200).print(alert_details(record, surroundings))
     shown = output.getvalue()
+    assert "2nd alert of this rule on WEB01 in 7 days" in shown
+    assert shown.index("2026-11-23T11:59:30.000Z this alert") < shown.index("2026-11-23T12:30Z")
     joined = ("2, from 2026-11-23T11:59:30.000Z", "a1, b2", "new user b2", "mail pending; due 2026-11-23")
     assert "because it contains `shell`" in shown
     assert f"CommandLine: {matched[0].values[0].text}" in shown

@@ -51,10 +51,12 @@ def alerts(  # noqa: PLR0913 - each is an option
     )
     with open_watcher(read_settings(settings_file)) as app:
         newest = app.alerts(selected, limit=limit)
+        shows_details = bool(selected.ids) and not as_json
+        around = [app.alert_surroundings(alert) for alert in newest] if shows_details else []
     if as_json:
         write_json_lines(alert_json(alert) for alert in newest)
     elif selected.ids:
-        for alert in newest:
-            terminal().print(alert_details(alert))
+        for alert, surroundings in zip(newest, around, strict=True):
+            terminal().print(alert_details(alert, surroundings))
     else:
         terminal().print(alerts_table(newest) if newest else "no alerts")

@@ -7,7 +7,7 @@ channel works again, silenced, or dropped for good.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -19,13 +19,13 @@ from watcher.delivery.outbox import Outbox
 from watcher.delivery.rate_limit import RateLimit, reason_note
 from watcher.delivery.restored_alert import restore_alert, restore_update
 from watcher.errors import DeliveryError, InputError, RecipientsRefused
-from watcher.model import Alert, FollowUp, Notification
+from watcher.model import Alert, FollowUp, Notification, PriorAlerts
 from watcher.notify.channel_registry import retry_delay
 from watcher.notify.digest_context import digest_context
 from watcher.notify.links import Links
 from watcher.notify.message_context import alert_context
 from watcher.notify.renderer import MessageContext, Renderer, delivery_key
-from watcher.ports import Follower, Notifier
+from watcher.ports import Follower, Notifier, StoredDocument
 from watcher.settings import ChannelSettings
 
 log = structlog.get_logger(__name__)
@@ -192,6 +192,7 @@ class Render:
     renderer: Renderer
     links: Links
     now: Now
+    prior: Callable[[StoredDocument], PriorAlerts | None] = field(default=lambda _stored: None)
 
     def __call__(self, delivery: Delivery) -> Outcome:
         """Render the message for its channel; a message that cannot be rendered is tried again later."""
@@ -220,7 +221,9 @@ class Render:
             raise ValueError("the delivery was not claimed")
         alert, content = restore_alert(delivery.first), delivery.content
         if not delivery.is_digest or len(delivery.alerts) == 1:  # the alert itself says more than a digest of it
-            return self._alert_context(alert, entry_for(delivery.first, delivery.channel) or {})
+            # what the entry of a status delivery counts is no update
+            entry = {} if is_of_status(delivery.channel) else entry_for(delivery.first, delivery.channel) or {}
+            return self._alert_context(replace(alert, prior=self.prior(delivery.first)), entry)
         return digest_context(
             alert.rule,
             digest=delivery.digest_id,

@@ -40,6 +40,7 @@ from watcher.model.follow_ups import FollowUp
 from watcher.model.index_names import UnsearchableIndex, affecting, may_hold
 from watcher.model.joined_hits import KINDS_OF_VALUES, AlertUpdate, JoinedHits
 from watcher.model.matched_fields import MatchedField, MatchedValue
+from watcher.model.prior_alerts import PriorAlerts
 from watcher.model.routed_receivers import RoutedReceiver
 from watcher.model.rules import Level, LogSource, LongText, Related, Rule, RuleMetadata, Selection
 from watcher.model.triage_history import STATUS_AFTER, AlertStatus, CloseReason, HistoryEntry, TriageAction
@@ -75,6 +76,7 @@ __all__ = [
     "Not",
     "Notification",
     "Or",
+    "PriorAlerts",
     "Query",
     "QueryPlan",
     "Related",

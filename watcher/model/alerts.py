@@ -13,6 +13,7 @@ from watcher.model.findings import Finding
 from watcher.model.follow_ups import FollowUp
 from watcher.model.joined_hits import JoinedHits
 from watcher.model.matched_fields import MatchedField
+from watcher.model.prior_alerts import PriorAlerts
 from watcher.model.routed_receivers import RoutedReceiver
 from watcher.model.rules import Rule, RuleMetadata
 from watcher.model.triage_history import AlertStatus, HistoryEntry
@@ -109,6 +110,7 @@ class Alert:
     joined: JoinedHits | None = None  # all of its hits, where the alert is a stored one
     status: AlertStatus = AlertStatus.OPEN
     history: tuple[HistoryEntry, ...] = ()  # what people did to it
+    prior: PriorAlerts | None = None  # how often its rule fired before; None: it was not counted
 
     @property
     def has_key(self) -> bool:

@@ -9,10 +9,11 @@ from typing import Any
 
 from watcher.model import Alert, AlertKind, AlertUpdate, RuleMetadata
 from watcher.nesting import NOTE
+from watcher.notify.alert_rows import alert_rows
 from watcher.notify.escaping import bounded_text, folded
 from watcher.notify.event_texts import event_texts
 from watcher.notify.facts import Fact, further_facts, matched_facts, why_lines
-from watcher.notify.joined_texts import closed_before, further_hits, joined_rows, new_values
+from watcher.notify.joined_texts import closed_before, further_hits, new_values
 from watcher.notify.links import (
     Links,
     MessageLink,
@@ -111,7 +112,8 @@ class AlertContext:
     )
     also: tuple[tuple[str, str], ...] = _help("further hits with new values, as (what is new, what happened)")
     joined: tuple[tuple[str, str], ...] = _help(
-        "the hits of the alert, where there are several, as (label, text): `Hits`, `Users`, `Processes` …"
+        "what is known of the alert as (label, text): `Hits`, `Users` … where it has several hits, `Seen` for how "
+        "often its rule fired before, `Triage` for the command that acknowledges it"
     )
     closed_note: str = _help("where the alert was closed before this hit joined it; else empty")
     origin: str = _help("`live`, `backfill`, or `test` for the message of `watcher notify`")
@@ -185,7 +187,7 @@ def alert_context(alert: Alert, *, links: Links, news: Sequence[AlertUpdate] = (
         update=update,
         news=new_values(news),
         also=further_hits(news[:-1] if update else news),
-        joined=() if alert.joined is None else joined_rows(alert.joined),
+        joined=alert_rows(alert),
         closed_note=_CLOSED.format(closed=closed) if (closed := closed_before(news)) else "",
         origin=alert.origin,
         notes=(),

@@ -14,6 +14,7 @@ from watcher.delivery.deliveries import channel_name, is_of_status
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.inhibition import Inhibitor
 from watcher.delivery.outbox import Outbox
+from watcher.delivery.prior_counts import PriorAlertCounts
 from watcher.delivery.rate_limit import UNLIMITED, RateLimit
 from watcher.delivery.silencing import Silencing, no_silencers
 from watcher.delivery.stages import (
@@ -114,7 +115,7 @@ class Dispatcher:
             queries=self.queries,
             outbox=self.outbox,
             states=self.states,
-            stages=self._stages(stopping, silencing),
+            stages=self._stages(stopping, silencing, is_message=not is_of_status(channel)),
             now=self.now,
             silencing=silencing,
             rate_limit=UNLIMITED if is_of_status(channel) else self.rate_limit,
@@ -123,9 +124,11 @@ class Dispatcher:
             state=self.states.read(channel),
         )
 
-    def _stages(self, stopping: Stopping, silencing: Silencing) -> Sequence[Stage]:
+    def _stages(self, stopping: Stopping, silencing: Silencing, *, is_message: bool) -> Sequence[Stage]:
         """Return the stages of a delivery, in order."""
-        inhibit = () if self.inhibitor is None else (Inhibit(self.inhibitor, self.outbox, self.now, self.observe),)
+        inhibitor = self.inhibitor if is_message else None
+        inhibit = () if inhibitor is None else (Inhibit(inhibitor, self.outbox, self.now, self.observe),)
+        prior = PriorAlertCounts(self.queries.documents, self.queries.prefix)
         return (
             HoldLease(stopping),
             SettleDigest(self.queries, self.rate_limit, self.now),
@@ -135,6 +138,6 @@ class Dispatcher:
             *inhibit,
             Claim(self.outbox, self.now),
             CheckEscalation(),
-            Render(self.channels, self.renderer, self.links, self.now),
+            Render(self.channels, self.renderer, self.links, self.now, prior),
             Send(self.channels, stopping, self.now),
         )

@@ -10,15 +10,16 @@ from rich.table import Table
 from watcher.delivery.deliveries import delivery_entries
 from watcher.delivery.delivery_record import delivery_record, no_delivery_answer
 from watcher.model import MatchedField
+from watcher.notify.alert_rows import prior_text
 from watcher.notify.facts import matched_facts
 from watcher.notify.joined_texts import further_hits, joined_rows
 from watcher.present.event_lines import event_lines, host_and_account
 from watcher.present.terminal import LEVEL_STYLES, cell, table
 from watcher.present.triage_tables import history_rows
-from watcher.usecases.triage import AlertRecord
+from watcher.usecases.triage import AlertRecord, AlertSurroundings
 
 
-def alert_details(alert: AlertRecord) -> Table:
+def alert_details(alert: AlertRecord, surroundings: AlertSurroundings | None = None) -> Table:
     """Show an alert: its event, the hits that joined it, and what became of its messages."""
     shown = table("", "", title=alert.title)
     own = alert.document["watcher"]
@@ -35,6 +36,8 @@ def alert_details(alert: AlertRecord) -> Table:
     if alert.joined is not None:
         rows += joined_rows(alert.joined)
         rows += (("Joined", f"{what}: {event}") for what, event in further_hits(alert.joined.updates))
+    if surroundings is not None:
+        rows += _surroundings_rows(alert, surroundings)
     rows += _delivery_rows(alert.document)
     rows += history_rows(alert.document)
     for label, text in rows:
@@ -48,6 +51,19 @@ def _matched_rows(stored: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, st
         yield "Matched", f"{fact.label}: {fact.text}" + (f" ({fact.meaning})" if fact.meaning else "")
         if fact.why:
             yield "", f"because it {fact.why}"
+
+
+def _surroundings_rows(alert: AlertRecord, surroundings: AlertSurroundings) -> Iterator[tuple[str, str]]:
+    """Yield how often the rule fired before, and a time line of the alerts of the host, this one included."""
+    if surroundings.prior is not None:
+        yield "Seen", prior_text(surroundings.prior, surroundings.host)
+    if not surroundings.around:
+        return
+    for entry in sorted((*surroundings.around, alert), key=lambda record: (record.time, record.id)):
+        mark = "this alert" if entry.id == alert.id else f"{entry.level}: {entry.title} ({entry.id})"
+        yield "This host", f"{entry.time} {mark}"
+    if surroundings.has_more:
+        yield "This host", "and more within an hour: `watcher alerts --host`"
 
 
 def _status(alert: Mapping[str, Any]) -> str:

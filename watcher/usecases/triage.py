@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from watcher.alerts.alert_filter import AlertFilter
 from watcher.alerts.alert_history import LONGEST_COMMENT, LONGEST_NAME, Triage
 from watcher.alerts.alert_triage import AlertTriage, TriagedAlert
 from watcher.components import Components
+from watcher.delivery.prior_counts import PriorAlertCounts
 from watcher.delivery.status_deliveries import StatusDeliveries
 from watcher.errors import InputError
 from watcher.match.event_summarizer import stored_summary
-from watcher.model import AlertKind, EventSummary, JoinedHits
+from watcher.model import AlertKind, EventSummary, JoinedHits, PriorAlerts
 from watcher.notify.channel_registry import following_channels
-from watcher.ports import StoredDocument
+from watcher.ports import StateQuery, StoredDocument
+from watcher.timestamps import format_timestamp, parse_timestamp
+
+AROUND = timedelta(hours=1)
+"""How far before and after an alert the other alerts of its host are shown."""
+
+MOST_AROUND = 20
+"""Alerts of the host that are shown."""
 
 MOST_ALERTS = 10_000
 """Alerts that a command of triage changes."""
@@ -58,6 +67,16 @@ class AlertRecord:
         return JoinedHits.from_document(own["joined"], tuple(own.get("updates") or ())) if own.get("joined") else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSurroundings:
+    """What the state knows around an alert."""
+
+    prior: PriorAlerts | None  # None: it is not known
+    host: str
+    around: tuple[AlertRecord, ...]  # other alerts of the host within an hour, the oldest first
+    has_more: bool  # whether there are more than these
+
+
 def list_alerts(components: Components, selected: AlertFilter, *, limit: int) -> tuple[AlertRecord, ...]:
     """Return the newest alerts that a filter selects, newest first.
 
@@ -69,6 +88,28 @@ def list_alerts(components: Components, selected: AlertFilter, *, limit: int) ->
     if unknown:
         raise InputError(f"no alert has the id `{unknown[0]}`", fix="`watcher alerts --json` lists the newest ids")
     return alerts
+
+
+def alert_surroundings(components: Components, alert: AlertRecord) -> AlertSurroundings:
+    """Return how often the rule of an alert fired before, and the alerts of its host around it."""
+    documents, prefix = components.state(), components.settings.state.prefix
+    stored = components.alert_store().alert(alert.id)
+    host = str((alert.document.get("host") or {}).get("name") or "")
+    moment = parse_timestamp(alert.time)
+    around: tuple[AlertRecord, ...] = ()
+    if host and moment is not None:
+        span = {"gte": format_timestamp(moment - AROUND), "lte": format_timestamp(moment + AROUND)}
+        filters = [{"term": {"host.name": host}}, {"range": {"@timestamp": span}}]
+        query = StateQuery(
+            index=f"{prefix}-alerts-*",
+            query={"bool": {"filter": filters, "must_not": [{"term": {"watcher.alert.id": alert.id}}]}},
+            size=MOST_AROUND + 1,
+            sort=({"@timestamp": "asc"}, {"watcher.alert.id": "asc"}),
+            only=("@timestamp", "rule.name", "watcher.alert", "watcher.rule.level"),
+        )
+        around = tuple(map(_record, documents.search(query)))
+    prior = None if stored is None else PriorAlertCounts(documents, prefix)(stored)
+    return AlertSurroundings(prior=prior, host=host, around=around[:MOST_AROUND], has_more=len(around) > MOST_AROUND)
 
 
 def select_for_triage(components: Components, selected: AlertFilter) -> tuple[StoredDocument, ...]:
