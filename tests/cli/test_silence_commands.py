@@ -34,6 +34,10 @@ def test_a_silence_holds_back_and_counts_and_operators_hear_of_its_end_once(sand
     assert sandbox.call(*arguments, "--yes").returncode == 0
 
     sandbox.feed([ATTACK])
+    with sandbox.loop() as loop:
+        loop.wait_for_log("delivery.silenced")
+        loop.process.kill()
+    sandbox.hasten()
     sandbox.once()
     sandbox.once()
     assert (sandbox.slack.requests, sandbox.smtp.messages) == ([], [])
@@ -41,6 +45,7 @@ def test_a_silence_holds_back_and_counts_and_operators_hear_of_its_end_once(sand
     (listed,) = json.loads(sandbox.call("silences", "--json").stdout)
     assert (listed["phase"], listed["alerts"], listed["by"]) == ("active", 1, "ada")
 
+    assert json.loads(sandbox.call("status", "--json").stdout)["silences"][0]["id"] == listed["id"]
     tried = sandbox.call(
         "except", IIS_TITLE, "--where", "SubjectUserName: jdoe", "--reason", "x", "--search", "--dry-run"
     )

@@ -45,6 +45,7 @@ _TOGETHER = (
     ("unused-route", _W, "A route of settings whose labels no rule has.", ""),
     ("unreachable-route", _W, "A route of settings that no alert reaches.", ""),
     ("calendar-over", _W, "A calendar of settings that never holds again.", ""),
+    ("silence-unknown-rule", _W, "A silence or maintenance window means no alert of any rule.", ""),
     ("unused-allowance", _I, "An allowance of settings that no finding matches.", ""),
 )
 

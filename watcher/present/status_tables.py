@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from watcher.checkpoints.gaps import Gap
+from watcher.present.silence_tables import silence_json, silences_table
 from watcher.present.terminal import cell, table
 from watcher.usecases.status import (
     ALERTS_COUNTED,
@@ -21,7 +22,7 @@ from watcher.usecases.status import (
 
 
 def status_tables(status: Status) -> Iterator[Table]:
-    """Yield the tables of problems, sources, what was not searched, faults, leases, sidecars and deliveries."""
+    """Yield the tables of problems, sources, gaps, faults, leases, sidecars, deliveries and silences."""
     if status.problems:
         yield _problems_table(status.problems)
     yield _sources_table(status.sources)
@@ -37,6 +38,8 @@ def status_tables(status: Status) -> Iterator[Table]:
         yield _members_table(status.members)
     if status.deliveries:
         yield _deliveries_table(status.deliveries)
+    if status.silences:
+        yield silences_table(status.silences)
 
 
 def _problems_table(problems: Sequence[CurrentProblem]) -> Table:
@@ -135,6 +138,7 @@ def status_json(status: Status) -> dict[str, Any]:
             {"channel": delivery.channel, "state": delivery.state, "count": delivery.count}
             for delivery in status.deliveries
         ],
+        "silences": [silence_json(entry) for entry in status.silences],
     }
 
 

@@ -11,7 +11,9 @@ from watcher.cluster.privileges import may_install, missing
 from watcher.components import Components
 from watcher.errors import Forbidden
 from watcher.lint import query_cost
-from watcher.model import Finding, Rule, Window
+from watcher.lint.silence_lints import PlacedMatchers
+from watcher.model import Finding, Location, Rule, Window
+from watcher.routes.silences import SilencePhase
 from watcher.search.live_findings import live_findings
 from watcher.search.rules_that_cannot_fire import RuleChances, cannot_fire
 from watcher.search.source_faults import source_faults, source_notes, time_paths
@@ -37,12 +39,15 @@ def check_cluster(components: Components, rules: Sequence[Rule]) -> ClusterRepor
         collected.findings.extend(cannot_fire(collected.chances))
     with collected.refusals():
         _check_templates(components, collected)
+    with collected.refusals():
+        collected.silences.extend(_silences(components))
     return ClusterReport(
         problems=tuple(dict.fromkeys(collected.problems)),
         notes=tuple(collected.notes),
         findings=tuple(collected.findings),
         costs=collected.costs,
         mapped=frozenset(collected.mapped),
+        silences=tuple(collected.silences),
     )
 
 
@@ -56,6 +61,7 @@ class _Collected:
     costs: dict[str, Counter[str]] = field(default_factory=dict)  # source → grade → queries
     chances: list[RuleChances] = field(default_factory=list)  # of the sources that were read completely
     mapped: set[str] = field(default_factory=set)  # group-by fields that an index has
+    silences: list[PlacedMatchers] = field(default_factory=list)
 
     @contextmanager
     def refusals(self) -> Iterator[None]:
@@ -64,6 +70,15 @@ class _Collected:
             yield
         except Forbidden as fault:
             self.problems.append(str(fault))
+
+
+def _silences(components: Components) -> Iterator[PlacedMatchers]:
+    """Yield the stored silences that are not expired."""
+    store, now = components.silence_store(), components.events().now()
+    location = Location(file=store.documents.index, line=1)
+    for silence in store.read():
+        if silence.phase(now) is not SilencePhase.EXPIRED:
+            yield PlacedMatchers(name=f"the silence {silence.id}", matchers=silence.matchers, location=location)
 
 
 def _check_templates(components: Components, collected: _Collected) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 from watcher.attack.attack_table import shipped_table
 from watcher.health.rule_states import rule_states
-from watcher.lint import allowances, correlation_lints, filter_lints, group_fields, route_lints
+from watcher.lint import allowances, correlation_lints, filter_lints, group_fields, route_lints, silence_lints
 from watcher.lint.allowances import JudgedFinding
 from watcher.lint.run_lints import lint_correlation, lint_rules, unique
+from watcher.lint.silence_lints import PlacedMatchers
 from watcher.lint.tag_lints import AttackMatrix
-from watcher.model import Finding, Severity
+from watcher.model import Finding, RuleMetadata, Severity
 from watcher.ports import Progress, no_progress
 from watcher.ruletests.suites import files_of_tests, rules_beside, suites_of_rules
 from watcher.settings import Settings, Source
@@ -32,6 +33,7 @@ class ClusterReport:
     findings: tuple[Finding, ...] = ()
     costs: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # source → grade → queries
     mapped: frozenset[str] = frozenset()  # group-by fields that an index has
+    silences: tuple[PlacedMatchers, ...] = ()  # that are not expired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +92,12 @@ def check_rules(  # noqa: PLR0913 - what it reads, and the progress
     )
     group_findings = group_fields.lint(rules.rules, settings, report.mapped)
     correlation_findings = correlation_lints.lint(rules, settings, report.mapped)
-    of_settings = () if paths else (*settings.risks, *_findings_of_routes(rules, settings, today))
+    of_settings = () if paths else (*_findings_of_settings(rules, settings, today, report),)
     ordered = sorted(
         unique((*findings, *group_findings, *correlation_findings, *of_settings, *report.findings)),
         key=_by_location,
     )
-    judged = allowances.apply_allowances(ordered, (*rules.rules, *rules.correlations.rules), settings.check.allow)
+    judged = allowances.apply_allowances(ordered, _every_rule(rules), settings.check.allow)
     if not paths:  # rules outside of given paths may need an allowance that these do not
         unused = allowances.unused_allowances(judged, settings)
         judged = (*judged, *(JudgedFinding(finding=finding) for finding in unused))
@@ -142,6 +144,19 @@ def review_rules(  # noqa: PLR0913 - what it reads, and the progress
         )
     )
     return tuple(sorted(findings, key=_by_location))
+
+
+def _findings_of_settings(
+    rules: LoadedRules, settings: Settings, today: date, report: ClusterReport
+) -> Iterator[Finding]:
+    """Yield what is odd about settings and silences; who names rules asks about those alone."""
+    yield from settings.risks
+    yield from _findings_of_routes(rules, settings, today)
+    yield from silence_lints.lint(report.silences, _every_rule(rules))
+
+
+def _every_rule(rules: LoadedRules) -> tuple[RuleMetadata, ...]:
+    return (*rules.rules, *rules.correlations.rules)
 
 
 def _by_location(finding: Finding) -> tuple[object, str]:

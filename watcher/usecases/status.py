@@ -16,9 +16,11 @@ from watcher.health.evidence import Evidence
 from watcher.health.recorded_problems import Problem, RecordedProblem
 from watcher.model import UnsearchableIndex, Window
 from watcher.ports import EventSource, IndexMapping
+from watcher.routes.silences import SilencePhase
 from watcher.search.source_faults import source_faults, time_paths
 from watcher.search.unsearchable_indices import unsearchable_indices
 from watcher.settings import Source
+from watcher.usecases.silence_requests import ListedSilence, list_silences
 
 ALERTS_COUNTED = 1000
 """Of how many of the newest alerts the deliveries are counted."""
@@ -112,6 +114,7 @@ class Status:
     leases: tuple[LeaseStatus, ...]
     members: tuple[MemberStatus, ...]
     deliveries: tuple[DeliveryCount, ...]  # of the newest alerts
+    silences: tuple[ListedSilence, ...] = ()  # that are not expired
 
     @property
     def needs_attention(self) -> bool:
@@ -133,6 +136,7 @@ def read_status(components: Components) -> Status:
         leases=tuple(_leases(evidence, now)),
         members=tuple(_members(evidence, now)),
         deliveries=_count_deliveries(components),
+        silences=tuple(entry for entry in list_silences(components) if entry.phase is not SilencePhase.EXPIRED),
     )
 
 

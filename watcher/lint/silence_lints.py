@@ -1,0 +1,33 @@
+"""Lints of silences and maintenance windows: those that no rule's alerts can match."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from watcher.lint.finding_codes import make_finding
+from watcher.model import Finding, Location, RuleMetadata
+from watcher.routes.label_matchers import Matchers, may_match
+from watcher.routes.labels import rule_labels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedMatchers:
+    """The matchers of a silence or maintenance window, and where they are."""
+
+    name: str  # e.g. "the silence 1a2b3c4d"
+    matchers: Matchers
+    location: Location
+
+
+def lint(silencers: Sequence[PlacedMatchers], rules: Sequence[RuleMetadata]) -> Iterator[Finding]:
+    """Yield a finding for each silence or window that means no alert of any rule."""
+    labels = [rule_labels(rule) for rule in rules] if silencers else []
+    for silencer in silencers:
+        if not any(may_match(silencer.matchers, own) for own in labels):
+            yield make_finding(
+                "silence-unknown-rule",
+                f"{silencer.name} means no alert of any rule: {', '.join(map(str, silencer.matchers))}",
+                silencer.location,
+                "check the spelling, or remove it",
+            )
