@@ -42,11 +42,13 @@ from watcher.usecases.route_event import RoutedEvent, route_stored_event
 from watcher.usecases.run import RunReport, run_once
 from watcher.usecases.silence_requests import (
     ListedSilence,
+    ListedWindow,
     SilencePreview,
     SilenceRequest,
     create_silence,
     expire_silence,
     list_silences,
+    list_windows,
     preview_silence,
 )
 from watcher.usecases.status import Status, read_status
@@ -211,6 +213,10 @@ class App:
     def silences(self) -> tuple[ListedSilence, ...]:
         """Return the stored silences, and how many alerts each has held back."""
         return list_silences(self.components)
+
+    def maintenance_windows(self) -> tuple[ListedWindow, ...]:
+        """Return the maintenance windows of settings, and how many alerts each has held back."""
+        return list_windows(self.components)
 
     def backfill(
         self, request: BackfillRequest, *, observer: BackfillObserver, stopping: Stopping = _never

@@ -24,6 +24,7 @@ from watcher.delivery.inhibition import Inhibitor
 from watcher.delivery.outbox import Outbox
 from watcher.delivery.silence_store import SilenceStore
 from watcher.delivery.silenced_alerts import SilencedAlerts
+from watcher.delivery.window_records import WindowRecords
 from watcher.health.evidence import EvidenceReader
 from watcher.health.problem_record import ProblemRecord
 from watcher.health.silence_notices import SilenceNotices
@@ -34,6 +35,7 @@ from watcher.notify.operators import OperatorNotifier
 from watcher.notify.renderer import Renderer
 from watcher.pipeline import Correlator, Detector, Dispatcher, PreparedCorrelation, RateLimit, prepare_rule
 from watcher.ports import Clock, EventCounts, EventSource, Notifier, State
+from watcher.routes.silences import Silencer
 from watcher.schedule import (
     DELIVERY,
     delivery_lease,
@@ -42,7 +44,7 @@ from watcher.schedule import (
 )
 from watcher.settings import ChannelSettings, Settings, Source
 from watcher.settings.effective import rule_settings
-from watcher.settings.effective_routes import route_tree
+from watcher.settings.effective_routes import maintenance_windows, route_tree
 from watcher.state.installation import Installation
 from watcher.state.leases import Leases
 from watcher.state.migration import Migration
@@ -144,10 +146,27 @@ class Components:
         """Return the stored silences."""
         return SilenceStore(self.state_documents())
 
+    def silencers(self) -> Sequence[Silencer]:
+        """Return the silences and maintenance windows that hold back messages, or will."""
+        windows = maintenance_windows(self.settings)
+        if not windows:
+            return self.silence_store().read()
+        return (*self.silence_store().read(), *self.window_records().opened(windows, now=self.events().now()))
+
+    def window_records(self) -> WindowRecords:
+        """Return since when maintenance windows hold."""
+        return WindowRecords(self.state_documents())
+
     def silence_notices(self) -> SilenceNotices:
         """Return what notifies operators of the ends of silences."""
         silenced = SilencedAlerts(self.state(), self.settings.state.prefix)
-        return SilenceNotices(store=self.silence_store(), silenced=silenced, operators=self.operators())
+        return SilenceNotices(
+            store=self.silence_store(),
+            windows=self.window_records(),
+            configured=maintenance_windows(self.settings),
+            silenced=silenced,
+            operators=self.operators(),
+        )
 
     def notifiers(self) -> Mapping[str, tuple[ChannelSettings, Notifier]]:
         """Create the channels by name."""
@@ -212,7 +231,7 @@ class Components:
             inhibitor=self._inhibitor(),
             now=self.events().now,
             rate_limit=rate_limit,
-            silencers=self.silence_store().read,
+            silencers=self.silencers,
             stopping=stopping,
             observe=observe,
         )

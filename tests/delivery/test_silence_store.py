@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,14 +15,16 @@ from support.memory_state import MemoryDocuments
 from watcher.clock import SystemClock
 from watcher.delivery.silence_store import MOST_SILENCES, SilenceStore
 from watcher.delivery.silenced_alerts import SilencedAlerts
+from watcher.delivery.window_records import WindowRecords
 from watcher.errors import DeliveryError, InputError
 from watcher.health.silence_notices import SilenceNotices
 from watcher.notify.mail import MailChannel
 from watcher.notify.operators import OperatorNotifier
 from watcher.notify.renderer import Renderer
 from watcher.ports import NewDocument
+from watcher.routes.calendars import Calendar, TimeSpan
 from watcher.routes.label_matchers import LabelMatcher, MatchOperator
-from watcher.routes.silences import SilencePhase, StoredSilence
+from watcher.routes.silences import MaintenanceWindow, SilencePhase, StoredSilence
 from watcher.state.state_documents import StateDocuments
 
 MAIL = MailChannel(name="mail", host="localhost", to=("soc@corp.example",), operator=True)
@@ -97,9 +100,14 @@ def test_the_same_silence_twice_is_one() -> None:
 # ---- notices
 
 
-def notices(state: MemoryDocuments, store: SilenceStore, mail: RecordingChannel) -> SilenceNotices:
+def notices(
+    state: MemoryDocuments, store: SilenceStore, mail: RecordingChannel, configured: Sequence[MaintenanceWindow] = ()
+) -> SilenceNotices:
     operators = OperatorNotifier(((MAIL, mail),), Renderer(), SystemClock())
-    return SilenceNotices(store=store, silenced=SilencedAlerts(state), operators=operators)
+    windows = WindowRecords(StateDocuments(state))
+    return SilenceNotices(
+        store=store, windows=windows, configured=configured, silenced=SilencedAlerts(state), operators=operators
+    )
 
 
 def put_alerts(state: MemoryDocuments, reason: str, *hosts: str) -> None:
@@ -147,6 +155,42 @@ def test_a_sidecar_that_dies_before_it_sent_the_notice_leaves_it_to_another() ->
 
 def test_without_operators_an_end_is_recorded_all_the_same() -> None:
     state, store = stored(silence_of())
-    quiet = SilenceNotices(store=store, silenced=SilencedAlerts(state), operators=OperatorNotifier())
+    windows = WindowRecords(StateDocuments(state))
+    quiet = SilenceNotices(store=store, windows=windows, silenced=SilencedAlerts(state), operators=OperatorNotifier())
     assert quiet.send(END) == 1
     assert store.read()[0].notified == END
+
+
+# ---- maintenance windows
+
+NOON = MaintenanceWindow(
+    name="noon",
+    matchers=silence_of().matchers,
+    calendars=(Calendar(name="noon", hours=(TimeSpan(start=720, end=780),)),),
+)
+
+
+def test_a_window_is_recorded_once_for_each_time_that_it_holds() -> None:
+    records = WindowRecords(StateDocuments(MemoryDocuments()))
+    assert records.opened([NOON], now=NOW - timedelta(seconds=1)) == ()
+    for minutes in (3, 30):  # whichever sidecar asks, and however late
+        (window,) = records.opened([NOON], now=NOW + timedelta(minutes=minutes))
+        assert window.answer == "maintenance window noon from 2026-11-23 12:03 UTC"
+
+
+def test_operators_hear_once_of_the_end_of_a_window_that_held_something_back() -> None:
+    state, store = stored()
+    records = WindowRecords(StateDocuments(state))
+    (window,) = records.opened([NOON], now=NOW)
+    put_alerts(state, window.answer, "DC01")
+    mail = RecordingChannel("mail")
+    assert notices(state, store, mail, [NOON]).send(NOW + timedelta(minutes=59)) == 0
+    assert notices(state, store, mail, [NOON]).send(NOW + timedelta(minutes=60)) == 1
+    assert notices(state, store, mail, [NOON]).send(NOW + timedelta(minutes=61)) == 0
+    (message,) = mail.taken
+    assert message.subject.endswith("the maintenance window noon ended; it held back 1 alert")
+    (again,) = records.opened([NOON], now=NOW + timedelta(days=1))
+    assert again.answer != window.answer
+    assert notices(state, store, mail, []).send(NOW + timedelta(days=1)) == 0  # it held nothing back
+    assert len(mail.taken) == 1
+    assert records.read() == {}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
 from support.fakes import NOW, rule
 
 from watcher.lint.silence_lints import PlacedMatchers
 from watcher.model import Location
 from watcher.routes import parse_matchers
-from watcher.settings import Settings
+from watcher.settings import FaultySettingsError, Settings, read
+from watcher.settings.effective_routes import maintenance_windows
 from watcher.sigma.rule_folders import LoadedRules
 from watcher.usecases.check_rules import ClusterReport, check_rules
 
@@ -35,3 +39,34 @@ def test_only_a_silence_that_no_rule_can_match_is_reported() -> None:
     assert finding.startswith("watcher-state:1:1: warning: the silence 0 means no alert of any rule: rule=")
     assert "check the spelling" in finding
     assert finding.endswith("[silence-unknown-rule]")
+
+
+WINDOW = """
+calendars: [{name: night, hours: "22:00-06:00"}]
+maintenance_windows:
+  - {name: patches, match: {rule: A Shel Starts}, during: night}
+  - {name: servers, matchers: ['host=~"SRV.*"'], during: [night]}
+"""
+
+
+def test_a_maintenance_window_that_no_rule_can_match_is_reported_with_its_line() -> None:
+    settings = read(WINDOW, {})
+    assert [window.name for window in maintenance_windows(settings)] == ["patches", "servers"]
+    report = check_rules(settings, LoadedRules(rules=(rule(),)), (), today=NOW.date())
+    (finding,) = [judged.finding for judged in report.findings if judged.finding.code == "silence-unknown-rule"]
+    assert "the maintenance window `patches` means no alert of any rule" in finding.message
+    assert finding.location.line == 4
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("during: night", "during: nigth", "did you mean `night`?"),
+        ("match: {rule: A Shel Starts}, ", "", "means every alert"),
+        ("name: servers", "name: patches", "give each maintenance window a `name` of its own"),
+        ("during: [night]", "during: []", "during"),
+    ],
+)
+def test_faulty_maintenance_windows_are_refused(before: str, after: str, message: str) -> None:
+    with pytest.raises(FaultySettingsError, match=re.escape(message)):
+        read(WINDOW.replace(before, after), {})

@@ -13,7 +13,7 @@ from watcher.present.preview_tables import values_table
 from watcher.present.terminal import cell, shortened, table
 from watcher.routes.silences import SilencePhase, StoredSilence
 from watcher.timestamps import format_timestamp
-from watcher.usecases.silence_requests import MOST_ALERTS, PREVIEWED, ListedSilence, SilencePreview
+from watcher.usecases.silence_requests import MOST_ALERTS, PREVIEWED, ListedSilence, ListedWindow, SilencePreview
 
 _STYLES = {SilencePhase.ACTIVE: "bold yellow", SilencePhase.PENDING: "cyan", SilencePhase.EXPIRED: "dim"}
 _MINUTES = "%Y-%m-%d %H:%M"
@@ -34,6 +34,26 @@ def silences_table(listed: Sequence[ListedSilence]) -> Table:
             cell(f"{matchers_text(silence)}\n{silence.reason}"),
         )
     return shown
+
+
+def windows_table(listed: Sequence[ListedWindow]) -> Table:
+    """Show maintenance windows, one a row."""
+    shown = table("maintenance window", "phase", "alerts", "matchers")
+    for entry in listed:
+        phase = SilencePhase.ACTIVE if entry.holds else SilencePhase.PENDING
+        texts = ", ".join(map(str, entry.window.matchers))
+        shown.add_row(cell(entry.window.name), cell(phase, style=_STYLES[phase]), f"{entry.alerts:,}", cell(texts))
+    return shown
+
+
+def window_json(entry: ListedWindow) -> dict[str, Any]:
+    """Return a maintenance window as JSON."""
+    return {
+        "maintenance_window": entry.window.name,
+        "phase": str(SilencePhase.ACTIVE if entry.holds else SilencePhase.PENDING),
+        "matchers": [str(matcher) for matcher in entry.window.matchers],
+        "alerts": entry.alerts,
+    }
 
 
 def silence_json(entry: ListedSilence) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from watcher.routes.calendars import Calendar
 from watcher.routes.label_matchers import Matchers, all_match
 from watcher.routes.labels import Labels
 from watcher.routes.matcher_syntax import MatcherError, parse_matchers
@@ -115,6 +116,27 @@ class StoredSilence:
             notice_claimed=_moment(document, "notice_claimed"),
             notified=_moment(document, "notified"),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaintenanceWindow:
+    """Recurring times of settings in which alerts send no messages."""
+
+    name: str
+    matchers: Matchers
+    calendars: tuple[Calendar, ...]  # one of them must hold
+    line: int = 0  # in the settings file
+    since: datetime | None = None  # when it began to hold, where it holds
+
+    @property
+    def answer(self) -> str:
+        """Why there was no message; the same for as long as it holds."""
+        began = f" from {self.since:%Y-%m-%d %H:%M} UTC" if self.since is not None else ""
+        return f"maintenance window {self.name}{began}"
+
+    def holds(self, at: datetime) -> bool:
+        """Whether it holds messages back at a time."""
+        return any(calendar.holds(at) for calendar in self.calendars)
 
 
 def silencer_of(silencers: Iterable[Silencer], labels: Labels, at: datetime) -> Silencer | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from watcher.routes import equality_matchers
 from watcher.routes.calendars import Calendar
 from watcher.routes.route_tree import Escalation, Inhibition, Route, RouteTree
+from watcher.routes.silences import MaintenanceWindow
 from watcher.settings.route_settings import CalendarSettings, RouteSettings, SubrouteSettings, all_matchers
 from watcher.settings.settings_types import Settings
 
@@ -27,6 +28,20 @@ def route_tree(settings: Settings) -> RouteTree:
             )
             for entry in settings.inhibit
         ),
+    )
+
+
+def maintenance_windows(settings: Settings) -> tuple[MaintenanceWindow, ...]:
+    """Return the maintenance windows of settings."""
+    calendars = calendars_of(settings)
+    return tuple(
+        MaintenanceWindow(
+            name=entry.name,
+            matchers=(*all_matchers(entry.matchers), *equality_matchers(entry.match)),
+            calendars=tuple(calendars[name] for name in entry.during),
+            line=entry.line,
+        )
+        for entry in settings.maintenance_windows
     )
 
 

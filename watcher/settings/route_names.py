@@ -23,6 +23,8 @@ def unknown_route_names(root: MapNode) -> Iterator[SettingsError]:
         for escalation in _mappings(route.get("escalate")):
             yield from _undefined(escalation.get("to"), channels, "`escalate` of a route", "channels")
         yield from _duplicate(route.get("name"), names)
+    for window in _mappings(root.get("maintenance_windows")):
+        yield from _undefined(window.get("during"), calendars, "`during` of a maintenance window", "calendars")
     for name, channel in channels.items():
         if isinstance(channel, MapNode):
             yield from _undefined(channel.get("fallback"), channels, f"`fallback` of the channel `{name}`", "channels")

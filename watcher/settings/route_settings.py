@@ -130,6 +130,33 @@ class InhibitionSettings:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaintenanceWindowSettings:
+    """Recurring times in which alerts send no messages."""
+
+    line: int = 0  # in the settings file
+    name: Annotated[Name, Option("shown as the reason of a delivery", example="patch-night")]
+    matchers: Annotated[tuple[MatcherText, ...], Option(_MATCHERS, example="['host=~\"srv.*\"']")] = ()
+    match: Annotated[
+        Mapping[str, SomeLines],
+        Option(
+            "the same as a mapping: label → one value or several, of which one must be equal", example="{host: DC01}"
+        ),
+    ] = field(default_factory=dict)
+    during: Annotated[
+        Annotated[SomeLines, NonEmpty()], Option("names of calendars; one of them must hold", example="[office-hours]")
+    ]
+
+    checks: ClassVar[tuple[AnyKeyOf, ...]] = (
+        AnyKeyOf(
+            keys=("matchers", "match"),
+            message="means every alert",
+            fix="name the alerts by `matchers` or `match`",
+            code="missing-key",
+        ),
+    )
+
+
 def all_matchers(parts: tuple[Matchers, ...]) -> Matchers:
     """Return the matchers of several texts as those of one."""
     return tuple(matcher for part in parts for matcher in part)

@@ -16,6 +16,7 @@ from watcher.settings.route_settings import (
     CalendarSettings,
     EscalationSettings,
     InhibitionSettings,
+    MaintenanceWindowSettings,
     RouteSettings,
 )
 from watcher.settings.rule_selection import Allowance, CheckSettings, Folder, RuleCriteria, RuleOptions, RuleSelection
@@ -43,6 +44,7 @@ _TABLES = {
         EscalationSettings,
         CalendarSettings,
         InhibitionSettings,
+        MaintenanceWindowSettings,
         MonitoringSettings,
     )
 }

@@ -13,7 +13,12 @@ from watcher.settings.cluster_settings import Cluster, StateSettings
 from watcher.settings.formats import Count, ExistingFolder, Line, PositiveDuration, SomeLines, WebAddress
 from watcher.settings.monitoring_settings import MonitoringSettings
 from watcher.settings.route_formats import TimeZone
-from watcher.settings.route_settings import CalendarSettings, InhibitionSettings, RouteSettings
+from watcher.settings.route_settings import (
+    CalendarSettings,
+    InhibitionSettings,
+    MaintenanceWindowSettings,
+    RouteSettings,
+)
 from watcher.settings.rule_selection import CheckSettings, RuleSelection
 from watcher.settings.source_settings import Source
 
@@ -89,6 +94,11 @@ class Settings:
     inhibit: Annotated[
         tuple[InhibitionSettings, ...],
         Option("alerts that are not sent while there is an alert of a higher level on the same host"),
+    ] = ()
+    maintenance_windows: Annotated[
+        tuple[MaintenanceWindowSettings, ...],
+        Checked(unique_names("give each maintenance window a `name` of its own")),
+        Option("recurring times in which some alerts send no messages, as [silences](silences.md#maintenance-windows)"),
     ] = ()
     monitoring: Annotated[
         MonitoringSettings, Option("how operators watch watcher itself: metrics, liveness, a dead-man's switch")

@@ -14,10 +14,11 @@ from watcher.lint.allowances import JudgedFinding
 from watcher.lint.run_lints import lint_correlation, lint_rules, unique
 from watcher.lint.silence_lints import PlacedMatchers
 from watcher.lint.tag_lints import AttackMatrix
-from watcher.model import Finding, RuleMetadata, Severity
+from watcher.model import Finding, Location, RuleMetadata, Severity
 from watcher.ports import Progress, no_progress
 from watcher.ruletests.suites import files_of_tests, rules_beside, suites_of_rules
 from watcher.settings import Settings, Source
+from watcher.settings.effective_routes import maintenance_windows
 from watcher.sigma.rule_folders import LoadedRules
 from watcher.usecases.loading import load_rules, rule_folders
 
@@ -152,7 +153,19 @@ def _findings_of_settings(
     """Yield what is odd about settings and silences; who names rules asks about those alone."""
     yield from settings.risks
     yield from _findings_of_routes(rules, settings, today)
-    yield from silence_lints.lint(report.silences, _every_rule(rules))
+    yield from _silence_findings(settings, report, rules)
+
+
+def _silence_findings(settings: Settings, report: ClusterReport, rules: LoadedRules) -> Iterator[Finding]:
+    windows = tuple(
+        PlacedMatchers(
+            name=f"the maintenance window `{window.name}`",
+            matchers=window.matchers,
+            location=Location(file=str(settings.file or "settings"), line=window.line),
+        )
+        for window in maintenance_windows(settings)
+    )
+    yield from silence_lints.lint((*windows, *report.silences), _every_rule(rules))
 
 
 def _every_rule(rules: LoadedRules) -> tuple[RuleMetadata, ...]:

@@ -17,7 +17,8 @@ from watcher.model import Alert, Level, RuleMetadata
 from watcher.ports import StateQuery, StoredDocument
 from watcher.routes.label_matchers import Matchers, may_match
 from watcher.routes.labels import alert_labels, rule_labels
-from watcher.routes.silences import LONGEST_TEXT, SilencePhase, StoredSilence, silences
+from watcher.routes.silences import LONGEST_TEXT, MaintenanceWindow, SilencePhase, StoredSilence, silences
+from watcher.settings.effective_routes import maintenance_windows
 from watcher.timestamps import format_timestamp
 
 PREVIEWED = timedelta(days=7)
@@ -102,6 +103,15 @@ class ListedSilence:
 
     silence: StoredSilence
     phase: SilencePhase
+    alerts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedWindow:
+    """A maintenance window of settings, whether it holds now, and how many alerts it has held back."""
+
+    window: MaintenanceWindow
+    holds: bool
     alerts: int
 
 
@@ -190,3 +200,21 @@ def list_silences(components: Components) -> tuple[ListedSilence, ...]:
     ]
     order = (SilencePhase.ACTIVE, SilencePhase.PENDING, SilencePhase.EXPIRED)
     return tuple(sorted(listed, key=lambda entry: (order.index(entry.phase), entry.silence.until)))
+
+
+def list_windows(components: Components) -> tuple[ListedWindow, ...]:
+    """Return the maintenance windows of settings."""
+    windows = maintenance_windows(components.settings)
+    if not windows:
+        return ()
+    now = components.events().now()
+    totals = SilencedAlerts(components.state(), components.settings.state.prefix).totals()
+    return tuple(
+        ListedWindow(
+            window=window,
+            holds=window.holds(now),
+            # each time that it holds has an answer of its own, which begins with that of the window
+            alerts=sum(count for answer, count in totals.items() if answer.startswith(f"{window.answer} from ")),
+        )
+        for window in windows
+    )
