@@ -36,6 +36,7 @@ from watcher.usecases.installing import delete_expired, prepare_state, set_up
 from watcher.usecases.loading import load_rules, load_settings
 from watcher.usecases.named_rules import NamedCorrelation, find_rule
 from watcher.usecases.preview import Preview, PreviewProgress, preview
+from watcher.usecases.preview_correlation import CorrelationPreview, preview_correlation
 from watcher.usecases.render import render_stored_alert
 from watcher.usecases.resend import find_failed, resend
 from watcher.usecases.route_event import RoutedEvent, route_stored_event
@@ -217,6 +218,17 @@ class App:
     def maintenance_windows(self) -> tuple[ListedWindow, ...]:
         """Return the maintenance windows of settings, and how many alerts each has held back."""
         return list_windows(self.components)
+
+    def preview_correlation(
+        self,
+        named: NamedCorrelation,
+        *,
+        days: int,
+        progress: Callable[[PreviewProgress], None] = _ignore,
+        stopping: Stopping = _never,
+    ) -> CorrelationPreview:
+        """Search the last days by the base rules of a correlation rule, write nothing, and return what it finds."""
+        return preview_correlation(named, days, self.components, progress=progress, stopping=stopping)
 
     def backfill(
         self, request: BackfillRequest, *, observer: BackfillObserver, stopping: Stopping = _never

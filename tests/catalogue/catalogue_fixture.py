@@ -8,7 +8,7 @@ from pathlib import Path
 from watcher.attack.attack_table import shipped_table
 from watcher.catalogue.assumed_mapping import assumed_mapping
 from watcher.catalogue.catalogue import Catalogue, LiveData
-from watcher.catalogue.entries import SourceMapping, build_entries, unplaced
+from watcher.catalogue.entries import SourceMapping, build_entries, findings_by_rule, unplaced
 from watcher.settings import Folder, Source
 from watcher.sigma.rule_folders import read_folder, read_folders
 from watcher.translate.plan import paths_of
@@ -34,7 +34,7 @@ def sample_catalogue(*, corpus: str = "", live: LiveData | None = None) -> Catal
     mappings = (SourceMapping(source=source, mapping=assumed_mapping(source, paths_of(rules.rules, source))),)
     findings = review_rules(rules, source, today=date(2026, 11, 25), matrix=shipped_table())
     return Catalogue(
-        entries=build_entries(rules.rules, folders, mappings, (), findings),
+        entries=build_entries(rules.rules, folders, mappings, (), findings_by_rule(rules.rules, findings)),
         attack=shipped_table(),
         findings=unplaced(rules.rules, (), findings),
         live=live,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 from support.sandbox import Sandbox
@@ -65,6 +66,18 @@ def test_a_correlation_alerts_once_and_its_base_rule_does_not(sandbox: Sandbox) 
     assert alert.document["watcher"]["alert"]["key"] == ["IpAddress=10.0.0.1"]
     # each event that completes a match is a hit of the alert
     assert [hit.document["rule"]["name"] for hit in sandbox.documents("hits")] == 3 * ["Many Failed Logons"]
+    evidence = alert.document["watcher"]["correlation"]
+    counted = [hit.document["watcher"]["correlation"]["count"] for hit in sandbox.documents("hits")]
+    assert sorted(counted) == [3, 4, 5]
+    assert (evidence["type"], evidence["count"], evidence["number"]) == ("event_count", 5, 5.0)  # the fullest window
+    assert [(rule["title"], rule["count"]) for rule in evidence["rules"]] == [("Failed Logon", 5)]
+    assert [event["id"] for event in evidence["events"]] == [f"10.0.0.1-{number}" for number in range(1, 6)]
+    assert (evidence["first"], evidence["last"]) == (evidence["events"][0]["time"], evidence["events"][-1]["time"])
+    query = {"term": {"watcher.correlation.rules.title": "Failed Logon"}}
+    assert sandbox.admin.state().count(f"{sandbox.prefix}-alerts-*", query) == 1
+    shown = sandbox.call("alerts", alert.id)
+    assert "5 of `Failed Logon`" in shown.stdout
+    assert "10.0.0.1-1" in shown.stdout
     (message,) = sandbox.smtp.messages
     text = message.message.get_body(("plain",)).get_content()
     assert "IpAddress: 10.0.0.1" in text
@@ -81,6 +94,13 @@ def test_a_backfill_finds_the_same_correlations_and_delivers_none_again(opensear
     # the first slice of a backfill ends between the events of one correlation
     for number, minutes in enumerate((185, 180, 178, 30, 29, 28)):
         sandbox.feed([failed_logon(number, "10.0.0.9")], ago=timedelta(minutes=minutes))
+    shown = sandbox.call("preview", "Many Failed Logons", "--days", "2", "--json")
+    assert shown.returncode == 0, shown.stderr
+    preview = json.loads(shown.stdout)
+    assert (preview["hits"], preview["alerts"], preview["groups"]) == (2, 2, {"IpAddress: 10.0.0.9": 2})
+    assert (sum(preview["days"].values()), preview["base_hits"]) == (2, {"Failed Logon": 6})
+    assert [sample["count"] for sample in preview["samples"]] == [3, 3]
+    assert sandbox.documents("alerts") == []
     start = (now - timedelta(hours=6)).isoformat()
     done = sandbox.call("backfill", "--from", start, "--to", (now - timedelta(minutes=10)).isoformat())
     assert done.returncode == 0, done.stderr

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from watcher.alerts.joining import joined, opening
 from watcher.alerts.stored_event import LARGEST, event_json, omitted_event
 from watcher.model import Alert, AlertKind, EventSummary, Hit, JoinedHits, RoutedReceiver, RuleMetadata
+from watcher.model.correlation_evidence import CorrelationEvidence
 from watcher.state.index_templates import MAX_KEYWORD, VERSION
 from watcher.timestamps import format_timestamp
 
@@ -45,6 +46,7 @@ def hit_document(hit: Hit, *, store: str) -> dict[str, Any]:
         "hit": {"index": hit.index, "id": hit.event_id},
         "alert": {"id": hit.alert},
     }
+    document["watcher"] |= correlation_values(hit.correlation)
     if hit.kind is not AlertKind.MATCH:
         document["watcher"]["alert"]["kind"] = str(hit.kind)
     return document
@@ -78,6 +80,7 @@ def alert_document(alert: Alert, *, now: datetime, hits: Sequence[Hit] = ()) -> 
         "deliveries": pending_deliveries(alert, now=now),
         "matched": [entry.as_document() for entry in alert.first.matched],
         **joined_values(joined(opening(alert.first), hits)),
+        **correlation_values(joined_evidence(alert.first.correlation, hits)),
     }
     return document
 
@@ -85,6 +88,19 @@ def alert_document(alert: Alert, *, now: datetime, hits: Sequence[Hit] = ()) -> 
 def joined_values(hits: JoinedHits) -> dict[str, Any]:
     """Return what an alert document holds of its hits under `watcher`."""
     return {"joined": hits.as_document(), "updates": [update.as_document() for update in hits.updates]}
+
+
+def joined_evidence(before: CorrelationEvidence | None, hits: Iterable[Hit]) -> CorrelationEvidence | None:
+    """Return what a correlation counted for an alert that some hits join."""
+    for hit in hits:
+        if hit.correlation is not None:
+            before = hit.correlation if before is None else before.joined(hit.correlation)
+    return before
+
+
+def correlation_values(evidence: CorrelationEvidence | None) -> dict[str, Any]:
+    """Return what a document holds of a correlation under `watcher`: nothing for other rules."""
+    return {} if evidence is None else {"correlation": evidence.as_document()}
 
 
 def pending_deliveries(alert: Alert, *, now: datetime) -> list[Mapping[str, Any]]:

@@ -14,10 +14,11 @@ from typing import Any
 
 import structlog
 
-from watcher.alerts.alert_documents import joined_values, pending_deliveries
+from watcher.alerts.alert_documents import correlation_values, joined_evidence, joined_values, pending_deliveries
 from watcher.alerts.joining import hit_key, joined, stored_hits
 from watcher.errors import Refused
 from watcher.model import Alert, Hit, JoinedHits, RoutedReceiver
+from watcher.model.correlation_evidence import CorrelationEvidence
 from watcher.ports import Documents, PartialUpdate, StoredDocument
 from watcher.timestamps import format_timestamp
 
@@ -92,7 +93,12 @@ def _changes(joining: Joining, stored: StoredDocument, recorded: Collection[str]
     states = _DONE if len(after.updates) > len(before.updates) else _HELD_BACK
     if not part and any(entry["state"] in states for entry in _deliveries(stored)):
         part = {"deliveries": _due_again(stored, states, now)}
-    return {**part, **joined_values(after)}
+    return {**part, **joined_values(after), **correlation_values(joined_evidence(_evidence(stored), joining.hits))}
+
+
+def _evidence(stored: StoredDocument) -> CorrelationEvidence | None:
+    counted = stored.document["watcher"].get("correlation")
+    return CorrelationEvidence.from_document(counted) if counted else None
 
 
 def _deliveries(stored: StoredDocument) -> Sequence[Mapping[str, Any]]:

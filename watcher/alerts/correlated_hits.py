@@ -11,6 +11,7 @@ from watcher.digests import digest
 from watcher.match.event_summarizer import summarize
 from watcher.match.event_view import EventView
 from watcher.model import Hit
+from watcher.model.correlation_evidence import ContributingEvent, CorrelationEvidence, CountedRule
 from watcher.model.correlation_hits import CorrelationHit
 from watcher.model.correlation_rules import CorrelationRule
 from watcher.settings.effective import RuleSettings
@@ -50,10 +51,31 @@ def correlated_hit(
             event=view.event,
             summary=replace(summary, details=(*_details(hit, titles), *summary.details)),
             alert=place.alert,
+            correlation=_evidence(hit, rule, titles),
         ),
         alert=place.alert,
         key=tuple(hit.group),
         slot=place.slot,
+    )
+
+
+def _evidence(hit: CorrelationHit, rule: CorrelationRule, titles: Mapping[str, str]) -> CorrelationEvidence:
+    return CorrelationEvidence(
+        type=str(rule.section.type),
+        count=sum(hit.counts.values()),
+        number=hit.number,
+        first=moment_at(hit.first),
+        last=moment_at(hit.last),
+        rules=tuple(
+            CountedRule(id=rule_id, title=titles.get(rule_id, rule_id), count=count)
+            for rule_id, count in hit.counts.items()
+        ),
+        events=tuple(
+            ContributingEvent(
+                rule=sample.rule_id, time=moment_at(sample.time), index=sample.index, event_id=sample.event_id
+            )
+            for sample in hit.samples
+        ),
     )
 
 

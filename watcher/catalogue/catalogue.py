@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from watcher.attack.attack_table import Attack
-from watcher.catalogue.entries import CatalogueEntry
+from watcher.catalogue.correlation_entries import CorrelationEntry
+from watcher.catalogue.entries import CatalogueEntry, ListedEntry
 from watcher.catalogue.event_needs import EventNeed
 from watcher.catalogue.indicators import Corpus, IndicatorHolder, SharedIndicator
 from watcher.model import Finding, Level
@@ -48,6 +49,7 @@ class Catalogue:
     """The input of the site."""
 
     entries: tuple[CatalogueEntry, ...]  # by title
+    correlations: tuple[CorrelationEntry, ...] = ()  # by title
     attack: Attack
     findings: tuple[Finding, ...] = ()  # about files without a rule
     live: LiveData | None = None
@@ -57,6 +59,21 @@ class Catalogue:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_id", {entry.rule.id: entry for entry in self.entries})
+
+    @cached_property
+    def listed(self) -> tuple[ListedEntry, ...]:
+        """The rules and correlation rules, by title."""
+        every: tuple[ListedEntry, ...] = (*self.entries, *self.correlations)
+        return tuple(sorted(every, key=lambda entry: (entry.rule.title.casefold(), entry.rule.id)))
+
+    @cached_property
+    def counting(self) -> Mapping[str, tuple[CorrelationEntry, ...]]:
+        """The correlation rules that count the hits of a rule, by its id."""
+        counting: dict[str, list[CorrelationEntry]] = {}
+        for entry in self.correlations:
+            for base in entry.correlation.base_rules:
+                counting.setdefault(base, []).append(entry)
+        return {rule_id: tuple(entries) for rule_id, entries in counting.items()}
 
     def relative_paths(self, text: str) -> str:
         """Return a text with the paths of rules folders replaced by the folders' names."""
@@ -78,10 +95,10 @@ class Catalogue:
         return tuple(corpu for corpu in self.corpus if corpu.count > 1)
 
     @cached_property
-    def by_technique(self) -> Mapping[str, tuple[CatalogueEntry, ...]]:
+    def by_technique(self) -> Mapping[str, tuple[ListedEntry, ...]]:
         """The rules by current technique id; rules of a sub-technique do not count for the technique."""
-        entries: dict[str, list[CatalogueEntry]] = {}
-        for entry in self.entries:
+        entries: dict[str, list[ListedEntry]] = {}
+        for entry in self.listed:
             for name in dict.fromkeys(self.attack.current(name) for name in entry.rule.techniques):
                 entries.setdefault(name, []).append(entry)
         return {name: tuple(entries[name]) for name in sorted(entries)}
@@ -117,7 +134,7 @@ class Catalogue:
         return tuple((self.by_id[name], counts[name]) for _, name in ordered[:_MAX_SIMILAR])
 
 
-def count_by_level(entries: Sequence[CatalogueEntry]) -> tuple[tuple[Level, int], ...]:
+def count_by_level(entries: Sequence[ListedEntry]) -> tuple[tuple[Level, int], ...]:
     """Return the number of rules per level, highest first, including levels without rules."""
     counts = Counter(entry.rule.level for entry in entries)
     return tuple((level, counts[level]) for level in reversed(Level))

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from watcher.catalogue.catalogue import Catalogue
-from watcher.catalogue.entries import CatalogueEntry
+from watcher.catalogue.correlation_entries import CorrelationEntry
+from watcher.catalogue.entries import CatalogueEntry, ListedEntry
 from watcher.catalogue.event_needs import EventNeed
 from watcher.catalogue.page_paths import PagePaths
 from watcher.catalogue.rule_page import event_volumes, indicator_rows, tactics, techniques
@@ -22,10 +23,12 @@ def catalogue_json(catalogue: Catalogue, locations: PagePaths) -> str:
     """Return the catalogue as JSON, one line per rule."""
     attack = {"version": catalogue.attack.version, "as_of": catalogue.attack.as_of}
     lines = ",\n".join(_dump(_rule(catalogue, entry, locations)) for entry in catalogue.entries)
+    correlations = ",\n".join(_dump(_correlation(catalogue, entry)) for entry in catalogue.correlations)
     findings = ",\n".join(_dump(_finding(catalogue, finding)) for finding in catalogue.findings)
     return (
         f'{{"attack": {_dump(attack)},\n"live_days": {_dump(catalogue.live.days if catalogue.live else None)},\n'
-        f'"mapping_assumed": {_dump(catalogue.assumed)},\n"rules": [\n{lines}\n],\n"findings": [\n{findings}\n]}}\n'
+        f'"mapping_assumed": {_dump(catalogue.assumed)},\n"rules": [\n{lines}\n],\n'
+        f'"correlations": [\n{correlations}\n],\n"findings": [\n{findings}\n]}}\n'
     )
 
 
@@ -61,6 +64,35 @@ def _rule(catalogue: Catalogue, entry: CatalogueEntry, locations: PagePaths) -> 
     }
 
 
+def _correlation(catalogue: Catalogue, entry: CorrelationEntry) -> dict[str, Any]:
+    rule, correlation = entry.rule, entry.correlation
+    return {
+        "id": rule.id,
+        "title": rule.title,
+        "page": entry.page,
+        "status": rule.status,
+        "level": rule.level,
+        "author": rule.author,
+        "date": rule.date,
+        "modified": rule.modified,
+        **_origin(entry),
+        "description": rule.description,
+        "tags": list(rule.tags),
+        "tactics": [{"id": tactic.id, "name": tactic.name} for tactic in tactics(catalogue, entry)],
+        "techniques": [{"id": technique.id, "name": technique.name} for technique in techniques(catalogue, entry)],
+        "type": correlation.type,
+        "base_rules": [{"id": base.id, "title": base.title, "page": base.page} for base in entry.bases],
+        "group_by": list(correlation.group_by),
+        "timespan": correlation.timespan.total_seconds(),
+        "condition": dict(entry.evaluation)["Condition"],
+        "hits": catalogue.live.hits.get(rule.id, 0) if catalogue.live else None,
+        "indicators": [{"field": value.field, "kind": value.kind, "value": value.value} for value in entry.indicators],
+        "findings": [_finding(catalogue, finding) for finding in entry.findings],
+        "hash": rule.hash,
+        "text": full_text(rule),
+    }
+
+
 def _logsource(logsource: LogSource) -> dict[str, Any]:
     return {
         "product": logsource.product,
@@ -69,7 +101,7 @@ def _logsource(logsource: LogSource) -> dict[str, Any]:
     }
 
 
-def _origin(entry: CatalogueEntry) -> dict[str, Any]:
+def _origin(entry: ListedEntry) -> dict[str, Any]:
     return {
         "folder": entry.rule.folder,
         "path": entry.rule.path,
@@ -139,10 +171,10 @@ def _dump(value: Any) -> str:
 
 def rules_script(catalogue: Catalogue) -> str:
     """Return the data of the rule list, one line per rule."""
-    return _script("rules", ((entry.key, _row(catalogue, entry)) for entry in catalogue.entries))
+    return _script("rules", ((entry.key, _row(catalogue, entry)) for entry in catalogue.listed))
 
 
-def _row(catalogue: Catalogue, entry: CatalogueEntry) -> list[Any]:
+def _row(catalogue: Catalogue, entry: ListedEntry) -> list[Any]:
     rule = entry.rule
     current = dict.fromkeys(catalogue.attack.current(name) for name in rule.techniques)
     return [
@@ -152,7 +184,7 @@ def _row(catalogue: Catalogue, entry: CatalogueEntry) -> list[Any]:
         rule.status or "",
         list(rule.tactics),
         list(current),
-        str(rule.logsource),
+        entry.source_name,
         entry.corpus,
         list(entry.authors),
         str(rule.modified or rule.date or ""),
@@ -161,10 +193,10 @@ def _row(catalogue: Catalogue, entry: CatalogueEntry) -> list[Any]:
 
 def words_script(catalogue: Catalogue) -> str:
     """Return the search texts, one line per rule."""
-    return _script("words", ((entry.key, _words(catalogue, entry)) for entry in catalogue.entries))
+    return _script("words", ((entry.key, _words(catalogue, entry)) for entry in catalogue.listed))
 
 
-def _words(catalogue: Catalogue, entry: CatalogueEntry) -> str:
+def _words(catalogue: Catalogue, entry: ListedEntry) -> str:
     rule = entry.rule
     techniques = (catalogue.attack.technique(name) for name in rule.techniques)
     names = (technique.name for technique in techniques if technique)

@@ -9,7 +9,7 @@ from typing import Any
 
 from watcher.attack.attack_table import DOMAIN
 from watcher.catalogue.catalogue import Catalogue
-from watcher.catalogue.entries import CatalogueEntry
+from watcher.catalogue.entries import ListedEntry
 from watcher.model import Level
 
 _COLOURS = ("#e3f1f8", "#0b4f79")
@@ -46,14 +46,14 @@ _SELECTION: Mapping[str, Any] = {
 
 def layers(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     """Yield file name and text of each layer: all rules, each level, each corpus, and hits."""
-    yield "all.json", _layer(catalogue, "All rules", catalogue.entries)
+    yield "all.json", _layer(catalogue, "All rules", catalogue.listed)
     for level in reversed(Level):
-        entries = [entry for entry in catalogue.entries if entry.rule.level is level]
+        entries = [entry for entry in catalogue.listed if entry.rule.level is level]
         if entries:
             yield f"level-{level}.json", _layer(catalogue, f"Level {level}", entries)
     taken: set[str] = set()
-    for number, label in enumerate(sorted({entry.corpus for entry in catalogue.entries})):
-        entries = [entry for entry in catalogue.entries if entry.corpus == label]
+    for number, label in enumerate(sorted({entry.corpus for entry in catalogue.listed})):
+        entries = [entry for entry in catalogue.listed if entry.corpus == label]
         name = file_name(label) or str(number)
         name = f"{name}-{number}" if name in taken else name
         taken.add(name)
@@ -70,7 +70,7 @@ def file_name(label: str) -> str:
     return f"{name[:_LONGEST_NAME]}-{sha256(label.encode('utf-8', 'replace')).hexdigest()[:8]}"
 
 
-def _layer(catalogue: Catalogue, name: str, entries: Sequence[CatalogueEntry]) -> str:
+def _layer(catalogue: Catalogue, name: str, entries: Sequence[ListedEntry]) -> str:
     ids = {entry.rule.id for entry in entries}
     techniques = []
     for technique, element in catalogue.by_technique.items():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from watcher.attack.attack_table import Tactic, Technique
 from watcher.catalogue.catalogue import Catalogue, count_by_level
-from watcher.catalogue.entries import CatalogueEntry
+from watcher.catalogue.entries import CatalogueEntry, ListedEntry
 from watcher.catalogue.event_needs import EventNeed
 from watcher.catalogue.indicators import SharedIndicator
 from watcher.catalogue.page_paths import PagePaths
@@ -89,7 +89,7 @@ def _cell(catalogue: Catalogue, technique: Technique, parts: Sequence[Technique]
     )
 
 
-def unknown_techniques(catalogue: Catalogue) -> tuple[tuple[str, tuple[CatalogueEntry, ...]], ...]:
+def unknown_techniques(catalogue: Catalogue) -> tuple[tuple[str, tuple[ListedEntry, ...]], ...]:
     """Return the techniques of rules that the matrix lacks."""
     techniques = catalogue.attack.techniques
     return tuple((name, entries) for name, entries in catalogue.by_technique.items() if name not in techniques)

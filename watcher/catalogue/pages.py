@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
+from markupsafe import Markup
+
 from watcher.attack.attack_table import NOTICE
 from watcher.catalogue import overviews
 from watcher.catalogue.catalogue import Catalogue, count_by_level, counted
@@ -14,7 +16,7 @@ from watcher.catalogue.navigator_layers import layers
 from watcher.catalogue.overviews import IndicatorRow
 from watcher.catalogue.page_paths import PagePaths
 from watcher.catalogue.page_renderer import asset, render
-from watcher.catalogue.rule_page import rule_page
+from watcher.catalogue.rule_page import counting_links, indicator_rows, rule_page, source_of, tactics, techniques
 from watcher.taxonomy.logsources import ANY
 
 File = tuple[str, str]
@@ -46,6 +48,23 @@ def files(catalogue: Catalogue) -> Iterator[File]:
         page = rule_page(catalogue, entry, locations)
         values = {field.name: getattr(page, field.name) for field in fields(page)}
         yield entry.page, _page("rule", catalogue, "rules", root="../", **values)
+    yield from _correlation_pages(catalogue, locations)
+
+
+def _correlation_pages(catalogue: Catalogue, locations: PagePaths) -> Iterator[File]:
+    for entry in catalogue.correlations:
+        values = {
+            "entry": entry,
+            "picture": Markup(entry.picture),  # noqa: S704 - made of our own elements, and its texts are escaped
+            "days": catalogue.live.days if catalogue.live else None,
+            "hits": catalogue.live.hits.get(entry.rule.id, 0) if catalogue.live else None,
+            "tactics": tactics(catalogue, entry),
+            "techniques": techniques(catalogue, entry),
+            "body": source_of(entry),
+            "rows": tuple(indicator_rows(catalogue, entry, locations)),
+            "correlations": counting_links(catalogue, entry),
+        }
+        yield entry.page, _page("correlation", catalogue, "rules", root="../", **values)
 
 
 def _page(name: str, catalogue: Catalogue, here: str, *, root: str = "", **values: Any) -> str:
@@ -60,29 +79,29 @@ def _page(name: str, catalogue: Catalogue, here: str, *, root: str = "", **value
 
 
 def _index(catalogue: Catalogue) -> Mapping[str, Any]:
-    entries = catalogue.entries
-    tactics = {tactic.short: tactic.name for tactic in (*catalogue.attack.tactics, *catalogue.attack.retired.values())}
+    entries = catalogue.listed
+    names = {tactic.short: tactic.name for tactic in (*catalogue.attack.tactics, *catalogue.attack.retired.values())}
     return {
         "rules": len(entries),
         "levels": count_by_level(entries),
         "statuses": counted(entry.rule.status or "none" for entry in entries),
         "tactics": tuple(
-            (short, tactics.get(short, short), count)
+            (short, names.get(short, short), count)
             for short, count in counted(short for entry in entries for short in entry.rule.tactics)
         ),
-        "tactic_names": tactics,
-        "log_sources": counted(str(entry.rule.logsource) for entry in entries),
+        "tactic_names": names,
+        "log_sources": counted(entry.source_name for entry in entries),
         "corpora": counted(entry.corpus for entry in entries),
         "authors": counted(name for entry in entries for name in entry.authors),
         "techniques": sum(1 for name in catalogue.by_technique if name in catalogue.attack.techniques),
-        "tested": sum(1 for entry in entries if entry.test_results),
+        "tested": sum(1 for entry in catalogue.entries if entry.test_results),
     }
 
 
 def _by_source(catalogue: Catalogue) -> tuple[tuple[str, tuple[Any, ...]], ...]:
     groups: dict[str, list[Any]] = {}
-    for entry in catalogue.entries:
-        groups.setdefault(str(entry.rule.logsource), []).append(entry)
+    for entry in catalogue.listed:
+        groups.setdefault(entry.source_name, []).append(entry)
     return tuple((name, tuple(groups[name])) for name in sorted(groups))
 
 
@@ -97,7 +116,7 @@ def _attack(catalogue: Catalogue, layer_names: list[str]) -> Mapping[str, Any]:
         "days": catalogue.live.days if catalogue.live else None,
         "unknown_techniques": overviews.unknown_techniques(catalogue),
         "layers": layer_names,
-        "untagged": sum(1 for entry in catalogue.entries if not entry.rule.techniques),
+        "untagged": sum(1 for entry in catalogue.listed if not entry.rule.techniques),
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from watcher.catalogue.catalogue import Catalogue
-from watcher.catalogue.entries import CatalogueEntry
+from watcher.catalogue.entries import CatalogueEntry, ListedEntry
 from watcher.catalogue.event_needs import EventNeed
 from watcher.catalogue.highlight import pretty, yaml_block, yaml_numbered
 from watcher.catalogue.indicators import SharedIndicator
@@ -99,6 +99,7 @@ class RulePage:
     rows: tuple[IndicatorValues, ...]
     queries: tuple[RuleQuery, ...]
     related: tuple[RelatedLink, ...]
+    correlations: tuple[RelatedLink, ...]  # that count its hits
     similar: tuple[RelatedLink, ...]
     hits: int | None
 
@@ -106,7 +107,6 @@ class RulePage:
 def rule_page(catalogue: Catalogue, entry: CatalogueEntry, locations: PagePaths) -> RulePage:
     """Return the data of one rule's page."""
     rule, live = entry.rule, catalogue.live
-    text = full_text(rule).replace("\r\n", "\n")
     return RulePage(
         entry=entry,
         days=live.days if live else None,
@@ -114,7 +114,7 @@ def rule_page(catalogue: Catalogue, entry: CatalogueEntry, locations: PagePaths)
         tactics=tactics(catalogue, entry),
         techniques=techniques(catalogue, entry),
         event_volumes=event_volumes(catalogue, entry),
-        body=yaml_numbered(text, _first_line(entry, text)),
+        body=source_of(entry),
         stages=tuple(
             SourceLineView(name=stage.name, line=stage.line, text=yaml_block(stage.text), tree=stage.tree)
             for stage in stages(rule)
@@ -122,6 +122,7 @@ def rule_page(catalogue: Catalogue, entry: CatalogueEntry, locations: PagePaths)
         rows=tuple(indicator_rows(catalogue, entry, locations)),
         queries=tuple(_queries(entry)),
         related=tuple(_related(catalogue, entry)),
+        correlations=counting_links(catalogue, entry),
         similar=tuple(
             RelatedLink(title=other.rule.title, page=other.page, relation=f"{count} of its rarer indicators")
             for other, count in catalogue.similar(entry)
@@ -130,7 +131,13 @@ def rule_page(catalogue: Catalogue, entry: CatalogueEntry, locations: PagePaths)
     )
 
 
-def _first_line(entry: CatalogueEntry, text: str) -> int:
+def source_of(entry: ListedEntry) -> Markup:
+    """Return the source of a rule, with the numbers of its lines in the file."""
+    text = full_text(entry.rule).replace("\r\n", "\n")
+    return yaml_numbered(text, _first_line(entry, text))
+
+
+def _first_line(entry: ListedEntry, text: str) -> int:
     """Return the line of the file where the text starts: the rule's location is its first line with content."""
     lead = 0
     for line in text.split("\n"):
@@ -140,12 +147,12 @@ def _first_line(entry: CatalogueEntry, text: str) -> int:
     return max(1, entry.rule.location.line - lead)
 
 
-def tactics(catalogue: Catalogue, entry: CatalogueEntry) -> tuple[AttackName, ...]:
+def tactics(catalogue: Catalogue, entry: ListedEntry) -> tuple[AttackName, ...]:
     """Return the tactics of a rule."""
     return tuple(_tactic(catalogue, name) for name in entry.rule.tactics)
 
 
-def techniques(catalogue: Catalogue, entry: CatalogueEntry) -> tuple[AttackName, ...]:
+def techniques(catalogue: Catalogue, entry: ListedEntry) -> tuple[AttackName, ...]:
     """Return the techniques of a rule."""
     return tuple(_technique(catalogue, name) for name in entry.rule.techniques)
 
@@ -188,7 +195,7 @@ def _queries(entry: CatalogueEntry) -> Iterator[RuleQuery]:
         yield RuleQuery(source=plan.source, index=source.index, exact=plan.exact, parts=parts)
 
 
-def indicator_rows(catalogue: Catalogue, entry: CatalogueEntry, locations: PagePaths) -> Iterator[IndicatorValues]:
+def indicator_rows(catalogue: Catalogue, entry: ListedEntry, locations: PagePaths) -> Iterator[IndicatorValues]:
     """Yield the indicators of a rule by field and kind."""
     groups: dict[tuple[str, str], list[IndicatorValue]] = {}
     for indicator in entry.indicators:
@@ -198,6 +205,14 @@ def indicator_rows(catalogue: Catalogue, entry: CatalogueEntry, locations: PageP
         groups.setdefault((indicator.field, indicator.kind), []).append(value)
     for (field, kind), values in sorted(groups.items(), key=lambda group: (group[0][0].casefold(), *group[0])):
         yield IndicatorValues(field=field, kind=kind, values=tuple(values))
+
+
+def counting_links(catalogue: Catalogue, entry: ListedEntry) -> tuple[RelatedLink, ...]:
+    """Return the correlation rules that count the hits of a rule."""
+    return tuple(
+        RelatedLink(title=other.rule.title, page=other.page, relation=str(other.correlation.type))
+        for other in catalogue.counting.get(entry.rule.id, ())
+    )
 
 
 def _related(catalogue: Catalogue, entry: CatalogueEntry) -> Iterator[RelatedLink]:

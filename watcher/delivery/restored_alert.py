@@ -27,6 +27,7 @@ from watcher.model import (
     RoutedReceiver,
     Rule,
 )
+from watcher.model.correlation_evidence import CorrelationEvidence
 from watcher.nesting import bounded
 from watcher.ports import StoredDocument
 from watcher.timestamps import parse_timestamp
@@ -53,6 +54,7 @@ def restore_alert(stored: StoredDocument) -> Alert:
         summary=stored_summary(document),
         alert=stored.id,
         matched=tuple(map(MatchedField.from_document, own.get("matched") or ())),
+        correlation=CorrelationEvidence.from_document(own["correlation"]) if own.get("correlation") else None,
         kind=AlertKind(own["alert"].get("kind", AlertKind.MATCH)),  # absent in states of versions before 4
     )
     return Alert(

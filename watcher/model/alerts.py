@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from watcher.model.correlation_evidence import CorrelationEvidence
 from watcher.model.event_summary import EventSummary
 from watcher.model.findings import Finding
 from watcher.model.follow_ups import FollowUp
@@ -90,6 +91,7 @@ class Hit:
     kind: AlertKind = AlertKind.MATCH
     former_id: str = ""  # the id in states of versions before 4, which knew nothing of the content
     matched: tuple[MatchedField, ...] = ()  # the values for which the rule matched it
+    correlation: CorrelationEvidence | None = None  # of a correlation: what it counted; the event is the last of that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

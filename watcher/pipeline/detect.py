@@ -211,11 +211,24 @@ class Detector:
 
         Raises the ClusterError that kept the window from being searched completely.
         """
-        with self._planner.open(window, DetectionScope(rules=rules)) as opened:
+        for item in self.find_base_hits(window, DetectionScope(rules=rules)):
+            if isinstance(item, BaseHit):
+                yield item
+
+    def find_base_hits(
+        self, window: Window, scope: DetectionScope
+    ) -> Iterator[BaseHit | UndecidedEvent | UnsearchableIndex]:
+        """Yield the base hits of a window, undecided events, and indices that were not searched; nothing is written.
+
+        Raises as `find_hits` does.
+        """
+        with self._planner.open(window, scope) as opened:
+            yield from opened.unsearchable
             if isinstance(opened, EmptyWindow):
                 return
             for confirmed in self._confirmed_pages(opened):
                 yield from confirmed.base_hits
+                yield from confirmed.undecided
 
     def _recall_undecided(self, window: Window) -> None:
         """Remember the undecided events of a window that another process recorded, and count them."""

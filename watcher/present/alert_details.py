@@ -10,13 +10,32 @@ from rich.table import Table
 from watcher.delivery.deliveries import delivery_entries
 from watcher.delivery.delivery_record import delivery_record, no_delivery_answer
 from watcher.model import MatchedField
+from watcher.model.correlation_evidence import CorrelationEvidence
 from watcher.notify.alert_rows import prior_text
 from watcher.notify.facts import matched_facts
 from watcher.notify.joined_texts import further_hits, joined_rows
 from watcher.present.event_lines import event_lines, host_and_account
 from watcher.present.terminal import LEVEL_STYLES, cell, table
 from watcher.present.triage_tables import history_rows
+from watcher.timestamps import format_milliseconds
 from watcher.usecases.triage import AlertRecord, AlertSurroundings
+
+
+def correlation_rows(stored: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    """Yield what a correlation counted for an alert."""
+    if not stored:
+        return
+    evidence = CorrelationEvidence.from_document(stored)
+    titles = {rule.id: rule.title for rule in evidence.rules}
+    yield "Correlation", evidence.type
+    if evidence.number is not None:
+        yield "Compared", f"{evidence.number.normalize():,f}"
+    yield "Counted", f"{evidence.count:,} {'event' if evidence.count == 1 else 'events'}"
+    yield from (("", f"{rule.count:,} of `{rule.title}`") for rule in evidence.rules)
+    yield "First, last", f"{format_milliseconds(evidence.first)}, {format_milliseconds(evidence.last)}"
+    for event in evidence.events:
+        title = titles.get(event.rule, event.rule)
+        yield "Contributing", f"{format_milliseconds(event.time)} {title}: {event.index} / {event.event_id}"
 
 
 def alert_details(alert: AlertRecord, surroundings: AlertSurroundings | None = None) -> Table:
@@ -33,6 +52,7 @@ def alert_details(alert: AlertRecord, surroundings: AlertSurroundings | None = N
         *(("Event", line) for line in event_lines(alert.summary)),
         ("Document", f"{own['hit']['index']} / {own['hit']['id']}"),
     ]
+    rows += correlation_rows(own.get("correlation"))
     if alert.joined is not None:
         rows += joined_rows(alert.joined)
         rows += (("Joined", f"{what}: {event}") for what, event in further_hits(alert.joined.updates))

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from watcher.correlate.correlation_plan import CorrelationPlan
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
+from watcher.model.correlation_rules import CorrelationRule
 from watcher.present.rule_json import rule_json
 from watcher.present.terminal import LEVEL_STYLES, cell
 from watcher.timestamps import format_milliseconds, moment_at
@@ -44,10 +45,15 @@ def _counted(hit: CorrelationHit) -> str:
 
 
 def correlation_json(hit: CorrelationHit, plan: CorrelationPlan, titles: Mapping[str, str]) -> dict[str, Any]:
-    """Return a hit of a correlation as JSON; `titles` are those of its base rules, by id."""
+    """Return a hit of a correlation of a plan as JSON; `titles` are those of its base rules, by id."""
+    return correlated_json(hit, plan.rules[hit.rule_id], titles)
+
+
+def correlated_json(hit: CorrelationHit, rule: CorrelationRule, titles: Mapping[str, str]) -> dict[str, Any]:
+    """Return a hit of a correlation rule as JSON; `titles` are those of its base rules, by id."""
     return {
-        "rule": rule_json(plan.rules[hit.rule_id]),
-        "correlation": str(plan.rules[hit.rule_id].section.type),
+        "rule": rule_json(rule),
+        "correlation": str(rule.section.type),
         "group": dict(hit.group),
         "@timestamp": _time(hit.time),
         "first": _time(hit.first),

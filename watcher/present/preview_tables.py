@@ -59,10 +59,10 @@ def print_preview(console: Console, preview: Preview) -> None:
     _print_samples(console, preview.samples)
 
 
-def days_table(days: Mapping[str, int]) -> Table:
-    """Show hits per day with a bar."""
+def days_table(days: Mapping[str, int], *, unit: str = "hits") -> Table:
+    """Show hits, or what else is counted, per day with a bar."""
     most = max(days.values(), default=0)
-    shown = table("day (UTC)", "hits", "")
+    shown = table("day (UTC)", unit, "")
     shown.columns[1].justify = "right"
     for day, hits in sorted(days.items()):
         shown.add_row(day, f"{hits:,}", "█" * -(-hits * _WIDEST // most) if hits else "")

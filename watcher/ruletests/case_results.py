@@ -88,7 +88,7 @@ class CaseRunner:
             for event in case.events
         )
         end = None if case.end is None else milliseconds(case.end)
-        correlated = self.correlator.evaluate(events, end=end)
+        correlated = self.correlator.evaluate(events, begin=milliseconds(case.start), end=end)
         alerts = tuple(alerts_of(correlated, self.quiet_period))
         missing, unexpected = _differences(case.alerts, alerts)
         return CaseResult(

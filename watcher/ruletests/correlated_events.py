@@ -63,13 +63,19 @@ class EventCorrelator:
         self._plan = plan
         self._ruleset = Ruleset([CompiledRule(rule, rule_predicate(rule, source)) for rule in rules], source.fields)
 
-    def evaluate(self, events: Iterable[LabelledEvent], *, end: int | None = None) -> CorrelatedEvents:
-        """Return what the correlation finds; `end` is the time up to which events are complete, else the last one."""
+    def evaluate(
+        self, events: Iterable[LabelledEvent], *, begin: int | None = None, end: int | None = None
+    ) -> CorrelatedEvents:
+        """Return what the correlation finds.
+
+        `begin` is the time from which on listed groups of absences are expected. `end` is the time up to which events
+        are complete; None: the last one.
+        """
         evaluated = tuple(self._evaluated(number, event) for number, event in enumerate(events))
         times = [event.time for event in evaluated if event.time is not None]
         arrived = [hit for event in evaluated for hit in event.base_hits]
         last = end if end is not None else max(times, default=0)
-        correlated = correlate(self._plan.correlations, arrived, end=last)
+        correlated = correlate(self._plan.correlations, arrived, begin=begin, end=last)
         own = self._correlation.rule_id
         by_id = {entry.rule_id: entry for entry in self._plan.correlations}
         inner = (hit for hit in correlated.matches if hit.rule_id in self._correlation.base_rules)

@@ -52,6 +52,7 @@ class CorrelationCase:
     name: str
     events: tuple[CaseEvent, ...]
     alerts: tuple[ExpectedAlert, ...]  # empty: none must be opened
+    start: datetime  # listed groups of absences are expected from then on
     end: datetime | None = None  # events are complete up to it; None: up to the last event
     rule: str = ""  # id, name or title of the correlation rule, where the rule file has several
     location: Location
@@ -70,6 +71,7 @@ def read_case(source: Mapping[str, Any], location: Location) -> CorrelationCase:
         )
     return CorrelationCase(
         name=scalar_text(source.get("name")) or f"case in line {location.line}",
+        start=start,
         events=events,
         alerts=tuple(_alert(alert, start) for alert in alerts),
         end=_moment(source["end"], start) if "end" in source else None,

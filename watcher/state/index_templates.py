@@ -68,7 +68,12 @@ def _alerts() -> dict[str, Any]:
         "due": _DATE,
         "sent": _DATE,
     }
-    own = {"alert": _object(alert), "deliveries": _object(deliveries), "joined": _joined()}
+    own = {
+        "alert": _object(alert),
+        "deliveries": _object(deliveries),
+        "joined": _joined(),
+        "correlation": _correlation(),
+    }
     return _common() | {
         "watcher": _watcher(**own, summary=_UNINDEXED, updates=_UNINDEXED, matched=_UNINDEXED, history=_UNINDEXED)
     }
@@ -80,8 +85,15 @@ def _joined() -> dict[str, Any]:
     return _object({**lists, **counts, "first": _DATE, "last": _DATE, "recent": _STORED})
 
 
+def _correlation() -> dict[str, Any]:
+    rules = _object({**_keywords("id", "title")["properties"], "count": _INTEGER})
+    events = _object({**_keywords("rule", "index", "id")["properties"], "time": _DATE})
+    numbers = {"count": _INTEGER, "number": {"type": "double"}, "first": _DATE, "last": _DATE}
+    return _object({"type": _KEYWORD, **numbers, "rules": rules, "events": events})
+
+
 def _hits() -> dict[str, Any]:
-    return _common() | {"watcher": _watcher(alert=_keywords("id", "kind"))}
+    return _common() | {"watcher": _watcher(alert=_keywords("id", "kind"), correlation=_correlation())}
 
 
 def _state() -> dict[str, Any]:

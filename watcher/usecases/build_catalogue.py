@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from watcher.attack.attack_table import Attack, read_table, shipped_table, write_table
 from watcher.catalogue.assumed_mapping import assumed_mapping
 from watcher.catalogue.catalogue import Catalogue
-from watcher.catalogue.entries import SourceMapping, build_entries, unplaced
+from watcher.catalogue.correlation_entries import build_correlation_entries
+from watcher.catalogue.entries import SourceMapping, build_entries, findings_by_rule, unplaced
 from watcher.catalogue.live_data import GatheredData, LivePorts, gather_live
 from watcher.catalogue.pages import files
 from watcher.catalogue.site import WriteResult, write_site
 from watcher.errors import InputError
+from watcher.lint import correlation_lints
 from watcher.model import Location
 from watcher.ruletests.suites import files_of_tests
 from watcher.settings import Folder, Settings
@@ -74,7 +76,7 @@ def build_catalogue(request: CatalogueRequest, out: Path) -> SiteReport:
     catalogue = _catalogue(request)
     written = write_site(out, files(catalogue))
     problems = catalogue.live.problems if catalogue.live is not None else ()
-    return SiteReport(rules=len(catalogue.entries), written=written, problems=tuple(problems))
+    return SiteReport(rules=len(catalogue.listed), written=written, problems=tuple(problems))
 
 
 def _catalogue(request: CatalogueRequest) -> Catalogue:
@@ -84,10 +86,14 @@ def _catalogue(request: CatalogueRequest) -> Catalogue:
     tests = files_of_tests(folder.path for folder in folders)
     reviewed = review_rules(rules, settings.sources[0], today=request.today, matrix=request.attack, stray=tests)
     findings = (*reviewed, *data.findings)
+    every = (*rules.rules, *rules.correlations.rules)
+    by_rule = findings_by_rule(every, (*findings, *correlation_lints.lint(rules, settings)))
+    entries = build_entries(rules.rules, folders, data.mappings, settings.check.allow, by_rule)
     return Catalogue(
-        entries=build_entries(rules.rules, folders, data.mappings, settings.check.allow, findings),
+        entries=entries,
+        correlations=build_correlation_entries(rules.correlations, entries, folders, settings.check.allow, by_rule),
         attack=request.attack,
-        findings=unplaced(rules.rules, settings.check.allow, findings),
+        findings=unplaced(every, settings.check.allow, findings),
         live=data.live,
         assumed=data.live is None,
         folders=folders,
