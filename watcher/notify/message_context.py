@@ -10,6 +10,7 @@ from typing import Any
 from watcher.model import Alert, AlertKind, AlertUpdate, RuleMetadata
 from watcher.nesting import NOTE
 from watcher.notify.alert_rows import alert_rows
+from watcher.notify.counted_texts import counted_rows
 from watcher.notify.escaping import bounded_text, folded
 from watcher.notify.event_texts import event_texts
 from watcher.notify.facts import Fact, further_facts, matched_facts, why_lines
@@ -115,6 +116,9 @@ class AlertContext:
         "what is known of the alert as (label, text): `Hits`, `Users` … where it has several hits, `Seen` for how "
         "often its rule fired before, `Triage` for the command that acknowledges it"
     )
+    counted: tuple[tuple[str, str], ...] = _help(
+        "what a correlation counted, as (label, text): `Group`, `Counted`, `First`, `Last`, `Events`; else empty"
+    )
     closed_note: str = _help("where the alert was closed before this hit joined it; else empty")
     origin: str = _help("`live`, `backfill`, or `test` for the message of `watcher notify`")
     notes: tuple[str, ...] = _help("every warning and note above that is not empty")
@@ -188,6 +192,7 @@ def alert_context(alert: Alert, *, links: Links, news: Sequence[AlertUpdate] = (
         news=new_values(news),
         also=further_hits(news[:-1] if update else news),
         joined=alert_rows(alert),
+        counted=counted_rows(hit.correlation, alert.key),
         closed_note=_CLOSED.format(closed=closed) if (closed := closed_before(news)) else "",
         origin=alert.origin,
         notes=(),

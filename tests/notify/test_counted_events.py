@@ -1,0 +1,46 @@
+"""Messages of every channel list what a correlation counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.correlation_files import COUNTING, LOGONS, logon, write_files
+
+from watcher.alerts.correlated_hits import alert_of, correlated_hit
+from watcher.alerts.grouping import alerts_of_hits
+from watcher.match.event_view import EventView
+from watcher.model import Alert
+from watcher.notify.channel_registry import notifier_type
+from watcher.notify.links import Links
+from watcher.notify.message_context import alert_context
+from watcher.notify.renderer import Renderer
+from watcher.ruletests.correlated_events import EventCorrelator, LabelledEvent
+from watcher.settings import Source, channel_type_names
+from watcher.settings.effective import rule_settings
+from watcher.usecases.loading import find_settings
+from watcher.usecases.named_rules import NamedCorrelation, find_any_rule
+
+
+@pytest.fixture
+def alert(tmp_path: Path) -> Alert:
+    """Return the alert of three failed logons."""
+    settings = find_settings(write_files(tmp_path))
+    named = find_any_rule(COUNTING, settings)
+    assert isinstance(named, NamedCorrelation)
+    correlator = EventCorrelator(named.correlation, named.plan, named.rules, Source())
+    views = [EventView(logon(*entry), {}) for entry in LOGONS]
+    (hit,) = correlator.evaluate(LabelledEvent(label="e", view=view) for view in views).hits
+    effective = replace(rule_settings(named.rule, settings), channels=("any",))
+    grouped = correlated_hit(hit, named.rule, alert_of(hit, effective), views[3], named.plan.titles)
+    (opened,) = alerts_of_hits(named.rule, effective, [grouped], origin="live")
+    return opened
+
+
+@pytest.mark.parametrize("name", channel_type_names())
+def test_every_channel_lists_what_was_counted(name: str, alert: Alert) -> None:
+    notification = Renderer().render_type(alert_context(alert, links=Links()), notifier_type(name), channel=name)
+    for body in notification.bodies.values():
+        for text in ("Failed Logon", "3 events", "2026-03-01T10:00:00.000Z", "2026-03-01T10:02:00.000Z", "e/0", "e/3"):
+            assert text in body, (name, text)
