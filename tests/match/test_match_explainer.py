@@ -181,3 +181,9 @@ def test_hostile_values_take_little_time(values: str, value: str) -> None:
     assert time.process_time() - start < 5
     assert fields[0].field == "CommandLine"
     assert len(fields[0].values[0].text) < 2_000
+
+
+def test_a_part_behind_a_dash_is_marked_where_the_pattern_is() -> None:
+    read = rule("  a:\n    CommandLine|contains|windash: ' -enc'\n  condition: a")
+    (field,) = matched(read, event(CommandLine="powershell -NoP /enc /ENC"))
+    assert shown(field.values[0]) == "powershell -NoP< >/<enc> /ENC"

@@ -21,7 +21,6 @@ from watcher.match.predicate import Predicate
 from watcher.match.ruleset import CompiledRule, Ruleset
 from watcher.model import Event, Hit, MatchedField, MatchedValue, Notification, Rule
 from watcher.notify.channel_registry import notifier_types
-from watcher.notify.defanging import defang
 from watcher.notify.escaping import bounded_text
 from watcher.notify.links import Links
 from watcher.notify.message_context import alert_context
@@ -55,7 +54,9 @@ def strings(value: Any) -> Iterator[str]:
 
 def plain(text: str) -> str:
     """Return a text without what keeps it from being markup, and without line breaks."""
-    return re.sub(r"\s+", "", text.replace("\u200b", ""))
+    return re.sub(
+        r"\s+", "", text.replace("\u200b", "").replace("[.]", ".").replace("[:]", ":").replace("[\\\\]", "\\\\")
+    )
 
 
 def texts(notification: Notification) -> Iterator[str]:
@@ -75,13 +76,13 @@ def missing(hit: Hit) -> list[tuple[str, str]]:
     message = alert_context(replace(sample(NOW), rule=hit.rule, first=hit, origin="live"), links=LINKS)
     wanted = [bounded_text(value.text) for field in hit.matched for value in field.values]
     wanted += [field.field for field in hit.matched]
-    wanted += [field.words[0] for field in hit.matched]
+    wanted += [bounded_text(field.words[0]) for field in hit.matched]
     return [
         (kind.name, text)
         for kind in notifier_types()
         for body in texts(RENDERER.render_type(message, kind, channel=kind.name))
         for text in wanted
-        if plain(text) not in body and plain(defang(text)) not in body
+        if plain(text) not in body
     ]
 
 

@@ -18,6 +18,7 @@ from watcher.model.matched_fields import Mark
 _LONGEST_SEARCHED = 10_000  # characters of a value that is searched for the place of an expression
 _LONGEST_PATTERN = 500  # characters of such an expression
 _LIMIT = 0.01  # seconds
+_CANDIDATES = 200  # places at which a chunk with `?` is compared
 
 
 def marks_of(sigma_value: SigmaValue, value: str) -> tuple[Mark, ...]:
@@ -50,21 +51,52 @@ def merged(marks: Iterable[Mark], most: int) -> tuple[Mark, ...]:
 
 
 def _literal_marks(parts: Sequence[str | Wildcard], value: str) -> Iterator[Mark]:
-    """Yield where the literals of a pattern are, each at its first possible place; the last at the end."""
-    position, is_anchored = 0, True
-    for number, part in enumerate(parts):
-        if isinstance(part, Wildcard):
-            position += part is not Wildcard.ANY
-            is_anchored = is_anchored and part is not Wildcard.ANY
-            continue
-        if number == len(parts) - 1 and not is_anchored:
-            start = len(value) - len(part) if value.endswith(part) else -1
+    """Yield where the literals of a pattern are, each at its first possible place; the last ones at the end."""
+    chunks = _chunks(parts)
+    position, last = 0, len(chunks) - 1
+    for number, chunk in enumerate(chunks):
+        length = max((offset + len(literal) for offset, literal in chunk), default=0)
+        if number == last and number:
+            start = len(value) - length if _is_at(chunk, value, len(value) - length) else -1
         else:
-            start = position if is_anchored else value.find(part, position)
-        if start < 0 or not value.startswith(part, start):
+            start = _place(chunk, value, position) if number else 0
+        if start < 0 or not _is_at(chunk, value, start):
             return
-        position, is_anchored = start + len(part), True
-        yield start, position
+        yield from ((start + offset, start + offset + len(literal)) for offset, literal in chunk)
+        position = start + length
+
+
+def _chunks(parts: Sequence[str | Wildcard]) -> list[list[tuple[int, str]]]:
+    """Return the literals before, between and behind the `*`, each with its place in its chunk."""
+    chunks: list[list[tuple[int, str]]] = [[]]
+    offset = 0
+    for part in parts:
+        if part is Wildcard.ANY:
+            chunks.append([])
+            offset = 0
+        elif isinstance(part, Wildcard):
+            offset += 1
+        else:
+            chunks[-1].append((offset, part))
+            offset += len(part)
+    return chunks
+
+
+def _place(chunk: Sequence[tuple[int, str]], value: str, position: int) -> int:
+    """Return the first place of a chunk from a position on; -1 where it is none of the first candidates."""
+    if not chunk:
+        return position
+    offset, literal = chunk[0]
+    for _ in range(_CANDIDATES):
+        at = value.find(literal, position + offset)
+        if at < 0 or _is_at(chunk, value, at - offset):
+            return at - offset if at >= 0 else -1
+        position = at - offset + 1
+    return -1
+
+
+def _is_at(chunk: Sequence[tuple[int, str]], value: str, start: int) -> bool:
+    return start >= 0 and all(value.startswith(literal, start + offset) for offset, literal in chunk)
 
 
 @lru_cache(maxsize=256)
