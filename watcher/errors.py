@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from watcher.known_secrets import without_secrets
@@ -116,11 +117,13 @@ class Undecided(WatcherError):  # noqa: N818 - reads as the state it names
 class DeliveryError(WatcherError):
     """A channel did not accept a notification.
 
-    `permanent` is true if a retry cannot succeed (a wrong address, a revoked webhook).
+    `permanent` is true if a retry cannot succeed (a wrong address, a revoked webhook). `wait` is how long the service
+    asks to wait before the next attempt, None where it does not say.
     """
 
-    def __init__(self, message: str, *, permanent: bool) -> None:
+    def __init__(self, message: str, *, permanent: bool, wait: timedelta | None = None) -> None:
         self.permanent = permanent
+        self.wait = wait
         super().__init__(message)
 
 

@@ -17,6 +17,9 @@ from watcher.timestamps import format_timestamp, parse_timestamp
 CHANNEL_BACKOFF = Backoff(first=timedelta(seconds=30), longest=timedelta(minutes=5))
 """The wait of a channel after failures: a repaired channel gets all its messages at most five minutes later."""
 
+SHORTEST_WAIT = timedelta(seconds=1)
+"""The wait after a failure, whatever a service asks for."""
+
 _KIND = "channel"
 _MAX_ERROR = 1000  # characters of an error that are stored
 
@@ -42,10 +45,10 @@ class ChannelState:
         """Whether nothing is sent to it yet."""
         return self.next_try is not None and now < self.next_try
 
-    def after_failure(self, error: str, *, now: datetime) -> ChannelState:
-        """Return the state after a failure that may pass: the channel waits before the next attempt."""
+    def after_failure(self, error: str, *, now: datetime, wait: timedelta | None = None) -> ChannelState:
+        """Return the state after a failure that may pass: the channel waits, as long as its service asks."""
         failures = self.failures + 1
-        next_try = now + CHANNEL_BACKOFF.delay(failures)
+        next_try = now + (CHANNEL_BACKOFF.delay(failures) if wait is None else max(wait, SHORTEST_WAIT))
         return replace(self, failures=failures, next_try=next_try, since=self.since or now, error=error[:_MAX_ERROR])
 
     def after_refusal(self, error: str, *, now: datetime) -> ChannelState:

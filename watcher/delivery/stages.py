@@ -64,6 +64,7 @@ class Retry:
     """The channel did not accept the delivery, which may pass."""
 
     reason: str
+    wait: timedelta | None = None  # that the service asks for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,7 +284,7 @@ class Send:
         except RecipientsRefused as fault:
             return Proceed(delivery=replace(delivery, refusals=fault.refusals))
         except DeliveryError as fault:
-            return Drop(reason=str(fault)) if fault.permanent else Retry(reason=str(fault))
+            return Drop(reason=str(fault)) if fault.permanent else Retry(reason=str(fault), wait=fault.wait)
         except Exception as fault:  # noqa: BLE001 - a channel's library may raise anything; other channels go on
             # the text is left out: it may quote an address that is a secret
             return Retry(reason=f"{type(fault).__name__} in the channel")

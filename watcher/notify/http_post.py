@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from socket import socket
 from typing import Any
@@ -21,6 +22,7 @@ RETRIED_STATUSES = (408, 425, 429)
 """The 4xx statuses of RFC 9110, RFC 8470 and RFC 6585 after which a retry can succeed."""
 
 _MAX_ANSWER = 10_000  # bytes of an answer that are read
+_LONGEST_WAIT = timedelta(hours=1)
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -37,6 +39,21 @@ class HttpAnswer:
         """Whether a refusal stays: trying again cannot help before somebody changes settings or the service."""
         moved = self.status in (301, 308)
         return moved or (400 <= self.status < 500 and self.status not in RETRIED_STATUSES)
+
+    @property
+    def wait(self) -> timedelta | None:
+        """How long the server asks to wait before the next attempt, at most an hour; None where it does not say.
+
+        A date counts from the server's own clock (`Date`), so a wrong clock on either side changes nothing.
+        """
+        text = self.headers.get("retry-after", "").strip()
+        if text.isascii() and text.isdigit():
+            return min(timedelta(seconds=int(text[:9])), _LONGEST_WAIT)
+        try:
+            span = parsedate_to_datetime(text) - parsedate_to_datetime(self.headers.get("date", ""))
+        except (ValueError, TypeError, OverflowError):  # TypeError: of two dates has one a time zone
+            return None
+        return max(timedelta(0), min(span, _LONGEST_WAIT))
 
     @property
     def advice(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from http.client import HTTPException
 from typing import Any
 
@@ -45,12 +46,12 @@ class WebService:
         if answer.status in _CREDENTIALS:
             advice = advice or "; check the credentials in settings"
         permanent = answer.is_permanent and answer.status not in _CREDENTIALS
-        return self.failure(f"{reason}{advice}{answer.advice}", permanent=permanent)
+        return self.failure(f"{reason}{advice}{answer.advice}", permanent=permanent, wait=answer.wait)
 
-    def failure(self, reason: str, *, permanent: bool) -> DeliveryError:
+    def failure(self, reason: str, *, permanent: bool, wait: timedelta | None = None) -> DeliveryError:
         """Return the error with a reason."""
         service = f"{self.label}: " if self.label else ""
-        return DeliveryError(f"channel `{self.channel}`: {service}{reason}", permanent=permanent)
+        return DeliveryError(f"channel `{self.channel}`: {service}{reason}", permanent=permanent, wait=wait)
 
     def json_object(self, answer: HttpAnswer) -> dict[str, Any]:
         """Return the JSON object of an answer; raises DeliveryError where it is none, as after half of it."""

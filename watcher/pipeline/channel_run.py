@@ -8,7 +8,7 @@ from datetime import datetime
 
 import structlog
 
-from watcher.delivery.channel_state import ChannelState, ChannelStates
+from watcher.delivery.channel_state import SHORTEST_WAIT, ChannelState, ChannelStates
 from watcher.delivery.deliveries import Delivery
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
@@ -167,7 +167,7 @@ class ChannelRun:
                 self._accepted(now)
                 return DeliveryResult(sent=1)
             case Retry():
-                self.outbox.postpone(delivery, outcome.reason, until=self._failed(delivery, outcome.reason, now))
+                self.outbox.postpone(delivery, outcome.reason, until=self._failed(delivery, outcome, now))
                 self.observe(delivery.channel_name, "postponed")
                 log.warning("delivery.postponed", error=outcome.reason, **_described(delivery))
                 return DeliveryResult(postponed=1)
@@ -198,15 +198,15 @@ class ChannelRun:
             log.info("channel.recovered", channel=self.channel, failures=self.state.failures)
             self._change_state(lambda state: state.after_success(now=now), now)
 
-    def _failed(self, delivery: Delivery, error: str, now: datetime) -> datetime:
+    def _failed(self, delivery: Delivery, retry: Retry, now: datetime) -> datetime:
         """Return when a delivery is tried again, after a failure that may pass.
 
         A message that failed before, while the channel accepts others, waits alone; otherwise the channel waits.
         """
         if delivery.attempts > 1 and not self.state.is_failing:
-            return now + retry_delay(delivery.attempts)
-        self._change_state(lambda state: state.after_failure(error, now=now), now)
-        log.warning("channel.failed", channel=self.channel, error=error, failures=self.state.failures)
+            return now + (retry_delay(delivery.attempts) if retry.wait is None else max(retry.wait, SHORTEST_WAIT))
+        self._change_state(lambda state: state.after_failure(retry.reason, now=now, wait=retry.wait), now)
+        log.warning("channel.failed", channel=self.channel, error=retry.reason, failures=self.state.failures)
         return self.state.next_try or now
 
     def _change_state(self, change: Callable[[ChannelState], ChannelState], now: datetime) -> None:

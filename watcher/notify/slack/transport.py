@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from http.client import HTTPException
 
 from watcher.errors import DeliveryError
@@ -62,7 +63,7 @@ class SlackNotifier:
         wait = f", asks to wait {answer.headers['retry-after']} s" if "retry-after" in answer.headers else ""
         advice = "; make a new webhook and put it into `webhook_url`" if answer.status in _NEW_WEBHOOK else ""
         reason = f"answered {answer.status} `{body}`{wait}{advice}{answer.advice}"
-        raise self._failure(reason, permanent=answer.status in _FOR_GOOD)
+        raise self._failure(reason, permanent=answer.status in _FOR_GOOD, wait=answer.wait)
 
-    def _failure(self, reason: str, *, permanent: bool) -> DeliveryError:
-        return DeliveryError(f"channel `{self.name}`: Slack: {reason}", permanent=permanent)
+    def _failure(self, reason: str, *, permanent: bool, wait: timedelta | None = None) -> DeliveryError:
+        return DeliveryError(f"channel `{self.name}`: Slack: {reason}", permanent=permanent, wait=wait)
