@@ -90,3 +90,17 @@ def test_no_message_holds_an_address_of_an_event_where_it_would_become_a_link(ch
         assert "evil" in shown
         assert "www.evil.com" not in shown
         assert "//www[.]evil[.]com" in shown
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("host.name=DC01", "host.name=DC01"),  # the field of a group key
+        ("12 \N{MULTIPLICATION SIGN} user.id=evil.com", "12 \N{MULTIPLICATION SIGN} user.id=evil[.]com"),
+        ("host.name", "host[.]name"),
+        ("evil.com=1", "evil[.]com=1"),
+        ("evil.host.name=1", "evil.host[.]name=1"),
+    ],
+)
+def test_the_field_of_a_group_key_is_no_address(written: str, shown: str) -> None:
+    assert defang(written) == shown

@@ -160,7 +160,7 @@ discover_url: https://kibana.test/app/discover
         {},
         file=Path("/etc/watcher/watcher.yml"),
     )
-    assert [risk.code for risk in settings.risks] == ["unverified-server"]
+    assert [risk.code for risk in settings.risks] == ["unverified-server", "short-secret"]
     assert replace(settings, risks=()) == Settings(
         file=Path("/etc/watcher/watcher.yml"),
         cluster=Cluster(

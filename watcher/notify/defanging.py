@@ -27,12 +27,15 @@ _WWW = re.compile(r"\bwww\.", re.IGNORECASE)
 _SHARE = re.compile(r"(?<![\w\\:])\\\\(?=[\w.-]+\\)")  # `\\host\share`
 _SCHEME = re.compile(r"(?<=[a-z0-9+.-]):(?=//)", re.IGNORECASE)
 _NAME = re.compile(rf"(?<=[\w-])\.(?=(?:{_TOP})(?![\w-]|\[?\.\]?\w))", re.IGNORECASE)
+_ROOTS = "agent client destination event file group host log observer process server service source user winlog".split()
+_FIELD = re.compile(rf"((?<![\w.-])(?:{'|'.join(_ROOTS)})(?:\.[a-z_]+)*\.(?:id|ip|name)(?==))")  # of a group key
 
 
 def defang(text: str) -> str:
-    """Write addresses so that no program makes links of them."""
-    text = _WWW.sub(_bracketed_dot, _SCHEME.sub("[:]", text))
-    return _NAME.sub("[.]", _SHARE.sub(r"[\\\\]", text))
+    """Write addresses so that no program makes links of them; names of fields before `=` stay as they are."""
+    text = _SHARE.sub(r"[\\\\]", _WWW.sub(_bracketed_dot, _SCHEME.sub("[:]", text)))
+    parts = _FIELD.split(text)  # the names of fields are at odd places
+    return "".join(part if place % 2 else _NAME.sub("[.]", part) for place, part in enumerate(parts))
 
 
 def _bracketed_dot(match: re.Match[str]) -> str:
