@@ -96,6 +96,7 @@ def test_no_message_holds_an_address_of_an_event_where_it_would_become_a_link(ch
     ("written", "shown"),
     [
         ("host.name=DC01", "host.name=DC01"),  # the field of a group key
+        ("host.name = DC01", "host.name = DC01"),
         ("12 \N{MULTIPLICATION SIGN} user.id=evil.com", "12 \N{MULTIPLICATION SIGN} user.id=evil[.]com"),
         ("host.name", "host[.]name"),
         ("evil.com=1", "evil[.]com=1"),

@@ -28,7 +28,7 @@ _SHARE = re.compile(r"(?<![\w\\:])\\\\(?=[\w.-]+\\)")  # `\\host\share`
 _SCHEME = re.compile(r"(?<=[a-z0-9+.-]):(?=//)", re.IGNORECASE)
 _NAME = re.compile(rf"(?<=[\w-])\.(?=(?:{_TOP})(?![\w-]|\[?\.\]?\w))", re.IGNORECASE)
 _ROOTS = "agent client destination event file group host log observer process server service source user winlog".split()
-_FIELD = re.compile(rf"((?<![\w.-])(?:{'|'.join(_ROOTS)})(?:\.[a-z_]+)*\.(?:id|ip|name)(?==))")  # of a group key
+_FIELD = re.compile(rf"((?<![\w.-])(?:{'|'.join(_ROOTS)})(?:\.[a-z_]+)*\.(?:id|ip|name)(?= ?=))")  # of a group key
 
 
 def defang(text: str) -> str:
