@@ -149,7 +149,7 @@ def test_the_mail_contains_every_detail_in_text_and_html(delivered: Sandbox) -> 
         "https://attack.mitre.org/techniques/T1505/004/",
         "https://attack.mitre.org/tactics/TA0003/",
         "https://securelist.com/owowa-credential-stealer-and-remote-access/105219/",
-        "https://blog.talosintelligence.com/dragon-rank-seo-poisoning/",
+        "https://www.welivesecurity.com/2021/08/06/anatomy-native-iis-malware/",  # the last of five references
         "New modules deployed on IIS Web servers, but also Exchange and ADCS servers",
         "https://kibana.corp.example/app/discover#/?_g=",
         alert.id,

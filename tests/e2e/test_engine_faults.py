@@ -197,9 +197,8 @@ def test_an_index_deleted_between_two_pages_loses_only_its_own_events(
         runs.run()
         assert len(sandbox.gaps()) == 1
         sandbox.hasten_gaps()
-        assert_delivered_once(
-            sandbox, runs, [host for host in ("here", "there") if host in expected_deliveries(sandbox).alerts]
-        )
+        runs.run()  # searches the gap; what the deleted index held is lost unless it was read before
+        assert_delivered_once(sandbox, runs, [*{"here", *expected_deliveries(sandbox).alerts}])
     assert sandbox.gaps() == []
     hits = expected_deliveries(sandbox).hits
     assert sum(hits[f"here-{number}"] for number in range(600)) == 600

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 
 from support.older_state import captured
 from support.sandbox import RULES, Sandbox
 from watcher.ports import NewDocument
 
+_MESSAGE = re.compile(r"^(\[\w+\]) (.+) on (\S+)$")  # version 2 named the host last: `[HIGH] Title on HOST`
 LATER = ("live-ahead-1",)  # dated so far ahead that it is not ahead on the day of the test
 
 
@@ -85,7 +87,7 @@ def expected_messages(sandbox: Sandbox, *, backfills: bool) -> Counter[tuple[str
     return Counter(
         ("mail", message["alert"], message["key"])
         if message["channel"] == "mail"
-        else (message["channel"], message["text"])
+        else (message["channel"], _MESSAGE.sub(r"\1 \3: \2", message["text"]))
         for message in expected
         if backfills or "backfill:" not in message.get("subject", message.get("text", ""))
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 
 from watcher.clock import SystemClock
 from watcher.components import Components
+from watcher.delivery.prior_counts import PriorAlertCounts
 from watcher.delivery.restored_alert import restore_alert
 from watcher.errors import InputError, SettingsError
 from watcher.model import Notification
@@ -39,8 +41,10 @@ def render_stored_alert(channel: str, alert: str, components: Components) -> Not
     stored = components.alert_store().alert(alert)
     if stored is None:
         raise InputError(f"no alert has the id `{alert}`", fix="`watcher alerts --json` lists the newest ids")
-    links = message_settings(components.settings)
-    return _render(alert_context(restore_alert(stored), links=links), channel, components.settings)
+    settings = components.settings
+    prior = PriorAlertCounts(components.state(), settings.state.prefix)(stored)
+    context = alert_context(replace(restore_alert(stored), prior=prior), links=message_settings(settings))
+    return _render(context, channel, settings)
 
 
 def _sample(kind: MessageKind, settings: Settings) -> MessageContext:
