@@ -56,6 +56,11 @@ def format_milliseconds(moment: datetime) -> str:
     return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
+def format_since_1970(at: int) -> str:
+    """Return the timestamp of some milliseconds since 1970, in UTC."""
+    return format_milliseconds(moment_at(at))
+
+
 def read_timestamp(value: object) -> datetime:
     """Parse a timestamp of the state; raises ValueError if it is invalid."""
     moment = parse_timestamp(str(value))

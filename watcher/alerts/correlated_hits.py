@@ -15,7 +15,7 @@ from watcher.model.correlation_evidence import ContributingEvent, CorrelationEvi
 from watcher.model.correlation_hits import CorrelationHit
 from watcher.model.correlation_rules import CorrelationRule
 from watcher.settings.effective import RuleSettings
-from watcher.timestamps import format_milliseconds, milliseconds, moment_at
+from watcher.timestamps import format_since_1970, milliseconds, moment_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,6 @@ def _details(hit: CorrelationHit, titles: Mapping[str, str]) -> Iterator[tuple[s
         yield "usual", f"{hit.usual.normalize():,f}"
     for rule_id, count in hit.counts.items():
         yield titles.get(rule_id, rule_id), f"{count:,} {'event' if count == 1 else 'events'}"
-    yield "first", format_milliseconds(moment_at(hit.first))
-    yield "last", format_milliseconds(moment_at(hit.last))
+    yield "first", format_since_1970(hit.first)
+    yield "last", format_since_1970(hit.last)
     yield "events", "\n".join(f"{sample.index}/{sample.event_id}" for sample in hit.samples)

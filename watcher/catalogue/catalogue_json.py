@@ -35,20 +35,9 @@ def catalogue_json(catalogue: Catalogue, locations: PagePaths) -> str:
 def _rule(catalogue: Catalogue, entry: CatalogueEntry, locations: PagePaths) -> dict[str, Any]:
     rule, live = entry.rule, catalogue.live
     return {
-        "id": rule.id,
-        "title": rule.title,
-        "page": entry.page,
-        "status": rule.status,
-        "level": rule.level,
+        **_identity(entry),
         "logsource": _logsource(rule.logsource),
-        "author": rule.author,
-        "date": rule.date,
-        "modified": rule.modified,
-        **_origin(entry),
-        "description": rule.description,
-        "tags": list(rule.tags),
-        "tactics": [{"id": tactic.id, "name": tactic.name} for tactic in tactics(catalogue, entry)],
-        "techniques": [{"id": technique.id, "name": technique.name} for technique in techniques(catalogue, entry)],
+        **_metadata(catalogue, entry),
         "events": list(_events(catalogue, entry)),
         "hits": live.hits.get(rule.id, 0) if live else None,
         "conditions": list(rule.conditions),
@@ -67,19 +56,8 @@ def _rule(catalogue: Catalogue, entry: CatalogueEntry, locations: PagePaths) -> 
 def _correlation(catalogue: Catalogue, entry: CorrelationEntry) -> dict[str, Any]:
     rule, correlation = entry.rule, entry.correlation
     return {
-        "id": rule.id,
-        "title": rule.title,
-        "page": entry.page,
-        "status": rule.status,
-        "level": rule.level,
-        "author": rule.author,
-        "date": rule.date,
-        "modified": rule.modified,
-        **_origin(entry),
-        "description": rule.description,
-        "tags": list(rule.tags),
-        "tactics": [{"id": tactic.id, "name": tactic.name} for tactic in tactics(catalogue, entry)],
-        "techniques": [{"id": technique.id, "name": technique.name} for technique in techniques(catalogue, entry)],
+        **_identity(entry),
+        **_metadata(catalogue, entry),
         "type": correlation.type,
         "base_rules": [{"id": base.id, "title": base.title, "page": base.page} for base in entry.bases],
         "group_by": list(correlation.group_by),
@@ -98,6 +76,31 @@ def _logsource(logsource: LogSource) -> dict[str, Any]:
         "product": logsource.product,
         "category": list(logsource.category),
         "service": list(logsource.service),
+    }
+
+
+def _identity(entry: ListedEntry) -> dict[str, Any]:
+    rule = entry.rule
+    return {
+        "id": rule.id,
+        "title": rule.title,
+        "page": entry.page,
+        "status": rule.status,
+        "level": rule.level,
+    }
+
+
+def _metadata(catalogue: Catalogue, entry: ListedEntry) -> dict[str, Any]:
+    rule = entry.rule
+    return {
+        "author": rule.author,
+        "date": rule.date,
+        "modified": rule.modified,
+        **_origin(entry),
+        "description": rule.description,
+        "tags": list(rule.tags),
+        "tactics": [{"id": tactic.id, "name": tactic.name} for tactic in tactics(catalogue, entry)],
+        "techniques": [{"id": technique.id, "name": technique.name} for technique in techniques(catalogue, entry)],
     }
 
 

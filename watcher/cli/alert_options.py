@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from watcher.alerts.alert_filter import AlertFilter
+from watcher.cli.common import parse_since
 from watcher.model import AlertStatus, Level
 
 Since = Annotated[str | None, typer.Option("--since", help="Opened since then: `24h`, `2026-11-01`, or a timestamp.")]
@@ -15,3 +18,27 @@ Host = Annotated[str, typer.Option("--host", help="Computer of any hit of the al
 User = Annotated[str, typer.Option("--user", help="Account of any hit, as the alert lists it.")]
 Statuses = Annotated[list[AlertStatus] | None, typer.Option("--status", help="Status; may be repeated.")]
 Tag = Annotated[str, typer.Option("--tag", help="Tag of the rule, e.g. `attack.t1543.003`.")]
+
+
+def alert_filter(  # noqa: PLR0913 - each is an option
+    *,
+    ids: Sequence[str] | None,
+    since: str | None,
+    levels: Sequence[Level] | None,
+    rule: str,
+    host: str,
+    user: str,
+    status: Sequence[AlertStatus] | None,
+    tag: str,
+) -> AlertFilter:
+    """Return the filter that these arguments ask for."""
+    return AlertFilter(
+        ids=tuple(dict.fromkeys(ids or ())),
+        since=parse_since(since) if since else None,
+        levels=tuple(map(str, levels or ())),
+        states=tuple(map(str, status or ())),
+        rule=rule,
+        host=host,
+        user=user,
+        tag=tag,
+    )

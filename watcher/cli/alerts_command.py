@@ -6,13 +6,11 @@ from typing import Annotated
 
 import typer
 
-from watcher.alerts.alert_filter import AlertFilter
-from watcher.cli.alert_options import Host, Levels, RuleName, Since, Statuses, Tag, User
+from watcher.cli.alert_options import Host, Levels, RuleName, Since, Statuses, Tag, User, alert_filter
 from watcher.cli.common import (
     AsJsonLines,
     SettingsFile,
     open_watcher,
-    parse_since,
     read_settings,
     terminal,
     write_json_lines,
@@ -39,15 +37,8 @@ def alerts(  # noqa: PLR0913 - each is an option
 
     With ids: these alerts, with the hits that joined them.
     """
-    selected = AlertFilter(
-        ids=tuple(dict.fromkeys(ids or ())),
-        since=parse_since(since) if since else None,
-        levels=tuple(map(str, levels or ())),
-        states=tuple(map(str, status or ())),
-        rule=rule,
-        host=host,
-        user=user,
-        tag=tag,
+    selected = alert_filter(
+        ids=ids, since=since, levels=levels, rule=rule, host=host, user=user, status=status, tag=tag
     )
     with open_watcher(read_settings(settings_file)) as app:
         newest = app.alerts(selected, limit=limit)

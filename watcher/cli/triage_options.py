@@ -15,8 +15,8 @@ import typer
 
 from watcher.alerts.alert_filter import AlertFilter
 from watcher.alerts.alert_history import Triage, TriageResult
-from watcher.cli.alert_options import Host, Levels, RuleName, Since, Statuses, Tag, User
-from watcher.cli.common import SettingsFile, open_watcher, parse_since, read_settings, terminal
+from watcher.cli.alert_options import Host, Levels, RuleName, Since, Statuses, Tag, User, alert_filter
+from watcher.cli.common import SettingsFile, open_watcher, read_settings, terminal
 from watcher.cli.exit_codes import EXIT_FINDINGS, EXIT_WRONG
 from watcher.model import CloseReason, TriageAction
 from watcher.present.triage_tables import selected_table, triaged_lines
@@ -80,15 +80,8 @@ def _selection(  # noqa: PLR0913 - each is an option
     yes: Yes = False,
     settings_file: SettingsFile = None,
 ) -> TriageTarget:
-    selected = AlertFilter(
-        ids=tuple(dict.fromkeys(ids or ())),
-        since=parse_since(since) if since else None,
-        levels=tuple(map(str, levels or ())),
-        states=tuple(map(str, status or ())),
-        rule=rule,
-        host=host,
-        user=user,
-        tag=tag,
+    selected = alert_filter(
+        ids=ids, since=since, levels=levels, rule=rule, host=host, user=user, status=status, tag=tag
     )
     return TriageTarget(selected=selected, settings_file=settings_file, comment=comment.strip(), by=by, yes=yes)
 

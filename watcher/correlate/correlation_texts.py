@@ -113,6 +113,11 @@ def group_text(correlation: Correlation) -> str:
     return f"events with the same {names}; case is ignored" if names else "all events are one group"
 
 
+def group_values_text(group: Sequence[tuple[str, str]]) -> str:
+    """Return the values of a group in one line."""
+    return ", ".join(f"{name}: {value}" for name, value in group) or "all events"
+
+
 def decision_text(correlation: Correlation, overlaps: Sequence[timedelta] = ()) -> str:
     """Return when it is certain whether the condition holds; `overlaps` are those of the sources.
 

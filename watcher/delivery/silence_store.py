@@ -17,7 +17,9 @@ MOST_SILENCES = 200
 _KEY = DocumentKey(kind="silences", source="")
 _KEPT = timedelta(days=31)  # after its end
 _MOST_EXPIRED = 200
-_CLAIM = timedelta(minutes=2)  # of the notice about an end
+
+NOTICE_CLAIM = timedelta(minutes=2)
+"""How long a sidecar may take to send the notice about an end before another one sends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class SilenceStore:
         def changed(silence: StoredSilence) -> StoredSilence:
             nonlocal claimed
             claimed = silence.notified is None and not (silence.notice_claimed and now < silence.notice_claimed)
-            return replace(silence, notice_claimed=now + _CLAIM) if claimed else silence
+            return replace(silence, notice_claimed=now + NOTICE_CLAIM) if claimed else silence
 
         self._change_silence(silence_id, changed, now)
         return claimed

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from watcher.delivery.silence_store import NOTICE_CLAIM
 from watcher.routes.silences import MaintenanceWindow
 from watcher.state.state_documents import Body, DocumentKey, StateDocuments
 from watcher.timestamps import format_timestamp, parse_timestamp
 
 _KEY = DocumentKey(kind="maintenance", source="")
-_CLAIM = timedelta(minutes=2)  # of the notice about an end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class WindowRecords:
             nonlocal claimed
             record = before.get(name)
             claimed = record is not None and not (record.claimed and now < record.claimed)
-            return {**before, name: replace(record, claimed=now + _CLAIM)} if claimed and record else before
+            return {**before, name: replace(record, claimed=now + NOTICE_CLAIM)} if claimed and record else before
 
         self._change(changed, now)
         return claimed

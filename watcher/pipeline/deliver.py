@@ -54,7 +54,7 @@ class Dispatcher:
     now: Callable[[], datetime]
     inhibitor: Inhibitor | None = None  # None: nothing is inhibited
     rate_limit: RateLimit = field(default_factory=RateLimit)
-    silencers: Callable[[], Sequence[Silencer]] = field(default=tuple)  # read at each round of a channel
+    silencers: Callable[[], Sequence[Silencer]] = no_silencers  # read at each round of a channel
     stopping: Callable[[str], bool] = field(default=lambda _channel: False)  # checked before every side effect
     observe: Callable[[str, str], None] = field(default=lambda _channel, _outcome: None)  # counts the outcomes
 

@@ -19,7 +19,7 @@ from watcher.present.rule_json import rule_json
 from watcher.present.terminal import cell, table
 from watcher.printable import printable_text
 from watcher.ruletests.correlated_events import CorrelatedEvents, EvaluatedEvent
-from watcher.timestamps import format_milliseconds, moment_at
+from watcher.timestamps import format_since_1970
 from watcher.usecases.explain_correlated_events import ExplainedEvents
 
 _MOST_ROWS = 200
@@ -120,7 +120,7 @@ def correlated_events_json(explained: ExplainedEvents) -> dict[str, Any]:
         "events": [
             {
                 "event": event.label,
-                "@timestamp": None if event.time is None else _time(event.time),
+                "@timestamp": None if event.time is None else format_since_1970(event.time),
                 "rules": [rule_json(rule) for rule in event.rules],
                 "undecided": [rule_json(rule) for rule in event.undecided],
             }
@@ -143,8 +143,8 @@ def window_json(window: TrailingWindow, titles: Mapping[str, str]) -> dict[str, 
     """Return a trailing window as JSON."""
     return {
         "group": dict(window.group),
-        "first": _time(window.first),
-        "last": _time(window.time),
+        "first": format_since_1970(window.first),
+        "last": format_since_1970(window.time),
         "number": None if window.number is None else float(window.number),
         "by_rule": [
             {"id": rule_id, "title": titles.get(rule_id, ""), "count": count}
@@ -155,8 +155,4 @@ def window_json(window: TrailingWindow, titles: Mapping[str, str]) -> dict[str, 
 
 def _short(at: int) -> str:
     """Return a time for a table: without the milliseconds where they are zero."""
-    return _time(at).replace("T", " ").removesuffix("Z").removesuffix(".000")
-
-
-def _time(at: int) -> str:
-    return format_milliseconds(moment_at(at))
+    return format_since_1970(at).replace("T", " ").removesuffix("Z").removesuffix(".000")

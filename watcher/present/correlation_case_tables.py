@@ -8,12 +8,12 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from watcher.correlate.correlation_texts import condition_text
+from watcher.correlate.correlation_texts import condition_text, group_values_text
 from watcher.present.correlated_event_tables import counted_lines, nearest_windows, window_json, windows_table
 from watcher.present.rule_json import rule_json
 from watcher.printable import printable_text
 from watcher.ruletests.case_results import CaseAlert, CaseResult, expected_text
-from watcher.timestamps import format_milliseconds, moment_at
+from watcher.timestamps import format_milliseconds, format_since_1970
 
 _MOST_WINDOWS = 10
 _MOST_EVENTS = 10
@@ -47,10 +47,9 @@ def case_lines(result: CaseResult) -> Iterator[str]:
     """Yield a failed case as plain lines, for reports without colours."""
     yield from map(printable_text, _reason_lines(result))
     for window in nearest_windows(result.correlated.windows())[:_MOST_WINDOWS]:
-        group = ", ".join(f"{name}: {value}" for name, value in window.group) or "all events"
-        times = " to ".join(format_milliseconds(moment_at(at)) for at in (window.first, window.time))
+        times = " to ".join(format_since_1970(at) for at in (window.first, window.time))
         counted = ", ".join(counted_lines(window, result.titles))
-        yield printable_text(f"  window of {group}: {times}, {counted}")
+        yield printable_text(f"  window of {group_values_text(window.group)}: {times}, {counted}")
 
 
 def case_json(result: CaseResult) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from typing import Any
 
 from rich.console import Console
 
+from watcher.correlate.correlation_texts import group_values_text
 from watcher.model.correlation_hits import CorrelationHit
 from watcher.present.correlation_tables import correlated_json
 from watcher.present.preview_tables import days_table, values_table
 from watcher.present.rule_json import rule_json
 from watcher.present.terminal import cell
-from watcher.timestamps import format_milliseconds, moment_at
-from watcher.usecases.preview_correlation import CorrelationPreview, group_label
+from watcher.timestamps import format_since_1970
+from watcher.usecases.preview_correlation import CorrelationPreview
 
 _MOST_GROUPS = 100
 
@@ -57,5 +58,5 @@ def print_correlation_preview(console: Console, preview: CorrelationPreview) -> 
 
 
 def _sample(hit: CorrelationHit) -> str:
-    first, last = (format_milliseconds(moment_at(at)) for at in (hit.first, hit.last))
-    return f"{last}  {group_label(hit)}  since {first}: {sum(hit.counts.values()):,} events"
+    first, last = (format_since_1970(at) for at in (hit.first, hit.last))
+    return f"{last}  {group_values_text(hit.group)}  since {first}: {sum(hit.counts.values()):,} events"

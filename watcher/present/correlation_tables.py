@@ -14,7 +14,7 @@ from watcher.model.correlation_hits import BaseHit, CorrelationHit
 from watcher.model.correlation_rules import CorrelationRule
 from watcher.present.rule_json import rule_json
 from watcher.present.terminal import LEVEL_STYLES, cell
-from watcher.timestamps import format_milliseconds, moment_at
+from watcher.timestamps import format_since_1970
 from watcher.usecases.match_correlations import CorrelationTally
 
 
@@ -34,7 +34,9 @@ def correlations_table(tallies: Sequence[CorrelationTally], plan: CorrelationPla
             cell(level, style=LEVEL_STYLES[level]),
             f"{tally.hits:,}",
             Text("\n").join(lines),
-            Text("\n").join(cell(_time(at)[:19].replace("T", " ")) for at in dict.fromkeys((tally.first, tally.last))),
+            Text("\n").join(
+                cell(format_since_1970(at)[:19].replace("T", " ")) for at in dict.fromkeys((tally.first, tally.last))
+            ),
             cell(_counted(tally.largest)),
         )
     return shown
@@ -55,9 +57,9 @@ def correlated_json(hit: CorrelationHit, rule: CorrelationRule, titles: Mapping[
         "rule": rule_json(rule),
         "correlation": str(rule.section.type),
         "group": dict(hit.group),
-        "@timestamp": _time(hit.time),
-        "first": _time(hit.first),
-        "last": _time(hit.last),
+        "@timestamp": format_since_1970(hit.time),
+        "first": format_since_1970(hit.first),
+        "last": format_since_1970(hit.last),
         "count": sum(hit.counts.values()),
         "number": None if hit.number is None else _plain(hit.number),
         **({} if hit.usual is None else {"usual": _plain(hit.usual)}),
@@ -75,12 +77,8 @@ def _plain(number: Decimal) -> int | float:
 def _event(sample: BaseHit, titles: Mapping[str, str]) -> dict[str, Any]:
     return {
         "rule": {"id": sample.rule_id, "title": titles.get(sample.rule_id, "")},
-        "@timestamp": _time(sample.time),
+        "@timestamp": format_since_1970(sample.time),
         "index": sample.index,
         "id": sample.event_id,
         "values": {name: list(values) for name, values in sample.values.items()},
     }
-
-
-def _time(at: int) -> str:
-    return format_milliseconds(moment_at(at))

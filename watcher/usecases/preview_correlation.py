@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from watcher.alerts.correlated_hits import alert_of
 from watcher.components import Components
 from watcher.correlate import CorrelationStates, Spans
+from watcher.correlate.correlation_texts import group_values_text
 from watcher.model import UnsearchableIndex, Window
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
 from watcher.model.correlation_rules import CorrelationRule
@@ -66,7 +67,7 @@ class _Tally:
         self.alerts.add(alert)
         day = f"{moment_at(hit.time):%Y-%m-%d}"
         self.days[day] = self.days.get(day, 0) + 1
-        group = group_label(hit)
+        group = group_values_text(hit.group)
         is_counted = group in self.groups or len(self.groups) < _MOST_GROUPS
         self.groups[group if is_counted else _OTHERS] += 1
 
@@ -86,11 +87,6 @@ class _Tally:
             titles=titles,
             unsearchable=tuple(self.unsearchable.values()),
         )
-
-
-def group_label(hit: CorrelationHit) -> str:
-    """Return the group of a hit as text."""
-    return ", ".join(f"{name}: {value}" for name, value in hit.group) or "all events"
 
 
 def preview_correlation(
