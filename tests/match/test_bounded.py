@@ -73,6 +73,16 @@ def test_a_linear_search_finds_the_place_that_an_expression_finds(parts: list[st
         assert place == (-1 if match is None else match.start())
 
 
+@pytest.mark.parametrize("times", [9_999, 10_000, 10_001, 30_000])
+@pytest.mark.parametrize("filler", ["", "f" * 300])
+def test_a_chunk_is_found_behind_many_places_of_its_longest_literal(times: int, filler: str) -> None:
+    matches = wildcard_matcher([ANY, "a", ONE, f"{filler}bc", ONE, "d", ANY])
+    decoys = f"{filler}bc" * times if not filler else f"{filler}bc" + "bc" * times
+    assert matches(f"{decoys}ax{filler}bcxd")
+    assert not matches(f"{decoys}ax{filler}bcx")
+    assert not matches(f"{decoys}bx{filler}bcxd")
+
+
 @pytest.mark.parametrize("chunk_length", [30, 300, 3_000, 8_000, 8_001, 50_000])
 @pytest.mark.parametrize("chunks", [1, 12])
 def test_long_chunks_with_wildcards_decide_in_time(chunk_length: int, chunks: int) -> None:

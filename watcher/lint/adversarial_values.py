@@ -90,6 +90,8 @@ def _string_attacks(pattern: SigmaString) -> Iterator[RepeatedUnit]:
     inner = tuple(chunk for chunk in chunks[1:-1] if chunk)
     for chunk in inner:
         yield from (RepeatedUnit(first, unit, last) for unit in _nearly(chunk))
+    literals = (part for part in pattern.parts if not isinstance(part, Wildcard))
+    yield from (RepeatedUnit(first, literal, last) for literal in literals)  # a chunk is tried where its longest is
     for beginning in _beginnings(inner):
         yield RepeatedUnit(first, beginning, last)
         yield RepeatedUnit(first + "".join(inner[:-1]), beginning, last)

@@ -1,8 +1,9 @@
 """Strings with wildcards → a function on one value, in time linear in the value.
 
 Between two `*` a pattern has chunks of a fixed length. The leftmost place of each chunk is always as good as any
-other, so nothing is tried twice. Regular expressions with `.*` in the middle would try every combination. A long chunk
-with `?` or dashes in a long value is found by a search that looks at each character once.
+other, so nothing is tried twice. Regular expressions with `.*` in the middle would try every combination. A chunk with
+`?` or dashes is tried where its longest literal is. Where a value repeats that literal often, an expression tries each
+place; if chunk and value are long, a search that looks at each character once.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from watcher.errors import Undecided
-from watcher.match.fixed_chunks import linear_search
+from watcher.match.fixed_chunks import FindChunk, linear_search
 from watcher.model import DASHES, Wildcard
 
 _DASH = f"[{re.escape(DASHES)}]"
 QUICK = 4_000_000
 """Steps (characters of a value times those of a chunk) that a search may take which compares each place: some 20 ms."""
+_TRIES = 10_000  # places where the longest literal of a chunk is tried before each place is: some 5 ms
 _MOST = 800_000_000  # steps of the linear search, many at a time: 0.1 s
 
 
@@ -26,7 +28,7 @@ class _Chunk:
     """What is between two `*`: its length in characters, and how a value is searched for it."""
 
     length: int
-    find: Callable[[str, int, int], int]  # value, start, end → where the chunk begins; -1: nowhere
+    find: FindChunk
     is_at: Callable[[str, int], bool]  # value, position → whether the chunk begins there
 
 
@@ -86,24 +88,60 @@ def _chunk(parts: Sequence[str | Wildcard]) -> _Chunk:
             is_at=lambda value, position: value.startswith(literal, position),
         )
     pattern = re.compile("".join(map(_as_regex, parts)), re.DOTALL)
-    long_search = linear_search(parts)
+    literal, offset = _longest_literal(parts)
+    any_place, tries = _search_of_any_place(parts, pattern), min(_TRIES, QUICK // length)
 
     def find(value: str, start: int, end: int) -> int:
-        steps = len(value) * length  # of the entire value: many chunks of a pattern share the time
-        if steps > _MOST:
-            raise Undecided(
-                f"a pattern with {length} characters and `?` is not searched in a value of {len(value)} characters"
-            )
-        if steps > QUICK:
+        _refuse_longer(value, length)
+        place = start + offset
+        for _ in range(tries):
+            place = value.find(literal, place, end)
+            if place < 0:
+                return -1
+            if pattern.match(value, place - offset, end) is not None:
+                return place - offset
+            place += 1
+        return any_place(value, place - offset, end)
+
+    return _Chunk(
+        length=length,
+        find=find if literal else any_place,
+        is_at=lambda value, position: pattern.match(value, position) is not None,
+    )
+
+
+def _longest_literal(parts: Sequence[str | Wildcard]) -> tuple[str, int]:
+    """Return the longest text without wildcards, and where it begins in the chunk."""
+    literals: list[tuple[str, int]] = [("", 0)]
+    position = 0
+    for part in parts:
+        if isinstance(part, Wildcard):
+            position += 1
+            continue
+        literals.append((part, position))
+        position += len(part)
+    return max(literals, key=lambda literal: len(literal[0]))
+
+
+def _search_of_any_place(parts: Sequence[str | Wildcard], pattern: re.Pattern[str]) -> FindChunk:
+    """Create the function that finds a chunk whatever its literals are, and however often a value repeats them."""
+    length, long_search = _length(parts), linear_search(parts)
+
+    def find(value: str, start: int, end: int) -> int:
+        _refuse_longer(value, length)
+        if len(value) * length > QUICK:
             return long_search(value, start, end)
         match = pattern.search(value, start, end)
         return -1 if match is None else match.start()
 
-    return _Chunk(
-        length=length,
-        find=find,
-        is_at=lambda value, position: pattern.match(value, position) is not None,
-    )
+    return find
+
+
+def _refuse_longer(value: str, length: int) -> None:
+    if len(value) * length > _MOST:  # of the entire value: many chunks of a pattern share the time
+        raise Undecided(
+            f"a pattern with {length} characters and `?` is not searched in a value of {len(value)} characters"
+        )
 
 
 def _as_regex(part: str | Wildcard) -> str:
