@@ -2,8 +2,8 @@
 
 Between two `*` a pattern has chunks of a fixed length. The leftmost place of each chunk is always as good as any
 other, so nothing is tried twice. Regular expressions with `.*` in the middle would try every combination. A chunk with
-`?` or dashes is tried where its longest literal is. Where a value repeats that literal often, an expression tries each
-place; if chunk and value are long, a search that looks at each character once.
+`?` or dashes is tried where its longest literal is, if that is long. Otherwise an expression tries each place; if chunk
+and value are long, a search looks at each character once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from watcher.model import DASHES, Wildcard
 _DASH = f"[{re.escape(DASHES)}]"
 QUICK = 4_000_000
 """Steps (characters of a value times those of a chunk) that a search may take which compares each place: some 20 ms."""
-_TRIES = 10_000  # places where the longest literal of a chunk is tried before each place is: some 5 ms
+_LONG_LITERAL = 8  # characters; a value can repeat shorter ones too often
 _MOST = 800_000_000  # steps of the linear search, many at a time: 0.1 s
 
 
@@ -89,12 +89,12 @@ def _chunk(parts: Sequence[str | Wildcard]) -> _Chunk:
         )
     pattern = re.compile("".join(map(_as_regex, parts)), re.DOTALL)
     literal, offset = _longest_literal(parts)
-    any_place, tries = _search_of_any_place(parts, pattern), min(_TRIES, QUICK // length)
+    any_place, most_tries = _search_of_any_place(parts, pattern), QUICK // length
 
     def find(value: str, start: int, end: int) -> int:
         _refuse_longer(value, length)
         place = start + offset
-        for _ in range(tries):
+        for _ in range(min(most_tries, len(value) // len(literal))):  # as often as a value can hold it side by side
             place = value.find(literal, place, end)
             if place < 0:
                 return -1
@@ -105,7 +105,7 @@ def _chunk(parts: Sequence[str | Wildcard]) -> _Chunk:
 
     return _Chunk(
         length=length,
-        find=find if literal else any_place,
+        find=find if len(literal) >= _LONG_LITERAL else any_place,
         is_at=lambda value, position: pattern.match(value, position) is not None,
     )
 
