@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from support import engines
 from support.installed_channel import install_webhook_channel
+
+os.environ["WATCHER_RULE_CACHE"] = "off"  # tests read the rules, and leave nothing in the folder of the user
 
 # the duration of an example depends on the machine, not on the property
 settings.register_profile("watcher", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,6 +1,6 @@
 """A local engine from Maven Central, run as a child process that ends with its parent."""
 
-from watcher.local_engine.cache import default_cache
+from watcher.cache_folder import default_cache
 from watcher.local_engine.engine import ELASTICSEARCH, OPENSEARCH, Engine, Progress, Runtime, Security, Tls, User
 from watcher.local_engine.node import Node, start
 

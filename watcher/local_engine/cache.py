@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,15 +18,6 @@ from watcher.local_engine.java import EXTRA
 
 PARTS = ".part-"
 """The prefix of unfinished folders; the holder of the lock may delete leftovers."""
-
-
-def default_cache(environment: Mapping[str, str]) -> Path:
-    """Return the cache folder: `WATCHER_CACHE`, else `watcher` in the user's cache folder."""
-    named = environment.get("WATCHER_CACHE")
-    if named:
-        return Path(named).expanduser()
-    general = environment.get("XDG_CACHE_HOME")
-    return (Path(general) if general else Path.home() / ".cache") / "watcher"
 
 
 def make_public(folder: Path) -> None:

@@ -17,7 +17,8 @@ from watcher.settings import read as read_settings
 from watcher.settings.effective import rule_settings
 from watcher.shipped import SHIPPED_FOLDER, shipped
 from watcher.sigma.correlation_folders import selected_correlations, with_correlations
-from watcher.sigma.rule_folders import LoadedRules, RuleFolder, read_folder, read_folders
+from watcher.sigma.rule_folders import LoadedRules, RuleFolder, read_folders
+from watcher.usecases.rule_cache import FolderRequest, cache_of, read_cached
 
 _LOCATIONS = ("watcher.yml", "/etc/watcher/watcher.yml")
 
@@ -58,9 +59,10 @@ def load_rules(settings: Settings, paths: Sequence[Path] = (), progress: Progres
     A path inside a folder of settings is read as a part of that folder, so that its rules keep their ids.
     """
     folders = rule_folders(settings)
+    cache = cache_of(os.environ)
 
     def read(name: str, path: Path) -> RuleFolder:
-        return read_folder(name, path, placeholders=settings.placeholders, progress=progress)
+        return read_cached(FolderRequest(name=name, path=path, placeholders=settings.placeholders), cache, progress)
 
     if not paths:
         return with_correlations(read_folders(read(folder.name, folder.path) for folder in folders))
