@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,11 +13,12 @@ from watcher.alerts.alert_filter import AlertFilter
 from watcher.alerts.alert_history import Triage
 from watcher.alerts.alert_triage import TriagedAlert
 from watcher.components import Components, connect_clusters
+from watcher.delivery.delivery_totals import DeliveryTotals
 from watcher.delivery.failed_deliveries import FailedDelivery, ResendFilter
 from watcher.errors import SettingsError
 from watcher.model import Notification, Rule
 from watcher.pipeline import Stopping
-from watcher.ports import IndexMapping, StoredDocument
+from watcher.ports import IndexMapping, Progress, StoredDocument, no_progress
 from watcher.routes import Matchers
 from watcher.routes.silences import StoredSilence
 from watcher.settings import Settings
@@ -51,14 +52,17 @@ from watcher.usecases.silence_requests import (
     list_silences,
     list_windows,
     preview_silence,
+    preview_windows,
 )
 from watcher.usecases.status import Status, read_status
 from watcher.usecases.triage import (
     AlertRecord,
     AlertSurroundings,
     alert_surroundings,
+    each_alert,
     list_alerts,
     select_for_triage,
+    total_deliveries,
     triage_alerts,
 )
 
@@ -109,6 +113,14 @@ class App:
         """Return the newest alerts that a filter selects, newest first."""
         return list_alerts(self.components, selected or AlertFilter(), limit=limit)
 
+    def each_alert(self, selected: AlertFilter | None = None) -> Iterator[AlertRecord]:
+        """Yield all alerts that a filter selects, newest first."""
+        return each_alert(self.components, selected or AlertFilter())
+
+    def total_deliveries(self, selected: AlertFilter | None = None) -> DeliveryTotals:
+        """Return what became of the hits of all alerts that a filter selects, by channel."""
+        return total_deliveries(self.components, selected or AlertFilter())
+
     def alert_surroundings(self, alert: AlertRecord) -> AlertSurroundings:
         """Return how often the rule of an alert fired before, and the alerts of its host around it."""
         return alert_surroundings(self.components, alert)
@@ -117,9 +129,11 @@ class App:
         """Return the alerts that an action of triage would change."""
         return select_for_triage(self.components, selected)
 
-    def triage(self, alerts: Sequence[StoredDocument], triage: Triage) -> tuple[TriagedAlert, ...]:
+    def triage(
+        self, alerts: Sequence[StoredDocument], triage: Triage, *, progress: Progress = no_progress
+    ) -> tuple[TriagedAlert, ...]:
         """Do an action to alerts, and return what it did to each."""
-        return triage_alerts(self.components, alerts, triage)
+        return triage_alerts(self.components, alerts, triage, progress)
 
     def find_failed(self, selected: ResendFilter) -> tuple[FailedDelivery, ...]:
         """Return the deliveries that were given up."""
@@ -218,6 +232,10 @@ class App:
     def maintenance_windows(self) -> tuple[ListedWindow, ...]:
         """Return the maintenance windows of settings, and how many alerts each has held back."""
         return list_windows(self.components)
+
+    def preview_windows(self, names: Sequence[str] = ()) -> Mapping[str, SilencePreview]:
+        """Return what maintenance windows would have held back of the alerts of the last seven days, by name."""
+        return preview_windows(names, self.components)
 
     def preview_correlation(
         self,

@@ -9,8 +9,10 @@ from support.fakes import NOW, effective, event_document, grouped_hit, rule
 from support.memory_state import MemoryState
 
 from watcher.alerts.alert_filter import AlertFilter
+from watcher.alerts.alert_pages import PAGE
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import alerts_of_hits
+from watcher.ports import NewDocument
 
 
 def store() -> AlertStore:
@@ -47,3 +49,18 @@ def store() -> AlertStore:
 )
 def test_alerts_are_selected_by_what_they_and_their_hits_have(selected: AlertFilter, hosts: set[str]) -> None:
     assert {stored.document["host"]["name"] for stored in store().alerts(size=10, selected=selected)} == hosts
+
+
+def test_all_alerts_are_read_page_by_page_in_the_order_of_their_times() -> None:
+    state = MemoryState()
+    count = 2 * PAGE + 1
+    for number in range(count):  # some at the same time
+        alert = {
+            "@timestamp": f"2026-11-23T12:{number // 60:02}:00.000Z",
+            "watcher": {"alert": {"id": f"a{number:03}"}},
+        }
+        state.create([NewDocument(index="watcher-alerts-2026.11", id=f"a{number:03}", document=alert)])
+    ids = [stored.id for stored in AlertStore(state).each_alert()]
+    assert len(ids) == len(set(ids)) == count
+    newest = AlertStore(state).alerts(size=count)
+    assert ids == [stored.id for stored in newest]

@@ -24,7 +24,10 @@ def operated(sandbox: Sandbox) -> Path:
     return own
 
 
-def test_a_silence_holds_back_and_counts_and_operators_hear_of_its_end_once(sandbox: Sandbox) -> None:
+def test_a_silence_holds_back_and_counts_and_operators_hear_of_its_end_once(
+    sandbox_of_either: Sandbox,
+) -> None:
+    sandbox = sandbox_of_either
     own = operated(sandbox)
     assert sandbox.call("setup").returncode == 0
     assert "no silences" in sandbox.call("silences").stdout

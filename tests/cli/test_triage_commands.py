@@ -16,7 +16,10 @@ from watcher.clock import SystemClock
 from watcher.model import TriageAction
 
 
-def test_alerts_are_triaged_by_id_and_by_filter_and_two_people_at_once_lose_no_comment(sandbox: Sandbox) -> None:
+def test_alerts_are_triaged_by_id_and_by_filter_and_two_people_at_once_lose_no_comment(
+    sandbox_of_either: Sandbox,
+) -> None:
+    sandbox = sandbox_of_either
     alert_each_host_once(sandbox)
     sandbox.template()
     sandbox.feed([attack_on(f"attack-{host}", host) for host in ("WEB01", "WEB02")])
@@ -54,3 +57,27 @@ def test_alerts_are_triaged_by_id_and_by_filter_and_two_people_at_once_lose_no_c
     assert "first alert of this rule" in shown
     for text in ("acknowledged, since", "by alice", "p1: commented: c1", "1 hits: 1 sent. A message of its own."):
         assert text in shown
+
+    limited = sandbox.call("alerts", "--json", "--limit", "1").stdout.splitlines()
+    assert (len(lines), len(limited)) == (2, 1)
+    totals = json.loads(sandbox.call("alerts", "--deliveries", "--json").stdout)
+    assert totals == {
+        "alerts": 2,
+        "hits": 2,
+        "alerts_without_channels": 0,
+        "channels": {"mail": {"hits": 2, "sent": 2}, "slack": {"hits": 2, "sent": 2}},
+    }
+    closed = sandbox.call("alerts", "--deliveries", "--status", "closed").stdout
+    assert "1 alerts with 1 hits; no channel hears of 0 alerts" in closed
+
+    sandbox.changes |= {
+        "calendars": [{"name": "always", "hours": ["00:00-24:00"]}],
+        "maintenance_windows": [{"name": "web01", "matchers": ["host=WEB01"], "during": "always"}],
+    }
+    shown = sandbox.call("silences", "preview", COLUMNS="200").stdout
+    assert "it would have held back 1 of 2 alerts" in shown
+    assert "it would have held back 50 % of all alerts" in shown
+    (previewed,) = json.loads(sandbox.call("silences", "preview", "web01", "--json").stdout)
+    assert (previewed["held_back"], previewed["hosts"]) == (1, {"WEB01": 1})
+    unknown = sandbox.call("silences", "preview", "web02")
+    assert (unknown.returncode, "settings have `web01`" in unknown.stderr) == (2, True)

@@ -16,8 +16,10 @@ from watcher.alerts.grouping import alerts_of_hits
 from watcher.delivery.deliveries import Delivery
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.delivery_record import ChannelRecord, delivery_record, no_delivery_answer
+from watcher.delivery.delivery_totals import DeliveryTotals
 from watcher.delivery.hit_outcomes import HitOutcome, outcomes_of
 from watcher.delivery.outbox import Outbox
+from watcher.present.delivery_tables import delivery_totals_json
 
 LATER = timedelta(hours=1)
 
@@ -135,3 +137,20 @@ def test_every_hit_has_one_outcome_after_any_history(seed: int) -> None:
         joined = document(state)["watcher"]["joined"]
         assert mail(state).total == joined["count"], mail(state)
         assert mail(state).hits.get(HitOutcome.JOINED, 0) == joined["count"] - 1 - joined["updates"]
+
+
+def test_the_records_of_all_alerts_are_summed_by_channel() -> None:
+    totals = DeliveryTotals()
+    for number, channels in enumerate([("mail",), ("mail", "slack"), ()]):
+        state = MemoryDocuments()
+        for hit, user in enumerate(("alice", "bob", "bob")):
+            record(state, 10 * number + hit, user, channels)
+        if (claimed := claim(state, digest=number == 1, reason="limit-of-rule")) is not None:
+            Outbox(state).mark_sent(claimed, now=NOW)
+        totals.add(document(state))
+    assert (totals.alerts, totals.hits, totals.unrouted) == (3, 9, 1)
+    assert totals.channels["mail"] == {HitOutcome.SENT: 2, HitOutcome.LIMITED: 2, HitOutcome.JOINED: 2}
+    assert totals.channels["slack"] == {HitOutcome.PENDING: 2, HitOutcome.JOINED: 1}
+    assert {name: counts.total() for name, counts in totals.channels.items()} == {"mail": 6, "slack": 3}
+    assert totals.outcomes == (HitOutcome.SENT, HitOutcome.JOINED, HitOutcome.LIMITED, HitOutcome.PENDING)
+    assert delivery_totals_json(totals)["channels"]["slack"] == {"hits": 3, "joined": 1, "pending": 2}

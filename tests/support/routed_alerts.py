@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -22,6 +22,7 @@ from watcher.notify.renderer import Renderer
 from watcher.pipeline import DeliveryResult, Dispatcher, RateLimit
 from watcher.ports import PartialUpdate, StoredDocument
 from watcher.routes.route_tree import RouteTree
+from watcher.routes.silences import Silencer
 from watcher.state.state_documents import StateDocuments
 from watcher.timestamps import format_timestamp
 
@@ -35,6 +36,7 @@ class RoutedAlerts:
     now: datetime = NOW
     rate_limit: RateLimit = field(default_factory=RateLimit)
     fallbacks: dict[str, str] = field(default_factory=dict)
+    silencers: Sequence[Silencer] = ()
     state: MemoryDocuments = field(default_factory=MemoryDocuments)
 
     def __post_init__(self) -> None:
@@ -80,6 +82,7 @@ class RoutedAlerts:
             now=lambda: self.now,
             rate_limit=self.rate_limit,
             inhibitor=inhibitor,
+            silencers=lambda: self.silencers,
         )
 
     def triage(self, alert: str, change: Callable[[StoredDocument], dict[str, object]]) -> None:

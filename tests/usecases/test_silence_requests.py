@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +11,17 @@ from support.fakes import NOW, effective, event_document, grouped_hit, rule
 
 from watcher.alerts.grouping import alerts_of_hits
 from watcher.errors import InputError
-from watcher.model import Level
+from watcher.model import Alert, Level
 from watcher.routes import parse_matchers
-from watcher.usecases.silence_requests import SilencePreview, SilenceRequest, new_silence, rules_matched
+from watcher.routes.calendars import Calendar, TimeSpan
+from watcher.routes.silences import MaintenanceWindow
+from watcher.usecases.silence_requests import (
+    SilencePreview,
+    SilenceRequest,
+    new_silence,
+    rules_matched,
+    window_previews,
+)
 
 HOST = parse_matchers("host=DC01")
 
@@ -45,14 +54,19 @@ def test_a_silence_that_makes_no_sense_is_refused(changes: dict[str, Any], messa
         new_silence(request(**changes), now=NOW)
 
 
+def alert_of(level: str, *, host: str = "WEB01", opened: datetime | None = None) -> Alert:
+    """Return an alert of a rule of a level."""
+    own = rule(level=Level(level))
+    grouped = grouped_hit(own, effective(), event_document(host=host))
+    (alert,) = alerts_of_hits(own, effective(), [grouped], origin="live")
+    return replace(alert, opened=opened)
+
+
 def previewed(*alerts: tuple[str, bool]) -> list[str]:
     """Count alerts of a level each, and return the warnings."""
     preview = SilencePreview()
     for level, is_silenced in alerts:
-        own = rule(level=Level(level))
-        grouped = grouped_hit(own, effective(), event_document())
-        (alert,) = alerts_of_hits(own, effective(), [grouped], origin="live")
-        preview.add(alert, is_silenced=is_silenced)
+        preview.add(alert_of(level), is_silenced=is_silenced)
     return list(preview.warnings)
 
 
@@ -71,3 +85,27 @@ def test_rules_that_can_open_such_alerts_are_counted() -> None:
     assert rules_matched(parse_matchers("rule=7f6f2c52-3b5b-4d0a-9c1e-0d2f8a5b6c77, host=X"), [rule()]) == 1
     assert rules_matched(parse_matchers("tag=attack.t1059"), [rule()]) == 1
     assert rules_matched(parse_matchers('rule="A Shel Starts"'), [rule()]) == 0
+
+
+def test_a_maintenance_window_is_tried_on_the_times_at_which_alerts_were_opened() -> None:
+    noon = Calendar(name="noon", hours=(TimeSpan(start=12 * 60, end=13 * 60),))
+    windows = [
+        MaintenanceWindow(name="patching", matchers=HOST, calendars=(noon,)),
+        MaintenanceWindow(name="all", matchers=parse_matchers("level>=low"), calendars=(noon,)),
+    ]
+    alerts = [
+        alert_of("low", host="DC01", opened=NOW),
+        alert_of("low", host="DC01", opened=NOW + timedelta(hours=1)),
+        alert_of("low", opened=NOW),
+        alert_of("low", host="DC01"),  # of an older version, which did not store the time
+    ]
+    previews = window_previews(windows, alerts)
+    assert [(name, preview.silenced, preview.alerts) for name, preview in previews.items()] == [
+        ("patching", 1, 4),
+        ("all", 2, 4),
+    ]
+    assert dict(previews["all"].hosts) == {"DC01": 1, "WEB01": 1}
+    assert [list(preview.warnings) for preview in previews.values()] == [
+        [],
+        ["it would have held back 50 % of all alerts (2 of 4)"],
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,6 +19,7 @@ from watcher.alerts.alert_documents import (
 )
 from watcher.alerts.alert_filter import AlertFilter
 from watcher.alerts.alert_joins import AlertJoins, Joining
+from watcher.alerts.alert_pages import NEWEST, PAGE, each_alert
 from watcher.errors import Forbidden
 from watcher.model import Alert, AlertKind, Hit
 from watcher.ports import Documents, NewDocument, StateQuery, StoredDocument
@@ -143,8 +144,13 @@ class AlertStore:
     def alerts(self, *, size: int, selected: AlertFilter = _ALL) -> tuple[StoredDocument, ...]:
         """Return the newest alerts that a filter selects."""
         pattern = self._refreshed_alerts()
-        newest = ({"@timestamp": "desc"}, {"watcher.alert.id": "asc"})
-        return tuple(self.documents.search(StateQuery(index=pattern, query=selected.query, size=size, sort=newest)))
+        return tuple(self.documents.search(StateQuery(index=pattern, query=selected.query, size=size, sort=NEWEST)))
+
+    def each_alert(self, selected: AlertFilter = _ALL, *, only: Sequence[str] = ()) -> Iterator[StoredDocument]:
+        """Yield all alerts that a filter selects, the newest first; `only` are the paths that are read."""
+        pattern = self._refreshed_alerts()
+        pages = StateQuery(index=pattern, query=selected.query, size=PAGE, sort=NEWEST, only=only)
+        return each_alert(self.documents, pages)
 
     def alert(self, alert_id: str) -> StoredDocument | None:
         """Return the alert of an id, or None."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from watcher.alerts.alert_filter import AlertFilter
 from watcher.alerts.alert_history import Triage, TriageResult, triaged
-from watcher.ports import Documents, PartialUpdate, StateQuery, StoredDocument
+from watcher.alerts.alert_pages import NEWEST, each_alert
+from watcher.ports import Documents, PartialUpdate, Progress, StateQuery, StoredDocument, no_progress
 
 _PAGE = 500
 _FIELDS = ("watcher.alert", "watcher.history", "watcher.deliveries", "watcher.rule.level", "rule.name", "host.name")
-_NEWEST = ({"@timestamp": "desc"}, {"watcher.alert.id": "asc"})
 
 Part = Mapping[str, Any]
 Also = Callable[[StoredDocument], Part]
@@ -44,24 +45,18 @@ class AlertTriage:
         """Return the alerts that a filter selects, the newest first and `most` at the most, without their events."""
         pattern = f"{self.prefix}-alerts-*"
         self.documents.refresh(pattern)
-        alerts: list[StoredDocument] = []
-        after: Sequence[Any] = ()
-        while len(alerts) < most:
-            size = min(_PAGE, most - len(alerts))
-            page = self.documents.search(
-                StateQuery(index=pattern, query=selected.query, size=size, sort=_NEWEST, after=after, only=_FIELDS)
-            )
-            alerts += page
-            if len(page) < size:
-                break
-            after = page[-1].sort
-        return tuple(alerts)
+        pages = StateQuery(index=pattern, query=selected.query, size=_PAGE, sort=NEWEST, only=_FIELDS)
+        return tuple(islice(each_alert(self.documents, pages), most))
 
-    def change(self, alerts: Sequence[StoredDocument], triage: Triage, *, now: datetime) -> tuple[TriagedAlert, ...]:
+    def change(
+        self, alerts: Sequence[StoredDocument], triage: Triage, *, now: datetime, progress: Progress = no_progress
+    ) -> tuple[TriagedAlert, ...]:
         """Do an action to alerts, and return what it did to each, in their order."""
         results: dict[str, TriageResult] = {}
         for start in range(0, len(alerts), _PAGE):
+            progress(start, len(alerts))
             results |= self._change(alerts[start : start + _PAGE], triage, now)
+        progress(len(alerts), len(alerts))
         return tuple(TriagedAlert(alert=alert, result=results[alert.id]) for alert in alerts)
 
     def _change(self, alerts: Sequence[StoredDocument], triage: Triage, now: datetime) -> dict[str, TriageResult]:

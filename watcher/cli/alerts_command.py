@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated
 
 import typer
 
+from watcher.alerts.alert_filter import AlertFilter
+from watcher.app import App
 from watcher.cli.alert_options import Host, Levels, RuleName, Since, Statuses, Tag, User, alert_filter
 from watcher.cli.common import (
     AsJsonLines,
@@ -15,8 +18,12 @@ from watcher.cli.common import (
     terminal,
     write_json_lines,
 )
+from watcher.delivery.delivery_totals import DeliveryTotals
 from watcher.present.alert_details import alert_details
 from watcher.present.alert_tables import alert_json, alerts_table
+from watcher.present.delivery_tables import delivery_totals_json, delivery_totals_lines
+
+_SHOWN = 50  # alerts of a table
 
 
 def alerts(  # noqa: PLR0913 - each is an option
@@ -30,24 +37,44 @@ def alerts(  # noqa: PLR0913 - each is an option
     status: Statuses = None,
     tag: Tag = "",
     settings_file: SettingsFile = None,
-    limit: Annotated[int, typer.Option(help="Maximum number of alerts.")] = 50,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of alerts (default: 50; with `--json`, all of them).")
+    ] = None,
+    deliveries: Annotated[
+        bool, typer.Option("--deliveries", help="Show what became of the hits of all these alerts, by channel.")
+    ] = False,
     as_json: AsJsonLines = False,
 ) -> None:
     """Show the newest alerts.
 
-    With ids: these alerts, with the hits that joined them.
+    With ids: these alerts, with the hits that joined them. With `--json`: all alerts, or those that the filters
+    select, page by page.
     """
     selected = alert_filter(
         ids=ids, since=since, levels=levels, rule=rule, host=host, user=user, status=status, tag=tag
     )
     with open_watcher(read_settings(settings_file)) as app:
-        newest = app.alerts(selected, limit=limit)
-        shows_details = bool(selected.ids) and not as_json
-        around = [app.alert_surroundings(alert) for alert in newest] if shows_details else []
+        if deliveries:
+            _show_deliveries(app.total_deliveries(selected), as_json=as_json)
+        elif as_json:
+            write_json_lines(map(alert_json, islice(app.each_alert(selected), limit)))
+        else:
+            _show(app, selected, limit=limit or _SHOWN)
+
+
+def _show_deliveries(totals: DeliveryTotals, *, as_json: bool) -> None:
     if as_json:
-        write_json_lines(alert_json(alert) for alert in newest)
-    elif selected.ids:
-        for alert, surroundings in zip(newest, around, strict=True):
-            terminal().print(alert_details(alert, surroundings))
+        write_json_lines([delivery_totals_json(totals)])
+        return
+    for line in delivery_totals_lines(totals):
+        terminal().print(line)
+
+
+def _show(app: App, selected: AlertFilter, *, limit: int) -> None:
+    """Show alerts in a table, or with all details where their ids are given."""
+    newest = app.alerts(selected, limit=max(limit, len(selected.ids)))
+    if selected.ids:
+        for alert in newest:
+            terminal().print(alert_details(alert, app.alert_surroundings(alert)))
     else:
         terminal().print(alerts_table(newest) if newest else "no alerts")

@@ -73,7 +73,7 @@ def _explain_correlation(
         else:
             print_correlation(terminal(), explained)
         return
-    outcome = _explain_events(named, events, settings)
+    outcome = explain_events(named, events, settings)
     if as_json:
         write_json(correlated_events_json(outcome))
     else:
@@ -82,7 +82,8 @@ def _explain_correlation(
         raise typer.Exit(EXIT_FINDINGS)
 
 
-def _explain_events(named: NamedCorrelation, events: Sequence[str], settings: Settings) -> ExplainedEvents:
+def explain_events(named: NamedCorrelation, events: Sequence[str], settings: Settings) -> ExplainedEvents:
+    """Return what a correlation rule says of events of files or of the cluster."""
     if are_in_files(events):
         return explain_file_events(named, events, settings)
     with open_watcher(settings) as app:

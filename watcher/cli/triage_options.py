@@ -16,9 +16,10 @@ import typer
 from watcher.alerts.alert_filter import AlertFilter
 from watcher.alerts.alert_history import Triage, TriageResult
 from watcher.cli.alert_options import Host, Levels, RuleName, Since, Statuses, Tag, User, alert_filter
-from watcher.cli.common import SettingsFile, open_watcher, read_settings, terminal
+from watcher.cli.common import SettingsFile, error_terminal, open_watcher, read_settings, terminal
 from watcher.cli.exit_codes import EXIT_FINDINGS, EXIT_WRONG
 from watcher.model import CloseReason, TriageAction
+from watcher.present.progress_bars import count_bar
 from watcher.present.triage_tables import selected_table, triaged_lines
 from watcher.usecases.person import person_of
 
@@ -105,7 +106,9 @@ def triage(
             return
         if selection.asks:
             _ask(alerts, action)
-        _show(app.triage(alerts, request))
+        with count_bar(error_terminal(), "changing alerts") as progress:
+            results = app.triage(alerts, request, progress=progress)
+    _show(results)
 
 
 def _ask(alerts: Sequence[StoredDocument], action: TriageAction) -> None:

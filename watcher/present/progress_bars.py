@@ -10,6 +10,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    MofNCompleteColumn,
     SpinnerColumn,
     TaskID,
     TaskProgressColumn,
@@ -119,6 +120,19 @@ def large_work(console: Console) -> Iterator[Callable[[str], Progress]]:
         yield stage
     finally:
         bars.stop()
+
+
+@contextmanager
+def count_bar(console: Console, name: str) -> Iterator[Progress]:
+    """Show how much of some work is done, in one bar on a terminal; nothing elsewhere."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task(name, total=None)
+
+        def show(done: int, total: int) -> None:
+            bars.update(task, completed=done, total=total)
+
+        yield show
 
 
 # --------------------------------------------------------------------------- sources and files

@@ -84,6 +84,19 @@ def matchers_text(silence: StoredSilence) -> str:
     return ", ".join(map(str, silence.matchers))
 
 
+def preview_json(name: str, preview: SilencePreview) -> dict[str, Any]:
+    """Return what a maintenance window would have held back as JSON."""
+    return {
+        "maintenance_window": name,
+        "days": PREVIEWED.days,
+        "alerts": preview.alerts,
+        "held_back": preview.silenced,
+        "rules": dict(preview.rules.most_common()),
+        "hosts": dict(preview.hosts.most_common()),
+        "warnings": list(preview.warnings),
+    }
+
+
 def silence_preview_lines(preview: SilencePreview) -> Iterator[RenderableType]:
     """Yield what a silence would have held back, with examples and warnings."""
     limit = f" (the newest {MOST_ALERTS:,} are counted)" if preview.alerts == MOST_ALERTS else ""

@@ -38,6 +38,7 @@ class ExplainedEvents:
     named: NamedCorrelation
     correlated: CorrelatedEvents
     explanations: tuple[Explanation, ...] = ()  # of each base rule, where there is a single event
+    events: tuple[LabelledEvent, ...] = ()  # as they were given
 
 
 def explain_file_events(named: NamedCorrelation, references: Sequence[str], settings: Settings) -> ExplainedEvents:
@@ -77,7 +78,12 @@ def _explained(named: NamedCorrelation, events: Sequence[LabelledEvent], source:
         for event in (events if len(events) == 1 else ())
         for rule in named.rules
     )
-    return ExplainedEvents(named=named, correlated=correlator.evaluate(events), explanations=tuple(explanations))
+    return ExplainedEvents(
+        named=named,
+        correlated=correlator.evaluate(events),
+        explanations=tuple(explanations),
+        events=tuple(events),
+    )
 
 
 def _file_events(reference: str, source: Source) -> Iterator[LabelledEvent]:

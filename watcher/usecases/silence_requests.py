@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import islice
 
+from watcher.alerts.alert_pages import NEWEST_OPENED, PAGE, each_alert
 from watcher.components import Components
 from watcher.delivery.restored_alert import restore_alert
 from watcher.delivery.silenced_alerts import SilencedAlerts
 from watcher.errors import InputError
 from watcher.model import Alert, Level, RuleMetadata
-from watcher.ports import StateQuery, StoredDocument
+from watcher.ports import StateQuery
 from watcher.routes.label_matchers import Matchers, may_match
 from watcher.routes.labels import alert_labels, rule_labels
 from watcher.routes.silences import LONGEST_TEXT, MaintenanceWindow, SilencePhase, StoredSilence, silences
@@ -29,7 +30,6 @@ LONGEST = timedelta(days=90)
 """How long a silence lasts at most: what is harmless for good is an exception."""
 
 _BROAD = 0.25  # of the alerts
-_PAGE = 200
 _FIELDS = (
     "@timestamp",
     "rule",
@@ -144,29 +144,44 @@ def new_silence(request: SilenceRequest, *, now: datetime) -> StoredSilence:
 def preview_silence(matchers: Matchers, components: Components) -> SilencePreview:
     """Return what matchers would have held back of the alerts that were opened in the last days."""
     preview = SilencePreview()
-    since = components.events().now() - PREVIEWED
-    for stored in _alerts_since(since, components):
-        alert = restore_alert(stored)
+    for alert in _newest_alerts(components):
         preview.add(alert, is_silenced=silences(matchers, alert_labels(alert)))
-        if preview.alerts == MOST_ALERTS:
-            break
     return preview
 
 
-def _alerts_since(since: datetime, components: Components) -> Iterator[StoredDocument]:
+def preview_windows(names: Sequence[str], components: Components) -> Mapping[str, SilencePreview]:
+    """Return what maintenance windows of settings would have held back of the alerts that were opened in the last days.
+
+    Raises InputError for a name that no window has; no names mean all windows.
+    """
+    windows = {window.name: window for window in maintenance_windows(components.settings)}
+    for name in names:
+        if name not in windows:
+            listed = ", ".join(f"`{each}`" for each in windows) or "none"
+            raise InputError(f"no maintenance window is called `{name}`", fix=f"settings have {listed}")
+    chosen = [windows[name] for name in dict.fromkeys(names or windows)]
+    return window_previews(chosen, _newest_alerts(components) if chosen else ())
+
+
+def window_previews(windows: Sequence[MaintenanceWindow], alerts: Iterable[Alert]) -> Mapping[str, SilencePreview]:
+    """Return what each window would have held back of alerts, by name: those that were opened while it held."""
+    previews = {window.name: SilencePreview() for window in windows}
+    for alert in alerts:
+        labels = alert_labels(alert)
+        for window in windows:
+            holds = alert.opened is not None and window.holds(alert.opened)
+            previews[window.name].add(alert, is_silenced=holds and silences(window.matchers, labels))
+    return previews
+
+
+def _newest_alerts(components: Components) -> Iterator[Alert]:
+    """Yield the newest alerts that were opened in the last days, as many as a silence is tried on."""
     pattern = f"{components.settings.state.prefix}-alerts-*"
+    since = components.events().now() - PREVIEWED
     query = {"range": {"event.created": {"gte": format_timestamp(since)}}}
-    newest = ({"event.created": "desc"}, {"watcher.alert.id": "asc"})
-    after: Sequence[Any] = ()
     components.state().refresh(pattern)
-    while True:
-        page = components.state().search(
-            StateQuery(index=pattern, query=query, size=_PAGE, sort=newest, after=after, only=_FIELDS)
-        )
-        yield from page
-        if len(page) < _PAGE:
-            return
-        after = page[-1].sort
+    pages = StateQuery(index=pattern, query=query, size=PAGE, sort=NEWEST_OPENED, only=_FIELDS)
+    return map(restore_alert, islice(each_alert(components.state(), pages), MOST_ALERTS))
 
 
 def rules_matched(matchers: Matchers, rules: Sequence[RuleMetadata]) -> int:

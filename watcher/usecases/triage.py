@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -11,13 +11,14 @@ from watcher.alerts.alert_filter import AlertFilter
 from watcher.alerts.alert_history import LONGEST_COMMENT, LONGEST_NAME, Triage
 from watcher.alerts.alert_triage import AlertTriage, TriagedAlert
 from watcher.components import Components
+from watcher.delivery.delivery_totals import TOTALLED, DeliveryTotals
 from watcher.delivery.prior_counts import PriorAlertCounts
 from watcher.delivery.status_deliveries import StatusDeliveries
 from watcher.errors import InputError
 from watcher.match.event_summarizer import stored_summary
 from watcher.model import AlertKind, EventSummary, JoinedHits, PriorAlerts
 from watcher.notify.channel_registry import following_channels
-from watcher.ports import StateQuery, StoredDocument
+from watcher.ports import Progress, StateQuery, StoredDocument
 from watcher.timestamps import format_timestamp, parse_timestamp
 
 AROUND = timedelta(hours=1)
@@ -90,6 +91,21 @@ def list_alerts(components: Components, selected: AlertFilter, *, limit: int) ->
     return alerts
 
 
+def each_alert(components: Components, selected: AlertFilter) -> Iterator[AlertRecord]:
+    """Yield all alerts that a filter selects, newest first, in bounded memory; raises as `list_alerts`."""
+    list_alerts(components, selected, limit=1)
+    return map(_record, components.alert_store().each_alert(selected))
+
+
+def total_deliveries(components: Components, selected: AlertFilter) -> DeliveryTotals:
+    """Return the sums of the delivery records of all alerts that a filter selects; raises as `list_alerts`."""
+    list_alerts(components, selected, limit=1)
+    totals = DeliveryTotals()
+    for stored in components.alert_store().each_alert(selected, only=TOTALLED):
+        totals.add(stored.document)
+    return totals
+
+
 def alert_surroundings(components: Components, alert: AlertRecord) -> AlertSurroundings:
     """Return how often the rule of an alert fired before, and the alerts of its host around it."""
     documents, prefix = components.state(), components.settings.state.prefix
@@ -131,7 +147,9 @@ def select_for_triage(components: Components, selected: AlertFilter) -> tuple[St
     return alerts
 
 
-def triage_alerts(components: Components, alerts: Sequence[StoredDocument], triage: Triage) -> tuple[TriagedAlert, ...]:
+def triage_alerts(
+    components: Components, alerts: Sequence[StoredDocument], triage: Triage, progress: Progress
+) -> tuple[TriagedAlert, ...]:
     """Do an action to alerts, and return what it did to each; raises InputError where a text is too long."""
     for text, longest, option in (
         (triage.comment, LONGEST_COMMENT, "--comment"),
@@ -142,7 +160,8 @@ def triage_alerts(components: Components, alerts: Sequence[StoredDocument], tria
             raise InputError(f"`{option}` has {len(text):,} characters", fix=f"write at most {longest:,}")
     now = components.events().now()
     also = StatusDeliveries(channels=following_channels(components.settings.channels), now=now)
-    return AlertTriage(components.state(), components.settings.state.prefix, also).change(alerts, triage, now=now)
+    alert_triage = AlertTriage(components.state(), components.settings.state.prefix, also)
+    return alert_triage.change(alerts, triage, now=now, progress=progress)
 
 
 def _record(stored: StoredDocument) -> AlertRecord:
