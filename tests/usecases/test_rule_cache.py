@@ -162,6 +162,18 @@ def test_few_files_have_no_entry(tmp_path: Path, cache: Path) -> None:
     assert entries(cache) == []
 
 
+def test_what_is_no_file_stops_nothing(request_of: FolderRequest, cache: Path) -> None:
+    os.mkfifo(request_of.path / "pipe.yml")  # a reader waits for a writer
+    (request_of.path / "endless.yml").symlink_to("/dev/zero")
+    folder = read_cached(request_of, cache)
+    assert len(folder.rules) == COUNT
+    assert {Path(finding.location.file).name for finding in folder.findings if finding.location} >= {
+        "pipe.yml",
+        "endless.yml",
+    }
+    assert entries(cache) == []
+
+
 def test_the_oldest_entries_are_removed(request_of: FolderRequest, cache: Path) -> None:
     cache.mkdir(parents=True, mode=0o700)
     for number in range(20):

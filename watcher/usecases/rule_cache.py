@@ -23,6 +23,7 @@ import yaml
 from watcher.cache_folder import default_cache
 from watcher.ports import Progress, no_progress
 from watcher.sigma.rule_folders import Fingerprints, RuleFolder, fingerprints, read_folder
+from watcher.sigma.rule_texts import file_content
 
 _LEAST_FILES = 200  # fewer are read sooner than an entry is checked
 _LARGEST = 256_000_000  # bytes of an entry
@@ -89,8 +90,7 @@ def _digest(request: FolderRequest, files: Fingerprints) -> bytes | None:
     try:
         for file in files:
             digest.update(_sized(os.fsencode(file)))
-            with open(file, "rb", buffering=0) as opened:  # noqa: PTH123 - thousands of files: a path costs as much
-                digest.update(_sized(opened.readall()))
+            digest.update(_sized(file_content(Path(file))))
     except OSError:
         return None
     return digest.digest()
