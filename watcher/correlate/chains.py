@@ -29,6 +29,7 @@ class CorrelationStates:
             correlation.rule_id: CorrelationState(correlation, self._packer)
             for correlation in inner_first(correlations)
         }
+        self._waiting = frozenset(self._depending_on_searched_times())
 
     @property
     def states(self) -> Mapping[str, CorrelationState]:
@@ -66,12 +67,14 @@ class CorrelationStates:
         settled = dict(searched)
         arrived = _by_rule(base_hits)
         matches: list[CorrelationHit] = []
-        for state in self._states.values():
-            spans = Spans.common(settled.get(rule_id, Spans()) for rule_id in state.correlation.base_rules)
-            new = (*state.add(_of_base_rules(state, arrived)), *state.decide(spans))
+        for rule_id, state in self._states.items():
+            new = state.add(_of_base_rules(state, arrived))
+            if rule_id in self._waiting:
+                spans = Spans.common(settled.get(base_rule, Spans()) for base_rule in state.correlation.base_rules)
+                new = (*new, *state.decide(spans))
+                reach = state.hit_reach
+                settled[rule_id] = spans.shrunk(behind=reach.behind, ahead=reach.ahead)
             matches += self._passed_on(state, new, arrived)
-            reach = state.hit_reach
-            settled[state.correlation.rule_id] = spans.shrunk(behind=reach.behind, ahead=reach.ahead)
         self._packer.finish()
         return tuple(matches)
 
@@ -91,6 +94,13 @@ class CorrelationStates:
     def waits(self) -> bool:
         """Whether a match of any correlation may have to wait until the times around it were searched."""
         return any(state.waits for state in self._states.values())
+
+    @property
+    def waiting_rules(self) -> frozenset[str]:
+        """Base rules, and inner correlations, whose searched times decide whether a match holds."""
+        return frozenset(
+            base_rule for rule_id in self._waiting for base_rule in self._states[rule_id].correlation.base_rules
+        )
 
     @property
     def delay(self) -> int:
@@ -115,6 +125,14 @@ class CorrelationStates:
                 own = {correlation.field_of(name, base_rule) for name in (*correlation.group_by, *correlation.fields)}
                 needed[base_rule] |= own | needed[rule_id]
         return {rule_id: frozenset(names) for rule_id, names in needed.items() if rule_id not in self._states}
+
+    def _depending_on_searched_times(self) -> Iterator[str]:
+        """Yield the correlations whose matches wait for searched times, and those that these build on."""
+        needed: set[str] = set()
+        for rule_id, state in reversed(self._states.items()):
+            if state.waits or rule_id in needed:
+                needed.update(state.correlation.base_rules)
+                yield rule_id
 
     def _passed_on(
         self, state: CorrelationState, matches: Sequence[CorrelationHit], arrived: defaultdict[str, list[BaseHit]]

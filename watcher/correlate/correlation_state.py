@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from watcher.correlate.comparisons import least_hits
-from watcher.correlate.counted_values import GroupValues, counted_of, counts_values
+from watcher.correlate.counted_values import GroupValues, counts_values, most_counted
 from watcher.correlate.group_store import GroupStore
 from watcher.correlate.hit_builder import correlation_hit
 from watcher.correlate.judge_choice import judge_of
@@ -75,11 +75,15 @@ class CorrelationState:
     def add(self, base_hits: Iterable[BaseHit]) -> tuple[CorrelationHit, ...]:
         """Return the new correlation hits that are certain: no further base hit can end them."""
         arrived: defaultdict[GroupValues, list[int]] = defaultdict(list)
+        timelines, resting = self.timelines, 0 if self._judge.has_uncertain_matches else self._least_hits - 1
         for hit in base_hits:
-            for key in self._insert(hit):
-                arrived[key].append(hit.time)
-        for key, times in arrived.items():
-            self._mark_pending(key, times)
+            for key in self._keys(hit):
+                rests = resting and timelines.adds_resting(key, hit, resting // self._most_values)
+                if not rests and self._inserts(key, hit):
+                    arrived[key].append(hit.time)
+        if self._judge.has_uncertain_matches:
+            for key, times in arrived.items():
+                self._mark_pending(key, times)
         matches: tuple[CorrelationHit, ...] = ()
         if self._judge.has_certain_matches:
             matches = _sorted(match for key, times in arrived.items() for match in self._certain_matches(key, times))
@@ -90,6 +94,8 @@ class CorrelationState:
 
     def decide(self, searched: Spans) -> tuple[CorrelationHit, ...]:
         """Return the new correlation hits that the searched spans decide; all base hits in them were added."""
+        if not self._judge.has_uncertain_matches:
+            return ()
         decidable = searched.shrunk(behind=self.reach.behind, ahead=self.reach.ahead).within(self._earliest, END)
         until = decidable.spans[-1][1] if decidable else BEGINNING
         due = self.timelines.pending_before(until)
@@ -120,35 +126,37 @@ class CorrelationState:
         """The time before which nothing is decided any more."""
         return self.horizon if self.horizon <= BEGINNING else self.horizon - self.reach.ahead
 
-    def _insert(self, hit: BaseHit) -> Iterator[GroupValues]:
-        """Add a base hit to its groups, and yield those that did not have it."""
-        if hit.rule_id not in self._rules:
-            return
+    def _keys(self, hit: BaseHit) -> Iterable[GroupValues]:
+        """Return the groups of a base hit that takes part; none for any other."""
+        fields = self._group_fields.get(hit.rule_id)
+        if fields is None:
+            return ()
         if hit.time < self.horizon:
             self.ignored.too_late += 1
-            return
+            return ()
         if self._counts_values:
-            counted = counted_of(self.correlation, hit)
-            if not counted:
+            most = most_counted(self.correlation, hit)
+            if not most:
                 self.ignored.without_value += 1
-                return
-            self._most_values = max(self._most_values, len(counted))
-        groups = self._packer.groups(self.correlation, hit, self._group_fields[hit.rule_id])
-        self.ignored.without_group += not groups.spellings
-        self.ignored.cut += groups.cut
-        for spelling in groups.spellings:
-            key = self._packer.share(spelling)
-            timeline = self.timelines[key]
-            is_new = hit.rule_id not in self._judge.completing_rules or timeline.insert(hit)
-            if is_new:
-                timeline.insert_time(hit.rule_id, hit.time)
-                self.timelines.note(key, hit.time)
-                yield key
+                return ()
+            self._most_values = max(self._most_values, most)
+        groups = self._packer.groups(self.correlation, hit, fields)
+        if groups.cut or not groups.spellings:
+            self.ignored.without_group += not groups.spellings
+            self.ignored.cut += groups.cut
+        return groups.spellings
+
+    def _inserts(self, key: GroupValues, hit: BaseHit) -> bool:
+        """Add a base hit to a group, and return whether it was not there yet."""
+        timeline = self.timelines[key]
+        if hit.rule_id in self._judge.completing_rules and not timeline.insert(hit):
+            return False
+        timeline.insert_time(hit.rule_id, hit.time)
+        self.timelines.note(key, hit.time)
+        return True
 
     def _mark_pending(self, key: GroupValues, times: Iterable[int]) -> None:
         """Note the times of a group that new base hits of some times may change."""
-        if not self._judge.has_uncertain_matches:
-            return
         timeline, reach = self.timelines[key], self._judge.changed_reach
         spans = ((time - reach.ahead, time + reach.behind + 1) for time in times)
         self.timelines.set_pending(key, Spans.of((*timeline.pending, *spans)))

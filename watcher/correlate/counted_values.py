@@ -75,6 +75,13 @@ def counted_of(correlation: Correlation, hit: BaseHit) -> Counted:
     return tuple(islice(product(*(distinct(column) for column in columns)), MAX_COMBINATIONS))
 
 
+def most_counted(correlation: Correlation, hit: BaseHit) -> int:
+    """Return how much a base hit adds to the measure at most; 0 where it takes no part."""
+    if correlation.type in _NUMERIC:
+        return len(counted_of(correlation, hit))
+    return prod(len(field_values(correlation, name, hit)) for name in correlation.fields)
+
+
 def field_values(correlation: Correlation, name: str, hit: BaseHit) -> tuple[str, ...]:
     """Return the values of a field or alias in a base hit; an empty string is no value."""
     return tuple(value for value in hit.values.get(correlation.field_of(name, hit.rule_id), ()) if value)

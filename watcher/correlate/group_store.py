@@ -10,7 +10,9 @@ from watcher.correlate.counted_values import GroupValues
 from watcher.correlate.packed_hits import time_of
 from watcher.correlate.spans import END, Spans
 from watcher.correlate.timeline import FrozenTimeline, Timeline, TimelineContents
+from watcher.model.correlation_hits import BaseHit
 
+_MOST_RESTING = 64  # base hits of a group that cannot complete a match yet: they need no timeline
 _PARTS = 8  # of the history of a group, which is dropped part by part
 
 
@@ -49,6 +51,26 @@ class GroupStore:
             if frozen is not None:
                 self._timelines[key] = frozen
         self._awake.clear()
+
+    def adds_resting(self, key: GroupValues, hit: BaseHit, most: int) -> bool:
+        """Append a base hit to a group that rests, and return True; else leave the group as it is.
+
+        It rests with at most so many base hits, all of them earlier ones.
+        """
+        kept = self._timelines.get(key, ())
+        if isinstance(kept, Timeline):
+            return False
+        resting = (kept,) if isinstance(kept, bytes) else kept
+        if len(resting) >= min(most, _MOST_RESTING):
+            return False
+        last = time_of(resting[-1]) if resting else None
+        if last is not None and last >= hit.time:
+            return False
+        packed = self._contents.packer.pack(hit)
+        self._timelines[key] = (*resting, packed) if resting else packed
+        if last is None or last // self._part != hit.time // self._part:
+            self._parts[hit.time // self._part].append(key)
+        return True
 
     def note(self, key: GroupValues, time: int) -> None:
         """Note that a group has a base hit of a time, so that it is dropped when it is too old."""

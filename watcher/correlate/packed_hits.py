@@ -26,7 +26,7 @@ class HitPacker:
         self._numbers: dict[str, int] = {}
         self._packed: dict[int, tuple[BaseHit, PackedHit]] = {}  # by the identity of the object
         self._groups: dict[tuple[int, tuple[str, ...]], tuple[BaseHit, Groups]] = {}
-        self._shared: dict[GroupValues, GroupValues] = {}
+        self._shared: dict[GroupValues, GroupValues] = {}  # equal groups of base hits that are added together
 
     def pack(self, hit: BaseHit) -> PackedHit:
         """Return a base hit as bytes; states that add it together share them."""
@@ -39,12 +39,10 @@ class HitPacker:
         """Return the groups of a base hit; correlations that group by the same fields of its rule share them."""
         entry = self._groups.get((id(hit), fields))
         if entry is None:
-            entry = self._groups[id(hit), fields] = (hit, groups_of(correlation, hit))
+            groups = groups_of(correlation, hit)
+            shared = {self._shared.setdefault(key, key): spelling for key, spelling in groups.spellings.items()}
+            entry = self._groups[id(hit), fields] = (hit, Groups(shared, groups.cut))
         return entry[1]
-
-    def share(self, key: GroupValues) -> GroupValues:
-        """Return an equal key that another state keeps, if there is one among those that are added together."""
-        return self._shared.setdefault(key, key)
 
     def finish(self) -> None:
         """Forget which base hits were added together."""

@@ -165,7 +165,7 @@ class Correlator:
         for name, checkpoint in checkpoints.items():
             earlier = self._unread(memory, name, window.start if checkpoint is None else checkpoint.watermark)
             completed.extend(hit for hit in states.add_all(earlier) if is_kept or hit.time >= floor)
-        missing = self._missing(searched, memory.until[source])
+        missing = self._missing(searched, memory, memory.until[source])
         memory.until[source] = window.end
         completed.extend(states.decide(self._searched(memory, checkpoints, missing), searched.base_hits))
         until = min(memory.until.values())
@@ -176,14 +176,14 @@ class Correlator:
         self._memory = memory
         return completed if is_kept else [hit for hit in completed if hit.time >= floor]
 
-    def _missing(self, searched: SearchedWindow, until: datetime) -> Mapping[str, Spans]:
+    def _missing(self, searched: SearchedWindow, memory: _Memory, until: datetime) -> Mapping[str, Spans]:
         """Return what no gap of the checkpoint shows yet, by base rule: before the window, and in it."""
         window = searched.window
         skipped = [(milliseconds(until), milliseconds(window.start))] if until < window.start else []
         own = (milliseconds(window.start), milliseconds(window.end))
+        waiting = memory.states.waiting_rules & self.plan.roles.keys()
         return {
-            rule_id: Spans.of([*skipped, own] if rule_id in searched.incomplete else skipped)
-            for rule_id in self.plan.roles
+            rule_id: Spans.of([*skipped, own] if rule_id in searched.incomplete else skipped) for rule_id in waiting
         }
 
     def _unread(self, memory: _Memory, name: str, until: datetime) -> Iterator[BaseHit]:
@@ -213,7 +213,7 @@ class Correlator:
                 .without(self._waiting(name))
                 for name, end in ends.items()
             )
-            for rule_id in self.plan.roles
+            for rule_id in missing
         }
 
     # ---- a window of the past
