@@ -78,18 +78,9 @@ def document(hits: Sequence[BaseHit]) -> dict[str, Any]:
     }
 
 
-def each_value_once(case: Scenario) -> Scenario:
-    """Return a case without values that a field of an event repeats: reading events drops the repetition."""
-    hits = (
-        replace(hit, values={name: tuple(dict.fromkeys(texts)) for name, texts in hit.values.items()})
-        for hit in case.base_hits
-    )
-    return replace(case, base_hits=tuple(hits))
-
-
 def index_cases(sandbox: Sandbox, first: int, count: int) -> IndexedCases:
     """Index the events of random cases."""
-    cases = {number: each_value_once(scenario(first + number, longest_chain=1 + number % 3)) for number in range(count)}
+    cases = {number: scenario(first + number, longest_chain=1 + number % 3) for number in range(count)}
     index = f"{sandbox.index}-cases"
     sandbox.ask("PUT", f"/{index}", {"mappings": _MAPPING})
     lines: list[dict[str, Any]] = []

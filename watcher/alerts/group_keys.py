@@ -55,7 +55,7 @@ def _sigma_values(view: EventView, field: str) -> Values:
 
 def group_key(parts: Iterable[KeyPart]) -> GroupKey:
     """Return the group key as it is stored and shown; a missing value is a value of its own."""
-    return tuple((part.field, "\n".join(sorted(part.values)) if part.values else None) for part in parts)
+    return tuple((part.field, "\n".join(sorted(set(part.values))) if part.values else None) for part in parts)
 
 
 def key_identity(parts: Iterable[KeyPart]) -> Iterator[str]:
@@ -67,7 +67,7 @@ def key_identity(parts: Iterable[KeyPart]) -> Iterator[str]:
 
 def _joined(values: Values) -> str:
     """Return the values as one string, in any order the same, and different for different values."""
-    ordered = sorted(values)
+    ordered = sorted(set(values))
     if any("\n" in value for value in ordered):  # such a value could read like several
         return "\n" + json.dumps(ordered)
     return "\n".join(ordered)

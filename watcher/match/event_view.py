@@ -178,14 +178,16 @@ class EventView:
         )
 
     def _values_at(self, paths: tuple[str, ...]) -> Values:
+        """Return the values at some paths: what one path repeats stays repeated, what several hold counts once."""
         first = self._flat.first
-        values = NO_VALUES
+        values, differ = NO_VALUES, False
         for path in paths:
             if path in first:
                 more = self._flat.at(path)
                 if more != values:  # several paths mostly hold the same value
+                    differ = bool(values)
                     values += more
-        return values if len(values) < 2 else tuple(dict.fromkeys(values))
+        return tuple(dict.fromkeys(values)) if differ else values
 
     def _computed(self, locations: FieldLocations) -> Values:
         for computed in locations.computed:
