@@ -207,6 +207,7 @@ class Components:
             checkpoint=self.checkpoints().read,
             events=self.connections.events.state(),
             starts=self.checkpoints().rule_starts,
+            most_base_hits=self.settings.base_hits_in_memory,
             late=LateBaseHits(self.state_documents()),
             now=self.events().now,
         )

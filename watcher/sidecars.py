@@ -13,6 +13,7 @@ from pathlib import Path
 from watcher.components import Components
 from watcher.correlate.correlation_plan import CorrelationPlan, SearchedRules
 from watcher.health.cluster_clock import ClusterClock
+from watcher.health.correlation_problems import lacking_correlations
 from watcher.health.dead_man_switch import DeadManSwitch
 from watcher.health.monitor import HealthMonitor
 from watcher.health.own_profile import OwnProfile
@@ -148,7 +149,8 @@ def _own_problems(
     sources = (problem for problem in faulty if problem is not None)
     now = cluster_clock.now()
     slow = (undecided_events(search.source, search.rules.detector.undecided_rules(now)) for search in searches)
-    return (*rule_problems(reloader.rules), *process.problems(), *sources, *chain.from_iterable(slow))
+    lacking = lacking_correlations(search.rules.detector.correlator for search in searches)
+    return (*rule_problems(reloader.rules), *process.problems(), *sources, *chain.from_iterable(slow), *lacking)
 
 
 def _monitor(

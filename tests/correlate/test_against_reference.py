@@ -78,6 +78,10 @@ def test_an_inner_hit_that_is_decided_later_may_add_to_a_count_that_was_reported
     assert compare(941_667_263_132, longest_chain=3)
 
 
+def test_an_excluded_rule_is_remembered_by_a_group_that_rests() -> None:
+    assert compare(276_506_542_537)
+
+
 def test_random_correlations_agree_with_the_reference() -> None:
     assert sum(compare(FIRST_SEED + number) for number in range(1_000)) > 1_000
 

@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from correlate.correlation_fixture import correlation, hit
+from correlate.correlation_fixture import SPAN, correlation, hit, times, until
+from correlate.kept_memory import CHUNK, WEEK, base_hits, resident_bytes
 
-from watcher.correlate import BEGINNING, CorrelationState, CorrelationStates, Spans
+from watcher.correlate import BEGINNING, CorrelationState, CorrelationStates, LackingGroups, Spans
 from watcher.correlate.packed_hits import HitPacker
-from watcher.digests import digest
-from watcher.model.correlation_hits import BaseHit
 from watcher.model.correlations import Correlation
 
-WEEK = timedelta(days=7)
-CHUNK = 10_000
 MEGABYTE = 1_000_000
-
-
-def base_hits(first: int, count: int, *, groups: int) -> Iterator[BaseHit]:
-    """Yield base hits as a week of events has them."""
-    for number in range(first, first + count):
-        yield BaseHit(
-            rule_id="a",
-            hit_id=digest(str(number)),
-            time=number * 600,
-            values={"user": (f"user{number * 7919 % groups:07d}",), "port": (str(number % 50_000),)},
-            index=f"winlogbeat-2026.11.{number // 150_000:02d}",
-            event_id=digest("event", str(number))[:20],
-        )
 
 
 def size_of(rule: Correlation, *, hits: int, groups: int) -> int:
@@ -69,13 +52,63 @@ def test_a_base_hit_takes_few_bytes(groups: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "groups"),
-    [("event_count", 1_000_000), ("event_count", 1), ("value_count", 1), ("temporal", 1_000_000)],
+    [
+        ("event_count", 1_000_000),
+        ("event_count", 1),
+        ("value_count", 1_000_000),
+        ("value_count", 1),
+        ("temporal", 1_000_000),
+    ],
 )
 def test_a_million_base_hits_stay_below_500_megabytes(kind: str, groups: int) -> None:
-    fields = ("port",) if kind == "value_count" else ()
-    condition = {} if kind == "temporal" else {"gte": "2000000"}
-    rule = correlation(kind, condition, group_by=("user",), timespan=WEEK, fields=fields)
-    assert size_of(rule, hits=1_000_000, groups=groups) < 500 * MEGABYTE
+    measured = resident_bytes(kind, hits=1_000_000, groups=groups, most=10_000_000)
+    assert (measured["groups"], measured["kept"], measured["lacking"]) == (groups, 1_000_000, 0)
+    assert measured["peak"] < 500 * MEGABYTE
+
+
+@pytest.mark.slow
+def test_a_limit_bounds_the_memory_of_any_number_of_base_hits() -> None:
+    measured = resident_bytes("event_count", hits=1_000_000, groups=10, most=100_000)
+    assert (measured["groups"], measured["lacking"]) == (10, 10)
+    assert 80_000 < measured["kept"] <= 100_000 + CHUNK
+    assert measured["peak"] < 100 * MEGABYTE
+
+
+def limited(condition: dict[str, str], most: int, **settings: object) -> CorrelationStates:
+    return CorrelationStates([correlation("event_count", condition, group_by=("user",), **settings)], most)
+
+
+def test_beyond_the_limit_the_fullest_group_loses_its_oldest_base_hits_and_no_group_all() -> None:
+    states = limited({"gte": "5"}, 20)
+    noisy = [hit(time, user="noisy") for time in range(100)]
+    quiet = [hit(50 + number, user=f"quiet{number}") for number in range(10)]
+    matches = [match for base_hit in (*noisy, *quiet) for match in states.add([base_hit])]
+    (state,) = states.states.values()
+    assert len(matches) == 96
+    assert len(state.timelines) == 11
+    assert state.timelines.kept <= 20
+    assert {key: len(state.timelines[key].times) for key in [("quiet0",), ("quiet9",)]} == {
+        ("quiet0",): 1,
+        ("quiet9",): 1,
+    }
+    assert states.lacking() == {"rule": LackingGroups(groups=1, until=state.timelines[("noisy",)].times[0] - 1)}
+    before, after = matches[10], matches[-1]
+    assert (before.cut_until, sum(before.counts.values())) == (None, 15)
+    assert after.cut_until is not None
+    assert sum(after.counts.values()) == after.time - after.cut_until
+
+
+def test_what_lacking_base_hits_decide_is_not_reported() -> None:
+    states = limited({"lt": "15"}, 10)
+    for time in range(100):
+        states.add([hit(time, user="noisy")])
+    matches = states.decide({"a": until(1_000), "b": until(1_000), "c": until(1_000)})
+    assert times(matches) == []  # some groups hold fewer than 15 events only because older ones were dropped
+    states.forget(SPAN + 200)
+    assert states.lacking() == {}
+    states.add([hit(SPAN + 300, user="noisy")])
+    matches = states.decide({"a": until(2 * SPAN), "b": until(2 * SPAN), "c": until(2 * SPAN)})
+    assert times(matches) == [SPAN + 300]
 
 
 @pytest.mark.parametrize(("kind", "condition"), [("event_count", {"gte": "3"}), ("event_count", {"eq": "0"})])

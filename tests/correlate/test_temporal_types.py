@@ -104,3 +104,13 @@ def test_a_condition_of_too_many_alternatives_is_refused() -> None:
     pairs = (AnyOf((RuleName(f"x{number}"), RuleName(f"y{number}"))) for number in range(11))
     with pytest.raises(ValueError, match="more than 1024 alternatives"):
         rule_terms(AllOf(tuple(pairs)))
+
+
+def test_a_late_hit_is_excluded_by_a_hit_that_was_searched_before() -> None:
+    state = CorrelationState(correlation("temporal", base_rules=("a", "c"), boolean=A_WITHOUT_C))
+    state.add([hit(0, "a", id="first"), hit(0, "c", id="first")])
+    assert state.decide(until(SPAN // 2 + 2 * SPAN)) == ()
+    state.add([hit(3 * SPAN, "c")])
+    assert state.decide(until(5 * SPAN)) == ()
+    state.add([hit(3 * SPAN, "a", id="late")])
+    assert state.decide(until(6 * SPAN)) == ()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from support.correlation_files import COUNTING, LOGONS, logon, write_files
+from support.fakes import NOW
 
-from watcher.alerts.correlated_hits import alert_of, correlated_hit
+from watcher.alerts.correlated_hits import AlertPlace, alert_of, correlated_hit
 from watcher.alerts.grouping import alerts_of_hits
 from watcher.match.event_view import EventView
 from watcher.model import Alert
@@ -44,3 +45,16 @@ def test_every_channel_lists_what_was_counted(name: str, alert: Alert) -> None:
     for body in notification.bodies.values():
         for text in ("Failed Logon", "3 events", "2026-03-01T10:00:00.000Z", "2026-03-01T10:02:00.000Z", "e/0", "e/3"):
             assert text in body, (name, text)
+
+
+def test_an_alert_says_that_older_events_are_not_counted(tmp_path: Path) -> None:
+    settings = find_settings(write_files(tmp_path))
+    named = find_any_rule(COUNTING, settings)
+    assert isinstance(named, NamedCorrelation)
+    correlator = EventCorrelator(named.correlation, named.plan, named.rules, Source())
+    views = [EventView(logon(*entry), {}) for entry in LOGONS]
+    (hit,) = correlator.evaluate(LabelledEvent(label="e", view=view) for view in views).hits
+    lacking = replace(hit, cut_until=hit.first - 1)
+    grouped = correlated_hit(lacking, named.rule, AlertPlace("alert", NOW), views[3], named.plan.titles)
+    labels = dict(grouped.hit.summary.details)
+    assert labels["incomplete"].startswith("earlier events up to 2026-03-01T09:59:59.999Z are not counted")

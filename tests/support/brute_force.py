@@ -52,10 +52,15 @@ def number(c: Correlation, window: Sequence[BaseHit]) -> Any:
     if c.type.startswith("temporal"):
         several = (rules for size in range(len(c.base_rules) + 1) for rules in combinations(c.base_rules, size))
         return max(len(rules) for rules in several if stand(c, rules, window))
-    found, share = counted(c, window), Fraction(c.percentile or 0) / 100
-    numbers = {"value_sum": sum, "value_avg": mean, "value_median": median, "value_count": lambda _: len(set(found))}
-    ranked = {"value_percentile": lambda _: found[max(ceil(share * len(found)), 1) - 1], "event_count": len}
-    return (numbers | ranked)[c.type](found)
+    all_values, share = counted(c, window), Fraction(c.percentile or 0) / 100
+    numbers = {
+        "value_sum": sum,
+        "value_avg": mean,
+        "value_median": median,
+        "value_count": lambda _: len(set(all_values)),
+    }
+    ranked = {"value_percentile": lambda _: all_values[max(ceil(share * len(all_values)), 1) - 1], "event_count": len}
+    return (numbers | ranked)[c.type](all_values)
 
 
 def judged(c: Correlation, hits: Mapping[Order, BaseHit], at: Order, end: int) -> tuple[int, Any] | None:
@@ -78,8 +83,8 @@ def brute_force(c: Correlation, base_hits: Iterable[BaseHit], end: int) -> set[M
             for group in values(c, c.group_by, hit):
                 groups[group][hit.time, hit.rule_id, hit.hit_id] = hit
     judge = judged if c.boolean is None else judged_by_rules
-    found = ((group, at, judge(c, hits, at, end)) for group, hits in groups.items() for at in hits)
-    return {(group, match[0], at[1:], match[1]) for group, at, match in found if match}
+    pairs = ((group, at, judge(c, hits, at, end)) for group, hits in groups.items() for at in hits)
+    return {(group, match[0], at[1:], match[1]) for group, at, match in pairs if match}
 
 
 # ---- boolean conditions

@@ -88,6 +88,11 @@ def _details(hit: CorrelationHit, titles: Mapping[str, str]) -> Iterator[tuple[s
         yield "usual", f"{hit.usual.normalize():,f}"
     for rule_id, count in hit.counts.items():
         yield titles.get(rule_id, rule_id), f"{count:,} {'event' if count == 1 else 'events'}"
+    if hit.cut_until is not None:
+        yield (
+            "incomplete",
+            f"earlier events up to {format_since_1970(hit.cut_until)} are not counted: memory is limited",
+        )
     yield "first", format_since_1970(hit.first)
     yield "last", format_since_1970(hit.last)
     yield "events", "\n".join(f"{sample.index}/{sample.event_id}" for sample in hit.samples)

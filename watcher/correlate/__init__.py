@@ -17,17 +17,20 @@ A span is searched up to a time when base hits before it are not expected any mo
 `histories` has how far back base hits are needed when a state is filled, `fields` which values they need.
 """
 
-from watcher.correlate.chains import CorrelatedHits, CorrelationStates, correlate, inner_first
+from watcher.correlate.chains import CorrelatedHits, CorrelationStates, LackingGroups, correlate, inner_first
 from watcher.correlate.correlation_state import CorrelationState
+from watcher.correlate.memory_limit import MOST_BASE_HITS
 from watcher.correlate.spans import BEGINNING, END, EVERYWHERE, Spans
 
 __all__ = [
     "BEGINNING",
     "END",
     "EVERYWHERE",
+    "MOST_BASE_HITS",
     "CorrelatedHits",
     "CorrelationState",
     "CorrelationStates",
+    "LackingGroups",
     "Spans",
     "correlate",
     "inner_first",

@@ -11,6 +11,7 @@ from itertools import islice
 from watcher.correlate.correlation_state import CorrelationState
 from watcher.correlate.hit_builder import base_hit
 from watcher.correlate.listed_groups import listed_hits
+from watcher.correlate.memory_limit import MOST_BASE_HITS, MemoryLimit
 from watcher.correlate.packed_hits import HitPacker
 from watcher.correlate.spans import BEGINNING, Spans
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
@@ -22,8 +23,9 @@ _CHUNK = 10_000  # base hits that are objects at the same time; those that are k
 class CorrelationStates:
     """Evaluates correlations that may build on each other."""
 
-    def __init__(self, correlations: Iterable[Correlation]) -> None:
+    def __init__(self, correlations: Iterable[Correlation], most: int = MOST_BASE_HITS) -> None:
         """Raise graphlib.CycleError where correlations build on each other in a circle."""
+        self._limit = MemoryLimit(most)
         self._packer = HitPacker()
         self._states = {
             correlation.rule_id: CorrelationState(correlation, self._packer)
@@ -42,7 +44,7 @@ class CorrelationStates:
         matches: list[CorrelationHit] = []
         for state in self._states.values():
             matches += self._passed_on(state, state.add(_of_base_rules(state, arrived)), arrived)
-        self._packer.finish()
+        self._finish()
         return tuple(matches)
 
     def add_all(self, base_hits: Iterable[BaseHit]) -> Iterator[CorrelationHit]:
@@ -75,7 +77,7 @@ class CorrelationStates:
                 reach = state.hit_reach
                 settled[rule_id] = spans.shrunk(behind=reach.behind, ahead=reach.ahead)
             matches += self._passed_on(state, new, arrived)
-        self._packer.finish()
+        self._finish()
         return tuple(matches)
 
     def undecided(self) -> tuple[CorrelationHit, ...]:
@@ -89,6 +91,19 @@ class CorrelationStates:
             delay = max((delays.get(inner, 0) for inner in state.correlation.base_rules), default=0)
             state.forget(before - delay)
             delays[rule_id] = delay + state.hit_reach.ahead
+
+    def lacking(self) -> Mapping[str, LackingGroups]:
+        """Return the groups that lost base hits to the limit of memory, by correlation rule."""
+        cuts = {rule_id: state.timelines.cut_groups for rule_id, state in self._states.items()}
+        return {
+            rule_id: LackingGroups(groups=len(groups), until=max(groups.values()))
+            for rule_id, groups in cuts.items()
+            if groups
+        }
+
+    def _finish(self) -> None:
+        self._packer.finish()
+        self._limit.apply([state.timelines for state in self._states.values()])
 
     @property
     def waits(self) -> bool:
@@ -140,6 +155,14 @@ class CorrelationStates:
         """Return matches after adding them to what outer correlations count."""
         arrived[state.correlation.rule_id] += (base_hit(state.correlation, match) for match in matches)
         return matches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LackingGroups:
+    """Groups of a correlation that lost base hits to the limit of memory."""
+
+    groups: int
+    until: int  # the time of the newest base hit among those
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from watcher.correlate.judge_choice import judge_of
 from watcher.correlate.judges import Judge, Judgement, Reach
 from watcher.correlate.packed_hits import HitPacker
 from watcher.correlate.spans import BEGINNING, END, Spans
-from watcher.correlate.timeline import TimelineContents
+from watcher.correlate.timeline import Timeline, TimelineContents
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
 from watcher.model.correlations import Correlation
 
@@ -195,8 +195,15 @@ class CorrelationState:
             if timeline.times[index] != time:
                 time = timeline.times[index]
                 judgement = self._judge.judge(timeline, time)
+                if judgement is not None and not judgement.is_certain and self._lacks_base_hits(timeline, time):
+                    judgement = None
             if judgement is not None and index in range(*judgement.completing) and accept(judgement):
                 yield judgement, index
+
+    def _lacks_base_hits(self, timeline: Timeline, time: int) -> bool:
+        """Return whether the limit of memory dropped base hits that decide what holds at a time."""
+        behind = self.reach.behind
+        return behind > 0 and timeline.cut_until is not None and time - behind <= timeline.cut_until
 
 
 def _sorted(matches: Iterable[CorrelationHit]) -> tuple[CorrelationHit, ...]:

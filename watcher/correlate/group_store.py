@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 
@@ -24,6 +24,8 @@ class GroupStore:
         self._contents = contents
         self._length = length
         self._part = length // _PARTS + 1
+        self.kept = 0  # base hits
+        self.cut_groups: dict[GroupValues, int] = {}  # those that lack base hits up to a time
         self._timelines: dict[GroupValues, Timeline | FrozenTimeline] = {}
         self._awake: dict[GroupValues, Timeline] = {}  # since the last call of `freeze`
         self._parts: defaultdict[int, list[GroupValues]] = defaultdict(list)  # part of time → groups with base hits
@@ -68,12 +70,14 @@ class GroupStore:
             return False
         packed = self._contents.packer.pack(hit)
         self._timelines[key] = (*resting, packed) if resting else packed
+        self.kept += 1
         if last is None or last // self._part != hit.time // self._part:
             self._parts[hit.time // self._part].append(key)
         return True
 
     def note(self, key: GroupValues, time: int) -> None:
-        """Note that a group has a base hit of a time, so that it is dropped when it is too old."""
+        """Note that a group got a base hit of a time, so that it is dropped when it is too old."""
+        self.kept += 1
         groups = self._parts[time // self._part]
         if not groups or groups[-1] is not key:
             groups.append(key)
@@ -104,13 +108,17 @@ class GroupStore:
     def forget(self, before: int) -> None:
         """Drop base hits that count for nothing from a time on, and what waits for a decision before it."""
         oldest = before - self._length
+        for key in [key for key, until in self.cut_groups.items() if until < oldest]:
+            del self.cut_groups[key]
         parts = [part for part in self._parts if (part + 1) * self._part <= oldest]
         for key in {key for part in parts for key in self._parts.pop(part)}:
             kept = self._timelines.get(key)
             if isinstance(kept, Timeline):
                 self._forget(key, kept, before)
             elif kept is not None:
-                rest = tuple(hit for hit in ((kept,) if isinstance(kept, bytes) else kept) if time_of(hit) >= oldest)
+                resting = (kept,) if isinstance(kept, bytes) else kept
+                rest = tuple(hit for hit in resting if time_of(hit) >= oldest)
+                self.kept -= len(resting) - len(rest)
                 if rest:
                     self._timelines[key] = rest
                 else:
@@ -120,6 +128,29 @@ class GroupStore:
             heapify(self._due)
 
     def _forget(self, key: GroupValues, timeline: Timeline, before: int) -> None:
+        count = len(timeline.times)
         timeline.forget(before - self._length)
+        self.kept -= count - len(timeline.times)
         self.set_pending(key, timeline.pending.within(before, END))
         self.freeze()
+
+    def sizes(self) -> Counter[int]:
+        """Return how many groups have how many base hits."""
+        return Counter(map(_size, self._timelines.values()))
+
+    def cut(self, most: int) -> None:
+        """Drop the oldest base hits of groups that have more than `most`, at least one."""
+        for key in [key for key, kept in self._timelines.items() if _size(kept) > most]:
+            timeline = self[key]
+            count = len(timeline.times) - most
+            timeline.cut(count)
+            self.kept -= count
+            self.cut_groups[key] = timeline.cut_until or 0
+            self.set_pending(key, timeline.pending)
+        self.freeze()
+
+
+def _size(kept: Timeline | FrozenTimeline) -> int:
+    if isinstance(kept, Timeline):
+        return len(kept.times)
+    return 1 if isinstance(kept, bytes) else len(kept)

@@ -34,6 +34,7 @@ def correlation_hit(
         completing=completing,
         number=judgement.number,
         usual=judgement.usual,
+        cut_until=None if start or is_absence else timeline.cut_until,
         counts={} if is_absence else _counts(timeline, start, end),
         samples=_samples(timeline, start, end),
     )

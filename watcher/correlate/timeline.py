@@ -82,7 +82,7 @@ class RunningWindow:
 class Timeline:
     """The base hits of a group, sorted by time, rule and id."""
 
-    __slots__ = ("_contents", "_window", "hits", "pending", "reported", "rule_times", "times")
+    __slots__ = ("_contents", "_window", "cut_until", "hits", "pending", "reported", "rule_times", "times")
 
     def __init__(self, contents: TimelineContents, packed: FrozenTimeline = ()) -> None:
         frozen = (packed,) if isinstance(packed, bytes) else packed
@@ -95,14 +95,17 @@ class Timeline:
             self.insert_time(contents.packer.rule_of(entry), time_of(entry))
         self._window: RunningWindow | None = None
         self.pending = _NOTHING  # times whose matches wait until they were searched
+        self.cut_until: int | None = None  # the time of the newest base hit that the limit of memory dropped
 
     def frozen(self) -> FrozenTimeline | None:
         """Return what a resting timeline needs; None where it is more than a few base hits."""
         packed = self.hits.packed
-        if not 0 < len(packed) <= _MOST_FROZEN or self.pending or 1 in self.reported:
+        if not 0 < len(packed) <= _MOST_FROZEN or self.pending or 1 in self.reported or self.cut_until is not None:
             return None
-        if sum(map(len, self.rule_times.values())) not in (0, len(packed)):
-            return None  # rules that are excluded have times, and no base hits
+        if self.rule_times:
+            rules, single = map(self._contents.packer.rule_of, packed), self._contents.single_rules
+            if sum(map(len, self.rule_times.values())) != sum(rule in single for rule in rules):
+                return None  # rules that are excluded have times, and no base hits
         return packed[0] if len(packed) == 1 else tuple(packed)
 
     def insert(self, hit: BaseHit) -> bool:
@@ -193,14 +196,25 @@ class Timeline:
 
     def forget(self, before: int) -> None:
         """Drop all base hits before a time."""
-        count = bisect_left(self.times, before)
+        if self.cut_until is not None and self.cut_until < before:
+            self.cut_until = None
+        self._drop(bisect_left(self.times, before))
+        for times in self.rule_times.values():
+            del times[: bisect_left(times, before)]
+
+    def cut(self, count: int) -> None:
+        """Drop the oldest base hits, although later ones may need them."""
+        self.cut_until = self.times[count - 1]
+        self._drop(count)
+        for times in self.rule_times.values():
+            del times[: bisect_right(times, self.cut_until)]
+
+    def _drop(self, count: int) -> None:
         if self._window is not None:
             self._move_start(self._window, count)
             self._window.start -= count
             self._window.end -= count
         del self.times[:count], self.hits.packed[:count], self.reported[:count]
-        for times in self.rule_times.values():
-            del times[: bisect_left(times, before)]
 
     def _move_start(self, window: RunningWindow, index: int) -> None:
         """Let all base hits before an index leave the running window."""

@@ -32,6 +32,7 @@ class ProblemKind(StrEnum):
     RULE_FAULTS = "rule-faults"
     SETTINGS_REFUSED = "settings-refused"
     SERVICE_FAILS = "service-fails"
+    CORRELATIONS_LACK_EVENTS = "correlations-lack-events"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,4 +33,5 @@ class CorrelationHit:
     number: Decimal | None = None  # what was compared: a count, sum, average, percentile or median
     usual: Decimal | None = None  # of a spike: the median count of the earlier windows
     counts: Mapping[str, int] = field(default_factory=dict)  # id of base rule → contributing base hits
+    cut_until: int | None = None  # earlier base hits up to this time may lack: the limit of memory dropped them
     samples: tuple[BaseHit, ...] = ()  # some contributing base hits: the first and the last ones

@@ -15,7 +15,7 @@ from watcher.alerts.grouping import GroupedHit
 from watcher.checkpoints.checkpoint import Checkpoint
 from watcher.checkpoints.interruptions import Interruption
 from watcher.checkpoints.late_base_hits import LateBaseHits, LateRecord
-from watcher.correlate import CorrelationStates, Spans
+from watcher.correlate import MOST_BASE_HITS, CorrelationStates, LackingGroups, Spans
 from watcher.correlate.correlation_plan import CorrelationPlan
 from watcher.model import RuleMetadata, Window
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
@@ -59,8 +59,10 @@ class Correlator:
     events: DocumentReader
     now: Callable[[], datetime]
     starts: Callable[[str], Mapping[str, datetime]] = _no_source_starts  # since when a source is searched by each rule
+    most_base_hits: int = MOST_BASE_HITS  # in memory
     late: LateBaseHits | None = None  # None: no other process keeps base hits
     sources: dict[str, CorrelatedSource] = field(default_factory=dict)
+    lacking: Mapping[str, LackingGroups] = field(default_factory=dict)  # by id of the correlation rule
     _memory: _Memory | None = None
     _unsettled: tuple[Interruption, ...] = ()  # times of which events may still arrive
     _waits: bool = field(init=False)
@@ -156,7 +158,7 @@ class Correlator:
         memory, self._memory = self._memory, None  # until this is complete
         is_kept = memory is not None and memory.late == record.count
         if memory is None or not is_kept:
-            memory = _Memory(CorrelationStates(self.plan.correlations), late=record.count)
+            memory = _Memory(CorrelationStates(self.plan.correlations, self.most_base_hits), late=record.count)
             memory.states.expect(self._begin())
         window, states = searched.window, memory.states
         overlap = max(entry.overlap for entry in self.sources.values()) + _MARGIN
@@ -173,7 +175,7 @@ class Correlator:
         waiting = [max(each.start, until - _LONGEST_KEPT) for each in self._unsettled if is_kept]
         memory.horizon = max(memory.horizon, milliseconds(min([until - overlap, *waiting])))
         states.forget(memory.horizon)
-        self._memory = memory
+        self._memory, self.lacking = memory, states.lacking()
         return completed if is_kept else [hit for hit in completed if hit.time >= floor]
 
     def _missing(self, searched: SearchedWindow, memory: _Memory, until: datetime) -> Mapping[str, Spans]:
@@ -224,7 +226,7 @@ class Correlator:
         plan = self.plan.concerned({hit.rule_id for hit in base_hits})
         if not plan.correlations:
             return ()
-        states = CorrelationStates(plan.correlations)
+        states = CorrelationStates(plan.correlations, self.most_base_hits)
         states.expect(self._begin())
         completed: list[CorrelationHit] = []
         lengths = plan.rules_by_history()

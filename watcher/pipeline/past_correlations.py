@@ -40,7 +40,7 @@ class PastCorrelations:
         states, self._states = self._states, None  # until this is complete
         earlier: Iterator[CorrelationHit] = iter(())
         if states is None:
-            states = CorrelationStates(self.correlator.plan.correlations)
+            states = CorrelationStates(self.correlator.plan.correlations, self.correlator.most_base_hits)
             self._start = self._until = window.start
             earlier = self._read_history(states, window.start)
         completed = [hit for hit in earlier if hit.time >= milliseconds(self._start)]

@@ -107,6 +107,13 @@ class Settings:
         PositiveDuration,
         Option("where several sidecars share the work: how long one may be silent before the others take over"),
     ] = timedelta(seconds=30)
+    base_hits_in_memory: Annotated[
+        Count,
+        Option(
+            "events that the correlations of one process keep in memory, all of them together; beyond it the groups "
+            "with most of them lose their oldest, which their alerts and `watcher status` say"
+        ),
+    ] = 10_000_000
     person: Annotated[
         Line | None,
         Option(
