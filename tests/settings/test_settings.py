@@ -365,8 +365,8 @@ def test_all_errors_are_reported_together_in_the_order_of_the_file() -> None:
         (
             "3:1: `wrong` is not a setting; allowed here: "
             "`cluster`, `sources`, `rules`, `check`, `channels`, `state`, `rate_limit`, `routes`, `calendars`, "
-            "`inhibit`, `maintenance_windows`, `monitoring`, `lease`, `person`, `templates`, `discover_url`, "
-            "`data_view`, `catalogue_url`, `time_zone`, `placeholders`"
+            "`inhibit`, `maintenance_windows`, `monitoring`, `lease`, `base_hits_in_memory`, `person`, "
+            "`templates`, `discover_url`, `data_view`, `catalogue_url`, `time_zone`, `placeholders`"
         ),
         f"4:18: `sources.every`: expected a duration, got `1`; {DURATION}",
     ]

@@ -52,15 +52,10 @@ def number(c: Correlation, window: Sequence[BaseHit]) -> Any:
     if c.type.startswith("temporal"):
         several = (rules for size in range(len(c.base_rules) + 1) for rules in combinations(c.base_rules, size))
         return max(len(rules) for rules in several if stand(c, rules, window))
-    all_values, share = counted(c, window), Fraction(c.percentile or 0) / 100
-    numbers = {
-        "value_sum": sum,
-        "value_avg": mean,
-        "value_median": median,
-        "value_count": lambda _: len(set(all_values)),
-    }
-    ranked = {"value_percentile": lambda _: all_values[max(ceil(share * len(all_values)), 1) - 1], "event_count": len}
-    return (numbers | ranked)[c.type](all_values)
+    every, share = counted(c, window), Fraction(c.percentile or 0) / 100
+    numbers = {"value_sum": sum, "value_avg": mean, "value_median": median, "value_count": lambda _: len(set(every))}
+    ranked = {"value_percentile": lambda _: every[max(ceil(share * len(every)), 1) - 1], "event_count": len}
+    return (numbers | ranked)[c.type](every)
 
 
 def judged(c: Correlation, hits: Mapping[Order, BaseHit], at: Order, end: int) -> tuple[int, Any] | None:
