@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.alert_upgrade import upgrade_alert
+from watcher.alerts.open_absences import OpenAbsences
 from watcher.alerts.routed_alerts import AlertRouter
 from watcher.checkpoints.checkpoint_upgrade import upgrade_checkpoint
 from watcher.checkpoints.checkpoints import CHECKPOINT_KIND, Checkpoints
@@ -29,11 +30,12 @@ from watcher.health.evidence import EvidenceReader
 from watcher.health.problem_record import ProblemRecord
 from watcher.health.silence_notices import SilenceNotices
 from watcher.model import Rule
-from watcher.notify.channel_registry import build_notifier
+from watcher.notify.channel_registry import build_notifier, following_channels
 from watcher.notify.links import message_settings
 from watcher.notify.operators import OperatorNotifier
 from watcher.notify.renderer import Renderer
 from watcher.pipeline import Correlator, Detector, Dispatcher, PreparedCorrelation, RateLimit, prepare_rule
+from watcher.pipeline.returned_groups import ReturnedGroups
 from watcher.ports import Clock, EventCounts, EventSource, Notifier, State
 from watcher.routes.silences import Silencer
 from watcher.schedule import (
@@ -209,6 +211,10 @@ class Components:
             starts=self.checkpoints().rule_starts,
             most_base_hits=self.settings.base_hits_in_memory,
             late=LateBaseHits(self.state_documents()),
+            returned=ReturnedGroups(
+                absences=OpenAbsences(documents=self.state(), prefix=self.settings.state.prefix),
+                following=following_channels(self.settings.channels),
+            ),
             now=self.events().now,
         )
 

@@ -19,13 +19,27 @@ def interruption(start: int, end: int, searched: int = 0, source: str = "s") -> 
     return Interruption(source=source, **dict(zip(("start", "end", "searched"), times, strict=True)))
 
 
-def test_overlapping_interruptions_of_a_source_are_one() -> None:
-    several = [interruption(0, 5, 9), interruption(5, 7, 8), interruption(1, 2, source="other"), interruption(8, 9)]
+def test_of_overlapping_interruptions_the_one_that_was_searched_later_counts() -> None:
+    several = [
+        interruption(0, 5, 9),
+        interruption(4, 7, 10),
+        interruption(1, 2, 11),
+        interruption(1, 2, source="other"),
+    ]
     assert joined_interruptions(several) == (
         interruption(1, 2, source="other"),
-        interruption(0, 7, 9),
-        interruption(8, 9),
+        interruption(0, 1, 9),
+        interruption(1, 2, 11),
+        interruption(2, 4, 9),
+        interruption(4, 7, 10),
     )
+
+
+def test_searches_that_are_always_late_settle_one_after_the_other() -> None:
+    interruptions: tuple[Interruption, ...] = ()
+    for end in range(5, 60, 5):  # each reaches back into the previous one
+        interruptions = joined_interruptions((*interruptions, interruption(end - 10, end)))
+    assert [entry.is_settled(NOW + 55 * MINUTE, 10 * MINUTE) for entry in interruptions] == 9 * [True] + 2 * [False]
 
 
 def test_of_too_many_the_nearest_are_joined() -> None:

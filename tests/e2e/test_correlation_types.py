@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
-from support.sandbox import Sandbox
+from support.sandbox import Sandbox, wait_until
 
 from watcher.model import EventDocument
+from watcher.ports import StoredDocument
 
 BASE = """\
 title: Logon
@@ -49,16 +51,16 @@ watcher:
 """
 
 
-def logon(number: int, user: str) -> EventDocument:
-    """Return a logon on DC01."""
+def logon(number: int, user: str, host: str = "DC01") -> EventDocument:
+    """Return a logon."""
     event = {
         "@timestamp": "2026-11-28T00:00:00.000Z",
-        "host": {"name": "DC01"},
+        "host": {"name": host},
         "event": {"code": "4624", "provider": "Microsoft-Windows-Security-Auditing"},
         "winlog": {
             "channel": "Security",
             "event_id": "4624",
-            "computer_name": "DC01",
+            "computer_name": host,
             "event_data": {"TargetUserName": user},
         },
     }
@@ -69,18 +71,48 @@ def test_new_values_spikes_and_absences_alert_once(sandbox: Sandbox) -> None:
     sandbox.template()
     sandbox.rule(f"{BASE}---\n{NEW_VALUE}---\n{ABSENCE}---\n{SPIKE}")
     start = sandbox.admin.events().now() - timedelta(minutes=25)
-    sandbox.source(overlap="5m", start=start.isoformat())
+    sandbox.source(overlap="2s", start=start.isoformat())
     sandbox.feed([logon(1, "alice")], ago=timedelta(minutes=50))  # before the search begins
     sandbox.feed([logon(2, "alice"), logon(3, "alice"), logon(4, "ALICE"), logon(1, "bob")], ago=timedelta(minutes=12))
-    sandbox.once()
-    sandbox.once()
-    alerts = {
-        (alert.document["rule"]["name"], *alert.document["watcher"]["alert"]["key"])
-        for alert in sandbox.documents("alerts")
-    }
-    assert alerts == {
+    expected = {
         ("New User", "Computer=DC01", "TargetUserName=bob"),
         ("Many Logons", "TargetUserName=ALICE"),
         ("Silent Computer", "Computer=dc02"),
         ("Silent Computer", "Computer=DC01"),
     }
+
+    def is_alerted() -> bool:  # after the `overlap` of the first search
+        sandbox.once()
+        return keys(sandbox.documents("alerts")) >= expected
+
+    wait_until(is_alerted, what="an alert of each type")
+    assert keys(sandbox.documents("alerts")) == expected
+    assert len(sandbox.documents("alerts")) == len(expected)
+
+
+def keys(alerts: Sequence[StoredDocument]) -> set[tuple[str, ...]]:
+    """Return the rule and the key of each alert."""
+    return {(alert.document["rule"]["name"], *alert.document["watcher"]["alert"]["key"]) for alert in alerts}
+
+
+def test_a_host_without_any_index_is_absent_until_it_writes(sandbox: Sandbox) -> None:
+    sandbox.template()
+    sandbox.rule(f"{BASE}---\n{ABSENCE}")
+    start = sandbox.admin.events().now() - timedelta(minutes=5)
+    sandbox.source(overlap="2s", start=start.isoformat())
+
+    def is_alerted() -> bool:
+        sandbox.once()
+        return bool(sandbox.documents("alerts"))
+
+    wait_until(is_alerted, what="an alert of the listed host")
+    sandbox.feed([logon(1, "alice", host="DC02")], ago=timedelta(seconds=1))
+    sandbox.once()
+    (alert,) = sandbox.documents("alerts")
+    (entry,) = alert.document["watcher"]["history"]
+    assert (alert.document["watcher"]["alert"]["state"], entry["action"], entry["by"]) == (
+        "closed",
+        "resolved",
+        "watcher",
+    )
+    assert "seen again at" in sandbox.call("alerts", alert.id).stdout

@@ -1,20 +1,46 @@
-"""Absence while the cluster, the sidecars and a host's clock fail: no false alarm, no miss."""
+"""Absence while the cluster, the sidecars and a host's clock fail: no false alarm, no miss, each resolved once."""
 
 from __future__ import annotations
 
 from random import randrange
 
 import pytest
-from support.absence_schedules import outcome
+from support.absence_schedules import Outcome, outcome
+
+from watcher.alerts.alert_history import history_of, status_of
+from watcher.model import AlertStatus, TriageAction
+from watcher.model.correlation_evidence import CorrelationEvidence
+from watcher.ports import StoredDocument
+from watcher.timestamps import format_since_1970, milliseconds
 
 FIRST_SEED = 20_261_128
 
 
 def alarms(seed: int) -> int:
     """Compare the recorded absences with those of all events in order, and return their number."""
-    recorded, due, possible = outcome(seed)
-    assert due <= recorded <= possible, f"seed {seed}: {len(due - recorded)} missed, {len(recorded - possible)} false"
-    return len(recorded)
+    run = outcome(seed)
+    missed, false = run.due - run.recorded, run.recorded - run.possible
+    assert not missed | false, f"seed {seed}: {len(missed)} missed, {len(false)} false"
+    assert len(run.alerts) == len(run.recorded), f"seed {seed}: each absence has an alert"
+    for alert in run.alerts:
+        check_resolved(seed, run, alert)
+    return len(run.recorded)
+
+
+def check_resolved(seed: int, run: Outcome, alert: StoredDocument) -> None:
+    """Check that an alert is resolved once if its host was seen again, at the time of an event, and only then."""
+    host = alert.document["watcher"]["alert"]["key"][0].removeprefix("host=").casefold()
+    last = milliseconds(CorrelationEvidence.from_document(alert.document["watcher"]["correlation"]).last)
+    history = history_of(alert.document)
+    assert len(history) <= 1, f"seed {seed}: {host} is resolved more than once"
+    assert history or not run.times_of(host, last, arrived=run.decided), f"seed {seed}: {host} is not resolved"
+    for entry in history:
+        assert (entry.action, entry.by, status_of(alert.document)) == (
+            TriageAction.RESOLVE,
+            "watcher",
+            AlertStatus.CLOSED,
+        )
+        assert any(format_since_1970(time) in entry.comment for time in run.times_of(host, last)), entry.comment
 
 
 def test_outages_and_clocks_raise_no_false_alarm_and_hide_no_silence() -> None:

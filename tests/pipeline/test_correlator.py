@@ -107,7 +107,7 @@ class World:
         if chance < 0.35:
             self.sidecars[sidecar].forget()  # recording failed
             return
-        self.recorded.update(hit.hit_id for hit in completed)
+        self.recorded.update(hit.hit_id for hit in completed.hits)
         self.advance(end)
 
     def searched(self, window: Window) -> SearchedWindow:
@@ -126,7 +126,7 @@ class World:
         sidecar = self.random.choice(self.sidecars)
         for gap in self.checkpoint.gaps[:1]:
             completed = sidecar.completed("winlogbeat", self.searched(gap.window))
-            self.recorded.update(hit.hit_id for hit in completed)
+            self.recorded.update(hit.hit_id for hit in completed.hits)
             self.checkpoint = replace(self.checkpoint, gaps=self.checkpoint.gaps[1:])
         for arrival in self.arrivals:
             late = moment_at(arrival.hit.time) < self.checkpoint.watermark - OVERLAP - 2 * STEP
@@ -135,7 +135,7 @@ class World:
                 window = Window(start=start, end=start + timedelta(minutes=5))
                 if window.end <= self.checkpoint.watermark:
                     completed = sidecar.completed("winlogbeat", self.searched(window))
-                    self.recorded.update(hit.hit_id for hit in completed)
+                    self.recorded.update(hit.hit_id for hit in completed.hits)
         self.seen = self.tick
 
 
@@ -165,7 +165,7 @@ def outcome(seed: int) -> tuple[set[str], set[str]]:
         world.sidecars[0].forget() if random.random() < 0.1 else None
         window = Window(start=world.checkpoint.watermark - OVERLAP, end=moment_at(world.now()))
         completed = world.sidecars[0].completed("winlogbeat", world.searched(window))
-        world.recorded.update(hit.hit_id for hit in completed)
+        world.recorded.update(hit.hit_id for hit in completed.hits)
         world.advance(window.end)
     in_order = correlate(correlations, hits, end=world.now() - 20 * 60_000)
     return world.recorded, {hit.hit_id for hit in in_order.matches}

@@ -66,6 +66,8 @@ def triaged(document: Mapping[str, Any], triage: Triage, *, now: datetime) -> tu
     status, before = status_of(document), document["watcher"].get("history") or ()
     if status is AlertStatus.CLOSED and triage.action is TriageAction.ACKNOWLEDGE:
         return TriageResult.IS_CLOSED, {}
+    if status is AlertStatus.CLOSED and triage.action is TriageAction.RESOLVE:
+        return TriageResult.UNCHANGED, {}  # a person closed it, or another sidecar resolved it
     action = triage.action if _changes(document, triage) else TriageAction.COMMENT
     if action is TriageAction.COMMENT and not triage.comment:
         return TriageResult.UNCHANGED, {}

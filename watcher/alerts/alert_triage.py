@@ -52,20 +52,27 @@ class AlertTriage:
         self, alerts: Sequence[StoredDocument], triage: Triage, *, now: datetime, progress: Progress = no_progress
     ) -> tuple[TriagedAlert, ...]:
         """Do an action to alerts, and return what it did to each, in their order."""
-        results: dict[str, TriageResult] = {}
-        for start in range(0, len(alerts), _PAGE):
-            progress(start, len(alerts))
-            results |= self._change(alerts[start : start + _PAGE], triage, now)
-        progress(len(alerts), len(alerts))
-        return tuple(TriagedAlert(alert=alert, result=results[alert.id]) for alert in alerts)
+        return self.change_each([(alert, triage) for alert in alerts], now=now, progress=progress)
 
-    def _change(self, alerts: Sequence[StoredDocument], triage: Triage, now: datetime) -> dict[str, TriageResult]:
+    def change_each(
+        self, actions: Sequence[tuple[StoredDocument, Triage]], *, now: datetime, progress: Progress = no_progress
+    ) -> tuple[TriagedAlert, ...]:
+        """Do an action of its own to each alert, and return what it did, in their order."""
         results: dict[str, TriageResult] = {}
-        remaining = list(alerts)
+        for start in range(0, len(actions), _PAGE):
+            progress(start, len(actions))
+            results |= self._change(actions[start : start + _PAGE], now)
+        progress(len(actions), len(actions))
+        return tuple(TriagedAlert(alert=alert, result=results[alert.id]) for alert, _ in actions)
+
+    def _change(self, actions: Sequence[tuple[StoredDocument, Triage]], now: datetime) -> dict[str, TriageResult]:
+        by_alert = {alert.id: triage for alert, triage in actions}
+        results: dict[str, TriageResult] = {}
+        remaining = [alert for alert, _ in actions]
         while remaining:
             changes: list[PartialUpdate] = []
             for stored in remaining:
-                results[stored.id], part = triaged(stored.document, triage, now=now)
+                results[stored.id], part = triaged(stored.document, by_alert[stored.id], now=now)
                 if part:
                     written = {"watcher": {**part, **self.also(stored)}}
                     changes.append(PartialUpdate(stored=stored, part=written))

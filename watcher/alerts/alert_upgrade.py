@@ -10,13 +10,13 @@ from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_folders import read_file
 from watcher.state.index_templates import VERSION
 
-_SAME_FORM = (3, 4, 5)  # version 4 changed the ids of hits alone; versions 5 and 6 only added fields
+_SAME_FORM = (3, 4, 5, 6)  # version 4 changed the ids of hits alone; versions 5 to 7 only added fields
 _STATES = {"owed": "pending"}  # the other states kept their names
 _KEYS = {"told_in": "digest_id", "told_alone": "sent_single"}
 
 
 def upgrade_alert(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return an alert document of an older version in the form of this one; that of versions 3 to 5 is the same.
+    """Return an alert document of an older version in the form of this one; that of versions 3 to 6 is the same.
 
     Of version 1 and 2, the texts of the rule that messages contain are read once from the rule's stored source.
     """

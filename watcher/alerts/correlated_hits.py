@@ -27,8 +27,13 @@ class AlertPlace:
 
 
 def alert_of(hit: CorrelationHit, effective: RuleSettings) -> AlertPlace:
-    """Return the alert of a hit: a digest of the rule, the group and the slot of its time."""
+    """Return the alert of a hit: a digest of the rule, the group and the slot of its time.
+
+    Each absence has an alert of its own, which is resolved when the group is seen again.
+    """
     parts = [text for name, value in hit.group for text in (name, f"={value.casefold()}")]
+    if hit.is_absence:
+        return AlertPlace(digest(hit.rule_id, *parts, "absence", str(hit.time)), moment_at(hit.time))
     slot = slot_start(moment_at(hit.time), effective.quiet_period, digest(hit.rule_id, *parts))
     return AlertPlace(digest(hit.rule_id, *parts, str(milliseconds(slot))), slot)
 

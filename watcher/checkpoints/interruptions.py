@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -39,13 +39,14 @@ class Interruption:
 
 
 def joined_interruptions(interruptions: Iterable[Interruption]) -> tuple[Interruption, ...]:
-    """Return interruptions by source and time; overlapping ones are one, and of too many the nearest are."""
-    joined: list[Interruption] = []
-    for each in sorted(interruptions, key=lambda entry: (entry.source, entry.start)):
-        if joined and joined[-1].source == each.source and each.start <= joined[-1].end:
-            joined[-1] = _union(joined[-1], each)
-        else:
-            joined.append(each)
+    """Return interruptions by source and time; where they overlap, the one that was searched later counts.
+
+    Of too many the nearest are joined.
+    """
+    parts: list[Interruption] = []
+    for each in sorted(interruptions, key=lambda entry: entry.searched):
+        parts = [*(rest for part in parts for rest in _without(part, each)), each]
+    joined = sorted(parts, key=lambda entry: (entry.source, entry.start))
     while len(joined) > _MOST:
         gaps = [
             (after.start - before.end, number)
@@ -57,6 +58,17 @@ def joined_interruptions(interruptions: Iterable[Interruption]) -> tuple[Interru
         _, number = min(gaps)
         joined[number : number + 2] = [_union(joined[number], joined[number + 1])]
     return tuple(joined)
+
+
+def _without(part: Interruption, later: Interruption) -> Iterator[Interruption]:
+    """Yield what is left of an interruption beside one that was searched later."""
+    if part.source != later.source or later.end <= part.start or part.end <= later.start:
+        yield part
+        return
+    if part.start < later.start:
+        yield replace(part, end=later.start)
+    if later.end < part.end:
+        yield replace(part, start=later.end)
 
 
 def _union(first: Interruption, second: Interruption) -> Interruption:

@@ -9,6 +9,7 @@ from graphlib import TopologicalSorter
 from itertools import islice
 
 from watcher.correlate.correlation_state import CorrelationState
+from watcher.correlate.counted_values import GroupValues
 from watcher.correlate.hit_builder import base_hit
 from watcher.correlate.listed_groups import listed_hits
 from watcher.correlate.memory_limit import MOST_BASE_HITS, MemoryLimit
@@ -104,6 +105,11 @@ class CorrelationStates:
     def _finish(self) -> None:
         self._packer.finish()
         self._limit.apply([state.timelines for state in self._states.values()])
+
+    def first_after(self, rule_id: str, group: GroupValues, time: int) -> int | None:
+        """Return when a group of a correlation was seen first after a time, as far as its base hits are there."""
+        state = self._states.get(rule_id)
+        return None if state is None else state.timelines.first_after(group, time)
 
     @property
     def waits(self) -> bool:

@@ -14,6 +14,7 @@ from watcher.model.correlation_hits import BaseHit
 
 _MOST_RESTING = 64  # base hits of a group that cannot complete a match yet: they need no timeline
 _PARTS = 8  # of the history of a group, which is dropped part by part
+_SHORTEST_PART = 10_000  # milliseconds
 
 
 class GroupStore:
@@ -23,7 +24,7 @@ class GroupStore:
         """Create a store of groups whose base hits count for `length` milliseconds."""
         self._contents = contents
         self._length = length
-        self._part = length // _PARTS + 1
+        self._part = max(length // _PARTS, _SHORTEST_PART) + 1
         self.kept = 0  # base hits
         self.cut_groups: dict[GroupValues, int] = {}  # those that lack base hits up to a time
         self._timelines: dict[GroupValues, Timeline | FrozenTimeline] = {}
@@ -42,6 +43,13 @@ class GroupStore:
             timeline = kept if isinstance(kept, Timeline) else Timeline(self._contents, kept)
             self._timelines[key] = self._awake[key] = timeline
         return timeline
+
+    def first_after(self, key: GroupValues, time: int) -> int | None:
+        """Return the time of the first event of a group after a time, None where there is none."""
+        kept = self._awake.get(key) or self._timelines.get(key)
+        if kept is None:
+            return None
+        return (kept if isinstance(kept, Timeline) else Timeline(self._contents, kept)).first_after(time)
 
     def freeze(self) -> None:
         """Let all groups rest."""

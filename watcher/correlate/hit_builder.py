@@ -21,9 +21,9 @@ def correlation_hit(
     """Return the correlation hit of a match, completed by the base hit at an index of the timeline."""
     start, end = judgement.contributing
     completing = timeline.hits[index]
-    is_absence = judgement.time > completing.time
     # base hits of the same millisecond complete one match, whichever of them is there first
     identity = (judgement.once, str(judgement.time)) if judgement.once else (completing.rule_id, completing.hit_id)
+    is_absence = judgement.time > completing.time
     return CorrelationHit(
         rule_id=correlation.rule_id,
         hit_id=digest("correlation", correlation.rule_id, *key, *identity),
@@ -37,6 +37,7 @@ def correlation_hit(
         cut_until=None if start or is_absence else timeline.cut_until,
         counts={} if is_absence else _counts(timeline, start, end),
         samples=_samples(timeline, start, end),
+        seen_again=timeline.first_after(completing.time) if is_absence else None,
     )
 
 

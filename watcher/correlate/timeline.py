@@ -159,6 +159,13 @@ class Timeline:
         index = bisect_left(times, start)
         return times[index] if index < len(times) else None
 
+    def first_after(self, time: int) -> int | None:
+        """Return the time of the first event after a time; that a listed group is expected is no event."""
+        for index in range(bisect_right(self.times, time), len(self.times)):
+            if self.hits[index].hit_id:
+                return self.times[index]
+        return None
+
     def move_window(self, start_time: int, end_time: int) -> RunningWindow:
         """Return the running window from one time to another, both included; it costs as much as it moves."""
         start, end = bisect_left(self.times, start_time), bisect_right(self.times, end_time)

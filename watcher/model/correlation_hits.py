@@ -35,3 +35,9 @@ class CorrelationHit:
     counts: Mapping[str, int] = field(default_factory=dict)  # id of base rule → contributing base hits
     cut_until: int | None = None  # earlier base hits up to this time may lack: the limit of memory dropped them
     samples: tuple[BaseHit, ...] = ()  # some contributing base hits: the first and the last ones
+    seen_again: int | None = None  # of an absence: when the group was seen again, where that is searched already
+
+    @property
+    def is_absence(self) -> bool:
+        """Whether it says that no base hit followed the completing one."""
+        return self.time > self.completing.time

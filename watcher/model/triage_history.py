@@ -1,4 +1,4 @@
-"""Triage: the status of an alert, and what people did to it."""
+"""Triage: the status of an alert, and what people did to it, or watcher."""
 
 from __future__ import annotations
 
@@ -27,19 +27,21 @@ class CloseReason(StrEnum):
 
 
 class TriageAction(StrEnum):
-    """What a person does to an alert."""
+    """What a person does to an alert; the last one is done by watcher."""
 
     ACKNOWLEDGE = "acknowledged"
     CLOSE = "closed"
     REOPEN = "reopened"
     COMMENT = "commented"
     ASSIGN = "assigned"
+    RESOLVE = "resolved"  # what the alert is about is over
 
 
 STATUS_AFTER: Mapping[TriageAction, AlertStatus] = {
     TriageAction.ACKNOWLEDGE: AlertStatus.ACKNOWLEDGED,
     TriageAction.CLOSE: AlertStatus.CLOSED,
     TriageAction.REOPEN: AlertStatus.OPEN,
+    TriageAction.RESOLVE: AlertStatus.CLOSED,
 }
 """The status that an action gives an alert; the other actions leave it."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from watcher.alerts.grouping import GroupedHit
@@ -21,8 +21,9 @@ from watcher.model import RuleMetadata, Window
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
 from watcher.pipeline.correlated_alerts import CorrelatedAlerts
 from watcher.pipeline.detection_scope import PreparedCorrelation
-from watcher.pipeline.interrupted_searches import InterruptedSearches, interruption_of
-from watcher.pipeline.searched_windows import CorrelatedSource, SearchedWindow, searched_spans
+from watcher.pipeline.interrupted_searches import InterruptedSearches, first_interruption, interruption_of
+from watcher.pipeline.returned_groups import Completion, ReturnedGroups, with_return
+from watcher.pipeline.searched_windows import CorrelatedSource, SearchedWindow, common_starts, searched_spans
 from watcher.ports import DocumentReader
 from watcher.timestamps import milliseconds
 
@@ -61,6 +62,7 @@ class Correlator:
     starts: Callable[[str], Mapping[str, datetime]] = _no_source_starts  # since when a source is searched by each rule
     most_base_hits: int = MOST_BASE_HITS  # in memory
     late: LateBaseHits | None = None  # None: no other process keeps base hits
+    returned: ReturnedGroups | None = None  # None: alerts are not resolved
     sources: dict[str, CorrelatedSource] = field(default_factory=dict)
     lacking: Mapping[str, LackingGroups] = field(default_factory=dict)  # by id of the correlation rule
     _memory: _Memory | None = None
@@ -74,7 +76,7 @@ class Correlator:
         if self.late is not None:
             self._interrupted = InterruptedSearches(self.late)
 
-    def completed(self, source: str, window: SearchedWindow) -> Sequence[CorrelationHit]:
+    def completed(self, source: str, window: SearchedWindow) -> Completion:
         """Return what the base hits of a searched window complete, as far as it was not returned before.
 
         The window is the newest of its source, or one of the past. Raises a ClusterError where base hits of earlier
@@ -87,13 +89,20 @@ class Correlator:
             if checkpoint is not None and window.window.end <= checkpoint.watermark:
                 return self._past(window)
             again = self._searched_again(record)
-            return [*again, *self._newest(source, window, checkpoints, record)]
+            newest = self._newest(source, window, checkpoints, record)
+            return replace(newest, hits=[*again, *newest.hits])
 
-    def past(self, window: SearchedWindow) -> Sequence[CorrelationHit]:
+    def past(self, window: SearchedWindow) -> Completion:
         """Return what a window that is searched now may change: everything from it to its furthest effect."""
         with self._lock:
             self._wait_for(LateRecord() if self.late is None else self.late.read())
             return self._past(window)
+
+    def resolve(self, completion: Completion) -> None:
+        """Resolve the alerts of absences whose groups were seen again, once the hits are recorded."""
+        if self.returned is not None:
+            with self._lock:
+                self.returned.resolve(completion, self.plan, self.rules, now=self.now())
 
     def forget(self) -> None:
         """Forget everything, so that it is read again: what was returned may not have been recorded."""
@@ -113,8 +122,11 @@ class Correlator:
             return LateRecord()
         now, interruption = self.now(), None
         if self._waits and not searched.incomplete:
-            times = self.sources[source].times
-            interruption = interruption_of(source, times, searched.window, checkpoint, now)
+            window, times = searched.window, self.sources[source].times
+            if checkpoint is None:
+                interruption = first_interruption(source, self.starts(source).values(), window, now)
+            else:
+                interruption = interruption_of(source, times, window, checkpoint, now)
         count = None if self._memory is None else self._memory.late
         before = self._interrupted.late.read() if self._interrupted.searched_again else None
         record = self._interrupted.noted(interruption, now)
@@ -146,7 +158,7 @@ class Correlator:
             self._memory = None
             # what was before the interruption may have waited for events in it
             waited = timedelta(milliseconds=CorrelationStates(self.plan.correlations).delay)
-            completed.extend(self._past(SearchedWindow(window=window, base_hits=()), waited))
+            completed.extend(self._past(SearchedWindow(window=window, base_hits=()), waited).hits)
         self._interrupted.searched_again = tuple(due)
         return completed
 
@@ -154,7 +166,7 @@ class Correlator:
 
     def _newest(
         self, source: str, searched: SearchedWindow, checkpoints: _Checkpoints, record: LateRecord
-    ) -> Sequence[CorrelationHit]:
+    ) -> Completion:
         memory, self._memory = self._memory, None  # until this is complete
         is_kept = memory is not None and memory.late == record.count
         if memory is None or not is_kept:
@@ -176,7 +188,7 @@ class Correlator:
         memory.horizon = max(memory.horizon, milliseconds(min([until - overlap, *waiting])))
         states.forget(memory.horizon)
         self._memory, self.lacking = memory, states.lacking()
-        return completed if is_kept else [hit for hit in completed if hit.time >= floor]
+        return Completion(hits=[hit for hit in completed if is_kept or hit.time >= floor], states=states)
 
     def _missing(self, searched: SearchedWindow, memory: _Memory, until: datetime) -> Mapping[str, Spans]:
         """Return what no gap of the checkpoint shows yet, by base rule: before the window, and in it."""
@@ -220,12 +232,12 @@ class Correlator:
 
     # ---- a window of the past
 
-    def _past(self, searched: SearchedWindow, waited: timedelta = timedelta(0)) -> Sequence[CorrelationHit]:
+    def _past(self, searched: SearchedWindow, waited: timedelta = timedelta(0)) -> Completion:
         """Return what the base hits of a window complete in it and after it, and for as long before it as is waited."""
         window, base_hits = searched.window, searched.base_hits
         plan = self.plan.concerned({hit.rule_id for hit in base_hits})
         if not plan.correlations:
-            return ()
+            return Completion()
         states = CorrelationStates(plan.correlations, self.most_base_hits)
         states.expect(self._begin())
         completed: list[CorrelationHit] = []
@@ -240,7 +252,12 @@ class Correlator:
         completed.extend(states.decide(self.searched_around(around, window)))
         if base_hits:
             self._remember(searched)
-        return [hit for hit in completed if hit.time >= milliseconds(window.start - waited)]
+        hits = [hit for hit in completed if hit.time >= milliseconds(window.start - waited)]
+        return self.with_return(Completion(hits=hits, states=states), around.end)
+
+    def with_return(self, completion: Completion, end: datetime) -> Completion:
+        """Return a completion with the times at which absent groups were seen again, however long after `end`."""
+        return with_return(completion, self.sources.values(), self.plan, (end, self.now()))
 
     def _remember(self, searched: SearchedWindow) -> None:
         """Add base hits of the past to the memory: later events may follow them."""
@@ -275,14 +292,7 @@ class Correlator:
     def _begin(self) -> Mapping[str, int]:
         """Return since when all sources are searched by the correlation rules that expect listed groups."""
         listed = [entry.rule_id for entry in self.plan.correlations if entry.groups]
-        if not listed:
-            return {}
-        starts = [self.starts(name) for name in self.sources]
-        return {
-            rule_id: milliseconds(max(each[rule_id] for each in starts))
-            for rule_id in listed
-            if all(rule_id in each for each in starts)
-        }
+        return common_starts(listed, [self.starts(name) for name in self.sources]) if listed else {}
 
     # ---- alerts
 

@@ -125,7 +125,7 @@ class Detector:
     def _detect_without(self, failing: Mapping[str, str], window: Window, scope: DetectionScope) -> WindowResult:
         with self._planner.open(window, scope, failing) as opened:
             if isinstance(opened, EmptyWindow):
-                return WindowResult(window=window, unsearchable=opened.unsearchable)
+                return self._detect_nothing(window, scope, opened)
             unread = unread_window(opened, window, scope.memory)
             if self.origin == "live" and (scope.memory is None or scope.memory.searched is None):
                 self._recall_undecided(window)
@@ -146,7 +146,7 @@ class Detector:
                 self._undecided_rules.add((event.rule for event in problems.undecided), self.events.now())
             for failure in _refused(recorder, opened.plans):
                 problems.add_failure(failure)
-        return replace(
+        result = replace(
             problems.result(window),
             indices=opened.mapping.indices,
             unsearchable=opened.unsearchable,
@@ -154,13 +154,16 @@ class Detector:
             counts=unread.counts,
             fetched=opened.fetched.count,
             searched=unread.searched,
-            by_rule=dict(recorder.by_rule),
             base_hits=tuple(base_hits) if self.correlator is None else (),
-            hits=recorder.result.hits,
-            alerts=len(recorder.result.alerts),
-            by_level=dict(recorder.by_level),
-            replaced_times=len(recorder.replaced_times),
         )
+        return _counted(result, recorder)
+
+    def _detect_nothing(self, window: Window, scope: DetectionScope, opened: EmptyWindow) -> WindowResult:
+        """Record a window in which no index matches: hosts are silent in it, unless an index could not be searched."""
+        recorder = self.recorder(scope)
+        incomplete = frozenset(self._prepared) if opened.unsearchable else frozenset()
+        self._correlate(SearchedWindow(window=window, base_hits=(), incomplete=incomplete), scope, recorder)
+        return _counted(WindowResult(window=window, unsearchable=opened.unsearchable), recorder)
 
     def _search(
         self, opened: OpenWindow, scope: DetectionScope, recorder: HitRecorder, problems: WindowProblems
@@ -194,10 +197,11 @@ class Detector:
             return
         try:
             live = self.origin == "live"
-            completed = correlator.completed(self.source.name, searched) if live else correlator.past(searched)
-            for rule, hits in correlator.grouped(completed, scope.since):
+            completion = correlator.completed(self.source.name, searched) if live else correlator.past(searched)
+            for rule, hits in correlator.grouped(completion.hits, scope.since):
                 recorder.add(rule, hits)
             recorder.flush()
+            correlator.resolve(completion)
         except BaseException:
             correlator.forget()  # what it returned is not recorded
             raise
@@ -291,6 +295,18 @@ class Detector:
         for event in events:
             problems.unreadable.setdefault((event.index, event.id), event)
             report_unreadable(event, self._unreadable)
+
+
+def _counted(result: WindowResult, recorder: HitRecorder) -> WindowResult:
+    """Return a result with what was recorded."""
+    return replace(
+        result,
+        by_rule=dict(recorder.by_rule),
+        hits=recorder.result.hits,
+        alerts=len(recorder.result.alerts),
+        by_level=dict(recorder.by_level),
+        replaced_times=len(recorder.replaced_times),
+    )
 
 
 def _refused(recorder: HitRecorder, plans: Sequence[QueryPlan]) -> Iterator[FailedSearch]:

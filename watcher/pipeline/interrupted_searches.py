@@ -6,6 +6,7 @@ an outage therefore sees silence that was none.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,7 +15,7 @@ from watcher.checkpoints.interruptions import Interruption
 from watcher.checkpoints.late_base_hits import LateBaseHits, LateRecord
 from watcher.model import Window
 
-_MISSED_SEARCHES = 3  # so many intervals without a search are an interruption
+_LATE_SEARCH = 1.25  # so many intervals without a search are an interruption
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,16 +27,25 @@ class SearchTimes:
 
     @property
     def longest_pause(self) -> timedelta:
-        """The longest time between searches that is no interruption."""
-        return max(_MISSED_SEARCHES * self.every, self.overlap / 2)
+        """The longest time between searches that is no interruption.
+
+        An outage within it makes events later by as much, which the lateness must cover.
+        """
+        return max(_LATE_SEARCH * self.every, self.overlap / 2)
+
+
+def first_interruption(source: str, starts: Iterable[datetime], window: Window, now: datetime) -> Interruption:
+    """Return the interruption that the first search of a source ends: nothing tells what the cluster took before.
+
+    `starts` are those of the rules: after a long wait for the cluster, the first search is that of the newest part.
+    """
+    return Interruption(source=source, start=min([window.start, *starts]), end=window.end, searched=now)
 
 
 def interruption_of(
-    source: str, times: SearchTimes, window: Window, checkpoint: Checkpoint | None, now: datetime
+    source: str, times: SearchTimes, window: Window, checkpoint: Checkpoint, now: datetime
 ) -> Interruption | None:
     """Return the interruption that a search of a window ends, if any: a pause before it, or the gap that it fills."""
-    if checkpoint is None:
-        return None
     if window.end > checkpoint.watermark:
         start = checkpoint.watermark - times.overlap
         paused = window.end - checkpoint.watermark > times.longest_pause

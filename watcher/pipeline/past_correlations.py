@@ -15,6 +15,7 @@ from watcher.model import Window
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
 from watcher.pipeline.correlator import Correlator
 from watcher.pipeline.hit_recorder import HitRecorder
+from watcher.pipeline.returned_groups import Completion
 from watcher.timestamps import milliseconds
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,8 +52,8 @@ class PastCorrelations:
                 completed += states.add_all(source.read(span, frozenset(self.correlator.plan.roles)))
         completed += states.add_all(base_hits)
         completed += self._decided(states, window.end)
+        recorder = self._record(completed, states, read_until=None)
         states.forget(milliseconds(window.end))
-        recorder = self._record(completed)
         self._states, self._until = states, window.end
         return recorder
 
@@ -71,7 +72,7 @@ class PastCorrelations:
                     completed += states.add_all(source.read(span, rules))
             end = max(end, until)
         completed += self._decided(states, end)
-        return self._record(completed)
+        return self._record(completed, states, read_until=end)
 
     def _read_history(self, states: CorrelationStates, start: datetime) -> Iterator[CorrelationHit]:
         for length, rules in self.correlator.plan.rules_by_history().items():
@@ -85,10 +86,17 @@ class PastCorrelations:
         own = Window(start=self._start, end=max(end, self._start))
         return states.decide(self.correlator.searched_around(around, own))
 
-    def _record(self, completed: Sequence[CorrelationHit]) -> HitRecorder:
+    def _record(
+        self, completed: Sequence[CorrelationHit], states: CorrelationStates, *, read_until: datetime | None
+    ) -> HitRecorder:
+        """Record hits and resolve absences; `read_until` is where base hits that later slices bring do not begin."""
         recorder = self.recorder()
         hits = [hit for hit in completed if hit.time >= milliseconds(self._start)]
+        completion = Completion(hits=hits, states=states)
+        if read_until is not None:
+            completion = self.correlator.with_return(completion, read_until)
         for rule, grouped in self.correlator.grouped(hits, {}):
             recorder.add(rule, grouped)
         recorder.flush()
+        self.correlator.resolve(completion)
         return recorder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -37,6 +37,15 @@ class SearchedWindow:
     window: Window
     base_hits: Sequence[BaseHit]
     incomplete: frozenset[str] = frozenset()  # ids of rules that did not search all of it
+
+
+def common_starts(rules: Iterable[str], starts: Sequence[Mapping[str, datetime]]) -> Mapping[str, int]:
+    """Return since when all sources are searched by each of some rules; `starts` has it by rule for each source."""
+    return {
+        rule_id: milliseconds(max(each[rule_id] for each in starts))
+        for rule_id in rules
+        if all(rule_id in each for each in starts)
+    }
 
 
 def searched_spans(start: datetime, end: datetime, checkpoint: Checkpoint | None, rule_id: str) -> Spans:

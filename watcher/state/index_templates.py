@@ -9,7 +9,7 @@ from watcher.model import KINDS_OF_VALUES
 
 MAX_KEYWORD = 8191  # characters of an indexed string; longer ones are cut, the complete event is in `event.original`
 
-VERSION = 6
+VERSION = 7
 _PRIORITY = 300  # above what users commonly give their own templates
 
 _KEYWORD = {"type": "keyword", "ignore_above": MAX_KEYWORD}
