@@ -16,6 +16,7 @@ WatcherError
 │   └── Refused                the request is rejected permanently; a retry is pointless
 ├── Undecided              the author of the rule; an expression takes too long on an event
 └── DeliveryError          the operator of the channel; says whether a retry can help
+    ├── ChannelRefused         every message is refused until somebody mends the settings or the service
     └── RecipientsRefused      some recipients did not get the message, the others did
 """
 
@@ -125,6 +126,16 @@ class DeliveryError(WatcherError):
         self.permanent = permanent
         self.wait = wait
         super().__init__(message)
+
+
+class ChannelRefused(DeliveryError):  # noqa: N818 - reads as the state it names
+    """A channel refuses every message: a password is wrong, a webhook is revoked, an address is not that of a service.
+
+    The message waits until somebody mends the settings or the service.
+    """
+
+    def __init__(self, message: str, *, wait: timedelta | None = None) -> None:
+        super().__init__(message, permanent=False, wait=wait)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ ATTACK = next(case for case in rule_events(IIS) if case.expect == "hit" and "(ra
 
 def test_a_message_that_a_webhook_refused_for_good_is_sent_again_once(sandbox: Sandbox) -> None:
     sandbox.feed([ATTACK])
-    sandbox.slack.status, sandbox.slack.answer = 404, "no_service"
+    sandbox.slack.status, sandbox.slack.answer = 400, "invalid_payload"
     assert sandbox.call("run", "--once").returncode == 1
     assert sandbox.deliveries()["slack"]["state"] == "failed"
     sandbox.slack.status, sandbox.slack.answer = 200, "ok"
@@ -19,7 +19,7 @@ def test_a_message_that_a_webhook_refused_for_good_is_sent_again_once(sandbox: S
 
     asked = sandbox.call("resend")
     assert asked.returncode == 2  # no terminal to ask on
-    assert "answered 404" in asked.stdout
+    assert "answered 400" in asked.stdout
     assert "add `--yes`" in asked.stdout
     assert sandbox.deliveries()["slack"]["state"] == "failed"
 

@@ -70,7 +70,7 @@ def test_a_channel_is_a_problem_from_its_first_failure_to_the_next_accepted_mess
 def test_messages_that_were_given_up_are_named_with_the_command_that_sends_them_again() -> None:
     state = MemoryDocuments()
     states = ChannelStates(StateDocuments(state))
-    states.change("slack", lambda channel: channel.after_refusal("404 no_service", now=NOW), now=NOW)
+    states.change("slack", lambda channel: channel.after_giving_up("404 no_service", now=NOW), now=NOW)
     problem = channel_problem(health(state, "slack")["slack"])
     assert problem is not None
     assert "404 no_service; 0 messages wait; 1 were given up, and `watcher resend` sends them again" in problem.message

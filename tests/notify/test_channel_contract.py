@@ -15,11 +15,13 @@ from structlog.testing import capture_logs
 from support.hostile_messages import messages
 from support.hostile_text import BIDI, FixedClock
 from support.receivers import LOCALHOST, HttpReceiver, SmtpServer, free_port
+from support.refusals import refusal_in
 from support.service_receivers import JiraReceiver, PagerDutyReceiver, TheHiveReceiver
 
 from watcher.errors import DeliveryError
 from watcher.model import Notification
 from watcher.notify.channel_registry import build_notifier, notifier_type
+from watcher.notify.refusals import Refusal
 from watcher.notify.renderer import Renderer
 from watcher.settings import ChannelSettings, channel_type_names, read
 
@@ -109,16 +111,16 @@ CASES = {
         accepting=lambda: TheHiveReceiver(api_key=SECRET),
     ),
 }
-RETRIES = {  # channel type → status → whether the refusal is permanent
-    "mail": {421: False, 451: False, 452: False, 550: True, 552: True, 554: True},
-    "slack": {400: True, 403: True, 404: True, 410: True, 408: False, 429: False, 500: False, 503: False},
-    "apprise": {400: True, 401: True, 403: True, 404: True, 429: False, 500: False, 503: False},
-    "webhook": {400: True, 401: False, 404: True, 410: True, 408: False, 425: False, 429: False, 503: False},
-    "hook": {400: True, 401: True, 404: True, 410: True, 408: False, 425: False, 429: False, 500: False, 503: False},
-    **{
-        name: {400: True, 404: True, 410: True, 401: False, 403: False, 408: False, 429: False, 500: False, 503: False}
-        for name in ("teams", "pagerduty", "jira", "thehive")
-    },
+PASSING, CHANNEL, MESSAGE = Refusal.PASSING, Refusal.OF_CHANNEL, Refusal.OF_MESSAGE
+_TABLE = {
+    400: MESSAGE,
+    **dict.fromkeys((401, 403, 404, 410), CHANNEL),
+    **dict.fromkeys((408, 429, 500, 503), PASSING),
+}
+REFUSALS = {  # channel type → status → what the refusal is about
+    "mail": {421: PASSING, 451: PASSING, 452: PASSING, 550: MESSAGE, 552: MESSAGE, 554: MESSAGE},
+    **dict.fromkeys(("slack", "apprise", "webhook", "hook", "teams", "pagerduty", "thehive"), _TABLE),
+    "jira": {**_TABLE, 400: CHANNEL},  # its search holds nothing of the message
 }
 UNUSABLE = {  # settings that no message can be sent with: the error must not quote them
     "blank": ("slack", {"webhook_url": f"http://{LOCALHOST}:1/services/T000/{SECRET}"}, f"http://a/ T000/{SECRET}"),
@@ -180,7 +182,7 @@ def own_records(log: pytest.LogCaptureFixture) -> str:
 
 
 def test_every_channel_type_is_held_to_the_contract() -> None:
-    assert set(CASES) == set(RETRIES) == set(channel_type_names()) - {"file"}  # no service
+    assert set(CASES) == set(REFUSALS) == set(channel_type_names()) - {"file"}  # no service
 
 
 def test_every_channel_type_has_its_templates(channel_type: str) -> None:
@@ -230,13 +232,13 @@ def test_an_unreachable_server_is_retried_and_leaves_no_secret(
 
 
 @pytest.mark.parametrize(
-    ("refused", "status", "permanent"),
-    [(name, status, permanent) for name, table in RETRIES.items() for status, permanent in table.items()],
+    ("refused", "status", "about"),
+    [(name, status, about) for name, table in REFUSALS.items() for status, about in table.items()],
 )
-def test_a_refusal_is_permanent_or_retried_and_leaves_no_secret(
+def test_a_refusal_says_what_it_is_about_and_leaves_no_secret(
     refused: str,
     status: int,
-    permanent: bool,  # noqa: FBT001 - a column of the table
+    about: Refusal,
     log: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -244,7 +246,7 @@ def test_a_refusal_is_permanent_or_retried_and_leaves_no_secret(
         settings = channel_at(refused, receiver.port)
         error = failure(settings)
     output = capfd.readouterr()
-    assert error.permanent is permanent
+    assert refusal_in(error) is about
     assert str(status) in str(error)
     assert SECRET not in traces(error, settings) + repr(logs) + own_records(log) + output.out + output.err
 

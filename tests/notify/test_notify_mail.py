@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.hostile_text import EVENT, EVIL, NOW, FixedClock, alert
 from support.receivers import LOCALHOST, Received, SmtpServer, certificates, dripping_server, free_port
+from support.refusals import refusal_in
 
 from watcher.clock import SystemClock
 from watcher.errors import DeliveryError, RecipientsRefused
@@ -25,6 +26,7 @@ from watcher.notify.mail import MailChannel
 from watcher.notify.mail.message import mail_message
 from watcher.notify.mail.transport import MailNotifier
 from watcher.notify.message_context import alert_context
+from watcher.notify.refusals import Refusal
 from watcher.notify.renderer import Renderer
 from watcher.settings import Secret
 
@@ -163,12 +165,12 @@ def test_a_stranger_with_another_certificate_gets_nothing(certified: tuple[Path,
     assert server.messages == []
 
 
-def test_a_refused_login_is_tried_again() -> None:
+def test_a_refused_login_is_about_the_channel() -> None:
     """A wrong password is mended in settings, so alerts wait for that and are not dropped."""
     with SmtpServer(login=("watcher", "right")) as server:
         with pytest.raises(DeliveryError, match="login refused: 535") as caught:
             _mail(server, login=("watcher", "wrong-one")).send(NOTE)
-        assert not caught.value.permanent
+        assert refusal_in(caught.value) is Refusal.OF_CHANNEL
         _mail(server, login=("watcher", "right")).send(NOTE)
     assert len(server.messages) == 1
 
@@ -225,7 +227,7 @@ def test_a_login_may_have_letters_outside_ascii(login: tuple[str, str]) -> None:
         with pytest.raises(DeliveryError, match="login refused: 535") as caught:
             _mail(server, login=(login[0], "äöü")).send(NOTE)
     assert len(server.messages) == 1
-    assert not caught.value.permanent
+    assert refusal_in(caught.value) is Refusal.OF_CHANNEL
 
 
 @pytest.mark.parametrize(
@@ -288,21 +290,21 @@ def test_a_server_that_sends_a_byte_now_and_then_is_given_up_in_time(greeting: b
 
 
 @pytest.mark.parametrize(
-    ("sender_reply", "data_reply", "permanent"),
+    ("sender_reply", "data_reply", "about"),
     [
-        ("550 sender unknown", "", True),
-        ("530 log in first", "", False),  # about settings, not about the mail
-        ("451 try later", "", False),
-        ("", "554 content refused", True),
-        ("", "451 queue full", False),
+        ("550 sender unknown", "", Refusal.OF_MESSAGE),
+        ("530 log in first", "", Refusal.OF_CHANNEL),  # about settings, not about the mail
+        ("451 try later", "", Refusal.PASSING),
+        ("", "554 content refused", Refusal.OF_MESSAGE),
+        ("", "451 queue full", Refusal.PASSING),
     ],
 )
-def test_refusals_of_sender_and_mail(sender_reply: str, data_reply: str, permanent: bool) -> None:  # noqa: FBT001 - a table's column
+def test_refusals_of_sender_and_mail(sender_reply: str, data_reply: str, about: Refusal) -> None:
     """5xx about the sender or the mail is for good, 4xx is not."""
     server = SmtpServer(sender_reply=sender_reply, data_reply=data_reply)
     with server, pytest.raises(DeliveryError, match=(sender_reply or data_reply)[4:]) as caught:
         _mail(server).send(NOTE)
-    assert caught.value.permanent is permanent
+    assert refusal_in(caught.value) is about
 
 
 def test_nobody_listens() -> None:
@@ -337,14 +339,14 @@ def test_a_line_break_in_an_address_is_refused() -> None:
     channel = MailChannel(name="soc", host=LOCALHOST, sender="a@b.example\r\nBcc: x@y.example", to=("a@example.com",))
     with pytest.raises(DeliveryError, match="an address is not usable") as caught:
         MailNotifier(channel, FixedClock()).send(NOTE)
-    assert caught.value.permanent
+    assert refusal_in(caught.value) is Refusal.OF_CHANNEL
 
 
 def test_nobody_to_write_to() -> None:
     """A channel without recipients says so before it connects."""
     with pytest.raises(DeliveryError, match="`to` names nobody") as caught:
         MailNotifier(MailChannel(name="soc", host=LOCALHOST, to=()), FixedClock()).send(NOTE)
-    assert caught.value.permanent
+    assert refusal_in(caught.value) is Refusal.OF_CHANNEL
 
 
 def test_a_bad_farewell_does_not_send_twice() -> None:

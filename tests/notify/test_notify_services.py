@@ -10,6 +10,7 @@ from apprise import Apprise, NotifyFormat
 from apprise.conversion import convert_between
 from support.hostile_text import EVENT, EVIL, FixedClock, alert
 from support.receivers import LOCALHOST, HttpReceiver, dripping_server, free_port
+from support.refusals import refusal_in
 
 from watcher.clock import SystemClock
 from watcher.errors import DeliveryError
@@ -22,6 +23,7 @@ from watcher.notify.defanging import defang
 from watcher.notify.escaping import bounded_text
 from watcher.notify.links import Links
 from watcher.notify.message_context import alert_context
+from watcher.notify.refusals import Refusal
 from watcher.notify.renderer import Renderer
 from watcher.settings import Secret
 
@@ -65,15 +67,19 @@ def test_title_and_text_of_a_service_hold_no_mention_and_no_link(service: str) -
 
 
 @pytest.mark.parametrize(
-    ("status", "permanent"),
-    [(400, True), (401, True), (404, True), (410, True), (301, True), (302, False), (429, False), (500, False)],
+    ("status", "about"),
+    [
+        (400, Refusal.OF_MESSAGE),
+        *((status, Refusal.OF_CHANNEL) for status in (401, 403, 404, 410, 301)),
+        *((status, Refusal.PASSING) for status in (302, 429, 500)),
+    ],
 )
-def test_a_refusal_is_for_good_where_its_status_is(status: int, permanent: bool) -> None:  # noqa: FBT001 - a table's column
+def test_the_status_of_a_refusal_says_what_it_is_about(status: int, about: Refusal) -> None:
     """Apprise quotes the status of the service's answer."""
     receiver = HttpReceiver(status=status)
     with receiver, pytest.raises(DeliveryError, match=rf"channel `pager`: not sent: .*error={status}") as caught:
         _service(f"json://{LOCALHOST}:{receiver.port}/alerts").send(NOTE)
-    assert caught.value.permanent is permanent
+    assert refusal_in(caught.value) is about
     assert len(receiver.requests) == 1
 
 
@@ -170,4 +176,4 @@ def test_a_url_that_apprise_does_not_know_is_for_good(url: str) -> None:
     """An unknown service is said so."""
     with pytest.raises(DeliveryError, match="Apprise does not know this `url`") as caught:
         _service(url).send(NOTE)
-    assert caught.value.permanent
+    assert refusal_in(caught.value) is Refusal.OF_CHANNEL

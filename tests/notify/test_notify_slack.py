@@ -7,17 +7,20 @@ from socket import create_server
 import pytest
 from support.hostile_text import EVENT, FixedClock, alert
 from support.receivers import LOCALHOST, HttpReceiver, dripping_server, free_port
+from support.refusals import refusal_in
 
 from watcher.clock import SystemClock
 from watcher.errors import DeliveryError
 from watcher.model import Notification
 from watcher.notify.links import Links
 from watcher.notify.message_context import alert_context
+from watcher.notify.refusals import Refusal
 from watcher.notify.renderer import Renderer
 from watcher.notify.slack import SlackChannel
 from watcher.notify.slack.transport import SlackNotifier
 from watcher.settings import Secret
 
+PASSING, CHANNEL, MESSAGE = Refusal.PASSING, Refusal.OF_CHANNEL, Refusal.OF_MESSAGE
 PATH = "/services/T000/B000/secretsecret"
 NOTE = Notification(
     alert="a1", channel="chat", key="k1", subject="s", bodies={"application/json": '{"text": "é", "blocks": []}'}
@@ -40,37 +43,41 @@ def test_the_message_arrives_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "answer", "permanent"),
+    ("status", "answer", "about"),
     [
-        (400, "invalid_payload", True),  # the same message is as wrong the next time
-        (403, "action_prohibited", True),  # the workspace forbids it
-        (404, "no_service", True),  # the webhook is revoked
-        (404, "channel_not_found", True),
-        (410, "channel_is_archived", True),
-        (408, "", False),
-        (429, "rate_limited", False),
-        (500, "rollup_error", False),
-        (502, "<html>bad gateway</html>", False),
-        (503, "", False),
-        (418, "teapot", False),  # nobody documents it: trying again costs little
-        (401, "", True),
-        (200, "<html>log in</html>", True),  # a captive page is not Slack
-        (200, "", True),  # nor is a proxy that accepts everything
-        (200, '{"ok": false, "error": "invalid_auth"}', True),
-        (200, "ok?", True),
-        (204, "", False),
-        (302, "", False),  # another address would have to accept it: redirects are not followed
-        (307, "", False),
-        (301, "", True),
-        (308, "", True),
+        (400, "invalid_payload", MESSAGE),  # the same message is as wrong the next time
+        (400, "invalid_token", CHANNEL),
+        (400, "user_not_found", CHANNEL),
+        (403, "action_prohibited", CHANNEL),  # the workspace forbids it
+        (403, "invalid_token", CHANNEL),  # the webhook is revoked
+        (404, "no_service", CHANNEL),
+        (404, "channel_not_found", CHANNEL),
+        (410, "channel_is_archived", CHANNEL),
+        (500, "no_team", CHANNEL),
+        (408, "", PASSING),
+        (429, "rate_limited", PASSING),
+        (500, "rollup_error", PASSING),
+        (502, "<html>bad gateway</html>", PASSING),
+        (503, "", PASSING),
+        (418, "teapot", PASSING),  # nobody documents it: trying again costs little
+        (401, "", CHANNEL),
+        (200, "<html>log in</html>", CHANNEL),  # a captive page is not Slack
+        (200, "", CHANNEL),  # nor is a proxy that accepts everything
+        (200, '{"ok": false, "error": "invalid_auth"}', CHANNEL),
+        (200, "ok?", CHANNEL),
+        (204, "", PASSING),
+        (302, "", PASSING),  # another address would have to accept it: redirects are not followed
+        (307, "", PASSING),
+        (301, "", CHANNEL),
+        (308, "", CHANNEL),
     ],
 )
-def test_every_refusal_says_whether_it_is_for_good(status: int, answer: str, permanent: bool) -> None:  # noqa: FBT001 - a table's column
-    """What Slack documents as final is permanent, all else may be tried again; one attempt is one request."""
+def test_every_refusal_says_what_it_is_about(status: int, answer: str, about: Refusal) -> None:
+    """A revoked webhook keeps its messages until somebody mends it; one attempt is one request."""
     slack = HttpReceiver(status=status, answer=answer)
     with slack, pytest.raises(DeliveryError, match="channel `chat`: Slack: ") as caught:
         _slack(slack.url(PATH)).send(NOTE)
-    assert caught.value.permanent is permanent
+    assert refusal_in(caught.value) is about
     assert len(slack.requests) == 1
 
 
@@ -129,11 +136,11 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("url", ["hooks.slack.com/services/x", "file:///etc/passwd", "https://"])
-def test_a_url_that_is_none_is_for_good(url: str) -> None:
+def test_a_url_that_is_none_is_about_settings(url: str) -> None:
     """A webhook that is no web address is said so, without quoting it."""
     with pytest.raises(DeliveryError, match="no web address") as caught:
         _slack(url).send(NOTE)
-    assert caught.value.permanent
+    assert refusal_in(caught.value) is CHANNEL
     assert url not in str(caught.value)
 
 

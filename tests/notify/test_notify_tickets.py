@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from support.hostile_messages import LINKS, rendered
 from support.hostile_text import EVENT, FixedClock, alert
+from support.refusals import refusal_in
 from support.service_receivers import JiraReceiver, PagerDutyReceiver, TeamsReceiver, TheHiveReceiver
 
 from watcher.errors import DeliveryError
@@ -20,6 +21,7 @@ from watcher.notify.jira.transport import JiraNotifier
 from watcher.notify.message_context import alert_context
 from watcher.notify.pagerduty import PagerDutyChannel
 from watcher.notify.pagerduty.transport import PagerDutyNotifier
+from watcher.notify.refusals import Refusal
 from watcher.notify.teams import TeamsChannel
 from watcher.notify.teams.card_fitting import LARGEST, fitted_card
 from watcher.notify.teams.transport import TeamsNotifier
@@ -87,12 +89,12 @@ def test_an_alert_of_pagerduty_has_a_severity_and_follows_the_status(level: str,
     assert {event["dedup_key"] for event in service.accepted} == {context.alert_id}
 
 
-def test_a_routing_key_that_pagerduty_does_not_have_is_refused_for_good() -> None:
+def test_a_routing_key_that_pagerduty_does_not_have_is_about_the_channel() -> None:
     with PagerDutyReceiver(routing_key=KEY) as service:
         channel = PagerDutyChannel(name="p", routing_key=Secret("f" * 32), url=service.url("/"))
         with pytest.raises(DeliveryError, match="invalid event") as caught:
             PagerDutyNotifier(channel, FixedClock()).send(rendered(CONTEXT, channel))
-    assert caught.value.permanent
+    assert refusal_in(caught.value) is Refusal.OF_CHANNEL
 
 
 def jira(service: JiraReceiver, **changes: Any) -> JiraChannel:
@@ -171,7 +173,7 @@ def test_a_project_without_priorities_gets_none() -> None:
         channel = jira(service)
         with pytest.raises(DeliveryError, match=r"answered 400.*priority") as caught:
             JiraNotifier(channel, FixedClock()).send(rendered(CONTEXT, channel))
-        assert caught.value.permanent
+        assert refusal_in(caught.value) is Refusal.OF_CHANNEL
         channel = jira(service, priorities="none")
         JiraNotifier(channel, FixedClock()).send(rendered(CONTEXT, channel))
     assert len(service.accepted) == 1

@@ -12,6 +12,7 @@ from support.hostile_messages import LINKS, UNSEEN, huge_message, messages, rend
 from support.hostile_text import ALL, EVENT, NOW, FixedClock, alert
 from support.http_server import LocalServer
 from support.receivers import LOCALHOST, HttpReceiver, certificates
+from support.refusals import refusal_in
 from support.scripted_server import ScriptedServer, read_http_request
 from support.service_receivers import WebhookReceiver
 from werkzeug import Response
@@ -19,6 +20,7 @@ from werkzeug import Response
 from watcher.errors import DeliveryError
 from watcher.model import Notification
 from watcher.notify.message_context import alert_context
+from watcher.notify.refusals import Refusal
 from watcher.notify.slack import SlackChannel
 from watcher.notify.slack.transport import SlackNotifier
 from watcher.notify.webhook import WebhookChannel
@@ -117,17 +119,18 @@ def test_every_status_of_success_is_a_delivery(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "permanent"),
+    ("status", "about"),
     [
-        *((status, True) for status in (301, 308, 400, 404, 410, 413, 422)),
-        *((status, False) for status in (302, 307, 401, 403, 407, 408, 425, 429, 500, 502, 503)),
+        *((status, Refusal.OF_MESSAGE) for status in (400, 409, 413, 422)),
+        *((status, Refusal.OF_CHANNEL) for status in (301, 308, 401, 403, 404, 405, 407, 410)),
+        *((status, Refusal.PASSING) for status in (302, 307, 408, 425, 429, 500, 502, 503)),
     ],
 )
-def test_every_other_status_says_whether_it_is_for_good(status: int, permanent: bool) -> None:  # noqa: FBT001 - a table's column
+def test_every_other_status_says_what_it_is_about(status: int, about: Refusal) -> None:
     hook = HttpReceiver(status=status, answer=f"{TOKEN} at {PATH}", headers={"Retry-After": "7", "Location": "/other"})
     with hook, pytest.raises(DeliveryError, match=f"answered {status}.*asks to wait 7 s") as caught:
         send(hook.url(PATH))
-    assert caught.value.permanent is permanent
+    assert refusal_in(caught.value) is about
     assert "Hunter2" not in str(caught.value)
     assert len(hook.requests) == 1
 

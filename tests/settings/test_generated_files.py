@@ -31,10 +31,11 @@ OFF = re.compile(r"^#(?=(?:  )*(?:\w+:(?:\s|$)|- ))", re.MULTILINE)
 
 
 def enabled_example() -> str:
-    """Return the example with every setting on, but for the API key, which excludes the user name."""
+    """Return the example with every setting on, but for those that exclude others: the API key, and Slack's bot."""
     text = OFF.sub("", EXAMPLE.read_text(encoding="utf-8"))
     assert text.count("api_key_file: secrets/api_key\n") == 1
-    return text.replace("  api_key_file: secrets/api_key\n", "")
+    text = text.replace("  api_key_file: secrets/api_key\n", "")
+    return re.sub(r"^ +(?:bot_token_file: secrets/slack-bot|conversation: C0123456789)\n", "", text, flags=re.MULTILINE)
 
 
 def all_types(kind: Any) -> Iterator[Any]:

@@ -619,7 +619,7 @@ MAIL = "channels: {m: {type: mail, host: smtp.test, to: a@b.test, "
         (MAIL + "username: a}}", "1:15: `channels.m.password` is missing; `username` needs it"),
         (
             "channels: {s: {type: slack}}",
-            "1:15: `channels.s.webhook_url` is missing; give it, or `webhook_url_file`",
+            "1:15: `channels.s` has neither `webhook_url` nor `bot_token`; give one of them, or its `_file`",
         ),
         (
             "channels: {s: {type: slack, webhook_url: x}}",

@@ -202,7 +202,8 @@ class JiraReceiver(ServiceReceiver):
         if any(" " in label or len(label) > 255 for label in labels):
             return self.offend(400, "labels")
         if "priority" in fields and fields["priority"]["name"] not in self.priorities:
-            return self.offend(400, "priority")
+            self.offences.append("priority")
+            return 400, {"errorMessages": [], "errors": {"priority": "The priority selected is invalid."}}
         self.accepted.append({**fields, "comments": [], "status": self._status("new")})
         return 201, {"id": str(len(self.accepted) - 1), "key": f"SOC-{len(self.accepted) - 1}"}
 

@@ -16,6 +16,7 @@ import structlog
 
 from watcher.alerts.alert_documents import correlation_values, joined_evidence, joined_values, pending_deliveries
 from watcher.alerts.joining import hit_key, joined, stored_hits
+from watcher.alerts.shown_counts import with_counts_due
 from watcher.errors import Refused
 from watcher.model import Alert, Hit, JoinedHits, RoutedReceiver
 from watcher.model.correlation_evidence import CorrelationEvidence
@@ -93,6 +94,10 @@ def _changes(joining: Joining, stored: StoredDocument, recorded: Collection[str]
     states = _DONE if len(after.updates) > len(before.updates) else _HELD_BACK
     if not part and any(entry["state"] in states for entry in _deliveries(stored)):
         part = {"deliveries": _due_again(stored, states, now)}
+    entries = part.get("deliveries") or _deliveries(stored)
+    shown = with_counts_due(entries, history=len(stored.document["watcher"].get("history") or ()), now=now)
+    if shown != list(entries):
+        part = {**part, "deliveries": shown}
     return {**part, **joined_values(after), **correlation_values(joined_evidence(_evidence(stored), joining.hits))}
 
 

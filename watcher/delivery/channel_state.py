@@ -1,7 +1,8 @@
 """Whether a channel accepts messages: stored in the state, so that restarts and other sidecars know it.
 
 A channel that fails backs off as a whole: its deliveries stay pending, and one of them tests the channel after each
-wait. The first message that it accepts ends the wait of all others.
+wait. The first message that it accepts ends the wait of all others. A channel that refuses every message, as with a
+wrong password, does the same with longer waits; the start of a sidecar, with other settings perhaps, ends its wait.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from watcher.timestamps import format_timestamp, parse_timestamp
 
 CHANNEL_BACKOFF = Backoff(first=timedelta(seconds=30), longest=timedelta(minutes=5))
 """The wait of a channel after failures: a repaired channel gets all its messages at most five minutes later."""
+
+REFUSED_BACKOFF = Backoff(first=timedelta(seconds=30), longest=timedelta(minutes=15))
+"""The wait of a channel that refuses every message: a login that fails often may be locked."""
 
 SHORTEST_WAIT = timedelta(seconds=1)
 """The wait after a failure, whatever a service asks for."""
@@ -35,6 +39,7 @@ class ChannelState:
     error: str = ""  # of the last of them
     next_try: datetime | None = None  # nothing is sent before this time
     recovered: datetime | None = None  # when it accepted a message again
+    is_refused: bool = False  # the last of these failures is about its settings, or the service, and every message
 
     @property
     def is_failing(self) -> bool:
@@ -47,12 +52,25 @@ class ChannelState:
 
     def after_failure(self, error: str, *, now: datetime, wait: timedelta | None = None) -> ChannelState:
         """Return the state after a failure that may pass: the channel waits, as long as its service asks."""
-        failures = self.failures + 1
-        next_try = now + (CHANNEL_BACKOFF.delay(failures) if wait is None else max(wait, SHORTEST_WAIT))
-        return replace(self, failures=failures, next_try=next_try, since=self.since or now, error=error[:_MAX_ERROR])
+        after = self._after(error, now=now, wait=CHANNEL_BACKOFF.delay(self.failures + 1) if wait is None else wait)
+        return replace(after, is_refused=False)
 
-    def after_refusal(self, error: str, *, now: datetime) -> ChannelState:
-        """Return the state after a permanent refusal: other messages are tried without a wait."""
+    def after_refusal(self, error: str, *, now: datetime, wait: timedelta | None = None) -> ChannelState:
+        """Return the state after an answer that is about the channel: it waits until somebody mends it, or asks."""
+        after = self._after(error, now=now, wait=REFUSED_BACKOFF.delay(self.failures + 1) if wait is None else wait)
+        return replace(after, is_refused=True)
+
+    def _after(self, error: str, *, now: datetime, wait: timedelta) -> ChannelState:
+        return replace(
+            self,
+            failures=self.failures + 1,
+            next_try=now + max(wait, SHORTEST_WAIT),
+            since=self.since or now,
+            error=error[:_MAX_ERROR],
+        )
+
+    def after_giving_up(self, error: str, *, now: datetime) -> ChannelState:
+        """Return the state after a message that was given up: other messages are tried without a wait."""
         return replace(self, given_up=self.given_up + 1, since=self.since or now, error=error[:_MAX_ERROR])
 
     def after_success(self, *, now: datetime) -> ChannelState:
@@ -101,6 +119,7 @@ def _state(channel: str, body: Body | None) -> ChannelState:
         error=str(stored.get("error") or ""),
         next_try=parse_timestamp(str(stored.get("next_try") or "")),
         recovered=parse_timestamp(str(stored.get("recovered") or "")),
+        is_refused=bool(stored.get("refused")),
     )
 
 
@@ -112,6 +131,7 @@ def _body(state: ChannelState) -> Body:
         "error": state.error,
         "next_try": _text(state.next_try),
         "recovered": _text(state.recovered),
+        "refused": state.is_refused,
     }
 
 

@@ -200,6 +200,7 @@ def with_updates(entry: Entry, values: Entry, stored: StoredDocument) -> Entry:
     """
     updates = updates_of(stored, str(entry["channel"]))
     if values.get("state") == "claimed":
+        values = {**values, "stale": None} if "stale" in entry else values
         return {**values, "claimed_updates": updates} if updates else values
     if values.get("state") in WITHHELD:
         return _ended(entry, values, int(entry.get("claimed_updates") or 0) if updates is None else updates)
@@ -207,11 +208,11 @@ def with_updates(entry: Entry, values: Entry, stored: StoredDocument) -> Entry:
         return values
     contained = int(entry.get("claimed_updates") or 0)
     sent = _ended(entry, values, contained)
-    if updates is None or updates <= contained:  # nothing was written since the claim, or nothing new
+    if (updates is None or updates <= contained) and "stale" not in entry:  # nothing new since the claim
         return sent
     moment = parse_timestamp(str(values["sent"]))
     due = values["sent"] if moment is None else format_timestamp(receiver_of(entry).update_due(moment))
-    return {**sent, "state": "pending", "attempts": 0, "due": due, "digest_id": None}
+    return {**sent, "state": "pending", "attempts": 0, "due": due, "digest_id": None, "stale": None}
 
 
 def _ended(entry: Entry, values: Entry, contained: int) -> Entry:
@@ -242,7 +243,7 @@ def sent_values(delivery: Delivery, now: datetime) -> Entry:
     """Return what an entry stores when its channel accepted the message."""
     # the channel's name, not a boolean: the entries are flattened in the index, and the rate limit counts by channel
     single = {} if delivery.is_digest else {"sent_single": delivery.channel}
-    message = {"message": delivery.message} if delivery.message else {}
+    message = {"message": delivery.message} if delivery.message and not delivery.is_digest else {}
     return {"state": "sent", "sent": format_timestamp(now), "due": None, "error": None, **single, **message}
 
 

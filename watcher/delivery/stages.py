@@ -18,7 +18,7 @@ from watcher.delivery.hit_outcomes import HitOutcome
 from watcher.delivery.outbox import Outbox
 from watcher.delivery.rate_limit import RateLimit, reason_note
 from watcher.delivery.restored_alert import restore_alert, restore_update
-from watcher.errors import DeliveryError, InputError, RecipientsRefused
+from watcher.errors import ChannelRefused, DeliveryError, InputError, RecipientsRefused
 from watcher.model import Alert, FollowUp, Notification, PriorAlerts
 from watcher.notify.channel_registry import retry_delay
 from watcher.notify.digest_context import digest_context
@@ -68,6 +68,14 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refuse:
+    """The channel refuses every delivery until somebody mends its settings."""
+
+    reason: str
+    wait: timedelta | None = None  # that the service asks for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drop:
     """The delivery failed for good: the channel refused it permanently."""
 
@@ -82,7 +90,7 @@ class Silence:
     outcome: HitOutcome = HitOutcome.SILENCED  # or another of those in which nothing is sent
 
 
-Outcome = Proceed | Leave | Hold | Retry | Silence | Drop
+Outcome = Proceed | Leave | Hold | Retry | Refuse | Silence | Drop
 Stage = Callable[[Delivery], Outcome]
 
 
@@ -252,6 +260,7 @@ class Render:
 def _addressed(notification: Notification, delivery: Delivery) -> Notification:
     """Return a notification with its recipients, the message that it follows, and what people did to the alert."""
     first = delivery.first
+    notification = replace(notification, attempt=max(delivery.attempts, 1))
     if first is None or delivery.is_digest:
         return replace(notification, recipients=delivery.recipients)
     message = str((entry_for(first, delivery.channel_name) or {}).get("message") or "")
@@ -262,7 +271,7 @@ def _addressed(notification: Notification, delivery: Delivery) -> Notification:
     contained = int(entry.get("claimed_updates") or 0)
     entries = alert.history[int(entry.get("updates") or 0) : contained]
     key = delivery_key(f"{alert.id} status {contained}", delivery.channel_name)
-    follow_up = FollowUp(status=alert.status, entries=entries)
+    follow_up = FollowUp(status=alert.status, entries=entries, history=alert.history)
     return replace(addressed, key=key, thread=notification.key, follow_up=follow_up)
 
 
@@ -283,6 +292,8 @@ class Send:
             message = _hand_over(delivery.notification, notifier)
         except RecipientsRefused as fault:
             return Proceed(delivery=replace(delivery, refusals=fault.refusals))
+        except ChannelRefused as fault:
+            return Refuse(reason=str(fault), wait=fault.wait)
         except DeliveryError as fault:
             return Drop(reason=str(fault)) if fault.permanent else Retry(reason=str(fault), wait=fault.wait)
         except Exception as fault:  # noqa: BLE001 - a channel's library may raise anything; other channels go on

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from watcher.delivery.channel_state import ChannelState, ChannelStates
-from watcher.delivery.deliveries import delivery_entries
+from watcher.delivery.deliveries import delivery_entries, is_of_status
 from watcher.health.recorded_problems import Problem, ProblemKind
 from watcher.ports import DocumentReader, StateQuery
 from watcher.timestamps import parse_timestamp
@@ -71,7 +71,8 @@ def _waiting_deliveries(alerts: Iterable[Mapping[str, Any]]) -> Iterator[tuple[s
     for document in alerts:
         opened = parse_timestamp(str((document.get("event") or {}).get("created") or ""))
         for entry in delivery_entries(document):
-            if opened is not None and entry["state"] in _WAITING:
+            is_planned = is_of_status(str(entry["channel"])) and "error" not in entry  # the count of hits, in a while
+            if opened is not None and entry["state"] in _WAITING and not is_planned:
                 yield str(entry["channel"]), opened
 
 
@@ -80,10 +81,14 @@ def channel_problem(health: ChannelHealth) -> Problem | None:
     state = health.state
     if not state.is_failing:
         return None
-    title = f"channel `{health.channel}` does not deliver"
+    what = "refuses all messages" if state.is_refused else "does not deliver"
+    title = f"channel `{health.channel}` {what}"
     since = f"since {state.since:%Y-%m-%d %H:%M:%S} UTC" if state.since else "for now"
-    parts = [f"{title} {since}: {state.error}", f"{health.waiting:,} messages wait"]
+    advice = "correct its settings and restart the sidecar" if state.is_refused else ""
+    parts = [f"{title} {since}: {state.error}", advice, f"{health.waiting:,} messages wait"]
     if state.given_up:
         parts.append(f"{state.given_up:,} were given up, and `watcher resend` sends them again")
     parts.append(f"`watcher notify {channel_of(health.channel)}` sends a test message")
-    return Problem(kind=ProblemKind.CHANNEL_FAILS, subject=health.channel, title=title, message="; ".join(parts))
+    return Problem(
+        kind=ProblemKind.CHANNEL_FAILS, subject=health.channel, title=title, message="; ".join(filter(None, parts))
+    )

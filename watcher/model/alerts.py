@@ -133,4 +133,5 @@ class Notification:
     level: str = ""  # of its rule; empty: a notice about watcher itself
     thread: str = ""  # the key of the alert's first message, where this is an update; empty: it begins a thread
     message: str = ""  # the service's own id of the alert's first message, where its channel returned one
+    attempt: int = 1  # how often it was claimed: after the first attempt the channel may have it already
     follow_up: FollowUp | None = None  # this is no message of its own, but what people did to the alert

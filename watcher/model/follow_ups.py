@@ -12,7 +12,8 @@ class FollowUp:
     """What people did to an alert since a channel last heard of it."""
 
     status: AlertStatus  # of the alert now
-    entries: tuple[HistoryEntry, ...]  # the oldest first
+    entries: tuple[HistoryEntry, ...]  # the oldest first; none where further hits joined it
+    history: tuple[HistoryEntry, ...] = ()  # all that people did to it
 
     @property
     def changes_status(self) -> bool:

@@ -17,9 +17,7 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from watcher.notify.deadline import Deadline
-
-RETRIED_STATUSES = (408, 425, 429)
-"""The 4xx statuses of RFC 9110, RFC 8470 and RFC 6585 after which a retry can succeed."""
+from watcher.notify.refusals import HttpReply, Refusal, refusal_of
 
 _MAX_ANSWER = 10_000  # bytes of an answer that are read
 _LONGEST_WAIT = timedelta(hours=1)
@@ -35,10 +33,9 @@ class HttpAnswer:
     headers: Mapping[str, str]  # names in lower case
 
     @property
-    def is_permanent(self) -> bool:
-        """Whether a refusal stays: trying again cannot help before somebody changes settings or the service."""
-        moved = self.status in (301, 308)
-        return moved or (400 <= self.status < 500 and self.status not in RETRIED_STATUSES)
+    def refusal(self) -> Refusal:
+        """What the answer is about, unless it is one of success."""
+        return refusal_of(HttpReply(self.status))
 
     @property
     def wait(self) -> timedelta | None:

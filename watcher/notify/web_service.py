@@ -12,9 +12,9 @@ from watcher.errors import DeliveryError
 from watcher.notify.deadline import Deadline
 from watcher.notify.http_post import HttpAnswer, HttpRequest, exchange
 from watcher.notify.redaction import redact_reply
+from watcher.notify.refusals import Refusal, delivery_error, refusal_of
 from watcher.settings import Secret
 
-# Wrong credentials are mended in settings or at the service; the same message is accepted afterwards.
 _CREDENTIALS = (401, 403, 407)
 
 
@@ -34,24 +34,24 @@ class WebService:
         except (OSError, HTTPException) as error:  # first: an invalid certificate is a ValueError, too
             reason = self.redacted(f"{type(error).__name__}: {error}")
             # without its cause, which may quote the address
-            raise self.failure(f"cannot be reached: {reason}", permanent=False) from None
+            raise self.failure(f"cannot be reached: {reason}", refusal_of(None)) from None
         except ValueError:
-            raise self.failure(f"`{self.address_key}` is no web address; correct it", permanent=True) from None
+            reason = f"`{self.address_key}` is no web address; correct it"
+            raise self.failure(reason, Refusal.OF_CHANNEL) from None
 
-    def refusal(self, answer: HttpAnswer, advice: str = "") -> DeliveryError:
-        """Return the error of an answer that accepts nothing."""
+    def refusal(self, answer: HttpAnswer, advice: str = "", about: Refusal | None = None) -> DeliveryError:
+        """Return the error of an answer that accepts nothing; `about` where it says more than its status."""
         wait = self.redacted(answer.headers.get("retry-after", ""))
         reason = f"answered {answer.status} `{self.redacted(answer.body)}`"
         reason += f", asks to wait {wait} s" if wait else ""
         if answer.status in _CREDENTIALS:
             advice = advice or "; check the credentials in settings"
-        permanent = answer.is_permanent and answer.status not in _CREDENTIALS
-        return self.failure(f"{reason}{advice}{answer.advice}", permanent=permanent, wait=answer.wait)
+        return self.failure(f"{reason}{advice}{answer.advice}", about or answer.refusal, wait=answer.wait)
 
-    def failure(self, reason: str, *, permanent: bool, wait: timedelta | None = None) -> DeliveryError:
+    def failure(self, reason: str, refusal: Refusal, *, wait: timedelta | None = None) -> DeliveryError:
         """Return the error with a reason."""
         service = f"{self.label}: " if self.label else ""
-        return DeliveryError(f"channel `{self.channel}`: {service}{reason}", permanent=permanent, wait=wait)
+        return delivery_error(f"channel `{self.channel}`: {service}{reason}", refusal, wait=wait)
 
     def json_object(self, answer: HttpAnswer) -> dict[str, Any]:
         """Return the JSON object of an answer; raises DeliveryError where it is none, as after half of it."""
@@ -61,7 +61,7 @@ class WebService:
             value = None
         if not isinstance(value, dict):
             subject = "a web page" if answer.body.lstrip().startswith("<") else f"`{self.redacted(answer.body)}`"
-            raise self.failure(f"{subject} answered instead of JSON, with status {answer.status}", permanent=False)
+            raise self.failure(f"{subject} answered instead of JSON, with status {answer.status}", Refusal.PASSING)
         return value
 
     def redacted(self, text: str) -> str:

@@ -15,7 +15,19 @@ from watcher.delivery.outbox import Outbox
 from watcher.delivery.rate_limit import RateLimit, Reason
 from watcher.delivery.sent_messages import SentMessages
 from watcher.delivery.silencing import Silencing
-from watcher.delivery.stages import Drop, Hold, Leave, Outcome, Proceed, Retry, Silence, Stage, Stopping, run_stages
+from watcher.delivery.stages import (
+    Drop,
+    Hold,
+    Leave,
+    Outcome,
+    Proceed,
+    Refuse,
+    Retry,
+    Silence,
+    Stage,
+    Stopping,
+    run_stages,
+)
 from watcher.errors import ClusterError
 from watcher.notify.channel_registry import retry_delay
 from watcher.pipeline.delivery_result import DeliveryResult
@@ -38,6 +50,7 @@ class ChannelRun:
     stopping: Stopping
     observe: Callable[[str, str], None]  # counts the outcomes: channel in settings, outcome
     state: ChannelState  # as the last attempt left it
+    refused: set[str] = field(default_factory=set)  # the channels that refused a message of this process
     _sent: SentMessages = field(init=False)  # of this round and before
     _waiting: set[Reason] = field(default_factory=set)  # why alerts of this round wait for a digest of all rules
     _digest_level: str = ""  # their highest level
@@ -166,7 +179,7 @@ class ChannelRun:
                 self._log_refusals(outcome.delivery)
                 self._accepted(now)
                 return DeliveryResult(sent=1)
-            case Retry():
+            case Retry() | Refuse():
                 self.outbox.postpone(delivery, outcome.reason, until=self._failed(delivery, outcome, now))
                 self.observe(delivery.channel_name, "postponed")
                 log.warning("delivery.postponed", error=outcome.reason, **_described(delivery))
@@ -188,7 +201,7 @@ class ChannelRun:
                 self.observe(delivery.channel_name, "failed")
                 advice = "mend the cause, then send it again by `watcher resend`"
                 log.warning("delivery.failed", error=outcome.reason, advice=advice, **_described(delivery))
-                self._change_state(lambda state: state.after_refusal(outcome.reason, now=now), now)
+                self._change_state(lambda state: state.after_giving_up(outcome.reason, now=now), now)
                 return DeliveryResult(failed=1)
             case Leave():
                 return DeliveryResult()
@@ -198,13 +211,19 @@ class ChannelRun:
             log.info("channel.recovered", channel=self.channel, failures=self.state.failures)
             self._change_state(lambda state: state.after_success(now=now), now)
 
-    def _failed(self, delivery: Delivery, retry: Retry, now: datetime) -> datetime:
-        """Return when a delivery is tried again, after a failure that may pass.
+    def _failed(self, delivery: Delivery, retry: Retry | Refuse, now: datetime) -> datetime:
+        """Return when a delivery is tried again, after a failure that may pass, or that somebody must mend.
 
-        A message that failed before, while the channel accepts others, waits alone; otherwise the channel waits.
+        A message that failed before, while the channel accepts others, waits alone; otherwise the channel waits. A
+        delivery that was refused is due at once: a sidecar that starts with other settings need not wait.
         """
         if delivery.attempts > 1 and not self.state.is_failing:
             return now + (retry_delay(delivery.attempts) if retry.wait is None else max(retry.wait, SHORTEST_WAIT))
+        if isinstance(retry, Refuse):
+            self.refused.add(self.channel)
+            self._change_state(lambda state: state.after_refusal(retry.reason, now=now, wait=retry.wait), now)
+            log.warning("channel.refused", channel=self.channel, error=retry.reason, failures=self.state.failures)
+            return now
         self._change_state(lambda state: state.after_failure(retry.reason, now=now, wait=retry.wait), now)
         log.warning("channel.failed", channel=self.channel, error=retry.reason, failures=self.state.failures)
         return self.state.next_try or now

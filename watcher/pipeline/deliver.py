@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from watcher.delivery.channel_state import ChannelStates
+from watcher.delivery.channel_state import ChannelState, ChannelStates
 from watcher.delivery.deliveries import channel_name, is_of_status
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.inhibition import Inhibitor
@@ -57,6 +57,8 @@ class Dispatcher:
     silencers: Callable[[], Sequence[Silencer]] = no_silencers  # read at each round of a channel
     stopping: Callable[[str], bool] = field(default=lambda _channel: False)  # checked before every side effect
     observe: Callable[[str, str], None] = field(default=lambda _channel, _outcome: None)  # counts the outcomes
+
+    _refused: set[str] = field(default_factory=set, init=False)  # channels that refused a message of this process
 
     def deliver(self) -> DeliveryResult:
         """Run everything that is due to the channels of settings, at the same time; no channel waits for another."""
@@ -121,8 +123,14 @@ class Dispatcher:
             rate_limit=UNLIMITED if is_of_status(channel) else self.rate_limit,
             stopping=stopping,
             observe=self.observe,
-            state=self.states.read(channel),
+            state=self._state(channel),
+            refused=self._refused,
         )
+
+    def _state(self, channel: str) -> ChannelState:
+        """Return the state of a channel: one that refused messages of other processes alone is asked at once."""
+        state = self.states.read(channel)
+        return replace(state, next_try=None) if state.is_refused and channel not in self._refused else state
 
     def _stages(self, stopping: Stopping, silencing: Silencing, *, is_message: bool) -> Sequence[Stage]:
         """Return the stages of a delivery, in order."""

@@ -43,8 +43,14 @@ def check_section(node: MapNode, kind: type, ignored: tuple[str, ...], reading: 
             yield from _missing(node, setting.name, f"give it, or `{setting.name}_file`", reading)
     checks: tuple[AnyKeyOf, ...] = getattr(kind, "checks", ())
     for check in checks:
-        if not any(given(node, key) for key in check.keys):
+        if not any(given(node, key) or _is_unresolved(node, key, reading) for key in check.keys):
             yield InvalidKeyError(check.message, check.fix, code=check.code)
+
+
+def _is_unresolved(node: MapNode, key: str, reading: Reading) -> bool:
+    """Whether the value of a key is a variable that is missing, which is reported as such."""
+    entry = find_entry(node, key)
+    return entry is not None and entry.value.location in reading.unresolved
 
 
 def _is_given(node: MapNode, setting: Setting) -> bool:

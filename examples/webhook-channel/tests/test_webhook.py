@@ -29,7 +29,9 @@ def test_the_body_is_posted_as_json_with_its_key(httpserver: HTTPServer) -> None
     assert len(httpserver.log) == 1
 
 
-@pytest.mark.parametrize(("status", "refused"), [(404, "for good"), (429, "for now"), (503, "for now")])
+@pytest.mark.parametrize(
+    ("status", "refused"), [(400, "for good"), (404, "for now"), (429, "for now"), (503, "for now")]
+)
 def test_a_refusal_is_an_error_that_says_whether_a_retry_can_succeed(
     httpserver: HTTPServer, status: int, refused: str
 ) -> None:

@@ -8,6 +8,7 @@ from watcher.errors import DeliveryError
 from watcher.model import Notification
 from watcher.notify.http_post import post_json
 from watcher.notify.redaction import redact_reply
+from watcher.notify.refusals import delivery_error
 from watcher_webhook.settings import WebhookChannel
 
 
@@ -34,4 +35,4 @@ class WebhookNotifier:
             raise DeliveryError(f"channel `{self.name}`: {reason}", permanent=False) from None
         if not 200 <= answer.status < 300:
             reason = f"answered {answer.status} `{redact_reply(answer.body, url)}`{answer.advice}"
-            raise DeliveryError(f"channel `{self.name}`: {reason}", permanent=answer.is_permanent)
+            raise delivery_error(f"channel `{self.name}`: {reason}", answer.refusal, wait=answer.wait)

@@ -7,15 +7,15 @@ import re
 
 from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 
-from watcher.errors import DeliveryError
+from watcher.errors import ChannelRefused
 from watcher.model import Notification
 from watcher.notify.apprise.fitting import fitted
 from watcher.notify.apprise.settings import AppriseChannel
 from watcher.notify.bounded_attempt import BoundedAttempts
 from watcher.notify.defanging import defang
 from watcher.notify.escaping import neutralise_mentions_and_links
-from watcher.notify.http_post import RETRIED_STATUSES
 from watcher.notify.redaction import redact_reply
+from watcher.notify.refusals import HttpReply, Refusal, delivery_error, mildest, refusal_of
 from watcher.ports import Clock
 
 _STATUS = re.compile(r"\berror=(\d{3})\b")  # how Apprise's services report the status of an answer
@@ -37,12 +37,12 @@ class AppriseNotifier:
     def send(self, notification: Notification) -> None:
         """Hand the text over, shortened to what the service takes.
 
-        A refusal is permanent where the service answers with a status that stays, e.g. 400, 401 or 404.
+        What a refusal is about is decided by the status that the service answered with.
         """
         try:
             self._attempts.run(notification.key, lambda: self._send(notification))
         except TimeoutError as error:
-            raise DeliveryError(f"channel `{self.name}`: not sent: {error}", permanent=False) from None
+            raise delivery_error(f"channel `{self.name}`: not sent: {error}", refusal_of(None)) from None
 
     def _send(self, notification: Notification) -> None:
         apprise = self._apprise()
@@ -58,7 +58,7 @@ class AppriseNotifier:
         if not result:
             messages = " ".join(entry.message for entry in result.logs())
             reason = redact_reply(messages or f"no reason given ({result.status.name})", self._channel.url)
-            raise DeliveryError(f"channel `{self.name}`: not sent: {reason}", permanent=_is_permanent(messages))
+            raise delivery_error(f"channel `{self.name}`: not sent: {reason}", _refusal(messages))
 
     def _apprise(self) -> Apprise:
         asset = AppriseAsset(
@@ -73,16 +73,14 @@ class AppriseNotifier:
         apprise = Apprise(asset=asset)
         if not apprise.add(self._channel.url.value):
             sentence = f"channel `{self.name}`: Apprise does not know this `url`; see the service's page in its wiki"
-            raise DeliveryError(sentence, permanent=True)
+            raise ChannelRefused(sentence)
         return apprise
 
 
-def _is_permanent(messages: str) -> bool:
-    """Return whether every status that a service answered with is one that stays; without a status it is not."""
+def _refusal(messages: str) -> Refusal:
+    """Return what a refusal is about by the statuses that a service answered with; without a status it passes."""
     statuses = [int(status) for status in _STATUS.findall(messages)]
-    return bool(statuses) and all(
-        status in (301, 308) or (400 <= status < 500 and status not in RETRIED_STATUSES) for status in statuses
-    )
+    return mildest(refusal_of(HttpReply(status)) for status in statuses) if statuses else refusal_of(None)
 
 
 def _silence_loggers() -> None:

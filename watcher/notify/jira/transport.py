@@ -13,11 +13,13 @@ from watcher.notify.history_texts import history_message
 from watcher.notify.http_post import HttpAnswer, HttpRequest
 from watcher.notify.jira.settings import JiraChannel
 from watcher.notify.jira.tickets import alert_label, is_done, message_label, new_comment, new_ticket, transition_to
+from watcher.notify.refusals import Refusal
 from watcher.notify.web_service import WebService
 from watcher.ports import Clock
 
 _COMMENTS = 50  # of a ticket, the newest, in which a message is looked for
 _LONGEST_ANSWER = 8_000_000  # bytes: comments may have 32,767 characters each
+_OF_SETTINGS = frozenset({"project", "issuetype", "priority", "labels"})  # fields that settings and screens decide
 _REFUSED_MOVE = (400, 403, 404, 409)
 
 
@@ -89,6 +91,8 @@ class JiraNotifier:
         jql = f'project = "{self._channel.project}" AND labels = "{alert_label(alert)}" ORDER BY created ASC'
         path = "/search/jql" if self._channel.edition == "cloud" else "/search"
         answer = self._call("POST", path, {"jql": jql, "maxResults": 1, "fields": ["labels", "status"]}, deadline)
+        if answer.status == 400:  # all of the query is from settings: there is no such project for the user
+            raise self._service.refusal(answer, "; check `project`", Refusal.OF_CHANNEL)
         issues = self._object(answer, 200).get("issues")
         match issues:
             case []:
@@ -96,7 +100,7 @@ class JiraNotifier:
             case [{"id": str()}, *_]:
                 ticket: dict[str, Any] = issues[0]
                 return ticket
-        raise self._service.failure("the answer to a search lists no tickets; check `url`", permanent=False)
+        raise self._service.failure("the answer to a search lists no tickets; check `url`", Refusal.PASSING)
 
     def _holds(self, ticket: dict[str, Any], mark: str, deadline: Deadline) -> bool:
         """Whether the ticket or one of its comments has the message with a mark."""
@@ -109,15 +113,15 @@ class JiraNotifier:
     def _created(self, path: str, value: Any, deadline: Deadline) -> None:
         answer = self._call("POST", path, value, deadline)
         if "id" not in self._object(answer, 201):
-            raise self._service.failure("the answer names no ticket; check `url`", permanent=False)
+            raise self._service.failure("the answer names no ticket; check `url`", Refusal.PASSING)
 
     def _object(self, answer: HttpAnswer, status: int) -> dict[str, Any]:
         """Return the object of an answer with the status of a success."""
         if not 200 <= answer.status < 300:
-            raise self._service.refusal(answer)
+            raise self._service.refusal(answer, about=_about(answer))
         value = self._service.json_object(answer)
         if answer.status != status:
-            raise self._service.failure(f"answered {answer.status} instead of {status}; check `url`", permanent=False)
+            raise self._service.failure(f"answered {answer.status} instead of {status}; check `url`", Refusal.PASSING)
         return value
 
     def _call(self, method: str, path: str, value: Any, deadline: Deadline) -> HttpAnswer:
@@ -138,6 +142,20 @@ class JiraNotifier:
         if self._channel.email is None:
             return f"Bearer {token}"
         return f"Basic {base64.b64encode(f'{self._channel.email}:{token}'.encode()).decode('ascii')}"
+
+
+def _about(answer: HttpAnswer) -> Refusal | None:
+    """Return what a refusal is about, where the answer says more than its status; None where it does not."""
+    try:
+        faults = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(faults, dict):
+        return None
+    if answer.status == 404 and "errorMessages" in faults:  # a ticket that was deleted meanwhile
+        return Refusal.PASSING
+    is_of_settings = answer.status == 400 and not _OF_SETTINGS.isdisjoint(faults.get("errors") or ())
+    return Refusal.OF_CHANNEL if is_of_settings else None
 
 
 def _path(ticket: dict[str, Any]) -> str:

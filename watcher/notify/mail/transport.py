@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from email.headerregistry import Address
 
-from watcher.errors import DeliveryError, RecipientRefusal, RecipientsRefused
+from watcher.errors import ChannelRefused, DeliveryError, RecipientRefusal, RecipientsRefused
 from watcher.model import Notification
 from watcher.notify.deadline import Deadline
 from watcher.notify.mail.mail_address import ascii_domain, mail_address, needs_utf8
@@ -16,6 +16,7 @@ from watcher.notify.mail.message import mail_message
 from watcher.notify.mail.settings import MailChannel
 from watcher.notify.mail.smtp_session import SmtpSession
 from watcher.notify.redaction import redact_reply
+from watcher.notify.refusals import Refusal, SmtpReply, SmtpStep, delivery_error, mildest, refusal_of
 from watcher.ports import Clock
 
 _UTF8_OPTION = "SMTPUTF8"
@@ -52,12 +53,12 @@ class MailNotifier:
     def _addresses(self, notification: Notification) -> tuple[Address, Mapping[str, Address]]:
         """Return the sender, and the recipients as settings write them."""
         if not self._channel.to:
-            raise DeliveryError(f"channel `{self.name}`: `to` names nobody; set it", permanent=True)
+            raise ChannelRefused(f"channel `{self.name}`: `to` names nobody; set it")
         try:
             sender = mail_address(self._channel.sender)
             all_recipients = {text: mail_address(text) for text in self._channel.to}
         except ValueError as error:  # from settings, never from events
-            raise DeliveryError(f"channel `{self.name}`: an address is not usable: {error}", permanent=True) from error
+            raise ChannelRefused(f"channel `{self.name}`: an address is not usable: {error}") from error
         recipients = {
             text: address
             for text, address in all_recipients.items()
@@ -74,7 +75,7 @@ class MailNotifier:
         server.ehlo_or_helo_if_needed()
         offers_utf8 = server.has_extn(_UTF8_OPTION)
         if needs_utf8(sender) and not offers_utf8:
-            raise DeliveryError(f"channel `{self.name}`: {sender.addr_spec}: {_NEEDS_UTF8}", permanent=False)
+            raise ChannelRefused(f"channel `{self.name}`: {sender.addr_spec}: {_NEEDS_UTF8}")
         sendable = [address for address in recipients.values() if offers_utf8 or not needs_utf8(address)]
         refusals = [
             RecipientRefusal(recipient=address.addr_spec, error=_NEEDS_UTF8, permanent=True)
@@ -101,7 +102,7 @@ class MailNotifier:
             RecipientRefusal(
                 recipient=recipient,
                 error=redact_reply(f"{code} {_text(reply)}", self._channel.password),
-                permanent=code >= 500,
+                permanent=refusal_of(SmtpReply(code, SmtpStep.RECIPIENT)) is Refusal.OF_MESSAGE,
             )
             for recipient, (code, reply) in refused.items()
         ]
@@ -126,7 +127,7 @@ class MailNotifier:
         try:
             return ascii_domain(self._channel.host)
         except ValueError as error:
-            raise DeliveryError(f"channel `{self.name}`: `host`: {error}", permanent=False) from error
+            raise ChannelRefused(f"channel `{self.name}`: `host`: {error}") from error
 
     def _tls(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self._channel.ca_certs)
@@ -137,23 +138,28 @@ class MailNotifier:
 
     def _failure(self, error: smtplib.SMTPException | OSError) -> DeliveryError:
         where = f"channel `{self.name}`: {self._channel.host}:{self._channel.effective_port}"
-        return DeliveryError(
-            f"{where}: {redact_reply(_sentence(error), self._channel.password)}", permanent=_is_permanent(error)
-        )
+        return delivery_error(f"{where}: {redact_reply(_sentence(error), self._channel.password)}", _refusal(error))
 
 
-def _is_permanent(error: smtplib.SMTPException | OSError) -> bool:
-    """Return whether the refusal is permanent.
+def _refusal(error: smtplib.SMTPException | OSError) -> Refusal:
+    """Return what an error is about, by the reply in it and the step of the session.
 
-    5xx means "for good" (RFC 5321, 4.2.1) when it is about a sender, a recipient or the message. A failed login, a
-    missing STARTTLS, an expired certificate and a server that closes its door with 554 are about the server or our
-    settings: once somebody mends them the same message goes through, so they may be tried again.
+    A missing STARTTLS, an expired certificate and a server that closes its door are about the server or our settings,
+    and may pass.
     """
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return all(code >= 500 for code, _ in error.recipients.values())
-    if isinstance(error, smtplib.SMTPSenderRefused):
-        return error.smtp_code >= 500 and error.smtp_code not in (530, 535)  # "log in first" is about settings too
-    return isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500
+    match error:
+        case smtplib.SMTPRecipientsRefused():
+            codes = [code for code, _ in error.recipients.values()]
+            return mildest(refusal_of(SmtpReply(code, SmtpStep.RECIPIENT)) for code in codes)
+        case smtplib.SMTPSenderRefused():
+            return refusal_of(SmtpReply(error.smtp_code, SmtpStep.SENDER))
+        case smtplib.SMTPAuthenticationError():
+            return refusal_of(SmtpReply(error.smtp_code, SmtpStep.LOGIN))
+        case smtplib.SMTPDataError():
+            return refusal_of(SmtpReply(error.smtp_code, SmtpStep.MAIL))
+        case smtplib.SMTPResponseException():
+            return refusal_of(SmtpReply(error.smtp_code, SmtpStep.SESSION))
+    return refusal_of(None)
 
 
 def _sentence(error: smtplib.SMTPException | OSError) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 
 from watcher.model import AlertStatus, Notification
 from watcher.notify.deadline import Deadline
 from watcher.notify.http_post import HttpAnswer, HttpRequest
 from watcher.notify.pagerduty.events import acknowledge, resolve, trigger
 from watcher.notify.pagerduty.settings import PagerDutyChannel
+from watcher.notify.refusals import Refusal
 from watcher.notify.web_service import WebService
 from watcher.ports import Clock
 
 _PATH = "/v2/enqueue"
+_KEY = re.compile(r"routing.key|integration.key|invalid.key", re.IGNORECASE)  # in the errors of an answer
 
 
 class PagerDutyNotifier:
@@ -56,9 +59,12 @@ class PagerDutyNotifier:
 
     def _check(self, answer: HttpAnswer) -> None:
         if not 200 <= answer.status < 300:
-            raise self._service.refusal(answer)
+            # 400 is an event that is no event, or a key that PagerDuty does not have
+            is_key = answer.status == 400 and _KEY.search(answer.body) is not None
+            advice = "; copy the integration key again" if is_key else ""
+            raise self._service.refusal(answer, advice, Refusal.OF_CHANNEL if is_key else None)
         if answer.status != 202 or self._service.json_object(answer).get("status") != "success":
             reason = (
                 f"answered {answer.status} `{self._service.redacted(answer.body)}` instead of `success`; check `url`"
             )
-            raise self._service.failure(reason, permanent=False)
+            raise self._service.failure(reason, Refusal.PASSING)

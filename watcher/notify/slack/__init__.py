@@ -1,4 +1,4 @@
-"""Slack by an incoming webhook."""
+"""Slack by an incoming webhook, or by the bot of an app."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from watcher.ports import Clock, Notifier
 
 
 def _build(channel: SlackChannel, clock: Clock) -> Notifier:
-    from watcher.notify.slack.transport import SlackNotifier  # noqa: PLC0415 - its client is loaded when a channel is built
+    if channel.bot_token is not None:
+        from watcher.notify.slack.bot import SlackBotNotifier  # noqa: PLC0415 - its client is loaded when a channel is built
+
+        return SlackBotNotifier(channel, clock)
+    from watcher.notify.slack.transport import SlackNotifier  # noqa: PLC0415 - the same
 
     return SlackNotifier(channel, clock)
 
@@ -21,6 +25,7 @@ CHANNEL_TYPE = NotifierType(
     build=_build,
     bodies={"application/json": "slack.json.j2"},
     templates=Path(__file__).parent / "templates",
+    follows=lambda settings: settings.bot_token is not None,
 )
 
 __all__ = ["CHANNEL_TYPE", "SlackChannel"]

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from http.client import HTTPException
-
-from watcher.errors import DeliveryError
 from watcher.model import Notification
-from watcher.notify.http_post import HttpAnswer, post_json
-from watcher.notify.redaction import redact_reply
+from watcher.notify.deadline import Deadline
+from watcher.notify.http_post import HttpAnswer, HttpRequest
+from watcher.notify.refusals import Refusal
 from watcher.notify.slack.settings import SlackChannel
+from watcher.notify.web_service import WebService
 from watcher.ports import Clock
 
 _ACCEPTED = "ok"
 """The whole answer to an accepted message, by Slack's page on incoming webhooks."""
 
-# Source: the same page: 400 `invalid_payload`, 403 `action_prohibited`, 404 `no_service` or `channel_not_found`,
-# 410 `channel_is_archived`. What is not named there is tried again: a needless attempt costs little.
-_FOR_GOOD = (301, 308, 400, 401, 403, 404, 410)
+# Source: the same page. They are about the webhook, whatever the status is.
+_OF_WEBHOOK = (
+    "action_prohibited",
+    "channel_is_archived",
+    "channel_not_found",
+    "invalid_token",
+    "no_active_hooks",
+    "no_service",
+    "no_service_id",
+    "no_team",
+    "posting_to_general_channel_denied",
+    "team_disabled",
+    "user_not_found",
+)
+_DOCUMENTED = (400, 401, 403, 404, 410)  # others below 500 pass: they are of something in between
 _NEW_WEBHOOK = (403, 404, 410)
 
 
@@ -30,6 +40,9 @@ class SlackNotifier:
 
     def __init__(self, channel: SlackChannel, _clock: Clock) -> None:
         self._channel = channel
+        self._service = WebService(
+            channel=channel.name, label="Slack", address_key="webhook_url", secrets=(channel.webhook_url,)
+        )
 
     @property
     def name(self) -> str:
@@ -39,31 +52,23 @@ class SlackNotifier:
     def send(self, notification: Notification) -> None:
         """Post the message; it is sent if Slack answers as its documentation says, and not otherwise."""
         url = self._channel.webhook_url
-        try:
-            answer = post_json(
-                url.value, notification.bodies["application/json"], headers={}, timeout=self._channel.timeout
-            )
-        except (OSError, HTTPException) as error:  # first: an invalid certificate is a ValueError, too
-            # without its cause, which may quote the URL
-            reason = redact_reply(f"{type(error).__name__}: {error}", url)
-            raise self._failure(f"cannot be reached: {reason}", permanent=False) from None
-        except ValueError:
-            raise self._failure("`webhook_url` is no web address; copy it again from Slack", permanent=True) from None
-        self._check(answer)
+        if url is None:
+            raise self._service.failure("`webhook_url` is missing", Refusal.OF_CHANNEL)
+        request = HttpRequest(url=url.value, body=notification.bodies["application/json"])
+        with Deadline(self._channel.timeout) as deadline:
+            self._check(self._service.call(request, deadline))
 
     def _check(self, answer: HttpAnswer) -> None:
-        body = redact_reply(answer.body, self._channel.webhook_url)
-        if answer.status == 200 and answer.body.strip() == _ACCEPTED:
+        body = answer.body.strip()
+        if answer.status == 200 and body == _ACCEPTED:
             return
         if answer.status == 200:
-            subject = "a web page" if body.startswith("<") else f"`{body}`"
-            raise self._failure(
-                f"{subject} answered instead of Slack's `{_ACCEPTED}`; check `webhook_url` and proxies", permanent=True
-            )
-        wait = f", asks to wait {answer.headers['retry-after']} s" if "retry-after" in answer.headers else ""
-        advice = "; make a new webhook and put it into `webhook_url`" if answer.status in _NEW_WEBHOOK else ""
-        reason = f"answered {answer.status} `{body}`{wait}{advice}{answer.advice}"
-        raise self._failure(reason, permanent=answer.status in _FOR_GOOD, wait=answer.wait)
-
-    def _failure(self, reason: str, *, permanent: bool, wait: timedelta | None = None) -> DeliveryError:
-        return DeliveryError(f"channel `{self.name}`: Slack: {reason}", permanent=permanent, wait=wait)
+            subject = "a web page" if body.startswith("<") else f"`{self._service.redacted(body)}`"
+            reason = f"{subject} answered instead of Slack's `{_ACCEPTED}`; check `webhook_url` and proxies"
+            raise self._service.failure(reason, Refusal.OF_CHANNEL)
+        is_of_webhook = body in _OF_WEBHOOK
+        advice = "; make a new webhook and put it into `webhook_url`"
+        about = Refusal.OF_CHANNEL if is_of_webhook else None
+        if about is None and answer.refusal is Refusal.OF_MESSAGE and answer.status not in _DOCUMENTED:
+            about = Refusal.PASSING
+        raise self._service.refusal(answer, advice if is_of_webhook or answer.status in _NEW_WEBHOOK else "", about)

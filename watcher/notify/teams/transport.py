@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from watcher.model import Notification
 from watcher.notify.deadline import Deadline
 from watcher.notify.http_post import HttpRequest
+from watcher.notify.refusals import Refusal
 from watcher.notify.teams.card_fitting import fitted_card
 from watcher.notify.teams.settings import TeamsChannel
 from watcher.notify.web_service import WebService
 from watcher.ports import Clock
 
 _NEW_ADDRESS = (401, 403, 404, 410)
+_OF_WORKFLOW = re.compile(r"\b(?:Workflow|Trigger|DirectApi|Authorization|MissingApiVersion|InvalidApiVersion)\w*")
 _ADVICE = "; copy the address from the workflow in Teams again"
 
 
@@ -38,5 +42,8 @@ class TeamsNotifier:
             return
         if 200 <= answer.status < 300:  # a log-in page, or a proxy that accepts everything
             reason = f"answered {answer.status} `{self._service.redacted(answer.body)}` instead of 202; check `url`"
-            raise self._service.failure(reason, permanent=False)
-        raise self._service.refusal(answer, _ADVICE if answer.status in _NEW_ADDRESS else "")
+            raise self._service.failure(reason, Refusal.PASSING)
+        # 400 is a card that is none, or a workflow that was switched off, or whose address is incomplete
+        is_workflow = answer.status == 400 and _OF_WORKFLOW.search(answer.body) is not None
+        about = Refusal.OF_CHANNEL if is_workflow else None
+        raise self._service.refusal(answer, _ADVICE if is_workflow or answer.status in _NEW_ADDRESS else "", about)

@@ -11,6 +11,7 @@ from watcher.model import Notification
 from watcher.notify.deadline import Deadline
 from watcher.notify.history_texts import history_message
 from watcher.notify.http_post import HttpAnswer, HttpRequest
+from watcher.notify.refusals import Refusal
 from watcher.notify.thehive.observables import observables
 from watcher.notify.thehive.settings import TheHiveChannel
 from watcher.notify.web_service import WebService
@@ -82,7 +83,7 @@ class TheHiveNotifier:
             reason = (
                 f"answered {answer.status} `{self._service.redacted(answer.body)}` instead of an alert; check `url`"
             )
-            raise self._service.failure(reason, permanent=False)
+            raise self._service.failure(reason, Refusal.PASSING)
 
     def _existing(self, alert: dict[str, Any], deadline: Deadline) -> str:
         """Return TheHive's id of the alert; empty where it has none: a faulty alert is refused alike."""
