@@ -30,6 +30,7 @@ from watcher.heap import freeze_heap
 from watcher.model import Window
 from watcher.pipeline import Correlator, Detector, PastCorrelations, PreparedCorrelation, prepare_rule
 from watcher.pipeline.detection_scope import DetectionScope
+from watcher.pipeline.searched_windows import SearchedWindow
 from watcher.ports import EventSource
 from watcher.schedule import source_search
 from watcher.schedule.live_search import LiveSearch
@@ -158,7 +159,7 @@ class _Sidecar:
         for window in _slices(datetime.fromisoformat(start), datetime.fromisoformat(end), slice_minutes):
             result = detector.detect(window, scope)
             if self.correlated:
-                past.add(window, result.base_hits)
+                past.add(SearchedWindow(window=window, base_hits=result.base_hits))
         if self.correlated:
             past.finish()
 

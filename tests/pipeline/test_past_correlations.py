@@ -10,20 +10,25 @@ from random import Random
 
 import pytest
 from pipeline.test_correlator import plan_of
+from support.fakes import NOW
 from support.memory_state import MemoryDocuments
 from support.random_correlations import Scenario, scenario
 
 from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import GroupedHit
+from watcher.checkpoints.interruptions import Interruption
+from watcher.checkpoints.late_base_hits import LateBaseHits
 from watcher.correlate import correlate
 from watcher.errors import Overloaded
 from watcher.model import RuleMetadata, Window
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
+from watcher.model.correlations import Correlation, CorrelationType
 from watcher.pipeline import DetectionScope, PastCorrelations
 from watcher.pipeline.correlator import Correlator
 from watcher.pipeline.hit_recorder import HitRecorder
 from watcher.pipeline.interrupted_searches import SearchTimes
 from watcher.pipeline.searched_windows import CorrelatedSource
+from watcher.state.state_documents import StateDocuments
 from watcher.timestamps import milliseconds, moment_at
 from watcher.usecases.backfill_correlations import CorrelatedSlices
 from watcher.usecases.backfill_job import SliceResult
@@ -96,7 +101,7 @@ class Past:
 
     def run(self, slices: Sequence[Window]) -> set[Window]:
         """Search slices in parallel, and return those that are done."""
-        past = PastCorrelations(correlator=self.correlator, source="windows", recorder=self._recorder, now=self.now)
+        past = PastCorrelations(correlator=self.correlator, source="windows", recorder=self.recorder, now=self.now)
         correlated, done = CorrelatedSlices(past), set[Window]()
         correlated.begin(slices)
         waiting = list(slices)
@@ -107,7 +112,7 @@ class Past:
             done.update(entry.window for entry in correlated.results([result]) if not entry.error)
         return done
 
-    def _recorder(self) -> HitRecorder:
+    def recorder(self) -> HitRecorder:
         return HitRecorder(
             alert_store=AlertStore(MemoryDocuments()),
             prepared={},
@@ -137,6 +142,46 @@ def test_a_backfill_finds_what_is_found_in_order(failing: float) -> None:
         assert recorded == in_order, f"seed {seed}: missed {in_order - recorded}, false {recorded - in_order}"
         compared += len(in_order)
     assert compared > 250
+
+
+def silent_host(late: LateBaseHits | None, unsearchable: Mapping[str, str]) -> set[str]:
+    """Return the ids of the absences that a backfill of three slices records: the host writes in the first alone."""
+    absence = Correlation(
+        rule_id="absence", type=CorrelationType.ABSENCE, base_rules=("a",), timespan=timedelta(minutes=15)
+    )
+    beat = BaseHit(rule_id="a", hit_id="event-1", time=milliseconds(NOW))
+    end = milliseconds(NOW + timedelta(hours=1))
+    case = Scenario(correlations=(absence,), base_hits=(beat,), deliveries=(), end=end)
+    past = Past(case=case, random=Random(0), failing=0)  # noqa: S311 - reproducible
+    correlations = PastCorrelations(
+        correlator=past.correlator, source="windows", recorder=past.recorder, now=past.now, late=late
+    )
+    correlated = CorrelatedSlices(correlations)
+    slices = [
+        Window(start=NOW + timedelta(minutes=start), end=NOW + timedelta(minutes=start + 10)) for start in (0, 10, 20)
+    ]
+    correlated.begin(slices)
+    results = [
+        SliceResult(window=window, base_hits=past.hits(window, "windows"), unsearchable=unsearchable if number else {})
+        for number, window in enumerate(slices)
+    ]
+    assert not any(result.error for result in correlated.results(results))
+    return set(past.correlator.recorded)
+
+
+def test_a_backfill_waits_for_the_events_of_an_interruption_as_live_searches_do() -> None:
+    recorded = {}
+    for searched in (timedelta(minutes=30), timedelta(hours=2)):  # the backfill runs after an hour
+        late = LateBaseHits(StateDocuments(MemoryDocuments()))
+        end = NOW + timedelta(minutes=12)
+        late.interrupt(Interruption(source="windows", start=NOW, end=end, searched=NOW + searched), now=NOW)
+        recorded[searched] = len(silent_host(late, {}))
+    assert list(recorded.values()) == [1, 0]
+
+
+def test_a_slice_without_an_index_is_no_silence() -> None:
+    assert len(silent_host(None, {})) == 1
+    assert silent_host(None, {"winlogbeat-1": "its shards are not assigned"}) == set()
 
 
 def test_a_backfill_reads_the_history_once() -> None:

@@ -95,7 +95,7 @@ class Correlator:
     def past(self, window: SearchedWindow) -> Completion:
         """Return what a window that is searched now may change: everything from it to its furthest effect."""
         with self._lock:
-            self._wait_for(LateRecord() if self.late is None else self.late.read())
+            self.wait_for(LateRecord() if self.late is None else self.late.read())
             return self._past(window)
 
     def resolve(self, completion: Completion) -> None:
@@ -132,10 +132,11 @@ class Correlator:
         record = self._interrupted.noted(interruption, now)
         if self._memory is not None and before is not None and before.count == count:
             self._memory.late = record.count  # what is counted is in the memory
-        self._wait_for(record)
+        self.wait_for(record)
         return record
 
-    def _wait_for(self, record: LateRecord) -> None:
+    def wait_for(self, record: LateRecord) -> None:
+        """Decide nothing that depends on absent events in interruptions of which events may still arrive."""
         now = self.now()
         self._unsettled = tuple(
             each

@@ -10,14 +10,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from watcher.correlate import CorrelationStates
+from watcher.checkpoints.late_base_hits import LateBaseHits
+from watcher.correlate import CorrelationStates, Spans
 from watcher.model import Window
-from watcher.model.correlation_hits import BaseHit, CorrelationHit
+from watcher.model.correlation_hits import CorrelationHit
 from watcher.pipeline.correlator import Correlator
 from watcher.pipeline.hit_recorder import HitRecorder
 from watcher.pipeline.returned_groups import Completion
+from watcher.pipeline.searched_windows import SearchedWindow
 from watcher.timestamps import milliseconds
 
+_NOTHING = Spans()
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -29,15 +32,20 @@ class PastCorrelations:
     source: str
     recorder: Callable[[], HitRecorder]
     now: Callable[[], datetime]
+    late: LateBaseHits | None = None  # with the interruptions of live searches; None: there are none
+    _unread: Spans = _NOTHING  # slices of which an index was not searched
     _states: CorrelationStates | None = None
     _start: datetime = _BEGINNING  # of the first slice
     _until: datetime = _BEGINNING  # base hits before it are in the states
 
-    def add(self, window: Window, base_hits: Sequence[BaseHit]) -> HitRecorder:
+    def add(self, searched: SearchedWindow) -> HitRecorder:
         """Record what the base hits of a slice complete; slices come in the order of their times.
+
+        Where a rule did not search all of a slice, nothing is decided that depends on absent events there.
 
         Raises a ClusterError where base hits of other times or sources cannot be read; the next call begins anew.
         """
+        window, base_hits = searched.window, searched.base_hits
         states, self._states = self._states, None  # until this is complete
         earlier: Iterator[CorrelationHit] = iter(())
         if states is None:
@@ -51,6 +59,9 @@ class PastCorrelations:
                 span = Window(start=self._until, end=end)
                 completed += states.add_all(source.read(span, frozenset(self.correlator.plan.roles)))
         completed += states.add_all(base_hits)
+        if searched.incomplete:
+            own = (milliseconds(window.start), milliseconds(window.end))
+            self._unread = Spans.of((*self._unread, own))
         completed += self._decided(states, window.end)
         recorder = self._record(completed, states, read_until=None)
         states.forget(milliseconds(window.end))
@@ -84,7 +95,10 @@ class PastCorrelations:
         longest = max(self.correlator.plan.rules_by_history())
         around = Window(start=self._start - longest, end=end)
         own = Window(start=self._start, end=max(end, self._start))
-        return states.decide(self.correlator.searched_around(around, own))
+        if self.late is not None:
+            self.correlator.wait_for(self.late.read())
+        searched = self.correlator.searched_around(around, own)
+        return states.decide({rule_id: spans.without(self._unread) for rule_id, spans in searched.items()})
 
     def _record(
         self, completed: Sequence[CorrelationHit], states: CorrelationStates, *, read_until: datetime | None

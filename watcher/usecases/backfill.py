@@ -163,7 +163,7 @@ def _correlated(worker: SliceWorkerSettings, components: Components, stopping: S
     correlator = components.correlator(plan)
     if correlator is None:
         return None
-    correlator.late = None  # what a backfill reads, live searches have read
+    late, correlator.late = correlator.late, None  # what a backfill reads, live searches have read
     base_rules = tuple(rule for rule in worker.searched.rules if rule.id in plan.roles)
     sources = {source.name: source for source in (*components.settings.sources, worker.source)}
     detectors = {name: components.detector(source, base_rules, correlator) for name, source in sources.items()}
@@ -177,6 +177,7 @@ def _correlated(worker: SliceWorkerSettings, components: Components, stopping: S
             source=worker.source.name,
             recorder=lambda: detector.recorder(scope),
             now=components.events().now,
+            late=late,
         )
     )
 

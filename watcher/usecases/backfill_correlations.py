@@ -12,6 +12,7 @@ from watcher.errors import ClusterError, Unreachable
 from watcher.model import Window
 from watcher.pipeline import PastCorrelations, Stopped
 from watcher.pipeline.hit_recorder import HitRecorder
+from watcher.pipeline.searched_windows import SearchedWindow
 from watcher.usecases.backfill_job import INTERRUPTED, SliceResult
 
 log = structlog.get_logger(__name__)
@@ -39,7 +40,7 @@ class CorrelatedSlices:
 
     def _correlated(self, result: SliceResult) -> SliceResult:
         try:
-            recorders = [self.past.add(result.window, result.base_hits)]
+            recorders = [self.past.add(self._searched(result))]
             if not self._expected:
                 recorders.append(self.past.finish())
         except Stopped:
@@ -48,6 +49,10 @@ class CorrelatedSlices:
             log.warning("slice.not_correlated", window=str(result.window), error=str(fault))
             return SliceResult(window=result.window, error=str(fault), unreachable=isinstance(fault, Unreachable))
         return _with_hits(result, recorders)
+
+    def _searched(self, result: SliceResult) -> SearchedWindow:
+        incomplete = frozenset(self.past.correlator.plan.roles) if result.unsearchable else frozenset()
+        return SearchedWindow(window=result.window, base_hits=result.base_hits, incomplete=incomplete)
 
 
 def _with_hits(result: SliceResult, recorders: Iterable[HitRecorder]) -> SliceResult:
