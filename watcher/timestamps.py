@@ -35,7 +35,10 @@ def parse_timestamp(text: str) -> datetime | None:
 
 def latest_timestamp(texts: Iterable[str]) -> datetime | None:
     """Return the latest of some timestamps; None if no text is one."""
-    moments = (parse_timestamp(text) for text in dict.fromkeys(texts))
+    different = tuple(dict.fromkeys(texts))
+    if len(different) == 1:
+        return parse_timestamp(different[0])
+    moments = map(parse_timestamp, different)
     return max((moment for moment in moments if moment is not None), default=None)
 
 

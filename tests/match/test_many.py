@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.fakes import rule
 
+from watcher.match import literal_index
 from watcher.match import regex_literals as factors
 from watcher.match import ruleset as many
 from watcher.match.event_view import EventView
@@ -147,7 +148,7 @@ def test_half_a_surrogate_pair_hides_nothing() -> None:
 
 @pytest.mark.parametrize("most", [0, 800])
 def test_literals_are_found_with_and_without_a_table(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(many, "_MAX_TABLE", most)
+    monkeypatch.setattr(literal_index, "_MAX_TABLE", most)
     rules = Ruleset([watched(detecting("CommandLine|contains: ströme"))])
     assert rules.matching(event(CommandLine="VIELE STRÖME"))
     assert not rules.matching(event(CommandLine="viele strome"))
@@ -216,3 +217,44 @@ def test_the_rules_of_an_event_are_in_the_order_in_which_they_were_given() -> No
     expected = [item.id for item in reversed(rules) if re.search(rf"{item.id.replace('rule ', 'word')}", command)]
     assert matching == expected
     assert len(matching) > 6
+
+
+# --------------------------------------------------------------------------- rules that are evaluated too often
+
+
+def test_a_rule_that_is_evaluated_often_in_vain_is_evaluated_only_where_all_its_literals_are() -> None:
+    evaluated: list[str] = []
+
+    class Recording(Predicate):
+        def compiled(self, process_audits: Any) -> Any:
+            matches = super().compiled(process_audits)
+
+            def recorded(view: EventView) -> bool:
+                evaluated.append(str(view.values("CommandLine")))
+                return matches(view)
+
+            return recorded
+
+    item = detecting("CommandLine|contains|all: [everywhere, odd]")
+    ruleset = Ruleset([CompiledRule(item, Recording(item.node, events_of(item.logsource)))])
+    for number in range(400):
+        assert ruleset.matching(event(CommandLine=f"everywhere {number}")) == ()
+    assert len(evaluated) == 256  # those of the trial
+    assert ruleset.matching(event(CommandLine="odd, everywhere")) == (item,)
+    assert ruleset.matching(event(CommandLine="odd")) == ()
+    assert len(evaluated) == 257
+
+
+def test_a_computed_value_meets_further_requirements_too() -> None:
+    item = detecting("CommandLine|contains: everywhere, always and again\n    Hashes|contains: SHA1=ABC")
+    ruleset = Ruleset([watched(item)])
+    common = {
+        "event": {"code": "1"},
+        "winlog": {
+            "channel": "Microsoft-Windows-Sysmon/Operational",
+            "event_data": {"CommandLine": "everywhere, always and again"},
+        },
+    }
+    for _ in range(300):
+        assert ruleset.matching(common) == ()
+    assert ruleset.matching({**common, "process": {"hash": {"sha1": "abc"}}}) == (item,)

@@ -15,6 +15,7 @@ from watcher.event_files.flat_events import flat_document, is_flat
 _ANSWERS = ("response", "rawResponse", "result", "body")  # what an asynchronous answer or an inspector wraps
 _FORMS_OF_ANSWERS = frozenset(("hits", "responses", *_ANSWERS))
 _FORMS_OF_EVENTS = frozenset(("_source", "_id", "expect", "Event"))
+_OTHER_FORMS = _FORMS_OF_ANSWERS | _FORMS_OF_EVENTS
 _ATTRIBUTES = "_attributes"  # the suffix of evtx_dump with `--separate-json-attributes`
 
 
@@ -44,6 +45,11 @@ def documents_in(value: Any) -> Iterator[Any]:
             yield from documents_in(answer)
             return
     yield value
+
+
+def is_plain_event(value: Any) -> bool:
+    """Return whether a JSON value is an event as Winlogbeat ships it, without anything around it."""
+    return type(value) is dict and "winlog" in value and _OTHER_FORMS.isdisjoint(value)
 
 
 def event_in(document: Any) -> Any:

@@ -16,7 +16,16 @@ NOTHING_ADDED: Event = {}
 
 FieldRequest = tuple[str, bool]
 """A Sigma field, and whether Security 4688 is read as process creation."""
+_EVENT_ID = ("EventID", False)
 _DATA_OBJECTS = ("winlog.event_data", "winlog.user_data")
+
+
+class EventKey(NamedTuple):
+    """What decides which rules are for an event."""
+
+    channel: str  # empty: none
+    code: str  # empty: none
+    is_windows: bool
 
 
 class RebuiltField(NamedTuple):
@@ -24,6 +33,11 @@ class RebuiltField(NamedTuple):
 
     direct: tuple[str, ...]  # paths of the values in events that hold them
     computed: ComputedField | ComputedFromObjects
+
+
+def encoded(text: str) -> bytes:
+    """Return the bytes of a text; events may contain half a surrogate pair."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _is_of_windows(name: str) -> bool:
@@ -70,19 +84,26 @@ class EventView:
         added: Event = NOTHING_ADDED,
     ) -> None:
         """Flatten an event and the values that its mapping adds; paths outside the filter have no values."""
-        self.event = {**event, **added} if added else event
         self._added = added
-        self.extra = extra or {}  # the field mappings of settings
-        self._flat = field_filter.flatten(self.event)
+        merged = {**event, **added} if added else event
+        self._flat = field_filter.flatten(merged)
+        first = self._flat.first
+        channel = first.get("winlog.channel", "")
+        code = first.get("event.code") or first.get("winlog.event_id", "")
+        is_windows = bool(channel) or "winlog" in merged or any(map(_is_of_windows, merged))
+        self._begin(merged, extra or {}, EventKey(channel, code, is_windows))
+
+    def _begin(self, event: Event, extra: Mapping[str, tuple[str, ...]], key: EventKey) -> None:
+        self.event = event
+        self.extra = extra  # the field mappings of settings
         self._fields: dict[FieldRequest, Values] = {}
         self._folded: dict[FieldRequest, Values] = {}
         self._keyword_values: Values | None = None
-        self.channel = self._flat.first.get("winlog.channel", "")
-        self.code = self._flat.first.get("event.code") or self._flat.first.get("winlog.event_id", "")
-        self.is_windows = bool(self.channel) or "winlog" in self.event or any(map(_is_of_windows, self.event))
+        channel, self.code, self.is_windows = key
+        self.channel = channel
         # equal for all spellings of a channel, as `_is_same_channel` compares: no letter case gains room in a cache
-        lowered = self.channel.lower()
-        self.channel_key = lowered if len(lowered) == len(self.channel) else self.channel
+        lowered = channel.lower()
+        self.channel_key = lowered if len(lowered) == len(channel) else channel
         self._locations = _LOCATIONS.get((self.channel_key, self.code)) or self._new_locations()
 
     def at(self, path: str) -> Values:
@@ -93,9 +114,13 @@ class EventView:
         """Yield every path of the document with its values, without what the mapping adds."""
         return ((path, self._flat.at(path)) for path in self._flat.first if path not in self._added)
 
-    def text(self) -> str:
-        """Return all values of the document as one string, with its case folded loosely."""
-        return fold_loosely(self._flat.text())
+    def is_plain(self) -> bool:
+        """Return whether `EventID` is the code of the event, and nothing else."""
+        return self.read(_EVENT_ID) == (self.code,)
+
+    def searched_text(self) -> bytes:
+        """Return a text that holds all values of the document, with its case folded loosely."""
+        return encoded(fold_loosely(self._flat.text()))
 
     def is_of(self, event_class: EventClass) -> bool:
         """Return whether the event is of that channel and one of those codes."""

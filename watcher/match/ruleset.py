@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from weakref import WeakValueDictionary
-
-from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from watcher.errors import Undecided
-from watcher.match.event_view import EventView, FieldRequest
+from watcher.match.event_view import EventView, encoded
+from watcher.match.json_view import view_of_json
+from watcher.match.literal_index import LiteralIndex, LiteralIndexes, NumberedLiterals
 from watcher.match.matchers import fold_loosely
 from watcher.match.predicate import EventPredicate, Predicate, readings
 from watcher.match.required_literals import Requirement, Selectivity, canonical, codes, requirements, selectivity
@@ -18,10 +18,15 @@ from watcher.model import ConditionNode, Event, Rule
 from watcher.taxonomy.logsources import LogSourceEvents
 
 _MAX_KINDS = 1024
-_MAX_TABLE = 800  # literals: a table finds them twice as fast, but one of 7,000 literals takes 60 MB
 
-_Prefilter = tuple[frozenset[str] | None, Requirement | None]
-"""The only event codes that a rule matches (None: any), and the literals of which every matching event holds one."""
+_TRIAL = 256  # events of a kind, after which rules that were evaluated too often get more required literals
+_OFTEN = 32  # of these events that a rule did not match
+
+_Prefilter = tuple[frozenset[str] | None, Requirement | None, tuple[Requirement, ...]]
+"""The only event codes that a rule matches (None: any), and literals of which every matching event holds one.
+
+The first requirement is met most rarely, as far as a rule alone shows; then come the others.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,6 @@ class Verdict:
 
 
 _NO_RULES = Verdict()
-_EVENT_ID = ("EventID", False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class _PrefilteredRule:
     compiled: CompiledRule
     codes: frozenset[str] | None
     requirement: Requirement | None
+    others: tuple[Requirement, ...]
     scope: LogSourceEvents  # equal scopes of several rules are the same object
 
 
@@ -91,7 +96,7 @@ class Ruleset:
         self._by_scope = _by_scope(self._rules)
         self._predicates = {compiled.rule.id: compiled.predicate for compiled in rules}
         self._kinds: dict[tuple[str, str, bool, bool], _EventKind] = {}
-        self._indexes: _LiteralIndexes = WeakValueDictionary() if before is None else before._indexes  # noqa: SLF001
+        self._indexes: LiteralIndexes = LiteralIndexes() if before is None else before._indexes  # noqa: SLF001
 
     def with_rules(self, rules: Sequence[CompiledRule]) -> Ruleset:
         """Return a ruleset of other rules; the prefilters of rules that stay are kept."""
@@ -109,12 +114,16 @@ class Ruleset:
         """Return the view of an event with the field mappings of settings."""
         return EventView(event, self._extra)
 
+    def view_of_json(self, event: Event, text: bytes) -> EventView:
+        """Return the view of an event whose JSON text may be searched instead of its values."""
+        return view_of_json(event, text, self._extra)
+
     def verdict(self, view: EventView, undecided: Collection[tuple[str, str]] = ()) -> Verdict:
         """Return the rules that match an event, and those that could not be decided.
 
         `undecided` are ids and hashes of rules that did not decide about the event before: they are not evaluated.
         """
-        plain = view.read(_EVENT_ID) == (view.code,)  # else a rule's EventID may mean something else
+        plain = view.is_plain()  # else a rule's EventID may mean something else
         key = (view.channel_key, view.code, plain, view.is_windows)
         kind = self._kinds.get(key)
         if kind is None:
@@ -125,45 +134,62 @@ class Ruleset:
 
 
 def _prefilter(node: ConditionNode, literal_selectivity: Selectivity) -> _Prefilter:
-    return codes(node), literal_selectivity.best(requirements(node, literal_selectivity))
+    every = requirements(node, literal_selectivity)
+    best = literal_selectivity.best(every)
+    return codes(node), best, tuple(requirement for requirement in every if requirement is not best)
 
 
 class _EventKind:
-    """The rules that may match events of one channel and code, behind a search for their required literals."""
+    """The rules that may match events of one channel and code, behind a search for their required literals.
+
+    One required literal of each rule is searched at first. What events hold shows which of them are common: rules that
+    were evaluated often and matched seldom are then evaluated only where the event meets all of their requirements.
+    """
 
     def __init__(
         self,
         rules: Iterable[tuple[_PrefilteredRule, tuple[bool, ...]]],
         view: EventView,
-        indexes: _LiteralIndexes,
+        indexes: LiteralIndexes,
     ) -> None:
-        self._rules: list[Rule] = []
-        self._predicates: list[EventPredicate | None] = []  # None: not compiled, because no event asked for it
-        self._uncompiled: list[tuple[Predicate, tuple[bool, ...]]] = []
-        self._unfiltered: list[int] = []  # numbers of the rules without required literals
-        requests: dict[
-            FieldRequest, None
-        ] = {}  # the fields of required literals; some values are not in the event's text
-        by_literal: dict[str, list[int]] = {}
-        for prefiltered, process_audits in rules:
-            number = len(self._rules)
-            self._rules.append(prefiltered.compiled.rule)
-            self._predicates.append(None)
-            self._uncompiled.append((prefiltered.compiled.predicate, process_audits))
-            if prefiltered.requirement is None:
-                self._unfiltered.append(number)
-                continue
-            for path, text in prefiltered.requirement.literals:
-                by_literal.setdefault(fold_loosely(text), []).append(number)
-                for process_audit in process_audits:
-                    requests[path, process_audit] = None
-        self._rebuilt = tuple(dict.fromkeys(field for request in requests for field in view.rebuilt_fields(request)))
-        self._rules_by_literal = tuple(tuple(dict.fromkeys(numbers)) for numbers in by_literal.values())
-        literals = tuple(by_literal)
-        self._index = indexes.get(literals) or indexes.setdefault(literals, _LiteralIndex(literals))
+        self._prefiltered = tuple(rules)
+        self._rules = [prefiltered.compiled.rule for prefiltered, _ in self._prefiltered]
+        self._predicates: list[EventPredicate | None] = [None] * len(self._rules)  # None: no event asked for it
+        self._indexes = indexes
+        self._seen = 0
+        self._failures: Counter[int] | None = Counter()  # evaluations without a match; None: the trial is over
+        self._prepare(view, frozenset())
+
+    def _prepare(self, view: EventView, guarded: frozenset[int]) -> None:
+        """Prepare the search; the numbers are those of the rules of which all requirements are searched."""
+        self._unfiltered = [number for number, (rule, _) in enumerate(self._prefiltered) if rule.requirement is None]
+        literals = NumberedLiterals()
+        self._guards: dict[int, tuple[frozenset[int], ...]] = {}
+        for number, (rule, process_audits) in enumerate(self._prefiltered):
+            if rule.requirement is not None:
+                literals.add(rule.requirement, process_audits, number)
+            if number in guarded:
+                self._guards[number] = tuple(literals.add(other, process_audits) for other in rule.others)
+        rebuilt = (field for request in literals.requests for field in view.rebuilt_fields(request))
+        self._rebuilt = tuple(dict.fromkeys(rebuilt))
+        self._rules_by_literal = tuple(map(tuple, literals.rules.values()))
+        texts = tuple(literals.rules)
+        self._index = self._indexes.get(texts) or self._indexes.setdefault(texts, LiteralIndex(texts))
+
+    def _observe(self, view: EventView, failures: Counter[int], failed: Iterable[int]) -> None:
+        """Count the rules that did not match an event of the trial; at its end, search more literals."""
+        failures.update(failed)
+        if self._seen < _TRIAL:
+            return
+        self._failures = None
+        often = (number for number, count in failures.items() if count >= _OFTEN)
+        guarded = frozenset(number for number in often if self._prefiltered[number][0].others)
+        if guarded:
+            self._prepare(view, guarded)
 
     def verdict(self, view: EventView, undecided_before: Collection[tuple[str, str]]) -> Verdict:
         candidates = self._candidates(view)
+        self._seen += 1
         if not candidates:
             return _NO_RULES
         matching: list[int] = []
@@ -180,6 +206,8 @@ class _EventKind:
             except Undecided as fault:  # the other rules are evaluated
                 undecided.append(number)
                 reasons[self._rules[number].id] = str(fault)
+        if self._failures is not None:
+            self._observe(view, self._failures, set(candidates).difference(matching, undecided))
         if not matching and not undecided:
             return _NO_RULES
         return Verdict(rules=self._numbered(matching), undecided=self._numbered(undecided), reasons=reasons)
@@ -192,19 +220,19 @@ class _EventKind:
         return tuple([self._rules[number] for number in sorted(numbers)])
 
     def _compile(self, number: int) -> EventPredicate:
-        predicate, process_audits = self._uncompiled[number]
-        matches = self._predicates[number] = predicate.compiled(process_audits)
+        rule, process_audits = self._prefiltered[number]
+        matches = self._predicates[number] = rule.compiled.predicate.compiled(process_audits)
         return matches
 
     def _candidates(self, view: EventView) -> Iterable[int]:
         """Return the numbers of the rules of which the event holds a required literal, or that require none."""
         if not self._rules_by_literal:
             return self._unfiltered
-        text = view.text()
+        text = view.searched_text()
         if self._rebuilt:
             values = [value for rebuilt in self._rebuilt for value in view.rebuild(rebuilt)]
             if values:
-                text = "\0".join((text, *map(fold_loosely, values)))
+                text = b"\0".join((text, *(encoded(fold_loosely(value)) for value in values)))
         literals = self._index.literals_in(text)
         if not literals:
             return self._unfiltered
@@ -212,6 +240,9 @@ class _EventKind:
         candidates = set(self._unfiltered)
         for literal in literals:
             candidates.update(rules_by_literal[literal])
+        for number in candidates.intersection(self._guards):
+            if any(map(literals.isdisjoint, self._guards[number])):
+                candidates.discard(number)
         return candidates
 
 
@@ -236,28 +267,3 @@ def _selected(
     ]
     selected.sort(key=itemgetter(0))
     return [(prefiltered, process_audits) for _, prefiltered, process_audits in selected]
-
-
-class _LiteralIndex:
-    """Finds literals in a text; kinds of events with the same literals share it."""
-
-    __slots__ = ("__weakref__", "_automaton")
-
-    def __init__(self, literals: Sequence[str]) -> None:
-        self._automaton = BytesAhoCorasick(
-            [_encoded(literal) for literal in literals],
-            implementation=Implementation.DFA if len(literals) <= _MAX_TABLE else Implementation.ContiguousNFA,
-        )
-
-    def literals_in(self, text: str) -> set[int]:
-        """Return the numbers of the literals that a text contains."""
-        matches = self._automaton.find_matches_as_indexes(_encoded(text), overlapping=True)
-        return {number for number, _, _ in matches}
-
-
-_LiteralIndexes = WeakValueDictionary[tuple[str, ...], _LiteralIndex]
-"""The indexes that some kind of events uses, by their literals."""
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")  # events may contain half a surrogate pair
