@@ -27,6 +27,16 @@ def test_check_counts_correlation_rules_and_lints_their_metadata(settings: Path)
     assert "custom-key" not in done.stdout  # `correlation` is a key of Sigma
 
 
+def test_the_key_of_types_of_watcher_is_no_foreign_key(settings: Path) -> None:
+    rules = settings.parent / "rules" / "logons.yml"
+    new_value = "watcher: {type: new_value, rules: [logon], field: TargetUserName, timespan: 30d}"
+    document = f"title: New Account\nid: 11111111-0000-4000-8000-000000000009\nlevel: high\n{new_value}\n"
+    rules.write_text(f"{RULES}---\n{document}", encoding="utf-8")
+    done = call("check", "--settings", str(settings))
+    assert "2 rules, 3 correlation rules read" in done.stdout
+    assert "custom-key" not in done.stdout
+
+
 def test_a_correlation_rule_allows_its_own_findings(settings: Path) -> None:
     rules = settings.parent / "rules" / "logons.yml"
     allowed = "custom: {watcher: {allow: [falsepositive-*]}}\n"

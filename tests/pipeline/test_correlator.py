@@ -147,6 +147,13 @@ def outcome(seed: int) -> tuple[set[str], set[str]]:
         base_rules = ("inner", *random.sample(EVENT_RULES, 2))
         correlations.append(random_correlation(random, "outer", base_rules, SPAN * random.randint(1, 2)))
     hits = random_base_hits(random, EVENT_RULES, 60_000, random.randint(4, 30))
+    world = searched_live(random, correlations, hits)
+    in_order = correlate(correlations, hits, end=world.now() - 20 * 60_000)
+    return world.recorded, {hit.hit_id for hit in in_order.matches}
+
+
+def searched_live(random: Random, correlations: Sequence[Correlation], hits: Sequence[BaseHit]) -> World:
+    """Search base hits as they arrive, with failures at random steps, until everything is decided."""
     waits = CorrelationStates(correlations).waits
     first = min(hit.time for hit in hits)
     arrivals = [Arrival(hit, (hit.time - first) // 60_000 + 1 + delay(random, waits=waits)) for hit in hits]
@@ -167,8 +174,7 @@ def outcome(seed: int) -> tuple[set[str], set[str]]:
         completed = world.sidecars[0].completed("winlogbeat", world.searched(window))
         world.recorded.update(hit.hit_id for hit in completed.hits)
         world.advance(window.end)
-    in_order = correlate(correlations, hits, end=world.now() - 20 * 60_000)
-    return world.recorded, {hit.hit_id for hit in in_order.matches}
+    return world
 
 
 def delay(random: Random, *, waits: bool) -> int:

@@ -25,7 +25,7 @@ _RELATIONS = ("correlation", "derived", "merged", "obsolete", "obsoletes", "rena
 _LINK = re.compile(r"https?://\S+")
 _BRANCH = re.compile(r"https?://(?:www\.)?github\.com/[^/]+/[^/]+/(?:blob|tree)/(?![0-9a-f]{40}\b)([^/]+)/")
 _FILE_NAME = re.compile(r"[a-z0-9_]{6,86}\.ya?ml")
-_CORRELATION_KEYS = frozenset(("correlation", "generate"))
+_CORRELATION_KEYS = frozenset(("correlation", "generate", "watcher"))
 _EMPTY_WORDS = frozenset(("none", "pentest", "penetration"))
 _MISSPELLED: Mapping[str, str] = {
     "unkown": "Unknown",
