@@ -50,6 +50,17 @@ def test_cases_that_pass(settings: Path, events: str, alerts: str, rule: str) ->
     assert result["passed"], result
 
 
+def test_each_absence_has_an_alert(settings: Path) -> None:
+    rules = settings.parent / "rules" / "logons.yml"
+    absence = "watcher: {type: absence, rules: [failed_logon], group-by: [TargetUserName], timespan: 5m}"
+    document = f"title: Silent\nname: silent\nid: 11111111-0000-4000-8000-000000000009\nlevel: high\n{absence}\n"
+    rules.write_text(f"{rules.read_text(encoding='utf-8')}---\n{document}", encoding="utf-8")
+    result = case(settings, FAILED.replace("1m", "10m"), "[{last: 0s, hits: 1}, {last: 10m, hits: 1}]", "silent")
+    assert result["passed"], result
+    explained = call("explain", "Silent", "--settings", str(settings), COLUMNS="160").stdout
+    assert "each silence has its own, which is closed when the group is seen again" in explained
+
+
 @pytest.mark.parametrize(
     ("events", "alerts", "why"),
     [

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from watcher.correlate.comparisons import is_absence
 from watcher.correlate.correlation_texts import duration_text, group_text
 from watcher.present.finding_tables import finding_json, finding_line
 from watcher.present.rule_json import rule_json
@@ -77,6 +78,13 @@ def _base_rules_table(explained: CorrelationExplanation) -> Table:
     return shown
 
 
+def _alerts_text(explained: CorrelationExplanation) -> str:
+    if is_absence(explained.correlation):
+        return "each silence has its own, which is closed when the group is seen again"
+    quiet, origin = explained.effective.quiet_period, explained.effective.origins["quiet_period"]
+    return f"hits of a group join for {duration_text(quiet)} ({origin})"
+
+
 def _evaluation_table(explained: CorrelationExplanation) -> Table:
     shown = table("", "", title="Evaluation")
     for name, text in evaluation_rows(explained):
@@ -94,8 +102,7 @@ def evaluation_rows(explained: CorrelationExplanation) -> Iterator[tuple[str, st
     yield "condition", explained.condition
     yield "decided", explained.decided
     yield "at a start", f"base hits of {duration_text(explained.history)} are read from the cluster, and late ones"
-    origin = effective.origins["quiet_period"]
-    yield "alerts", f"hits of a group join for {duration_text(effective.quiet_period)} ({origin})"
+    yield "alerts", _alerts_text(explained)
     if not effective.enabled:
         yield "disabled", f"it opens no alert: {effective.origins['enabled']}"
     generate = (

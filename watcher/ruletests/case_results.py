@@ -120,12 +120,15 @@ def _names(rule: Rule) -> tuple[str, str, str]:
 
 
 def alerts_of(correlated: CorrelatedEvents, quiet_period: timedelta) -> Iterator[CaseAlert]:
-    """Yield the alerts of the hits, by time: hits of a group join one that is at most a quiet period old."""
+    """Yield the alerts of the hits, by time: hits of a group join one that is at most a quiet period old.
+
+    Each absence has an alert of its own.
+    """
     joined: list[list[CorrelationHit]] = []
     newest: dict[_Group, list[CorrelationHit]] = {}
     for hit in sorted(correlated.hits, key=lambda entry: (entry.time, entry.hit_id)):
         key = _folded(hit)
-        earlier = newest.get(key)
+        earlier = None if hit.is_absence else newest.get(key)
         if earlier is not None and moment_at(hit.time) - moment_at(earlier[-1].time) <= quiet_period:
             earlier.append(hit)
             continue
