@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from time import thread_time
 
 import pytest
-from support.hostile_text import alert
+from support.hostile_text import NOW, alert
 
+from watcher.model import MatchedField, MatchedValue
 from watcher.notify.apprise.settings import AppriseChannel
 from watcher.notify.defanging import defang
+from watcher.notify.digest_context import DigestCount
 from watcher.notify.links import Links
 from watcher.notify.mail.settings import MailChannel
 from watcher.notify.message_context import alert_context
 from watcher.notify.renderer import Renderer
+from watcher.notify.sample import sample_digest
 from watcher.notify.slack.settings import SlackChannel
 from watcher.settings import ChannelSettings, Secret
 
@@ -46,6 +50,12 @@ READABLE = (
     "version 10.0.19041.1",
     "T1059.001",
 )
+FIELD = "cloud.account.id"
+CHANNELS = (
+    MailChannel(name="soc", host="x", to=()),
+    AppriseChannel(name="pager", url=Secret("x")),
+    SlackChannel(name="chat", webhook_url=Secret("https://hooks.example/x")),
+)
 FORM = re.compile(r"[a-z]://|www\.|\bevil\.com|^\\\\", re.IGNORECASE)
 
 
@@ -69,15 +79,7 @@ def test_any_text_takes_little_time(text: str) -> None:
     assert thread_time() - began < 2
 
 
-@pytest.mark.parametrize(
-    "channel",
-    [
-        MailChannel(name="soc", host="x", to=()),
-        AppriseChannel(name="pager", url=Secret("x")),
-        SlackChannel(name="chat", webhook_url=Secret("https://hooks.example/x")),
-    ],
-    ids=["mail", "apprise", "slack"],
-)
+@pytest.mark.parametrize("channel", CHANNELS, ids=["mail", "apprise", "slack"])
 def test_no_message_holds_an_address_of_an_event_where_it_would_become_a_link(channel: ChannelSettings) -> None:
     address = "http://www.evil.com/x"
     event = {
@@ -98,10 +100,24 @@ def test_no_message_holds_an_address_of_an_event_where_it_would_become_a_link(ch
         ("host.name=DC01", "host.name=DC01"),  # the field of a group key
         ("host.name = DC01", "host.name = DC01"),
         ("12 \N{MULTIPLICATION SIGN} user.id=evil.com", "12 \N{MULTIPLICATION SIGN} user.id=evil[.]com"),
+        ("cloud.account.id=evil.com", "cloud.account.id=evil[.]com"),
+        ("cloud.account.id: a, host.name: b.com", "cloud.account.id: a, host.name: b[.]com"),
         ("host.name", "host[.]name"),
         ("evil.com=1", "evil[.]com=1"),
         ("evil.host.name=1", "evil.host[.]name=1"),
     ],
 )
 def test_the_field_of_a_group_key_is_no_address(written: str, shown: str) -> None:
-    assert defang(written) == shown
+    assert defang(written, ("host.name", "user.id", "cloud.account.id", "")) == shown
+
+
+@pytest.mark.parametrize("channel", CHANNELS[:2], ids=["mail", "apprise"])
+def test_the_fields_of_keys_and_rules_are_shown_as_they_are_and_their_values_are_not(channel: ChannelSettings) -> None:
+    digest = replace(sample_digest(NOW), about=(DigestCount(text="cloud.account.id=evil.com", count=3, field=FIELD),))
+    value = MatchedValue("evil.com", ((0, 8),))
+    hostile = alert({"Field": "evil.com"})
+    hit = replace(hostile.first, matched=(MatchedField(field=FIELD, values=(value,), words=("is `x`",)),))
+    for context in (digest, alert_context(replace(hostile, first=hit), links=Links())):
+        for body in Renderer().render(context, channel).bodies.values():
+            assert FIELD in re.sub(r"<[^>]*>", "", body)
+            assert "evil.com" not in re.sub(r"<[^>]*>", "", body)

@@ -12,14 +12,12 @@ from typing import Any
 
 import pytest
 from support.hostile_text import EVENT, NOW, alert
+from support.shown_hits import hit_of
 from support.truth_table import events, rules
 
-from watcher.match.event_summarizer import summarize
-from watcher.match.event_view import EventView
-from watcher.match.match_explainer import MatchExplainer
 from watcher.match.predicate import Predicate
 from watcher.match.ruleset import CompiledRule, Ruleset
-from watcher.model import Event, Hit, MatchedField, MatchedValue, Notification, Rule
+from watcher.model import Hit, MatchedField, MatchedValue, Notification
 from watcher.notify.channel_registry import notifier_types
 from watcher.notify.escaping import bounded_text
 from watcher.notify.links import Links
@@ -34,13 +32,6 @@ SHIPPED = Path(__file__).resolve().parents[2] / "rules"
 LINKS = Links(discover_url="https://kibana.example/app/discover")
 RENDERER = Renderer()
 FORM = ("type", "style", "fontType", "weight", "size", "color", "spacing")  # names whose values are not shown
-
-
-def hit_of(rule: Rule, event: Event) -> Hit:
-    """Return the hit of a rule on an event, as a search creates it."""
-    view = EventView(event)
-    matched = MatchExplainer(rule.node, events_of(rule.logsource)).matched(view)
-    return replace(sample(NOW).first, rule=rule, event=event, summary=summarize(view), matched=matched)
 
 
 def strings(value: Any) -> Iterator[str]:

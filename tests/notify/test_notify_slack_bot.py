@@ -120,11 +120,24 @@ def test_every_error_says_what_it_is_about(error: str, about: Refusal, advice: s
             lambda: notifier.follow(replace(FIRST, message="C0123456789/1", follow_up=follow_up)),
         )
         for call in calls:
-            service.errors = [error]
+            service.errors = [error] * 2  # of the message, and of its text
             with pytest.raises(DeliveryError, match=rf"channel `s`: Slack: refused with `{error}`.*{advice}") as caught:
                 call()
             assert refusal_in(caught.value) is about
     assert service.accepted == []
+
+
+def test_a_message_whose_blocks_slack_refuses_is_sent_as_text() -> None:
+    with SlackApiReceiver(token=TOKEN) as service:
+        service.errors = ["msg_blocks_too_long"]
+        bot(service).send(FIRST)
+    (_, request) = service.requests
+    message = json.loads(request.body)
+    assert "blocks" not in message
+    assert message["mrkdwn"] is False
+    assert message["text"].startswith("Slack refused the blocks of this message")
+    assert "<!channel>" not in message["text"]
+    assert FIRST.alert in message["text"]
 
 
 def test_a_limit_of_requests_is_the_wait_and_no_error_shows_the_token() -> None:

@@ -6,6 +6,8 @@ import pytest
 from support.fakes import NOW
 from support.routed_alerts import RoutedAlerts
 
+from watcher.delivery.delivery_record import delivery_record
+from watcher.delivery.hit_outcomes import HitOutcome
 from watcher.errors import DeliveryError
 from watcher.model import Level
 from watcher.pipeline import DeliveryResult
@@ -94,6 +96,20 @@ def test_a_digest_that_was_claimed_and_not_marked_is_sent_again_under_the_same_k
     alerts.deliver(5 * MINUTE)
     first, second = alerts.channels["mail"].taken
     assert first.key == second.key
+
+
+def test_a_digest_of_a_route_that_is_resumed_is_not_counted_as_limited() -> None:
+    alerts = world(DIGEST)
+    ids = [alerts.open(Level.LOW, host) for host in ("A", "B")]
+    alerts.channels["mail"].faults = [DeliveryError("451 later", permanent=False)]
+    alerts.deliver(HOUR)
+    before = dict(alerts.state.documents)
+    alerts.deliver(5 * MINUTE)
+    alerts.state.documents = before  # the mark as sent was lost
+    alerts.deliver(5 * MINUTE)
+    for alert in ids:
+        (record,) = delivery_record(alerts.stored(alert).document)
+        assert dict(record.hits) == {HitOutcome.DIGESTED: 1}
 
 
 def test_an_unacknowledged_alert_is_escalated_once() -> None:
@@ -202,6 +218,7 @@ def test_inhibited_alerts_are_left_out_of_a_digest() -> None:
     assert alerts.deliver(30 * MINUTE) == DeliveryResult(sent=1)
     assert [alerts.states(alert)["mail"] for alert in ids] == ["sent", "inhibited", "sent"]
     assert "2" in alerts.channels["mail"].taken[1].subject
+    assert alerts.outcomes == {"sent": 2, "inhibited": 1}
 
 
 def test_nothing_is_sent_of_a_digest_whose_alerts_are_all_inhibited() -> None:

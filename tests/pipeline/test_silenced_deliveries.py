@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -124,7 +125,12 @@ def test_an_alert_that_is_opened_after_a_round_began_is_taken_out_of_the_digest(
     state, mail = LaggingDocuments(), RecordingChannel("mail")
     for number in range(4):
         open_alert(state, f"WEB{number}", number=number)
-    silence = silence_of("host=DC01")
+    silence, counted = silence_of("host=DC01"), Counter[str]()
+
+    def observe(_channel: str, outcome: str) -> None:
+        counted[outcome] += 1
+        open_alert(state, "DC01", number=50)
+
     run = Dispatcher(
         queries=DeliveryQueries(state),
         outbox=Outbox(state),
@@ -135,9 +141,10 @@ def test_an_alert_that_is_opened_after_a_round_began_is_taken_out_of_the_digest(
         now=lambda: NOW,
         silencers=lambda: [silence],
         rate_limit=RateLimit(limit=1, settle=timedelta(0)),
-        observe=lambda _channel, _outcome: open_alert(state, "DC01", number=50),
+        observe=observe,
     )
     assert run.deliver().sent == 2
+    assert counted == {"sent": 2, "silenced": 1}
     assert outcomes(state)["DC01"][0] == "silenced"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -42,6 +43,7 @@ class RoutedAlerts:
     def __post_init__(self) -> None:
         self.channels = {name: RecordingChannel(name) for name in self.names}
         self.opened = 0
+        self.outcomes: Counter[str] = Counter()  # of deliveries, as metrics count them
 
     def open(self, level: Level = Level.HIGH, host: str = "WEB01", *, command: str = "a shell") -> str:
         """Open an alert of a rule of its level on a host, or let a hit join it; return the id."""
@@ -83,6 +85,7 @@ class RoutedAlerts:
             rate_limit=self.rate_limit,
             inhibitor=inhibitor,
             silencers=lambda: self.silencers,
+            observe=lambda _channel, outcome: self.outcomes.update([outcome]),
         )
 
     def triage(self, alert: str, change: Callable[[StoredDocument], dict[str, object]]) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from watcher.delivery.restored_alert import restore_alert
 from watcher.model import Level, Query
-from watcher.ports import DocumentReader, StateQuery, StoredDocument
+from watcher.ports import DocumentReader, StateQuery
 from watcher.routes import Labels, alert_labels
 from watcher.routes.label_matchers import LEVEL
 from watcher.routes.route_tree import Inhibition
@@ -38,20 +38,14 @@ class Inhibitor:
     _read: datetime | None = field(default=None, init=False)
     _alerts: tuple[InhibitingAlert, ...] = field(default=(), init=False)
 
-    def reason(self, stored: StoredDocument, *, now: datetime) -> str:
-        """Return what holds an alert back, as a clause; empty where nothing does."""
-        labels = alert_labels(restore_alert(stored))
+    def reason(self, alert: str, labels: Labels, *, now: datetime) -> str:
+        """Return what holds an alert with an id back, as a clause; empty where nothing does."""
         for inhibition in self.inhibitions:
             for source in self._sources(now):
                 is_near = source.opened > now - inhibition.within
-                if is_near and source.id != stored.id and inhibits(inhibition, source.labels, labels):
+                if is_near and source.id != alert and inhibits(inhibition, source.labels, labels):
                     return f"inhibited by the {source.labels[LEVEL][0]} alert {source.id}"
         return ""
-
-    def complete(self, alerts: Sequence[StoredDocument]) -> Iterator[tuple[StoredDocument, StoredDocument]]:
-        """Yield alerts, each with its complete document, read again; those that are gone are left out."""
-        current = self.documents.get([(stored.index, stored.id) for stored in alerts])
-        yield from ((stored, after) for stored, after in zip(alerts, current, strict=True) if after is not None)
 
     def _sources(self, now: datetime) -> tuple[InhibitingAlert, ...]:
         if self._read is None or not now - _FRESH < self._read <= now:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -12,10 +12,9 @@ from watcher.delivery.deliveries import Delivery
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.delivery.restored_alert import restore_alert
-from watcher.delivery.stages import Leave, Outcome, Proceed
 from watcher.delivery.stages import Silence as SilenceOutcome
 from watcher.ports import Documents, StoredDocument
-from watcher.routes.labels import alert_labels
+from watcher.routes.labels import Labels, alert_labels
 from watcher.routes.silences import Silencer, silencer_of
 
 log = structlog.get_logger(__name__)
@@ -62,39 +61,30 @@ class Silencing:
                 return
             self.queries.refresh()  # what was stored must not be found as due again
 
-    def __call__(self, delivery: Delivery) -> Outcome:
-        """Hold back a message, or take the alerts that are silenced out of a digest: a stage of deliveries."""
-        if not self._silencers:
-            return Proceed(delivery=delivery)
-        singles = [replace(delivery, alerts=(stored,)) for stored in delivery.alerts]
-        silenced = list(self._silenced(singles))
-        if not silenced:
-            return Proceed(delivery=delivery)
-        if not delivery.is_digest:
-            return silenced[0][1]
-        for single, outcome in silenced:
-            self.outbox.silence(single, outcome.reason)
-        ids = {single.alerts[0].id for single, _ in silenced}
-        rest = tuple(stored for stored in delivery.alerts if stored.id not in ids)
-        return Proceed(delivery=replace(delivery, alerts=rest)) if rest else Leave(reason="all of it is silenced")
+    @property
+    def is_active(self) -> bool:
+        """Whether any silence holds in this round."""
+        return bool(self._silencers)
+
+    def reason(self, labels: Labels, *, now: datetime) -> str:
+        """Return why a message about an alert with some labels is held back, empty where it is not."""
+        silencer = silencer_of(self._silencers, labels, now)
+        return "" if silencer is None else silencer.answer
 
     def _silenced(self, deliveries: Sequence[Delivery]) -> Iterator[tuple[Delivery, SilenceOutcome]]:
         for start in range(0, len(deliveries), _BATCH):
             batch = deliveries[start : start + _BATCH]
             keys = [(delivery.alerts[0].index, delivery.alerts[0].id) for delivery in batch]
             for delivery, complete in zip(batch, self.documents.get(keys), strict=True):
-                reason = self._reason(complete)
-                if reason:
+                labels = None if complete is None else labels_of(complete)
+                if labels is not None and (reason := self.reason(labels, now=self.now())):
                     yield delivery, SilenceOutcome(reason=reason)
 
-    def _reason(self, stored: StoredDocument | None) -> str:
-        """Return why the message about an alert is held back, empty where it is not."""
-        if stored is None:
-            return ""
-        try:
-            labels = alert_labels(restore_alert(stored))
-        except Exception:  # attackers write events: a damaged alert must not hold the others, nor be held back
-            log.exception("delivery.unlabelled", alert=stored.id)
-            return ""
-        silencer = silencer_of(self._silencers, labels, self.now())
-        return "" if silencer is None else silencer.answer
+
+def labels_of(stored: StoredDocument) -> Labels | None:
+    """Return the labels of a complete alert, None where it is damaged."""
+    try:
+        return alert_labels(restore_alert(stored))
+    except Exception:  # attackers write events: a damaged alert must not hold the others, nor be held back
+        log.exception("delivery.unlabelled", alert=stored.id)
+        return None

@@ -8,6 +8,7 @@ classes stay as they are: services make links only of names that end in a top-le
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 # The generic domains with most names, and those of attackers' choice: services make links of all that exist.
 _GENERIC = """
@@ -27,14 +28,18 @@ _WWW = re.compile(r"\bwww\.", re.IGNORECASE)
 _SHARE = re.compile(r"(?<![\w\\:])\\\\(?=[\w.-]+\\)")  # `\\host\share`
 _SCHEME = re.compile(r"(?<=[a-z0-9+.-]):(?=//)", re.IGNORECASE)
 _NAME = re.compile(rf"(?<=[\w-])\.(?=(?:{_TOP})(?![\w-]|\[?\.\]?\w))", re.IGNORECASE)
-_ROOTS = "agent client destination event file group host log observer process server service source user winlog".split()
-_FIELD = re.compile(rf"((?<![\w.-])(?:{'|'.join(_ROOTS)})(?:\.[a-z_]+)*\.(?:id|ip|name)(?= ?=))")  # of a group key
 
 
-def defang(text: str) -> str:
-    """Write addresses so that no program makes links of them; names of fields before `=` stay as they are."""
+def defang(text: str, fields: Iterable[str] = ()) -> str:
+    """Write addresses so that no program makes links of them.
+
+    `fields` are names that settings give, e.g. `host.name`: where one stands before `=` or `:`, it stays as it is.
+    """
     text = _SHARE.sub(r"[\\\\]", _WWW.sub(_bracketed_dot, _SCHEME.sub("[:]", text)))
-    parts = _FIELD.split(text)  # the names of fields are at odd places
+    names = sorted(map(re.escape, filter(None, fields)), key=len, reverse=True)
+    if not names:
+        return _NAME.sub("[.]", text)
+    parts = re.split(rf"(?<![\w.-])({'|'.join(names)})(?= ?[=:])", text)  # the names are at odd places
     return "".join(part if place % 2 else _NAME.sub("[.]", part) for place, part in enumerate(parts))
 
 

@@ -38,6 +38,7 @@ class DigestCount:
 
     text: str
     count: int
+    field: str = ""  # of a group key: the name before the `=`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ class DigestContext:
         "newest alerts, then the rarest"
     )
     more_keys: int = _help("how many further ones there are, which `keys` does not list")
-    about: tuple[DigestCount, ...] = _help("`keys`, each with `.text` and `.count` of its alerts")
+    about: tuple[DigestCount, ...] = _help("`keys`, each with `.text`, its `.field` and `.count` of its alerts")
     hosts: tuple[DigestCount, ...] = _help(
         "the hosts, each with `.text` and `.count` of its alerts, at most 50; empty where `keys` are the hosts"
     )
@@ -106,7 +107,7 @@ def digest_context(  # noqa: PLR0913 - each is a part of the message
         keys=texts,
         more_keys=max(key_count, len(dict.fromkeys(keys))) - len(listed),
         about=tuple(
-            DigestCount(text=text, count=(key_counts or {}).get(key, 1))
+            DigestCount(text=text, count=(key_counts or {}).get(key, 1), field=_field(text))
             for key, text in zip(listed, texts, strict=True)
         ),
         hosts=tuple(DigestCount(text=bounded_text(host, 200), count=alerts) for host, alerts in shown_hosts),
@@ -114,6 +115,12 @@ def digest_context(  # noqa: PLR0913 - each is a part of the message
         reason=reason,
         alert_id=digest,
     )
+
+
+def _field(key: str) -> str:
+    """Return the field of a group key as its alert holds it, `field=value`; empty where it has none."""
+    name, sign, _ = key.partition("=")
+    return name.strip() if sign else ""
 
 
 def _levels(rules: DigestRules) -> tuple[DigestCount, ...]:

@@ -34,6 +34,7 @@ class Fact:
     parts: tuple[tuple[str, bool], ...] = ()  # the same in parts, each with whether the rule asks for it
     meaning: str = ""  # what codes in the value mean
     why: str = ""  # what the rule asks of the field; of several values at the last one
+    is_field: bool = False  # the label is a field of the rule, and nothing that an event names
 
 
 def matched_facts(fields: Sequence[MatchedField]) -> tuple[Fact, ...]:
@@ -58,7 +59,7 @@ def _facts_of(matched: MatchedField, limit: int) -> Iterator[Fact]:
     label = single_line(matched.field or _KEYWORD, 120)
     why = bounded_text(_words(matched), _MAX_VALUE)
     if not matched.values:
-        yield Fact(label=label, text=_ABSENT, parts=((_ABSENT, False),), why=why)
+        yield Fact(label=label, text=_ABSENT, parts=((_ABSENT, False),), why=why, is_field=True)
     for number, value in enumerate(matched.values, start=1):
         parts = tuple(_shortened(value, limit))
         yield Fact(
@@ -67,6 +68,7 @@ def _facts_of(matched: MatchedField, limit: int) -> Iterator[Fact]:
             parts=parts,
             meaning=spelled(matched.field, value.text),
             why=why if number == len(matched.values) else "",
+            is_field=True,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from pathlib import Path
@@ -160,11 +160,11 @@ def _nothing_for_none(value: Any) -> Any:
     return "" if value is None else value
 
 
-def _defanged(value: Any) -> str:
+def _defanged(value: Any, fields: Iterable[str] = ()) -> str:
     """Return a value without addresses that programs make links of; what is escaped already stays so."""
     if isinstance(value, Markup):
-        return Markup(defang(str(value)))  # noqa: S704 - it was escaped before, and gets brackets only
-    return "" if value is None else defang(str(value))
+        return Markup(defang(str(value), fields))  # noqa: S704 - it was escaped before, and gets brackets only
+    return "" if value is None else defang(str(value), fields)
 
 
 def _of_text(text_filter: Callable[..., str]) -> Callable[..., str]:

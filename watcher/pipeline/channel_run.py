@@ -113,8 +113,8 @@ class ChannelRun:
 
     def _begin_round(self) -> None:
         self._waiting, self._digest_level, self._groups = set(), "", set()
+        self.queries.refresh()  # else what was sent or held back a moment ago would count as due, and against no limit
         self._hold_back()
-        self.queries.refresh()  # else what was sent a moment ago would not count against the limits
         since = self.now() - self.rate_limit.within
         self._sent = SentMessages(channel=self.channel, queries=self.queries, limit=self.rate_limit, since=since)
 

@@ -29,7 +29,7 @@ from watcher.delivery.stages import (
     Stage,
     Stopping,
 )
-from watcher.delivery.withholding import CheckEscalation, Inhibit
+from watcher.delivery.withholding import CheckEscalation, Withhold
 from watcher.notify.links import Links
 from watcher.notify.renderer import Renderer
 from watcher.pipeline.channel_run import ChannelRun
@@ -135,15 +135,13 @@ class Dispatcher:
     def _stages(self, stopping: Stopping, silencing: Silencing, *, is_message: bool) -> Sequence[Stage]:
         """Return the stages of a delivery, in order."""
         inhibitor = self.inhibitor if is_message else None
-        inhibit = () if inhibitor is None else (Inhibit(inhibitor, self.outbox, self.now, self.observe),)
         prior = PriorAlertCounts(self.queries.documents, self.queries.prefix)
         return (
             HoldLease(stopping),
             SettleDigest(self.queries, self.rate_limit, self.now),
             GatherDigest(self.queries, self.now),
             AwaitMessage(),
-            silencing,
-            *inhibit,
+            Withhold(silencing=silencing, inhibitor=inhibitor, outbox=self.outbox, now=self.now, observe=self.observe),
             Claim(self.outbox, self.now),
             CheckEscalation(),
             Render(self.channels, self.renderer, self.links, self.now, prior),

@@ -11,6 +11,7 @@ from watcher.notify.deadline import Deadline
 from watcher.notify.refusals import Refusal
 from watcher.notify.slack.settings import SlackChannel
 from watcher.notify.slack.status_block import with_status
+from watcher.notify.slack.text_message import text_message
 from watcher.notify.slack.web_api import SlackApi, SlackError
 from watcher.notify.web_service import WebService
 from watcher.ports import Clock
@@ -59,12 +60,7 @@ class SlackBotNotifier:
         with Deadline(self._channel.timeout) as deadline:
             if notification.attempt > 1 and (posted := self._posted(conversation, thread, notification.key, deadline)):
                 return posted
-            if not thread:
-                return self._post(value, deadline)
-            result = self._api.post("chat.postMessage", {**value, "thread_ts": thread}, deadline)
-            if isinstance(result, SlackError) and result.name in _NO_THREAD:  # people deleted the message
-                return self._post(value, deadline)
-            return self._location(result)
+            return self._location(self._post({**value, "thread_ts": thread} if thread else value, deadline))
 
     def follow(self, notification: Notification) -> None:
         """Update the message of an alert by its hits and by what people did; it is never posted again."""
@@ -78,8 +74,15 @@ class SlackBotNotifier:
         if isinstance(result, SlackError) and result.name not in _NO_MESSAGE:
             raise self._error(result)
 
-    def _post(self, value: dict[str, Any], deadline: Deadline) -> str:
-        return self._location(self._api.post("chat.postMessage", value, deadline))
+    def _post(self, value: dict[str, Any], deadline: Deadline) -> dict[str, Any] | SlackError:
+        """Post a message: outside of its thread where people deleted that, as text where its blocks are refused."""
+        result = self._api.post("chat.postMessage", value, deadline)
+        if isinstance(result, SlackError) and "thread_ts" in value and result.name in _NO_THREAD:
+            del value["thread_ts"]
+            result = self._api.post("chat.postMessage", value, deadline)
+        if isinstance(result, SlackError) and result.refusal is Refusal.OF_MESSAGE:
+            return self._api.post("chat.postMessage", text_message(value), deadline)
+        return result
 
     def _location(self, result: dict[str, Any] | SlackError) -> str:
         """Return where a message was posted."""

@@ -32,7 +32,7 @@ _OF_MESSAGE = frozenset(
     metadata_too_large msg_blocks_too_long msg_too_long no_text too_many_attachments
     """.split()
 )
-_LONGEST_ANSWER = 8_000_000  # bytes: of a history with all blocks
+_LONGEST_ANSWER = 8_000_000  # bytes: answers repeat messages with all their blocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,8 @@ class SlackApi:
     def post(self, method: str, value: Mapping[str, Any], deadline: Deadline) -> dict[str, Any] | SlackError:
         """Call a method that writes, and return its answer or the error in it; other answers raise DeliveryError."""
         body = json.dumps(value, ensure_ascii=False)
-        return self._result(HttpRequest(url=self._url(method), body=body, headers=self._headers), deadline)
+        request = HttpRequest(url=self._url(method), body=body, headers=self._headers, longest_answer=_LONGEST_ANSWER)
+        return self._result(request, deadline)
 
     def read(self, method: str, values: Mapping[str, Any], deadline: Deadline) -> dict[str, Any] | SlackError:
         """Call a method that reads, with the results and exceptions of `post`."""
