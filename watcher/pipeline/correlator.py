@@ -23,7 +23,14 @@ from watcher.pipeline.correlated_alerts import CorrelatedAlerts
 from watcher.pipeline.detection_scope import PreparedCorrelation
 from watcher.pipeline.interrupted_searches import InterruptedSearches, first_interruption, interruption_of
 from watcher.pipeline.returned_groups import Completion, ReturnedGroups, with_return
-from watcher.pipeline.searched_windows import CorrelatedSource, SearchedWindow, common_starts, searched_spans
+from watcher.pipeline.searched_windows import (
+    CorrelatedMemory,
+    CorrelatedSource,
+    SearchedWindow,
+    common_starts,
+    no_source_starts,
+    searched_spans,
+)
 from watcher.ports import DocumentReader
 from watcher.timestamps import milliseconds
 
@@ -31,23 +38,8 @@ _MARGIN = timedelta(minutes=10)  # by which base hits are kept longer than late 
 _LONGEST_KEPT = timedelta(days=1)  # of an interruption that is still waited for
 
 
-def _no_source_starts(_source: str) -> Mapping[str, datetime]:
-    return {}
-
-
 _Checkpoints = Mapping[str, "Checkpoint | None"]
 """Source → its checkpoint."""
-
-
-@dataclass(slots=True)
-class _Memory:
-    """The base hits of the recent past."""
-
-    states: CorrelationStates
-    since: dict[tuple[str, str], datetime] = field(default_factory=dict)  # source and base rule → read from then on
-    until: dict[str, datetime] = field(default_factory=dict)  # source → base hits before it are in the memory
-    late: int = 0  # how often other searches had changed the past when it was filled
-    horizon: int = 0  # base hits before it are not in the memory, whenever they come
 
 
 @dataclass(slots=True)
@@ -59,13 +51,13 @@ class Correlator:
     checkpoint: Callable[[str], Checkpoint | None]  # of a source
     events: DocumentReader
     now: Callable[[], datetime]
-    starts: Callable[[str], Mapping[str, datetime]] = _no_source_starts  # since when a source is searched by each rule
+    starts: Callable[[str], Mapping[str, datetime]] = no_source_starts  # since when a source is searched by each rule
     most_base_hits: int = MOST_BASE_HITS  # in memory
     late: LateBaseHits | None = None  # None: no other process keeps base hits
     returned: ReturnedGroups | None = None  # None: alerts are not resolved
     sources: dict[str, CorrelatedSource] = field(default_factory=dict)
     lacking: Mapping[str, LackingGroups] = field(default_factory=dict)  # by id of the correlation rule
-    _memory: _Memory | None = None
+    _memory: CorrelatedMemory | None = None
     _unsettled: tuple[Interruption, ...] = ()  # times of which events may still arrive
     _waits: bool = field(init=False)
     _interrupted: InterruptedSearches | None = field(init=False, default=None)
@@ -171,7 +163,7 @@ class Correlator:
         memory, self._memory = self._memory, None  # until this is complete
         is_kept = memory is not None and memory.late == record.count
         if memory is None or not is_kept:
-            memory = _Memory(CorrelationStates(self.plan.correlations, self.most_base_hits), late=record.count)
+            memory = CorrelatedMemory(CorrelationStates(self.plan.correlations, self.most_base_hits), late=record.count)
             memory.states.expect(self._begin())
         window, states = searched.window, memory.states
         overlap = max(entry.overlap for entry in self.sources.values()) + _MARGIN
@@ -191,7 +183,7 @@ class Correlator:
         self._memory, self.lacking = memory, states.lacking()
         return Completion(hits=[hit for hit in completed if is_kept or hit.time >= floor], states=states)
 
-    def _missing(self, searched: SearchedWindow, memory: _Memory, until: datetime) -> Mapping[str, Spans]:
+    def _missing(self, searched: SearchedWindow, memory: CorrelatedMemory, until: datetime) -> Mapping[str, Spans]:
         """Return what no gap of the checkpoint shows yet, by base rule: before the window, and in it."""
         window = searched.window
         skipped = [(milliseconds(until), milliseconds(window.start))] if until < window.start else []
@@ -201,7 +193,7 @@ class Correlator:
             rule_id: Spans.of([*skipped, own] if rule_id in searched.incomplete else skipped) for rule_id in waiting
         }
 
-    def _unread(self, memory: _Memory, name: str, until: datetime) -> Iterator[BaseHit]:
+    def _unread(self, memory: CorrelatedMemory, name: str, until: datetime) -> Iterator[BaseHit]:
         """Yield the base hits of a source that the memory lacks; what came late meanwhile is among them."""
         source, until_before = self.sources[name], memory.until.get(name)
         if until_before is not None and until_before >= until:
@@ -217,7 +209,7 @@ class Correlator:
         memory.until[name] = until
 
     def _searched(
-        self, memory: _Memory, checkpoints: _Checkpoints, missing: Mapping[str, Spans]
+        self, memory: CorrelatedMemory, checkpoints: _Checkpoints, missing: Mapping[str, Spans]
     ) -> Mapping[str, Spans]:
         """Return the times whose base hits are all in the memory, by base rule."""
         ends = {name: memory.until[name] - source.overlap for name, source in self.sources.items()}

@@ -8,12 +8,12 @@ from datetime import datetime
 
 import structlog
 
-from watcher.alerts.alert_store import AlertStore, RefusedHit
+from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import GroupedHit
 from watcher.alerts.routed_alerts import AlertRouter
 from watcher.errors import ClusterError, Incomplete, Refused, Unexpected
 from watcher.match.ruleset import CompiledRule
-from watcher.model import QueryPlan, UnreadableEvent, UnsearchableIndex, Window
+from watcher.model import UnreadableEvent, UnsearchableIndex, Window
 from watcher.model.correlation_hits import BaseHit
 from watcher.pipeline.confirm import Confirmed, Confirmer
 from watcher.pipeline.correlator import Correlator
@@ -26,7 +26,7 @@ from watcher.pipeline.searched_windows import CorrelatedSource, SearchedWindow
 from watcher.pipeline.undecided_rules import UndecidedRule, UndecidedRules
 from watcher.pipeline.unread_window import unread_window
 from watcher.pipeline.window_plans import EmptyWindow, OpenWindow, WindowPlanner
-from watcher.pipeline.window_result import WindowProblems, WindowResult
+from watcher.pipeline.window_result import WindowProblems, WindowResult, counted, refused_rules
 from watcher.ports import EventSource
 from watcher.search.outcomes import FailedSearch, MatchedPage, SearchFinding, Unreadable, reason_of
 from watcher.search.searcher import SearchContext, Searcher
@@ -144,7 +144,7 @@ class Detector:
             self._correlate(searched, scope, recorder)
             if problems.undecided:
                 self._undecided_rules.add((event.rule for event in problems.undecided), self.events.now())
-            for failure in _refused(recorder, opened.plans):
+            for failure in refused_rules(recorder, opened.plans):
                 problems.add_failure(failure)
         result = replace(
             problems.result(window),
@@ -156,14 +156,14 @@ class Detector:
             searched=unread.searched,
             base_hits=tuple(base_hits) if self.correlator is None else (),
         )
-        return _counted(result, recorder)
+        return counted(result, recorder)
 
     def _detect_nothing(self, window: Window, scope: DetectionScope, opened: EmptyWindow) -> WindowResult:
         """Record a window in which no index matches: hosts are silent in it, unless an index could not be searched."""
         recorder = self.recorder(scope)
         incomplete = frozenset(self._prepared) if opened.unsearchable else frozenset()
         self._correlate(SearchedWindow(window=window, base_hits=(), incomplete=incomplete), scope, recorder)
-        return _counted(WindowResult(window=window, unsearchable=opened.unsearchable), recorder)
+        return counted(WindowResult(window=window, unsearchable=opened.unsearchable), recorder)
 
     def _search(
         self, opened: OpenWindow, scope: DetectionScope, recorder: HitRecorder, problems: WindowProblems
@@ -295,26 +295,3 @@ class Detector:
         for event in events:
             problems.unreadable.setdefault((event.index, event.id), event)
             report_unreadable(event, self._unreadable)
-
-
-def _counted(result: WindowResult, recorder: HitRecorder) -> WindowResult:
-    """Return a result with what was recorded."""
-    return replace(
-        result,
-        by_rule=dict(recorder.by_rule),
-        hits=recorder.result.hits,
-        alerts=len(recorder.result.alerts),
-        by_level=dict(recorder.by_level),
-        replaced_times=len(recorder.replaced_times),
-    )
-
-
-def _refused(recorder: HitRecorder, plans: Sequence[QueryPlan]) -> Iterator[FailedSearch]:
-    """Yield the rules with hits that the state does not accept: they search the window again, and no other does."""
-    refused: dict[str, list[RefusedHit]] = {}
-    for entry in recorder.result.refused:
-        refused.setdefault(entry.hit.rule.id, []).append(entry)
-    for plan in plans:
-        if entries := refused.get(plan.rule.id):
-            more = f" ({len(entries) - 1:,} more)" if len(entries) > 1 else ""
-            yield FailedSearch(plan=plan, error=Incomplete(f"{entries[0]}{more}"))

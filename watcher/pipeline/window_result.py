@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from watcher.model import UnreadableEvent, UnsearchableIndex, Window
+from watcher.alerts.alert_store import RefusedHit
+from watcher.errors import Incomplete
+from watcher.model import QueryPlan, UnreadableEvent, UnsearchableIndex, Window
 from watcher.model.correlation_hits import BaseHit
 from watcher.pipeline.event_memory import UndecidedEvent
+from watcher.pipeline.hit_recorder import HitRecorder
 from watcher.search.outcomes import FailedSearch
 from watcher.search.unread_events import SearchedEvents
 
@@ -60,3 +63,26 @@ class WindowProblems:
             unreadable=tuple(self.unreadable.values()),
             undecided=tuple(self.undecided),
         )
+
+
+def counted(result: WindowResult, recorder: HitRecorder) -> WindowResult:
+    """Return a result with what was recorded."""
+    return replace(
+        result,
+        by_rule=dict(recorder.by_rule),
+        hits=recorder.result.hits,
+        alerts=len(recorder.result.alerts),
+        by_level=dict(recorder.by_level),
+        replaced_times=len(recorder.replaced_times),
+    )
+
+
+def refused_rules(recorder: HitRecorder, plans: Sequence[QueryPlan]) -> Iterator[FailedSearch]:
+    """Yield the rules with hits that the state does not accept: they search the window again, and no other does."""
+    refused: dict[str, list[RefusedHit]] = {}
+    for entry in recorder.result.refused:
+        refused.setdefault(entry.hit.rule.id, []).append(entry)
+    for plan in plans:
+        if entries := refused.get(plan.rule.id):
+            more = f" ({len(entries) - 1:,} more)" if len(entries) > 1 else ""
+            yield FailedSearch(plan=plan, error=Incomplete(f"{entries[0]}{more}"))
