@@ -51,7 +51,7 @@ def test_routes_on_elasticsearch(secured_sandbox: Sandbox) -> None:
     check_routes(secured_sandbox)
 
 
-@pytest.mark.parametrize("every", [61, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [89, pytest.param(3, marks=pytest.mark.slow)])
 def test_each_channel_gets_an_alert_once_although_runs_are_killed(opensearch_sandbox: Sandbox, every: int) -> None:
     """Kill runs at every so many steps; the time that passes between them makes escalations and digests due."""
     allowed = Counter[str]()

@@ -13,7 +13,9 @@ from watcher.cli.common import SettingsFile, open_watcher, read_settings, termin
 from watcher.cli.exit_codes import EXIT_WRONG
 from watcher.clock import SystemClock
 from watcher.errors import InputError
+from watcher.lint.label_lints import labels_of_alerts, unknown_labels
 from watcher.present.silence_tables import silence_lines, silence_preview_lines
+from watcher.printable import printable_text
 from watcher.routes import MatcherError, Matchers, parse_matchers
 from watcher.settings import Settings
 from watcher.settings.formats import parse_duration
@@ -102,7 +104,12 @@ def _duration(text: str) -> timedelta | None:
 
 def _show_preview(app: App, matchers: Matchers) -> None:
     loaded = app.rules()
-    if not rules_matched(matchers, (*loaded.rules, *loaded.correlations.rules)):
+    rules = (*loaded.rules, *loaded.correlations.rules)
+    known = labels_of_alerts(rules, app.settings)
+    for label, advice in unknown_labels((matcher.label for matcher in matchers), known):
+        text = f"warning: no alert has the label `{label}`; {advice}"
+        terminal().print(printable_text(text), style="yellow", soft_wrap=True)
+    if not rules_matched(matchers, rules):
         terminal().print("warning: no rule opens such alerts; check the spelling", style="yellow")
     for line in silence_preview_lines(app.preview_silence(matchers)):
         terminal().print(line, soft_wrap=True)

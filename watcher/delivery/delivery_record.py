@@ -13,6 +13,7 @@ from typing import Any
 
 from watcher.delivery.deliveries import Entry, delivery_entries, is_of_status, receiver_of
 from watcher.delivery.hit_outcomes import WITHHELD, HitOutcome, outcomes_of
+from watcher.model import AlertStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,8 @@ def _channel_record(entry: Entry, document: Mapping[str, Any]) -> ChannelRecord:
     if hits > 1 + updates:
         outcomes[HitOutcome.JOINED] = hits - 1 - updates
     ordered = {outcome: outcomes[outcome] for outcome in HitOutcome if outcomes.get(outcome)}
-    return ChannelRecord(channel=str(entry["channel"]), hits=ordered, answer=_answer(entry))
+    status = str(document["watcher"]["alert"].get("state") or AlertStatus.OPEN)
+    return ChannelRecord(channel=str(entry["channel"]), hits=ordered, answer=_answer(entry, status))
 
 
 _LIMITS = {
@@ -71,8 +73,8 @@ _LIMITS = {
 }
 
 
-def _answer(entry: Entry) -> str:
-    """Return why the last message of a delivery was sent, or not."""
+def _answer(entry: Entry, status: str) -> str:
+    """Return why the last message of a delivery was sent, or not; `status` is that of the alert."""
     state, reason, error = str(entry["state"]), str(entry.get("reason") or ""), str(entry.get("error") or "")
     because = _LIMITS.get(reason, reason)
     match state:
@@ -88,8 +90,15 @@ def _answer(entry: Entry) -> str:
             return "A sidecar is sending it."
     if error:
         return f"It waits until {entry.get('due')} for the next attempt: {error}"
+    return _waits(entry, status)
+
+
+def _waits(entry: Entry, status: str) -> str:
+    """Return what a pending delivery waits for."""
     receiver = receiver_of(entry)
     if receiver.is_escalation and "sent" not in entry:
+        if status != AlertStatus.OPEN:
+            return f"It will not escalate: the alert is {status}."
         return f"It escalates at {entry.get('due')}, unless a person acknowledges or closes the alert before."
     if receiver.digest is not None:
         return f"It waits for the digest at {entry.get('due')}."

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
+from watcher.lint import label_lints
 from watcher.lint.finding_codes import make_finding
+from watcher.lint.label_lints import labels_of_alerts, unknown_labels
 from watcher.model import Finding, Location, RuleMetadata
-from watcher.routes import may_match, rule_labels
-from watcher.routes.route_tree import Route
+from watcher.routes import Labels, may_match, rule_labels
+from watcher.routes.route_tree import Route, RouteTree
 from watcher.settings import Settings
 from watcher.settings.effective_routes import calendars_of, route_tree
 
@@ -28,11 +30,42 @@ def lint(rules: Sequence[RuleMetadata], settings: Settings, *, now: datetime) ->
             message = f"no alert reaches the route `{route.name}`: `{before.name}` before it matches every alert"
             advice = f"move it up, or let `{before.name}` continue"
             yield make_finding("unreachable-route", message, _at(settings, lines[route.name]), advice)
+    yield from _labels(rules, settings, tree, lines)
+    yield from _inhibitions(labels, settings, tree)
     calendars = calendars_of(settings)
     for entry in settings.calendars:
         if calendars[entry.name].next_day(now) is None:
             message = f"the calendar `{entry.name}` never holds again"
             yield make_finding("calendar-over", message, _at(settings, entry.line), "correct its dates or weekdays")
+
+
+def _labels(
+    rules: Sequence[RuleMetadata], settings: Settings, tree: RouteTree, lines: Mapping[str, int]
+) -> Iterator[Finding]:
+    """Yield the findings about labels of routes and inhibitions that no alert has."""
+    if not rules or not (tree.routes or tree.inhibitions):
+        return
+    known = labels_of_alerts(rules, settings)
+    for _, route in tree.walk():
+        location = _at(settings, lines[route.name])
+        yield from label_lints.lint(f"the route `{route.name}`", route.matchers, known, location)
+        for label, advice in unknown_labels(route.group_by, known):
+            message = f"no alert has the label `{label}` of `group_by` of the route `{route.name}`"
+            yield make_finding("unknown-label", message, location, advice)
+    for inhibition, entry in zip(tree.inhibitions, settings.inhibit, strict=True):
+        location = _at(settings, entry.line)
+        yield from label_lints.lint("an inhibition", (*inhibition.sources, *inhibition.targets), known, location)
+        for label, advice in unknown_labels(inhibition.equal, known):
+            message = f"no alert has the label `{label}` of `equal` of an inhibition"
+            yield make_finding("unknown-label", message, location, advice)
+
+
+def _inhibitions(labels: Sequence[Labels], settings: Settings, tree: RouteTree) -> Iterator[Finding]:
+    for inhibition, entry in zip(tree.inhibitions, settings.inhibit, strict=True):
+        for key, matchers in (("source", inhibition.sources), ("target", inhibition.targets)):
+            if labels and not any(may_match(matchers, own) for own in labels):
+                message = f"no rule has the labels of `{key}` of an inhibition: {', '.join(map(str, matchers))}"
+                yield make_finding("unused-inhibition", message, _at(settings, entry.line), "correct its matchers")
 
 
 def _unreachable(routes: Sequence[Route]) -> Iterator[tuple[Route, Route]]:

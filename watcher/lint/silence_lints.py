@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from watcher.lint import label_lints
 from watcher.lint.finding_codes import make_finding
+from watcher.lint.label_lints import labels_of_alerts
 from watcher.model import Finding, Location, RuleMetadata
 from watcher.routes.label_matchers import Matchers, may_match
 from watcher.routes.labels import rule_labels
+from watcher.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +23,12 @@ class PlacedMatchers:
     location: Location
 
 
-def lint(silencers: Sequence[PlacedMatchers], rules: Sequence[RuleMetadata]) -> Iterator[Finding]:
-    """Yield a finding for each silence or window that means no alert of any rule."""
+def lint(silencers: Sequence[PlacedMatchers], rules: Sequence[RuleMetadata], settings: Settings) -> Iterator[Finding]:
+    """Yield a finding for each silence or window that means no alert of any rule, or labels that none has."""
     labels = [rule_labels(rule) for rule in rules] if silencers else []
+    known = labels_of_alerts(rules, settings) if silencers else ()
     for silencer in silencers:
+        yield from label_lints.lint(silencer.name, silencer.matchers, known, silencer.location)
         if not any(may_match(silencer.matchers, own) for own in labels):
             yield make_finding(
                 "silence-unknown-rule",

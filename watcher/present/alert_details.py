@@ -51,6 +51,7 @@ def alert_details(alert: AlertRecord, surroundings: AlertSurroundings | None = N
         *_matched_rows(own.get("matched") or ()),
         *(("Event", line) for line in event_lines(alert.summary)),
         ("Document", f"{own['hit']['index']} / {own['hit']['id']}"),
+        *(("Routes", ", ".join(map(str, routes))) for routes in [own["alert"].get("routes")] if routes),
     ]
     rows += correlation_rows(own.get("correlation"))
     if alert.joined is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from watcher.present.event_lines import event_lines, host_and_account
 from watcher.present.preview_tables import values_table
@@ -31,7 +32,7 @@ def silences_table(listed: Sequence[ListedSilence]) -> Table:
             f"{silence.until:{_MINUTES}}",
             f"{entry.alerts:,}",
             cell(silence.by),
-            cell(f"{matchers_text(silence)}\n{silence.reason}"),
+            Text("\n").join((cell(matchers_text(silence)), cell(silence.reason))),
         )
     return shown
 

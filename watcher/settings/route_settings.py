@@ -114,6 +114,7 @@ class RouteSettings(SubrouteSettings):
 class InhibitionSettings:
     """Alerts that are held back by alerts of a higher level."""
 
+    line: int = 0  # in the settings file
     source: Annotated[
         Annotated[tuple[MatcherText, ...], NonEmpty()],
         Option("label matchers of the alerts that hold others back", example="level=critical"),

@@ -165,7 +165,7 @@ def _silence_findings(settings: Settings, report: ClusterReport, rules: LoadedRu
         )
         for window in maintenance_windows(settings)
     )
-    yield from silence_lints.lint((*windows, *report.silences), _every_rule(rules))
+    yield from silence_lints.lint((*windows, *report.silences), _every_rule(rules), settings)
 
 
 def _every_rule(rules: LoadedRules) -> tuple[RuleMetadata, ...]:

@@ -1,0 +1,48 @@
+"""Lints of label matchers, wherever settings and silences have them: labels that no alert has, and unknown levels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+
+from watcher.lint.finding_codes import make_finding
+from watcher.model import Finding, Level, Location, RuleMetadata
+from watcher.model.correlation_rules import CorrelationRule
+from watcher.routes import LabelMatcher
+from watcher.routes.label_matchers import LEVEL
+from watcher.routes.labels import ALERT_LABELS
+from watcher.settings import Settings
+from watcher.settings.effective import rule_settings
+
+_ADVICE = "use a label of docs/routing.md, or a field of `group_by`"
+
+
+def labels_of_alerts(rules: Iterable[RuleMetadata], settings: Settings) -> tuple[str, ...]:
+    """Return the labels that alerts of some rules have: the fixed ones, and the fields of their group keys."""
+    fields = dict.fromkeys(ALERT_LABELS)
+    for rule in rules:
+        own = rule.section.group_fields if isinstance(rule, CorrelationRule) else None
+        fields.update(dict.fromkeys(rule_settings(rule, settings).group_by or () if own is None else own))
+    return tuple(fields)
+
+
+def unknown_labels(labels: Iterable[str], known: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield each label that no alert has, with what to write instead."""
+    for label in dict.fromkeys(labels):
+        if label not in known:
+            near = get_close_matches(label, known, n=1)
+            yield label, f"did you mean `{near[0]}`" if near else _ADVICE
+
+
+def lint(subject: str, matchers: Iterable[LabelMatcher], known: Sequence[str], location: Location) -> Iterator[Finding]:
+    """Yield the findings about the matchers of a subject, e.g. "the route `low`"."""
+    matchers = tuple(matchers)
+    for label, advice in unknown_labels((matcher.label for matcher in matchers), known):
+        yield make_finding("unknown-label", f"no alert has the label `{label}` of {subject}", location, advice)
+    for matcher in matchers:
+        if matcher.label != LEVEL or matcher.operator.is_pattern:
+            continue
+        for level in matcher.values:
+            if level.lower() not in tuple(Level):
+                advice = f"use {', '.join(f'`{each}`' for each in Level)}"
+                yield make_finding("label-level", f"`{level}` of {subject} is no level", location, advice)
