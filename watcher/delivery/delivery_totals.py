@@ -10,7 +10,7 @@ from typing import Any
 from watcher.delivery.delivery_record import delivery_record
 from watcher.delivery.hit_outcomes import HitOutcome
 
-TOTALLED = ("watcher.deliveries", "watcher.joined.count", "watcher.joined.updates")
+TOTALLED = ("watcher.alert.state", "watcher.deliveries", "watcher.joined.count", "watcher.joined.updates")
 """The paths of an alert document that its delivery record needs."""
 
 
