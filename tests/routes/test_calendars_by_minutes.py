@@ -143,6 +143,14 @@ def test_the_first_day_of_all_has_no_day_before() -> None:
     assert night.holds(datetime(1, 1, 2, 3, tzinfo=UTC))
 
 
+def test_the_last_day_of_all_has_no_day_after() -> None:
+    last = DateSpan(first=date(9999, 12, 30), last=date.max)
+    assert Calendar(name="last", dates=(last,)).next_day(datetime(2026, 1, 1, tzinfo=UTC)) == last.first
+    fridays = Calendar(name="fridays", weekdays=(4,))
+    assert fridays.next_day(datetime(9999, 12, 31, tzinfo=UTC)) == date.max
+    assert Calendar(name="mondays", weekdays=(0,)).next_day(datetime(9999, 12, 31, tzinfo=UTC)) is None
+
+
 def test_a_span_ends_with_the_day_at_24_00() -> None:
     assert parse_hours("00:00-24:00") == TimeSpan(start=0, end=1440)
     assert parse_hours("23:59-00:00").crosses_midnight

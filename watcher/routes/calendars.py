@@ -61,7 +61,8 @@ class Calendar:
     def next_day(self, at: datetime) -> date | None:
         """Return the first day of the calendar that is not over at a moment; None where there is none."""
         today = at.astimezone(self.zone).date()
-        return min((day for span in self.dates or (_any_week(today),) for day in self._days(span, today)), default=None)
+        spans = self.dates or (DateSpan(first=today, last=date.max),)
+        return min((day for span in spans for day in self._days(span, today)), default=None)
 
     def _span_holds(self, span: TimeSpan, day: date, minute: int) -> bool:
         if not span.crosses_midnight:
@@ -78,9 +79,6 @@ class Calendar:
     def _days(self, span: DateSpan, today: date) -> Iterator[date]:
         """Yield at most a week of days of a span from a day on, which has every weekday once."""
         first = max(span.first, today)
-        days = (first + timedelta(days=number) for number in range(min(7, (span.last - first).days + 1)))
+        count = min(len(WEEKDAYS), (span.last - first).days + 1)  # no day comes after `date.max`
+        days = (first + timedelta(days=number) for number in range(count))
         yield from (day for day in days if self._includes(day))
-
-
-def _any_week(today: date) -> DateSpan:
-    return DateSpan(first=today, last=today + timedelta(days=6))
