@@ -135,3 +135,18 @@ def test_each_negative_matcher_is_the_opposite_and_survives_its_text(
     (different,) = parse_matchers(f"{label}!={quoted(value)}")
     assert equal.matches(labels) is not different.matches(labels)
     assert parse_matchers(str(equal)) == (equal,)
+
+
+def test_all_labels_of_a_rule_must_match() -> None:
+    labels = {"level": ("low",), "tag": ("attack.execution",)}
+    assert not may_match(parse_matchers("level=low, tag=attack.impact"), labels)
+    assert not may_match(parse_matchers("tag=attack.impact, level=low"), labels)
+
+
+@pytest.mark.parametrize("operator", [MatchOperator.AT_LEAST, MatchOperator.AT_MOST])
+def test_what_is_no_level_has_no_order(operator: MatchOperator) -> None:
+    above = LabelMatcher(label="level", operator=operator, values=("medium",))
+    assert above.matches({"level": ("Medium",)})
+    assert not above.matches({"level": ("odd",)})
+    assert not above.matches({})
+    assert not LabelMatcher(label="level", operator=operator, values=("odd",)).matches({"level": ("odd",)})
