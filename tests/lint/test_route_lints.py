@@ -82,6 +82,6 @@ def test_the_fields_of_correlation_rules_are_labels(tmp_path: Path) -> None:
         "channels: {mail: {type: file, path: a.jsonl}}\nroutes: [{name: r, matchers: TargetUserName=x}]", {}
     )
     loaded = load_rules(load_settings(write_files(tmp_path)))
-    found = lint((*loaded.rules, *loaded.correlations.rules), settings, now=NOW)
-    assert [finding.code for finding in found] == []
+    findings = lint((*loaded.rules, *loaded.correlations.rules), settings, now=NOW)
+    assert [finding.code for finding in findings] == []
     assert [finding.code for finding in lint(loaded.rules, settings, now=NOW)] == ["unknown-label"]

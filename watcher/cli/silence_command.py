@@ -105,8 +105,8 @@ def _duration(text: str) -> timedelta | None:
 def _show_preview(app: App, matchers: Matchers) -> None:
     loaded = app.rules()
     rules = (*loaded.rules, *loaded.correlations.rules)
-    known = labels_of_alerts(rules, app.settings)
-    for label, advice in unknown_labels((matcher.label for matcher in matchers), known):
+    existing = labels_of_alerts(rules, app.settings)
+    for label, advice in unknown_labels((matcher.label for matcher in matchers), existing):
         text = f"warning: no alert has the label `{label}`; {advice}"
         terminal().print(printable_text(text), style="yellow", soft_wrap=True)
     if not rules_matched(matchers, rules):

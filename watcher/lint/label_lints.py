@@ -26,18 +26,20 @@ def labels_of_alerts(rules: Iterable[RuleMetadata], settings: Settings) -> tuple
     return tuple(fields)
 
 
-def unknown_labels(labels: Iterable[str], known: Sequence[str]) -> Iterator[tuple[str, str]]:
+def unknown_labels(labels: Iterable[str], existing: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield each label that no alert has, with what to write instead."""
     for label in dict.fromkeys(labels):
-        if label not in known:
-            near = get_close_matches(label, known, n=1)
+        if label not in existing:
+            near = get_close_matches(label, existing, n=1)
             yield label, f"did you mean `{near[0]}`" if near else _ADVICE
 
 
-def lint(subject: str, matchers: Iterable[LabelMatcher], known: Sequence[str], location: Location) -> Iterator[Finding]:
+def lint(
+    subject: str, matchers: Iterable[LabelMatcher], existing: Sequence[str], location: Location
+) -> Iterator[Finding]:
     """Yield the findings about the matchers of a subject, e.g. "the route `low`"."""
     matchers = tuple(matchers)
-    for label, advice in unknown_labels((matcher.label for matcher in matchers), known):
+    for label, advice in unknown_labels((matcher.label for matcher in matchers), existing):
         yield make_finding("unknown-label", f"no alert has the label `{label}` of {subject}", location, advice)
     for matcher in matchers:
         if matcher.label != LEVEL or matcher.operator.is_pattern:

@@ -45,17 +45,17 @@ def _labels(
     """Yield the findings about labels of routes and inhibitions that no alert has."""
     if not rules or not (tree.routes or tree.inhibitions):
         return
-    known = labels_of_alerts(rules, settings)
+    existing = labels_of_alerts(rules, settings)
     for _, route in tree.walk():
         location = _at(settings, lines[route.name])
-        yield from label_lints.lint(f"the route `{route.name}`", route.matchers, known, location)
-        for label, advice in unknown_labels(route.group_by, known):
+        yield from label_lints.lint(f"the route `{route.name}`", route.matchers, existing, location)
+        for label, advice in unknown_labels(route.group_by, existing):
             message = f"no alert has the label `{label}` of `group_by` of the route `{route.name}`"
             yield make_finding("unknown-label", message, location, advice)
     for inhibition, entry in zip(tree.inhibitions, settings.inhibit, strict=True):
         location = _at(settings, entry.line)
-        yield from label_lints.lint("an inhibition", (*inhibition.sources, *inhibition.targets), known, location)
-        for label, advice in unknown_labels(inhibition.equal, known):
+        yield from label_lints.lint("an inhibition", (*inhibition.sources, *inhibition.targets), existing, location)
+        for label, advice in unknown_labels(inhibition.equal, existing):
             message = f"no alert has the label `{label}` of `equal` of an inhibition"
             yield make_finding("unknown-label", message, location, advice)
 

@@ -26,9 +26,9 @@ class PlacedMatchers:
 def lint(silencers: Sequence[PlacedMatchers], rules: Sequence[RuleMetadata], settings: Settings) -> Iterator[Finding]:
     """Yield a finding for each silence or window that means no alert of any rule, or labels that none has."""
     labels = [rule_labels(rule) for rule in rules] if silencers else []
-    known = labels_of_alerts(rules, settings) if silencers else ()
+    existing = labels_of_alerts(rules, settings) if silencers else ()
     for silencer in silencers:
-        yield from label_lints.lint(silencer.name, silencer.matchers, known, silencer.location)
+        yield from label_lints.lint(silencer.name, silencer.matchers, existing, silencer.location)
         if not any(may_match(silencer.matchers, own) for own in labels):
             yield make_finding(
                 "silence-unknown-rule",
