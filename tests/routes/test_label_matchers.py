@@ -89,7 +89,7 @@ def test_matchers_that_do_not_hold(text: str) -> None:
         ("host>=3", "`>=` compares levels, and `host` has no order", "use `=`, `!=`, `=~` or `!~`"),
         ("level=hihg", "`hihg` is no level", "use `informational`, `low`, `medium`, `high`, `critical`"),
         ('host=~"(?=a)b"', "`(?=a)b` is no regular expression of RE2: ", "RE2 has no look-around"),
-        ('host=~"("', "`(` is no regular expression of RE2: ", "RE2 has no look-around"),
+        ('host=~"("', "`(` is no regular expression of RE2: missing ", "RE2 has no look-around"),
         (f'host="{"a" * 5000}"', "matchers have at most 4096 characters", "use several routes"),
     ],
 )
