@@ -117,7 +117,8 @@ def test_the_fields_of_keys_and_rules_are_shown_as_they_are_and_their_values_are
     value = MatchedValue("evil.com", ((0, 8),))
     hostile = alert({"Field": "evil.com"})
     hit = replace(hostile.first, matched=(MatchedField(field=FIELD, values=(value,), words=("is `x`",)),))
-    for context in (digest, alert_context(replace(hostile, first=hit), links=Links())):
+    for context in (digest, alert_context(replace(hostile, key=((FIELD, "evil.com"),), first=hit), links=Links())):
         for body in Renderer().render(context, channel).bodies.values():
             assert FIELD in re.sub(r"<[^>]*>", "", body)
+            assert "[.]id" not in body
             assert "evil.com" not in re.sub(r"<[^>]*>", "", body)
