@@ -30,7 +30,8 @@ _ABOUT = (
     "Written by `python -m bench match`, a part of `make bench`. Each fifth event of the largest shared set, as one "
     "file of JSON lines, and all shared rules. Each command is a process of its own that writes its hits as JSON "
     "lines to a file; the commands take turns. Time runs from the start of the process to its exit, and so includes "
-    "its start and reading the rules; Python's bytecode is there, as after an installation. *CPU* is user and system "
+    "its start and reading the rules; Python's bytecode is there, as after an installation, and the cache of rules, as "
+    "after a first command. *CPU* is user and system "
     "time of the process and those that it starts, *memory* that of its largest process. "
     "[rsigma](https://github.com/timescale/rsigma) reads the same events as flat JSON (fields of `event_data` beside "
     "`Channel` and `EventID`), without a pipeline; by default it evaluates rules on events of any log source, so that "
@@ -132,9 +133,9 @@ def _remove_refused(rules: Path) -> int:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Return this process's environment, but with bytecode that the first turn writes below a folder."""
+    """Return this process's environment, but with bytecode and a cache that the first turn writes below a folder."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**environment, "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+    return {**environment, "PYTHONPYCACHEPREFIX": str(folder / "bytecode"), "WATCHER_CACHE": str(folder / "cache")}
 
 
 def _run(arguments: Sequence[str | Path], hits: Path) -> Usage:
