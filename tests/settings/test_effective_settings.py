@@ -77,6 +77,14 @@ def test_the_rules_that_a_selector_applies_to(selector: Selector, *, fits: bool)
     assert (rule_settings(rule(), settings(quiet)).channels == ()) is fits
 
 
+@pytest.mark.parametrize("tag", ["attack.t1685", "attack.t1562.001", "attack.stealth", "attack.defense-*"])
+def test_a_selector_matches_tags_in_every_version_of_attack(tag: str) -> None:
+    disabled = settings(Selector(line=4, tag=(tag,), set=RuleOptions(enabled=False)))
+    former = replace(rule(), tags=("attack.t1562.001", "attack.defense-evasion"))
+    current = replace(rule(), tags=("attack.t1685", "attack.stealth"))
+    assert [rule_settings(each, disabled).enabled for each in (former, current, rule())] == [False, False, True]
+
+
 def test_the_later_selector_wins_value_by_value_and_is_named() -> None:
     first = Selector(line=7, set=RuleOptions(quiet_period=timedelta(hours=2), group_by=("user.name",)))
     second = Selector(line=9, set=RuleOptions(quiet_period=timedelta(hours=3)))

@@ -10,6 +10,7 @@ from typing import Any
 
 from watcher.model import Level, Rule, RuleMetadata
 from watcher.model.correlation_rules import CorrelationRule
+from watcher.routes.attack_aliases import tag_aliases
 from watcher.settings.formats import parse_positive_duration
 from watcher.settings.rule_selection import RuleCriteria, RuleOptions, Selector
 from watcher.settings.settings_types import Settings
@@ -75,7 +76,7 @@ def criteria_match(criteria: RuleCriteria, rule: RuleMetadata) -> bool:
     return (
         _matches(criteria.folder, (rule.folder,))
         and _matches(criteria.id, (rule.id,))
-        and _matches(criteria.tag, rule.tags)
+        and (not criteria.tag or _matches(criteria.tag, tag_aliases(rule.tags)))  # in any version of ATT&CK
         and _matches(criteria.level, (str(rule.level),))
         and _matches(criteria.status, (rule.status or "",))
         and _matches(criteria.author, (rule.author,))
