@@ -135,3 +135,14 @@ def test_cases_are_lines_of_json_too(settings: Path) -> None:
     (settings.parent / "rules" / "logons.test.ndjson").write_text(json.dumps(line), encoding="utf-8")
     done = call("test", "--settings", str(settings))
     assert (done.returncode, "1 test: 1 passed" in done.stdout) == (0, True), done.stdout
+
+
+def test_a_run_on_a_cluster_says_that_cases_run_in_memory(settings: Path) -> None:
+    events = "{at: 0s, repeat: 3, every: 1m, code: 4625, data: {TargetUserName: alice}}"
+    tests = settings.parent / "rules" / "logons.test.yml"
+    case = f"cases:\n  - {{name: it, rule: many, events: [{events}], alerts: [{{count: 3}}]}}\n"
+    tests.write_text(case, encoding="utf-8")
+    done = call("test", "--cluster", "--settings", str(settings))  # no rule has a test that needs an engine
+    assert done.returncode == 0, done.stderr
+    assert "1 case of correlation rules ran in memory" in done.stdout
+    assert "ran in memory" not in call("test", "--settings", str(settings)).stdout

@@ -11,7 +11,13 @@ from watcher.cli.common import AsJson, SettingsFile, error_terminal, read_settin
 from watcher.cli.exit_codes import EXIT_FINDINGS
 from watcher.present.junit import junit
 from watcher.present.progress_bars import stages
-from watcher.present.rule_test_tables import coverage_lines, failure_lines, rule_tests_json, tests_summary
+from watcher.present.rule_test_tables import (
+    cases_of_cluster_run,
+    coverage_lines,
+    failure_lines,
+    rule_tests_json,
+    tests_summary,
+)
 from watcher.ruletests.results import RuleTestResult
 from watcher.ruletests.suites import RuleTestSuites
 from watcher.settings import Settings
@@ -53,6 +59,8 @@ def run_tests(  # noqa: PLR0913 - each is an option
         for line in failure_lines(report):
             terminal().print(line, soft_wrap=True)
         for line in coverage_lines(report.coverage) if show_coverage else ():
+            terminal().print(line, soft_wrap=True)
+        for line in cases_of_cluster_run(report) if cluster else ():
             terminal().print(line, soft_wrap=True)
         terminal().print(tests_summary(report), soft_wrap=True)
     if not report.passes(minimum=fail_under):

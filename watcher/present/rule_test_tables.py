@@ -66,6 +66,17 @@ def _values(tally: SelectionTally) -> str:
     return f"{count}: {values}"
 
 
+def cases_of_cluster_run(report: RuleTestReport) -> Iterator[Text]:
+    """Yield why cases of correlation rules are run in memory although other tests are run on a cluster."""
+    if report.cases:
+        count = len(report.cases)
+        ran = "1 case of correlation rules ran" if count == 1 else f"{count:,} cases of correlation rules ran"
+        yield Text(
+            f"{ran} in memory: watcher itself counts what correlations count, and no query does; "
+            "tests of their base rules run on the cluster"
+        )
+
+
 def tests_summary(report: RuleTestReport) -> Text:
     """Return one line on rules, tests and tested values."""
     failed, faults = len(report.failed) + len(report.failed_cases), len(report.faults)

@@ -119,8 +119,10 @@ def run_in_memory(suites: RuleTestSuites, settings: Settings) -> tuple[RuleTestR
 def run_on_engine(suites: RuleTestSuites, settings: Settings, progress: Stage) -> tuple[RuleTestResult, ...]:
     """Run every test on an OpenSearch that is started for it.
 
-    Raises WatcherError where the extra `local` is not installed.
+    Raises WatcherError where the extra `local` is not installed. Cases of correlation rules need no engine.
     """
+    if any(suite.cases for suite in suites.correlations) and not any(suite.tests for suite in suites.suites):
+        return ()
     try:
         from watcher.local_engine import OPENSEARCH, Runtime, default_cache, start  # noqa: PLC0415 - extra `local`
         from watcher.local_engine.winlogbeat import TEMPLATE  # noqa: PLC0415 - extra `local`
