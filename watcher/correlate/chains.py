@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from itertools import islice
@@ -48,6 +48,38 @@ class CorrelationStates:
         self._finish()
         return tuple(matches)
 
+    @property
+    def has_chains(self) -> bool:
+        """Whether a correlation builds on another."""
+        return any(
+            rule_id in self._states for state in self._states.values() for rule_id in state.correlation.base_rules
+        )
+
+    def remembering(self, time: int) -> frozenset[str]:
+        """Return the correlations that evaluate late base hits from a time on as if they came in order.
+
+        Those whose matches may have to wait are not among them, nor those of chains.
+        """
+        inner = {rule_id for state in self._states.values() for rule_id in state.correlation.base_rules}
+        return frozenset(
+            rule_id
+            for rule_id, state in self._states.items()
+            if state.horizon <= time and not state.waits and rule_id not in inner
+            if self._states.keys().isdisjoint(state.correlation.base_rules)
+        )
+
+    def remember(self, base_hits: Iterable[BaseHit], evaluated: Collection[str]) -> tuple[CorrelationHit, ...]:
+        """Add late base hits, and return what they complete of some correlations; that of the others is known."""
+        arrived = _by_rule(base_hits)
+        matches: list[CorrelationHit] = []
+        for rule_id, state in self._states.items():
+            if rule_id in evaluated:
+                matches += state.add(_of_base_rules(state, arrived))
+            else:
+                state.remember(_of_base_rules(state, arrived))
+        self._finish()
+        return tuple(matches)
+
     def add_all(self, base_hits: Iterable[BaseHit]) -> Iterator[CorrelationHit]:
         """Add any number of base hits, few at a time, and yield the new correlation hits that are certain."""
         remaining = iter(base_hits)
@@ -85,12 +117,15 @@ class CorrelationStates:
         """Return the matches that hold so far, but that base hits of times not searched yet may end."""
         return tuple(match for state in self._states.values() for match in state.undecided())
 
-    def forget(self, before: int) -> None:
-        """Drop what only base hits before a time could need; see `CorrelationState.forget`."""
+    def forget(self, before: int, kept_longer: float = 0) -> None:
+        """Drop what only base hits before a time could need; see `CorrelationState.forget`.
+
+        `kept_longer` is the part of its timespan for which each correlation keeps base hits longer, for late ones.
+        """
         delays: dict[str, int] = {}
         for rule_id, state in self._states.items():
             delay = max((delays.get(inner, 0) for inner in state.correlation.base_rules), default=0)
-            state.forget(before - delay)
+            state.forget(before - delay - int(kept_longer * state.reach.behind))
             delays[rule_id] = delay + state.hit_reach.ahead
 
     def lacking(self) -> Mapping[str, LackingGroups]:

@@ -45,6 +45,10 @@ class CorrelationPlan:
                 needed.update((correlation.rule_id, *correlation.base_rules))
         return replace(self, correlations=tuple(entry for entry in self.correlations if entry.rule_id in needed))
 
+    def without(self, rule_ids: Collection[str]) -> CorrelationPlan:
+        """Return the plan without some correlations on which none of the others builds."""
+        return replace(self, correlations=tuple(entry for entry in self.correlations if entry.rule_id not in rule_ids))
+
     def rules_by_history(self) -> Mapping[timedelta, frozenset[str]]:
         """Return the base rules by how far before and after an event their hits count with it."""
         by_length: dict[timedelta, set[str]] = {}

@@ -112,6 +112,16 @@ class CorrelationState:
             for judgement, index in self._matches(key, timeline.pending, lambda _: True)
         )
 
+    def remember(self, base_hits: Iterable[BaseHit]) -> None:
+        """Add base hits from before the horizon: later windows may hold them, and what they complete is known."""
+        horizon = self.horizon
+        if horizon > BEGINNING:
+            self.horizon = horizon - self.reach.behind
+        try:
+            self.add(base_hits)
+        finally:
+            self.horizon = horizon
+
     def forget(self, before: int) -> None:
         """Drop what only base hits before a time could need; such base hits are ignored from now on.
 

@@ -20,11 +20,11 @@ from watcher.correlate.correlation_plan import CorrelationPlan
 from watcher.model import RuleMetadata, Window
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
 from watcher.pipeline.correlated_alerts import CorrelatedAlerts
+from watcher.pipeline.correlation_memory import CorrelatedMemory, RememberedHits
 from watcher.pipeline.detection_scope import PreparedCorrelation
 from watcher.pipeline.interrupted_searches import InterruptedSearches, first_interruption, interruption_of
 from watcher.pipeline.returned_groups import Completion, ReturnedGroups, with_return
 from watcher.pipeline.searched_windows import (
-    CorrelatedMemory,
     CorrelatedSource,
     SearchedWindow,
     common_starts,
@@ -35,6 +35,7 @@ from watcher.ports import DocumentReader
 from watcher.timestamps import milliseconds
 
 _MARGIN = timedelta(minutes=10)  # by which base hits are kept longer than late events need them
+_KEPT_LONGER = 1 / 8  # of a timespan: late events of that time need no history from the cluster
 _LONGEST_KEPT = timedelta(days=1)  # of an interruption that is still waited for
 
 
@@ -155,8 +156,6 @@ class Correlator:
         self._interrupted.searched_again = tuple(due)
         return completed
 
-    # ---- the newest window
-
     def _newest(
         self, source: str, searched: SearchedWindow, checkpoints: _Checkpoints, record: LateRecord
     ) -> Completion:
@@ -179,7 +178,7 @@ class Correlator:
         # what was just read goes back to that time alone
         waiting = [max(each.start, until - _LONGEST_KEPT) for each in self._unsettled if is_kept]
         memory.horizon = max(memory.horizon, milliseconds(min([until - overlap, *waiting])))
-        states.forget(memory.horizon)
+        states.forget(memory.horizon, _KEPT_LONGER)
         self._memory, self.lacking = memory, states.lacking()
         return Completion(hits=[hit for hit in completed if is_kept or hit.time >= floor], states=states)
 
@@ -223,43 +222,47 @@ class Correlator:
             for rule_id in missing
         }
 
-    # ---- a window of the past
-
     def _past(self, searched: SearchedWindow, waited: timedelta = timedelta(0)) -> Completion:
         """Return what the base hits of a window complete in it and after it, and for as long before it as is waited."""
-        window, base_hits = searched.window, searched.base_hits
-        plan = self.plan.concerned({hit.rule_id for hit in base_hits})
+        plan = self.plan.concerned({hit.rule_id for hit in searched.base_hits})
+        remembered = self._remember(searched) if searched.base_hits else RememberedHits()
+        since = milliseconds(searched.window.start - waited)
+        read = self._read_past(plan.without(remembered.correlations), searched, since)
+        return replace(read, hits=[*(hit for hit in remembered.completed if hit.time >= since), *read.hits])
+
+    def _read_past(self, plan: CorrelationPlan, searched: SearchedWindow, since: int) -> Completion:
+        """Return what correlations find around a window, from a time on, when its history is read from the cluster."""
         if not plan.correlations:
             return Completion()
+        window, now, completed = searched.window, self.now(), list[CorrelationHit]()
         states = CorrelationStates(plan.correlations, self.most_base_hits)
         states.expect(self._begin())
-        completed: list[CorrelationHit] = []
         lengths = plan.rules_by_history()
-        longest = max(lengths)
         for length, rules in lengths.items():
-            span = Window(start=window.start - length, end=min(window.end + length, self.now()))
+            span = Window(start=window.start - length, end=min(window.end + length, now))
             for source in self.sources.values():
                 completed.extend(states.add_all(source.read(span, rules)))
-        completed.extend(states.add_all(base_hits))
-        around = Window(start=window.start - longest, end=min(window.end + longest, self.now()))
+        completed.extend(states.add_all(searched.base_hits))
+        longest = max(lengths)
+        around = Window(start=window.start - longest, end=min(window.end + longest, now))
         completed.extend(states.decide(self.searched_around(around, window)))
-        if base_hits:
-            self._remember(searched)
-        hits = [hit for hit in completed if hit.time >= milliseconds(window.start - waited)]
-        return self.with_return(Completion(hits=hits, states=states), around.end)
+        return self.with_return(
+            Completion(hits=[hit for hit in completed if hit.time >= since], states=states), around.end
+        )
 
     def with_return(self, completion: Completion, end: datetime) -> Completion:
         """Return a completion with the times at which absent groups were seen again, however long after `end`."""
         return with_return(completion, self.sources.values(), self.plan, (end, self.now()))
 
-    def _remember(self, searched: SearchedWindow) -> None:
-        """Add base hits of the past to the memory: later events may follow them."""
+    def _remember(self, searched: SearchedWindow) -> RememberedHits:
+        """Add base hits of the past to the memory, and evaluate what it can; the memory may have to be read again."""
         memory, late = self._memory, 0 if self.late is None else self.late.add(self.now())
-        if memory is None or milliseconds(searched.window.start) < memory.horizon or late != memory.late + 1:
-            self._memory = None  # it is read again
-            return
-        memory.states.add(searched.base_hits)  # what they complete was returned
+        start = milliseconds(searched.window.start)
+        if memory is None or not memory.covers(start) or late != memory.late + 1:
+            self._memory = None
+            return RememberedHits()
         memory.late = late
+        return memory.remember(searched.base_hits, start, self.sources)
 
     def searched_around(self, around: Window, window: Window) -> Mapping[str, Spans]:
         """Return the times around a window that were searched, by base rule; the window itself is one of them."""

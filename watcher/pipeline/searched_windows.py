@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from watcher.checkpoints.checkpoint import Checkpoint
-from watcher.correlate import CorrelationStates, Spans
+from watcher.correlate import Spans
 from watcher.model import Window
 from watcher.model.correlation_hits import BaseHit
 from watcher.pipeline.interrupted_searches import SearchTimes
@@ -37,17 +37,6 @@ class SearchedWindow:
     window: Window
     base_hits: Sequence[BaseHit]
     incomplete: frozenset[str] = frozenset()  # ids of rules that did not search all of it
-
-
-@dataclass(slots=True)
-class CorrelatedMemory:
-    """The base hits of the recent past."""
-
-    states: CorrelationStates
-    since: dict[tuple[str, str], datetime] = field(default_factory=dict)  # source and base rule → read from then on
-    until: dict[str, datetime] = field(default_factory=dict)  # source → base hits before it are in the memory
-    late: int = 0  # how often other searches had changed the past when it was filled
-    horizon: int = 0  # base hits before it are not in the memory, whenever they come
 
 
 def no_source_starts(_source: str) -> Mapping[str, datetime]:
