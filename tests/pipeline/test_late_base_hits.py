@@ -77,7 +77,7 @@ class Cluster:
         for window in windows:
             base_hits = self.arrived(window, 0 if window is newest else self.step)
             completed = self.correlator.completed("day", SearchedWindow(window=window, base_hits=base_hits))
-            self.recorded |= {match.hit_id for match in completed}
+            self.recorded |= {match.hit_id for match in completed.hits}
             if window is newest:
                 self.checkpoint = Checkpoint(since=NOW, watermark=newest.end)
 
