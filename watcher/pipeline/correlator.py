@@ -188,9 +188,7 @@ class Correlator:
         skipped = [(milliseconds(until), milliseconds(window.start))] if until < window.start else []
         own = (milliseconds(window.start), milliseconds(window.end))
         waiting = memory.states.waiting_rules & self.plan.roles.keys()
-        return {
-            rule_id: Spans.of([*skipped, own] if rule_id in searched.incomplete else skipped) for rule_id in waiting
-        }
+        return {rule: Spans.of([*skipped, own] if rule in searched.incomplete else skipped) for rule in waiting}
 
     def _unread(self, memory: CorrelatedMemory, name: str, until: datetime) -> Iterator[BaseHit]:
         """Yield the base hits of a source that the memory lacks; what came late meanwhile is among them."""
