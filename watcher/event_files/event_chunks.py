@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Protocol
 
@@ -27,7 +27,6 @@ class FileEvent:
     file: str
     number: int  # line of JSON lines, record of an event log, else position; 1-based
     event: Event
-    json: bytes = field(default=b"", repr=False, compare=False)  # its text, where that holds the values as rules do
 
     def __str__(self) -> str:
         return f"{self.file}:{self.number}"
@@ -46,23 +45,6 @@ class EventChunk(Protocol):
         ...
 
 
-class _FloatCounter:
-    """Counts the numbers with a fraction or an exponent: other texts may mean the same number."""
-
-    __slots__ = ("count",)
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def add(self, text: str) -> float:
-        """Return a number; raises ValueError beyond the largest one, which `loads` returns as it is written."""
-        self.count += 1
-        number = float(text)
-        if number in (float("inf"), float("-inf")):
-            raise ValueError("the number is too large")
-        return number
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinesChunk:
     """Some JSON lines; each may be an answer of a search with several events."""
@@ -77,17 +59,14 @@ class LinesChunk:
         """Yield the events of each line."""
         for number in self.too_long:
             yield _fault(self.file, number, f"the line is longer than {LONGEST_LINE // 1_000_000} MB")
-        floats = _FloatCounter()
-        decode = msgspec.json.Decoder(float_hook=floats.add).decode
+        decode = msgspec.json.Decoder().decode
         for number, line in enumerate(BytesIO(self.lines), start=self.number):
-            before = floats.count
             try:
                 value = decode(line)
             except (msgspec.MsgspecError, ValueError, RecursionError):
                 value = None
             if is_plain_event(value):
-                json = line if floats.count == before else b""
-                yield FileEvent(file=self.file, number=number, event=value, json=json)
+                yield FileEvent(file=self.file, number=number, event=value)
             elif line.strip():
                 yield from _line(line, self.file, number)
 

@@ -9,7 +9,6 @@ from operator import itemgetter
 
 from watcher.errors import Undecided
 from watcher.match.event_view import EventView, encoded
-from watcher.match.json_view import view_of_json
 from watcher.match.literal_index import LiteralIndex, LiteralIndexes, NumberedLiterals
 from watcher.match.matchers import fold_loosely
 from watcher.match.predicate import EventPredicate, Predicate, readings
@@ -113,10 +112,6 @@ class Ruleset:
     def view(self, event: Event) -> EventView:
         """Return the view of an event with the field mappings of settings."""
         return EventView(event, self._extra)
-
-    def view_of_json(self, event: Event, text: bytes) -> EventView:
-        """Return the view of an event whose JSON text may be searched instead of its values."""
-        return view_of_json(event, text, self._extra)
 
     def verdict(self, view: EventView, undecided: Collection[tuple[str, str]] = ()) -> Verdict:
         """Return the rules that match an event, and those that could not be decided.

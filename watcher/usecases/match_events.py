@@ -164,14 +164,14 @@ class _ChunkMatcher:
     def _match(self, file_event: FileEvent) -> None:
         event = file_event.event
         ruleset = self.ruleset
-        view = ruleset.view_of_json(event, file_event.json) if file_event.json else ruleset.view(event)
+        view = ruleset.view(event)
         verdict = ruleset.verdict(view)
         roles = self.plan.roles
         rules = tuple(rule for rule in verdict.rules if rule.id not in roles or roles[rule.id].alerts)
         if rules or verdict.undecided:
             self.items.append(
                 MatchedEvent(
-                    file_event=replace(file_event, event=bounded(event), json=b""),  # JSON writers recurse into it
+                    file_event=replace(file_event, event=bounded(event)),  # JSON writers recurse into it
                     rules=rules,
                     undecided=verdict.undecided,
                     summary=summarize(view) if rules else _NO_SUMMARY,
