@@ -19,7 +19,8 @@ from watcher.alerts.joining import LISTED, MAX_UPDATES
 from watcher.delivery.deliveries import Delivery
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
-from watcher.delivery.stages import Proceed, Render
+from watcher.delivery.stage_outcomes import Proceed
+from watcher.delivery.stages import Render
 from watcher.errors import Refused
 from watcher.model import EventDocument, Hit, Notification
 from watcher.notify.links import Links

@@ -16,22 +16,15 @@ from watcher.delivery.deliveries import CLAIM, Delivery
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.delivery.rate_limit import RateLimit
+from watcher.delivery.stage_outcomes import Drop, Hold, Leave, Outcome, Proceed, Retry, Stage, run_stages
 from watcher.delivery.stages import (
     INTERRUPTED,
     Claim,
-    Drop,
     GatherDigest,
-    Hold,
     HoldLease,
-    Leave,
-    Outcome,
-    Proceed,
     Render,
-    Retry,
     Send,
     SettleDigest,
-    Stage,
-    run_stages,
 )
 from watcher.errors import DeliveryError, RecipientRefusal, RecipientsRefused
 from watcher.notify.links import Links

@@ -12,7 +12,7 @@ from watcher.delivery.deliveries import Delivery
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.delivery.restored_alert import restore_alert
-from watcher.delivery.stages import Silence as SilenceOutcome
+from watcher.delivery.stage_outcomes import Silence as SilenceOutcome
 from watcher.ports import Documents, StoredDocument
 from watcher.routes.labels import Labels, alert_labels
 from watcher.routes.silences import Silencer, silencer_of

@@ -11,7 +11,7 @@ from watcher.delivery.hit_outcomes import HitOutcome
 from watcher.delivery.inhibition import Inhibitor
 from watcher.delivery.outbox import Outbox
 from watcher.delivery.silencing import Silencing, labels_of
-from watcher.delivery.stages import Leave, Outcome, Proceed, Silence
+from watcher.delivery.stage_outcomes import Leave, Outcome, Proceed, Silence
 from watcher.ports import StoredDocument
 
 _PAGE = 100  # alerts of a digest that are read together

@@ -42,6 +42,7 @@ _TOGETHER = (
     ("unverified-server", _W, "The certificate of a server is not verified.", ""),
     ("readable-secret", _W, "Every user of the machine can read the file of a secret.", ""),
     ("short-secret", _W, "A secret is too short to be filtered from the log, messages and errors.", ""),
+    ("unused-selector", _W, "A selector of settings that no rule matches.", ""),
     ("unused-route", _W, "A route of settings whose labels no rule has.", ""),
     ("unused-inhibition", _W, "An inhibition of settings whose labels no rule has.", ""),
     ("unknown-label", _W, "A matcher of settings, or of a silence, names a label that no alert has.", ""),

@@ -15,7 +15,7 @@ from watcher.delivery.outbox import Outbox
 from watcher.delivery.rate_limit import RateLimit, Reason
 from watcher.delivery.sent_messages import SentMessages
 from watcher.delivery.silencing import Silencing
-from watcher.delivery.stages import (
+from watcher.delivery.stage_outcomes import (
     Drop,
     Hold,
     Leave,
@@ -25,9 +25,9 @@ from watcher.delivery.stages import (
     Retry,
     Silence,
     Stage,
-    Stopping,
     run_stages,
 )
+from watcher.delivery.stages import Stopping
 from watcher.errors import ClusterError
 from watcher.notify.channel_registry import retry_delay
 from watcher.pipeline.delivery_result import DeliveryResult

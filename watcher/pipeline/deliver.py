@@ -17,6 +17,7 @@ from watcher.delivery.outbox import Outbox
 from watcher.delivery.prior_counts import PriorAlertCounts
 from watcher.delivery.rate_limit import UNLIMITED, RateLimit
 from watcher.delivery.silencing import Silencing, no_silencers
+from watcher.delivery.stage_outcomes import Stage
 from watcher.delivery.stages import (
     AwaitMessage,
     Channels,
@@ -26,7 +27,6 @@ from watcher.delivery.stages import (
     Render,
     Send,
     SettleDigest,
-    Stage,
     Stopping,
 )
 from watcher.delivery.withholding import CheckEscalation, Withhold

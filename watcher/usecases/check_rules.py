@@ -9,7 +9,15 @@ from pathlib import Path
 
 from watcher.attack.attack_table import shipped_table
 from watcher.health.rule_states import rule_states
-from watcher.lint import allowances, correlation_lints, filter_lints, group_fields, route_lints, silence_lints
+from watcher.lint import (
+    allowances,
+    correlation_lints,
+    filter_lints,
+    group_fields,
+    route_lints,
+    selector_lints,
+    silence_lints,
+)
 from watcher.lint.allowances import JudgedFinding
 from watcher.lint.run_lints import lint_correlation, lint_rules, unique
 from watcher.lint.silence_lints import PlacedMatchers
@@ -152,6 +160,7 @@ def _findings_of_settings(
 ) -> Iterator[Finding]:
     """Yield what is odd about settings and silences; who names rules asks about those alone."""
     yield from settings.risks
+    yield from selector_lints.lint(_every_rule(rules), settings)
     yield from _findings_of_routes(rules, settings, today)
     yield from _silence_findings(settings, report, rules)
 
