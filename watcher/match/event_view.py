@@ -16,16 +16,7 @@ NOTHING_ADDED: Event = {}
 
 FieldRequest = tuple[str, bool]
 """A Sigma field, and whether Security 4688 is read as process creation."""
-_EVENT_ID = ("EventID", False)
 _DATA_OBJECTS = ("winlog.event_data", "winlog.user_data")
-
-
-class EventKey(NamedTuple):
-    """What decides which rules are for an event."""
-
-    channel: str  # empty: none
-    code: str  # empty: none
-    is_windows: bool
 
 
 class RebuiltField(NamedTuple):
@@ -84,23 +75,17 @@ class EventView:
         added: Event = NOTHING_ADDED,
     ) -> None:
         """Flatten an event and the values that its mapping adds; paths outside the filter have no values."""
+        self.event = {**event, **added} if added else event
         self._added = added
-        merged = {**event, **added} if added else event
-        self._flat = field_filter.flatten(merged)
-        first = self._flat.first
-        channel = first.get("winlog.channel", "")
-        code = first.get("event.code") or first.get("winlog.event_id", "")
-        is_windows = bool(channel) or "winlog" in merged or any(map(_is_of_windows, merged))
-        self._begin(merged, extra or {}, EventKey(channel, code, is_windows))
-
-    def _begin(self, event: Event, extra: Mapping[str, tuple[str, ...]], key: EventKey) -> None:
-        self.event = event
-        self.extra = extra  # the field mappings of settings
+        self.extra = extra or {}  # the field mappings of settings
+        self._flat = field_filter.flatten(self.event)
         self._fields: dict[FieldRequest, Values] = {}
         self._folded: dict[FieldRequest, Values] = {}
         self._keyword_values: Values | None = None
-        channel, self.code, self.is_windows = key
-        self.channel = channel
+        first = self._flat.first
+        channel = self.channel = first.get("winlog.channel", "")
+        self.code = first.get("event.code") or first.get("winlog.event_id", "")
+        self.is_windows = bool(channel) or "winlog" in self.event or any(map(_is_of_windows, self.event))
         # equal for all spellings of a channel, as `_is_same_channel` compares: no letter case gains room in a cache
         lowered = channel.lower()
         self.channel_key = lowered if len(lowered) == len(channel) else channel
@@ -113,10 +98,6 @@ class EventView:
     def own_values(self) -> Iterator[tuple[str, Values]]:
         """Yield every path of the document with its values, without what the mapping adds."""
         return ((path, self._flat.at(path)) for path in self._flat.first if path not in self._added)
-
-    def is_plain(self) -> bool:
-        """Return whether `EventID` is the code of the event, and nothing else."""
-        return self.read(_EVENT_ID) == (self.code,)
 
     def searched_text(self) -> bytes:
         """Return a text that holds all values of the document, with its case folded loosely."""

@@ -46,6 +46,7 @@ class Verdict:
 
 
 _NO_RULES = Verdict()
+_EVENT_ID = ("EventID", False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class Ruleset:
 
         `undecided` are ids and hashes of rules that did not decide about the event before: they are not evaluated.
         """
-        plain = view.is_plain()  # else a rule's EventID may mean something else
+        plain = view.read(_EVENT_ID) == (view.code,)  # else a rule's EventID may mean something else
         key = (view.channel_key, view.code, plain, view.is_windows)
         kind = self._kinds.get(key)
         if kind is None:
