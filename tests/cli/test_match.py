@@ -35,7 +35,7 @@ def test_event_logs_are_matched_and_shown(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "│ high  │    2 │ A Shell Starts │ 2026-11-23 11:59:30 │ WEB01.corp.example │" in done.stdout
     assert f"{folder / 'logs' / 'sysmon.evtx'}:3" in done.stdout
-    assert done.stdout.strip().endswith("2 hits of 1 rules in 3 events; 1 rules, 1 file")
+    assert done.stdout.strip().endswith("2 hits of 1 rule in 3 events; 1 rule, 1 file")
 
 
 def test_json_is_one_line_per_hit(folder: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_shell_wildcard_may_name_several_files(folder: Path) -> None:
 def test_hits_beyond_the_limit_are_counted(folder: Path) -> None:
     done = call("match", str(folder / "rules"), "--events", str(folder / "logs"), "--limit", "1")
     assert "1 more hits: --limit shows more, --json writes all" in done.stdout
-    assert "2 hits of 1 rules" in done.stdout
+    assert "2 hits of 1 rule" in done.stdout
 
 
 def test_only_rules_of_a_level_are_matched(folder: Path) -> None:
@@ -90,7 +90,7 @@ def test_unreadable_files_are_reported_and_the_others_are_matched(folder: Path) 
     )
     done = call("match", str(folder / "rules"), "--events", str(folder / "logs"))
     assert done.returncode == 1
-    assert "2 hits of 1 rules in 3 events; 1 rules, 3 files; 2 cannot be read" in done.stdout
+    assert "2 hits of 1 rule in 3 events; 1 rule, 3 files; 2 cannot be read" in done.stdout
     assert "a.evtx:1:1: the event log cannot be read here" in done.stderr
     assert "c.ndjson:1:1: the file is neither JSON lines nor JSON" in done.stderr
     assert "2 rules cannot be read and were left out: `watcher check" in done.stderr
@@ -102,7 +102,7 @@ def test_documents_that_are_no_events_are_counted(folder: Path) -> None:
     done = call("match", str(folder / "rules"), "--events", str(folder / "logs"))
     assert done.returncode == 1
     assert f"2 documents have no channel; first at line 1 of `{folder / 'logs' / 'x.ndjson'}`" in done.stderr
-    assert "2 hits of 1 rules in 6 events" in done.stdout
+    assert "2 hits of 1 rule in 6 events" in done.stdout
 
 
 def test_an_answer_of_a_search_is_matched(folder: Path) -> None:
@@ -111,7 +111,7 @@ def test_an_answer_of_a_search_is_matched(folder: Path) -> None:
     (folder / "logs" / "x.json").write_text(json.dumps({"hits": {"hits": hits}}), encoding="utf-8")
     done = call("match", str(folder / "rules"), "--events", str(folder / "logs" / "x.json"))
     assert (done.returncode, done.stderr) == (0, "")
-    assert "2 hits of 1 rules in 2 events" in done.stdout
+    assert "2 hits of 1 rule in 2 events" in done.stdout
 
 
 def test_files_that_do_not_exist_are_an_error(folder: Path) -> None:

@@ -31,7 +31,7 @@ def test_alerts_are_triaged_by_id_and_by_filter_and_two_people_at_once_lose_no_c
     assert sandbox.call("ack").returncode == 2  # neither an id nor a filter
     assert sandbox.call("ack", "no-such-id").returncode == 2
     asked = sandbox.call("close", "--reason", "benign", "--host", "web02")
-    assert (asked.returncode, "1 alerts: 1 open" in asked.stdout, "add `--yes`" in asked.stdout) == (2, True, True)
+    assert (asked.returncode, "1 alert: 1 open" in asked.stdout, "add `--yes`" in asked.stdout) == (2, True, True)
 
     def comment(number: int) -> list[TriageResult]:
         alert_triage = AlertTriage(sandbox.admin.state(), sandbox.prefix)
@@ -55,7 +55,7 @@ def test_alerts_are_triaged_by_id_and_by_filter_and_two_people_at_once_lose_no_c
     assert documents[ids["WEB02"]]["watcher"]["alert"]["reason"] == "benign"
     shown = " ".join(sandbox.call("alerts", web01, COLUMNS="200").stdout.split())
     assert "first alert of this rule" in shown
-    for text in ("acknowledged, since", "by alice", "p1: commented: c1", "1 hits: 1 sent. A message of its own."):
+    for text in ("acknowledged, since", "by alice", "p1: commented: c1", "1 hit: 1 sent. A message of its own."):
         assert text in shown
 
     limited = sandbox.call("alerts", "--json", "--limit", "1").stdout.splitlines()
@@ -68,7 +68,7 @@ def test_alerts_are_triaged_by_id_and_by_filter_and_two_people_at_once_lose_no_c
         "channels": {"mail": {"hits": 2, "sent": 2}, "slack": {"hits": 2, "sent": 2}},
     }
     closed = sandbox.call("alerts", "--deliveries", "--status", "closed").stdout
-    assert "1 alerts with 1 hits; no channel hears of 0 alerts" in closed
+    assert "1 alert with 1 hit; no channel hears of 0" in closed
 
     sandbox.changes |= {
         "calendars": [{"name": "always", "hours": ["00:00-24:00"]}],

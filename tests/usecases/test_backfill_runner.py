@@ -246,5 +246,5 @@ def test_indices_that_a_slice_was_searched_without_are_kept_and_named() -> None:
 def test_the_digest_names_the_rules_with_their_hits() -> None:
     progress = runner(MemoryDocuments(), two_hits).run(ignore)
     text = digest_text({rule().id: rule()}, progress, SPAN)
-    assert "40 events, 8 hits of 1 rules, 4 alerts opened" in text
+    assert "40 events, 8 hits of 1 rule, 4 alerts opened" in text
     assert "8 hits on   1 days   [high] A Shell Starts" in text

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from watcher.catalogue.page_text import visible, web
+from watcher.counted_nouns import counted
 from watcher.shipped import shipped
 
 _FOLDER = "templates/catalogue"
@@ -25,7 +26,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_escaped,
     )
-    environment.filters.update(thousands=_thousands, plural=_plural, paragraphs=_paragraphs, web=web)
+    environment.filters.update(thousands=_thousands, plural=counted, paragraphs=_paragraphs, web=web)
     return environment
 
 
@@ -45,10 +46,6 @@ def _escaped(value: Any) -> Any:
 
 def _thousands(number: int) -> str:
     return f"{number:,}"
-
-
-def _plural(number: int, singular: str, plural: str = "") -> str:
-    return f"{number:,} {singular if number == 1 else plural or f'{singular}s'}"
 
 
 def _paragraphs(text: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from watcher.catalogue.live_data import GatheredData
 from watcher.cli.common import SettingsFile, error_terminal, open_watcher, read_settings, terminal
 from watcher.cli.exit_codes import EXIT_FINDINGS
 from watcher.clock import SystemClock
+from watcher.counted_nouns import counted
 from watcher.present.progress_bars import large_work
 from watcher.printable import printable_text
 from watcher.settings import Settings
@@ -70,7 +71,7 @@ def _live_data(settings: Settings, rules: LoadedRules, days: int) -> GatheredDat
 def _print(report: SiteReport, folder: Path) -> None:
     for problem in report.problems:
         terminal().print(f"the cluster: {printable_text(problem)}", soft_wrap=True)
-    rules = "1 rule" if report.rules == 1 else f"{report.rules:,} rules"
+    rules = counted(report.rules, "rule")
     written = report.written
     terminal().print(
         f"{rules}: {written.files:,} files, {written.changed:,} of them written, {written.removed:,} removed; "

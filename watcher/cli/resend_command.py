@@ -10,6 +10,7 @@ import typer
 
 from watcher.cli.common import SettingsFile, open_watcher, parse_since, read_settings, terminal
 from watcher.cli.exit_codes import EXIT_WRONG
+from watcher.counted_nouns import counted
 from watcher.delivery.failed_deliveries import FailedDelivery, ResendFilter, count_by_channel
 from watcher.present.alert_tables import failed_table
 
@@ -52,6 +53,6 @@ def _ask(failed: Sequence[FailedDelivery], *, yes: bool) -> None:
     if not sys.stdin.isatty():
         terminal().print("nothing was changed; add `--yes` to send them again")
         raise typer.Exit(EXIT_WRONG)
-    if not typer.confirm(f"Send {len(failed):,} messages again?"):
+    if not typer.confirm(f"Send {counted(len(failed), 'message')} again?"):
         terminal().print("nothing was changed")
         raise typer.Exit

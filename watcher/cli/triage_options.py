@@ -18,6 +18,7 @@ from watcher.alerts.alert_history import Triage, TriageResult
 from watcher.cli.alert_options import Host, Levels, RuleName, Since, Statuses, Tag, User, alert_filter
 from watcher.cli.common import SettingsFile, error_terminal, open_watcher, read_settings, terminal
 from watcher.cli.exit_codes import EXIT_FINDINGS, EXIT_WRONG
+from watcher.counted_nouns import counted
 from watcher.model import CloseReason, TriageAction
 from watcher.present.progress_bars import count_bar
 from watcher.present.triage_tables import selected_table, triaged_lines
@@ -115,9 +116,9 @@ def _ask(alerts: Sequence[StoredDocument], action: TriageAction) -> None:
     """Show the alerts, and ask whether to go on; exit where the answer is no, or nobody can be asked."""
     terminal().print(selected_table(alerts))
     if not sys.stdin.isatty():
-        terminal().print(f"nothing was changed; add `--yes` to have {len(alerts):,} alerts {action}")
+        terminal().print(f"nothing was changed; add `--yes` to have {counted(len(alerts), 'alert')} {action}")
         raise typer.Exit(EXIT_WRONG)
-    if not typer.confirm(f"{len(alerts):,} alerts will be {action}. Go on?"):
+    if not typer.confirm(f"{counted(len(alerts), 'alert')} will be {action}. Go on?"):
         terminal().print("nothing was changed")
         raise typer.Exit
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
+from watcher.counted_nouns import counted
 from watcher.delivery.deliveries import delivery_entries
 from watcher.delivery.delivery_record import delivery_record, no_delivery_answer
 from watcher.model import MatchedField
@@ -107,6 +108,6 @@ def _delivery_rows(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "Delivery", "; ".join((f"{entry['channel']} {entry['state']}", *rest))
         if record := records.get(str(entry["channel"])):
             counts = ", ".join(f"{count:,} {outcome}" for outcome, count in record.hits.items())
-            yield "", f"{record.total:,} hits: {counts}. {record.answer}"
+            yield "", f"{counted(record.total, 'hit')}: {counts}. {record.answer}"
     if answer := no_delivery_answer(document):
         yield "Delivery", answer

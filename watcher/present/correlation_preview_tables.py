@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from watcher.correlate.correlation_texts import group_values_text
+from watcher.counted_nouns import counted
 from watcher.model.correlation_hits import CorrelationHit
 from watcher.present.correlation_tables import correlated_json
 from watcher.present.preview_tables import days_table, values_table
@@ -38,9 +39,8 @@ def correlation_preview_json(preview: CorrelationPreview) -> dict[str, Any]:
 def print_correlation_preview(console: Console, preview: CorrelationPreview) -> None:
     """Print alerts per day and group, and some hits."""
     console.print(cell(preview.rule.title, style="bold"))
-    hits = "1 hit" if preview.hits == 1 else f"{preview.hits:,} hits"
-    alerts = "1 alert" if preview.alerts == 1 else f"{preview.alerts:,} alerts"
-    console.print(f"{hits} in {len(preview.days)} days, which would have opened {alerts}\n")
+    hits, alerts = counted(preview.hits, "hit"), counted(preview.alerts, "alert")
+    console.print(f"{hits} in {counted(len(preview.days), 'day')}, which would have opened {alerts}\n")
     if preview.waiting:
         console.print(f"{preview.waiting:,} matches wait: later events could still end them\n", style="yellow")
     if preview.undecided:

@@ -7,13 +7,16 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from watcher.counted_nouns import counted
 from watcher.delivery.delivery_totals import DeliveryTotals
 from watcher.present.terminal import cell, table
 
 
 def delivery_totals_lines(totals: DeliveryTotals) -> Iterator[RenderableType]:
     """Yield the sums of delivery records: on each channel, the outcomes sum up to the hits."""
-    yield cell(f"{totals.alerts:,} alerts with {totals.hits:,} hits; no channel hears of {totals.unrouted:,} alerts")
+    yield cell(
+        f"{counted(totals.alerts, 'alert')} with {counted(totals.hits, 'hit')}; no channel hears of {totals.unrouted:,}"
+    )
     if not totals.channels:
         return
     shown = table("channel", "hits", *totals.outcomes)

@@ -11,6 +11,7 @@ from msgspec import structs
 from rich.table import Table
 from rich.text import Text
 
+from watcher.counted_nouns import counted
 from watcher.lint.allowances import JudgedFinding
 from watcher.lint.finding_codes import CODES
 from watcher.lint.query_cost import CostGrade
@@ -61,7 +62,7 @@ def summary(findings: Sequence[JudgedFinding], rules: int, correlations: int = 0
     counts = Counter(judged.finding.severity for judged in findings if not judged.allowed)
     listed = ", ".join(f"{counts[severity]} {severity}" for severity in Severity if counts[severity])
     allowed = sum(bool(judged.allowed) for judged in findings)
-    read = "1 rule" if rules == 1 else f"{rules} rules"
+    read = counted(rules, "rule")
     if correlations:
         read += f", {correlations} correlation {'rule' if correlations == 1 else 'rules'}"
     return f"{read} read; {listed or 'no findings'}" + (f"; {allowed} allowed" if allowed else "")

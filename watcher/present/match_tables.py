@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from watcher.counted_nouns import counted
 from watcher.model import Rule
 from watcher.present.event_lines import event_lines, host_and_account
 from watcher.present.rule_json import rule_json
@@ -71,11 +72,11 @@ def _hit_lines(rule: Rule, matched: MatchedEvent) -> Iterator[Text]:
 
 def match_summary(summary: MatchSummary, *, rules: int, files: int) -> str:
     """Return one line on hits, rules, events and files."""
-    read = "1 file" if files == 1 else f"{files:,} files"
     faults = f"; {summary.faults:,} cannot be read" if summary.faults else ""
     undecided = f"; {summary.undecided:,} undecided" if summary.undecided else ""
-    hits = f"{summary.hits:,} hits of {len(summary.tallies):,} rules in {summary.events:,} events"
-    return f"{hits}; {rules:,} rules, {read}{faults}{undecided}"
+    hits = f"{counted(summary.hits, 'hit')} of {counted(len(summary.tallies), 'rule')}"
+    read = f"{counted(rules, 'rule')}, {counted(files, 'file')}"
+    return f"{hits} in {counted(summary.events, 'event')}; {read}{faults}{undecided}"
 
 
 def hit_json(rule: Rule, matched: MatchedEvent) -> dict[str, Any]:

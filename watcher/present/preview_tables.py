@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from watcher.counted_nouns import counted
 from watcher.model import Hit
 from watcher.present.rule_json import rule_json
 from watcher.present.terminal import cell, table
@@ -46,7 +47,8 @@ def print_preview(console: Console, preview: Preview) -> None:
     """Print hits per day, the most frequent values, and some events."""
     console.print(cell(preview.rule.title, style="bold"))
     days = len(preview.days)
-    console.print(f"{preview.hits:,} hits in {days} days; they would have opened {preview.alerts:,} alerts\n")
+    hits, alerts = counted(preview.hits, "hit"), counted(preview.alerts, "alert")
+    console.print(f"{hits} in {counted(days, 'day')}, which would have opened {alerts}\n")
     if preview.undecided:
         console.print(f"{preview.undecided:,} events are undecided: the rule takes too long on them\n", style="yellow")
     for entry in preview.unsearchable:

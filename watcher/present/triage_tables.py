@@ -11,6 +11,7 @@ from rich.text import Text
 
 from watcher.alerts.alert_history import TriageResult, history_of, status_of
 from watcher.alerts.alert_triage import TriagedAlert
+from watcher.counted_nouns import counted
 from watcher.notify.history_texts import history_text
 from watcher.ports import StoredDocument
 from watcher.present.terminal import LEVEL_STYLES, cell, table
@@ -23,7 +24,7 @@ def selected_table(alerts: Sequence[StoredDocument]) -> Table:
     """Show how many alerts are selected, by status, and the newest of them."""
     counts = Counter(status_of(alert.document) for alert in alerts)
     by_status = ", ".join(f"{count:,} {status}" for status, count in counts.items())
-    shown = table("alert", "level", "rule", "host", "status", title=f"{len(alerts):,} alerts: {by_status}")
+    shown = table("alert", "level", "rule", "host", "status", title=f"{counted(len(alerts), 'alert')}: {by_status}")
     for alert in alerts[:_SHOWN]:
         document = alert.document
         level = str(document["watcher"]["rule"]["level"])

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from watcher.backoff import Backoff
 from watcher.components import Components
+from watcher.counted_nouns import counted
 from watcher.errors import DeliveryError, InputError
 from watcher.model import RuleMetadata, Window
 from watcher.notify.message_context import OperatorNotice, operator_notice
@@ -79,7 +80,7 @@ def _send(
 def digest_text(rules: Mapping[str, RuleMetadata], progress: BackfillProgress, window: Window) -> str:
     """Return the text of the message: the totals, and the rules with the most hits first."""
     totals = Counter({name: sum(days.values()) for name, days in progress.by_rule.items()})
-    counts = f"{progress.events:,} events, {sum(totals.values()):,} hits of {len(totals):,} rules"
+    counts = f"{progress.events:,} events, {counted(sum(totals.values()), 'hit')} of {counted(len(totals), 'rule')}"
     lines = [
         (
             f"From {format_timestamp(window.start)} to {format_timestamp(window.end)}: {counts}, "
