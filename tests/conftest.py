@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from support import engines
 from support.installed_channel import install_webhook_channel
@@ -22,6 +23,13 @@ settings.load_profile("watcher")
 def no_known_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget the secrets of other tests: what they hide depends on the order of tests."""
     monkeypatch.setattr("watcher.known_secrets._forms", {})
+
+
+@pytest.fixture(autouse=True)
+def plain_tracebacks() -> None:
+    """Log exceptions without the values of variables, which take seconds to format."""
+    renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], renderer])
 
 
 @pytest.fixture(scope="session")

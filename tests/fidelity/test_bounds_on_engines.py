@@ -161,7 +161,7 @@ def assert_bounds_of_case(
 
 
 FEW_EXAMPLES = settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     database=None,
     derandomize=True,

@@ -42,7 +42,7 @@ def test_the_tests_of_the_package_pass_on_what_is_installed(webhook_package: Pat
         timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "5 passed" in done.stdout
+    assert "6 passed" in done.stdout
 
 
 def test_notify_posts_the_test_message(webhook_package: Path, tmp_path: Path) -> None:

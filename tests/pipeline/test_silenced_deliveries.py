@@ -185,7 +185,7 @@ OPENED = st.lists(st.tuples(st.sampled_from(HOSTS), st.integers(0, 100)), max_si
 SILENCED = st.lists(st.tuples(st.sampled_from((*HOSTS, ".*")), st.integers(0, 100), st.integers(1, 60)), max_size=4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(opened=OPENED, silenced=SILENCED, rounds=st.lists(st.integers(0, 130), max_size=6), killed=st.booleans())
 def test_each_alert_is_sent_once_or_counted_by_a_silence(
     opened: list[tuple[str, int]],
