@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,8 +20,16 @@ from watcher.checkpoints.checkpoint import AddGaps, Advance, Checkpoint, apply
 from watcher.checkpoints.late_base_hits import LateBaseHits
 from watcher.correlate.correlation_plan import SearchedRules
 from watcher.model import AlertStatus, CloseReason, TriageAction, Window
-from watcher.pipeline import Correlator, Detector, PreparedCorrelation, prepare_rule
+from watcher.pipeline import (
+    Correlator,
+    DetectionScope,
+    Detector,
+    PastCorrelations,
+    PreparedCorrelation,
+    prepare_rule,
+)
 from watcher.pipeline.returned_groups import ReturnedGroups
+from watcher.pipeline.searched_windows import SearchedWindow
 from watcher.ports import StoredDocument
 from watcher.schedule.live_search import unsearched_gap
 from watcher.settings import Settings, Source
@@ -92,6 +101,24 @@ class Searches:
             commands = (Advance(to=self.events.time), AddGaps(gaps=gaps))
             self.checkpoint = apply(before, commands)
 
+    def backfill(self, slices: Sequence[range], seen: datetime) -> None:
+        """Search slices of the past, the host being seen in the last of them."""
+        detector = self.detector()
+        detector.origin, correlator, detector.correlator = "backfill", detector.correlator, None
+        assert correlator is not None
+        past = PastCorrelations(
+            correlator=correlator,
+            source=SOURCE.name,
+            recorder=lambda: detector.recorder(DetectionScope()),
+            now=self.events.now,
+        )
+        for minutes in slices:
+            if minutes == slices[-1]:
+                self.see(seen)
+            window = Window(start=NOW + minutes.start * MINUTE, end=NOW + minutes.stop * MINUTE)
+            past.add(SearchedWindow(window=window, base_hits=detector.detect(window).base_hits))
+        past.finish()
+
     def see(self, moment: datetime) -> None:
         """Let the host write an event."""
         self.events.indices = ("winlogbeat-1",)
@@ -142,6 +169,18 @@ def test_a_listed_host_is_absent_where_no_index_matches_and_resolved_when_it_wri
     assert entry.comment == "seen again at 2026-11-23T12:12:30.000Z, after 12 minutes 30 seconds without an event"
     followed = [delivery["channel"] for delivery in alert.document["watcher"]["deliveries"]]
     assert followed == ["pager", "pager/status"]
+
+
+def test_a_backfill_resolves_what_it_opens_once(searches: Searches) -> None:
+    searches.events.time = NOW + timedelta(hours=2)
+    for _ in range(2):  # as one that is repeated after its end was not recorded
+        searches.events.documents = []
+        searches.see(NOW + 0.5 * MINUTE)
+        searches.backfill([range(10), range(10, 20), range(20, 30)], seen=NOW + 22.5 * MINUTE)
+    first, second = searches.alerts()  # the second silence begins when the host was seen again
+    (entry,) = history_of(first.document)
+    assert (status_of(first.document), status_of(second.document)) == (AlertStatus.CLOSED, AlertStatus.OPEN)
+    assert entry.comment == "seen again at 2026-11-23T12:22:30.000Z, after 22 minutes without an event"
 
 
 def test_a_later_silence_opens_another_alert(searches: Searches) -> None:
