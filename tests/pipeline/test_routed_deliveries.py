@@ -1,9 +1,12 @@
 """Deliveries on routes: digests at their time, escalations once and only unacknowledged, inhibited alerts."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
 from support.fakes import NOW
+from support.memory_state import MemoryDocuments
 from support.routed_alerts import RoutedAlerts
 
 from watcher.delivery.delivery_record import delivery_record
@@ -11,8 +14,10 @@ from watcher.delivery.hit_outcomes import HitOutcome
 from watcher.errors import DeliveryError
 from watcher.model import Level
 from watcher.pipeline import DeliveryResult
+from watcher.ports import PartialUpdate, StoredDocument
 from watcher.routes import parse_matchers
 from watcher.routes.route_tree import Escalation, Inhibition, Route, RouteTree
+from watcher.timestamps import format_timestamp
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 DIGEST = Route(name="low", matchers=parse_matchers("level<=low"), receivers=("mail",), digest=HOUR)
@@ -165,6 +170,48 @@ def test_the_fallback_of_a_channel_that_is_down_gets_its_alerts_once() -> None:
     alerts.deliver(HOUR)
     assert alerts.taken() == {"mail": 2, "slack": 2}  # once the channel accepts messages, it has all of them
     assert alerts.deliver(HOUR) == DeliveryResult()
+
+
+@pytest.mark.parametrize(("until", "falls_back"), [(4, True), (30, False)])
+def test_an_alert_that_a_killed_sidecar_claimed_falls_back_when_the_claim_is_over(
+    until: int, *, falls_back: bool
+) -> None:
+    alerts = world(Route(name="all", receivers=("slack",)))
+    alerts.fallbacks = {"slack": "mail"}
+    alerts.channels["slack"].faults = [DeliveryError("503", permanent=False)] * 9
+    alerts.open(Level.CRITICAL, "DC01")  # the highest level tests the channel
+    claimed = alerts.open()
+    alerts.deliver()
+    due = format_timestamp(alerts.now + until * MINUTE)
+    claim = {"channel": "slack", "state": "claimed", "attempts": 1, "due": due}
+    alerts.triage(claimed, lambda _: {"deliveries": [claim]})
+    for after in (1, 2, 2):
+        alerts.deliver(after * MINUTE)
+    assert ("mail" in alerts.states(claimed)) is falls_back
+
+
+@dataclass
+class BusyDocuments(MemoryDocuments):
+    """A state in which another channel writes to an alert just before its fallback is added."""
+
+    writes: int = 1
+
+    def update(self, changes: Sequence[PartialUpdate]) -> Sequence[StoredDocument | None]:
+        if self.writes and "fallback_of" in str([change.part for change in changes]):
+            self.writes -= 1
+            current = self.documents[changes[0].stored.index, changes[0].stored.id]
+            self.put(current.index, current.id, current.document, current.seq_no + 1)
+        return super().update(changes)
+
+
+def test_an_alert_that_another_channel_writes_meanwhile_falls_back_in_the_same_round() -> None:
+    alerts = RoutedAlerts(RouteTree(routes=(Route(name="all", receivers=("slack",)),)), state=BusyDocuments())
+    alerts.fallbacks = {"slack": "mail"}
+    alerts.channels["slack"].faults = [DeliveryError("503", permanent=False)] * 9
+    opened = [alerts.open(host=host) for host in ("WEB01", "WEB02")]
+    for after in (0, 1, 2, 2):
+        alerts.deliver(after * MINUTE)
+    assert [alerts.states(alert).get("mail") for alert in opened] == ["pending", "pending"]
 
 
 def test_a_critical_alert_of_the_same_host_inhibits_lows() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from watcher.delivery.channel_state import CHANNEL_BACKOFF
 from watcher.delivery.deliveries import (
     Delivery,
+    Entry,
     digest_id_of,
     entry_for,
     is_due,
@@ -105,11 +106,11 @@ class DeliveryQueries:
         soon = now + CHANNEL_BACKOFF.longest  # a failed attempt is due after the wait of its channel
         alerts: list[StoredDocument] = []
         for page in self._pages(_filtered(_to(channel), _due_by(soon)), _OLDEST):
-            for stored in page:
-                entry = entry_for(stored, channel) or {"state": ""}
-                was_due = is_due(entry, now) or bool(entry.get("attempts"))  # no escalation or digest of later
-                if entry["state"] == "pending" and was_due and entry_for(stored, without) is None:
-                    alerts.append(stored)
+            alerts += [
+                stored
+                for stored in page
+                if _was_tried(entry_for(stored, channel) or {}, now) and entry_for(stored, without) is None
+            ]
             if len(alerts) >= _CANDIDATES:
                 break
         return tuple(alerts[:_CANDIDATES])
@@ -245,6 +246,14 @@ def of_key(key: Sequence[str]) -> tuple[Query, ...]:
 
 def _filtered(*filters: Query) -> Query:
     return {"bool": {"filter": list(filters)}}
+
+
+def _was_tried(entry: Entry, now: datetime) -> bool:
+    """Whether a delivery is or was due, and nobody sends it now: no escalation or digest of later."""
+    state = entry.get("state")
+    if state == "pending":
+        return is_due(entry, now) or bool(entry.get("attempts"))
+    return state == "claimed" and is_due(entry, now)  # its sidecar ended
 
 
 def _due_by(now: datetime) -> Query:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -39,6 +39,7 @@ from watcher.routes.silences import Silencer
 log = structlog.get_logger(__name__)
 
 _FALLBACK_AFTER = timedelta(minutes=5)  # since the first failure
+_FALLBACK_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +83,19 @@ class Dispatcher:
         now, state = self.now(), self.states.read(channel)
         if state.next_try is None or state.since is None or now - state.since < _FALLBACK_AFTER:
             return
-        alerts = self.queries.undelivered(channel, now=now, without=fallback)
-        added = self.outbox.add_fallback(alerts, channel, fallback, now=now)
+        added = sum(self._added_to(fallback, channel, now))
         if added:
             log.warning("channel.fallback", channel=channel, fallback=fallback, alerts=added, since=str(state.since))
+
+    def _added_to(self, fallback: str, channel: str, now: datetime) -> Iterator[int]:
+        """Yield how many deliveries were added; what other channels wrote meanwhile is tried again."""
+        for _ in range(_FALLBACK_ATTEMPTS):
+            alerts = self.queries.undelivered(channel, now=now, without=fallback)
+            added = self.outbox.add_fallback(alerts, channel, fallback, now=now)
+            yield added
+            if added == len(alerts):
+                return
+            self.queries.refresh()
 
     def _count_missing(self) -> DeliveryResult:
         """Count and log what is due to channels that settings lack; it stays pending."""
