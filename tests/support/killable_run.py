@@ -70,7 +70,8 @@ class KillableTransport:
     ) -> Answer:
         self.kill_point.count_step(f"asking {path}")
         answer = self.transport.request(method, path, params=params, body=body, timeout=timeout)
-        self.kill_point.count_step(f"answered {path}")
+        refused = isinstance(answer.body, dict) and bool(answer.body.get("errors"))  # a conflict, which is tried again
+        self.kill_point.count_step(f"{'refused' if refused else 'answered'} {path}")
         return answer
 
     def close(self) -> None:
