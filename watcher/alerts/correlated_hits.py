@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from watcher.alerts.grouping import GroupedHit, slot_start
+from watcher.counted_nouns import counted
 from watcher.digests import digest
 from watcher.match.event_summarizer import summarize
 from watcher.match.event_view import EventView
@@ -92,7 +93,7 @@ def _details(hit: CorrelationHit, titles: Mapping[str, str]) -> Iterator[tuple[s
     if hit.usual is not None:
         yield "usual", f"{hit.usual.normalize():,f}"
     for rule_id, count in hit.counts.items():
-        yield titles.get(rule_id, rule_id), f"{count:,} {'event' if count == 1 else 'events'}"
+        yield titles.get(rule_id, rule_id), counted(count, "event")
     if hit.cut_until is not None:
         yield (
             "incomplete",

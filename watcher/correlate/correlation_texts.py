@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from watcher.correlate.comparisons import is_absence
 from watcher.correlate.correlation_state import CorrelationState
+from watcher.counted_nouns import counted
 from watcher.model.correlations import (
     AllOf,
     AnyOf,
@@ -42,7 +43,7 @@ def duration_text(duration: timedelta) -> str:
     for name, size in _UNITS:
         count, rest = divmod(rest, size)
         if count:
-            parts.append(f"{count:,} {name}{'' if count == 1 else 's'}")
+            parts.append(counted(count, name))
     return " ".join(parts) or "no time"
 
 

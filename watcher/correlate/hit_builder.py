@@ -21,9 +21,9 @@ def correlation_hit(
     """Return the correlation hit of a match, completed by the base hit at an index of the timeline."""
     start, end = judgement.contributing
     completing = timeline.hits[index]
+    is_absence = judgement.time > completing.time
     # base hits of the same millisecond complete one match, whichever of them is there first
     identity = (judgement.once, str(judgement.time)) if judgement.once else (completing.rule_id, completing.hit_id)
-    is_absence = judgement.time > completing.time
     return CorrelationHit(
         rule_id=correlation.rule_id,
         hit_id=digest("correlation", correlation.rule_id, *key, *identity),

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Protocol
 
-import msgspec
-
 from watcher.errors import InputError
 from watcher.event_files.bounded_lines import LONGEST_LINE
 from watcher.event_files.evtx import record_event
@@ -59,16 +57,19 @@ class LinesChunk:
         """Yield the events of each line."""
         for number in self.too_long:
             yield _fault(self.file, number, f"the line is longer than {LONGEST_LINE // 1_000_000} MB")
-        decode = msgspec.json.Decoder().decode
         for number, line in enumerate(BytesIO(self.lines), start=self.number):
+            if not line.strip():
+                continue
             try:
-                value = decode(line)
-            except (msgspec.MsgspecError, ValueError, RecursionError):
-                value = None
+                value = loads(line)
+            except ValueError as fault:
+                yield _fault(self.file, number, f"the line is not JSON: {fault}")
+                continue
             if is_plain_event(value):
                 yield FileEvent(file=self.file, number=number, event=value)
-            elif line.strip():
-                yield from _line(line, self.file, number)
+                continue
+            for document in documents_in(value) if isinstance(value, dict) else (value,):
+                yield _event(document, self.file, number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,16 +123,6 @@ def is_json_object(line: bytes) -> bool:
         return isinstance(loads(line), dict)
     except ValueError:
         return False
-
-
-def _line(line: bytes, file: str, number: int) -> Iterator[FileEvent | InputError]:
-    try:
-        value = loads(line)
-    except ValueError as fault:
-        yield _fault(file, number, f"the line is not JSON: {fault}")
-        return
-    for document in documents_in(value) if isinstance(value, dict) else (value,):
-        yield _event(document, file, number)
 
 
 def _event(document: Any, file: str, number: int) -> FileEvent | InputError:

@@ -9,6 +9,7 @@ from itertools import islice
 
 import structlog
 
+from watcher.counted_nouns import counted
 from watcher.delivery.silence_store import SilenceStore
 from watcher.delivery.silenced_alerts import SilencedAlerts, SilencedCounts
 from watcher.delivery.window_records import WindowRecords
@@ -79,11 +80,12 @@ def _is_due(silence: StoredSilence, now: datetime) -> bool:
 def notice_texts(silence: StoredSilence, counts: SilencedCounts) -> tuple[str, str]:
     """Return subject and text of the notice about a silence that ended."""
     how = f"was ended by {silence.expired_by}" if silence.expired_by else "ended"
-    subject = f"a silence {how}; it held back {_alerts(counts.alerts)}"
+    alerts = counted(counts.alerts, "alert")
+    subject = f"a silence {how}; it held back {alerts}"
     lines = [
         f"The silence {silence.id} of {silence.by} {how} ({silence.reason}).",
         f"It meant {', '.join(map(str, silence.matchers))}.",
-        f"From {silence.start:{_MINUTES}} to {silence.until:{_MINUTES}} UTC it held back {_alerts(counts.alerts)}.",
+        f"From {silence.start:{_MINUTES}} to {silence.until:{_MINUTES}} UTC it held back {alerts}.",
         *_listed("rule", counts.rules),
         *_listed("host", counts.hosts),
     ]
@@ -92,9 +94,10 @@ def notice_texts(silence: StoredSilence, counts: SilencedCounts) -> tuple[str, s
 
 def window_notice_texts(window: MaintenanceWindow, counts: SilencedCounts) -> tuple[str, str]:
     """Return subject and text of the notice about a maintenance window that ended."""
-    subject = f"the maintenance window {window.name} ended; it held back {_alerts(counts.alerts)}"
+    alerts = counted(counts.alerts, "alert")
+    subject = f"the maintenance window {window.name} ended; it held back {alerts}"
     lines = [
-        f"The {window.answer} held back {_alerts(counts.alerts)}.",
+        f"The {window.answer} held back {alerts}.",
         *_listed("rule", counts.rules),
         *_listed("host", counts.hosts),
     ]
@@ -105,7 +108,3 @@ def _listed(what: str, counts: Mapping[str, int]) -> Sequence[str]:
     lines = [f"{what} {name}: {count:,}" for name, count in islice(counts.items(), _MOST_LISTED)]
     further = len(counts) - len(lines)
     return [*lines, f"and {further:,} more {what}s"] if further > 0 else lines
-
-
-def _alerts(count: int) -> str:
-    return "1 alert" if count == 1 else f"{count:,} alerts"

@@ -40,7 +40,7 @@ def unused_allowances(judged: Sequence[JudgedFinding], settings: Settings) -> It
             yield make_finding(
                 "unused-allowance",
                 f"no finding matches this allowance: {', '.join(f'`{code}`' for code in allowance.code)}",
-                Location(file=str(settings.file or "settings"), line=allowance.line),
+                settings.location(allowance.line),
                 "remove it",
             )
 

@@ -7,7 +7,6 @@ from difflib import get_close_matches
 
 from watcher.lint.finding_codes import make_finding
 from watcher.model import Finding, Level, Location, RuleMetadata
-from watcher.model.correlation_rules import CorrelationRule
 from watcher.routes import LabelMatcher
 from watcher.routes.label_matchers import LEVEL
 from watcher.routes.labels import ALERT_LABELS
@@ -21,8 +20,7 @@ def labels_of_alerts(rules: Iterable[RuleMetadata], settings: Settings) -> tuple
     """Return the labels that alerts of some rules have: the fixed ones, and the fields of their group keys."""
     fields = dict.fromkeys(ALERT_LABELS)
     for rule in rules:
-        own = rule.section.group_fields if isinstance(rule, CorrelationRule) else None
-        fields.update(dict.fromkeys(rule_settings(rule, settings).group_by or () if own is None else own))
+        fields.update(dict.fromkeys(rule_settings(rule, settings).group_by or ()))
     return tuple(fields)
 
 

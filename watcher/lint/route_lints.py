@@ -8,7 +8,7 @@ from datetime import datetime
 from watcher.lint import label_lints
 from watcher.lint.finding_codes import make_finding
 from watcher.lint.label_lints import labels_of_alerts, unknown_labels
-from watcher.model import Finding, Location, RuleMetadata
+from watcher.model import Finding, RuleMetadata
 from watcher.routes import Labels, may_match, rule_labels
 from watcher.routes.route_tree import Route, RouteTree
 from watcher.settings import Settings
@@ -24,19 +24,19 @@ def lint(rules: Sequence[RuleMetadata], settings: Settings, *, now: datetime) ->
         matchers = (*(matcher for outer in above for matcher in outer.matchers), *route.matchers)
         if labels and not any(may_match(matchers, own) for own in labels):
             message = f"no rule has the labels of the route `{route.name}`"
-            yield make_finding("unused-route", message, _at(settings, lines[route.name]), "correct its matchers")
+            yield make_finding("unused-route", message, settings.location(lines[route.name]), "correct its matchers")
     for routes in (tree.routes, *(route.routes for route in tree.routes)):
         for route, before in _unreachable(routes):
             message = f"no alert reaches the route `{route.name}`: `{before.name}` before it matches every alert"
             advice = f"move it up, or let `{before.name}` continue"
-            yield make_finding("unreachable-route", message, _at(settings, lines[route.name]), advice)
+            yield make_finding("unreachable-route", message, settings.location(lines[route.name]), advice)
     yield from _labels(rules, settings, tree, lines)
     yield from _inhibitions(labels, settings, tree)
     calendars = calendars_of(settings)
     for entry in settings.calendars:
         if calendars[entry.name].next_day(now) is None:
             message = f"the calendar `{entry.name}` never holds again"
-            yield make_finding("calendar-over", message, _at(settings, entry.line), "correct its dates or weekdays")
+            yield make_finding("calendar-over", message, settings.location(entry.line), "correct its dates or weekdays")
 
 
 def _labels(
@@ -47,13 +47,13 @@ def _labels(
         return
     existing = labels_of_alerts(rules, settings)
     for _, route in tree.walk():
-        location = _at(settings, lines[route.name])
+        location = settings.location(lines[route.name])
         yield from label_lints.lint(f"the route `{route.name}`", route.matchers, existing, location)
         for label, advice in unknown_labels(route.group_by, existing):
             message = f"no alert has the label `{label}` of `group_by` of the route `{route.name}`"
             yield make_finding("unknown-label", message, location, advice)
     for inhibition, entry in zip(tree.inhibitions, settings.inhibit, strict=True):
-        location = _at(settings, entry.line)
+        location = settings.location(entry.line)
         yield from label_lints.lint("an inhibition", (*inhibition.sources, *inhibition.targets), existing, location)
         for label, advice in unknown_labels(inhibition.equal, existing):
             message = f"no alert has the label `{label}` of `equal` of an inhibition"
@@ -65,7 +65,7 @@ def _inhibitions(labels: Sequence[Labels], settings: Settings, tree: RouteTree) 
         for key, matchers in (("source", inhibition.sources), ("target", inhibition.targets)):
             if labels and not any(may_match(matchers, own) for own in labels):
                 message = f"no rule has the labels of `{key}` of an inhibition: {', '.join(map(str, matchers))}"
-                yield make_finding("unused-inhibition", message, _at(settings, entry.line), "correct its matchers")
+                yield make_finding("unused-inhibition", message, settings.location(entry.line), "correct its matchers")
 
 
 def _unreachable(routes: Sequence[Route]) -> Iterator[tuple[Route, Route]]:
@@ -76,7 +76,3 @@ def _unreachable(routes: Sequence[Route]) -> Iterator[tuple[Route, Route]]:
             yield route, taking
         elif route.is_unconditional and not route.goes_on:
             taking = route
-
-
-def _at(settings: Settings, line: int) -> Location:
-    return Location(file=str(settings.file or "settings"), line=line)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 
 from watcher.lint.finding_codes import make_finding
-from watcher.model import Finding, Location, RuleMetadata
+from watcher.model import Finding, RuleMetadata
 from watcher.settings import Settings
 from watcher.settings.effective import criteria_match
 from watcher.settings.rule_selection import RuleCriteria
@@ -19,7 +19,7 @@ def lint(rules: Sequence[RuleMetadata], settings: Settings) -> Iterator[Finding]
             yield make_finding(
                 "unused-selector",
                 f"no rule matches this selector: {_written(selector)}",
-                Location(file=str(settings.file or "settings"), line=selector.line),
+                settings.location(selector.line),
                 "correct its criteria, or remove it",
             )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from watcher.counted_nouns import counted
 from watcher.model.correlation_evidence import CorrelationEvidence
 from watcher.notify.escaping import bounded_text
 from watcher.timestamps import format_milliseconds
@@ -18,12 +19,11 @@ def counted_rows(
     if evidence is None:
         return ()
     by_rule = ", ".join(f"{rule.count:,} of {_short(rule.title)}" for rule in evidence.rules)
-    events = "event" if evidence.count == 1 else "events"
     values = ", ".join(f"{_short(name)}: {_short(value or '')}" for name, value in group)
     ids = ", ".join(_short(f"{event.index}/{event.event_id}") for event in evidence.events)
     rows = (
         ("Group", values),
-        ("Counted", f"{evidence.count:,} {events}{f': {by_rule}' if by_rule else ''}"),
+        ("Counted", f"{counted(evidence.count, 'event')}{f': {by_rule}' if by_rule else ''}"),
         ("First", format_milliseconds(evidence.first)),
         ("Last", format_milliseconds(evidence.last)),
         ("Events", ids),

@@ -39,7 +39,7 @@ from watcher.routes.silences import Silencer
 log = structlog.get_logger(__name__)
 
 _FALLBACK_AFTER = timedelta(minutes=5)  # since the first failure
-_FALLBACK_ATTEMPTS = 5
+_FALLBACK_ATTEMPTS = 5  # other channels write to the same alerts at the same time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ def correlation_rows(stored: Mapping[str, Any] | None) -> Iterator[tuple[str, st
     yield "Correlation", evidence.type
     if evidence.number is not None:
         yield "Compared", f"{evidence.number.normalize():,f}"
-    yield "Counted", f"{evidence.count:,} {'event' if evidence.count == 1 else 'events'}"
+    yield "Counted", counted(evidence.count, "event")
     yield from (("", f"{rule.count:,} of `{rule.title}`") for rule in evidence.rules)
     yield "First, last", f"{format_milliseconds(evidence.first)}, {format_milliseconds(evidence.last)}"
     for event in evidence.events:

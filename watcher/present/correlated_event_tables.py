@@ -12,6 +12,7 @@ from rich.text import Text
 
 from watcher.correlate.correlation_texts import condition_text, number_text
 from watcher.correlate.trailing_windows import TrailingWindow
+from watcher.counted_nouns import counted
 from watcher.model.correlation_hits import CorrelationHit
 from watcher.present.correlation_tables import correlation_json
 from watcher.present.explanations import explanation_json, render_explanation
@@ -30,9 +31,8 @@ def print_correlated_events(console: Console, explained: ExplainedEvents) -> Non
     """Print which base rules match each event, and what the window of its group holds then."""
     correlated, titles = explained.correlated, explained.named.plan.titles
     title = Text(printable_text(explained.named.rule.title), style="bold")
-    events = "event" if len(correlated.events) == 1 else "events"
-    hits = f"{len(correlated.hits):,} {'hit' if len(correlated.hits) == 1 else 'hits'}"
-    console.print(Text.assemble(title, f": {hits} in {len(correlated.events):,} {events}"))
+    hits, events = counted(len(correlated.hits), "hit"), counted(len(correlated.events), "event")
+    console.print(Text.assemble(title, f": {hits} in {events}"))
     console.print(cell(f"condition: {condition_text(correlated.correlation, titles)}"), soft_wrap=True)
     if correlated.undecided:
         console.print(f"{len(correlated.undecided):,} undecided: later events could still end them", style="yellow")

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from watcher.counted_nouns import counted
 from watcher.match.descriptions import describe_value
 from watcher.present.correlation_case_tables import case_failure, case_json
 from watcher.present.explanations import explanation_json, render_explanation
@@ -69,10 +70,9 @@ def _values(tally: SelectionTally) -> str:
 def cases_of_cluster_run(report: RuleTestReport) -> Iterator[Text]:
     """Yield why cases of correlation rules are run in memory although other tests are run on a cluster."""
     if report.cases:
-        count = len(report.cases)
-        ran = "1 case of correlation rules ran" if count == 1 else f"{count:,} cases of correlation rules ran"
         yield Text(
-            f"{ran} in memory: watcher itself counts what correlations count, and no query does; "
+            f"{counted(len(report.cases), 'case')} of correlation rules ran in memory: "
+            "watcher itself counts what correlations count, and no query does; "
             "tests of their base rules run on the cluster"
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from watcher.alerts.group_keys import key_parts
+from watcher.counted_nouns import counted
 from watcher.match.event_view import EventView
 from watcher.model import Finding, Rule, Severity
 from watcher.taxonomy.summary_fields import HOST_NAME
@@ -95,4 +96,4 @@ def _is_computed(name: str, rule: Rule, translator: Translator) -> bool:
 
 def _named(rules: Sequence[Rule]) -> str:
     more = len(rules) - 1
-    return f"`{rules[0].title}`" + (f" and {more:,} more {'rule' if more == 1 else 'rules'}" if more else "")
+    return f"`{rules[0].title}`" + (f" and {counted(more, 'more rule')}" if more else "")

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-from watcher.model import Finding
+from watcher.model import Finding, Location
 from watcher.settings.annotations import Checked, Option, unique_names
 from watcher.settings.channel_types import ChannelSettings
 from watcher.settings.cluster_settings import Cluster, StateSettings
@@ -155,3 +155,7 @@ class Settings:
             example="{domain_controllers: [DC01.corp.example, DC02.corp.example]}",
         ),
     ] = field(default_factory=dict)
+
+    def location(self, line: int) -> Location:
+        """Return the place of an entry, by its line in the settings file."""
+        return Location(file=str(self.file or "settings"), line=line)

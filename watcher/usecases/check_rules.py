@@ -22,7 +22,7 @@ from watcher.lint.allowances import JudgedFinding
 from watcher.lint.run_lints import lint_correlation, lint_rules, unique
 from watcher.lint.silence_lints import PlacedMatchers
 from watcher.lint.tag_lints import AttackMatrix
-from watcher.model import Finding, Location, RuleMetadata, Severity
+from watcher.model import Finding, RuleMetadata, Severity
 from watcher.ports import Progress, no_progress
 from watcher.ruletests.suites import files_of_tests, rules_beside, suites_of_rules
 from watcher.settings import Settings, Source
@@ -170,7 +170,7 @@ def _silence_findings(settings: Settings, report: ClusterReport, rules: LoadedRu
         PlacedMatchers(
             name=f"the maintenance window `{window.name}`",
             matchers=window.matchers,
-            location=Location(file=str(settings.file or "settings"), line=window.line),
+            location=settings.location(window.line),
         )
         for window in maintenance_windows(settings)
     )
