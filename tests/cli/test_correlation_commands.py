@@ -111,3 +111,12 @@ def test_a_rule_takes_a_single_event(settings: Path) -> None:
     done = call("explain", "Failed Logon", "--settings", str(settings), "-e", event, "-e", event)
     assert done.returncode == 2
     assert "matches single events, and 2 are named" in done.stderr
+
+
+def test_match_says_that_values_of_an_event_are_cut(settings: Path) -> None:
+    many = settings.parent / "many.ndjson"
+    event = json.loads((settings.parent / "logons.ndjson").read_text(encoding="utf-8").splitlines()[0])
+    event["winlog"]["event_data"]["TargetUserName"] = [f"user{number}" for number in range(1_001)]
+    many.write_text(json.dumps(event) + "\n", encoding="utf-8")
+    done = call("match", str(settings.parent / "rules"), "--events", str(many), COLUMNS="300")
+    assert f"the correlation `{COUNTING}` does not count all values of 1 event" in " ".join(done.stderr.split())

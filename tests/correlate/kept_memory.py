@@ -67,7 +67,7 @@ def main() -> None:
     for first in range(0, hits, CHUNK):
         states.add(base_hits(first, min(CHUNK, hits - first), groups=groups))
     (state,) = states.states.values()
-    lacking = states.lacking().get("rule")
+    lacking = states.uncounted().groups.get("rule")
     measured = {
         "peak": _memory("VmHWM") - before,
         "groups": len(state.timelines),

@@ -91,7 +91,9 @@ def test_beyond_the_limit_the_fullest_group_loses_its_oldest_base_hits_and_no_gr
         ("quiet0",): 1,
         ("quiet9",): 1,
     }
-    assert states.lacking() == {"rule": LackingGroups(groups=1, until=state.timelines[("noisy",)].times[0] - 1)}
+    assert states.uncounted().groups == {
+        "rule": LackingGroups(groups=1, until=state.timelines[("noisy",)].times[0] - 1)
+    }
     before, after = matches[10], matches[-1]
     assert (before.cut_until, sum(before.counts.values())) == (None, 15)
     assert after.cut_until is not None
@@ -105,7 +107,7 @@ def test_what_lacking_base_hits_decide_is_not_reported() -> None:
     matches = states.decide({"a": until(1_000), "b": until(1_000), "c": until(1_000)})
     assert times(matches) == []  # some groups hold fewer than 15 events only because older ones were dropped
     states.forget(SPAN + 200)
-    assert states.lacking() == {}
+    assert states.uncounted().groups == {}
     states.add([hit(SPAN + 300, user="noisy")])
     matches = states.decide({"a": until(2 * SPAN), "b": until(2 * SPAN), "c": until(2 * SPAN)})
     assert times(matches) == [SPAN + 300]

@@ -15,6 +15,7 @@ from watcher.checkpoints.checkpoint import Checkpoint
 from watcher.health.correlation_problems import lacking_correlations
 from watcher.model import Window
 from watcher.model.correlation_hits import BaseHit
+from watcher.model.correlations import Correlation
 from watcher.pipeline.correlator import Correlator
 from watcher.pipeline.interrupted_searches import SearchTimes
 from watcher.pipeline.searched_windows import CorrelatedSource, SearchedWindow
@@ -62,3 +63,20 @@ def test_a_correlation_within_the_limit_has_no_problem() -> None:
     unlimited = correlator(most=100)
     unlimited.completed("day", searched(0, *(hit(START + number, user="noisy") for number in range(30))))
     assert list(lacking_correlations([unlimited])) == []
+
+
+def test_events_whose_values_are_cut_are_named_until_they_count_no_more() -> None:
+    rule = correlation("event_count", {"gte": "5"}, group_by=("user", "host"), timespan=timedelta(minutes=10))
+    unlimited = replace_rule(correlator(most=10_000), rule)
+    many = tuple(str(number) for number in range(40))
+    unlimited.completed("day", searched(0, hit(START, user=many, host=many)))
+    (problem,) = lacking_correlations([unlimited])
+    assert problem.key == "correlations-cut-values:rule"
+    assert "`Many Logons` does not count all values of 1 event, the last at 2026-" in problem.message
+    unlimited.completed("day", searched(40))
+    assert list(lacking_correlations([unlimited])) == []
+
+
+def replace_rule(of: Correlator, rule: Correlation) -> Correlator:
+    of.plan = replace(plan_of([rule]), titles={"rule": "Many Logons"})
+    return of

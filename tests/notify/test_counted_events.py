@@ -70,3 +70,10 @@ def test_an_alert_says_that_older_events_are_not_counted(counting: Counting) -> 
     grouped = correlated_hit(lacking, named.rule, AlertPlace("alert", NOW), counting.view, named.plan.titles)
     labels = dict(grouped.hit.summary.details)
     assert labels["incomplete"].startswith("earlier events up to 2026-03-01T09:59:59.999Z are not counted")
+
+
+def test_an_alert_says_that_values_are_not_counted(counting: Counting) -> None:
+    named, cut = counting.named, replace(counting.hit, cut_values=True)
+    grouped = correlated_hit(cut, named.rule, AlertPlace("alert", NOW), counting.view, named.plan.titles)
+    labels = dict(grouped.hit.summary.details)
+    assert labels["incomplete"] == "of events with very many values, 1,000 combinations are counted"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from watcher.alerts.grouping import GroupedHit, slot_start
+from watcher.correlate import MAX_COMBINATIONS
 from watcher.counted_nouns import counted
 from watcher.digests import digest
 from watcher.match.event_summarizer import summarize
@@ -94,11 +95,16 @@ def _details(hit: CorrelationHit, titles: Mapping[str, str]) -> Iterator[tuple[s
         yield "usual", f"{hit.usual.normalize():,f}"
     for rule_id, count in hit.counts.items():
         yield titles.get(rule_id, rule_id), counted(count, "event")
-    if hit.cut_until is not None:
-        yield (
-            "incomplete",
-            f"earlier events up to {format_since_1970(hit.cut_until)} are not counted: memory is limited",
-        )
+    if hit.cut_until is not None or hit.cut_values:
+        yield "incomplete", "; ".join(_incomplete(hit))
     yield "first", format_since_1970(hit.first)
     yield "last", format_since_1970(hit.last)
     yield "events", "\n".join(f"{sample.index}/{sample.event_id}" for sample in hit.samples)
+
+
+def _incomplete(hit: CorrelationHit) -> Iterator[str]:
+    """Yield what is not counted."""
+    if hit.cut_until is not None:
+        yield f"earlier events up to {format_since_1970(hit.cut_until)} are not counted: memory is limited"
+    if hit.cut_values:
+        yield f"of events with very many values, {MAX_COMBINATIONS:,} combinations are counted"

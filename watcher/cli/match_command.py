@@ -73,6 +73,8 @@ def match(  # noqa: PLR0913 - each is an option
     else:
         _print_correlations(correlated, selected)
         _print(summary, len(selected.rules), len(files))
+    for text in correlated.uncounted:
+        _warn(console, text)
     if correlated.undecided:
         _warn(console, f"{correlated.undecided:,} matches of correlations are undecided: the events end too early")
     if selected.faulty:

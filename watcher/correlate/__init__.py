@@ -17,8 +17,10 @@ A span is searched up to a time when base hits before it are not expected any mo
 `histories` has how far back base hits are needed when a state is filled, `fields` which values they need.
 """
 
-from watcher.correlate.chains import CorrelatedHits, CorrelationStates, LackingGroups, correlate, inner_first
+from watcher.correlate.chains import CorrelatedHits, CorrelationStates, LackingGroups, Uncounted, correlate, inner_first
 from watcher.correlate.correlation_state import CorrelationState
+from watcher.correlate.counted_values import MAX_COMBINATIONS
+from watcher.correlate.cut_values import CutEvents
 from watcher.correlate.memory_limit import MOST_BASE_HITS
 from watcher.correlate.spans import BEGINNING, END, EVERYWHERE, Spans
 
@@ -26,12 +28,15 @@ __all__ = [
     "BEGINNING",
     "END",
     "EVERYWHERE",
+    "MAX_COMBINATIONS",
     "MOST_BASE_HITS",
     "CorrelatedHits",
     "CorrelationState",
     "CorrelationStates",
+    "CutEvents",
     "LackingGroups",
     "Spans",
+    "Uncounted",
     "correlate",
     "inner_first",
 ]

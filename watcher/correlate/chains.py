@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from itertools import islice
 
 from watcher.correlate.correlation_state import CorrelationState
 from watcher.correlate.counted_values import GroupValues
+from watcher.correlate.cut_values import CutEvents
 from watcher.correlate.hit_builder import base_hit
 from watcher.correlate.listed_groups import listed_hits
 from watcher.correlate.memory_limit import MOST_BASE_HITS, MemoryLimit
@@ -128,14 +129,18 @@ class CorrelationStates:
             state.forget(before - delay - int(kept_longer * state.reach.behind))
             delays[rule_id] = delay + state.hit_reach.ahead
 
-    def lacking(self) -> Mapping[str, LackingGroups]:
-        """Return the groups that lost base hits to the limit of memory, by correlation rule."""
-        cuts = {rule_id: state.timelines.cut_groups for rule_id, state in self._states.items()}
-        return {
-            rule_id: LackingGroups(groups=len(groups), until=max(groups.values()))
-            for rule_id, groups in cuts.items()
-            if groups
-        }
+    def uncounted(self) -> Uncounted:
+        """Return what correlations do not count, because there are limits."""
+        groups = {rule_id: state.timelines.cut_groups for rule_id, state in self._states.items()}
+        events = {rule_id: state.cut_values.events for rule_id, state in self._states.items()}
+        return Uncounted(
+            groups={
+                rule_id: LackingGroups(groups=len(cut), until=max(cut.values()))
+                for rule_id, cut in groups.items()
+                if cut
+            },
+            values={rule_id: cut for rule_id, cut in events.items() if cut is not None},
+        )
 
     def _finish(self) -> None:
         self._packer.finish()
@@ -207,11 +212,20 @@ class LackingGroups:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Uncounted:
+    """What correlations do not count, by id of the correlation rule."""
+
+    groups: Mapping[str, LackingGroups] = field(default_factory=dict)
+    values: Mapping[str, CutEvents] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CorrelatedHits:
     """What correlations return for a closed set of base hits."""
 
     matches: tuple[CorrelationHit, ...]
     undecided: tuple[CorrelationHit, ...]  # later events could still end them
+    uncounted: Uncounted
 
 
 def correlate(
@@ -227,7 +241,7 @@ def correlate(
     rules = (rule_id for state in states.states.values() for rule_id in state.correlation.base_rules)
     searched = dict.fromkeys(rules, Spans.of([(BEGINNING, end + 1)]))
     matches = states.decide(searched, (hit for hit in base_hits if hit.time <= end))
-    return CorrelatedHits(matches=matches, undecided=states.undecided())
+    return CorrelatedHits(matches=matches, undecided=states.undecided(), uncounted=states.uncounted())
 
 
 def inner_first(correlations: Iterable[Correlation]) -> tuple[Correlation, ...]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from watcher.correlate.comparisons import least_hits
-from watcher.correlate.counted_values import GroupValues, counts_values, most_counted
+from watcher.correlate.counted_values import MAX_COMBINATIONS, GroupValues, counts_values, most_counted
+from watcher.correlate.cut_values import CutValues
 from watcher.correlate.group_store import GroupStore
 from watcher.correlate.hit_builder import correlation_hit
 from watcher.correlate.judge_choice import judge_of
 from watcher.correlate.judges import Judge, Judgement, Reach
 from watcher.correlate.packed_hits import HitPacker
 from watcher.correlate.spans import BEGINNING, END, Spans
-from watcher.correlate.timeline import Timeline, TimelineContents
+from watcher.correlate.timeline import TimelineContents
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
 from watcher.model.correlations import Correlation
 
@@ -53,6 +54,7 @@ class CorrelationState:
         self._counts_values = counts_values(correlation)
         self._own_packer = packer is None
         self._packer = packer or HitPacker()
+        self.cut_values = CutValues(correlation)
         contents = TimelineContents(correlation, self._packer, self._judge.single_rules)
         contents.new_window()  # raises ValueError where a measure lacks its parameter
         self.timelines = GroupStore(contents, self._judge.reach.behind)
@@ -105,11 +107,10 @@ class CorrelationState:
 
     def undecided(self) -> tuple[CorrelationHit, ...]:
         """Return the matches that hold so far, but that base hits of times not searched yet may end."""
-        pending = ((key, self.timelines[key]) for key in self.timelines.pending_before(END))
         return _sorted(
-            correlation_hit(self.correlation, key, timeline, judgement, index)
-            for key, timeline in pending
-            for judgement, index in self._matches(key, timeline.pending, lambda _: True)
+            self._hit(key, judgement, index)
+            for key in self.timelines.pending_before(END)
+            for judgement, index in self._matches(key, self.timelines[key].pending, lambda _: True)
         )
 
     def remember(self, base_hits: Iterable[BaseHit]) -> None:
@@ -130,6 +131,7 @@ class CorrelationState:
         """
         self.horizon = max(self.horizon, before)
         self.timelines.forget(self._earliest)
+        self.cut_values.forget(self._earliest - self.reach.behind)
 
     @property
     def _earliest(self) -> int:
@@ -144,6 +146,7 @@ class CorrelationState:
         if hit.time < self.horizon:
             self.ignored.too_late += 1
             return ()
+        most = 1
         if self._counts_values:
             most = most_counted(self.correlation, hit)
             if not most:
@@ -154,6 +157,8 @@ class CorrelationState:
         if groups.cut or not groups.spellings:
             self.ignored.without_group += not groups.spellings
             self.ignored.cut += groups.cut
+        if groups.cut or most > MAX_COMBINATIONS:
+            self.cut_values.note(hit, groups.spellings, cut=groups.cut)
         return groups.spellings
 
     def _inserts(self, key: GroupValues, hit: BaseHit) -> bool:
@@ -195,7 +200,13 @@ class CorrelationState:
         timeline = self.timelines[key]
         for judgement, index in self._matches(key, spans, accept):
             timeline.reported[index] = 1
-            yield correlation_hit(self.correlation, key, timeline, judgement, index)
+            yield self._hit(key, judgement, index)
+
+    def _hit(self, key: GroupValues, judgement: Judgement, index: int) -> CorrelationHit:
+        timeline = self.timelines[key]
+        hit = correlation_hit(self.correlation, key, timeline, judgement, index)
+        around = self._around(timeline.times[index])
+        return replace(hit, cut_values=True) if self.cut_values.may_lack(key, *around) else hit
 
     def _matches(self, key: GroupValues, spans: Spans, accept: Accept) -> Iterator[tuple[Judgement, int]]:
         """Yield the matches of base hits within spans that were not returned yet, each with its completing hit."""
@@ -205,15 +216,20 @@ class CorrelationState:
             if timeline.times[index] != time:
                 time = timeline.times[index]
                 judgement = self._judge.judge(timeline, time)
-                if judgement is not None and not judgement.is_certain and self._lacks_base_hits(timeline, time):
+                if judgement is not None and not judgement.is_certain and self._lacks_base_hits(key, time):
                     judgement = None
             if judgement is not None and index in range(*judgement.completing) and accept(judgement):
                 yield judgement, index
 
-    def _lacks_base_hits(self, timeline: Timeline, time: int) -> bool:
-        """Return whether the limit of memory dropped base hits that decide what holds at a time."""
-        behind = self.reach.behind
-        return behind > 0 and timeline.cut_until is not None and time - behind <= timeline.cut_until
+    def _lacks_base_hits(self, key: GroupValues, time: int) -> bool:
+        """Return whether a group does not count base hits that decide what holds at a time: there are limits."""
+        behind, cut_until = self.reach.behind, self.timelines[key].cut_until
+        is_cut = behind > 0 and cut_until is not None and time - behind <= cut_until
+        return is_cut or self.cut_values.lacks(key, *self._around(time))
+
+    def _around(self, time: int) -> tuple[int, int]:
+        """Return the times, both included, of what decides a match at a time."""
+        return time - self.reach.behind, time + self.reach.ahead
 
 
 def _sorted(matches: Iterable[CorrelationHit]) -> tuple[CorrelationHit, ...]:

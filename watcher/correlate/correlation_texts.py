@@ -8,6 +8,8 @@ from decimal import Decimal
 
 from watcher.correlate.comparisons import is_absence
 from watcher.correlate.correlation_state import CorrelationState
+from watcher.correlate.counted_values import MAX_COMBINATIONS
+from watcher.correlate.cut_values import CutEvents
 from watcher.counted_nouns import counted
 from watcher.model.correlations import (
     AllOf,
@@ -19,6 +21,7 @@ from watcher.model.correlations import (
     RuleCondition,
     RuleName,
 )
+from watcher.timestamps import format_since_1970
 
 _OPERATORS: Mapping[ComparisonOperator, str] = {
     ComparisonOperator.GT: "more than",
@@ -117,6 +120,16 @@ def group_text(correlation: Correlation) -> str:
 def group_values_text(group: Sequence[tuple[str, str]]) -> str:
     """Return the values of a group in one line."""
     return ", ".join(f"{name}: {value}" for name, value in group) or "all events"
+
+
+def cut_values_text(title: str, cut: CutEvents) -> str:
+    """Return which events a correlation does not count with all of their values; `title` is that of its rule."""
+    events = counted(cut.events, "event")
+    return (
+        f"the correlation `{title}` does not count all values of {events}{' or more' if cut.or_more else ''}, the last "
+        f"at {format_since_1970(cut.last)}: of several values of several fields, the first {MAX_COMBINATIONS:,} "
+        "combinations are counted"
+    )
 
 
 def decision_text(correlation: Correlation, overlaps: Sequence[timedelta] = ()) -> str:

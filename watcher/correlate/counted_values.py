@@ -64,7 +64,12 @@ def spelling_of(correlation: Correlation, hit: BaseHit, key: GroupValues) -> Gro
 
 def counts_values(correlation: Correlation) -> bool:
     """Return whether base hits take part only with a value of the counted field."""
-    return correlation.type in _NUMERIC or correlation.type is CorrelationType.VALUE_COUNT
+    return correlation.type in _NUMERIC or counts_tuples(correlation)
+
+
+def counts_tuples(correlation: Correlation) -> bool:
+    """Return whether tuples of values are counted: of a base hit no more than `MAX_COMBINATIONS` are."""
+    return correlation.type is CorrelationType.VALUE_COUNT
 
 
 def counted_of(correlation: Correlation, hit: BaseHit) -> Counted:

@@ -33,6 +33,7 @@ class ProblemKind(StrEnum):
     SETTINGS_REFUSED = "settings-refused"
     SERVICE_FAILS = "service-fails"
     CORRELATIONS_LACK_EVENTS = "correlations-lack-events"
+    CORRELATIONS_CUT_VALUES = "correlations-cut-values"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

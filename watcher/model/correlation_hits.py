@@ -34,6 +34,7 @@ class CorrelationHit:
     usual: Decimal | None = None  # of a spike: the median count of the earlier windows
     counts: Mapping[str, int] = field(default_factory=dict)  # id of base rule → contributing base hits
     cut_until: int | None = None  # earlier base hits up to this time may lack: the limit of memory dropped them
+    cut_values: bool = False  # events of its window have more combinations of values than it counts
     samples: tuple[BaseHit, ...] = ()  # some contributing base hits: the first and the last ones
     seen_again: int | None = None  # of an absence: when the group was seen again, where that is searched already
 

@@ -15,7 +15,7 @@ from watcher.alerts.grouping import GroupedHit
 from watcher.checkpoints.checkpoint import Checkpoint
 from watcher.checkpoints.interruptions import Interruption
 from watcher.checkpoints.late_base_hits import LateBaseHits, LateRecord
-from watcher.correlate import MOST_BASE_HITS, CorrelationStates, LackingGroups, Spans
+from watcher.correlate import MOST_BASE_HITS, CorrelationStates, Spans, Uncounted
 from watcher.correlate.correlation_plan import CorrelationPlan
 from watcher.model import RuleMetadata, Window
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
@@ -57,7 +57,7 @@ class Correlator:
     late: LateBaseHits | None = None  # None: no other process keeps base hits
     returned: ReturnedGroups | None = None  # None: alerts are not resolved
     sources: dict[str, CorrelatedSource] = field(default_factory=dict)
-    lacking: Mapping[str, LackingGroups] = field(default_factory=dict)  # by id of the correlation rule
+    uncounted: Uncounted = field(default_factory=Uncounted)
     _memory: CorrelatedMemory | None = None
     _unsettled: tuple[Interruption, ...] = ()  # times of which events may still arrive
     _waits: bool = field(init=False)
@@ -179,7 +179,7 @@ class Correlator:
         waiting = [max(each.start, until - _LONGEST_KEPT) for each in self._unsettled if is_kept]
         memory.horizon = max(memory.horizon, milliseconds(min([until - overlap, *waiting])))
         states.forget(memory.horizon, _KEPT_LONGER)
-        self._memory, self.lacking = memory, states.lacking()
+        self._memory, self.uncounted = memory, states.uncounted()
         return Completion(hits=[hit for hit in completed if is_kept or hit.time >= floor], states=states)
 
     def _missing(self, searched: SearchedWindow, memory: CorrelatedMemory, until: datetime) -> Mapping[str, Spans]:

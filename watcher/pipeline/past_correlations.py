@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import structlog
+
 from watcher.checkpoints.late_base_hits import LateBaseHits
 from watcher.correlate import CorrelationStates, Spans
+from watcher.correlate.correlation_texts import cut_values_text
 from watcher.model import Window
 from watcher.model.correlation_hits import CorrelationHit
 from watcher.pipeline.correlator import Correlator
@@ -19,6 +22,8 @@ from watcher.pipeline.hit_recorder import HitRecorder
 from watcher.pipeline.returned_groups import Completion
 from watcher.pipeline.searched_windows import SearchedWindow
 from watcher.timestamps import milliseconds
+
+log = structlog.get_logger(__name__)
 
 _NOTHING = Spans()
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -83,7 +88,13 @@ class PastCorrelations:
                     completed += states.add_all(source.read(span, rules))
             end = max(end, until)
         completed += self._decided(states, end)
+        self._warn_of_cut_values(states)
         return self._record(completed, states, read_until=end)
+
+    def _warn_of_cut_values(self, states: CorrelationStates) -> None:
+        titles = self.correlator.plan.titles
+        for rule_id, cut in states.uncounted().values.items():
+            log.warning("correlation.values_cut", message=cut_values_text(titles.get(rule_id, rule_id), cut))
 
     def _read_history(self, states: CorrelationStates, start: datetime) -> Iterator[CorrelationHit]:
         for length, rules in self.correlator.plan.rules_by_history().items():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from watcher.correlate import correlate
 from watcher.correlate.correlation_plan import CorrelationPlan
+from watcher.correlate.correlation_texts import cut_values_text
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
 from watcher.usecases.match_events import MatchedChunk
 
@@ -17,6 +18,7 @@ class MatchedCorrelations:
 
     hits: tuple[CorrelationHit, ...] = ()  # of the correlation rules that alert, by time
     undecided: int = 0  # what only later events could decide
+    uncounted: tuple[str, ...] = ()  # what correlations do not count: one sentence for each
 
 
 @dataclass(slots=True)
@@ -45,6 +47,10 @@ class CorrelationCollector:
         return MatchedCorrelations(
             hits=tuple(sorted(hits, key=lambda hit: (hit.time, hit.rule_id, hit.group, hit.hit_id))),
             undecided=len(correlated.undecided),
+            uncounted=tuple(
+                cut_values_text(self.plan.titles.get(rule_id, rule_id), cut)
+                for rule_id, cut in correlated.uncounted.values.items()
+            ),
         )
 
 
