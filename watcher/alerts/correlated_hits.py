@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from watcher.alerts.grouping import GroupedHit, slot_start
-from watcher.correlate import MAX_COMBINATIONS
 from watcher.counted_nouns import counted
 from watcher.digests import digest
 from watcher.match.event_summarizer import summarize
 from watcher.match.event_view import EventView
 from watcher.model import Hit
 from watcher.model.correlation_evidence import ContributingEvent, CorrelationEvidence, CountedRule
-from watcher.model.correlation_hits import CorrelationHit
+from watcher.model.correlation_hits import MAX_COMBINATIONS, CorrelationHit
 from watcher.model.correlation_rules import CorrelationRule
 from watcher.settings.effective import RuleSettings
 from watcher.timestamps import format_since_1970, milliseconds, moment_at

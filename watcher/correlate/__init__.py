@@ -19,7 +19,6 @@ A span is searched up to a time when base hits before it are not expected any mo
 
 from watcher.correlate.chains import CorrelatedHits, CorrelationStates, LackingGroups, Uncounted, correlate, inner_first
 from watcher.correlate.correlation_state import CorrelationState
-from watcher.correlate.counted_values import MAX_COMBINATIONS
 from watcher.correlate.cut_values import CutEvents
 from watcher.correlate.memory_limit import MOST_BASE_HITS
 from watcher.correlate.spans import BEGINNING, END, EVERYWHERE, Spans
@@ -28,7 +27,6 @@ __all__ = [
     "BEGINNING",
     "END",
     "EVERYWHERE",
-    "MAX_COMBINATIONS",
     "MOST_BASE_HITS",
     "CorrelatedHits",
     "CorrelationState",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from watcher.correlate.comparisons import least_hits
-from watcher.correlate.counted_values import MAX_COMBINATIONS, GroupValues, counts_values, most_counted
+from watcher.correlate.counted_values import GroupValues, counts_values, most_counted
 from watcher.correlate.cut_values import CutValues
 from watcher.correlate.group_store import GroupStore
 from watcher.correlate.hit_builder import correlation_hit
@@ -16,7 +16,7 @@ from watcher.correlate.judges import Judge, Judgement, Reach
 from watcher.correlate.packed_hits import HitPacker
 from watcher.correlate.spans import BEGINNING, END, Spans
 from watcher.correlate.timeline import TimelineContents
-from watcher.model.correlation_hits import BaseHit, CorrelationHit
+from watcher.model.correlation_hits import MAX_COMBINATIONS, BaseHit, CorrelationHit
 from watcher.model.correlations import Correlation
 
 Accept = Callable[[Judgement], bool]

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from watcher.correlate.comparisons import is_absence
 from watcher.correlate.correlation_state import CorrelationState
-from watcher.correlate.counted_values import MAX_COMBINATIONS
 from watcher.correlate.cut_values import CutEvents
 from watcher.counted_nouns import counted
+from watcher.model.correlation_hits import MAX_COMBINATIONS
 from watcher.model.correlations import (
     AllOf,
     AnyOf,

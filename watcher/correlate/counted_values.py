@@ -9,14 +9,11 @@ from decimal import Decimal
 from itertools import islice, product
 from math import prod
 
-from watcher.model.correlation_hits import BaseHit
+from watcher.model.correlation_hits import MAX_COMBINATIONS, BaseHit
 from watcher.model.correlations import Correlation, CorrelationType
 
 GroupValues = tuple[str, ...]
 """The values of the group-by fields, in their order: folded where they identify a group."""
-
-MAX_COMBINATIONS = 1_000
-"""Combinations of several values of several fields that are read of a base hit; the rest is cut and counted."""
 
 MAX_DIGITS = 1_000
 """Longer strings are no numbers: exact sums of them would take unbounded time."""

@@ -8,14 +8,13 @@ from math import prod
 
 from watcher.correlate.comparisons import is_absence
 from watcher.correlate.counted_values import (
-    MAX_COMBINATIONS,
     GroupValues,
     counts_tuples,
     distinct,
     field_values,
 )
 from watcher.correlate.spans import BEGINNING
-from watcher.model.correlation_hits import BaseHit
+from watcher.model.correlation_hits import MAX_COMBINATIONS, BaseHit
 from watcher.model.correlations import Correlation
 
 _MOST = 100  # base hits whose values are remembered

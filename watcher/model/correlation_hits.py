@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+MAX_COMBINATIONS = 1_000
+"""Combinations of several values of several fields that are read of a base hit; the rest is cut and counted."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseHit:
