@@ -88,7 +88,7 @@ def test_a_failed_and_a_silenced_message_say_why() -> None:
     record(state, 1, "alice")
     refused = claim(state)
     assert refused is not None
-    Outbox(state).fail(refused, "answered 404")
+    Outbox(state).fail(refused, "answered 404", now=NOW)
     assert mail(state).hits == {HitOutcome.FAILED: 1}
     assert "answered 404" in mail(state).answer
     record(state, 2, "bob")
@@ -129,7 +129,7 @@ def test_every_hit_has_one_outcome_after_any_history(seed: int) -> None:
             case "sent":
                 Outbox(state).mark_sent(claims.pop(), now=NOW)
             case "failed":
-                Outbox(state).fail(claims.pop(), "no")
+                Outbox(state).fail(claims.pop(), "no", now=NOW)
             case "silenced":
                 Outbox(state).silence(claims.pop(), "a silence")
             case "postponed":

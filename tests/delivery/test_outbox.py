@@ -16,6 +16,7 @@ from watcher.delivery.delivery_queries import DeliveryQueries, of_rule
 from watcher.delivery.outbox import Outbox
 from watcher.errors import RecipientRefusal
 from watcher.ports import PartialUpdate, StoredDocument
+from watcher.timestamps import format_timestamp
 
 
 def pending(
@@ -123,9 +124,15 @@ def test_a_postponed_delivery_is_due_again_in_time_with_its_error() -> None:
 def test_a_failed_delivery_stays_visible_and_is_never_tried_again() -> None:
     state, queries, outbox = pending()
     mail, _ = due(queries)
-    outbox.fail(claimed(outbox, mail), "550 no such user")
+    outbox.fail(claimed(outbox, mail), "550 no such user", now=NOW)
     assert [delivery.channel for delivery in due(queries, timedelta(days=400))] == ["slack"]
-    assert entries(state)[0] == {"channel": "mail", "state": "failed", "attempts": 1, "error": "550 no such user"}
+    assert entries(state)[0] == {
+        "channel": "mail",
+        "state": "failed",
+        "attempts": 1,
+        "failed": format_timestamp(NOW),
+        "error": "550 no such user",
+    }
 
 
 def test_two_channels_of_one_alert_are_settled_independently() -> None:
@@ -134,7 +141,7 @@ def test_two_channels_of_one_alert_are_settled_independently() -> None:
     first = claimed(outbox, mail)
     second = claimed(outbox, slack)  # changes the document that the first claim read
     outbox.mark_sent(first, now=NOW)
-    outbox.fail(second, "gone")
+    outbox.fail(second, "gone", now=NOW)
     assert [entry["state"] for entry in entries(state)] == ["sent", "failed"]
 
 
@@ -158,7 +165,7 @@ def test_a_delivery_that_another_sidecar_claimed_after_the_claim_expired_is_not_
     state, queries, outbox, slow, second = claimed_twice()
     outbox.postpone(slow, "too slow", until=NOW)
     assert due(queries, CLAIM) == []
-    outbox.fail(slow, "never")
+    outbox.fail(slow, "never", now=NOW)
     assert [entry["state"] for entry in entries(state)] == ["claimed"]
     outbox.postpone(second, "451 later", until=NOW + CLAIM)
     assert [entry["error"] for entry in entries(state)] == ["451 later"]

@@ -31,7 +31,7 @@ def given_up(hosts: int = 3, state: MemoryDocuments | None = None) -> MemoryDocu
             claim = outbox.claim(delivery, now=NOW)
             assert claim is not None
             if channel == "mail":
-                outbox.fail(claim, "answered 404")
+                outbox.fail(claim, "answered 404", now=NOW)
             else:
                 outbox.mark_sent(claim, now=NOW)
     return state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from support.fakes import NOW, RecordingChannel, effective, event_document, grouped_hit, rule
 from support.memory_state import MemoryDocuments
@@ -13,18 +14,32 @@ from watcher.alerts.grouping import alerts_of_hits
 from watcher.delivery.channel_state import ChannelState, ChannelStates
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
-from watcher.errors import ChannelRefused
+from watcher.errors import ChannelRefused, DeliveryError
 from watcher.health.channel_health import ChannelHealth, channel_problem
 from watcher.model import Notification
 from watcher.notify.links import Links
 from watcher.notify.mail import MailChannel
 from watcher.notify.renderer import Renderer
 from watcher.pipeline import DeliveryResult, Dispatcher
+from watcher.ports import PartialUpdate
 from watcher.state.state_documents import StateDocuments
+from watcher.timestamps import format_timestamp
 
 MAIL = MailChannel(name="mail", host="localhost", to=("soc@corp.example",))
 REFUSED = ChannelRefused("535 login refused")
-SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+
+
+class Firewall(RecordingChannel):
+    """A channel that never accepts the first alert that it is asked for."""
+
+    never = ""
+
+    def send(self, notification: Notification) -> None:
+        self.never = self.never or notification.alert
+        if notification.alert == self.never:
+            raise REFUSED
+        super().send(notification)
 
 
 def opened(hosts: int) -> MemoryDocuments:
@@ -94,16 +109,6 @@ def test_operators_hear_that_a_channel_refuses_all_messages() -> None:
 
 def test_a_message_that_alone_is_refused_holds_the_others_for_half_a_minute() -> None:
     """A firewall in front of a webhook answers 403 to a message that looks like an attack."""
-
-    class Firewall(RecordingChannel):
-        never = ""
-
-        def send(self, notification: Notification) -> None:
-            self.never = self.never or notification.alert
-            if notification.alert == self.never:
-                raise REFUSED
-            super().send(notification)
-
     state, mail = opened(4), Firewall("mail")
     deliver = sidecar(state, mail)
     assert deliver(timedelta(0)) == DeliveryResult(postponed=1)
@@ -112,3 +117,53 @@ def test_a_message_that_alone_is_refused_holds_the_others_for_half_a_minute() ->
     assert deliver(MINUTE) == DeliveryResult()
     assert deliver(90 * SECOND) == DeliveryResult(postponed=1)
     assert not stored(state).is_failing
+
+
+def open_another(state: MemoryDocuments, number: int) -> None:
+    """Open an alert of a new host."""
+    settings = effective(channels=("mail",))
+    grouped = grouped_hit(rule(), settings, event_document(number, host=f"H{number}"))
+    AlertStore(state).record(alerts_of_hits(rule(), settings, [grouped], origin="live"), [grouped.hit], now=NOW)
+
+
+def entries(state: MemoryDocuments) -> list[dict[str, Any]]:
+    return [
+        stored.document["watcher"]["deliveries"][0]
+        for (index, _), stored in state.documents.items()
+        if "alerts" in index
+    ]
+
+
+def test_a_message_that_alone_is_refused_is_given_up_after_ten_times_between_accepted_ones() -> None:
+    state, mail = opened(2), Firewall("mail")
+    deliver, hours = sidecar(state, mail), 0
+    deliver(timedelta(0))
+    result = deliver(30 * SECOND)  # the other message is accepted
+    while not result.failed and hours < 48:
+        hours += 1
+        open_another(state, 100 + hours)
+        result = sum((deliver(hours * HOUR - 10 * MINUTE), deliver(hours * HOUR)), DeliveryResult())
+    assert result.failed == 1
+    assert 4 <= hours <= 16
+    (refused,) = (entry for entry in entries(state) if entry["state"] == "failed")
+    assert refused["error"] == "535 login refused (10 times since 2026-11-23 12:00 UTC, between accepted messages)"
+    assert [entry["state"] for entry in entries(state)].count("sent") == 1 + hours
+
+
+def test_a_message_that_alone_is_refused_is_not_given_up_while_its_channel_sends_nothing_else() -> None:
+    state, mail = opened(2), Firewall("mail")
+    deliver = sidecar(state, mail)
+    for hours in (0, 1, *range(2, 60)):
+        deliver(hours * HOUR)
+    assert sorted(entry["state"] for entry in entries(state)) == ["pending", "sent"]
+    assert not stored(state).is_failing
+
+
+def test_attempts_that_a_killed_sidecar_began_do_not_make_a_message_one_that_alone_is_refused() -> None:
+    state, mail = opened(1), RecordingChannel("mail", faults=[DeliveryError("503", permanent=False)] * 3)
+    claimed = {"channel": "mail", "state": "claimed", "attempts": 5, "due": format_timestamp(NOW)}
+    (alert,) = (document for (index, _), document in state.documents.items() if "alerts" in index)
+    state.update([PartialUpdate(stored=alert, part={"watcher": {"deliveries": [claimed]}})])
+    assert sidecar(state, mail)(timedelta(0)) == DeliveryResult(postponed=1)
+    assert stored(state).failures == 1
+    assert stored(state).next_try == NOW + 30 * SECOND

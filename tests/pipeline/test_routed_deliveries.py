@@ -172,6 +172,21 @@ def test_the_fallback_of_a_channel_that_is_down_gets_its_alerts_once() -> None:
     assert alerts.deliver(HOUR) == DeliveryResult()
 
 
+def test_an_alert_falls_back_in_time_however_long_the_service_of_its_channel_asks_to_wait() -> None:
+    alerts = world(Route(name="all", receivers=("slack",)))
+    alerts.fallbacks = {"slack": "mail"}
+    alerts.channels["slack"].faults = [DeliveryError("503", permanent=False, wait=HOUR)]
+    alert = alerts.open()
+    assert alerts.deliver() == DeliveryResult(postponed=1)
+    assert alerts.deliver(4 * MINUTE) == DeliveryResult()
+    for _ in range(2):  # the fallback, then its message
+        alerts.deliver(MINUTE)
+    assert alerts.taken() == {"mail": 1}
+    alerts.deliver(HOUR)
+    assert alerts.taken() == {"mail": 1, "slack": 1}
+    assert alerts.states(alert) == {"slack": "sent", "mail": "sent"}
+
+
 @pytest.mark.parametrize(("until", "falls_back"), [(4, True), (30, False)])
 def test_an_alert_that_a_killed_sidecar_claimed_falls_back_when_the_claim_is_over(
     until: int, *, falls_back: bool

@@ -147,18 +147,20 @@ def reason_of(stored: StoredDocument, channel: str) -> str:
     return str((entry_for(stored, channel) or {}).get("reason") or "")
 
 
+def was_sent(stored: StoredDocument, channel: str, since: datetime) -> bool:
+    """Whether the alert was sent to a channel, at or after a time."""
+    sent = parse_timestamp(str((entry_for(stored, channel) or {}).get("sent") or ""))
+    return sent is not None and sent >= since
+
+
 def was_sent_single(stored: StoredDocument, channel: str, since: datetime) -> bool:
     """Whether the alert was sent to a channel in a message of its own, at or after a time."""
-    entry = entry_for(stored, channel) or {}
-    sent = parse_timestamp(str(entry.get("sent") or ""))
-    return sent is not None and sent >= since and "sent_single" in entry
+    return was_sent(stored, channel, since) and "sent_single" in (entry_for(stored, channel) or {})
 
 
 def was_sent_in_digest(stored: StoredDocument, channel: str, since: datetime) -> bool:
     """Whether the alert was sent to a channel in a digest, at or after a time."""
-    entry = entry_for(stored, channel) or {}
-    sent = parse_timestamp(str(entry.get("sent") or ""))
-    return sent is not None and sent >= since and bool(entry.get("digest_id"))
+    return was_sent(stored, channel, since) and bool(digest_id_of(stored, channel))
 
 
 def was_taken_over(before: StoredDocument, after: StoredDocument, channel: str, state: str) -> bool:
@@ -223,7 +225,7 @@ def _ended(entry: Entry, values: Entry, contained: int) -> Entry:
     return {**ended, "outcomes": with_outcome(entry, outcome_of({**entry, **values}), contained=contained)}
 
 
-def with_recipients(entries: list[Entry], delivery: Delivery, until: datetime) -> list[Entry]:
+def with_recipients(entries: list[Entry], delivery: Delivery, *, now: datetime, until: datetime) -> list[Entry]:
     """Return entries with one more for each recipient that did not get a message that others got.
 
     Such a delivery is retried, or failed, on its own.
@@ -232,7 +234,7 @@ def with_recipients(entries: list[Entry], delivery: Delivery, until: datetime) -
     added: list[Entry] = []
     for refusal in delivery.refusals:
         channel = f"{delivery.channel_name}{_RECIPIENT}{refusal.recipient}"
-        values = failed_values(refusal.error) if refusal.permanent else postponed_values(refusal.error, until)
+        values = failed_values(refusal.error, now) if refusal.permanent else postponed_values(refusal.error, until)
         if channel not in existing:
             entry = {"channel": channel, "attempts": 0, **delivery.form_values, **values}
             added.append({key: value for key, value in entry.items() if value is not None})
@@ -244,7 +246,8 @@ def sent_values(delivery: Delivery, now: datetime) -> Entry:
     # the channel's name, not a boolean: the entries are flattened in the index, and the rate limit counts by channel
     single = {} if delivery.is_digest else {"sent_single": delivery.channel}
     message = {"message": delivery.message} if delivery.message and not delivery.is_digest else {}
-    return {"state": "sent", "sent": format_timestamp(now), "due": None, "error": None, **single, **message}
+    ended = {"due": None, "error": None, "failures": None}
+    return {"state": "sent", "sent": format_timestamp(now), **ended, **single, **message}
 
 
 def postponed_values(error: str, until: datetime) -> Entry:
@@ -254,7 +257,7 @@ def postponed_values(error: str, until: datetime) -> Entry:
 
 def silenced_values(reason: str, outcome: HitOutcome) -> Entry:
     """Return what an entry stores when its message is held back; a later update becomes due all the same."""
-    return {"state": str(outcome), "due": None, "error": None, "reason": reason[:_MAX_ERROR]}
+    return {"state": str(outcome), "due": None, "error": None, "failures": None, "reason": reason[:_MAX_ERROR]}
 
 
 def receiver_of(entry: Entry) -> RoutedReceiver:
@@ -262,6 +265,6 @@ def receiver_of(entry: Entry) -> RoutedReceiver:
     return RoutedReceiver.from_document(str(entry["channel"]), entry.get("plan") or {})
 
 
-def failed_values(error: str) -> Entry:
+def failed_values(error: str, now: datetime) -> Entry:
     """Return what an entry stores when it is never retried."""
-    return {"state": "failed", "due": None, "error": error[:_MAX_ERROR]}
+    return {"state": "failed", "failed": format_timestamp(now), "due": None, "error": error[:_MAX_ERROR]}

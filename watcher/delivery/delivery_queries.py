@@ -17,6 +17,7 @@ from watcher.delivery.deliveries import (
     level_of,
     reason_of,
     receiver_of,
+    was_sent,
     was_sent_in_digest,
     was_sent_single,
 )
@@ -101,9 +102,12 @@ class DeliveryQueries:
                 break
         return tuple(deliveries[:_CANDIDATES])
 
-    def undelivered(self, channel: str, *, now: datetime, without: str) -> tuple[StoredDocument, ...]:
+    def undelivered(
+        self, channel: str, *, now: datetime, next_try: datetime, without: str
+    ) -> tuple[StoredDocument, ...]:
         """Return the oldest alerts that a channel has not accepted, and that have no delivery to another channel."""
-        soon = now + CHANNEL_BACKOFF.longest  # a failed attempt is due after the wait of its channel
+        # a failed attempt is due after the wait of its channel, which may be as long as the service asks
+        soon = max(now + CHANNEL_BACKOFF.longest, next_try)
         alerts: list[StoredDocument] = []
         for page in self._pages(_filtered(_to(channel), _due_by(soon)), _OLDEST):
             alerts += [
@@ -146,6 +150,13 @@ class DeliveryQueries:
         )
         newest = ({"watcher.deliveries.sent": "desc"}, {"watcher.alert.id": "asc"})
         return any(was_sent_in_digest(stored, channel, since) for page in self._pages(query, newest) for stored in page)
+
+    def accepted_since(self, channel: str, since: datetime) -> bool:
+        """Whether a channel accepted a message at or after a time, a moment ago included."""
+        self.refresh()
+        query = _filtered(_to(channel), {"range": {"watcher.deliveries.sent": {"gte": format_timestamp(since)}}})
+        newest = ({"watcher.deliveries.sent": "desc"}, {"watcher.alert.id": "asc"})
+        return any(was_sent(stored, channel, since) for page in self._pages(query, newest) for stored in page)
 
     def opened(
         self, delivery: Delivery, *, now: datetime, levels: Sequence[str] = ()

@@ -142,6 +142,13 @@ def _has_channel(channel: str, selected: str | None) -> bool:
 
 def _pending(delivery: FailedDelivery, now: datetime) -> PartialUpdate:
     # without the error: it would look as if the channel failed again
-    values = {"state": "pending", "attempts": 0, "due": format_timestamp(now), "error": None}
+    values = {
+        "state": "pending",
+        "attempts": 0,
+        "due": format_timestamp(now),
+        "error": None,
+        "failed": None,
+        "failures": None,
+    }
     entries = with_entry(delivery.stored, delivery.channel, values)
     return PartialUpdate(stored=delivery.stored, part={"watcher": {"deliveries": entries}})

@@ -71,15 +71,19 @@ class Outbox:
         Recipients that did not get it get deliveries of their own in the same write.
         """
         until = now + CHANNEL_BACKOFF.delay(1)
-        self._settle(delivery, sent_values(delivery, now), lambda entries: with_recipients(entries, delivery, until))
+        self._settle(
+            delivery,
+            sent_values(delivery, now),
+            lambda entries: with_recipients(entries, delivery, now=now, until=until),
+        )
 
-    def postpone(self, delivery: Delivery, error: str, *, until: datetime) -> None:
-        """Store why a delivery was not sent, and when to try again."""
-        self._settle(delivery, postponed_values(error, until))
+    def postpone(self, delivery: Delivery, error: str, *, until: datetime, also: Entry | None = None) -> None:
+        """Store why a delivery was not sent, when to try again, and what else its entry should hold."""
+        self._settle(delivery, {**postponed_values(error, until), **(also or {})})
 
-    def fail(self, delivery: Delivery, error: str) -> None:
+    def fail(self, delivery: Delivery, error: str, *, now: datetime) -> None:
         """Mark a delivery as failed: it is never tried again."""
-        self._settle(delivery, failed_values(error))
+        self._settle(delivery, failed_values(error, now))
 
     def silence(self, delivery: Delivery, reason: str, outcome: HitOutcome = HitOutcome.SILENCED) -> None:
         """Mark a delivery as held back, with the reason; a later update of the alert becomes due all the same."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 import structlog
 
 from watcher.delivery.channel_state import SHORTEST_WAIT, ChannelState, ChannelStates
 from watcher.delivery.deliveries import Delivery
 from watcher.delivery.delivery_queries import DeliveryQueries
+from watcher.delivery.message_failures import after_failure
 from watcher.delivery.outbox import Outbox
 from watcher.delivery.rate_limit import RateLimit, Reason
 from watcher.delivery.sent_messages import SentMessages
@@ -180,15 +183,9 @@ class ChannelRun:
                 self._accepted(now)
                 return DeliveryResult(sent=1)
             case Retry() | Refuse():
-                self.outbox.postpone(delivery, outcome.reason, until=self._failed(delivery, outcome, now))
-                self.observe(delivery.channel_name, "postponed")
-                log.warning("delivery.postponed", error=outcome.reason, **_described(delivery))
-                return DeliveryResult(postponed=1)
+                return self._retry(delivery, outcome, now)
             case Hold():
-                self.outbox.postpone(delivery, outcome.reason, until=outcome.until)
-                self.observe(delivery.channel_name, "postponed")
-                log.warning("delivery.postponed", error=outcome.reason, **_described(delivery))
-                return DeliveryResult(postponed=1)
+                return self._postpone(delivery, outcome.reason, outcome.until)
             case Silence():
                 self.outbox.silence(delivery, outcome.reason, outcome.outcome)
                 self.observe(delivery.channel_name, str(outcome.outcome))
@@ -197,28 +194,50 @@ class ChannelRun:
                 )
                 return DeliveryResult()
             case Drop():
-                self.outbox.fail(delivery, outcome.reason)
-                self.observe(delivery.channel_name, "failed")
-                advice = "mend the cause, then send it again by `watcher resend`"
-                log.warning("delivery.failed", error=outcome.reason, advice=advice, **_described(delivery))
+                result = self._give_up(delivery, outcome.reason, now)
                 self._change_state(lambda state: state.after_giving_up(outcome.reason, now=now), now)
-                return DeliveryResult(failed=1)
+                return result
             case Leave():
                 return DeliveryResult()
+
+    def _postpone(
+        self, delivery: Delivery, reason: str, until: datetime, also: Mapping[str, Any] | None = None
+    ) -> DeliveryResult:
+        self.outbox.postpone(delivery, reason, until=until, also=also)
+        self.observe(delivery.channel_name, "postponed")
+        log.warning("delivery.postponed", error=reason, **_described(delivery))
+        return DeliveryResult(postponed=1)
+
+    def _give_up(self, delivery: Delivery, reason: str, now: datetime) -> DeliveryResult:
+        self.outbox.fail(delivery, reason, now=now)
+        self.observe(delivery.channel_name, "failed")
+        advice = "mend the cause, then send it again by `watcher resend`"
+        log.warning("delivery.failed", error=reason, advice=advice, **_described(delivery))
+        return DeliveryResult(failed=1)
+
+    def _retry(self, delivery: Delivery, retry: Retry | Refuse, now: datetime) -> DeliveryResult:
+        """Store a failure: the channel waits, or a message alone that fails while the channel accepts others."""
+        accepted_since = partial(self.queries.accepted_since, self.channel)
+        channel_fails = self.state.is_failing
+        failures = after_failure(delivery, accepted_since, channel_fails=channel_fails, now=now)
+        if channel_fails or not failures.alone:
+            return self._postpone(delivery, retry.reason, self._failed(retry, now), failures.as_values())
+        if failures.is_final:
+            others = f"{failures.alone} times since {failures.since:%Y-%m-%d %H:%M} UTC, between accepted messages"
+            return self._give_up(delivery, f"{retry.reason} ({others})", now)
+        wait = retry_delay(delivery.attempts) if retry.wait is None else max(retry.wait, SHORTEST_WAIT)
+        return self._postpone(delivery, retry.reason, now + wait, failures.as_values())
 
     def _accepted(self, now: datetime) -> None:
         if self.state.is_failing:
             log.info("channel.recovered", channel=self.channel, failures=self.state.failures)
             self._change_state(lambda state: state.after_success(now=now), now)
 
-    def _failed(self, delivery: Delivery, retry: Retry | Refuse, now: datetime) -> datetime:
-        """Return when a delivery is tried again, after a failure that may pass, or that somebody must mend.
+    def _failed(self, retry: Retry | Refuse, now: datetime) -> datetime:
+        """Let the channel wait, after a failure that may pass, or that somebody must mend; return when it is tried.
 
-        A message that failed before, while the channel accepts others, waits alone; otherwise the channel waits. A
-        delivery that was refused is due at once: a sidecar that starts with other settings need not wait.
+        A delivery that was refused is due at once: a sidecar that starts with other settings need not wait.
         """
-        if delivery.attempts > 1 and not self.state.is_failing:
-            return now + (retry_delay(delivery.attempts) if retry.wait is None else max(retry.wait, SHORTEST_WAIT))
         if isinstance(retry, Refuse):
             self.refused.add(self.channel)
             self._change_state(lambda state: state.after_refusal(retry.reason, now=now, wait=retry.wait), now)

@@ -71,8 +71,7 @@ class Dispatcher:
         """Run everything that is due to a channel and to single recipients of it, and what becomes due meanwhile."""
         due = [name for name in self.queries.channels_due(now=self.now()) if channel_name(name) == channel]
         result = sum((self._run_of(name).run() for name in due), DeliveryResult())
-        if channel in due:
-            self._fall_back(channel)
+        self._fall_back(channel)  # also where nothing is due: its service may have asked for a long wait
         return result
 
     def _fall_back(self, channel: str) -> None:
@@ -83,14 +82,14 @@ class Dispatcher:
         now, state = self.now(), self.states.read(channel)
         if state.next_try is None or state.since is None or now - state.since < _FALLBACK_AFTER:
             return
-        added = sum(self._added_to(fallback, channel, now))
+        added = sum(self._added_to(fallback, channel, now, state.next_try))
         if added:
             log.warning("channel.fallback", channel=channel, fallback=fallback, alerts=added, since=str(state.since))
 
-    def _added_to(self, fallback: str, channel: str, now: datetime) -> Iterator[int]:
+    def _added_to(self, fallback: str, channel: str, now: datetime, next_try: datetime) -> Iterator[int]:
         """Yield how many deliveries were added; what other channels wrote meanwhile is tried again."""
         for _ in range(_FALLBACK_ATTEMPTS):
-            alerts = self.queries.undelivered(channel, now=now, without=fallback)
+            alerts = self.queries.undelivered(channel, now=now, next_try=next_try, without=fallback)
             added = self.outbox.add_fallback(alerts, channel, fallback, now=now)
             yield added
             if added == len(alerts):
