@@ -184,6 +184,15 @@ def test_a_correct_rule_has_no_finding(text: str) -> None:
     assert [str(finding) for finding in findings_of(text)] == []
 
 
+def test_near_uses_selections_and_count_does_not() -> None:
+    near, count = (
+        changed(CONDITION, f"    timeframe: 5m\n    condition: selection | {aggregation}")
+        for aggregation in ("near filter_main_admin", "count() by filter_main_admin > 2")
+    )
+    assert "unused-selection" not in [finding.code for finding in findings_of(near)]
+    assert "unused-selection" in [finding.code for finding in findings_of(count)]
+
+
 def test_a_new_rule_should_not_have_the_status_test() -> None:
     young = changed("date: 2024-05-01\nmodified: 2024-06-01\n", "date: 2026-11-01\n")
     assert [finding.code for finding in findings_of(young)] == ["status-too-new"]

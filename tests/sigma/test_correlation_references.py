@@ -70,12 +70,22 @@ def test_ids_and_names_are_resolved_across_files_and_folders(tmp_path: Path) -> 
         ("win_encoded", "`win_encoded` is the file name of a rule, which may change; write `enc`"),
         ("win_encoded.yml", "`win_encoded.yml` is the file name of a rule, which may change; write `enc`"),
         ("sub/win_encoded.yml", "`sub/win_encoded.yml` is the file name of a rule, which may change; write `enc`"),
+        (
+            "rules/sub/win_encoded.yml",
+            "`rules/sub/win_encoded.yml` is the file name of a rule, which may change; write `enc`",
+        ),
+        ("sub/win_encoded", "`sub/win_encoded` is the file name of a rule, which may change; write `enc`"),
+        (
+            "../sub/win_encoded.yml",
+            "`../sub/win_encoded.yml` is the file name of a rule, which may change; write `enc`",
+        ),
+        (r".\SUB\win_encoded", r"`.\SUB\win_encoded` is the file name of a rule, which may change; write `enc`"),
         ("ENC", "the name `enc` is spelled `ENC`; write `enc`"),
     ],
 )
 def test_titles_files_and_other_case_are_resolved_with_a_finding(tmp_path: Path, reference: str, finding: str) -> None:
     files = {
-        "sub/win_encoded.yml": base(1, "enc", "Encoded Command"),
+        "rules/sub/win_encoded.yml": base(1, "enc", "Encoded Command"),
         "b.yml": base(2, "other"),
         "c.yml": correlation(9, f"[{reference}, other]"),
     }

@@ -40,7 +40,7 @@ def lint(rule: RuleSource) -> Iterator[Finding]:
 
 
 def _unused(rule: RuleSource) -> Iterator[Finding]:
-    words = {word for condition, _ in rule.conditions for word in _NAME.findall(condition.partition("|")[0])}
+    words = {word for condition, _ in rule.conditions for word in _NAME.findall(_without_count(condition))}
     quantified = (match for condition, _ in rule.conditions for match in _QUANTIFIED.findall(condition))
     them = any(pattern.lower() == "them" for _, pattern in quantified)
     for name, location in rule.selections:
@@ -51,6 +51,12 @@ def _unused(rule: RuleSource) -> Iterator[Finding]:
                 location,
                 "name it in the condition, or remove it",
             )
+
+
+def _without_count(condition: str) -> str:
+    """Return the part of a condition that names selections: `near` names some too, and other aggregations none."""
+    before, _, aggregation = condition.partition("|")
+    return f"{before} {aggregation}" if aggregation.lstrip().lower().startswith("near") else before
 
 
 def _timeframe(rule: RuleSource) -> Iterator[Finding]:

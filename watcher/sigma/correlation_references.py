@@ -6,6 +6,7 @@ A reference is an id or a `name`; a title or a file name where it is unique. Cor
 from __future__ import annotations
 
 import difflib
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -105,9 +106,16 @@ def _grouped(
 
 
 def _file_names(rule: RuleMetadata) -> Iterable[str]:
-    path = rule.path.lower()
-    name = path.rpartition("/")[2]
-    return dict.fromkeys((path, name, name.rpartition(".")[0] or name)) if name else ()
+    """Return the name of a rule's file with and without suffix, and with as many of its folders as are named."""
+    parts = rule.path.lower().split("/")
+    paths = ("/".join(parts[number:]) for number in range(len(parts)))
+    names = (name for path in paths for name in (path, path.rpartition(".")[0]))
+    return dict.fromkeys(name for name in names if name and not name.endswith("/"))
+
+
+def _path_of(text: str) -> str:
+    """Return a path as it is looked up: `../windows/logon.yml` of another folder is `windows/logon.yml`."""
+    return re.sub(r"^(?:\.{1,2}/)+", "", text.lower().replace("\\", "/"))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -194,7 +202,7 @@ class _Resolver:
         spelled = [] if titled else [name for name in self.index.by_name if name.lower() == lowered]
         if spelled:
             return [other for name in spelled for other in self.index.by_name[name]]
-        return titled or self.index.by_file.get(lowered, [])
+        return titled or self.index.by_file.get(_path_of(text), [])
 
     def _report_loose(self, reference: RuleReference, rule: RuleMetadata) -> None:
         text = reference.text
