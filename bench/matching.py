@@ -15,7 +15,8 @@ from pathlib import Path
 import msgspec
 
 from bench import corpus
-from watcher.match.ruleset import CompiledRule, Ruleset
+from watcher.match.compiled_rule import CompiledRule
+from watcher.match.ruleset import Ruleset
 from watcher.settings import Source
 from watcher.translate.plan import rule_predicate
 

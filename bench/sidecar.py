@@ -21,7 +21,8 @@ from bench import corpus
 from bench.measurements import SearchResult
 from watcher.cluster.connections import connect
 from watcher.heap import freeze_heap
-from watcher.match.ruleset import CompiledRule, Ruleset
+from watcher.match.compiled_rule import CompiledRule
+from watcher.match.ruleset import Ruleset
 from watcher.model import QueryPlan, Rule, Window
 from watcher.search.outcomes import FailedSearch, MatchedPage
 from watcher.search.searcher import SearchContext, Searcher

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_PLAIN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z").fullmatch
 
 
 def milliseconds(moment: datetime) -> int:
@@ -40,6 +42,26 @@ def latest_timestamp(texts: Iterable[str]) -> datetime | None:
         return parse_timestamp(different[0])
     moments = map(parse_timestamp, different)
     return max((moment for moment in moments if moment is not None), default=None)
+
+
+def earliest_and_latest(texts: Iterable[str]) -> tuple[datetime | None, datetime | None]:
+    """Return the earliest and the latest of some timestamps; None if no text is one.
+
+    Texts in the layout of Winlogbeat are ordered as they stand, and only the first and the last are parsed.
+    """
+    ordered: list[str] = []
+    others: list[str] = []
+    for text in texts:
+        (ordered if _PLAIN(text) else others).append(text)
+    ordered.sort()
+    plain = (_first_moment(ordered), _first_moment(reversed(ordered)))
+    moments = [moment for moment in (*plain, *map(parse_timestamp, others)) if moment is not None]
+    return min(moments, default=None), max(moments, default=None)
+
+
+def _first_moment(texts: Iterable[str]) -> datetime | None:
+    moments = map(parse_timestamp, texts)
+    return next((moment for moment in moments if moment is not None), None)
 
 
 def parse_zoned_timestamp(text: str) -> datetime | None:

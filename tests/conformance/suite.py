@@ -13,8 +13,9 @@ from support.borrowed_indices import Indices, connections, indices
 from support.engines import Running
 
 from watcher.cluster.connections import Connection
+from watcher.match.compiled_rule import CompiledRule
 from watcher.match.predicate import Predicate
-from watcher.match.ruleset import CompiledRule, Ruleset
+from watcher.match.ruleset import Ruleset
 from watcher.model import (
     And,
     ConditionNode,

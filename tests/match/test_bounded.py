@@ -14,12 +14,13 @@ from support.fakes import RULE, event, rule
 
 from watcher.errors import Undecided
 from watcher.match.bounded_regex import LIMIT, BoundedSearch, share
+from watcher.match.compiled_rule import CompiledRule
 from watcher.match.event_view import EventView
 from watcher.match.fixed_chunks import linear_search
 from watcher.match.matchers import fold, string_matcher, values_matcher
 from watcher.match.regex_dialects import UNICODE, case_variants, matched
 from watcher.match.regex_tree import FLAGS, escaped
-from watcher.match.ruleset import CompiledRule, Ruleset
+from watcher.match.ruleset import Ruleset
 from watcher.match.wildcards import wildcard_matcher
 from watcher.model import DASHES, Rule, SigmaRegex, SigmaString, Wildcard
 from watcher.settings import Source

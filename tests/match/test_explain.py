@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from support.truth_table import as_modules, events, rules, unchanged
 
+from watcher.match.compiled_rule import CompiledRule
 from watcher.match.descriptions import describe_value
 from watcher.match.event_explanation import Explanation, ExplanationStep, explain
 from watcher.match.event_view import EventView
 from watcher.match.predicate import Predicate
-from watcher.match.ruleset import CompiledRule, Ruleset
+from watcher.match.ruleset import Ruleset
 from watcher.model import DASHES, And, DetectionItem, Event, Not, Or, Rule
 from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_file import read_contents

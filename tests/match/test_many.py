@@ -15,10 +15,11 @@ from support.fakes import rule
 from watcher.match import literal_index
 from watcher.match import regex_literals as factors
 from watcher.match import ruleset as many
+from watcher.match.compiled_rule import CompiledRule
 from watcher.match.event_view import EventView
 from watcher.match.matchers import fold, fold_loosely
 from watcher.match.predicate import Predicate
-from watcher.match.ruleset import CompiledRule, Ruleset
+from watcher.match.ruleset import Ruleset
 from watcher.model import Rule, SigmaRegex
 from watcher.taxonomy.logsources import events_of
 

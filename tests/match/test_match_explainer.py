@@ -11,11 +11,12 @@ import pytest
 from made_events import event
 from support.truth_table import events, rules
 
+from watcher.match.compiled_rule import CompiledRule
 from watcher.match.event_view import EventView
 from watcher.match.match_explainer import MOST_FIELDS, MatchExplainer
 from watcher.match.matched_values import LONGEST, MOST_VALUES, excerpt
 from watcher.match.predicate import Predicate
-from watcher.match.ruleset import CompiledRule, Ruleset
+from watcher.match.ruleset import Ruleset
 from watcher.model import Event, MatchedField, MatchedValue, Rule
 from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_file import read_contents

@@ -9,9 +9,10 @@ import pytest
 import yaml
 from made_events import CLASSIC, POWERSHELL, SECURITY, SYSMON, event, moved
 
+from watcher.match.compiled_rule import CompiledRule
 from watcher.match.event_view import EventView
 from watcher.match.predicate import Predicate
-from watcher.match.ruleset import CompiledRule, Ruleset
+from watcher.match.ruleset import Ruleset
 from watcher.model import Event, Rule
 from watcher.settings import LogSourceMapping
 from watcher.sigma.metadata_reader import RuleOrigin

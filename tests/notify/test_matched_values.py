@@ -15,8 +15,9 @@ from support.hostile_text import EVENT, NOW, alert
 from support.shown_hits import hit_of
 from support.truth_table import events, rules
 
+from watcher.match.compiled_rule import CompiledRule
 from watcher.match.predicate import Predicate
-from watcher.match.ruleset import CompiledRule, Ruleset
+from watcher.match.ruleset import Ruleset
 from watcher.model import Hit, MatchedField, MatchedValue, Notification
 from watcher.notify.channel_registry import notifier_types
 from watcher.notify.escaping import bounded_text

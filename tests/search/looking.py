@@ -7,7 +7,7 @@ from typing import Any
 
 from support.fakes import FakeClock, ListedEvents, rule
 
-from watcher.match.ruleset import CompiledRule
+from watcher.match.compiled_rule import CompiledRule
 from watcher.model import EventDocument, Rule
 from watcher.search.outcomes import FailedSearch, MatchedPage, SearchFinding, SearchOutcome
 from watcher.search.searcher import SearchContext, Searcher

@@ -16,7 +16,7 @@ from support.fakes import ListedEvents
 
 from watcher.errors import ClusterError, Unreachable
 from watcher.local_engine import ELASTICSEARCH, OPENSEARCH, default_cache, start
-from watcher.match.ruleset import CompiledRule
+from watcher.match.compiled_rule import CompiledRule
 from watcher.model import Window
 from watcher.ports import EventSource, Page, SearchRequest, Snapshot
 from watcher.search.searcher import MatchedPage, SearchContext, Searcher

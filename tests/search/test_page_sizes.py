@@ -10,7 +10,7 @@ from looking import FakeClock, many, ruled
 from support.fakes import ListedEvents
 
 from watcher.errors import ClusterError, Overloaded, Unreachable
-from watcher.match.ruleset import CompiledRule
+from watcher.match.compiled_rule import CompiledRule
 from watcher.ports import Page, SearchRequest
 from watcher.search.page_sizes import FEW, FIRST_PAGE, PageSizes
 from watcher.search.searcher import MatchedPage, SearchContext, Searcher

@@ -21,7 +21,7 @@ from support.engines import Running
 from support.truth_table import NOT_IN_THE_TABLE, Place
 
 from watcher.cluster.connections import Connection
-from watcher.match.ruleset import CompiledRule
+from watcher.match.compiled_rule import CompiledRule
 from watcher.model import Event, QueryPlan, Rule, Window
 from watcher.search.searcher import MatchedPage, SearchContext, Searcher
 from watcher.settings import Source

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.truth_corrections import corrected
+from watcher.match.compiled_rule import CompiledRule
 from watcher.match.predicate import Predicate
-from watcher.match.ruleset import CompiledRule, Ruleset
+from watcher.match.ruleset import Ruleset
 from watcher.model import Event, Rule
 from watcher.sigma.metadata_reader import RuleOrigin
 from watcher.sigma.rule_file import read_contents

@@ -147,6 +147,17 @@ class EventView:
             if isinstance(computed, ComputedFromObjects) or not computed.is_substring
         )
 
+    def paths_of(self, request: FieldRequest) -> tuple[str, ...]:
+        """Return every path that may hold values of a field, or parts of them, in events of this channel and code."""
+        locations = self._locations_of(request)
+        parts = (path for computed in locations.computed for path in computed.paths)
+        return (*locations.direct, *self.extra.get(request[0], ()), *locations.fallback, *parts)
+
+    def moved_paths(self) -> Iterator[str]:
+        """Yield the paths of the values that modules moved out of the data of events of this channel and code."""
+        for name in moved_field_names(self._event_class(process_audit=False)):
+            yield from self.paths_of((name, False))
+
     def rebuild(self, rebuilt: RebuiltField) -> Values:
         """Return the computed values of a field, unless the event holds its values."""
         for path in rebuilt.direct:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from watcher.model import Event
 from watcher.nesting import MOST_LEVELS, entries, scalars
@@ -117,8 +117,11 @@ class _PathNode:
 
     path: str
     prefix: str  # of the paths below
-    children: dict[str, _PathNode] | None  # by name; None: the path is filtered out
+    paths: dict[str, str | None]  # of the values directly below, by name; None: the path is filtered out
+    objects: dict[str, _PathNode]  # below it that are not filtered out, by name
 
+
+_Remembered = TypeVar("_Remembered")
 
 _MAX_PATHS = 16_384  # whoever writes events may invent any number of names, of any length
 _MAX_PATH_LENGTH = 300
@@ -127,14 +130,13 @@ _MAX_PATH_LENGTH = 300
 class FieldFilter:
     """The paths of documents that are flattened; each path is decided once, not for each document."""
 
-    __slots__ = ("_children", "_count", "_parents", "_paths", "_root")
+    __slots__ = ("__weakref__", "_count", "_parents", "_paths", "_root")
 
     def __init__(self, paths: Iterable[str] | None = None) -> None:
         """Keep the values at or below some paths, or all of them."""
         self._paths = None if paths is None else frozenset(paths)
         self._parents = frozenset(parent for path in self._paths or () for parent in parents(path))
-        self._children: dict[str, _PathNode] = {}
-        self._root = _PathNode("", "", self._children)
+        self._root = _PathNode("", "", {}, {})
         self._count = 0
 
     def flatten(self, document: Event) -> FlatEvent:
@@ -146,28 +148,25 @@ class FieldFilter:
     def _add_object(self, node: Mapping[str, Any], parent: _PathNode, flat: FlatEvent, levels: int) -> None:
         """Add the values of an object; below the last level, all values belong to that level."""
         first = flat.first
-        children = parent.children
-        if children is None:
-            return
+        paths = parent.paths
         for name, value in node.items():
             try:
-                child = children[name]
+                path = paths[name]
             except KeyError:
-                child = self._new_node(parent, name, children)
-            if child.children is None:
+                path = self._new_path(parent, name)
+            if path is None:
                 continue
             kind = type(value)
             if kind is str or kind is int:
                 if kind is int or value:
-                    path = child.path
                     if path in first:
                         flat.add(path, str(value))
                     else:
                         first[path] = value if kind is str else str(value)
             elif kind is dict and levels:
-                self._add_object(value, child, flat, levels - 1)
+                self._add_object(value, parent.objects.get(name) or self._new_node(parent, name), flat, levels - 1)
             elif value is not None:
-                self._add_other(value, child, flat, levels)
+                self._add_other(value, parent.objects.get(name) or self._new_node(parent, name), flat, levels)
 
     def _add_other(self, value: Any, node: _PathNode, flat: FlatEvent, levels: int) -> None:
         if isinstance(value, (str, int, float)):
@@ -183,16 +182,26 @@ class FieldFilter:
             for text in leaf_strings(value):
                 flat.add(node.path, text)
 
-    def _new_node(self, parent: _PathNode, name: str, children: dict[str, _PathNode]) -> _PathNode:
+    def _new_path(self, parent: _PathNode, name: str) -> str | None:
         path = parent.prefix + name
-        node = _PathNode(path, path + ".", {} if self._keeps(path) else None)
-        if self._count >= _MAX_PATHS:
-            self._children.clear()
-            self._count = 0
-        if len(path) <= _MAX_PATH_LENGTH:
-            children[name] = node
-            self._count += 1
+        kept = path if self._keeps(path) else None
+        self._remember(parent.paths, name, kept, len(path))
+        return kept
+
+    def _new_node(self, parent: _PathNode, name: str) -> _PathNode:
+        path = parent.prefix + name
+        node = _PathNode(path, path + ".", {}, {})
+        self._remember(parent.objects, name, node, len(path))
         return node
+
+    def _remember(self, names: dict[str, _Remembered], name: str, value: _Remembered, length: int) -> None:
+        if self._count >= _MAX_PATHS:
+            self._root.paths.clear()
+            self._root.objects.clear()
+            self._count = 0
+        if length <= _MAX_PATH_LENGTH:
+            names[name] = value
+            self._count += 1
 
     def _keeps(self, path: str) -> bool:
         paths = self._paths

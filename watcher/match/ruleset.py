@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from operator import itemgetter
+from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
-from watcher.errors import Undecided
-from watcher.match.event_view import EventView, encoded
-from watcher.match.literal_index import LiteralIndex, LiteralIndexes, NumberedLiterals
-from watcher.match.matchers import fold_loosely
-from watcher.match.predicate import EventPredicate, Predicate, readings
+from watcher.match.compiled_rule import CompiledRule, PrefilteredRule, Verdict
+from watcher.match.event_kind import EventKind
+from watcher.match.event_view import EventView
+from watcher.match.flat_event import FieldFilter
+from watcher.match.literal_index import LiteralIndexes
+from watcher.match.predicate import readings
 from watcher.match.required_literals import Requirement, Selectivity, canonical, codes, requirements, selectivity
 from watcher.model import ConditionNode, Event, Rule
 from watcher.taxonomy.logsources import LogSourceEvents
 
 _MAX_KINDS = 1024
-
-_TRIAL = 256  # events of a kind, after which rules that were evaluated too often get more required literals
-_OFTEN = 32  # of these events that a rule did not match
+_LONGEST_NAME = 300  # characters of a channel or code; Windows allows 255
 
 _Prefilter = tuple[frozenset[str] | None, Requirement | None, tuple[Requirement, ...]]
 """The only event codes that a rule matches (None: any), and literals of which every matching event holds one.
@@ -28,39 +27,22 @@ The first requirement is met most rarely, as far as a rule alone shows; then com
 """
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledRule:
-    """A rule and its predicate."""
-
-    rule: Rule
-    predicate: Predicate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """The rules that match one event, and those that could not be decided."""
-
-    rules: tuple[Rule, ...] = ()
-    undecided: tuple[Rule, ...] = ()  # not decided within the time limit
-    reasons: Mapping[str, str] = field(default_factory=dict)  # why, by the id of a rule that was evaluated
-
-
-_NO_RULES = Verdict()
 _EVENT_ID = ("EventID", False)
 
-
-@dataclass(frozen=True, slots=True)
-class _PrefilteredRule:
-    """A rule with what is known about its matches before any event is read."""
-
-    compiled: CompiledRule
-    codes: frozenset[str] | None
-    requirement: Requirement | None
-    others: tuple[Requirement, ...]
-    scope: LogSourceEvents  # equal scopes of several rules are the same object
+_KindKey = tuple[str, str, bool, bool]
+_Names = tuple[Any, ...]
+"""The channel and the codes of an event as they stand in it."""
 
 
-_RulesOfScope = tuple[LogSourceEvents, tuple[tuple[int, _PrefilteredRule], ...]]
+class _FrequentKind(NamedTuple):
+    """A kind of events that comes often, with the paths that its rules read."""
+
+    key: _KindKey
+    kind: EventKind
+    field_filter: FieldFilter
+
+
+_RulesOfScope = tuple[LogSourceEvents, tuple[tuple[int, PrefilteredRule], ...]]
 """Rules of one log source with their place among all rules."""
 
 
@@ -86,7 +68,7 @@ class Ruleset:
         }
         scopes: dict[LogSourceEvents, LogSourceEvents] = {}
         self._rules = tuple(
-            _PrefilteredRule(
+            PrefilteredRule(
                 compiled,
                 *self._prefilters[compiled.rule.id, compiled.rule.hash],
                 scopes.setdefault(compiled.predicate.scope, compiled.predicate.scope),
@@ -95,7 +77,9 @@ class Ruleset:
         )
         self._by_scope = _by_scope(self._rules)
         self._predicates = {compiled.rule.id: compiled.predicate for compiled in rules}
-        self._kinds: dict[tuple[str, str, bool, bool], _EventKind] = {}
+        self._kinds: dict[_KindKey, EventKind] = {}
+        self._frequent: dict[_Names, _FrequentKind] = {}
+        self._field_filters: WeakValueDictionary[frozenset[str], FieldFilter] = WeakValueDictionary()
         self._indexes: LiteralIndexes = LiteralIndexes() if before is None else before._indexes  # noqa: SLF001
 
     def with_rules(self, rules: Sequence[CompiledRule]) -> Ruleset:
@@ -108,7 +92,7 @@ class Ruleset:
 
     def matching(self, event: Event) -> tuple[Rule, ...]:
         """Return the rules that match an event for certain."""
-        return self.verdict(self.view(event)).rules
+        return self.verdict_of(event).rules
 
     def view(self, event: Event) -> EventView:
         """Return the view of an event with the field mappings of settings."""
@@ -119,14 +103,56 @@ class Ruleset:
 
         `undecided` are ids and hashes of rules that did not decide about the event before: they are not evaluated.
         """
-        plain = view.read(_EVENT_ID) == (view.code,)  # else a rule's EventID may mean something else
-        key = (view.channel_key, view.code, plain, view.is_windows)
+        return self._kind(view).verdict(view, undecided)
+
+    def verdict_of(self, event: Event) -> Verdict:
+        """Return what `verdict` returns; of events of a kind that comes often, only what rules read is flattened."""
+        names = _names(event)
+        frequent = self._frequent.get(names) if names is not None else None
+        if frequent is not None:
+            view = EventView(event, self._extra, frequent.field_filter)
+            if _key(view) == frequent.key:  # the names are a guess: objects and dotted names may be mixed
+                return frequent.kind.verdict(view)
+        view = self.view(event)
+        kind = self._kind(view)
+        if names is not None and kind.is_frequent:
+            if len(self._frequent) >= _MAX_KINDS:
+                self._frequent.clear()
+            self._frequent[names] = _FrequentKind(_key(view), kind, self._field_filter(kind.paths_read(view)))
+        return kind.verdict(view)
+
+    def _kind(self, view: EventView) -> EventKind:
+        key = _key(view)
         kind = self._kinds.get(key)
         if kind is None:
             if len(self._kinds) >= _MAX_KINDS:  # whoever writes events may invent any number of channels and codes
                 self._kinds.clear()
-            kind = self._kinds[key] = _EventKind(_selected(self._by_scope, view, plain=plain), view, self._indexes)
-        return kind.verdict(view, undecided)
+            kind = self._kinds[key] = EventKind(_selected(self._by_scope, view, plain=key[2]), view, self._indexes)
+        return kind
+
+    def _field_filter(self, paths: frozenset[str]) -> FieldFilter:
+        """Return the filter of some paths, which kinds of events share."""
+        return self._field_filters.get(paths) or self._field_filters.setdefault(paths, FieldFilter(paths))
+
+
+def _key(view: EventView) -> _KindKey:
+    plain = view.read(_EVENT_ID) == (view.code,)  # else a rule's EventID may mean something else
+    return view.channel_key, view.code, plain, view.is_windows
+
+
+def _names(event: Event) -> _Names | None:
+    """Return the channel and the codes of an event where these are plain; None elsewhere."""
+    system, meta = event.get("winlog"), event.get("event")
+    if type(system) is not dict or type(meta) is not dict:
+        return None
+    names = system.get("channel"), system.get("event_id"), meta.get("code")
+    for name in names:
+        if type(name) is str:
+            if len(name) > _LONGEST_NAME:
+                return None
+        elif name is not None and type(name) is not int:
+            return None
+    return names
 
 
 def _prefilter(node: ConditionNode, literal_selectivity: Selectivity) -> _Prefilter:
@@ -135,115 +161,8 @@ def _prefilter(node: ConditionNode, literal_selectivity: Selectivity) -> _Prefil
     return codes(node), best, tuple(requirement for requirement in every if requirement is not best)
 
 
-class _EventKind:
-    """The rules that may match events of one channel and code, behind a search for their required literals.
-
-    One required literal of each rule is searched at first. What events hold shows which of them are common: rules that
-    were evaluated often and matched seldom are then evaluated only where the event meets all of their requirements.
-    """
-
-    def __init__(
-        self,
-        rules: Iterable[tuple[_PrefilteredRule, tuple[bool, ...]]],
-        view: EventView,
-        indexes: LiteralIndexes,
-    ) -> None:
-        self._prefiltered = tuple(rules)
-        self._rules = [prefiltered.compiled.rule for prefiltered, _ in self._prefiltered]
-        self._predicates: list[EventPredicate | None] = [None] * len(self._rules)  # None: no event asked for it
-        self._indexes = indexes
-        self._seen = 0
-        self._failures: Counter[int] | None = Counter()  # evaluations without a match; None: the trial is over
-        self._prepare(view, frozenset())
-
-    def _prepare(self, view: EventView, guarded: frozenset[int]) -> None:
-        """Prepare the search; the numbers are those of the rules of which all requirements are searched."""
-        self._unfiltered = [number for number, (rule, _) in enumerate(self._prefiltered) if rule.requirement is None]
-        literals = NumberedLiterals()
-        self._guards: dict[int, tuple[frozenset[int], ...]] = {}
-        for number, (rule, process_audits) in enumerate(self._prefiltered):
-            if rule.requirement is not None:
-                literals.add(rule.requirement, process_audits, number)
-            if number in guarded:
-                self._guards[number] = tuple(literals.add(other, process_audits) for other in rule.others)
-        rebuilt = (field for request in literals.requests for field in view.rebuilt_fields(request))
-        self._rebuilt = tuple(dict.fromkeys(rebuilt))
-        self._rules_by_literal = tuple(map(tuple, literals.rules.values()))
-        texts = tuple(literals.rules)
-        self._index = self._indexes.get(texts) or self._indexes.setdefault(texts, LiteralIndex(texts))
-
-    def _observe(self, view: EventView, failures: Counter[int], failed: Iterable[int]) -> None:
-        """Count the rules that did not match an event of the trial; at its end, search more literals."""
-        failures.update(failed)
-        if self._seen < _TRIAL:
-            return
-        self._failures = None
-        often = (number for number, count in failures.items() if count >= _OFTEN)
-        guarded = frozenset(number for number in often if self._prefiltered[number][0].others)
-        if guarded:
-            self._prepare(view, guarded)
-
-    def verdict(self, view: EventView, undecided_before: Collection[tuple[str, str]]) -> Verdict:
-        candidates = self._candidates(view)
-        self._seen += 1
-        if not candidates:
-            return _NO_RULES
-        matching: list[int] = []
-        undecided: list[int] = []
-        reasons: dict[str, str] = {}
-        for number in candidates:
-            if undecided_before and self._version(number) in undecided_before:
-                undecided.append(number)
-                continue
-            matches = self._predicates[number] or self._compile(number)
-            try:
-                if matches(view):
-                    matching.append(number)
-            except Undecided as fault:  # the other rules are evaluated
-                undecided.append(number)
-                reasons[self._rules[number].id] = str(fault)
-        if self._failures is not None:
-            self._observe(view, self._failures, set(candidates).difference(matching, undecided))
-        if not matching and not undecided:
-            return _NO_RULES
-        return Verdict(rules=self._numbered(matching), undecided=self._numbered(undecided), reasons=reasons)
-
-    def _version(self, number: int) -> tuple[str, str]:
-        return self._rules[number].id, self._rules[number].hash
-
-    def _numbered(self, numbers: list[int]) -> tuple[Rule, ...]:
-        """Return rules in the order in which they were given: that of the candidates differs between processes."""
-        return tuple([self._rules[number] for number in sorted(numbers)])
-
-    def _compile(self, number: int) -> EventPredicate:
-        rule, process_audits = self._prefiltered[number]
-        matches = self._predicates[number] = rule.compiled.predicate.compiled(process_audits)
-        return matches
-
-    def _candidates(self, view: EventView) -> Iterable[int]:
-        """Return the numbers of the rules of which the event holds a required literal, or that require none."""
-        if not self._rules_by_literal:
-            return self._unfiltered
-        text = view.searched_text()
-        if self._rebuilt:
-            values = [value for rebuilt in self._rebuilt for value in view.rebuild(rebuilt)]
-            if values:
-                text = b"\0".join((text, *(encoded(fold_loosely(value)) for value in values)))
-        literals = self._index.literals_in(text)
-        if not literals:
-            return self._unfiltered
-        rules_by_literal = self._rules_by_literal
-        candidates = set(self._unfiltered)
-        for literal in literals:
-            candidates.update(rules_by_literal[literal])
-        for number in candidates.intersection(self._guards):
-            if any(map(literals.isdisjoint, self._guards[number])):
-                candidates.discard(number)
-        return candidates
-
-
-def _by_scope(rules: Iterable[_PrefilteredRule]) -> tuple[_RulesOfScope, ...]:
-    numbered: dict[LogSourceEvents, list[tuple[int, _PrefilteredRule]]] = {}
+def _by_scope(rules: Iterable[PrefilteredRule]) -> tuple[_RulesOfScope, ...]:
+    numbered: dict[LogSourceEvents, list[tuple[int, PrefilteredRule]]] = {}
     for number, rule in enumerate(rules):
         numbered.setdefault(rule.scope, []).append((number, rule))
     return tuple((scope, tuple(of_scope)) for scope, of_scope in numbered.items())
@@ -251,7 +170,7 @@ def _by_scope(rules: Iterable[_PrefilteredRule]) -> tuple[_RulesOfScope, ...]:
 
 def _selected(
     by_scope: Iterable[_RulesOfScope], view: EventView, *, plain: bool
-) -> list[tuple[_PrefilteredRule, tuple[bool, ...]]]:
+) -> list[tuple[PrefilteredRule, tuple[bool, ...]]]:
     """Return the rules for events of this channel and code, in their order, and how they read them."""
     code = canonical(view.code)
     selected = [

@@ -12,7 +12,7 @@ from watcher.alerts.alert_store import AlertStore
 from watcher.alerts.grouping import GroupedHit
 from watcher.alerts.routed_alerts import AlertRouter
 from watcher.errors import ClusterError, Incomplete, Refused, Unexpected
-from watcher.match.ruleset import CompiledRule
+from watcher.match.compiled_rule import CompiledRule
 from watcher.model import UnreadableEvent, UnsearchableIndex, Window
 from watcher.model.correlation_hits import BaseHit
 from watcher.pipeline.confirm import Confirmed, Confirmer

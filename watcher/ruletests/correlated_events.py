@@ -10,8 +10,9 @@ from watcher.correlate import correlate
 from watcher.correlate.correlation_plan import CorrelationPlan
 from watcher.correlate.hit_builder import base_hit
 from watcher.correlate.trailing_windows import TrailingWindow, trailing_windows
+from watcher.match.compiled_rule import CompiledRule
 from watcher.match.event_view import EventView
-from watcher.match.ruleset import CompiledRule, Ruleset
+from watcher.match.ruleset import Ruleset
 from watcher.model import Rule
 from watcher.model.correlation_hits import BaseHit, CorrelationHit
 from watcher.model.correlations import Correlation

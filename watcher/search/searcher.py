@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from watcher.clock import SystemClock
 from watcher.errors import ClusterError, Incomplete, Overloaded, Refused, TooSlow, Unreachable
+from watcher.match.compiled_rule import CompiledRule
 from watcher.match.flat_event import FieldFilter
-from watcher.match.ruleset import CompiledRule, Ruleset
+from watcher.match.ruleset import Ruleset
 from watcher.model import Finding, Query, QueryPlan, Severity
 from watcher.ports import Clock, Page, Snapshot
 from watcher.search.event_selection import computed_fields, event_selection, needed_fields, windows_paths

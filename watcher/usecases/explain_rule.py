@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from watcher.components import Components
 from watcher.lint.query_cost import QueryCost, query_cost
-from watcher.match.ruleset import CompiledRule
+from watcher.match.compiled_rule import CompiledRule
 from watcher.model import Query, QueryPlan, Rule, Window
 from watcher.search.searcher import SearchContext, Searcher
 from watcher.settings import Source

@@ -13,15 +13,17 @@ from watcher.errors import InputError
 from watcher.event_files.event_chunks import EventChunk, FileEvent
 from watcher.event_files.event_reader import event_chunks, event_files
 from watcher.known_secrets import without_secrets
+from watcher.match.compiled_rule import CompiledRule, Verdict
 from watcher.match.event_summarizer import summarize
 from watcher.match.event_view import EventView
-from watcher.match.ruleset import CompiledRule, Ruleset
-from watcher.model import EventSummary, Level, Location, Rule, Severity
+from watcher.match.flat_event import values_at
+from watcher.match.ruleset import Ruleset
+from watcher.model import Event, EventSummary, Level, Location, Rule, Severity
 from watcher.model.correlation_hits import BaseHit
 from watcher.nesting import bounded, entries
 from watcher.ports import Progress, no_progress
 from watcher.settings import Settings, Source
-from watcher.timestamps import latest_timestamp, milliseconds, parse_timestamp
+from watcher.timestamps import earliest_and_latest, latest_timestamp, milliseconds, parse_timestamp
 from watcher.translate.plan import rule_predicate
 from watcher.usecases.loading import every_rule, load_named_rules
 
@@ -123,13 +125,14 @@ def match_chunk(matcher: FileMatcher, path: Path, chunk: EventChunk) -> MatchedC
     matched = _ChunkMatcher(matcher.ruleset, matcher.plan)
     for item in chunk.events():
         matched.add(item)
+    first, last = earliest_and_latest(matched.times)
     return MatchedChunk(
         path=path,
         end=chunk.end,
         items=tuple(matched.items),
         base_hits=tuple(matched.base_hits),
-        first=matched.first,
-        last=matched.last,
+        first=None if first is None else milliseconds(first),
+        last=None if last is None else milliseconds(last),
         events=matched.events,
         unrecognized=matched.unrecognized,
         first_unrecognized=matched.first_unrecognized,
@@ -144,8 +147,7 @@ class _ChunkMatcher:
     plan: CorrelationPlan
     items: list[MatchedEvent | InputError] = field(default_factory=list)
     base_hits: list[BaseHit] = field(default_factory=list)
-    first: int | None = None
-    last: int | None = None
+    times: list[str] = field(default_factory=list)  # of all events; empty without correlations
     events: int = 0
     unrecognized: int = 0
     first_unrecognized: Location | None = None
@@ -163,48 +165,54 @@ class _ChunkMatcher:
 
     def _match(self, file_event: FileEvent) -> None:
         event = file_event.event
-        ruleset = self.ruleset
-        view = ruleset.view(event)
-        verdict = ruleset.verdict(view)
+        verdict = self.ruleset.verdict_of(event)
+        if verdict.rules or verdict.undecided:
+            self._add_matched(file_event, verdict, self.ruleset.view(event))
+        if self.plan.correlations:
+            self._add_time(event)
+        self.events += 1
+        if not verdict.rules and _MARKS.isdisjoint(event) and not self.ruleset.view(event).channel:
+            self.unrecognized += 1
+            if self.first_unrecognized is None:
+                self.first_unrecognized = Location(file=file_event.file, line=file_event.number)
+
+    def _add_matched(self, file_event: FileEvent, verdict: Verdict, view: EventView) -> None:
+        """Add an event that rules match, or that they could not decide about."""
         roles = self.plan.roles
         rules = tuple(rule for rule in verdict.rules if rule.id not in roles or roles[rule.id].alerts)
         if rules or verdict.undecided:
             self.items.append(
                 MatchedEvent(
-                    file_event=replace(file_event, event=bounded(event)),  # JSON writers recurse into it
+                    file_event=replace(file_event, event=bounded(file_event.event)),  # JSON writers recurse into it
                     rules=rules,
                     undecided=verdict.undecided,
                     summary=summarize(view) if rules else _NO_SUMMARY,
                 )
             )
-        if self.plan.correlations:
-            self._add_base_hits(file_event, verdict.rules, view)
-        self.events += 1
-        if not view.channel and not verdict.rules and _MARKS.isdisjoint(event):
-            self.unrecognized += 1
-            if self.first_unrecognized is None:
-                self.first_unrecognized = Location(file=file_event.file, line=file_event.number)
-
-    def _add_base_hits(self, file_event: FileEvent, rules: Sequence[Rule], view: EventView) -> None:
-        """Add what correlations count of an event; one without a time is not counted."""
         moment = latest_timestamp(view.at("@timestamp"))
-        if moment is None:
+        if moment is None:  # then correlations do not count it
             return
-        time = milliseconds(moment)
-        self.first = time if self.first is None else min(self.first, time)
-        self.last = time if self.last is None else max(self.last, time)
-        for rule in rules:
-            if role := self.plan.roles.get(rule.id):
+        for rule in verdict.rules:
+            if role := roles.get(rule.id):
                 self.base_hits.append(
                     BaseHit(
                         rule_id=rule.id,
                         hit_id=f"{file_event}#{self.events}",  # a line may hold several events
-                        time=time,
+                        time=milliseconds(moment),
                         values=field_values(view, role.fields),
                         index=file_event.file,
                         event_id=str(file_event.number),
                     )
                 )
+
+    def _add_time(self, event: Event) -> None:
+        text = event.get("@timestamp")
+        if type(text) is str:
+            self.times.append(text)
+            return
+        moment = latest_timestamp(values_at(event, "@timestamp"))
+        if moment is not None:
+            self.times.append(moment.isoformat())
 
 
 # --------------------------------------------------------------------------- counts
