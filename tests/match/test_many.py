@@ -196,7 +196,7 @@ def test_rules_that_stay_are_not_looked_at_again(monkeypatch: pytest.MonkeyPatch
     first = Ruleset([watched(detecting("CommandLine: a", id="1")), watched(detecting("CommandLine: b", id="2"))])
     looked: list[object] = []
     about = many._prefilter
-    monkeypatch.setattr(many, "_prefilter", lambda node, rare: looked.append(node) or about(node, rare))
+    monkeypatch.setattr(many, "_prefilter", lambda node, *others: looked.append(node) or about(node, *others))
     changed = detecting("CommandLine: c", id="2")
     second = first.with_rules([watched(detecting("CommandLine: a", id="1")), watched(changed)])
     assert looked == [changed.node]

@@ -43,10 +43,28 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True)
-class Selectivity:
-    """Estimates how rarely a requirement is met: long strings that few rules search are literal_selectivity."""
+class AllOf:
+    """Parts, all of which every matching event meets; without parts every event meets it."""
 
-    counts: Counter[str]  # literal → condition trees that contain it
+    parts: tuple[LiteralTree, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Parts, at least one of which every matching event meets."""
+
+    parts: tuple[LiteralTree, ...]
+
+
+LiteralTree = Requirement | AllOf | AnyOf
+_NOTHING = AllOf(())
+
+
+@dataclass(frozen=True, slots=True)
+class Selectivity:
+    """Estimates how rarely a requirement is met: long strings that few rules search are selective."""
+
+    counts: Counter[str]  # literal → trees that contain it
 
     def of(self, requirement: Requirement) -> float:
         """Return the weight of a requirement: its most common literal decides."""
@@ -62,71 +80,72 @@ class Selectivity:
         return max(requirements, key=self.of, default=None)
 
 
-def selectivity(nodes: Iterable[ConditionNode]) -> Selectivity:
-    """Count in how many condition trees each literal occurs."""
+def literal_tree(node: ConditionNode) -> LiteralTree:
+    """Return what a condition tree requires of the literals in an event; a negated part requires nothing."""
+    match node:
+        case And(of=branches):
+            return AllOf(tuple(map(literal_tree, branches)))
+        case Or(of=branches):
+            return AnyOf(tuple(map(literal_tree, branches)))
+        case DetectionItem(field=field, values=values, match_all=True):
+            return AllOf(tuple([_of_value(field, value) for value in values]))
+        case DetectionItem(field=field, values=values):
+            return _any_value(field, values)
+        case Not():
+            return _NOTHING
+
+
+def selectivity(trees: Iterable[LiteralTree]) -> Selectivity:
+    """Count in how many trees each literal occurs."""
     counts: Counter[str] = Counter()
-    for node in nodes:
-        counts.update({text for _, text in _all_literals(node)})
+    for tree in trees:
+        counts.update({text for _, text in _all_literals(tree)})
     return Selectivity(counts)
 
 
-def _all_literals(node: ConditionNode) -> Iterator[Literal]:
-    match node:
-        case And(of=branches) | Or(of=branches):
-            for branch in branches:
-                yield from _all_literals(branch)
-        case Not(of=branch):
-            yield from _all_literals(branch)
-        case DetectionItem():
-            yield from (
-                literal
-                for value in node.values
-                for requirement in _of_value(node.field, value)
-                for literal in requirement.literals
-            )
+def _all_literals(tree: LiteralTree) -> Iterator[Literal]:
+    if isinstance(tree, Requirement):
+        yield from tree.literals
+        return
+    for part in tree.parts:
+        yield from _all_literals(part)
 
 
-def requirements(node: ConditionNode, literal_selectivity: Selectivity) -> tuple[Requirement, ...]:
+def requirements(tree: LiteralTree, literal_selectivity: Selectivity) -> tuple[Requirement, ...]:
     """Return requirements, all of which every matching event meets."""
-    match node:
-        case And(of=branches):
-            return tuple(
-                requirement for branch in branches for requirement in requirements(branch, literal_selectivity)
-            )
-        case Or(of=branches):
-            best = [literal_selectivity.best(requirements(branch, literal_selectivity)) for branch in branches]
-            if not best or any(requirement is None for requirement in best):
-                return ()
-            return (
-                Requirement(
-                    frozenset(
-                        literal for requirement in best if requirement is not None for literal in requirement.literals
-                    )
-                ),
-            )
-        case DetectionItem():
-            return tuple(_of_item(node, literal_selectivity))
-        case Not():
-            return ()
+    match tree:
+        case Requirement():
+            return (tree,)
+        case AllOf(parts=parts):
+            return tuple([requirement for part in parts for requirement in requirements(part, literal_selectivity)])
+        case AnyOf(parts=parts):
+            literals: set[Literal] = set()
+            for part in parts:
+                best = literal_selectivity.best(requirements(part, literal_selectivity))
+                if best is None:
+                    return ()
+                literals |= best.literals
+            return (Requirement(frozenset(literals)),) if literals else ()
 
 
-def _of_item(item: DetectionItem, literal_selectivity: Selectivity) -> Iterator[Requirement]:
-    by_value = [_of_value(item.field, value) for value in item.values]
-    if item.match_all:
-        yield from (requirement for of_value in by_value for requirement in of_value)
-    elif by_value and all(by_value):
-        best = [literal_selectivity.best(of_value) for of_value in by_value]
-        yield Requirement(
-            frozenset(literal for requirement in best if requirement is not None for literal in requirement.literals)
-        )
+def _any_value(field: str | None, values: Sequence[SigmaValue]) -> LiteralTree:
+    literals: list[Literal] = []
+    for value in values:
+        if isinstance(value, SigmaRegex):
+            return AnyOf(tuple([_of_value(field, value) for value in values]))
+        literal = _literal(field, value)
+        if literal is None:
+            return _NOTHING
+        literals.append(literal)
+    return Requirement(frozenset(literals)) if literals else _NOTHING
 
 
-def _of_value(field: str | None, value: SigmaValue) -> tuple[Requirement, ...]:
+def _of_value(field: str | None, value: SigmaValue) -> LiteralTree:
     if isinstance(value, SigmaRegex):
-        choices = (frozenset((field or "", fold(text)) for text in choice) for choice in literal_choices(value))
-        return tuple(map(Requirement, choices))
+        choices = [frozenset((field or "", fold(text)) for text in choice) for choice in literal_choices(value)]
+        return AllOf(tuple(map(Requirement, choices)))
     literal = _literal(field, value)
-    return () if literal is None else (Requirement(frozenset((literal,))),)
+    return _NOTHING if literal is None else Requirement(frozenset((literal,)))
 
 
 def _literal(field: str | None, value: SigmaValue) -> Literal | None:

@@ -13,7 +13,16 @@ from watcher.match.event_view import EventView
 from watcher.match.flat_event import FieldFilter
 from watcher.match.literal_index import LiteralIndexes
 from watcher.match.predicate import readings
-from watcher.match.required_literals import Requirement, Selectivity, canonical, codes, requirements, selectivity
+from watcher.match.required_literals import (
+    LiteralTree,
+    Requirement,
+    Selectivity,
+    canonical,
+    codes,
+    literal_tree,
+    requirements,
+    selectivity,
+)
 from watcher.model import ConditionNode, Event, Rule
 from watcher.taxonomy.logsources import LogSourceEvents
 
@@ -58,11 +67,16 @@ class Ruleset:
     ) -> None:
         """Prepare rules; the prefilters of rules that `before` has too are taken from it."""
         self._extra = extra or {}
-        nodes = (compiled.rule.node for compiled in rules)
-        self._selectivity: Selectivity = selectivity(nodes) if before is None else before._selectivity  # noqa: SLF001
         previous = {} if before is None else before._prefilters  # noqa: SLF001
+        new = {
+            key: compiled.rule.node
+            for compiled in rules
+            if (key := (compiled.rule.id, compiled.rule.hash)) not in previous
+        }
+        trees = {key: literal_tree(node) for key, node in new.items()}
+        self._selectivity: Selectivity = selectivity(trees.values()) if before is None else before._selectivity  # noqa: SLF001
         self._prefilters: dict[tuple[str, str], _Prefilter] = {
-            key: previous.get(key) or _prefilter(compiled.rule.node, self._selectivity)
+            key: previous.get(key) or _prefilter(new[key], trees[key], self._selectivity)
             for compiled in rules
             for key in ((compiled.rule.id, compiled.rule.hash),)
         }
@@ -155,8 +169,8 @@ def _names(event: Event) -> _Names | None:
     return names
 
 
-def _prefilter(node: ConditionNode, literal_selectivity: Selectivity) -> _Prefilter:
-    every = requirements(node, literal_selectivity)
+def _prefilter(node: ConditionNode, tree: LiteralTree, literal_selectivity: Selectivity) -> _Prefilter:
+    every = requirements(tree, literal_selectivity)
     best = literal_selectivity.best(every)
     return codes(node), best, tuple(requirement for requirement in every if requirement is not best)
 
