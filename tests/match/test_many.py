@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.fakes import rule
 
-from watcher.match import literal_index
+from watcher.match import event_kind, literal_index
 from watcher.match import regex_literals as factors
 from watcher.match import ruleset as many
 from watcher.match.compiled_rule import CompiledRule
@@ -259,3 +259,14 @@ def test_a_computed_value_meets_further_requirements_too() -> None:
     for _ in range(300):
         assert ruleset.matching(common) == ()
     assert ruleset.matching({**common, "process": {"hash": {"sha1": "abc"}}}) == (item,)
+
+
+def test_combinations_of_literals_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_kind, "_MAX_COMBINATIONS", 4)
+    items = [detecting(f"CommandLine|contains: word{number}", id=f"{number}") for number in range(5)]
+    rules = Ruleset([watched(item) for item in items])
+    for chosen in range(32):
+        words = [number for number in range(5) if chosen >> number & 1]
+        command = " ".join(f"word{number}" for number in words)
+        assert [item.id for item in rules.matching(event(CommandLine=command))] == [str(number) for number in words]
+    assert all(len(kind._by_literals) <= 4 for kind in rules._kinds.values())

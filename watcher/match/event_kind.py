@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from watcher.errors import Undecided
 from watcher.match.compiled_rule import PrefilteredRule, Verdict
@@ -18,6 +18,8 @@ _TRIAL = 256  # events of a kind, after which rules that were evaluated too ofte
 _OFTEN = 32  # of these events that a rule did not match
 
 _FREQUENT = 256  # events of a kind
+
+_MAX_COMBINATIONS = 1024  # of literals, of which the candidates are remembered
 
 _NO_RULES = Verdict()
 
@@ -48,6 +50,7 @@ class EventKind:
         self._unfiltered = [number for number, (rule, _) in enumerate(self._prefiltered) if rule.requirement is None]
         literals = NumberedLiterals()
         self._guards: dict[int, tuple[frozenset[int], ...]] = {}
+        self._by_literals: dict[frozenset[int], tuple[int, ...]] = {}  # candidates of events that were seen
         for number, (rule, process_audits) in enumerate(self._prefiltered):
             if rule.requirement is not None:
                 literals.add(rule.requirement, process_audits, number)
@@ -123,7 +126,7 @@ class EventKind:
         matches = self._predicates[number] = rule.compiled.predicate.compiled(process_audits)
         return matches
 
-    def _candidates(self, view: EventView) -> Iterable[int]:
+    def _candidates(self, view: EventView) -> Sequence[int]:
         """Return the numbers of the rules of which the event holds a required literal, or that require none."""
         if not self._rules_by_literal:
             return self._unfiltered
@@ -135,10 +138,17 @@ class EventKind:
         literals = self._index.literals_in(text)
         if not literals:
             return self._unfiltered
-        rules_by_literal = self._rules_by_literal
+        candidates = self._by_literals.get(literals)
+        if candidates is None:
+            if len(self._by_literals) >= _MAX_COMBINATIONS:  # whoever writes events may combine any literals
+                self._by_literals.clear()
+            candidates = self._by_literals[literals] = tuple(self._selected(literals))
+        return candidates
+
+    def _selected(self, literals: frozenset[int]) -> Iterable[int]:
         candidates = set(self._unfiltered)
         for literal in literals:
-            candidates.update(rules_by_literal[literal])
+            candidates.update(self._rules_by_literal[literal])
         for number in candidates.intersection(self._guards):
             if any(map(literals.isdisjoint, self._guards[number])):
                 candidates.discard(number)

@@ -8,10 +8,10 @@ from weakref import WeakValueDictionary
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from watcher.match.event_view import FieldRequest, encoded
-from watcher.match.matchers import fold_loosely
 from watcher.match.required_literals import Requirement
 
 _MAX_TABLE = 800  # literals: a table finds them twice as fast, but one of 7,000 literals takes 60 MB
+_NO_LITERALS = frozenset[int]()
 
 
 class NumberedLiterals:
@@ -28,9 +28,8 @@ class NumberedLiterals:
         """Add the literals of a requirement and the number of the rule that they select; returns their numbers."""
         numbers = []
         for path, text in requirement.literals:
-            folded = fold_loosely(text)
-            numbers.append(self._numbers.setdefault(folded, len(self._numbers)))
-            rules = self.rules.setdefault(folded, {})
+            numbers.append(self._numbers.setdefault(text, len(self._numbers)))
+            rules = self.rules.setdefault(text, {})
             if rule is not None:
                 rules[rule] = None
             for process_audit in process_audits:
@@ -49,10 +48,10 @@ class LiteralIndex:
             implementation=Implementation.DFA if len(literals) <= _MAX_TABLE else Implementation.ContiguousNFA,
         )
 
-    def literals_in(self, text: bytes) -> set[int]:
+    def literals_in(self, text: bytes) -> frozenset[int]:
         """Return the numbers of the literals that a text contains."""
         matches = self._automaton.find_matches_as_indexes(text, overlapping=True)
-        return {number for number, _, _ in matches}
+        return frozenset([number for number, _, _ in matches]) if matches else _NO_LITERALS
 
 
 LiteralIndexes = WeakValueDictionary[tuple[str, ...], LiteralIndex]

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import log2
 
-from watcher.match.matchers import MAX_NUMBER_LENGTH, fold
+from watcher.match.matchers import MAX_NUMBER_LENGTH, fold, fold_loosely
 from watcher.match.regex_literals import literal_choices
 from watcher.model import And, ConditionNode, DetectionItem, Not, Or, SigmaNumber, SigmaRegex, SigmaString, SigmaValue
 
 Literal = tuple[str, str]
-"""A field (empty: anywhere in the event's data) and a folded string in one of its values."""
+"""A field (empty: anywhere in the event's data) and a string in one of its values, folded as `fold_loosely` folds."""
 
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
@@ -142,7 +142,7 @@ def _any_value(field: str | None, values: Sequence[SigmaValue]) -> LiteralTree:
 
 def _of_value(field: str | None, value: SigmaValue) -> LiteralTree:
     if isinstance(value, SigmaRegex):
-        choices = [frozenset((field or "", fold(text)) for text in choice) for choice in literal_choices(value)]
+        choices = [frozenset((field or "", fold_loosely(text)) for text in choice) for choice in literal_choices(value)]
         return AllOf(tuple(map(Requirement, choices)))
     literal = _literal(field, value)
     return _NOTHING if literal is None else Requirement(frozenset((literal,)))
@@ -159,7 +159,8 @@ def _literal(field: str | None, value: SigmaValue) -> Literal | None:
     for part in value.parts:
         if isinstance(part, str) and len(part) > len(longest):
             longest = part
-    return (field or "", fold(longest)) if longest else None  # folding keeps the length
+    folded = fold_loosely(longest)
+    return (field or "", folded) if folded else None
 
 
 def codes(node: ConditionNode) -> frozenset[str] | None:
