@@ -43,21 +43,21 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True)
-class AllOf:
+class EachRequired:
     """Parts, all of which every matching event meets; without parts every event meets it."""
 
     parts: tuple[LiteralTree, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class AnyOf:
+class OneRequired:
     """Parts, at least one of which every matching event meets."""
 
     parts: tuple[LiteralTree, ...]
 
 
-LiteralTree = Requirement | AllOf | AnyOf
-_NOTHING = AllOf(())
+LiteralTree = Requirement | EachRequired | OneRequired
+_NOTHING = EachRequired(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +84,11 @@ def literal_tree(node: ConditionNode) -> LiteralTree:
     """Return what a condition tree requires of the literals in an event; a negated part requires nothing."""
     match node:
         case And(of=branches):
-            return AllOf(tuple(map(literal_tree, branches)))
+            return EachRequired(tuple(map(literal_tree, branches)))
         case Or(of=branches):
-            return AnyOf(tuple(map(literal_tree, branches)))
+            return OneRequired(tuple(map(literal_tree, branches)))
         case DetectionItem(field=field, values=values, match_all=True):
-            return AllOf(tuple([_of_value(field, value) for value in values]))
+            return EachRequired(tuple([_of_value(field, value) for value in values]))
         case DetectionItem(field=field, values=values):
             return _any_value(field, values)
         case Not():
@@ -116,9 +116,9 @@ def requirements(tree: LiteralTree, literal_selectivity: Selectivity) -> tuple[R
     match tree:
         case Requirement():
             return (tree,)
-        case AllOf(parts=parts):
+        case EachRequired(parts=parts):
             return tuple([requirement for part in parts for requirement in requirements(part, literal_selectivity)])
-        case AnyOf(parts=parts):
+        case OneRequired(parts=parts):
             literals: set[Literal] = set()
             for part in parts:
                 best = literal_selectivity.best(requirements(part, literal_selectivity))
@@ -132,7 +132,7 @@ def _any_value(field: str | None, values: Sequence[SigmaValue]) -> LiteralTree:
     literals: list[Literal] = []
     for value in values:
         if isinstance(value, SigmaRegex):
-            return AnyOf(tuple([_of_value(field, value) for value in values]))
+            return OneRequired(tuple([_of_value(field, value) for value in values]))
         literal = _literal(field, value)
         if literal is None:
             return _NOTHING
@@ -143,7 +143,7 @@ def _any_value(field: str | None, values: Sequence[SigmaValue]) -> LiteralTree:
 def _of_value(field: str | None, value: SigmaValue) -> LiteralTree:
     if isinstance(value, SigmaRegex):
         choices = [frozenset((field or "", fold_loosely(text)) for text in choice) for choice in literal_choices(value)]
-        return AllOf(tuple(map(Requirement, choices)))
+        return EachRequired(tuple(map(Requirement, choices)))
     literal = _literal(field, value)
     return _NOTHING if literal is None else Requirement(frozenset((literal,)))
 
