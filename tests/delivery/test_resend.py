@@ -104,7 +104,7 @@ class Contested(MemoryDocuments):
             self.rivals -= 1
             for change in changes:
                 current = self.documents[change.stored.index, change.stored.id]
-                super().update([PartialUpdate(stored=current, part={"other": True})])
+                super().update([PartialUpdate(stored=current, part={"event": {"kind": "alert"}})])
         return super().update(changes)
 
 

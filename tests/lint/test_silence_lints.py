@@ -37,7 +37,7 @@ def test_only_a_silence_that_no_rule_can_match_is_reported() -> None:
     assert findings("host=DC01", 'rule="a shell starts", host=X', "level=~high|critical", "tag=attack.t1059") == []
     (finding,) = findings('rule="A Shel Starts", host=X')
     assert finding.startswith("watcher-state:1:1: warning: the silence 0 means no alert of any rule: rule=")
-    assert "check the spelling" in finding
+    assert 'did you mean rule "A Shell Starts"' in finding
     assert finding.endswith("[silence-unknown-rule]")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase
@@ -12,6 +12,9 @@ from typing import Any
 
 from watcher.model import Query
 from watcher.ports import CreateResult, NewDocument, PartialUpdate, Replacement, StateQuery, StoredDocument
+from watcher.state.index_templates import VERSION, templates
+
+_TEMPLATES = templates("watcher")
 
 
 def leaves(document: Any, path: str) -> list[Any]:
@@ -69,6 +72,29 @@ def _comes_after(values: Sequence[Any], cursor: Sequence[Any], ways: Sequence[st
     return False
 
 
+def unmapped(document: Any, mapping: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Yield the paths of a document that a strict mapping does not have."""
+    properties = mapping.get("properties")
+    if isinstance(document, list):
+        for item in document:
+            yield from unmapped(item, mapping, path)
+    elif isinstance(document, Mapping) and properties is not None:
+        for name, value in document.items():
+            if name in properties:
+                yield from unmapped(value, properties[name], f"{path}{name}.")
+            else:
+                yield f"{path}{name}"
+
+
+def _mapping(index: str) -> Mapping[str, Any]:
+    """Return the mapping of an index of alerts or hits; any other takes all documents."""
+    for name, template in _TEMPLATES.items():
+        if index.startswith(f"{name}-"):
+            mapping: Mapping[str, Any] = template["template"]["mappings"]
+            return mapping
+    return {}
+
+
 @dataclass
 class MemoryStore:
     """The documents that the fakes share; `log` lists the writes in order."""
@@ -78,7 +104,9 @@ class MemoryStore:
     lock: RLock = field(default_factory=RLock, repr=False, compare=False)  # channels are written at the same time
 
     def put(self, index: str, name: str, document: Mapping[str, Any], seq_no: int) -> None:
-        """Store a version of a document: the only place where one is written."""
+        """Store a version of a document: the only place where one is written; as strict as the mapping."""
+        if document.get("watcher", {}).get("version", VERSION) >= VERSION:  # older ones have an older mapping
+            assert list(unmapped(document, _mapping(index))) == []
         self.documents[index, name] = StoredDocument(
             index=index, id=name, document=document, seq_no=seq_no, primary_term=1
         )

@@ -8,8 +8,11 @@ from typing import Annotated
 import typer
 
 from watcher.alerts.alert_filter import AlertFilter
-from watcher.cli.common import parse_since
+from watcher.cli.common import error_terminal, parse_since
 from watcher.model import AlertStatus, Level
+from watcher.printable import printable_text
+from watcher.settings import Settings
+from watcher.usecases.named_rules import unknown_rule_advice
 
 Since = Annotated[str | None, typer.Option("--since", help="Opened since then: `24h`, `2026-11-01`, or a timestamp.")]
 Levels = Annotated[list[Level] | None, typer.Option("--level", help="Level; may be repeated.")]
@@ -18,6 +21,12 @@ Host = Annotated[str, typer.Option("--host", help="Computer of any hit of the al
 User = Annotated[str, typer.Option("--user", help="Account of any hit, as the alert lists it.")]
 Statuses = Annotated[list[AlertStatus] | None, typer.Option("--status", help="Status; may be repeated.")]
 Tag = Annotated[str, typer.Option("--tag", help="Tag of the rule, e.g. `attack.t1543.003`.")]
+
+
+def advise_on_rule(selected: AlertFilter, settings: Settings) -> None:
+    """Print advice about the name of a rule that no alert and no rule has; on stderr, as stdout may be JSON."""
+    if selected.rule and (advice := unknown_rule_advice(selected.rule, settings)):
+        error_terminal().print(printable_text(advice), style="yellow", soft_wrap=True)
 
 
 def alert_filter(  # noqa: PLR0913 - each is an option

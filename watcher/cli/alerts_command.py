@@ -9,7 +9,17 @@ import typer
 
 from watcher.alerts.alert_filter import AlertFilter
 from watcher.app import App
-from watcher.cli.alert_options import Host, Levels, RuleName, Since, Statuses, Tag, User, alert_filter
+from watcher.cli.alert_options import (
+    Host,
+    Levels,
+    RuleName,
+    Since,
+    Statuses,
+    Tag,
+    User,
+    advise_on_rule,
+    alert_filter,
+)
 from watcher.cli.common import (
     AsJsonLines,
     SettingsFile,
@@ -53,13 +63,16 @@ def alerts(  # noqa: PLR0913 - each is an option
     selected = alert_filter(
         ids=ids, since=since, levels=levels, rule=rule, host=host, user=user, status=status, tag=tag
     )
-    with open_watcher(read_settings(settings_file)) as app:
+    settings = read_settings(settings_file)
+    with open_watcher(settings) as app:
         if deliveries:
             _show_deliveries(app.total_deliveries(selected), as_json=as_json)
         elif as_json:
             write_json_lines(map(alert_json, islice(app.each_alert(selected), limit)))
         else:
             _show(app, selected, limit=limit or _SHOWN)
+        if rule and not app.alerts(selected, limit=1):
+            advise_on_rule(selected, settings)
 
 
 def _show_deliveries(totals: DeliveryTotals, *, as_json: bool) -> None:

@@ -13,10 +13,10 @@ from watcher.cli.common import SettingsFile, open_watcher, read_settings, termin
 from watcher.cli.exit_codes import EXIT_WRONG
 from watcher.clock import SystemClock
 from watcher.errors import InputError
-from watcher.lint.label_lints import labels_of_alerts, unknown_labels
+from watcher.lint.label_lints import labels_of_alerts, near_values, unknown_labels
 from watcher.present.silence_tables import silence_lines, silence_preview_lines
 from watcher.printable import printable_text
-from watcher.routes import MatcherError, Matchers, parse_matchers
+from watcher.routes import MatcherError, Matchers, parse_matchers, rule_labels
 from watcher.settings import Settings
 from watcher.settings.formats import parse_duration
 from watcher.timestamps import parse_timestamp
@@ -110,7 +110,9 @@ def _show_preview(app: App, matchers: Matchers) -> None:
         text = f"warning: no alert has the label `{label}`; {advice}"
         terminal().print(printable_text(text), style="yellow", soft_wrap=True)
     if not rules_matched(matchers, rules):
-        terminal().print("warning: no rule opens such alerts; check the spelling", style="yellow")
+        advice = near_values(matchers, [rule_labels(rule) for rule in rules], "check the spelling")
+        text = f"warning: no rule opens such alerts; {advice}"
+        terminal().print(printable_text(text), style="yellow", soft_wrap=True)
     for line in silence_preview_lines(app.preview_silence(matchers)):
         terminal().print(line, soft_wrap=True)
 

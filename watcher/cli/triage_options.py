@@ -15,7 +15,7 @@ import typer
 
 from watcher.alerts.alert_filter import AlertFilter
 from watcher.alerts.alert_history import Triage, TriageResult
-from watcher.cli.alert_options import Host, Levels, RuleName, Since, Statuses, Tag, User, alert_filter
+from watcher.cli.alert_options import Host, Levels, RuleName, Since, Statuses, Tag, User, advise_on_rule, alert_filter
 from watcher.cli.common import SettingsFile, error_terminal, open_watcher, read_settings, terminal
 from watcher.cli.exit_codes import EXIT_FINDINGS, EXIT_WRONG
 from watcher.counted_nouns import counted
@@ -104,6 +104,7 @@ def triage(
         alerts = app.select_for_triage(selection.selected)
         if not alerts:
             terminal().print("no alerts: nothing was changed")
+            advise_on_rule(selection.selected, settings)
             return
         if selection.asks:
             _ask(alerts, action)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from difflib import get_close_matches
 
 from watcher.lint.finding_codes import make_finding
 from watcher.model import Finding, Level, Location, RuleMetadata
-from watcher.routes import LabelMatcher
-from watcher.routes.label_matchers import LEVEL
-from watcher.routes.labels import ALERT_LABELS
+from watcher.near_names import near_names
+from watcher.routes import LabelMatcher, Labels
+from watcher.routes.label_matchers import LEVEL, MatchOperator, quoted
+from watcher.routes.labels import ALERT_LABELS, RULE_LABELS
 from watcher.settings import Settings
 from watcher.settings.effective import rule_settings
 
@@ -28,8 +28,22 @@ def unknown_labels(labels: Iterable[str], existing: Sequence[str]) -> Iterator[t
     """Yield each label that no alert has, with what to write instead."""
     for label in dict.fromkeys(labels):
         if label not in existing:
-            near = get_close_matches(label, existing, n=1)
+            near = near_names(label, existing)
             yield label, f"did you mean `{near[0]}`" if near else _ADVICE
+
+
+def near_values(matchers: Iterable[LabelMatcher], labels: Sequence[Labels], otherwise: str) -> str:
+    """Return which values of labels of rules were perhaps meant, where no rule has the given ones."""
+    advice = []
+    for matcher in matchers:
+        if matcher.label not in RULE_LABELS or matcher.operator is not MatchOperator.EQUAL:
+            continue
+        existing = tuple(dict.fromkeys(value for own in labels for value in own.get(matcher.label, ())))
+        folded = {value.casefold() for value in existing}
+        for value in matcher.values:
+            near = near_names(value, existing) if value.casefold() not in folded else ()
+            advice += [f"did you mean {matcher.label} {quoted(name)}" for name in near]
+    return "; ".join(advice) or otherwise
 
 
 def lint(

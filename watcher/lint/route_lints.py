@@ -24,7 +24,8 @@ def lint(rules: Sequence[RuleMetadata], settings: Settings, *, now: datetime) ->
         matchers = (*(matcher for outer in above for matcher in outer.matchers), *route.matchers)
         if labels and not any(may_match(matchers, own) for own in labels):
             message = f"no rule has the labels of the route `{route.name}`"
-            yield make_finding("unused-route", message, settings.location(lines[route.name]), "correct its matchers")
+            advice = label_lints.near_values(matchers, labels, "correct its matchers")
+            yield make_finding("unused-route", message, settings.location(lines[route.name]), advice)
     for routes in (tree.routes, *(route.routes for route in tree.routes)):
         for route, before in _unreachable(routes):
             message = f"no alert reaches the route `{route.name}`: `{before.name}` before it matches every alert"
@@ -65,7 +66,8 @@ def _inhibitions(labels: Sequence[Labels], settings: Settings, tree: RouteTree) 
         for key, matchers in (("source", inhibition.sources), ("target", inhibition.targets)):
             if labels and not any(may_match(matchers, own) for own in labels):
                 message = f"no rule has the labels of `{key}` of an inhibition: {', '.join(map(str, matchers))}"
-                yield make_finding("unused-inhibition", message, settings.location(entry.line), "correct its matchers")
+                advice = label_lints.near_values(matchers, labels, "correct its matchers")
+                yield make_finding("unused-inhibition", message, settings.location(entry.line), advice)
 
 
 def _unreachable(routes: Sequence[Route]) -> Iterator[tuple[Route, Route]]:

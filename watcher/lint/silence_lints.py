@@ -34,5 +34,5 @@ def lint(silencers: Sequence[PlacedMatchers], rules: Sequence[RuleMetadata], set
                 "silence-unknown-rule",
                 f"{silencer.name} means no alert of any rule: {', '.join(map(str, silencer.matchers))}",
                 silencer.location,
-                "check the spelling, or remove it",
+                label_lints.near_values(silencer.matchers, labels, "check the spelling, or remove it"),
             )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from datetime import date, tzinfo
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from watcher.near_names import near_name_fix
 from watcher.routes import MatcherError, Matchers, parse_matchers
 from watcher.routes.calendars import WEEKDAYS, DateSpan, TimeSpan
 from watcher.settings.annotations import InvalidValueError, ValueFormat
@@ -58,7 +59,8 @@ def parse_time_zone(text: str) -> tzinfo:
     try:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise InvalidValueError(f"this machine knows no time zone `{text}`", "write it as `Europe/Vienna`") from None
+        fix = near_name_fix(text, sorted(available_timezones()), "write it as `Europe/Vienna`")
+        raise InvalidValueError(f"this machine knows no time zone `{text}`", fix) from None
 
 
 MatcherText = Annotated[

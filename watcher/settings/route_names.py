@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 
 from watcher.errors import SettingsError
+from watcher.near_names import near_name_fix
 from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, YamlNode
 
 
@@ -58,11 +58,10 @@ def _undefined(
 ) -> Iterator[SettingsError]:
     for item in _items(node):
         if isinstance(item, ScalarNode) and item.value is not None and item.text not in defined:
-            close = get_close_matches(item.text, list(defined), n=1)
             yield SettingsError(
                 f"{subject} names `{item.text}`, which is not defined",
                 location=item.location,
-                fix=f"did you mean `{close[0]}`?" if close else f"define it under `{where}`",
+                fix=near_name_fix(item.text, defined, f"define it under `{where}`"),
                 code="unknown-name",
             )
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
+from watcher.near_names import near_names
 from watcher.settings.annotations import AnyKeyOf, InvalidKeyError, InvalidValueError, Setting, settings_of
 from watcher.settings.environment import is_unset
 from watcher.settings.problems import Reading, find_entry
@@ -63,7 +63,7 @@ def _unknown_keys(node: MapNode, settings: tuple[Setting, ...], ignored: tuple[s
     for entry in node.entries:
         key = entry.key_text
         if key not in names and key not in former:
-            close = get_close_matches(key, names, n=1)
+            close = near_names(key, names)
             advice = f"did you mean `{close[0]}`? " if close else ""
             allowed = ", ".join(f"`{name}`" for name in names)
             yield InvalidKeyError(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from watcher.errors import SettingsError
 from watcher.model import Finding, Location, Severity
+from watcher.near_names import near_name_fix
 from watcher.settings.environment import add_cluster_variables, add_listen_variable, replace_variables
 from watcher.settings.problems import FaultySettingsError, Reading, report_duplicates
 from watcher.settings.risks import is_readable_by_all
@@ -132,10 +132,9 @@ def _undefined(kind: str, names: tuple[str, ...], defined: list[str], node: MapN
     where = {"folder": "rules.folders", "channel": "channels"}
     for name in names:
         if name not in defined:
-            close = get_close_matches(name, defined, n=1)
             yield SettingsError(
                 f"`rules.select` names the {kind} `{name}`, which is not defined",
                 location=node.location,
-                fix=f"did you mean `{close[0]}`?" if close else f"define it under `{where[kind]}`",
+                fix=near_name_fix(name, defined, f"define it under `{where[kind]}`"),
                 code="unknown-name",
             )

@@ -67,6 +67,8 @@ def _alerts() -> dict[str, Any]:
         "plan": _UNINDEXED,
         "due": _DATE,
         "sent": _DATE,
+        "failed": _DATE,
+        "failures": _UNINDEXED,
     }
     own = {
         "alert": _object(alert),

@@ -13,6 +13,7 @@ from watcher.errors import InputError
 from watcher.model import Rule, RuleMetadata
 from watcher.model.correlation_rules import CorrelationRule
 from watcher.model.correlations import Correlation
+from watcher.near_names import near_name_fix
 from watcher.settings import Settings
 from watcher.sigma.rule_folders import LoadedRules
 from watcher.usecases.loading import correlations_of, load_named_rules, load_rules
@@ -64,11 +65,21 @@ def find_any_rule(name: str, settings: Settings) -> Rule | NamedCorrelation:
     candidates = exact or similar
     if len(candidates) == 1:
         return _named(candidates[0], loaded)
-    listed = ", ".join(_suggestions(candidates))
-    raise InputError(
-        f"`{name}` names {'several rules' if listed else 'no rule'}",
-        fix=f"take one of {listed}" if listed else "give a file, an id, a title or a path",
-    )
+    if candidates:
+        raise InputError(f"`{name}` names several rules", fix=f"take one of {', '.join(_suggestions(candidates))}")
+    existing = [spelling for rule in every for spelling in (rule.title, Path(rule.path).stem, rule.path, rule.id)]
+    fix = near_name_fix(name, existing, "give a file, an id, a title or a path")
+    raise InputError(f"`{name}` names no rule", fix=fix)
+
+
+def unknown_rule_advice(name: str, settings: Settings) -> str:
+    """Return what to write instead of an id or title that no rule of settings has; empty where one has it."""
+    loaded = load_rules(settings)
+    every = (*loaded.rules, *loaded.correlations.rules)
+    if any(name.casefold() in (rule.id.casefold(), rule.title.casefold()) for rule in every):
+        return ""
+    existing = [spelling for rule in every for spelling in (rule.title, rule.id)]
+    return f"no rule has the id or title `{name}`; {near_name_fix(name, existing, 'check the spelling')}"
 
 
 def _suggestions(candidates: Sequence[RuleMetadata]) -> Iterator[str]:

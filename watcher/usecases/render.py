@@ -11,6 +11,7 @@ from watcher.delivery.prior_counts import PriorAlertCounts
 from watcher.delivery.restored_alert import restore_alert
 from watcher.errors import InputError, SettingsError
 from watcher.model import Notification
+from watcher.near_names import near_name_fix
 from watcher.notify.channel_registry import notifier_type, type_of
 from watcher.notify.channel_type import NotifierType
 from watcher.notify.links import message_settings
@@ -69,5 +70,6 @@ def _notifier_type(name: str, settings: Settings) -> NotifierType:
     channels = ", ".join(f"`{channel.name}`" for channel in settings.channels) or "none"
     types = ", ".join(f"`{type_name}`" for type_name in channel_type_names())
     raise SettingsError(
-        f"no channel and no channel type is called `{name}`; settings have {channels}", fix=f"types are {types}"
+        f"no channel and no channel type is called `{name}`; settings have {channels}",
+        fix=near_name_fix(name, [channel.name for channel in settings.channels], f"types are {types}"),
     )

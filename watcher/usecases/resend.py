@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from watcher.components import Components
 from watcher.delivery.failed_deliveries import FailedDelivery, Resender, ResendFilter
 from watcher.errors import InputError, SettingsError
+from watcher.near_names import near_name_fix
 from watcher.usecases.person import person_of
 
 
@@ -20,7 +21,8 @@ def find_failed(components: Components, selected: ResendFilter) -> tuple[FailedD
     channels = {channel.name for channel in components.settings.channels} | {delivery.channel for delivery in failed}
     if selected.channel is not None and selected.channel not in channels:
         names = ", ".join(f"`{name}`" for name in sorted(channels)) or "none"
-        raise SettingsError(f"no channel is called `{selected.channel}`; settings have {names}", fix="name one of them")
+        fix = near_name_fix(selected.channel, sorted(channels), "name one of them")
+        raise SettingsError(f"no channel is called `{selected.channel}`; settings have {names}", fix=fix)
     unknown = [alert for alert in selected.alerts if components.alert_store().alert(alert) is None]
     if unknown:
         raise InputError(f"no alert has the id `{unknown[0]}`", fix="`watcher alerts` lists the ids")

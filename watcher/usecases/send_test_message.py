@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from watcher.clock import SystemClock
 from watcher.errors import SettingsError
+from watcher.near_names import near_name_fix
 from watcher.notify.channel_registry import build_notifier
 from watcher.notify.links import message_settings
 from watcher.notify.message_context import alert_context
@@ -28,5 +29,6 @@ def _channel(name: str, settings: Settings) -> ChannelSettings:
     channels = {channel.name: channel for channel in settings.channels}
     if name not in channels:
         names = ", ".join(f"`{channel}`" for channel in channels) or "none"
-        raise SettingsError(f"no channel is called `{name}`; settings have {names}", fix="add it under `channels`")
+        fix = near_name_fix(name, channels, "add it under `channels`")
+        raise SettingsError(f"no channel is called `{name}`; settings have {names}", fix=fix)
     return channels[name]
