@@ -11,6 +11,7 @@ from watcher.checkpoints.checkpoints import Checkpoints
 from watcher.delivery.channel_state import ChannelStates
 from watcher.errors import ClusterError
 from watcher.health.channel_health import ChannelHealth, channel_problem, read_channel_health, read_waiting
+from watcher.health.given_up_messages import GivenUp, given_up_problems, read_given_up
 from watcher.health.member_differences import member_problems
 from watcher.health.recorded_problems import Problem
 from watcher.health.silence import LEARNED_FROM, usual_silence
@@ -42,6 +43,7 @@ class Evidence:
     channels: tuple[ChannelHealth, ...]
     now: datetime
     waiting: Mapping[str, int] = field(default_factory=dict)  # messages that are not sent yet, by channel
+    given_up: Mapping[str, GivenUp] = field(default_factory=dict)  # messages of the last day, by channel
     state: Problem | None = None  # why it cannot be written
 
     def problems(self) -> tuple[Problem, ...]:
@@ -58,6 +60,7 @@ class Evidence:
             yield unsearchable_index(source)
             yield replaced_times(source)
         yield from map(channel_problem, self.channels)
+        yield from given_up_problems(self.given_up)
         yield from member_problems(self.membership, self.waiting, self.now)
 
 
@@ -85,6 +88,7 @@ class EvidenceReader:
             sources=tuple(map(self._count_events, self._read_checkpoints(now))),
             membership=read_membership(self.checkpoints.documents, self.leases, self.period),
             channels=read_channel_health(waiting, ChannelStates(self.checkpoints.documents), self.channels),
+            given_up=read_given_up(self.state, self.prefix, now=now),
             state=state_problem(self.state, self.prefix),
         )
 

@@ -36,6 +36,9 @@ _STOPS_ALERTS = frozenset(
 )
 """The kinds of problems that keep alerts from people: the dead-man's switch is not called meanwhile."""
 
+_OF_CHANNELS = frozenset({ProblemKind.CHANNEL_FAILS, ProblemKind.MESSAGES_GIVEN_UP})
+"""The kinds of problems of channels: another channel tells operators of them."""
+
 
 def _nothing() -> Sequence[Problem]:
     return ()
@@ -144,7 +147,7 @@ class HealthMonitor:
         avoided = {
             channel_of(entry.problem.subject)
             for entry in self._recorded
-            if entry.problem.kind is ProblemKind.CHANNEL_FAILS and entry.ended is None
+            if entry.problem.kind in _OF_CHANNELS and entry.ended is None
         }
         return bool(self.operators.notify(notice.subject, notice.text, avoided=avoided))
 

@@ -23,6 +23,7 @@ class ProblemKind(StrEnum):
     DELIVERY_FAILS = "delivery-fails"
     CHANNEL_FAILS = "channel-fails"
     CHANNEL_MISSING = "channel-missing"
+    MESSAGES_GIVEN_UP = "messages-given-up"
     MEMBERS_DIFFER = "members-differ"
     UNSEARCHABLE_INDEX = "unsearchable-index"
     SILENT_SOURCE = "silent-source"

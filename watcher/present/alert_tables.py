@@ -46,7 +46,7 @@ def _time(alert: AlertRecord) -> Text:
 
 def _event_lines(alert: AlertRecord) -> Text:
     summary = alert.summary
-    lines = [cell(alert.title, style="bold"), cell(host_and_account(summary), style="dim")]
+    lines = [cell(alert.title, style="bold"), cell(shortened(host_and_account(summary)), style="dim")]
     lines.extend(cell(shortened(line)) for line in event_lines(summary))
     return Text("\n").join(line for line in lines if line)
 
