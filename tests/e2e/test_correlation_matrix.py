@@ -55,7 +55,7 @@ class IndexedCases:
     def read(self, window: Window) -> Mapping[int, Sequence[BaseHit]]:
         """Return the base hits of a window by case, with the names that they have there."""
         hits: defaultdict[int, list[BaseHit]] = defaultdict(list)
-        for hit in self.detector.read_base_hits(window, frozenset(self.rules)):
+        for hit in self.detector.past.read(window, frozenset(self.rules)):
             case, event = hit.event_id.split("/")
             values = {name.removeprefix("Case").lower(): texts for name, texts in hit.values.items()}
             hits[int(case)].append(replace(hit, rule_id=self.rules[hit.rule_id], hit_id=event, values=values))

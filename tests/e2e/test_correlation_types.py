@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+import pytest
 from support.sandbox import Sandbox, wait_until
 
 from watcher.model import EventDocument
@@ -116,3 +117,32 @@ def test_a_host_without_any_index_is_absent_until_it_writes(sandbox: Sandbox) ->
         "watcher",
     )
     assert "seen again at" in sandbox.call("alerts", alert.id).stdout
+
+
+@pytest.mark.slow
+def test_a_value_in_a_closed_index_is_not_new_and_a_new_one_waits_for_the_index(sandbox: Sandbox) -> None:
+    sandbox.template()
+    sandbox.rule(f"{BASE}---\n{NEW_VALUE.replace('timespan: 1h', 'timespan: 6d')}---\n{SPIKE}")
+    now = sandbox.admin.events().now()
+    sandbox.source(overlap="2s", start=(now - timedelta(minutes=25)).isoformat())
+    old = f"winlogbeat-{sandbox.name}-{now - timedelta(days=4):%Y.%m.%d}"
+    sandbox.feed([logon(1, "alice")], ago=timedelta(days=4), index=old)
+    sandbox.ask("POST", f"/{old}/_close")
+    sandbox.feed([logon(2, "alice"), *(logon(number, "bob") for number in range(3))], ago=timedelta(minutes=12))
+
+    def is_alerted(*names: str) -> Callable[[], bool]:
+        def look() -> bool:  # each search begins without memory
+            sandbox.once()
+            return {name for name, *_ in keys(sandbox.documents("alerts"))} == set(names)
+
+        return look
+
+    wait_until(is_alerted("Many Logons"), what="the spike, which the closed index does not concern")
+    sandbox.once()
+    assert {name for name, *_ in keys(sandbox.documents("alerts"))} == {"Many Logons"}
+    sandbox.ask("POST", f"/{old}/_open?wait_for_active_shards=1")
+    wait_until(is_alerted("Many Logons", "New User"), what="the new value, once the index is open")
+    assert keys(sandbox.documents("alerts")) == {
+        ("Many Logons", "TargetUserName=bob"),
+        ("New User", "Computer=DC01", "TargetUserName=bob"),
+    }

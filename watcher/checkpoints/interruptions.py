@@ -21,21 +21,29 @@ class Interruption:
     start: datetime
     end: datetime
     searched: datetime  # when all of it was searched at last
+    indices: tuple[str, ...] = ()  # that could not be searched at that time, and may hold events of it
 
     def is_settled(self, now: datetime, lateness: timedelta) -> bool:
-        """Whether its events are there: they arrive within the lateness after the cluster took events again."""
-        return self.searched + lateness <= now
+        """Whether its events are there: they arrive within the lateness after the cluster took events again.
 
-    def as_body(self) -> dict[str, str]:
+        Where indices could not be searched, it goes on at each search as long as they cannot.
+        """
+        return self.searched + lateness < now if self.indices else self.searched + lateness <= now
+
+    def is_like(self, other: Interruption) -> bool:
+        """Whether both wait for the same events, so that they may be joined."""
+        return (self.source, self.indices) == (other.source, other.indices)
+
+    def as_body(self) -> dict[str, Any]:
         """Return it as it is stored."""
         times = {name: format_timestamp(getattr(self, name)) for name in ("start", "end", "searched")}
-        return {"source": self.source, **times}
+        return {"source": self.source, **times, **({"indices": list(self.indices)} if self.indices else {})}
 
     @classmethod
     def from_body(cls, body: dict[str, Any]) -> Interruption:
         """Return what `as_body` wrote."""
         times = {name: datetime.fromisoformat(str(body[name])) for name in ("start", "end", "searched")}
-        return cls(source=str(body["source"]), **times)
+        return cls(source=str(body["source"]), indices=tuple(body.get("indices") or ()), **times)
 
 
 def joined_interruptions(interruptions: Iterable[Interruption]) -> tuple[Interruption, ...]:
@@ -46,12 +54,12 @@ def joined_interruptions(interruptions: Iterable[Interruption]) -> tuple[Interru
     parts: list[Interruption] = []
     for each in sorted(interruptions, key=lambda entry: entry.searched):
         parts = [*(rest for part in parts for rest in _without(part, each)), each]
-    joined = sorted(parts, key=lambda entry: (entry.source, entry.start))
+    joined = sorted(parts, key=lambda entry: (entry.source, entry.indices, entry.start))
     while len(joined) > _MOST:
         gaps = [
             (after.start - before.end, number)
             for number, (before, after) in enumerate(pairwise(joined))
-            if before.source == after.source
+            if before.is_like(after)
         ]
         if not gaps:
             break
@@ -62,7 +70,7 @@ def joined_interruptions(interruptions: Iterable[Interruption]) -> tuple[Interru
 
 def _without(part: Interruption, later: Interruption) -> Iterator[Interruption]:
     """Yield what is left of an interruption beside one that was searched later."""
-    if part.source != later.source or later.end <= part.start or part.end <= later.start:
+    if not part.is_like(later) or later.end <= part.start or part.end <= later.start:
         yield part
         return
     if part.start < later.start:

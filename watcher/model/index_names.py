@@ -54,6 +54,14 @@ def may_hold(index: str, window: Window, others: Collection[str] = ()) -> bool:
     return window.start < min(later, default=_LAST) + _MARGIN
 
 
+def held_span(index: str, window: Window) -> Window:
+    """Return the part of a window of which an index may hold events; it may hold some."""
+    dated = _read_name(index)
+    if dated is None or dated.generation:
+        return window
+    return Window(start=max(window.start, dated.start - _MARGIN), end=min(window.end, dated.end + _MARGIN))
+
+
 def affecting(
     indices: Iterable[UnsearchableIndex], window: Window, others: Collection[str] = ()
 ) -> tuple[UnsearchableIndex, ...]:

@@ -22,12 +22,13 @@ from watcher.model.correlation_hits import BaseHit, CorrelationHit
 from watcher.pipeline.correlated_alerts import CorrelatedAlerts
 from watcher.pipeline.correlation_memory import CorrelatedMemory, RememberedHits
 from watcher.pipeline.detection_scope import PreparedCorrelation
+from watcher.pipeline.hidden_times import HiddenTimes
 from watcher.pipeline.interrupted_searches import InterruptedSearches, first_interruption, interruption_of
 from watcher.pipeline.returned_groups import Completion, ReturnedGroups, with_return
 from watcher.pipeline.searched_windows import (
     CorrelatedSource,
     SearchedWindow,
-    common_starts,
+    listed_starts,
     no_source_starts,
     searched_spans,
 )
@@ -37,10 +38,6 @@ from watcher.timestamps import milliseconds
 _MARGIN = timedelta(minutes=10)  # by which base hits are kept longer than late events need them
 _KEPT_LONGER = 1 / 8  # of a timespan: late events of that time need no history from the cluster
 _LONGEST_KEPT = timedelta(days=1)  # of an interruption that is still waited for
-
-
-_Checkpoints = Mapping[str, "Checkpoint | None"]
-"""Source → its checkpoint."""
 
 
 @dataclass(slots=True)
@@ -62,10 +59,12 @@ class Correlator:
     _unsettled: tuple[Interruption, ...] = ()  # times of which events may still arrive
     _waits: bool = field(init=False)
     _interrupted: InterruptedSearches | None = field(init=False, default=None)
+    _hidden: HiddenTimes = field(init=False)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
         self._waits = CorrelationStates(self.plan.correlations).waits
+        self._hidden = HiddenTimes(self.late, self.sources, self.now)
         if self.late is not None:
             self._interrupted = InterruptedSearches(self.late)
 
@@ -88,7 +87,7 @@ class Correlator:
     def past(self, window: SearchedWindow) -> Completion:
         """Return what a window that is searched now may change: everything from it to its furthest effect."""
         with self._lock:
-            self.wait_for(LateRecord() if self.late is None else self.late.read())
+            self.wait_for(self._hidden.record())
             return self._past(window)
 
     def resolve(self, completion: Completion) -> None:
@@ -104,7 +103,7 @@ class Correlator:
             if self._interrupted is not None:
                 self._interrupted.searched_again = ()
 
-    def _checkpoints(self) -> _Checkpoints:
+    def _checkpoints(self) -> Mapping[str, Checkpoint | None]:
         return {name: self.checkpoint(name) for name in self.sources}
 
     # ---- interruptions
@@ -125,6 +124,7 @@ class Correlator:
         record = self._interrupted.noted(interruption, now)
         if self._memory is not None and before is not None and before.count == count:
             self._memory.late = record.count  # what is counted is in the memory
+        record = self._hidden.renew(record)
         self.wait_for(record)
         return record
 
@@ -157,13 +157,13 @@ class Correlator:
         return completed
 
     def _newest(
-        self, source: str, searched: SearchedWindow, checkpoints: _Checkpoints, record: LateRecord
+        self, source: str, searched: SearchedWindow, checkpoints: Mapping[str, Checkpoint | None], record: LateRecord
     ) -> Completion:
         memory, self._memory = self._memory, None  # until this is complete
         is_kept = memory is not None and memory.late == record.count
         if memory is None or not is_kept:
             memory = CorrelatedMemory(CorrelationStates(self.plan.correlations, self.most_base_hits), late=record.count)
-            memory.states.expect(self._begin())
+            memory.states.expect(listed_starts(self.plan.correlations, self.starts, self.sources))
         window, states = searched.window, memory.states
         overlap = max(entry.overlap for entry in self.sources.values()) + _MARGIN
         floor = milliseconds(window.start - overlap) - states.delay
@@ -171,6 +171,8 @@ class Correlator:
         for name, checkpoint in checkpoints.items():
             earlier = self._unread(memory, name, window.start if checkpoint is None else checkpoint.watermark)
             completed.extend(hit for hit in states.add_all(earlier) if is_kept or hit.time >= floor)
+        if not is_kept:
+            self.wait_for(self._hidden.record())
         missing = self._missing(searched, memory, memory.until[source])
         memory.until[source] = window.end
         completed.extend(states.decide(self._searched(memory, checkpoints, missing), searched.base_hits))
@@ -199,14 +201,15 @@ class Correlator:
             earliest = until - length - source.overlap - _MARGIN
             start = earliest if until_before is None else max(until_before - source.overlap, earliest)
             if start < until:
-                yield from source.read(Window(start=start, end=until), rules)
+                window = Window(start=start, end=until)
+                yield from self._hidden.read(name, window, rules) if start == earliest else source.read(window, rules)
             for rule_id in rules:
                 if start == earliest:  # nothing before it is in the memory for certain
                     memory.since[name, rule_id] = start
         memory.until[name] = until
 
     def _searched(
-        self, memory: CorrelatedMemory, checkpoints: _Checkpoints, missing: Mapping[str, Spans]
+        self, memory: CorrelatedMemory, checkpoints: Mapping[str, Checkpoint | None], missing: Mapping[str, Spans]
     ) -> Mapping[str, Spans]:
         """Return the times whose base hits are all in the memory, by base rule."""
         ends = {name: memory.until[name] - source.overlap for name, source in self.sources.items()}
@@ -234,12 +237,13 @@ class Correlator:
             return Completion()
         window, now, completed = searched.window, self.now(), list[CorrelationHit]()
         states = CorrelationStates(plan.correlations, self.most_base_hits)
-        states.expect(self._begin())
+        states.expect(listed_starts(self.plan.correlations, self.starts, self.sources))
         lengths = plan.rules_by_history()
         for length, rules in lengths.items():
             span = Window(start=window.start - length, end=min(window.end + length, now))
-            for source in self.sources.values():
-                completed.extend(states.add_all(source.read(span, rules)))
+            for name in self.sources:
+                completed.extend(states.add_all(self._hidden.read(name, span, rules)))
+        self.wait_for(self._hidden.record())
         completed.extend(states.add_all(searched.base_hits))
         longest = max(lengths)
         around = Window(start=window.start - longest, end=min(window.end + longest, now))
@@ -282,11 +286,6 @@ class Correlator:
         return Spans.of(
             (milliseconds(each.start), milliseconds(each.end)) for each in self._unsettled if each.source == name
         )
-
-    def _begin(self) -> Mapping[str, int]:
-        """Return since when all sources are searched by the correlation rules that expect listed groups."""
-        listed = [entry.rule_id for entry in self.plan.correlations if entry.groups]
-        return common_starts(listed, [self.starts(name) for name in self.sources]) if listed else {}
 
     # ---- alerts
 

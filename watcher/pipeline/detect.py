@@ -21,6 +21,7 @@ from watcher.pipeline.detection_scope import ALL_RULES, DetectionScope, Prepared
 from watcher.pipeline.event_memory import EventMemory, UndecidedEvent, report_unreadable
 from watcher.pipeline.hit_recorder import BackfillSilence, HitRecorder
 from watcher.pipeline.interrupted_searches import SearchTimes
+from watcher.pipeline.past_reader import PastReader
 from watcher.pipeline.recorded_undecided import recall_undecided
 from watcher.pipeline.searched_windows import CorrelatedSource, SearchedWindow
 from watcher.pipeline.undecided_rules import UndecidedRule, UndecidedRules
@@ -54,6 +55,7 @@ class Detector:
     _prepared: Mapping[str, PreparedRule] = field(init=False)  # by rule id
     _recorded_rules: Mapping[str, PreparedRule | PreparedCorrelation] = field(init=False)  # by rule id
     _planner: WindowPlanner = field(init=False)
+    _past: PastReader = field(init=False)
     _searcher: Searcher = field(init=False)
     _unreadable: EventMemory = field(init=False, default_factory=EventMemory)
     _undecided: UndecidedEvents = field(init=False, default_factory=UndecidedEvents)
@@ -64,18 +66,25 @@ class Detector:
     def __post_init__(self, before: Detector | None) -> None:
         self._prepared = {prepared.rule.id: prepared for prepared in self.rules}
         self._recorded_rules = self._prepared
-        if self.correlator is not None:
-            self._recorded_rules = {**self._prepared, **self.correlator.rules}
-            self.correlator.sources[self.source.name] = self._correlated_source()
         compiled = [CompiledRule(prepared.rule, prepared.predicate) for prepared in self.rules]
         if before is None:
             self._planner = WindowPlanner.of(self.source, self.events, self.rules)
             self._searcher = Searcher(self.source, compiled)
+            self._join_correlator()
             return
         self._planner = before._planner.with_rules(self.rules)  # noqa: SLF001 - another detector of the same source
         self._searcher = before._searcher.with_rules(compiled)  # noqa: SLF001
         self._unreadable, self._undecided = before._unreadable, before._undecided  # noqa: SLF001
         self._undecided_rules = before._undecided_rules  # noqa: SLF001
+        self._join_correlator()
+
+    def _join_correlator(self) -> None:
+        self._past = PastReader(self.find_base_hits, self._planner.open)
+        if self.correlator is not None:
+            times = SearchTimes(every=self.source.every, overlap=self.source.overlap)
+            source = CorrelatedSource(times, self._past.read, self._past.unsearchable)
+            self._recorded_rules = {**self._prepared, **self.correlator.rules}
+            self.correlator.sources[self.source.name] = source
 
     def with_rules(self, rules: Sequence[PreparedRule], correlator: Correlator | None = None) -> Detector:
         """Return a detector of other rules; this one stays as it is for whoever is using it."""
@@ -206,27 +215,19 @@ class Detector:
             correlator.forget()  # what it returned is not recorded
             raise
 
-    def _correlated_source(self) -> CorrelatedSource:
-        times = SearchTimes(every=self.source.every, overlap=self.source.overlap)
-        return CorrelatedSource(times, self.read_base_hits)
-
-    def read_base_hits(self, window: Window, rules: frozenset[str]) -> Iterator[BaseHit]:
-        """Yield the base hits of some rules in a window, which may have been searched before.
-
-        Raises the ClusterError that kept the window from being searched completely.
-        """
-        for item in self.find_base_hits(window, DetectionScope(rules=rules)):
-            if isinstance(item, BaseHit):
-                yield item
+    @property
+    def past(self) -> PastReader:
+        """What reads base hits of windows that may have been searched before."""
+        return self._past
 
     def find_base_hits(
-        self, window: Window, scope: DetectionScope
+        self, window: Window, scope: DetectionScope, without: Mapping[str, str] | None = None
     ) -> Iterator[BaseHit | UndecidedEvent | UnsearchableIndex]:
         """Yield the base hits of a window, undecided events, and indices that were not searched; nothing is written.
 
         Raises as `find_hits` does.
         """
-        with self._planner.open(window, scope) as opened:
+        with self._planner.open(window, scope, without) as opened:
             yield from opened.unsearchable
             if isinstance(opened, EmptyWindow):
                 return

@@ -8,13 +8,23 @@ from datetime import datetime, timedelta
 
 from watcher.checkpoints.checkpoint import Checkpoint
 from watcher.correlate import Spans
-from watcher.model import Window
+from watcher.model import UnsearchableIndex, Window
 from watcher.model.correlation_hits import BaseHit
+from watcher.model.correlations import Correlation
 from watcher.pipeline.interrupted_searches import SearchTimes
 from watcher.timestamps import milliseconds
 
 ReadBaseHits = Callable[[Window, frozenset[str]], Iterable[BaseHit]]
 """A window and ids of base rules → their base hits, read from the cluster."""
+
+
+FindUnsearchable = Callable[[Window], Sequence[UnsearchableIndex]]
+"""A window → the indices that may hold events of it, and cannot be searched now."""
+
+
+def every_index_is_searched(_window: Window) -> Sequence[UnsearchableIndex]:
+    """Return no index."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +33,7 @@ class CorrelatedSource:
 
     times: SearchTimes
     read: ReadBaseHits
+    unsearchable: FindUnsearchable = every_index_is_searched
 
     @property
     def overlap(self) -> timedelta:
@@ -51,6 +62,14 @@ def common_starts(rules: Iterable[str], starts: Sequence[Mapping[str, datetime]]
         for rule_id in rules
         if all(rule_id in each for each in starts)
     }
+
+
+def listed_starts(
+    correlations: Iterable[Correlation], starts: Callable[[str], Mapping[str, datetime]], sources: Iterable[str]
+) -> Mapping[str, int]:
+    """Return since when all sources are searched by the correlation rules that expect listed groups."""
+    listed = [entry.rule_id for entry in correlations if entry.groups]
+    return common_starts(listed, [starts(name) for name in sources]) if listed else {}
 
 
 def searched_spans(start: datetime, end: datetime, checkpoint: Checkpoint | None, rule_id: str) -> Spans:
