@@ -7,7 +7,7 @@ preceding rule and results in another one. Mappings are merged key by key; any o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid5
 
@@ -30,8 +30,11 @@ class FaultyDocument:
     fault: RuleError
 
 
-def merge_actions(documents: Iterable[YamlDocument]) -> Iterator[tuple[int, YamlDocument | FaultyDocument]]:
+def merge_actions(documents: Sequence[YamlDocument]) -> Iterator[tuple[int, YamlDocument | FaultyDocument]]:
     """Yield every document that is a rule, merged with its global document, and its number in the file."""
+    if not any([_has_action(document.value) for document in documents]):  # nearly all files
+        yield from enumerate(documents)
+        return
     shared: YamlDocument | None = None
     previous: YamlDocument | None = None
     parts = Counter[str]()  # rules that use a shared id, by that id
@@ -82,6 +85,10 @@ def _with_id(rule: MapNode, id_node: YamlNode) -> MapNode:
 
 def _is_rule(value: YamlNode) -> bool:
     return isinstance(value, MapNode) and not isinstance(value.get("filter"), MapNode) and not is_correlation(value)
+
+
+def _has_action(value: YamlNode) -> bool:
+    return isinstance(value, MapNode) and value.get("action") is not None
 
 
 def _action(value: YamlNode) -> str | None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from watcher.model import And, ConditionNode, Not, Or
 from watcher.sigma.condition_size import MAX_LEVELS
@@ -20,6 +21,7 @@ from watcher.sigma.condition_size import MAX_LEVELS
 _TOKEN = re.compile(r"\s*(?:(?P<bracket>[()])|(?P<word>[A-Za-z0-9_.*?-]+)|(?P<other>\S))")
 _AGGREGATION = re.compile(r"[|<>]|\bnear\b", re.IGNORECASE)
 _WORDS = ("and", "or", "not", "of", "them", "all", "any", "1")
+_LONGEST_CACHED = 200  # characters: rules repeat their conditions, nearly half of them a single word
 
 
 class ConditionError(ValueError):
@@ -36,12 +38,7 @@ def split_aggregation(condition: str) -> tuple[str, str | None]:
 
 def unquantified_patterns(condition: str) -> tuple[str, ...]:
     """Return the name patterns without `1 of` or `all of` before them; they mean `1 of`."""
-    tokens = _tokens(condition)
-    return tuple(
-        token
-        for previous, token in zip(("", *tokens), tokens, strict=False)
-        if ("*" in token or "?" in token) and previous.lower() != "of"
-    )
+    return _words(condition).unquantified
 
 
 def selection_in_other_case(name: str, selections: Iterable[str]) -> str | None:
@@ -57,16 +54,15 @@ def count_words(condition: str) -> int:
 
 def names_in_other_case(condition: str, selections: Mapping[str, ConditionNode]) -> tuple[tuple[str, str], ...]:
     """Return the names of a condition whose case differs from their selection, each with the selection's name."""
-    words = [word for word in dict.fromkeys(_tokens(condition)) if word not in selections]
-    named = ((word, selection_in_other_case(word, selections)) for word in words if word.lower() not in _WORDS)
-    return tuple((word, meant) for word, meant in named if meant is not None)
+    words = [word for word in _words(condition).names if word not in selections]
+    named = [(word, selection_in_other_case(word, selections)) for word in words]
+    return tuple([(word, meant) for word, meant in named if meant is not None])
 
 
 def unmatched_patterns(condition: str, selections: Iterable[str]) -> tuple[str, ...]:
     """Return the quantified name patterns that match no selection."""
-    tokens, names = _tokens(condition), tuple(selections)
-    patterns = (pattern for word, pattern in pairwise(tokens) if word.lower() == "of")
-    return tuple(pattern for pattern in dict.fromkeys(patterns) if not any(_fits(name, pattern) for name in names))
+    names = tuple(selections)
+    return tuple([pattern for pattern in _words(condition).quantified if not _fitting(names, pattern)])
 
 
 def parse_condition(condition: str, selections: Mapping[str, ConditionNode]) -> ConditionNode:
@@ -75,7 +71,7 @@ def parse_condition(condition: str, selections: Mapping[str, ConditionNode]) -> 
     A name pattern that matches no selection matches no event. Raises ConditionError, also where that alone decides
     what the condition matches.
     """
-    parser = _ConditionParser(tokens=tuple(_tokens(condition)), selections=selections)
+    parser = _ConditionParser(tokens=_words(condition).tokens, selections=selections)
     node = parser.parse()
     if not parser.unmatched:
         return node
@@ -115,21 +111,49 @@ def _joined(
     return branches[0] if len(branches) == 1 else join(branches)
 
 
-def _fits(name: str, pattern: str) -> bool:
-    """Whether a pattern or `them` means a selection; names that start with an underscore need it in the pattern."""
-    if pattern.lower() != "them" and not fnmatchcase(name, pattern):
-        return False
-    return pattern.startswith("_") or not name.startswith("_")
+def _fitting(names: Iterable[str], pattern: str) -> list[str]:
+    """Return the names that a pattern or `them` means; an underscore at their start must be in the pattern."""
+    if pattern.lower() != "them":
+        start = pattern[:-1]
+        if pattern.endswith("*") and "*" not in start and "?" not in start:  # nearly all patterns
+            names = [name for name in names if name.startswith(start)]
+        else:
+            names = [name for name in names if fnmatchcase(name, pattern)]
+    return [name for name in names if pattern.startswith("_") or not name.startswith("_")]
 
 
-@lru_cache(maxsize=64)  # each condition is asked for several times
-def _tokens(condition: str) -> Sequence[str]:
+class _Words(NamedTuple):
+    """The words of a condition, whatever selections it is about."""
+
+    tokens: tuple[str, ...]  # words and parentheses
+    names: tuple[str, ...]  # words that are no operators, each once
+    quantified: tuple[str, ...]  # name patterns after `of`, each once
+    unquantified: tuple[str, ...]  # other name patterns
+
+
+def _words(condition: str) -> _Words:
+    """Return the words of a condition; raises ConditionError at a character that no condition has."""
+    return _cached_words(condition) if len(condition) <= _LONGEST_CACHED else _split(condition)
+
+
+def _split(condition: str) -> _Words:
     tokens: list[str] = []
     for token in _TOKEN.finditer(condition):
         if token["other"]:
             raise ConditionError(f"`{token['other']}` is not allowed in a condition")
         tokens.append(token["bracket"] or token["word"])
-    return tuple(tokens)
+    pairs = tuple(pairwise(("", *tokens)))
+    return _Words(
+        tokens=tuple(tokens),
+        names=tuple(dict.fromkeys(word for word in tokens if word.lower() not in _WORDS)),
+        quantified=tuple(dict.fromkeys(word for previous, word in pairs if previous.lower() == "of")),
+        unquantified=tuple(
+            word for previous, word in pairs if ("*" in word or "?" in word) and previous.lower() != "of"
+        ),
+    )
+
+
+_cached_words = lru_cache(maxsize=1024)(_split)
 
 
 @dataclass(slots=True)
@@ -219,7 +243,7 @@ class _ConditionParser:
         raise ConditionError(f"`{name}` is not defined in `detection` (defined: {defined}){advice}")
 
     def _quantified(self, quantifier: str, pattern: str) -> ConditionNode:
-        nodes = tuple(node for name, node in self.selections.items() if _fits(name, pattern))
+        nodes = tuple([self.selections[name] for name in _fitting(self.selections, pattern)])
         if not nodes:
             self.unmatched.append(pattern)
             return _NEVER

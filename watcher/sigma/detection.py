@@ -85,12 +85,15 @@ class _DetectionReader:
             raise _too_large(
                 self.mapping, f"`{self.key}` has {selections} selections; at most {MAX_SELECTIONS} are read"
             )
+        lines = [line for value in values for line in (value.items if isinstance(value, ListNode) else (value,))]
+        texts = [(line, line.text) for line in lines if isinstance(line, ScalarNode)]
+        if sum([len(text) for _, text in texts]) <= MAX_WORDS:
+            return  # a word has a character at least
         words = 0
-        for value in values:
-            for line in value.items if isinstance(value, ListNode) else (value,):
-                words += count_words(line.text) if isinstance(line, ScalarNode) else 0
-                if words > MAX_WORDS:
-                    raise _too_large(line, f"the conditions have more than {MAX_WORDS} words")
+        for line, text in texts:
+            words += count_words(text)
+            if words > MAX_WORDS:
+                raise _too_large(line, f"the conditions have more than {MAX_WORDS} words")
 
     def _limit_nodes(self, value: YamlNode, nodes: Sequence[ConditionNode]) -> None:
         if is_oversized(*nodes):
@@ -111,8 +114,7 @@ class _DetectionReader:
                     "empty-selection", f"the selection `{name}` is empty", entry.key_location, fix="remove it"
                 )
                 continue
-            node, findings = read_selection(name, entry, self.placeholders)
-            self.collector.findings.extend(findings)
+            node = read_selection(name, entry, self.placeholders, self.collector)
             if name in selections:
                 repeated[name] = (*repeated.get(name, (selections[name].node,)), node)
                 node = And(repeated[name])

@@ -41,13 +41,10 @@ class FindingCollector:
         if isinstance(value, ScalarNode):
             return () if value.value is None else (value.text if not isinstance(value.value, str) else value.value,)
         if isinstance(value, ListNode):
-            texts: list[str] = []
-            for item in value.items:
-                if isinstance(item, ScalarNode) and isinstance(item.value, str):  # nearly all
-                    texts.append(item.value)
-                else:
-                    texts.extend(self.strings(item, key))
-            return tuple(texts)
+            texts = [item.value for item in value.items if isinstance(item, ScalarNode) and isinstance(item.value, str)]
+            if len(texts) == len(value.items):  # nearly all lists
+                return tuple(texts)
+            return tuple([text for item in value.items for text in self.strings(item, key)])
         self.report("wrong-type", f"`{key}` is a mapping; expected a string or a list of strings", value.location)
         return tuple(f"{entry.key}: {text}" for entry in value.entries for text in self.strings(entry.value, key))
 

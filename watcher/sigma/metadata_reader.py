@@ -44,6 +44,10 @@ class RuleOrigin:
     text: str = ""  # the document's own source
     placeholders: Placeholders = field(default_factory=dict)
 
+    def of_document(self, number: int, text: str) -> RuleOrigin:
+        """Return the origin of one document of the file."""
+        return RuleOrigin(folder=self.folder, path=self.path, number=number, text=text, placeholders=self.placeholders)
+
 
 def metadata_of(rule: RuleMetadata) -> Mapping[str, Any]:
     """Return the metadata of a rule by the names of its fields."""
@@ -109,12 +113,20 @@ class MetadataReader:
         self.collector.report(code, message, location, fix=fix, severity=severity)
 
     def _strings(self, key: str) -> tuple[str, ...]:
-        values = self._values.get(key, ())
+        values = self._values.get(key)
+        if values is None:
+            return ()
+        if len(values) == 1:
+            return self.collector.strings(values[0], key)
         return tuple([text for value in values for text in self.collector.strings(value, key)])
 
     def _string(self, key: str) -> str:
-        values = self._values.get(key)
-        return "\n".join(self.collector.strings(values[-1], key)) if values else ""
+        value = self._last(key)
+        if value is None:
+            return ""
+        if isinstance(value, ScalarNode) and isinstance(value.value, str):  # nearly all
+            return value.value
+        return "\n".join(self.collector.strings(value, key))
 
     def _last(self, key: str) -> YamlNode | None:
         values = self._values.get(key)

@@ -44,12 +44,14 @@ def read_contents(text: str, *, file: str, origin: RuleOrigin) -> RuleFile:
     except RuleError as fault:
         return RuleFile(findings=(_fault(fault, file),), is_foreign=_RULE_PART.search(text) is None)
     contents = [
-        _document(document, file, replace(origin, number=number) if number else origin)
+        _document(document, file, origin, number)
         for number, document in merge_actions(documents)
         if isinstance(document, FaultyDocument) or not _is_empty(document.value)
     ]
     if all(_is_empty(document.value) for document in documents):
         contents.append(RuleFile(findings=(_empty(file),)))
+    if len(contents) == 1 and contents[0].rules:  # nearly all files
+        return contents[0]
     return RuleFile(
         rules=tuple(rule for content in contents for rule in content.rules),
         filters=tuple(sigma_filter for content in contents for sigma_filter in content.filters),
@@ -68,15 +70,16 @@ def _is_foreign(value: YamlNode) -> bool:
     return isinstance(value, MapNode) and not any(entry.key_text.lower() in _RULE_KEYS for entry in value.entries)
 
 
-def _document(document: YamlDocument | FaultyDocument, file: str, origin: RuleOrigin) -> RuleFile:
+def _document(document: YamlDocument | FaultyDocument, file: str, file_origin: RuleOrigin, number: int) -> RuleFile:
     if isinstance(document, FaultyDocument):
         return RuleFile(findings=(_fault(document.fault, file),))
+    origin = file_origin.of_document(number, document.text)
     try:
         if is_correlation(document.value):
-            return _correlation_rule(document, file, replace(origin, text=document.text))
+            return _correlation_rule(document, file, origin)
         if is_filter(document.value):
             return _filter(document, file, origin)
-        rule = read_rule(document.value, replace(origin, text=document.text))
+        rule = read_rule(document.value, origin)
     except RuleError as fault:
         return RuleFile(findings=(*document.findings, _fault(fault, file)))
     if document.findings:

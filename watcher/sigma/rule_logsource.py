@@ -17,10 +17,13 @@ def read_logsource(values: Sequence[YamlNode], collector: FindingCollector) -> L
     mappings = [lowercase_keys(as_mapping(value, "`logsource`"), _KEYS, collector) for value in values]
     for mapping in mappings:
         collector.duplicates(mapping, "`logsource`", _SINGLE_VALUE)
-    parts: dict[str, tuple[str, ...]] = {}
+    values_of = [mapping.by_key() for mapping in mappings]
+    parts: dict[str, tuple[str, ...]] = dict.fromkeys(_KEYS, ())
     for key in _KEYS:
-        nodes = [node for mapping in mappings for node in mapping.all(key)]
-        parts[key] = tuple(text for node in nodes for text in collector.strings(node, f"logsource.{key}"))
+        nodes = [node for by_key in values_of for node in by_key.get(key, ())]
+        if not nodes:
+            continue
+        parts[key] = tuple([text for node in nodes for text in collector.strings(node, f"logsource.{key}")])
         if key == "product" and len(parts[key]) > 1:
             collector.report(
                 "logsource-list",
@@ -37,8 +40,8 @@ def read_logsource(values: Sequence[YamlNode], collector: FindingCollector) -> L
             )
     return LogSource(
         product=parts["product"][0].strip().lower() if parts["product"] else None,
-        category=tuple(name.strip().lower() for name in parts["category"]),
-        service=tuple(name.strip().lower() for name in parts["service"]),
+        category=tuple([name.strip().lower() for name in parts["category"]]),
+        service=tuple([name.strip().lower() for name in parts["service"]]),
         definition="\n".join(parts["definition"]) or None,
         location=mappings[0].location,
     )

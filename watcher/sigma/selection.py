@@ -5,14 +5,15 @@ All entries of a mapping must match, or any of a list; duplicate keys of a mappi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from watcher.errors import RuleError
 from watcher.model import (
     And,
     ConditionNode,
     DetectionItem,
-    Finding,
     Not,
     Or,
     SigmaExists,
@@ -27,25 +28,52 @@ from watcher.sigma.finding_collector import FindingCollector
 from watcher.sigma.modified_values import ModifierError
 from watcher.sigma.modifiers import apply_modifiers, check_modifiers, wildcards_around
 from watcher.sigma.placeholders import Placeholders
-from watcher.sigma.sigma_strings import is_literal
+from watcher.sigma.sigma_strings import are_literals
 from watcher.yaml_nodes.nodes import ListNode, MapNode, MappingEntry, ScalarNode, YamlNode
 
+_LONGEST_CACHED = 200  # characters: rules repeat their keys
 _ALL_MUST_MATCH = "all must match; if intended, write one key with `all`, else one list"
 
 
 def read_selection(
-    name: str, entry: MappingEntry, placeholders: Placeholders
-) -> tuple[ConditionNode, tuple[Finding, ...]]:
+    name: str, entry: MappingEntry, placeholders: Placeholders, collector: FindingCollector
+) -> ConditionNode:
     """Read one selection; raises RuleError if it is invalid."""
-    reader = _SelectionReader(name=name, placeholders=placeholders)
-    return reader.read(entry.value), tuple(reader.collector.findings)
+    return _SelectionReader(name, placeholders, collector).read(entry.value)
+
+
+class _FieldKey(NamedTuple):
+    """A key of a selection, e.g. `Image|endswith`."""
+
+    field: str | None  # None: keywords
+    modifiers: tuple[str, ...]
+    match_all: bool
+    around: tuple[tuple[Wildcard, ...], tuple[Wildcard, ...]] | None  # the wildcards before and after a literal
+
+
+def _field_key(text: str) -> _FieldKey:
+    return _cached_field_key(text) if len(text) <= _LONGEST_CACHED else _read_field_key(text)
+
+
+def _read_field_key(text: str) -> _FieldKey:
+    name, *written = text.split("|")
+    modifiers = tuple(modifier.strip().lower() for modifier in written)
+    return _FieldKey(
+        field=name.strip() or None,
+        modifiers=modifiers,
+        match_all="all" in modifiers,
+        around=wildcards_around([modifier for modifier in modifiers if modifier != "all"]),
+    )
+
+
+_cached_field_key = lru_cache(maxsize=4096)(_read_field_key)
 
 
 @dataclass(slots=True)
 class _SelectionReader:
     name: str
     placeholders: Placeholders
-    collector: FindingCollector = field(default_factory=FindingCollector)
+    collector: FindingCollector
 
     def read(self, value: YamlNode) -> ConditionNode:
         if isinstance(value, MapNode):
@@ -71,11 +99,10 @@ class _SelectionReader:
         return branches[0] if len(branches) == 1 else Or(tuple(branches))
 
     def _keywords(self, at: YamlNode, scalars: tuple[ScalarNode, ...]) -> ConditionNode:
-        return self._item(MappingEntry(key="", key_text="", key_location=at.location, value=at), None, (), scalars)
+        entry = MappingEntry(key="", key_text="", key_location=at.location, value=at)
+        return self._item(entry, _field_key(""), scalars)
 
     def _entry(self, entry: MappingEntry) -> ConditionNode:
-        name, *modifiers = entry.key_text.split("|")
-        modifiers = [modifier.strip().lower() for modifier in modifiers]
         values = entry.value.items if isinstance(entry.value, ListNode) else (entry.value,)
         scalars = tuple([value for value in values if isinstance(value, ScalarNode)])
         if len(scalars) != len(values):
@@ -86,14 +113,12 @@ class _SelectionReader:
                 fix="write a value or a list of values",
                 code="wrong-value",
             )
-        return self._item(entry, name.strip() or None, tuple(modifiers), scalars)
+        return self._item(entry, _field_key(entry.key_text), scalars)
 
-    def _item(
-        self, entry: MappingEntry, name: str | None, modifiers: tuple[str, ...], scalars: tuple[ScalarNode, ...]
-    ) -> ConditionNode:
-        around = wildcards_around(modifiers)
-        if around is not None and scalars and all(_is_literal(scalar) for scalar in scalars):
-            return _literals(entry, name, modifiers, scalars, around)
+    def _item(self, entry: MappingEntry, key: _FieldKey, scalars: tuple[ScalarNode, ...]) -> ConditionNode:
+        if key.around is not None and _are_literals(scalars):
+            return _literals(entry, key, scalars)
+        name, modifiers = key.field, key.modifiers
         label = f"`{entry.key}`" if entry.key else f"the keywords of `{self.name}`"
         items = []
         for scalar in scalars:
@@ -115,7 +140,7 @@ class _SelectionReader:
                 items.append((scalar, values))
         if not items:
             return self._empty_list(entry, name, label, modifiers)
-        node = self._combine(entry, name, modifiers, items, match_all="all" in modifiers)
+        node = self._combine(entry, key, items)
         return Not(node) if "neq" in modifiers else node
 
     def _values(self, label: str, scalar: ScalarNode, modifiers: tuple[str, ...]) -> tuple[SigmaValue, ...]:
@@ -159,51 +184,46 @@ class _SelectionReader:
     def _combine(
         self,
         entry: MappingEntry,
-        name: str | None,
-        modifiers: tuple[str, ...],
+        key: _FieldKey,
         items: list[tuple[ScalarNode, tuple[SigmaValue, ...]]],
-        *,
-        match_all: bool,
     ) -> ConditionNode:
-        if not match_all or all(len(values) == 1 for _, values in items):
+        if not key.match_all or all(len(values) == 1 for _, values in items):
             return DetectionItem(
-                field=name,
+                field=key.field,
                 values=tuple([value for _, values in items for value in values]),
-                match_all=match_all,
-                modifiers=modifiers,
+                match_all=key.match_all,
+                modifiers=key.modifiers,
                 source_values=tuple([scalar.value for scalar, _ in items]),
                 location=entry.key_location,
             )
         # a source value has several forms, any of which may match, but every source value must match
-        return And(tuple(_any_form(scalar, values, name, modifiers) for scalar, values in items))
+        return And(tuple(_any_form(scalar, values, key) for scalar, values in items))
 
 
-def _is_literal(scalar: ScalarNode) -> bool:
-    return isinstance(scalar.value, str) and is_literal(scalar.text)
+def _are_literals(scalars: tuple[ScalarNode, ...]) -> bool:
+    texts = [scalar.text for scalar in scalars if isinstance(scalar.value, str)]
+    return len(texts) == len(scalars) and are_literals(texts)
 
 
-def _literals(
-    entry: MappingEntry,
-    name: str | None,
-    modifiers: tuple[str, ...],
-    scalars: tuple[ScalarNode, ...],
-    around: tuple[tuple[Wildcard, ...], tuple[Wildcard, ...]],
-) -> DetectionItem:
+def _literals(entry: MappingEntry, key: _FieldKey, scalars: tuple[ScalarNode, ...]) -> DetectionItem:
     """Return the detection item of strings that are read as they are written: most items of rules."""
-    before, after = around
+    before, after = key.around or ((), ())
     return DetectionItem(
-        field=name,
+        field=key.field,
         values=tuple([SigmaString((*before, scalar.text, *after)) for scalar in scalars]),
-        modifiers=modifiers,
+        match_all=key.match_all,
+        modifiers=key.modifiers,
         source_values=tuple([scalar.value for scalar in scalars]),
         location=entry.key_location,
     )
 
 
-def _any_form(
-    scalar: ScalarNode, values: tuple[SigmaValue, ...], name: str | None, modifiers: tuple[str, ...]
-) -> DetectionItem:
+def _any_form(scalar: ScalarNode, values: tuple[SigmaValue, ...], key: _FieldKey) -> DetectionItem:
     """Return the detection item of a source value, which any of its forms matches."""
     return DetectionItem(
-        field=name, values=values, modifiers=modifiers, source_values=(scalar.value,), location=scalar.location
+        field=key.field,
+        values=values,
+        modifiers=key.modifiers,
+        source_values=(scalar.value,),
+        location=scalar.location,
     )

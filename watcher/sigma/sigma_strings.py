@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections.abc import Sequence
 
 from watcher.model import SigmaString, Wildcard
 
@@ -40,6 +41,11 @@ def parse_sigma_string(source: str) -> SigmaString:
 def is_literal(source: str) -> bool:
     """Whether a string is read as it is written, and is not empty."""
     return source != "" and _NEEDS_READING(source) is None
+
+
+def are_literals(sources: Sequence[str]) -> bool:
+    """Whether there are strings, all of them read as they are written, and none empty."""
+    return bool(sources) and "" not in sources and _NEEDS_READING("\n".join(sources)) is None
 
 
 def open_start(text: SigmaString) -> SigmaString:

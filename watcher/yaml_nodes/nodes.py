@@ -69,7 +69,7 @@ class MapNode(Struct, frozen=True, kw_only=True, gc=False):
 
     def duplicates(self) -> tuple[tuple[MappingEntry, ...], ...]:
         """Return the entries with duplicate keys, one group per key."""
-        if len({entry.key for entry in self.entries}) == len(self.entries):
+        if len(self.entries) < 2 or len({entry.key for entry in self.entries}) == len(self.entries):  # nearly all
             return ()
         duplicated = [key for key, count in Counter(entry.key for entry in self.entries).items() if count > 1]
         return tuple(tuple(entry for entry in self.entries if entry.key == key) for key in duplicated)
