@@ -32,7 +32,7 @@ class FaultyDocument:
 
 def merge_actions(documents: Sequence[YamlDocument]) -> Iterator[tuple[int, YamlDocument | FaultyDocument]]:
     """Yield every document that is a rule, merged with its global document, and its number in the file."""
-    if not any([_has_action(document.value) for document in documents]):  # nearly all files
+    if not any(_has_action(document.value) for document in documents):  # nearly all files
         yield from enumerate(documents)
         return
     shared: YamlDocument | None = None

@@ -33,7 +33,7 @@ def read_correlation(document: YamlNode, origin: RuleOrigin) -> CorrelationRule:
     section = _section(mapping, collector)
     if isinstance(mapping.get("correlation"), MapNode) or has_section(mapping):
         report_unknown_keys(mapping, _KEYS, collector)
-    metadata = MetadataReader(document=mapping, origin=origin, collector=collector).read()
+    metadata = MetadataReader(mapping, mapping.by_key(), origin, collector).read()
     return CorrelationRule(**{**metadata_of(metadata), "findings": tuple(collector.findings)}, section=section)
 
 

@@ -65,17 +65,14 @@ def report_unknown_keys(document: MapNode, known_keys: frozenset[str], collector
             collector.report("unknown-key", message, entry.key_location, fix=f"write `{close[0]}`")
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class MetadataReader:
     """Reads the metadata of one document and collects findings."""
 
     document: MapNode
+    values: Mapping[Any, Sequence[YamlNode]]  # by key
     origin: RuleOrigin
     collector: FindingCollector
-    _values: Mapping[Any, Sequence[YamlNode]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._values = self.document.by_key()  # asked for two dozen keys
 
     def read(self) -> RuleMetadata:
         """Return the metadata without the findings, which the collector holds."""
@@ -113,7 +110,7 @@ class MetadataReader:
         self.collector.report(code, message, location, fix=fix, severity=severity)
 
     def _strings(self, key: str) -> tuple[str, ...]:
-        values = self._values.get(key)
+        values = self.values.get(key)
         if values is None:
             return ()
         if len(values) == 1:
@@ -129,7 +126,7 @@ class MetadataReader:
         return "\n".join(self.collector.strings(value, key))
 
     def _last(self, key: str) -> YamlNode | None:
-        values = self._values.get(key)
+        values = self.values.get(key)
         return values[-1] if values else None
 
     def _title(self) -> str:
@@ -210,8 +207,8 @@ class MetadataReader:
         return None
 
     def _tags(self) -> tuple[str, ...]:
-        values = self._values.get("tags", ())
-        tags = tuple(text.strip() for text in self._strings("tags"))
+        values = self.values.get("tags", ())
+        tags = [text.strip() for text in self._strings("tags")]
         for value in values:
             if isinstance(value, ScalarNode) and value.value is not None:
                 self._report("tags-no-list", "`tags` is a string; expected a list", value.location, fix="write a list")
@@ -223,11 +220,11 @@ class MetadataReader:
                     self._key_location("tags"),
                     fix=f"write e.g. `attack.{tag}`",
                 )
-        return tuple(dict.fromkeys(tag.lower() for tag in tags))
+        return tuple(dict.fromkeys([tag.lower() for tag in tags]))
 
     def _related(self) -> tuple[Related, ...]:
         related = []
-        for value in self._values.get("related", ()):
+        for value in self.values.get("related", ()):
             for item in value.items if isinstance(value, ListNode) else (value,):
                 if isinstance(item, MapNode) and item.get("id") is not None:
                     entry = to_python(item)

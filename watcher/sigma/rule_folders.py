@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from operator import attrgetter
 from pathlib import Path
 
 from watcher.model import Finding, Location, Rule, Severity
@@ -71,13 +70,16 @@ def read_folder(
     A file that cannot be read becomes a finding; the other files are read all the same. The progress is in bytes.
     """
     files, findings = _rule_files(path)
-    prints = {str(file): _fingerprint(file) for file in files}
+    prints = {file: _fingerprint(file) for file in files}
     total = sum(map(_size, prints.values()))
+    prefix = _prefix(path.parent if path.is_file() else path)
     read = 0
     contents = []
-    for file, fingerprint in zip(files, prints.values(), strict=True):
-        contents.append(_read(file, _size(fingerprint), _origin(name, path, file, placeholders or {})))
-        read += _size(fingerprint)
+    for file, fingerprint in prints.items():
+        size = _size(fingerprint)
+        relative = file.removeprefix(prefix).replace(os.sep, "/")
+        contents.append(_read(file, size, RuleOrigin(folder=name, path=relative, placeholders=placeholders or {})))
+        read += size
         progress(read, total)
     if not path.is_file():
         foreign = [file for file, content in zip(files, contents, strict=True) if content.is_foreign]
@@ -100,12 +102,12 @@ def read_folder(
 
 def fingerprints(path: Path) -> Fingerprints:
     """Return the fingerprint of every rule file below a folder, without reading any."""
-    return {str(file): _fingerprint(file) for file in _rule_files(path)[0]}
+    return {file: _fingerprint(file) for file in _rule_files(path)[0]}
 
 
-def _fingerprint(file: Path) -> tuple[int, ...]:
+def _fingerprint(file: str) -> tuple[int, ...]:
     try:
-        status = file.stat()
+        status = os.stat(file)  # noqa: PTH116 - creating a path object takes as long as the call
     except OSError:
         return ()
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
@@ -116,18 +118,19 @@ def _size(fingerprint: tuple[int, ...]) -> int:
     return fingerprint[_SIZE] if fingerprint else 0
 
 
-def _rule_files(path: Path) -> tuple[tuple[Path, ...], tuple[Finding, ...]]:
+def _rule_files(path: Path) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
     """Return the rule files below a folder (or the file itself), sorted, and findings about unreadable folders."""
     if path.is_file():
-        return (path,), ()
+        return (str(path),), ()
     faults: list[OSError] = []
-    files: list[Path] = []
+    files: list[str] = []
     for folder, subfolders, names in os.walk(path, onerror=faults.append) if path.exists() else ():
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        files.extend(Path(folder, name) for name in names if _is_rule_file(name))
+        prefix = _prefix(Path(folder))
+        files.extend([prefix + name for name in names if _is_rule_file(name)])
     return (
-        tuple(sorted(files, key=attrgetter("parts"))),
-        tuple(_unreadable(Path(fault.filename), fault, "a folder") for fault in faults),
+        tuple(sorted(files, key=lambda file: file.split(os.sep))),  # noqa: PTH206 - as above
+        tuple(_unreadable(str(fault.filename), fault, "a folder") for fault in faults),
     )
 
 
@@ -136,16 +139,16 @@ def _is_rule_file(name: str) -> bool:
     return lowered.endswith(_SUFFIXES) and not lowered.endswith(RULE_TEST_SUFFIXES) and not name.startswith(".")
 
 
-def _origin(name: str, path: Path, file: Path, placeholders: Mapping[str, tuple[str, ...]]) -> RuleOrigin:
-    relative = file.name if file == path else "/".join(file.parts[len(path.parts) :])
-    return RuleOrigin(folder=name, path=relative, placeholders=placeholders)
+def _prefix(folder: Path) -> str:
+    """Return what the paths of files in a folder start with; a path object for each file takes longer to create."""
+    return str(folder / "_")[:-1]
 
 
-def _read(file: Path, size: int, origin: RuleOrigin) -> RuleFile:
+def _read(file: str, size: int, origin: RuleOrigin) -> RuleFile:
     if size > MOST_MEGABYTES * 1_000_000:
         return RuleFile(findings=(_too_large(file, size),))
     try:
-        str(file).encode()
+        file.encode()
     except UnicodeEncodeError:
         return RuleFile(findings=(_unprintable_name(file),))
     try:
@@ -153,7 +156,7 @@ def _read(file: Path, size: int, origin: RuleOrigin) -> RuleFile:
         if len(content) > MOST_MEGABYTES * 1_000_000:
             return RuleFile(findings=(_too_large(file, len(content)),))
         text = content.decode("utf-8")
-        contents = read_contents(text, file=str(file), origin=origin)
+        contents = read_contents(text, file=file, origin=origin)
         return contents if len(text) <= KEPT else _with_short_texts(contents, text)
     except (OSError, UnicodeDecodeError) as fault:
         return RuleFile(findings=(_unreadable(file, fault, "the file"),))
@@ -170,12 +173,12 @@ def _with_short_texts(contents: RuleFile, text: str) -> RuleFile:
     )
 
 
-def _unprintable_name(file: Path) -> Finding:
-    shown = str(file).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+def _unprintable_name(file: str) -> Finding:
+    shown = file.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return _file_error(shown, "the file is not read: its name is not valid UTF-8", "rename the file")
 
 
-def _unexpected(file: Path, fault: Exception) -> Finding:
+def _unexpected(file: str, fault: Exception) -> Finding:
     return _file_error(
         file,
         f"the file cannot be read: {type(fault).__name__}: {truncate(printable_text(fault), 200)}",
@@ -183,7 +186,7 @@ def _unexpected(file: Path, fault: Exception) -> Finding:
     )
 
 
-def _unreadable(path: Path, fault: Exception, what: str) -> Finding:
+def _unreadable(path: str, fault: Exception, what: str) -> Finding:
     if isinstance(fault, UnicodeDecodeError):
         reason, fix = f"byte {fault.start + 1} is not valid UTF-8", "save it as UTF-8"
     else:
@@ -191,27 +194,27 @@ def _unreadable(path: Path, fault: Exception, what: str) -> Finding:
     return _file_error(path, f"{what} cannot be read: {reason}", fix)
 
 
-def _file_error(file: Path | str, message: str, fix: str) -> Finding:
+def _file_error(file: str, message: str, fix: str) -> Finding:
     return Finding(
-        code="unreadable", severity=Severity.ERROR, location=Location(file=str(file), line=1), message=message, fix=fix
+        code="unreadable", severity=Severity.ERROR, location=Location(file=file, line=1), message=message, fix=fix
     )
 
 
-def _too_large(file: Path, size: int) -> Finding:
+def _too_large(file: str, size: int) -> Finding:
     return Finding(
         code="yaml-size",
         severity=Severity.ERROR,
-        location=Location(file=str(file), line=1),
+        location=Location(file=file, line=1),
         message=f"the file has {size / 1_000_000:.0f} MB and is not read: a rule file has at most {MOST_MEGABYTES} MB",
         fix="divide it into files of a rule each, and long lists among several rules",
     )
 
 
-def _foreign(name: str, files: Sequence[Path]) -> Finding:
+def _foreign(name: str, files: Sequence[str]) -> Finding:
     return Finding(
         code="no-rule",
         severity=Severity.INFO,
-        location=Location(file=str(files[0]), line=1),
+        location=Location(file=files[0], line=1),
         message=f"{len(files)} files of the rules folder `{name}` are other YAML and hold no rule; this is the first",
         fix="keep them elsewhere",
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from watcher.model import LogSource
+from msgspec import structs
+
+from watcher.model import Location, LogSource
 from watcher.sigma.finding_collector import FindingCollector, as_mapping, lowercase_keys
 from watcher.yaml_nodes.nodes import YamlNode
 
@@ -17,27 +19,17 @@ def read_logsource(values: Sequence[YamlNode], collector: FindingCollector) -> L
     mappings = [lowercase_keys(as_mapping(value, "`logsource`"), _KEYS, collector) for value in values]
     for mapping in mappings:
         collector.duplicates(mapping, "`logsource`", _SINGLE_VALUE)
-    values_of = [mapping.by_key() for mapping in mappings]
+    nodes_by_key = structs.replace(
+        mappings[0], entries=tuple([entry for mapping in mappings for entry in mapping.entries])
+    ).by_key()
     parts: dict[str, tuple[str, ...]] = dict.fromkeys(_KEYS, ())
     for key in _KEYS:
-        nodes = [node for by_key in values_of for node in by_key.get(key, ())]
-        if not nodes:
+        if key not in nodes_by_key:
             continue
+        nodes = nodes_by_key[key]
         parts[key] = tuple([text for node in nodes for text in collector.strings(node, f"logsource.{key}")])
-        if key == "product" and len(parts[key]) > 1:
-            collector.report(
-                "logsource-list",
-                f"`product` is a list; only the first, {parts[key][0]}, is used",
-                nodes[0].location,
-                fix="write one rule for each",
-            )
-        if key in ("category", "service") and len(parts[key]) > 1:
-            collector.report(
-                "logsource-list",
-                f"`{key}` is a list; any of {', '.join(parts[key])} matches",
-                nodes[0].location,
-                fix=_SINGLE_VALUE,
-            )
+        if len(parts[key]) > 1:
+            _report_list(key, parts[key], nodes[0].location, collector)
     return LogSource(
         product=parts["product"][0].strip().lower() if parts["product"] else None,
         category=tuple([name.strip().lower() for name in parts["category"]]),
@@ -45,3 +37,13 @@ def read_logsource(values: Sequence[YamlNode], collector: FindingCollector) -> L
         definition="\n".join(parts["definition"]) or None,
         location=mappings[0].location,
     )
+
+
+def _report_list(key: str, texts: Sequence[str], location: Location, collector: FindingCollector) -> None:
+    if key == "product":
+        message, fix = f"`product` is a list; only the first, {texts[0]}, is used", "write one rule for each"
+    elif key in ("category", "service"):
+        message, fix = f"`{key}` is a list; any of {', '.join(texts)} matches", _SINGLE_VALUE
+    else:
+        return
+    collector.report("logsource-list", message, location, fix=fix)

@@ -5,7 +5,9 @@ Source: Sigma specification 2.1, "Rules".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from msgspec import structs
 
@@ -27,7 +29,7 @@ def read_rule(document: YamlNode, origin: RuleOrigin) -> Rule:
     """
     collector = FindingCollector()
     mapping = lowercase_keys(as_mapping(document, "a rule"), KNOWN_KEYS, collector)
-    return _RuleReader(document=mapping, origin=origin, collector=collector).read()
+    return _RuleReader(document=mapping, values=mapping.by_key(), origin=origin, collector=collector).read()
 
 
 @dataclass(slots=True)
@@ -35,16 +37,19 @@ class _RuleReader:
     """Reads one document and collects findings."""
 
     document: MapNode
+    values: Mapping[Any, Sequence[YamlNode]]  # by key
     origin: RuleOrigin
-    collector: FindingCollector = field(default_factory=FindingCollector)
+    collector: FindingCollector
 
     def read(self) -> Rule:
-        self.collector.duplicates(self.document, "the rule", DUPLICATES_KEPT)
-        report_unknown_keys(self.document, KNOWN_KEYS, self.collector)
+        if len(self.values) < len(self.document.entries):
+            self.collector.duplicates(self.document, "the rule", DUPLICATES_KEPT)
+        if not KNOWN_KEYS.issuperset(self.values):
+            report_unknown_keys(self.document, KNOWN_KEYS, self.collector)
         detection = read_detection(
             self._detection(), "detection", self.origin.placeholders, self.collector, reserved=_RESERVED
         )
-        own = self.document.get("watcher")
+        own = self.values["watcher"][-1] if "watcher" in self.values else None
         if isinstance(own, MapNode):
             self.collector.report(
                 "correlation-unused",
@@ -52,7 +57,7 @@ class _RuleReader:
                 own.location,
                 fix="write it as a document of its own, and name this rule in its `rules`",
             )
-        metadata = MetadataReader(document=self.document, origin=self.origin, collector=self.collector).fields()
+        metadata = MetadataReader(self.document, self.values, self.origin, self.collector).fields()
         logsource = self._logsource()
         return Rule(
             **metadata,
@@ -65,7 +70,7 @@ class _RuleReader:
         )
 
     def _detection(self) -> MapNode:
-        values = self.document.all("detection")
+        values = self.values.get("detection")
         if not values:
             raise RuleError(
                 "the rule has no `detection`",
@@ -79,7 +84,7 @@ class _RuleReader:
         return structs.replace(mappings[0], entries=tuple(entry for mapping in mappings for entry in mapping.entries))
 
     def _logsource(self) -> LogSource:
-        values = self.document.all("logsource")
+        values = self.values.get("logsource")
         if not values:
             self.collector.report(
                 "missing-logsource",

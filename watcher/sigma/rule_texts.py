@@ -6,12 +6,12 @@ A collection may hold hundreds of megabytes of comments and lists. What is shown
 from __future__ import annotations
 
 import errno
+import os
 import stat
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from itertools import islice
-from pathlib import Path
 from typing import TypeVar
 
 from watcher.errors import InputError
@@ -26,14 +26,15 @@ KEPT = 20_000
 _CHUNK = 65_536  # bytes, which hold nearly every rule file
 
 
-def file_content(file: Path) -> bytes:
+def file_content(file: str) -> bytes:
     """Return the bytes of a regular file, not many more than a rule file may have.
 
     A pipe would wait for a writer forever, and a device has no end.
     """
-    if not stat.S_ISREG(file.stat().st_mode):
+    if not stat.S_ISREG(os.stat(file).st_mode):  # noqa: PTH116 - thousands of path objects take their time
         raise OSError(errno.EINVAL, "it is no regular file")
-    with file.open("rb", buffering=0) as stream:  # a single read would allocate the most that a file may have
+    with open(file, "rb", buffering=0) as stream:  # noqa: PTH123 - thousands of path objects take their time
+        # a single read would allocate the most that a file may have
         return b"".join(islice(iter(partial(stream.read, _CHUNK), b""), MOST_MEGABYTES * 1_000_000 // _CHUNK + 1))
 
 
@@ -58,7 +59,7 @@ def full_text(rule: RuleMetadata) -> str:
     if place is None:
         return rule.text
     try:
-        text = file_content(Path(rule.location.file)).decode()[place.start : place.start + place.length]
+        text = file_content(rule.location.file).decode()[place.start : place.start + place.length]
     except (OSError, UnicodeDecodeError):
         text = ""
     if _digest(text) != place.digest:

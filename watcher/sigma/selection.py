@@ -5,6 +5,7 @@ All entries of a mapping must match, or any of a list; duplicate keys of a mappi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -100,10 +101,16 @@ class _SelectionReader:
 
     def _keywords(self, at: YamlNode, scalars: tuple[ScalarNode, ...]) -> ConditionNode:
         entry = MappingEntry(key="", key_text="", key_location=at.location, value=at)
-        return self._item(entry, _field_key(""), scalars)
+        key = _field_key("")
+        literals = _literals(key, scalars)
+        return _literal_item(entry, key, literals) if literals else self._item(entry, key, scalars)
 
     def _entry(self, entry: MappingEntry) -> ConditionNode:
+        key = _field_key(entry.key_text)
         values = entry.value.items if isinstance(entry.value, ListNode) else (entry.value,)
+        literals = _literals(key, values)
+        if literals:
+            return _literal_item(entry, key, literals)
         scalars = tuple([value for value in values if isinstance(value, ScalarNode)])
         if len(scalars) != len(values):
             nested = next(value for value in values if not isinstance(value, ScalarNode))
@@ -113,11 +120,9 @@ class _SelectionReader:
                 fix="write a value or a list of values",
                 code="wrong-value",
             )
-        return self._item(entry, _field_key(entry.key_text), scalars)
+        return self._item(entry, key, scalars)
 
     def _item(self, entry: MappingEntry, key: _FieldKey, scalars: tuple[ScalarNode, ...]) -> ConditionNode:
-        if key.around is not None and _are_literals(scalars):
-            return _literals(entry, key, scalars)
         name, modifiers = key.field, key.modifiers
         label = f"`{entry.key}`" if entry.key else f"the keywords of `{self.name}`"
         items = []
@@ -200,20 +205,23 @@ class _SelectionReader:
         return And(tuple(_any_form(scalar, values, key) for scalar, values in items))
 
 
-def _are_literals(scalars: tuple[ScalarNode, ...]) -> bool:
-    texts = [scalar.text for scalar in scalars if isinstance(scalar.value, str)]
-    return len(texts) == len(scalars) and are_literals(texts)
+def _literals(key: _FieldKey, values: Sequence[YamlNode]) -> list[str]:
+    """Return the strings of an item whose values are all read as they are written, else nothing."""
+    if key.around is None:
+        return []
+    texts = [value.text for value in values if isinstance(value, ScalarNode) and isinstance(value.value, str)]
+    return texts if len(texts) == len(values) and are_literals(texts) else []
 
 
-def _literals(entry: MappingEntry, key: _FieldKey, scalars: tuple[ScalarNode, ...]) -> DetectionItem:
-    """Return the detection item of strings that are read as they are written: most items of rules."""
+def _literal_item(entry: MappingEntry, key: _FieldKey, literals: list[str]) -> DetectionItem:
+    """Return the detection item of such strings: most items of rules."""
     before, after = key.around or ((), ())
     return DetectionItem(
         field=key.field,
-        values=tuple([SigmaString((*before, scalar.text, *after)) for scalar in scalars]),
+        values=tuple([SigmaString((*before, text, *after)) for text in literals]),
         match_all=key.match_all,
         modifiers=key.modifiers,
-        source_values=tuple([scalar.value for scalar in scalars]),
+        source_values=tuple(literals),
         location=entry.key_location,
     )
 

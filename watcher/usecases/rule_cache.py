@@ -90,7 +90,7 @@ def _digest(request: FolderRequest, files: Fingerprints) -> bytes | None:
     try:
         for file in files:
             digest.update(_sized(os.fsencode(file)))
-            digest.update(_sized(file_content(Path(file))))
+            digest.update(_sized(file_content(file)))
     except OSError:
         return None
     return digest.digest()

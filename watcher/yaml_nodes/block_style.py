@@ -64,7 +64,7 @@ class _BlockReader:
 
     def __init__(self, text: str, lines: Sequence[_Line], file: str) -> None:
         self._text = text
-        self._lines = (*lines, _END)
+        self._lines = [*lines, _END]
         self._file = file
         self._number = 0  # of the next line
         self._levels = 0
@@ -94,17 +94,18 @@ class _BlockReader:
         return node
 
     def _list(self, column: int) -> ListNode:
-        items: list[YamlNode] = []
+        lines, items = self._lines, []
         location = Location(file=self._file, line=self._number + 1, column=column + 1)
-        indentation, dash, key, _, value, _ = self._lines[self._number]
-        while dash and len(indentation) == column:
+        indentation, dash, key, _, value, _ = lines[self._number]
+        own_indentation = indentation
+        while dash and indentation == own_indentation:
             inner = column + len(dash)
             if key:
                 items.append(self._collection(inner, "", key))
             else:
                 self._number += 1
                 items.append(self._scalar(value, inner, column))
-            indentation, dash, key, _, value, _ = self._lines[self._number]
+            indentation, dash, key, _, value, _ = lines[self._number]
             if not dash and not key:
                 indentation, dash, key, _, value, _ = self._next_line()
         return ListNode(items=tuple(items), location=location)
@@ -113,34 +114,32 @@ class _BlockReader:
         """Read the mapping whose keys are in a column (from 0); the first key may follow the dash of a list."""
         file, lines, entries = self._file, self._lines, []
         location = Location(file=file, line=self._number + 1, column=column + 1)
+        own_indentation = " " * column
         _, _, key, colon, value, _ = lines[self._number]
         while key:
             self._number += 1
+            key_location = Location(file=file, line=self._number, column=column + 1)
             after = column + len(key)
-            entries.append(
-                MappingEntry(
-                    key=plain_value(key) if key[0] in NOT_ALWAYS_STRINGS else key,
-                    key_text=key,
-                    key_location=Location(file=file, line=self._number, column=column + 1),
-                    value=self._scalar(value, after + len(colon), column) if value else self._below(column, after + 1),
-                )
-            )
+            node = self._scalar(value, after + len(colon), column) if value else self._below(column, after + 1)
+            name = plain_value(key) if key[0] in NOT_ALWAYS_STRINGS else key
+            entries.append(MappingEntry(key=name, key_text=key, key_location=key_location, value=node))
             indentation, dash, key, colon, value, _ = lines[self._number]
             if not key and not dash:
                 indentation, dash, key, colon, value, _ = self._next_line()
-            if dash or len(indentation) != column:
+            if dash or indentation != own_indentation:
                 break
         return MapNode(entries=tuple(entries), location=location)
 
     def _below(self, column: int, after: int) -> YamlNode:
         """Read what is below the key of a column: a collection, or nothing, which is null."""
-        location = Location(file=self._file, line=self._number, column=after + 1)
-        indentation, dash, key, _, _, _ = self._lines[self._number]
+        key_line = self._number
+        indentation, dash, key, _, _, _ = self._lines[key_line]
         if not key and not dash:
             indentation, dash, key, _, _, _ = self._next_line()
         inner = len(indentation)
         if inner > column or (inner == column and dash):
             return self._collection(inner, dash, key)
+        location = Location(file=self._file, line=key_line, column=after + 1)
         return ScalarNode(value=None, text="", quoted=False, location=location)
 
     def _scalar(self, text: str, column: int, parent: int) -> ScalarNode:
@@ -148,7 +147,9 @@ class _BlockReader:
         location = Location(file=self._file, line=self._number, column=column + 1)
         first = text[:1]
         if first == "'":
-            text = text[1:-1].replace("''", "'")
+            text = text[1:-1]
+            if "'" in text:
+                text = text.replace("''", "'")
         elif first == '"':
             text = text[1:-1]
         elif first == "|":
