@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from watcher.lint.finding_codes import make_finding
@@ -13,6 +14,7 @@ from watcher.routes.labels import ALERT_LABELS, RULE_LABELS
 from watcher.settings import Settings
 from watcher.settings.effective import rule_settings
 
+_TECHNIQUE = re.compile(r"(?i)\bt[0-9]{4}\b")
 _ADVICE = "use a label of docs/routing.md, or a field of `group_by`"
 
 
@@ -41,7 +43,9 @@ def near_values(matchers: Iterable[LabelMatcher], labels: Sequence[Labels], othe
         existing = tuple(dict.fromkeys(value for own in labels for value in own.get(matcher.label, ())))
         folded = {value.casefold() for value in existing}
         for value in matcher.values:
-            near = near_names(value, existing) if value.casefold() not in folded else ()
+            # the number of a technique that is close to another one means something else
+            is_name = value.casefold() not in folded and not _TECHNIQUE.search(value)
+            near = near_names(value, existing) if is_name else ()
             advice += [f"did you mean {matcher.label} {quoted(name)}" for name in near]
     return "; ".join(advice) or otherwise
 
