@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from watcher.errors import RuleError
 from watcher.model import And, ConditionNode, Or, Selection
@@ -30,8 +31,7 @@ DUPLICATES_KEPT = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Detection:
+class Detection(NamedTuple):
     """The selections and the condition of a rule or a filter."""
 
     selections: tuple[Selection, ...]
@@ -44,11 +44,10 @@ def read_detection(
     node: MapNode, key: str, placeholders: Placeholders, collector: FindingCollector, *, reserved: tuple[str, ...]
 ) -> Detection:
     """Read every selection and the condition of a mapping; raises RuleError where they are invalid."""
-    reader = _DetectionReader(mapping=node, key=key, placeholders=placeholders, collector=collector, reserved=reserved)
-    return reader.read()
+    return _DetectionReader(node, key, placeholders, collector, reserved).read()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class _DetectionReader:
     mapping: MapNode
     key: str  # `detection` or `filter`
@@ -74,7 +73,7 @@ class _DetectionReader:
         aggregations = [aggregation for _, aggregation, _ in conditions if aggregation]
         return Detection(
             selections=selections,
-            conditions=tuple(text for texts, _, _ in conditions for text in texts),
+            conditions=tuple([text for texts, _, _ in conditions for text in texts]),
             aggregation=aggregations[0] if aggregations else None,
             node=_all_of([node for _, _, node in conditions]),
         )
@@ -135,9 +134,11 @@ class _DetectionReader:
             self._limit_nodes(line, [node for _, _, node in parsed])
         if not parsed:
             raise RuleError("the condition is empty", location=value.location, code="condition")
-        nodes = tuple(node for _, _, node in parsed)
+        if len(parsed) == 1:
+            text, aggregation, node = parsed[0]
+            return (text,), aggregation, node
         aggregation = next((aggregation for _, aggregation, _ in parsed if aggregation), None)
-        return tuple(text for text, _, _ in parsed), aggregation, nodes[0] if len(nodes) == 1 else Or(nodes)
+        return tuple(text for text, _, _ in parsed), aggregation, Or(tuple(node for _, _, node in parsed))
 
     def _line(self, line: YamlNode, named: Mapping[str, ConditionNode]) -> tuple[str, str | None, ConditionNode]:
         if not isinstance(line, ScalarNode) or line.value is None:

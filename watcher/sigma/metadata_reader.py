@@ -31,6 +31,7 @@ KNOWN_KEYS = frozenset(
 _NAMESPACE = UUID("5d0b8f0e-6c0c-5c57-9d7e-2f6f7a0c1b11")  # for rules without an id
 _CANONICAL_ID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # as `str(UUID(…))` writes it
 _DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})")
+_LEVELS = {level.value: level for level in Level}
 _METADATA = tuple(each.name for each in fields_of(RuleMetadata))
 
 
@@ -177,8 +178,8 @@ class MetadataReader:
     def _level(self) -> Level:
         text = self._string("level").strip().lower()
         try:
-            return Level(text)
-        except ValueError:
+            return _LEVELS[text]
+        except KeyError:
             problem = f"`{text}` is not a level" if text else "the rule has no `level`"
             self._report(
                 "unknown-level",

@@ -51,6 +51,8 @@ def read_sources(text: str, *, file: str, fault: type[InputError] = RuleError) -
         built = build_nodes(repaired, file=file, fault=fault)
     else:
         findings = ()
+    if len(built) == 1 and not findings:  # nearly all files
+        return (YamlDocument(value=built[0][0], line=1, text=text),)
     return tuple(_with_sources(built, text, findings))
 
 
@@ -61,9 +63,6 @@ def _to_python_all(text: str, *, file: str, fault: type[InputError]) -> tuple[An
 def _with_sources(
     built: tuple[tuple[YamlNode, int], ...], text: str, findings: tuple[Finding, ...]
 ) -> Iterator[YamlDocument]:
-    if len(built) == 1 and not findings:
-        yield YamlDocument(value=built[0][0], line=1, text=text)
-        return
     # YAML 1.1 ends a line at these, `str.splitlines` at some more
     lines = re.findall(r"[^\n\r\x85\u2028\u2029]*(?:\r\n|[\n\r\x85\u2028\u2029])|.+$", text)
     openings = [line for _, line in built]
