@@ -187,6 +187,18 @@ def test_an_alert_falls_back_in_time_however_long_the_service_of_its_channel_ask
     assert alerts.states(alert) == {"slack": "sent", "mail": "sent"}
 
 
+def test_a_message_that_is_given_up_goes_to_the_fallback_at_once_and_only_once() -> None:
+    alerts = world(Route(name="all", receivers=("slack",)))
+    alerts.fallbacks = {"slack": "mail"}
+    alerts.channels["slack"].faults = [DeliveryError("400", permanent=True)]
+    opened = [alerts.open(), alerts.open(host="WEB02")]
+    for _ in range(3):
+        alerts.deliver(MINUTE)
+    states = sorted(map(alerts.states, opened), key=len)
+    assert states == [{"slack": "sent"}, {"slack": "failed", "mail": "sent"}]
+    assert alerts.taken() == {"slack": 1, "mail": 1}
+
+
 @pytest.mark.parametrize(("until", "falls_back"), [(4, True), (30, False)])
 def test_an_alert_that_a_killed_sidecar_claimed_falls_back_when_the_claim_is_over(
     until: int, *, falls_back: bool

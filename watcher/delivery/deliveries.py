@@ -241,6 +241,15 @@ def with_recipients(entries: list[Entry], delivery: Delivery, *, now: datetime, 
     return [*entries, *added]
 
 
+def with_fallback(entries: list[Entry], channel: str, fallback: str, now: datetime) -> list[Entry]:
+    """Return entries with one more for the fallback of a channel, unless the alert has a delivery to it."""
+    if any(entry["channel"] == fallback for entry in entries):
+        return entries
+    plan = RoutedReceiver(channel=fallback, fallback_of=channel).as_document()
+    due = format_timestamp(now)
+    return [*entries, {"channel": fallback, "state": "pending", "attempts": 0, "due": due, "plan": plan}]
+
+
 def sent_values(delivery: Delivery, now: datetime) -> Entry:
     """Return what an entry stores when its channel accepted the message."""
     # the channel's name, not a boolean: the entries are flattened in the index, and the rate limit counts by channel

@@ -24,11 +24,11 @@ from watcher.delivery.deliveries import (
     silenced_values,
     was_taken_over,
     with_entry,
+    with_fallback,
     with_recipients,
 )
 from watcher.delivery.digest_content import digest_content
 from watcher.delivery.hit_outcomes import HitOutcome
-from watcher.model import RoutedReceiver
 from watcher.ports import Documents, PartialUpdate, StoredDocument
 from watcher.timestamps import format_timestamp
 
@@ -81,9 +81,16 @@ class Outbox:
         """Store why a delivery was not sent, when to try again, and what else its entry should hold."""
         self._settle(delivery, {**postponed_values(error, until), **(also or {})})
 
-    def fail(self, delivery: Delivery, error: str, *, now: datetime) -> None:
-        """Mark a delivery as failed: it is never tried again."""
-        self._settle(delivery, failed_values(error, now))
+    def fail(self, delivery: Delivery, error: str, *, now: datetime, fallback: str | None = None) -> None:
+        """Mark a delivery as failed: it is never tried again, and a fallback of its channel gets it instead."""
+        if fallback is None:
+            self._settle(delivery, failed_values(error, now))
+        else:
+            self._settle(
+                delivery,
+                failed_values(error, now),
+                lambda entries: with_fallback(entries, delivery.channel, fallback, now),
+            )
 
     def silence(self, delivery: Delivery, reason: str, outcome: HitOutcome = HitOutcome.SILENCED) -> None:
         """Mark a delivery as held back, with the reason; a later update of the alert becomes due all the same."""
@@ -94,11 +101,15 @@ class Outbox:
 
         An alert that was written meanwhile is left for the next call: it may have the delivery already.
         """
-        plan = RoutedReceiver(channel=fallback, fallback_of=channel).as_document()
-        due = format_timestamp(now)
-        entry = {"channel": fallback, "state": "pending", "attempts": 0, "due": due, "plan": plan}
         changes = [
-            PartialUpdate(stored=stored, part={"watcher": {"deliveries": [*delivery_entries(stored.document), entry]}})
+            PartialUpdate(
+                stored=stored,
+                part={
+                    "watcher": {
+                        "deliveries": with_fallback([*delivery_entries(stored.document)], channel, fallback, now)
+                    }
+                },
+            )
             for stored in alerts
         ]
         return sum(after is not None for after in self.documents.update(changes)) if changes else 0

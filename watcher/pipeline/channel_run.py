@@ -53,6 +53,7 @@ class ChannelRun:
     stopping: Stopping
     observe: Callable[[str, str], None]  # counts the outcomes: channel in settings, outcome
     state: ChannelState  # as the last attempt left it
+    fallback: str | None = None  # the channel that gets what this one gives up
     refused: set[str] = field(default_factory=set)  # the channels that refused a message of this process
     _sent: SentMessages = field(init=False)  # of this round and before
     _waiting: set[Reason] = field(default_factory=set)  # why alerts of this round wait for a digest of all rules
@@ -209,7 +210,7 @@ class ChannelRun:
         return DeliveryResult(postponed=1)
 
     def _give_up(self, delivery: Delivery, reason: str, now: datetime) -> DeliveryResult:
-        self.outbox.fail(delivery, reason, now=now)
+        self.outbox.fail(delivery, reason, now=now, fallback=self.fallback)
         self.observe(delivery.channel_name, "failed")
         advice = "mend the cause, then send it again by `watcher resend`"
         log.warning("delivery.failed", error=reason, advice=advice, **_described(delivery))

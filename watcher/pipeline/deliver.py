@@ -76,8 +76,8 @@ class Dispatcher:
 
     def _fall_back(self, channel: str) -> None:
         """Send what a channel has not accepted for a time to its fallback too, where settings name one."""
-        fallback = self.channels[channel][0].fallback
-        if fallback is None or fallback == channel or fallback not in self.channels or self.stopping(channel):
+        fallback = self._fallback_of(channel)
+        if fallback is None or self.stopping(channel):
             return
         now, state = self.now(), self.states.read(channel)
         if state.next_try is None or state.since is None or now - state.since < _FALLBACK_AFTER:
@@ -85,6 +85,11 @@ class Dispatcher:
         added = sum(self._added_to(fallback, channel, now, state.next_try))
         if added:
             log.warning("channel.fallback", channel=channel, fallback=fallback, alerts=added, since=str(state.since))
+
+    def _fallback_of(self, channel: str) -> str | None:
+        """Return the fallback of a channel; a status or a single recipient has none."""
+        fallback = self.channels[channel][0].fallback if channel in self.channels else None
+        return fallback if fallback != channel and fallback in self.channels else None
 
     def _added_to(self, fallback: str, channel: str, now: datetime, next_try: datetime) -> Iterator[int]:
         """Yield how many deliveries were added; what other channels wrote meanwhile is tried again."""
@@ -133,6 +138,7 @@ class Dispatcher:
             stopping=stopping,
             observe=self.observe,
             state=self._state(channel),
+            fallback=self._fallback_of(channel),
             refused=self._refused,
         )
 
