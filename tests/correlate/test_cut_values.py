@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from correlate.correlation_fixture import SPAN, correlation, hit, until
 
-from watcher.correlate import CorrelationState, CorrelationStates, CutEvents, correlate
+from watcher.correlate import CorrelationState, CorrelationStates, CutEvents, correlate, cut_values
 
 MANY = tuple(str(number) for number in range(40))  # of two fields: 600 combinations too many
 LACKING = {"user": "39", "host": "39"}  # the last combination of them
@@ -60,13 +60,14 @@ def test_silence_of_values_is_decided_after_an_event_with_very_many() -> None:
     assert match.time == SPAN
 
 
-def test_of_very_many_such_events_the_groups_of_the_newest_are_known() -> None:
+def test_of_very_many_such_events_the_groups_of_the_newest_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cut_values, "_MOST", 3)
     rule = correlation("event_count", {"gte": "1"}, group_by=("user", "host"))
     states = CorrelationStates([rule])
-    for number in range(101):
+    for number in range(4):
         states.add([hit(number, id=str(number), user=MANY, host=MANY)])
-    assert states.uncounted().values == {"rule": CutEvents(events=100, last=100, or_more=True)}
-    (match,) = states.add([hit(101, **OTHER)])
+    assert states.uncounted().values == {"rule": CutEvents(events=3, last=3, or_more=True)}
+    (match,) = states.add([hit(4, **OTHER)])
     assert match.cut_values
     states.forget(2 * SPAN)
     assert states.uncounted().values == {}
