@@ -5,6 +5,7 @@ from correlate.correlation_fixture import SPAN, correlation, hit, times, until
 
 from watcher.correlate import CorrelationState, correlate
 from watcher.correlate.rule_terms import rule_terms
+from watcher.correlate.timeline import Timeline
 from watcher.model.correlations import AllOf, AnyOf, NoneOf, RuleCondition, RuleName
 
 A, B, C = RuleName("a"), RuleName("b"), RuleName("c")
@@ -39,6 +40,21 @@ def test_temporal_ordered_needs_the_rules_in_order(sequence: str, expected: list
 @pytest.mark.parametrize(("sequence", "expected"), [("cb", []), ("ac", [2]), ("bca", [2, 3]), ("ba", [])])
 def test_temporal_ordered_compares_the_longest_run(sequence: str, expected: list[int]) -> None:
     assert run("temporal_ordered", sequence, condition={"gte": "2"}) == expected
+
+
+@pytest.mark.parametrize("kind", ["temporal", "temporal_ordered"])
+@pytest.mark.parametrize("count", [3, 30, 100])
+def test_a_group_with_base_hits_of_too_few_rules_rests_until_the_last_rule_comes(kind: str, count: int) -> None:
+    rule = correlation(kind, base_rules=("a", "b"))
+    state, hits = CorrelationState(rule), [hit(time) for time in range(0, 3 * count, 3)]
+    assert [state.add([base_hit]) for base_hit in (*hits, hits[1], hits[-1])] == [()] * (count + 2)
+    (kept,) = state.timelines._timelines.values()
+    assert isinstance(kept, Timeline) is (count > 3)  # those that came again woke it: longer ones stay so
+    others = [hit(4, "b"), hit(3 * count + 7, "b"), hit(1), hit(3 * count + 7, "b")]
+    returned = [match.hit_id for base_hit in others for match in state.add([base_hit])]
+    expected = correlate([rule], [*hits, *others[:3]], end=10 * SPAN).matches
+    assert sorted(returned) == sorted(match.hit_id for match in expected)
+    assert len(expected) > 1
 
 
 @pytest.mark.parametrize(("distance", "expected"), [(SPAN, [SPAN]), (SPAN + 1, [])])

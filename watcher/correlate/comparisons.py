@@ -76,6 +76,13 @@ def least_hits(correlation: Correlation) -> int:
     return 1
 
 
+def least_rules(correlation: Correlation) -> int:
+    """Return of how many base rules a group has base hits at least where the condition holds without waiting."""
+    counts_rules = correlation.type in (CorrelationType.TEMPORAL, CorrelationType.TEMPORAL_ORDERED)
+    is_distinct = len(set(correlation.base_rules)) == len(correlation.base_rules)
+    return least_hits(correlation) if counts_rules and is_distinct else 1
+
+
 def is_monotone(correlation: Correlation) -> bool:
     """Return whether a condition that holds in a window holds too when base hits are added to it."""
     return _compares_counts(correlation, _LOWER_BOUNDS)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from watcher.correlate.comparisons import least_hits
+from watcher.correlate.comparisons import least_hits, least_rules
 from watcher.correlate.counted_values import GroupValues, counts_values, most_counted
 from watcher.correlate.cut_values import CutValues
 from watcher.correlate.group_store import GroupStore
@@ -57,7 +57,7 @@ class CorrelationState:
         self.cut_values = CutValues(correlation)
         contents = TimelineContents(correlation, self._packer, self._judge.single_rules)
         contents.new_window()  # raises ValueError where a measure lacks its parameter
-        self.timelines = GroupStore(contents, self._judge.reach.behind)
+        self.timelines = GroupStore(contents, self._judge.reach.behind, least_rules(correlation))
 
     @property
     def reach(self) -> Reach:

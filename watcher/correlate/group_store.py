@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 
 from watcher.correlate.counted_values import GroupValues
-from watcher.correlate.packed_hits import time_of
+from watcher.correlate.packed_hits import count_rules, time_of
 from watcher.correlate.spans import END, Spans
 from watcher.correlate.timeline import FrozenTimeline, Timeline, TimelineContents
 from watcher.model.correlation_hits import BaseHit
@@ -20,9 +20,13 @@ _SHORTEST_PART = 10_000  # milliseconds
 class GroupStore:
     """Holds the timelines; those that rest are frozen."""
 
-    def __init__(self, contents: TimelineContents, length: int) -> None:
-        """Create a store of groups whose base hits count for `length` milliseconds."""
+    def __init__(self, contents: TimelineContents, length: int, least_rules: int = 1) -> None:
+        """Create a store of groups whose base hits count for `length` milliseconds.
+
+        A group without base hits of at least so many rules completes no match.
+        """
         self._contents = contents
+        self._least_rules = least_rules
         self._length = length
         self._part = max(length // _PARTS, _SHORTEST_PART) + 1
         self.kept = 0  # base hits
@@ -65,18 +69,18 @@ class GroupStore:
     def adds_resting(self, key: GroupValues, hit: BaseHit, most: int) -> bool:
         """Append a base hit to a group that rests, and return True; else leave the group as it is.
 
-        It rests with at most so many base hits, all of them earlier ones.
+        It rests with at most so many base hits, or with those of too few rules, all of them earlier ones.
         """
         kept = self._timelines.get(key, ())
         if isinstance(kept, Timeline):
             return False
         resting = (kept,) if isinstance(kept, bytes) else kept
-        if len(resting) >= min(most, _MOST_RESTING):
-            return False
         last = time_of(resting[-1]) if resting else None
-        if last is not None and last >= hit.time:
+        if len(resting) >= _MOST_RESTING or (last is not None and last >= hit.time):
             return False
         packed = self._contents.packer.pack(hit)
+        if len(resting) >= most and count_rules((*resting, packed)) >= self._least_rules:
+            return False
         self._timelines[key] = (*resting, packed) if resting else packed
         self.kept += 1
         if last is None or last // self._part != hit.time // self._part:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import marshal
-from collections.abc import Iterator, MutableSequence, Sequence
+from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 from struct import Struct
 from typing import overload
 
@@ -15,6 +15,7 @@ PackedHit = bytes
 """The number of the rule, the time, and the rest of a base hit."""
 
 _HEAD = Struct("<Iq")
+_NUMBER_LENGTH = 4  # bytes of the number of the rule, at the start
 _DIGEST = 32  # hexadecimal digits
 
 
@@ -112,6 +113,11 @@ def time_of(packed: PackedHit) -> int:
     """Return the time of a packed base hit."""
     time: int = _HEAD.unpack_from(packed)[1]
     return time
+
+
+def count_rules(packed: Iterable[PackedHit]) -> int:
+    """Return of how many rules some packed base hits are."""
+    return len({hit[:_NUMBER_LENGTH] for hit in packed})
 
 
 def _short(hit_id: str) -> str | bytes:
