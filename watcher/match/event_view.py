@@ -16,7 +16,11 @@ NOTHING_ADDED: Event = {}
 
 FieldRequest = tuple[str, bool]
 """A Sigma field, and whether Security 4688 is read as process creation."""
-_DATA_OBJECTS = ("winlog.event_data", "winlog.user_data")
+DATA_FIELDS = ("Data", "EventData")
+"""The fields that mean values of the event's data, whatever their names."""
+
+DATA_OBJECTS = ("winlog.event_data", "winlog.user_data")
+"""The paths of the event's data."""
 
 
 class RebuiltField(NamedTuple):
@@ -134,7 +138,7 @@ class EventView:
 
         They are the same for all events of this channel and code.
         """
-        if request[0] not in ("", "Data", "EventData"):
+        if request[0] not in ("", *DATA_FIELDS):
             return self._rebuilt(request)
         names = moved_field_names(self._event_class(process_audit=False))
         return tuple(dict.fromkeys(rebuilt for name in names for rebuilt in self._rebuilt((name, False))))
@@ -185,7 +189,7 @@ class EventView:
         values = self._values_at(direct) or self._values_at(locations.fallback)
         if values:
             return values
-        if field in ("Data", "EventData"):
+        if field in DATA_FIELDS:
             return tuple(self._data(unnamed=field == "Data"))
         return self._computed(locations)
 
@@ -231,7 +235,7 @@ class EventView:
                 yield from self.values(name)
 
     def _named_data(self) -> Iterator[tuple[str, Any]]:
-        for path in _DATA_OBJECTS:
+        for path in DATA_OBJECTS:
             for node in nodes_at(self.event, path.split(".")):
                 if isinstance(node, Mapping):
                     yield from node.items()

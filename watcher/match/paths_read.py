@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from watcher.match.event_view import EventView, FieldRequest
+from watcher.match.event_view import DATA_FIELDS, DATA_OBJECTS, EventView, FieldRequest
 from watcher.model import ConditionNode, SigmaFieldReference, detection_items
-from watcher.taxonomy.field_locations import CHANNEL, DATA, EVENT_CODES
-
-_DATA_FIELDS = ("Data", "EventData")
-_DATA_OBJECTS = tuple(prefix.removesuffix(".") for prefix in DATA)
+from watcher.taxonomy.field_locations import CHANNEL, EVENT_CODES
 
 
-def fields_read(node: ConditionNode) -> frozenset[str]:
-    """Return the Sigma fields of a condition tree; an empty name stands for keywords, which have no field."""
-    items = tuple(detection_items(node))
-    values = (value for item in items for value in item.values)
-    referred = (value.field for value in values if isinstance(value, SigmaFieldReference))
-    return frozenset((*(item.field or "" for item in items), *referred))
+def fields_read(node: ConditionNode) -> tuple[str, ...]:
+    """Return the Sigma fields of a condition tree in order, without duplicates; an empty name stands for keywords."""
+    return tuple(dict.fromkeys(_fields(node)))
+
+
+def _fields(node: ConditionNode) -> Iterator[str]:
+    for item in detection_items(node):
+        yield item.field or ""
+        yield from (value.field for value in item.values if isinstance(value, SigmaFieldReference))
 
 
 def paths_read(requests: Iterable[FieldRequest], view: EventView) -> frozenset[str]:
@@ -32,6 +32,6 @@ def _requested_paths(requests: Iterable[FieldRequest], view: EventView) -> Itera
             yield from view.paths_of(request)
         else:
             yield "message"
-        if not field or field in _DATA_FIELDS:
-            yield from _DATA_OBJECTS
+        if not field or field in DATA_FIELDS:
+            yield from DATA_OBJECTS
             yield from view.moved_paths()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from watcher.match.paths_read import fields_read
 from watcher.model import (
     And,
     ConditionNode,
@@ -18,7 +19,6 @@ from watcher.model import (
     SigmaNumber,
     SigmaValue,
 )
-from watcher.model.conditions import detection_items
 from watcher.taxonomy.field_locations import EVENT_CODES
 from watcher.taxonomy.logsources import LogSourceEvents
 from watcher.translate.bounds import NEVER, UNKNOWN, Bounds, all_of, any_of, at_least, both, either, neither
@@ -109,11 +109,4 @@ class QueryBuilder:
 
 def rule_fields(node: ConditionNode) -> tuple[str, ...]:
     """Return the Sigma fields of a condition tree in order, without duplicates; keywords have no field."""
-    return tuple(dict.fromkeys(_fields(node)))
-
-
-def _fields(node: ConditionNode) -> Iterator[str]:
-    for item in detection_items(node):
-        if item.field is not None:
-            yield item.field
-        yield from (value.field for value in item.values if isinstance(value, SigmaFieldReference))
+    return tuple(filter(None, fields_read(node)))
