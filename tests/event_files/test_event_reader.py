@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from hashlib import sha512
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,11 @@ def read(path: Path) -> list[tuple[int, Event | str]]:
         else (read_event.location.line if read_event.location else 0, read_event.message)
         for read_event in read_events(path)
     ]
+
+
+def number_of(item: FileEvent | InputError) -> int:
+    assert isinstance(item, FileEvent)
+    return item.number
 
 
 def lines(*documents: Any) -> str:
@@ -203,6 +209,36 @@ def test_a_line_that_is_too_long_is_not_kept_and_the_next_is_read(before: bytes)
     number = before.count(b"\n") + 1
     assert list(lines_read)[number - 1 :] == [b"\n", b"next\n"]
     assert lines_read.take_too_long() == (number,)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 64, 1000])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\n\n"])
+def test_lines_in_one_piece_are_the_same_lines(size: int, end: bytes) -> None:
+    content = b"\n".join([b"", b"one", b"y" * 99, b"z" * 40, b"", b"two"]) + end
+    lines_read, pieces = BoundedLines(BytesIO(content), longest=1000), []
+    while piece := lines_read.take(size):
+        pieces.append(piece)
+        assert lines_read.number == sum(map(len, (each.splitlines() for each in pieces)))
+    assert b"".join(pieces) == content
+    assert all(piece.endswith(b"\n") for piece in pieces[:-1])
+
+
+@pytest.mark.parametrize("size", [1, 30, 100])
+def test_a_line_that_is_too_long_is_not_kept_in_a_piece(size: int) -> None:
+    lines_read = BoundedLines(BytesIO(b"first\n" + b"x" * 5_000 + b"\nnext\n" + b"x" * 5_000), longest=100)
+    assert b"".join(iter(lambda: lines_read.take(size), b"")) == b"first\n\nnext\n\n"
+    assert lines_read.take_too_long() == (2, 4)
+
+
+def test_what_precedes_a_fault_of_a_gzip_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.ndjson.gz"
+    texts = [json.dumps({**ONE, "filler": sha512(b"%d" % number).hexdigest() * 30}) for number in range(2000)]
+    path.write_bytes(gzip.compress("\n".join(texts).encode())[:-9_000])
+    numbers: list[int] = []
+    with pytest.raises(InputError, match="the file cannot be read"):
+        numbers.extend(number_of(item) for item in read_events(path))  # `extend` keeps what precedes the fault
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert 1_900 < len(numbers) < 2_000
 
 
 def test_a_line_that_is_too_long_is_reported(tmp_path: Path) -> None:

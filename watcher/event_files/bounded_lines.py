@@ -13,6 +13,10 @@ _PART = 1 << 20
 class ReadableLines(Protocol):
     """A stream of bytes."""
 
+    def read1(self, size: int, /) -> bytes:
+        """Return the bytes of one read, at most so many; empty at the end."""
+        ...
+
     def readline(self, size: int, /) -> bytes:
         """Return the next line, or so much of it; empty at the end."""
         ...
@@ -24,22 +28,45 @@ class BoundedLines:
     def __init__(self, stream: ReadableLines, longest: int = LONGEST_LINE) -> None:
         self._stream = stream
         self._longest = longest
-        self._number = 0
+        self._begun = b""  # the beginning of the next line, which was read already
         self._too_long: list[int] = []
+        self.number = 0
+        """The number of the last line that was returned."""
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        line = self._stream.readline(self._longest)
+        if line := self._line():
+            return line
+        raise StopIteration
+
+    def take(self, size: int) -> bytes:
+        """Return the complete lines of one read of at most so many bytes, or one line that is longer.
+
+        Empty at the end.
+        """
+        part = self._stream.read1(size)
+        end = part.rfind(b"\n") + 1
+        if not end:
+            self._begun += part
+            return self._line()
+        lines, self._begun = b"".join((self._begun, memoryview(part)[:end])), part[end:]  # a single copy
+        self.number += lines.count(b"\n")
+        return lines
+
+    def _line(self) -> bytes:
+        """Return the next line, or a line break in place of one that is too long; empty at the end."""
+        line, self._begun = self._begun, b""
+        line += self._stream.readline(max(self._longest - len(line), 1))
         if not line:
-            raise StopIteration
-        self._number += 1
+            return b""
+        self.number += 1
         if len(line) < self._longest or line.endswith(b"\n"):
             return line
         while (part := self._stream.readline(_PART)) and not part.endswith(b"\n"):
             pass
-        self._too_long.append(self._number)
+        self._too_long.append(self.number)
         return b"\n"
 
     def take_too_long(self) -> tuple[int, ...]:

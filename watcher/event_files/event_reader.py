@@ -75,7 +75,7 @@ def event_chunks(path: Path) -> Iterator[EventChunk]:
         return
     try:
         with path.open("rb") as raw:
-            lines: IO[bytes] | gzip.GzipFile = gzip.GzipFile(fileobj=raw) if _is_gzip(raw) else raw
+            lines = gzip.GzipFile(fileobj=raw) if _is_gzip(raw) else raw
             yield from _json_chunks(BoundedLines(lines), file=str(path), position=raw.tell)
     except _READ_FAULTS as fault:
         raise InputError(
@@ -118,7 +118,8 @@ def _evtx_chunks(path: Path) -> Iterator[EventChunk]:
 
 def read_json(stream: IO[bytes], *, file: str) -> Iterator[FileEvent | InputError]:
     """Yield the events of JSON lines, or of one JSON value; each may be an answer of a search with several events."""
-    for chunk in _json_chunks(BoundedLines(stream), file=file, position=lambda: 0):
+    lines = BoundedLines(stream)  # type: ignore[arg-type] # streams of bytes have `read1`, which their type lacks
+    for chunk in _json_chunks(lines, file=file, position=lambda: 0):
         yield from chunk.events()
 
 
@@ -163,19 +164,20 @@ def _value(number: int, begun: Iterable[bytes], lines: Iterable[bytes], file: st
 def _line_chunks(
     begun: Sequence[bytes], lines: BoundedLines, number: int, *, file: str, position: Callable[[], int]
 ) -> Iterator[EventChunk]:
-    kept, size = list(begun), sum(map(len, begun))
+    kept, size, next_number = list(begun), sum(map(len, begun)), lines.number + 1
 
     def chunk() -> LinesChunk:
         joined = b"".join(kept)
         return LinesChunk(file=file, number=number, lines=joined, end=position(), too_long=lines.take_too_long())
 
     try:
-        for line in lines:
+        while some := lines.take(_CHUNK):
             if size >= _CHUNK:
                 yield chunk()
-                number, size, kept = number + len(kept), 0, []
-            kept.append(line)
-            size += len(line)
+                number, size, kept = next_number, 0, []
+            kept.append(some)
+            size += len(some)
+            next_number = lines.number + 1
     except _READ_FAULTS:
         yield chunk()  # what was read before the fault
         raise
