@@ -69,7 +69,7 @@ def test_odd_channels_and_codes_are_read_as_they_are() -> None:
 
 
 def test_names_of_kinds_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_kind, "_FREQUENT", 1)
+    monkeypatch.setattr(event_kind, "_TRIAL", 1)
     monkeypatch.setattr(ruleset, "_MAX_KINDS", 3)
     rules = ruleset_of(rule())
     for number in range(10):

@@ -21,7 +21,7 @@ def test_every_rule_of_the_table_is_run(shared_data: Path) -> None:
 @pytest.fixture
 def narrowly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Flatten only what rules read, from the second event of a kind on."""
-    monkeypatch.setattr(event_kind, "_FREQUENT", 1)
+    monkeypatch.setattr(event_kind, "_TRIAL", 1)
 
 
 @pytest.mark.usefixtures("narrowly")

@@ -8,16 +8,14 @@ from collections.abc import Collection, Iterable, Sequence
 from watcher.errors import Undecided
 from watcher.match.compiled_rule import PrefilteredRule, Verdict
 from watcher.match.event_view import EventView, encoded
-from watcher.match.literal_index import LiteralIndex, LiteralIndexes, NumberedLiterals
+from watcher.match.literal_index import LiteralIndexes, NumberedLiterals
 from watcher.match.matchers import fold_loosely
 from watcher.match.paths_read import fields_read, paths_read
 from watcher.match.predicate import EventPredicate
 from watcher.model import Rule
 
-_TRIAL = 256  # events of a kind, after which rules that were evaluated too often get more required literals
+_TRIAL = 256  # events of a kind, after which it is frequent, and what they showed is used
 _OFTEN = 32  # of these events that a rule did not match
-
-_FREQUENT = 256  # events of a kind
 
 _MAX_COMBINATIONS = 1024  # of literals, of which the candidates are remembered
 
@@ -29,6 +27,7 @@ class EventKind:
 
     One required literal of each rule is searched at first. What events hold shows which of them are common: rules that
     were evaluated often and matched seldom are then evaluated only where the event meets all of their requirements.
+    Most kinds come seldom: a search that is fast is prepared after the trial.
     """
 
     def __init__(
@@ -43,10 +42,14 @@ class EventKind:
         self._indexes = indexes
         self._seen = 0
         self._failures: Counter[int] | None = Counter()  # evaluations without a match; None: the trial is over
-        self._prepare(view, frozenset())
+        self._literals = self._prepare(view, frozenset())
+        self._index = indexes.soon(self._literals)
 
-    def _prepare(self, view: EventView, guarded: frozenset[int]) -> None:
-        """Prepare the search; the numbers are those of the rules of which all requirements are searched."""
+    def _prepare(self, view: EventView, guarded: frozenset[int]) -> tuple[str, ...]:
+        """Prepare the search, and return its literals.
+
+        The numbers are those of the rules of which all requirements are searched.
+        """
         self._unfiltered = [number for number, (rule, _) in enumerate(self._prefiltered) if rule.requirement is None]
         literals = NumberedLiterals()
         self._guards: dict[int, tuple[frozenset[int], ...]] = {}
@@ -59,22 +62,21 @@ class EventKind:
         rebuilt = (field for request in literals.requests for field in view.rebuilt_fields(request))
         self._rebuilt = tuple(dict.fromkeys(rebuilt))
         self._rules_by_literal = tuple(map(tuple, literals.rules.values()))
-        texts = tuple(literals.rules)
-        self._index = self._indexes.get(texts) or self._indexes.setdefault(texts, LiteralIndex(texts))
+        return tuple(literals.rules)
 
-    def _observe(self, view: EventView, failures: Counter[int], failed: Iterable[int]) -> None:
-        """Count the rules that did not match an event of the trial; at its end, search more literals."""
-        failures.update(failed)
-        if self._seen < _TRIAL:
-            return
+    def _end_trial(self, view: EventView, failures: Counter[int]) -> None:
+        """Search more literals of the rules that were evaluated too often, and prepare a fast search."""
         self._failures = None
         often = (number for number, count in failures.items() if count >= _OFTEN)
         guarded = frozenset(number for number in often if self._prefiltered[number][0].others)
         if guarded:
-            self._prepare(view, guarded)
+            self._literals = self._prepare(view, guarded)
+        self._index = self._indexes.fast(self._literals)
 
     def verdict(self, view: EventView, undecided_before: Collection[tuple[str, str]] = ()) -> Verdict:
         """Return what the rules say about an event of this kind; `Ruleset.verdict` explains the parameters."""
+        if self._failures is not None and self.is_frequent:
+            self._end_trial(view, self._failures)
         candidates = self._candidates(view)
         self._seen += 1
         if not candidates:
@@ -94,7 +96,7 @@ class EventKind:
                 undecided.append(number)
                 reasons[self._rules[number].id] = str(fault)
         if self._failures is not None:
-            self._observe(view, self._failures, set(candidates).difference(matching, undecided))
+            self._failures.update(set(candidates).difference(matching, undecided))
         if not matching and not undecided:
             return _NO_RULES
         return Verdict(rules=self._numbered(matching), undecided=self._numbered(undecided), reasons=reasons)
@@ -102,7 +104,7 @@ class EventKind:
     @property
     def is_frequent(self) -> bool:
         """Whether so many events came that it pays to know what rules read of them."""
-        return self._seen >= _FREQUENT
+        return self._seen >= _TRIAL
 
     def paths_read(self, view: EventView) -> frozenset[str]:
         """Return the paths that the rules read of an event of this kind."""

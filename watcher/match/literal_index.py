@@ -10,7 +10,7 @@ from ahocorasick_rs import BytesAhoCorasick, Implementation
 from watcher.match.event_view import FieldRequest, encoded
 from watcher.match.required_literals import Requirement
 
-_MAX_TABLE = 800  # literals: a table finds them twice as fast, but one of 7,000 literals takes 60 MB
+_MAX_TABLE = 800  # literals: a table takes five times as long to build, and one of 7,000 literals takes 60 MB
 _NO_LITERALS = frozenset[int]()
 
 
@@ -38,15 +38,12 @@ class NumberedLiterals:
 
 
 class LiteralIndex:
-    """Finds literals in a text; kinds of events with the same literals share it."""
+    """Finds literals in a text."""
 
     __slots__ = ("__weakref__", "_automaton")
 
-    def __init__(self, literals: Sequence[str]) -> None:
-        self._automaton = BytesAhoCorasick(
-            [encoded(literal) for literal in literals],
-            implementation=Implementation.DFA if len(literals) <= _MAX_TABLE else Implementation.ContiguousNFA,
-        )
+    def __init__(self, literals: Sequence[str], implementation: Implementation) -> None:
+        self._automaton = BytesAhoCorasick(map(encoded, literals), implementation=implementation)
 
     def literals_in(self, text: bytes) -> frozenset[int]:
         """Return the numbers of the literals that a text contains."""
@@ -54,5 +51,28 @@ class LiteralIndex:
         return frozenset([number for number, _, _ in matches]) if matches else _NO_LITERALS
 
 
-LiteralIndexes = WeakValueDictionary[tuple[str, ...], LiteralIndex]
-"""The indexes that some kind of events uses, by their literals."""
+_SharedIndexes = WeakValueDictionary[tuple[str, ...], LiteralIndex]
+
+
+class LiteralIndexes:
+    """The indexes that some kind of events uses; kinds with the same literals share one."""
+
+    __slots__ = ("_fast", "_soon")
+
+    def __init__(self) -> None:
+        self._soon: _SharedIndexes = WeakValueDictionary()
+        self._fast: _SharedIndexes = WeakValueDictionary()
+
+    def soon(self, literals: tuple[str, ...]) -> LiteralIndex:
+        """Return an index that is built soon, for the texts of few events."""
+        return _shared(self._soon, literals, Implementation.ContiguousNFA)
+
+    def fast(self, literals: tuple[str, ...]) -> LiteralIndex:
+        """Return an index that searches twice as fast, where a table of its literals is not too large."""
+        if len(literals) > _MAX_TABLE:
+            return self.soon(literals)
+        return _shared(self._fast, literals, Implementation.DFA)
+
+
+def _shared(indexes: _SharedIndexes, literals: tuple[str, ...], implementation: Implementation) -> LiteralIndex:
+    return indexes.get(literals) or indexes.setdefault(literals, LiteralIndex(literals, implementation))

@@ -10,7 +10,7 @@ from pathlib import Path
 from watcher.errors import InputError
 from watcher.event_files.event_chunks import EventChunk
 from watcher.event_files.event_reader import event_chunks, read_size
-from watcher.heap import freeze_heap
+from watcher.heap import freeze_new_heap
 from watcher.model import Rule
 from watcher.usecases.match_events import FileMatcher, MatchedChunk, MatchedEvent, RulesToMatch, match_chunk
 from watcher.usecases.ordered_workers import ordered_workers
@@ -28,7 +28,7 @@ def matched_files(selected: RulesToMatch, files: Sequence[Path], workers: int) -
     """
     count = workers or _worthwhile(files)
     matcher = _Matcher(selected)
-    freeze_heap()
+    freeze_new_heap()
     if count == 1:
         yield (matcher.matched(task) for task in _tasks(files))
         return
