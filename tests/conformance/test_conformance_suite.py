@@ -105,7 +105,9 @@ def test_a_rule_that_matches_otherwise_is_noticed_by_every_case(damage: Callable
 
 def _tests(change: Callable[[SigmaValue], SigmaValue]) -> Callable[[ConditionNode], ConditionNode]:
     def damaged(node: ConditionNode) -> ConditionNode:
-        return replace(node, values=tuple(map(change, node.values))) if isinstance(node, DetectionItem) else node
+        return (
+            structs.replace(node, values=tuple(map(change, node.values))) if isinstance(node, DetectionItem) else node
+        )
 
     return damaged
 
@@ -140,16 +142,18 @@ DAMAGES: dict[str, Callable[[ConditionNode], ConditionNode]] = {
     "references compare the entire value": _tests(
         lambda test: replace(test, how="equals") if isinstance(test, SigmaFieldReference) else test
     ),
-    "`all` is dropped": lambda node: replace(node, match_all=False) if isinstance(node, DetectionItem) else node,
+    "`all` is dropped": lambda node: (
+        structs.replace(node, match_all=False) if isinstance(node, DetectionItem) else node
+    ),
     "negations are dropped": lambda node: node.of if isinstance(node, Not) else node,
     "AND is OR": lambda node: Or(node.of) if isinstance(node, And) else node,
     "OR is AND": lambda node: And(node.of) if isinstance(node, Or) else node,
     "only the first value of a list counts": lambda node: (
-        replace(node, values=node.values[:1]) if isinstance(node, DetectionItem) else node
+        structs.replace(node, values=node.values[:1]) if isinstance(node, DetectionItem) else node
     ),
     "only the last item of a map counts": lambda node: node.of[-1] if isinstance(node, And) else node,
     "keywords are a field": lambda node: (
-        replace(node, field="F") if isinstance(node, DetectionItem) and node.field is None else node
+        structs.replace(node, field="F") if isinstance(node, DetectionItem) and node.field is None else node
     ),
 }
 

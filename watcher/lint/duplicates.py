@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import PurePath
 from typing import TypeVar
+
+from msgspec import structs
 
 from watcher.digests import digest
 from watcher.lint.finding_codes import make_finding
@@ -70,6 +71,6 @@ def _normalized(node: ConditionNode) -> ConditionNode:
         case Not(of=branch):
             return Not(_normalized(branch))
         case DetectionItem():
-            return replace(
+            return structs.replace(
                 node, values=tuple(sorted(node.values, key=repr)), modifiers=(), source_values=(), location=None
             )

@@ -8,6 +8,8 @@ from datetime import date as Day  # noqa: N812 - `date` is a field of a rule
 from enum import StrEnum
 from typing import Any
 
+from msgspec import Struct
+
 from watcher.model.conditions import ConditionNode
 from watcher.model.findings import Finding, Location
 
@@ -27,8 +29,7 @@ class Level(StrEnum):
         return list(Level).index(self)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogSource:
+class LogSource(Struct, frozen=True, kw_only=True, gc=False):
     """The events that a rule applies to; several categories or services mean any of them."""
 
     product: str | None = None
@@ -43,8 +44,7 @@ class LogSource:
         return "; ".join(parts) or "any"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class Selection(Struct, frozen=True, kw_only=True, gc=False):
     """A named search identifier of `detection`, with its own condition tree."""
 
     name: str
@@ -52,8 +52,7 @@ class Selection:
     location: Location
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Related:
+class Related(Struct, frozen=True, kw_only=True, gc=False):
     """A reference to another rule and its kind."""
 
     id: str
