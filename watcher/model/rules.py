@@ -26,7 +26,10 @@ class Level(StrEnum):
     @property
     def rank(self) -> int:
         """The position from 0 (informational) to 4 (critical)."""
-        return list(Level).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {level: rank for rank, level in enumerate(Level)}
 
 
 class LogSource(Struct, frozen=True, kw_only=True, gc=False):
