@@ -101,7 +101,7 @@ def _evtx_chunks(path: Path) -> Iterator[EventChunk]:
 
     try:
         for record, position in evtx_records(path):
-            if size >= _CHUNK:
+            if size >= _CHUNK // 2:
                 yield chunk()
                 number, size, records = number + len(records), 0, []
             records.append(record)
@@ -172,7 +172,7 @@ def _line_chunks(
 
     try:
         while some := lines.take(_CHUNK):
-            if size >= _CHUNK:
+            if size >= _CHUNK // 2:  # a read mostly returns a chunk less the beginning of a line
                 yield chunk()
                 number, size, kept = next_number, 0, []
             kept.append(some)

@@ -14,8 +14,8 @@ from watcher.match.paths_read import fields_read, paths_read
 from watcher.match.predicate import EventPredicate
 from watcher.model import Rule
 
-_TRIAL = 256  # events of a kind, after which it is frequent, and what they showed is used
-_OFTEN = 32  # of these events that a rule did not match
+_TRIAL = 64  # events of a kind, after which it is frequent, and what they showed is used
+_OFTEN = 8  # of these events that a rule did not match
 
 _MAX_COMBINATIONS = 1024  # of literals, of which the candidates are remembered
 

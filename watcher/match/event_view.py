@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from watcher.match.flat_event import ALL_FIELDS, NO_VALUES, FieldFilter, Values, leaf_objects, leaf_strings, nodes_at
@@ -98,6 +98,10 @@ class EventView:
     def at(self, path: str) -> Values:
         """Return the values at a path of the document."""
         return self._flat.at(path)
+
+    def single_values(self, paths: Sequence[str]) -> tuple[str | None, ...] | None:
+        """Return the value at each of some paths, None at a path without one; None if a path has several values."""
+        return self._flat.single_values(paths)
 
     def own_values(self) -> Iterator[tuple[str, Values]]:
         """Yield every path of the document with its values, without what the mapping adds."""

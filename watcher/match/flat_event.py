@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeVar
 
 from watcher.model import Event
@@ -93,11 +94,16 @@ class FlatEvent(Mapping[str, Values]):
             return NO_VALUES
         return (first, *self.further[path]) if path in self.further else (first,)
 
+    def single_values(self, paths: Sequence[str]) -> tuple[str | None, ...] | None:
+        """Return the value at each of some paths, None at a path without one; None if a path has several values."""
+        if self.further and not self.further.keys().isdisjoint(paths):
+            return None
+        return tuple(map(self.first.get, paths))
+
     def text(self) -> str:
         """Return all values as one string, with NUL between them."""
         text = "\0".join(self.first.values())
-        further = (value for values in self.further.values() for value in values)
-        return "\0".join((text, *further)) if self.further else text
+        return "\0".join((text, *chain.from_iterable(self.further.values()))) if self.further else text
 
     def __getitem__(self, path: str) -> Values:
         if path not in self.first:

@@ -22,7 +22,12 @@ def _fields(node: ConditionNode) -> Iterator[str]:
 
 def paths_read(requests: Iterable[FieldRequest], view: EventView) -> frozenset[str]:
     """Return the paths that requests may read of events of a view's channel and code, and those that show these."""
-    return frozenset((CHANNEL, *EVENT_CODES, *view.paths_of(("EventID", False)), *_requested_paths(requests, view)))
+    return frozenset((*kind_paths(view), *_requested_paths(requests, view)))
+
+
+def kind_paths(view: EventView) -> tuple[str, ...]:
+    """Return the paths that show the channel and the codes of an event."""
+    return tuple(dict.fromkeys((CHANNEL, *EVENT_CODES, *view.paths_of(("EventID", False)))))
 
 
 def _requested_paths(requests: Iterable[FieldRequest], view: EventView) -> Iterator[str]:

@@ -12,6 +12,7 @@ from watcher.match.event_kind import EventKind
 from watcher.match.event_view import EventView
 from watcher.match.flat_event import FieldFilter
 from watcher.match.literal_index import LiteralIndexes
+from watcher.match.paths_read import kind_paths
 from watcher.match.predicate import readings
 from watcher.match.required_literals import (
     LiteralTree,
@@ -44,11 +45,12 @@ _Names = tuple[Any, ...]
 
 
 class _FrequentKind(NamedTuple):
-    """A kind of events that comes often, with the paths that its rules read."""
+    """A kind of events that comes often."""
 
-    key: _KindKey
     kind: EventKind
-    field_filter: FieldFilter
+    field_filter: FieldFilter  # of the paths that its rules read
+    paths: tuple[str, ...]  # those that show the channel and the codes
+    values: tuple[str | None, ...]  # at these paths of all events of the kind
 
 
 _RulesOfScope = tuple[LogSourceEvents, tuple[tuple[int, PrefilteredRule], ...]]
@@ -125,15 +127,24 @@ class Ruleset:
         frequent = self._frequent.get(names) if names is not None else None
         if frequent is not None:
             view = EventView(event, self._extra, frequent.field_filter)
-            if _key(view) == frequent.key:  # the names are a guess: objects and dotted names may be mixed
+            # the names are a guess: the event may hold others beside them, dotted
+            if view.single_values(frequent.paths) == frequent.values:
                 return frequent.kind.verdict(view)
         view = self.view(event)
         kind = self._kind(view)
         if names is not None and kind.is_frequent:
-            if len(self._frequent) >= _MAX_KINDS:
-                self._frequent.clear()
-            self._frequent[names] = _FrequentKind(_key(view), kind, self._field_filter(kind.paths_read(view)))
+            self._remember_frequent(names, kind, view)
         return kind.verdict(view)
+
+    def _remember_frequent(self, names: _Names, kind: EventKind, view: EventView) -> None:
+        """Remember the kind of an event whose channel and codes can be compared at once."""
+        paths = kind_paths(view)
+        values = view.single_values(paths)
+        if values is None or any(value is not None and len(value) > _LONGEST_NAME for value in values):
+            return
+        if len(self._frequent) >= _MAX_KINDS:
+            self._frequent.clear()
+        self._frequent[names] = _FrequentKind(kind, self._field_filter(kind.paths_read(view)), paths, values)
 
     def _kind(self, view: EventView) -> EventKind:
         key = _key(view)
