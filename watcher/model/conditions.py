@@ -1,6 +1,7 @@
 """The condition tree of a rule: values, detection items, and how they are combined.
 
 What rules have thousands of are structs: they are created and unpickled several times as fast as frozen dataclasses.
+None is `kw_only`: those are unpickled in Python.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ SigmaValue = (
 )
 
 
-class DetectionItem(Struct, frozen=True, kw_only=True, gc=False):
+class DetectionItem(Struct, frozen=True, gc=False):
     """One entry of a selection: a field (None for keywords) and its values.
 
     Any value must match, or all of them with `match_all`.

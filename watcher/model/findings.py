@@ -8,7 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 
-class Location(Struct, frozen=True, kw_only=True, order=True, gc=False):
+class Location(Struct, frozen=True, order=True, gc=False):
     """A position in a file: 1-based line and column."""
 
     file: str

@@ -32,7 +32,7 @@ class Level(StrEnum):
 _RANKS = {level: rank for rank, level in enumerate(Level)}
 
 
-class LogSource(Struct, frozen=True, kw_only=True, gc=False):
+class LogSource(Struct, frozen=True, gc=False):
     """The events that a rule applies to; several categories or services mean any of them."""
 
     product: str | None = None
@@ -47,7 +47,7 @@ class LogSource(Struct, frozen=True, kw_only=True, gc=False):
         return "; ".join(parts) or "any"
 
 
-class Selection(Struct, frozen=True, kw_only=True, gc=False):
+class Selection(Struct, frozen=True, gc=False):
     """A named search identifier of `detection`, with its own condition tree."""
 
     name: str
@@ -55,7 +55,7 @@ class Selection(Struct, frozen=True, kw_only=True, gc=False):
     location: Location
 
 
-class Related(Struct, frozen=True, kw_only=True, gc=False):
+class Related(Struct, frozen=True, gc=False):
     """A reference to another rule and its kind."""
 
     id: str

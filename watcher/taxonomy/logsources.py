@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from watcher.model import LogSource
 from watcher.settings import LogSourceMapping
@@ -192,33 +193,39 @@ def events_of(source: LogSource, extra: Sequence[LogSourceMapping] = ()) -> LogS
     own = _from_settings(source, extra)
     if own:
         return LogSourceEvents(event_classes=own, product=source.product)
-    if source.product not in (None, "windows"):
-        return _non_windows(source)
-    categories, unlisted_categories = _parts(source.category)
-    services, unlisted_services = _parts(source.service)
+    return _listed_events(source.product, source.category, source.service)
+
+
+@lru_cache(maxsize=512)  # rules repeat their log sources
+def _listed_events(product: str | None, category: tuple[str, ...], service: tuple[str, ...]) -> LogSourceEvents:
+    """Return the events that a log source means by the shipped table."""
+    if product not in (None, "windows"):
+        return _non_windows(product, category, service)
+    categories, unlisted_categories = _parts(category)
+    services, unlisted_services = _parts(service)
     unknown = unlisted_categories + unlisted_services
-    if source.product is None and unknown and not (categories or services):
+    if product is None and unknown and not (categories or services):
         return (
-            _non_windows(source)
+            _non_windows(product, category, service)
             if LISTED_LOGSOURCES.intersection(unknown)
             else LogSourceEvents(event_classes=(ANY,), unknown=unknown)
         )
     of_categories = [event_class for name in categories for event_class in _event_classes(name)]
     of_services = [event_class for name in services for event_class in _event_classes(name)]
     if not of_categories and not of_services:
-        return LogSourceEvents(event_classes=(ANY,), unknown=unknown, product=source.product)
+        return LogSourceEvents(event_classes=(ANY,), unknown=unknown, product=product)
     channels = {event_class.channel for event_class in of_services}
     both = [event_class for event_class in of_categories if event_class.channel in channels]
     return LogSourceEvents(
-        event_classes=_unique(both or of_categories or of_services), unknown=unknown, product=source.product
+        event_classes=_unique(both or of_categories or of_services), unknown=unknown, product=product
     )
 
 
-def _non_windows(source: LogSource) -> LogSourceEvents:
+def _non_windows(product: str | None, category: tuple[str, ...], service: tuple[str, ...]) -> LogSourceEvents:
     """Return the events of another product, whose fields the ECS tables may list."""
-    names = tuple(name for name in (source.product, *source.category, *source.service) if name)
+    names = tuple(name for name in (product, *category, *service) if name)
     unknown = () if LISTED_LOGSOURCES.intersection(names) else names
-    return LogSourceEvents(event_classes=(NON_WINDOWS,), unknown=unknown, product=source.product)
+    return LogSourceEvents(event_classes=(NON_WINDOWS,), unknown=unknown, product=product)
 
 
 def categories_of(code: str) -> tuple[str, ...]:
