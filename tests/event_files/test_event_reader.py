@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import pickle
 from hashlib import sha512
 from io import BytesIO
 from pathlib import Path
@@ -14,8 +15,8 @@ import pytest
 from watcher.errors import InputError
 from watcher.event_files.bounded_lines import LONGEST_LINE, BoundedLines
 from watcher.event_files.event_chunks import FileEvent
-from watcher.event_files.event_reader import read_events
-from watcher.model import Event
+from watcher.event_files.event_reader import event_chunks, read_events
+from watcher.model import Event, Location
 
 ONE: dict[str, Any] = {"event": {"code": "1"}, "winlog": {"channel": "System"}}
 TWO: dict[str, Any] = {"event": {"code": "2"}}
@@ -239,6 +240,53 @@ def test_what_precedes_a_fault_of_a_gzip_file_is_read(tmp_path: Path) -> None:
         numbers.extend(number_of(item) for item in read_events(path))  # `extend` keeps what precedes the fault
     assert numbers == list(range(1, len(numbers) + 1))
     assert 1_900 < len(numbers) < 2_000
+
+
+# --------------------------------------------------------------------------- chunks for other processes
+
+
+@pytest.mark.parametrize("before", ["", "\n\n", "no JSON\n"])
+def test_a_chunk_for_another_process_holds_the_same_events_and_not_their_text(tmp_path: Path, before: str) -> None:
+    path = tmp_path / "a.ndjson"
+    events = [{**ONE, "number": number, "filler": "é" * (number % 3000)} for number in range(2500)]
+    path.write_text(before + lines(*events), encoding="utf-8")
+    chunks = list(event_chunks(path))
+    sent = [pickle.dumps(chunk.to_send()) for chunk in chunks]
+    assert len(chunks) > 3
+    assert max(map(len, sent)) < 1000
+    found = [item for form in sent for item in pickle.loads(form).events()]  # noqa: S301 - written here
+    expected = list(read_events(path))
+    assert [str(item) for item in found] == [str(item) for item in expected]
+    assert [item.event for item in found if isinstance(item, FileEvent)] == events
+
+
+def test_what_another_process_cannot_read_is_sent_as_it_is(tmp_path: Path) -> None:
+    packed = tmp_path / "a.ndjson.gz"
+    packed.write_bytes(gzip.compress(lines(ONE, TWO).encode()))
+    single = tmp_path / "a.json"
+    single.write_text(json.dumps([ONE, TWO], indent=1))
+    for path in (packed, single):
+        (chunk,) = event_chunks(path)
+        assert chunk.to_send() is chunk
+
+
+def test_a_file_that_changes_is_an_error_of_the_chunk(tmp_path: Path) -> None:
+    path = tmp_path / "a.ndjson"
+    path.write_text(lines(ONE, TWO))
+    (chunk,) = (chunk.to_send() for chunk in event_chunks(path))
+    path.write_text(lines(ONE))
+    (shorter,) = chunk.events()
+    assert isinstance(shorter, InputError)
+    assert "it became shorter while it was read" in str(shorter)
+    assert shorter.location == Location(file=str(path), line=1)
+    other = tmp_path / "other"
+    other.write_text(lines(TWO, TWO))
+    other.replace(path)
+    (replaced,) = chunk.events()
+    assert "it was replaced while it was read" in str(replaced)
+    path.unlink()
+    (absent,) = chunk.events()
+    assert "No such file" in str(absent)
 
 
 def test_a_line_that_is_too_long_is_reported(tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ class BoundedLines:
         self._too_long: list[int] = []
         self.number = 0
         """The number of the last line that was returned."""
+        self.position = 0
+        """The position in the stream after the last line that was returned."""
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -53,6 +55,7 @@ class BoundedLines:
             return self._line()
         lines, self._begun = b"".join((self._begun, memoryview(part)[:end])), part[end:]  # a single copy
         self.number += lines.count(b"\n")
+        self.position += len(lines)
         return lines
 
     def _line(self) -> bytes:
@@ -62,10 +65,13 @@ class BoundedLines:
         if not line:
             return b""
         self.number += 1
+        self.position += len(line)
         if len(line) < self._longest or line.endswith(b"\n"):
             return line
-        while (part := self._stream.readline(_PART)) and not part.endswith(b"\n"):
-            pass
+        while part := self._stream.readline(_PART):
+            self.position += len(part)
+            if part.endswith(b"\n"):
+                break
         self._too_long.append(self.number)
         return b"\n"
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from watcher.errors import InputError
 from watcher.event_files.bounded_lines import LONGEST_LINE
@@ -42,6 +44,30 @@ class EventChunk(Protocol):
         """Yield its events, or an InputError for each that cannot be read."""
         ...
 
+    def to_send(self) -> EventChunk:
+        """Return a chunk of the same events that is small, for another process."""
+        ...
+
+
+class FilePlace(NamedTuple):
+    """Where the lines of a chunk are in a file."""
+
+    device: int
+    inode: int
+    start: int  # in bytes
+
+    def read(self, file: str, size: int) -> bytes:
+        """Return so many bytes; raises OSError where the file is no longer that file."""
+        with open(file, "rb", buffering=0) as opened:  # noqa: PTH123 - a path object for each chunk takes its time
+            status = os.fstat(opened.fileno())
+            if (status.st_dev, status.st_ino) != (self.device, self.inode):
+                raise OSError(errno.ESTALE, "it was replaced while it was read")
+            opened.seek(self.start)
+            content = opened.read(size)
+        if len(content) < size:
+            raise OSError(errno.EIO, "it became shorter while it was read")
+        return content
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinesChunk:
@@ -52,6 +78,13 @@ class LinesChunk:
     lines: bytes
     end: int
     too_long: tuple[int, ...] = ()  # numbers of lines that were not read
+    place: FilePlace | None = None  # of these lines; None where the file does not hold them as they are
+
+    def to_send(self) -> EventChunk:
+        """Return a chunk of the same events for another process, which reads the lines itself where it can."""
+        if self.place is None:
+            return self
+        return PlacedLines(file=self.file, number=self.number, place=self.place, size=len(self.lines), end=self.end)
 
     def events(self) -> Iterator[FileEvent | InputError]:
         """Yield the events of each line."""
@@ -73,12 +106,45 @@ class LinesChunk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedLines:
+    """Some JSON lines that are read again from their file."""
+
+    file: str
+    number: int  # of its first line
+    place: FilePlace
+    size: int  # in bytes
+    end: int
+
+    def to_send(self) -> EventChunk:
+        """Return this chunk."""
+        return self
+
+    def events(self) -> Iterator[FileEvent | InputError]:
+        """Yield the events of each line."""
+        try:
+            lines = self.place.read(self.file, self.size)
+        except OSError as fault:
+            yield InputError(
+                f"the file cannot be read: {fault.strerror or fault}",
+                location=Location(file=self.file, line=self.number),
+                fix="match a file that does not change",
+                code="unreadable",
+            )
+            return
+        yield from LinesChunk(file=self.file, number=self.number, lines=lines, end=self.end).events()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValueChunk:
     """A file of a single JSON value: an event, a list of events, or an answer of a search."""
 
     file: str
     text: bytes
     end: int
+
+    def to_send(self) -> EventChunk:
+        """Return this chunk."""
+        return self
 
     def events(self) -> Iterator[FileEvent | InputError]:
         """Yield the events of the value."""
@@ -109,6 +175,10 @@ class RecordsChunk:
     number: int  # of its first record
     records: tuple[EvtxRecord | InputError, ...]
     end: int
+
+    def to_send(self) -> EventChunk:
+        """Return this chunk."""
+        return self
 
     def events(self) -> Iterator[FileEvent | InputError]:
         """Yield the event of each record."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import os
+import stat
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO
@@ -14,6 +17,7 @@ from watcher.event_files.bounded_lines import BoundedLines
 from watcher.event_files.event_chunks import (
     EventChunk,
     FileEvent,
+    FilePlace,
     LinesChunk,
     RecordsChunk,
     ValueChunk,
@@ -75,8 +79,14 @@ def event_chunks(path: Path) -> Iterator[EventChunk]:
         return
     try:
         with path.open("rb") as raw:
-            lines = gzip.GzipFile(fileobj=raw) if _is_gzip(raw) else raw
-            yield from _json_chunks(BoundedLines(lines), file=str(path), position=raw.tell)
+            is_packed = _is_gzip(raw)
+            opened = _Json(
+                file=str(path),
+                lines=BoundedLines(gzip.GzipFile(fileobj=raw) if is_packed else raw),
+                position=raw.tell,
+                place=None if is_packed else _place(raw),
+            )
+            yield from opened.chunks()
     except _READ_FAULTS as fault:
         raise InputError(
             f"the file cannot be read: {getattr(fault, 'strerror', None) or fault}",
@@ -90,6 +100,12 @@ def _is_gzip(raw: IO[bytes]) -> bool:
     start = raw.read(2)
     raw.seek(0)
     return start == b"\x1f\x8b"
+
+
+def _place(raw: IO[bytes]) -> FilePlace | None:
+    """Return the beginning of a file; None for a pipe, which can be read only once."""
+    status = os.fstat(raw.fileno())
+    return FilePlace(status.st_dev, status.st_ino, start=0) if stat.S_ISREG(status.st_mode) else None
 
 
 def _evtx_chunks(path: Path) -> Iterator[EventChunk]:
@@ -119,22 +135,59 @@ def _evtx_chunks(path: Path) -> Iterator[EventChunk]:
 def read_json(stream: IO[bytes], *, file: str) -> Iterator[FileEvent | InputError]:
     """Yield the events of JSON lines, or of one JSON value; each may be an answer of a search with several events."""
     lines = BoundedLines(stream)  # type: ignore[arg-type] # streams of bytes have `read1`, which their type lacks
-    for chunk in _json_chunks(lines, file=file, position=lambda: 0):
+    for chunk in _Json(file=file, lines=lines).chunks():
         yield from chunk.events()
 
 
-def _json_chunks(lines: BoundedLines, *, file: str, position: Callable[[], int]) -> Iterator[EventChunk]:
-    number, first = next(((number, line) for number, line in enumerate(lines, start=1) if line.strip()), (1, b""))
-    if not first:
-        yield LinesChunk(file=file, number=1, lines=b"", end=position(), too_long=lines.take_too_long())
-        return
-    begun = [first]
-    if not is_json_object(first):
-        begun.extend(islice(lines, _LOOKED_AT))
-        if not _are_lines(begun):
-            yield ValueChunk(file=file, text=_value(number, begun, lines, file), end=position())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Json:
+    """JSON lines, or one JSON value."""
+
+    file: str
+    lines: BoundedLines
+    position: Callable[[], int] = lambda: 0  # in the file
+    place: FilePlace | None = None  # of the first line; None where the file does not hold the lines as they are
+
+    def chunks(self) -> Iterator[EventChunk]:
+        lines, file = self.lines, self.file
+        number, first = next(((number, line) for number, line in enumerate(lines, start=1) if line.strip()), (1, b""))
+        if not first:
+            yield self._chunk(1, (), 0)
             return
-    yield from _line_chunks(begun, lines, number, file=file, position=position)
+        begun = [first]
+        if not is_json_object(first):
+            begun.extend(islice(lines, _LOOKED_AT))
+            if not _are_lines(begun):
+                yield ValueChunk(file=file, text=_value(number, begun, lines, file), end=self.position())
+                return
+        yield from self._line_chunks(begun, number)
+
+    def _line_chunks(self, begun: Sequence[bytes], number: int) -> Iterator[EventChunk]:
+        lines, kept, size = self.lines, list(begun), sum(map(len, begun))
+        start, next_number, next_start = lines.position - size, lines.number + 1, lines.position
+        try:
+            while some := lines.take(_CHUNK):
+                if size >= _CHUNK // 2:  # a read mostly returns a chunk less the beginning of a line
+                    yield self._chunk(number, kept, start)
+                    number, start, size, kept = next_number, next_start, 0, []
+                kept.append(some)
+                size += len(some)
+                next_number, next_start = lines.number + 1, lines.position
+        except _READ_FAULTS:
+            yield self._chunk(number, kept, start)  # what was read before the fault
+            raise
+        yield self._chunk(number, kept, start)
+
+    def _chunk(self, number: int, lines: Iterable[bytes], start: int) -> LinesChunk:
+        too_long = self.lines.take_too_long()
+        return LinesChunk(
+            file=self.file,
+            number=number,
+            lines=b"".join(lines),
+            end=self.position(),
+            too_long=too_long,
+            place=None if self.place is None or too_long else self.place._replace(start=start),
+        )
 
 
 def _are_lines(lines: Sequence[bytes]) -> bool:
@@ -159,26 +212,3 @@ def _value(number: int, begun: Iterable[bytes], lines: Iterable[bytes], file: st
                 code="unreadable",
             )
     return b"".join(parts)
-
-
-def _line_chunks(
-    begun: Sequence[bytes], lines: BoundedLines, number: int, *, file: str, position: Callable[[], int]
-) -> Iterator[EventChunk]:
-    kept, size, next_number = list(begun), sum(map(len, begun)), lines.number + 1
-
-    def chunk() -> LinesChunk:
-        joined = b"".join(kept)
-        return LinesChunk(file=file, number=number, lines=joined, end=position(), too_long=lines.take_too_long())
-
-    try:
-        while some := lines.take(_CHUNK):
-            if size >= _CHUNK // 2:  # a read mostly returns a chunk less the beginning of a line
-                yield chunk()
-                number, size, kept = next_number, 0, []
-            kept.append(some)
-            size += len(some)
-            next_number = lines.number + 1
-    except _READ_FAULTS:
-        yield chunk()  # what was read before the fault
-        raise
-    yield chunk()

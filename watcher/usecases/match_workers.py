@@ -34,7 +34,7 @@ def matched_files(selected: RulesToMatch, files: Sequence[Path], workers: int) -
         return
     with ordered_workers(matcher, count) as pool:
         rules = {rule.id: rule for rule in selected.rules}
-        yield (_with_rules(sent, rules) for sent in pool.map(_tasks(files)))
+        yield (_with_rules(sent, rules) for sent in pool.map(_tasks_to_send(files)))
 
 
 def _worthwhile(files: Iterable[Path]) -> int:
@@ -77,6 +77,10 @@ def _tasks(files: Iterable[Path]) -> Iterator[_Task]:
 
 
 # --------------------------------------------------------------------------- between the processes
+
+
+def _tasks_to_send(files: Iterable[Path]) -> Iterator[_Task]:
+    return ((path, part if isinstance(part, InputError) else part.to_send()) for path, part in _tasks(files))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Worker processes that share tasks; the results come in the order of the tasks.
 
 `ProcessPoolExecutor` may hang when a worker dies while a large task is written to its queue. Here each worker has a
-connection of its own, gets a task only when it waits for one, and the parent process has no threads.
+connection of its own, and gets a large task only when it waits for one; the parent process has no threads.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from typing import Generic, TypeVar
 
 from watcher.errors import WatcherError
@@ -23,6 +24,7 @@ from watcher.usecases.worker_processes import obey_parent
 
 _HELD = (signal.SIGINT, signal.SIGTERM)
 _AHEAD = 3  # tasks per worker that are given out before the result of the first is taken
+_SMALL = 16_384  # bytes of a task that a connection holds while its worker works on another one
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -78,20 +80,21 @@ def _serve(work: Callable[[Task], Result], connection: Connection, secrets: Coll
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Worker:
-    """A worker process and the connection to it."""
+    """A worker process, the connection to it, and the numbers of its tasks."""
 
     process: BaseProcess
     connection: Connection
+    tasks: deque[int] = field(default_factory=deque)
 
 
 class OrderedWorkers(Generic[Task, Result]):
     """Processes that each work on one task at a time."""
 
     def __init__(self, workers: Iterable[_Worker]) -> None:
-        self._idle = deque(workers)
-        self._busy: dict[_Worker, int] = {}  # with the number of its task
+        self._workers = tuple(workers)
+        self._next: tuple[int, bytes] | None = None  # the number and the form of a task that waits for a worker
         self._given = 0  # tasks
-        self._most = len(self._idle) * _AHEAD
+        self._most = len(self._workers) * _AHEAD
 
     def map(self, tasks: Iterable[Task]) -> Iterator[Result]:
         """Yield the result of each task in order; few tasks are read ahead. Raises WatcherError if a worker dies."""
@@ -100,7 +103,7 @@ class OrderedWorkers(Generic[Task, Result]):
         number = 0
         while True:
             self._give(remaining, number + self._most)
-            if not self._busy and number not in results:
+            if number not in results and not any(worker.tasks for worker in self._workers):
                 return
             results.update(self._take(0 if number in results else None))
             while number in results:
@@ -108,23 +111,31 @@ class OrderedWorkers(Generic[Task, Result]):
                 number += 1
 
     def _give(self, tasks: Iterator[tuple[int, Task]], end: int) -> None:
-        """Send tasks to idle workers, up to a number."""
-        while self._idle and self._given < end and (numbered := next(tasks, None)) is not None:
-            number, task = numbered
-            worker = self._idle.popleft()
-            self._busy[worker] = number
+        """Send tasks to workers, up to a number."""
+        while self._given < end:
+            if self._next is None:
+                numbered = next(tasks, None)
+                if numbered is None:
+                    return
+                self._next = numbered[0], bytes(ForkingPickler.dumps(numbered[1]))
+            number, form = self._next
+            worker = min(self._workers, key=lambda worker: len(worker.tasks))
+            if len(worker.tasks) > (len(form) <= _SMALL):
+                return
+            self._next = None
+            worker.tasks.append(number)
             self._given += 1
             with _death_is_an_error():
-                worker.connection.send(task)
+                worker.connection.send_bytes(form)
 
     def _take(self, timeout: float | None) -> Iterator[tuple[int, Result]]:
         """Yield the results that are ready, with the numbers of their tasks."""
-        ready = wait([worker.connection for worker in self._busy], timeout)
-        for worker in [worker for worker in self._busy if worker.connection in ready]:
+        busy = [worker for worker in self._workers if worker.tasks]
+        ready = wait([worker.connection for worker in busy], timeout)
+        for worker in [worker for worker in busy if worker.connection in ready]:
             with _death_is_an_error():
                 result: Result = worker.connection.recv()
-            self._idle.append(worker)
-            yield self._busy.pop(worker), result
+            yield worker.tasks.popleft(), result
 
 
 @contextmanager
