@@ -254,10 +254,10 @@ def test_a_chunk_for_another_process_holds_the_same_events_and_not_their_text(tm
     sent = [pickle.dumps(chunk.to_send()) for chunk in chunks]
     assert len(chunks) > 3
     assert max(map(len, sent)) < 1000
-    found = [item for form in sent for item in pickle.loads(form).events()]  # noqa: S301 - written here
+    items = [item for form in sent for item in pickle.loads(form).events()]  # noqa: S301 - written here
     expected = list(read_events(path))
-    assert [str(item) for item in found] == [str(item) for item in expected]
-    assert [item.event for item in found if isinstance(item, FileEvent)] == events
+    assert [str(item) for item in items] == [str(item) for item in expected]
+    assert [item.event for item in items if isinstance(item, FileEvent)] == events
 
 
 def test_what_another_process_cannot_read_is_sent_as_it_is(tmp_path: Path) -> None:
