@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_PLAIN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z").fullmatch
+_LAYOUT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"  # Winlogbeat's
+_PLAIN = re.compile(_LAYOUT).fullmatch
+_ALL_PLAIN = re.compile(rf"(?:{_LAYOUT}\n)*+").fullmatch
 
 
 def milliseconds(moment: datetime) -> int:
@@ -44,11 +46,15 @@ def latest_timestamp(texts: Iterable[str]) -> datetime | None:
     return max((moment for moment in moments if moment is not None), default=None)
 
 
-def earliest_and_latest(texts: Iterable[str]) -> tuple[datetime | None, datetime | None]:
+def earliest_and_latest(texts: Sequence[str]) -> tuple[datetime | None, datetime | None]:
     """Return the earliest and the latest of some timestamps; None if no text is one.
 
     Texts in the layout of Winlogbeat are ordered as they stand, and only the first and the last are parsed.
     """
+    if texts and _ALL_PLAIN("\n".join((*texts, ""))):
+        earliest, latest = parse_timestamp(min(texts)), parse_timestamp(max(texts))
+        if earliest is not None and latest is not None:
+            return earliest, latest
     ordered: list[str] = []
     others: list[str] = []
     for text in texts:

@@ -109,7 +109,8 @@ class EventView:
 
     def searched_text(self) -> bytes:
         """Return a text that holds all values of the document, with its case folded loosely."""
-        return encoded(fold_loosely(self._flat.text()))
+        text = self._flat.text()
+        return text.lower().encode() if text.isascii() else encoded(fold_loosely(text))
 
     def is_of(self, event_class: EventClass) -> bool:
         """Return whether the event is of that channel and one of those codes."""

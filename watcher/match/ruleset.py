@@ -124,7 +124,10 @@ class Ruleset:
     def verdict_of(self, event: Event) -> Verdict:
         """Return what `verdict` returns; of events of a kind that comes often, only what rules read is flattened."""
         names = _names(event)
-        frequent = self._frequent.get(names) if names is not None else None
+        try:
+            frequent = self._frequent.get(names)
+        except TypeError:  # a list or an object is no key
+            frequent = None
         if frequent is not None:
             view = EventView(event, self._extra, frequent.field_filter)
             # the names are a guess: the event may hold others beside them, dotted
@@ -132,7 +135,7 @@ class Ruleset:
                 return frequent.kind.verdict(view)
         view = self.view(event)
         kind = self._kind(view)
-        if names is not None and kind.is_frequent:
+        if kind.is_frequent and _are_plain(names):
             self._remember_frequent(names, kind, view)
         return kind.verdict(view)
 
@@ -165,19 +168,23 @@ def _key(view: EventView) -> _KindKey:
     return view.channel_key, view.code, plain, view.is_windows
 
 
-def _names(event: Event) -> _Names | None:
-    """Return the channel and the codes of an event where these are plain; None elsewhere."""
+def _names(event: Event) -> _Names:
+    """Return the channel and the codes of an event where they stand mostly, whatever they are; else nothing."""
     system, meta = event.get("winlog"), event.get("event")
-    if type(system) is not dict or type(meta) is not dict:
-        return None
-    names = system.get("channel"), system.get("event_id"), meta.get("code")
-    for name in names:
-        if type(name) is str:
-            if len(name) > _LONGEST_NAME:
-                return None
-        elif name is not None and type(name) is not int:
-            return None
-    return names
+    if type(system) is dict and type(meta) is dict:
+        return system.get("channel"), system.get("event_id"), meta.get("code")
+    return ()
+
+
+def _are_plain(names: _Names) -> bool:
+    """Return whether names can be remembered: short strings and numbers."""
+    if not names:
+        return False
+    strings = [name for name in names if type(name) is str]
+    others = [name for name in names if type(name) is not str]
+    return all(len(name) <= _LONGEST_NAME for name in strings) and all(
+        name is None or type(name) is int for name in others
+    )
 
 
 def _prefilter(node: ConditionNode, tree: LiteralTree, literal_selectivity: Selectivity) -> _Prefilter:
