@@ -19,6 +19,8 @@ from watcher.match.wildcards import wildcard_matcher
 from watcher.model import SigmaCidr, SigmaCompare, SigmaNumber, SigmaRegex, SigmaString, SigmaTimestampPart, Wildcard
 from watcher.timestamps import timestamp_part
 
+_ANY = Wildcard.ANY  # patterns of `match` that name a member of an enumeration look it up each time
+
 Matcher = Callable[[str], bool]
 ValuesMatcher = Callable[[Sequence[str]], bool]
 MAX_NUMBER_LENGTH = 40
@@ -68,33 +70,38 @@ def string_matcher(sigma_value: SigmaString) -> Matcher:
     """
     parts = _folded(sigma_value)
     match parts:
-        case (str(literal),):
+        case (literal,) if isinstance(literal, str):
             return literal.__eq__
-        case (Wildcard.ANY, str(literal)):
-            return lambda value: value.endswith(literal)
-        case (str(literal), Wildcard.ANY):
-            return lambda value: value.startswith(literal)
-        case (Wildcard.ANY, str(literal), Wildcard.ANY):
+        case (first, last) if first is _ANY and isinstance(last, str):
+            return methodcaller("endswith", last)
+        case (first, last) if last is _ANY and isinstance(first, str):
+            return methodcaller("startswith", first)
+        case (first, literal, last) if first is _ANY and isinstance(literal, str) and last is _ANY:
             return lambda value: literal in value
     return wildcard_matcher(parts)
 
 
 def _folded(sigma_value: SigmaString) -> tuple[str | Wildcard, ...]:
-    return tuple(part if isinstance(part, Wildcard) or sigma_value.cased else fold(part) for part in sigma_value.parts)
+    if sigma_value.cased:
+        return sigma_value.parts
+    return tuple([fold(part) if isinstance(part, str) else part for part in sigma_value.parts])
 
 
 def string_matchers(strings: Iterable[SigmaString]) -> tuple[Matcher, ...]:
-    """Return matchers of folded values for several strings, any of which may match; similar strings share a matcher."""
+    """Return matchers of folded values for several strings that are not `cased`, any of which may match.
+
+    Similar strings share a matcher.
+    """
     exact, starts, ends = set[str](), list[str](), list[str]()
     others = list[Matcher]()
     for string in strings:
-        match _folded(string):
-            case (str(literal),):
-                exact.add(literal)
-            case (Wildcard.ANY, str(literal)):
-                ends.append(literal)
-            case (str(literal), Wildcard.ANY):
-                starts.append(literal)
+        match string.parts:
+            case (literal,) if isinstance(literal, str):
+                exact.add(fold(literal))
+            case (first, last) if first is _ANY and isinstance(last, str):
+                ends.append(fold(last))
+            case (first, last) if last is _ANY and isinstance(first, str):
+                starts.append(fold(first))
             case _:
                 others.append(string_matcher(string))
     matchers = list[Matcher]()
