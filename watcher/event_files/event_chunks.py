@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, NamedTuple, Protocol
 
+from msgspec import Struct
+
 from watcher.errors import InputError
 from watcher.event_files.bounded_lines import LONGEST_LINE
 from watcher.event_files.evtx import record_event
@@ -20,9 +22,8 @@ from watcher.model import Event, Location
 _FEW = 100  # faulty lines
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileEvent:
-    """One event of a file."""
+class FileEvent(Struct, frozen=True, kw_only=True, gc=False):
+    """One event of a file; a struct, because files hold millions."""
 
     file: str
     number: int  # line of JSON lines, record of an event log, else position; 1-based

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import structs
 
 from watcher.alerts.base_hits import field_values
 from watcher.correlate.correlation_plan import NO_CORRELATIONS, CorrelationPlan
@@ -183,7 +185,9 @@ class _ChunkMatcher:
         if rules or verdict.undecided:
             self.items.append(
                 MatchedEvent(
-                    file_event=replace(file_event, event=bounded(file_event.event)),  # JSON writers recurse into it
+                    file_event=structs.replace(
+                        file_event, event=bounded(file_event.event)
+                    ),  # JSON writers recurse into it
                     rules=rules,
                     undecided=verdict.undecided,
                     summary=summarize(view) if rules else _NO_SUMMARY,
