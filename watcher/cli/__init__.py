@@ -10,7 +10,6 @@ import typer
 from typer.core import TyperGroup
 
 from watcher.cli.exit_codes import EXIT_FINDINGS, EXIT_INTERRUPTED, EXIT_UNREACHABLE, EXIT_WRONG
-from watcher.cli.process_exit import exit_at_once
 from watcher.errors import ClusterError, InputError, WatcherError
 from watcher.known_secrets import filter_unexpected_errors
 
@@ -124,9 +123,6 @@ def main() -> None:
         _exit(fault, EXIT_FINDINGS)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
-    except SystemExit as ended:
-        exit_at_once(ended)
-        raise
 
 
 def _exit(fault: WatcherError, code: int) -> None:
