@@ -59,7 +59,7 @@ class FilePlace(NamedTuple):
 
     def read(self, file: str, size: int) -> bytes:
         """Return so many bytes; raises OSError where the file is no longer that file."""
-        with open(file, "rb", buffering=0) as opened:  # noqa: PTH123 - a path object for each chunk takes its time
+        with open(file, "rb") as opened:  # noqa: PTH123 - a path object for each chunk takes its time
             status = os.fstat(opened.fileno())
             if (status.st_dev, status.st_ino) != (self.device, self.inode):
                 raise OSError(errno.ESTALE, "it was replaced while it was read")
