@@ -14,7 +14,7 @@ import pytest
 
 from watcher.errors import InputError
 from watcher.event_files.bounded_lines import LONGEST_LINE, BoundedLines
-from watcher.event_files.event_chunks import FileEvent
+from watcher.event_files.event_chunks import FileEvent, to_send
 from watcher.event_files.event_reader import event_chunks, read_events
 from watcher.model import Event, Location
 
@@ -251,7 +251,7 @@ def test_a_chunk_for_another_process_holds_the_same_events_and_not_their_text(tm
     events = [{**ONE, "number": number, "filler": "é" * (number % 3000)} for number in range(2500)]
     path.write_text(before + lines(*events), encoding="utf-8")
     chunks = list(event_chunks(path))
-    sent = [pickle.dumps(chunk.to_send()) for chunk in chunks]
+    sent = [pickle.dumps(to_send(chunk)) for chunk in chunks]
     assert len(chunks) > 3
     assert max(map(len, sent)) < 1000
     items = [item for form in sent for item in pickle.loads(form).events()]  # noqa: S301 - written here
@@ -267,13 +267,13 @@ def test_what_another_process_cannot_read_is_sent_as_it_is(tmp_path: Path) -> No
     single.write_text(json.dumps([ONE, TWO], indent=1))
     for path in (packed, single):
         (chunk,) = event_chunks(path)
-        assert chunk.to_send() is chunk
+        assert to_send(chunk) is chunk
 
 
 def test_a_file_that_changes_is_an_error_of_the_chunk(tmp_path: Path) -> None:
     path = tmp_path / "a.ndjson"
     path.write_text(lines(ONE, TWO))
-    (chunk,) = (chunk.to_send() for chunk in event_chunks(path))
+    (chunk,) = map(to_send, event_chunks(path))
     path.write_text(lines(ONE))
     (shorter,) = chunk.events()
     assert isinstance(shorter, InputError)

@@ -45,10 +45,6 @@ class EventChunk(Protocol):
         """Yield its events, or an InputError for each that cannot be read."""
         ...
 
-    def to_send(self) -> EventChunk:
-        """Return a chunk of the same events that is small, for another process."""
-        ...
-
 
 class FilePlace(NamedTuple):
     """Where the lines of a chunk are in a file."""
@@ -81,12 +77,6 @@ class LinesChunk:
     too_long: tuple[int, ...] = ()  # numbers of lines that were not read
     place: FilePlace | None = None  # of these lines; None where the file does not hold them as they are
 
-    def to_send(self) -> EventChunk:
-        """Return a chunk of the same events for another process, which reads the lines itself where it can."""
-        if self.place is None:
-            return self
-        return PlacedLines(file=self.file, number=self.number, place=self.place, size=len(self.lines), end=self.end)
-
     def events(self) -> Iterator[FileEvent | InputError]:
         """Yield the events of each line."""
         for number in self.too_long:
@@ -116,10 +106,6 @@ class PlacedLines:
     size: int  # in bytes
     end: int
 
-    def to_send(self) -> EventChunk:
-        """Return this chunk."""
-        return self
-
     def events(self) -> Iterator[FileEvent | InputError]:
         """Yield the events of each line."""
         try:
@@ -142,10 +128,6 @@ class ValueChunk:
     file: str
     text: bytes
     end: int
-
-    def to_send(self) -> EventChunk:
-        """Return this chunk."""
-        return self
 
     def events(self) -> Iterator[FileEvent | InputError]:
         """Yield the events of the value."""
@@ -177,15 +159,18 @@ class RecordsChunk:
     records: tuple[EvtxRecord | InputError, ...]
     end: int
 
-    def to_send(self) -> EventChunk:
-        """Return this chunk."""
-        return self
-
     def events(self) -> Iterator[FileEvent | InputError]:
         """Yield the event of each record."""
         for number, record in enumerate(self.records, start=self.number):
             event = record if isinstance(record, InputError) else record_event(self.file, number, record)
             yield (event if isinstance(event, InputError) else FileEvent(file=self.file, number=number, event=event))
+
+
+def to_send(chunk: EventChunk) -> EventChunk:
+    """Return a chunk of the same events for another process, which reads the lines itself where it can."""
+    if not isinstance(chunk, LinesChunk) or chunk.place is None:
+        return chunk
+    return PlacedLines(file=chunk.file, number=chunk.number, place=chunk.place, size=len(chunk.lines), end=chunk.end)
 
 
 def is_json_object(line: bytes) -> bool:

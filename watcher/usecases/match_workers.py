@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watcher.errors import InputError
-from watcher.event_files.event_chunks import EventChunk
+from watcher.event_files.event_chunks import EventChunk, to_send
 from watcher.event_files.event_reader import event_chunks, read_size
 from watcher.heap import freeze_new_heap
 from watcher.model import Rule
@@ -80,7 +80,7 @@ def _tasks(files: Iterable[Path]) -> Iterator[_Task]:
 
 
 def _tasks_to_send(files: Iterable[Path]) -> Iterator[_Task]:
-    return ((path, part if isinstance(part, InputError) else part.to_send()) for path, part in _tasks(files))
+    return ((path, part if isinstance(part, InputError) else to_send(part)) for path, part in _tasks(files))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
