@@ -5,7 +5,7 @@ from __future__ import annotations
 from support.fakes import FakeClock, RecordingChannel
 
 from watcher.components import Connections
-from watcher.errors import Unreachable
+from watcher.errors import DeliveryError, Unreachable
 from watcher.notify.mail import MailChannel
 from watcher.notify.operators import OperatorNotifier
 from watcher.notify.renderer import Renderer
@@ -20,9 +20,9 @@ def absent(_settings: Settings) -> Connections:
     raise Unreachable("`http://es:9200` refused the connection")
 
 
-def connect_for(seconds: float) -> RecordingChannel:
-    """Try to connect to an absent cluster for some time; return the channel that hears of it."""
-    clock, mail = FakeClock(), RecordingChannel("mail")
+def connect_for(seconds: float, *faults: Exception) -> RecordingChannel:
+    """Try to connect to an absent cluster for some time; return the channel that hears of it, after its faults."""
+    clock, mail = FakeClock(), RecordingChannel("mail", faults=[*faults])
     connector = ClusterConnector(
         settings=Settings(),
         clock=clock,
@@ -39,3 +39,9 @@ def test_operators_hear_once_of_a_cluster_that_is_away_at_the_start() -> None:
     (notice,) = connect_for(3_600).taken
     assert "the cluster does not answer" in notice.subject
     assert "refused the connection" in "".join(notice.bodies.values())
+
+
+def test_operators_hear_of_it_as_soon_as_a_channel_accepts_the_notice() -> None:
+    failures = [DeliveryError("the server refused the connection", permanent=False) for _ in range(5)]
+    (notice,) = connect_for(3_600, *failures).taken
+    assert "the cluster does not answer" in notice.subject

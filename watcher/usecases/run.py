@@ -155,7 +155,7 @@ class ClusterConnector:
 
     def connect(self) -> Components | None:
         """Return the components, None where it is asked to stop meanwhile."""
-        attempts, began = 0, self.clock.monotonic()
+        attempts, began, accepted = 0, self.clock.monotonic(), False
         while not self.stopping():
             try:
                 return self._connected(self._prepared(), began, attempts)
@@ -163,9 +163,9 @@ class ClusterConnector:
                 attempts += 1
                 delay = _BACKOFF.delay(attempts).total_seconds()
                 log.error("cluster.unreachable", error=str(fault), next_try_in=f"{delay:.0f}s")  # noqa: TRY400 - the sentence says it all
-                if attempts == _NOTIFY_AFTER:
+                if attempts >= _NOTIFY_AFTER and not accepted:  # until a channel accepts it
                     text = f"{fault}\nwatcher was started and waits for it; no alerts are sent meanwhile"
-                    self.operators.notify("the cluster does not answer", text)
+                    accepted = bool(self.operators.notify("the cluster does not answer", text))
                 self.clock.wait(delay, self.stopping)
         return None
 
