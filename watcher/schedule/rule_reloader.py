@@ -72,14 +72,20 @@ def _hashes(rules: LoadedRules) -> dict[str, str]:
 
 def with_retained(previous: LoadedRules, current: LoadedRules, rules: Iterable[Rule]) -> LoadedRules:
     """Return the rules with retained ones, and with the previous correlation rules that only a mistake would remove."""
-    retained = _retained(previous.correlations.rules, current.correlations.rules, previous, current)
-    resolved = {rule.id: previous.correlations.correlations[rule.id] for rule in retained}
+    retained = tuple(rules)
+    correlated = _retained(previous.correlations.rules, current.correlations.rules, previous, current)
+    resolved = {rule.id: previous.correlations.correlations[rule.id] for rule in correlated}
     correlations = replace(
         current.correlations,
-        rules=(*retained, *current.correlations.rules),
+        rules=(*correlated, *current.correlations.rules),
         correlations={**resolved, **current.correlations.correlations},
     )
-    return replace(current, rules=(*current.rules, *rules), correlations=correlations)
+    return replace(
+        current,
+        rules=(*current.rules, *retained),
+        correlations=correlations,
+        retained=frozenset(rule.location.file for rule in (*retained, *correlated)),
+    )
 
 
 def retained_rules(previous: LoadedRules, current: LoadedRules) -> tuple[Rule, ...]:

@@ -20,6 +20,9 @@ from watcher.yaml_nodes.nodes import ListNode, MapNode, ScalarNode, YamlNode
 from watcher.yaml_nodes.yaml_documents import YamlDocument, read_sources
 
 _RULE_KEYS = ("title", "logsource", "detection", "correlation", "filter", "action")
+NOT_RUN = "the rule is not run; the others are"
+"""What an error of a rule means, where nothing else is to be done."""
+
 _NOT_EVALUATED = "the correlation is not evaluated; the other rules are run"
 _RULE_PART = re.compile(r"^[ \t]*(?:title|logsource|detection|correlation)[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
@@ -114,7 +117,7 @@ def _filter(document: YamlDocument, file: str, origin: RuleOrigin) -> RuleFile:
     return RuleFile(filters=(sigma_filter,), findings=document.findings)
 
 
-def _fault(fault: RuleError, file: str, *, consequence: str = "the rule is not run; the others are") -> Finding:
+def _fault(fault: RuleError, file: str, *, consequence: str = NOT_RUN) -> Finding:
     return Finding(
         code=fault.code,
         severity=Severity.ERROR,

@@ -50,6 +50,7 @@ class LoadedRules:
     filters: tuple[SigmaFilter, ...] = ()
     findings: tuple[Finding, ...] = ()
     files: Fingerprints = field(default_factory=dict)
+    retained: frozenset[str] = frozenset()  # files of which rules run in their last valid version
 
 
 def read_file(text: str, *, file: str, origin: RuleOrigin) -> tuple[tuple[Rule, ...], tuple[Finding, ...]]:
