@@ -10,7 +10,7 @@ import pytest
 from support.fakes import NOW, rule
 
 from watcher.correlate.correlation_plan import SearchedRules
-from watcher.health.member_differences import member_problems
+from watcher.health.member_differences import absent_channels, member_problems
 from watcher.health.own_profile import OwnProfile, settings_digests
 from watcher.health.recorded_problems import Problem
 from watcher.present.status_tables import status_json, status_tables
@@ -31,12 +31,16 @@ def problems(
     *profiles: MemberProfile, waiting: dict[str, int] | None = None, seen: timedelta = timedelta(seconds=5)
 ) -> tuple[Problem, ...]:
     """Return the problems of members a, b, …, all of which were just seen but the last."""
+    return member_problems(members(*profiles, seen=seen), waiting or {}, NOW)
+
+
+def members(*profiles: MemberProfile, seen: timedelta = timedelta(seconds=5)) -> Membership:
+    """Return the members a, b, …, all of which were just seen but the last."""
     names = [chr(ord("a") + number) for number in range(len(profiles))]
     last_seen = {name: NOW - timedelta(seconds=5) for name in names} | {names[-1]: NOW - seen}
-    membership = Membership(
+    return Membership(
         period=timedelta(seconds=30), last_seen=last_seen, profiles=dict(zip(names, profiles, strict=True))
     )
-    return member_problems(membership, waiting or {}, NOW)
 
 
 def test_members_that_agree_are_no_problem() -> None:
@@ -73,6 +77,17 @@ def test_messages_for_a_channel_that_no_member_has_are_reported() -> None:
     assert problem.message == (
         "no sidecar has the channel `slack`: 4 messages are kept for it; add it to `channels` in settings"
     )
+
+
+def test_a_channel_of_settings_that_no_live_member_has_is_reported() -> None:
+    assert absent_channels(members(WITHOUT_SLACK, PROFILE), ("mail", "slack"), NOW) == ()
+    (problem,) = absent_channels(members(WITHOUT_SLACK, PROFILE, seen=timedelta(minutes=5)), ("mail", "slack"), NOW)
+    assert problem.key == "channel-missing:slack"
+    assert problem.message == (
+        "no sidecar has the channel `slack` of these settings: it gets no alerts; send the sidecars SIGHUP, or start "
+        "one with these settings"
+    )
+    assert absent_channels(members(PROFILE, seen=timedelta(minutes=5)), ("mail",), NOW) == ()  # `not-searched` says it
 
 
 def test_a_profile_is_read_as_it_was_published() -> None:

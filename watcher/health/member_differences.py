@@ -25,6 +25,23 @@ def member_problems(membership: Membership, waiting: Mapping[str, int], now: dat
     return (*_differing_settings(profiles), *_differing_rules(profiles), *_missing_channels(profiles, waiting))
 
 
+def absent_channels(membership: Membership, channels: Iterable[str], now: datetime) -> tuple[Problem, ...]:
+    """Return a problem for each channel of settings that no live sidecar has: it gets none of their alerts."""
+    profiles = [membership.profiles[name] for name in sorted(membership.alive(now) & set(membership.profiles))]
+    if not profiles:
+        return ()
+    available = {channel for profile in profiles for channel in profile.channels}
+    return tuple(_absent_channel(channel) for channel in channels if channel not in available)
+
+
+def _absent_channel(channel: str) -> Problem:
+    title = f"no sidecar has the channel `{channel}`"
+    message = (
+        f"{title} of these settings: it gets no alerts; send the sidecars SIGHUP, or start one with these settings"
+    )
+    return Problem(kind=ProblemKind.CHANNEL_MISSING, subject=channel, title=title, message=message)
+
+
 def _differing_settings(profiles: Mapping[str, MemberProfile]) -> Iterator[Problem]:
     for part in sorted({part for profile in profiles.values() for part in profile.settings}):
         groups = _groups({name: profile.settings.get(part, "") for name, profile in profiles.items()})

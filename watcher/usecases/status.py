@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,6 +13,7 @@ from watcher.components import Components
 from watcher.delivery.deliveries import delivery_entries
 from watcher.errors import ClusterError
 from watcher.health.evidence import Evidence
+from watcher.health.member_differences import absent_channels
 from watcher.health.recorded_problems import Problem, RecordedProblem
 from watcher.model import UnsearchableIndex, Window
 from watcher.ports import EventSource, IndexMapping
@@ -130,9 +131,14 @@ def read_status(components: Components) -> Status:
     now = events.now()
     sources = tuple(_source_status(source, events, checkpoints, now) for source in components.settings.sources)
     evidence = components.evidence_reader().read(now)
+    channels = [channel.name for channel in components.settings.channels]
     return Status(
         sources=sources,
-        problems=_current_problems(evidence, components.problem_record().read(), now),
+        problems=_current_problems(
+            (*absent_channels(evidence.membership, channels, now), *evidence.problems()),
+            components.problem_record().read(),
+            evidence.membership.alive(now),
+        ),
         leases=tuple(_leases(evidence, now)),
         members=tuple(_members(evidence, now)),
         deliveries=_count_deliveries(components),
@@ -169,12 +175,11 @@ def _members(evidence: Evidence, now: datetime) -> Iterator[MemberStatus]:
 
 
 def _current_problems(
-    evidence: Evidence, recorded: Sequence[RecordedProblem], now: datetime
+    seen: Iterable[Problem], recorded: Sequence[RecordedProblem], alive: frozenset[str]
 ) -> tuple[CurrentProblem, ...]:
     """Return what the state shows now, and what living sidecars report of themselves."""
-    alive = evidence.membership.alive(now)
     started = {entry.key: entry.since for entry in recorded if entry.ended is None}
-    problems = {problem.key: problem for problem in evidence.problems()}
+    problems = {problem.key: problem for problem in seen}
     for entry in recorded:
         if entry.ended is None and not alive.isdisjoint(entry.members):
             problems.setdefault(entry.key, entry.problem)
