@@ -16,7 +16,7 @@ from watcher.health.evidence import EvidenceReader
 from watcher.health.outside_events import OutsideCounts, counts_from_body, counts_to_body, grown_counts
 from watcher.health.recorded_problems import ProblemKind
 from watcher.health.silence import LONGEST, SHORTEST, silence_limit, usual_silence
-from watcher.health.source_problems import SourceEvidence, not_searched, replaced_times, unsearchable_index
+from watcher.health.source_problems import SourceEvidence, not_searched, replaced_times, unsearchable_indices
 from watcher.model import Window
 from watcher.settings import Source
 from watcher.state.membership import Membership
@@ -151,18 +151,43 @@ def test_a_source_that_nobody_searches_is_not_called_silent_too() -> None:
     assert [problem.kind for problem in evidence.problems()] == [ProblemKind.NOT_SEARCHED]
 
 
-def test_a_source_that_is_searched_without_indices_is_a_problem_until_their_gaps_close() -> None:
+def test_each_index_that_a_source_is_searched_without_is_a_problem_until_its_gaps_close() -> None:
     every_index = Gap(window=Window(start=NOW - DAY, end=NOW), reason="away", due=NOW)
-    bad = tuple(
-        replace(every_index, indices=(f"bad-{number}",), reason=f"`bad-{number}`: closed") for number in range(7)
+    closed = replace(every_index, indices=("bad-1",), reason="`bad-1`: closed")
+    both = replace(
+        every_index,
+        window=Window(start=NOW - 60 * SECOND, end=NOW),
+        indices=("bad-0", "bad-1"),
+        reason="`bad-0`: its shard 0; it is lost; `bad-1`: blocked",
     )
-    evidence = SourceEvidence(source=SOURCE, checkpoint=replace(checkpoint(), gaps=(every_index, *bad)), now=NOW)
-    problem = unsearchable_index(evidence)
-    assert problem is not None
-    assert (problem.kind, problem.subject) == (ProblemKind.UNSEARCHABLE_INDEX, "windows")
-    assert "without `bad-0`, `bad-1`, `bad-2`, `bad-3`, `bad-4` and 2 more (`bad-0`: closed)" in problem.message
-    closed = replace(evidence, checkpoint=replace(checkpoint(), gaps=(every_index,)))
-    assert unsearchable_index(closed) is None
+    evidence = SourceEvidence(
+        source=SOURCE, checkpoint=replace(checkpoint(), gaps=(both, every_index, closed)), now=NOW
+    )
+    problems = {problem.key: problem.message for problem in unsearchable_indices(evidence)}
+    assert problems == {
+        "unsearchable-index:windows bad-1": "`windows` is searched without `bad-1`: blocked; what it holds is searched "
+        "as soon as it can be",
+        "unsearchable-index:windows bad-0": "`windows` is searched without `bad-0`: its shard 0; it is lost; what it "
+        "holds is searched as soon as it can be",
+    }
+    healed = replace(evidence, checkpoint=replace(checkpoint(), gaps=(every_index,)))
+    assert unsearchable_indices(healed) == ()
+
+
+def test_of_many_indices_that_a_source_is_searched_without_the_first_are_problems_of_their_own() -> None:
+    gaps = tuple(
+        Gap(
+            window=Window(start=NOW - (90 - number) * SECOND, end=NOW),
+            reason="closed",
+            indices=(f"bad-{number}",),
+            due=NOW,
+        )
+        for number in range(53)
+    )
+    evidence = SourceEvidence(source=SOURCE, checkpoint=replace(checkpoint(), gaps=gaps), now=NOW)
+    *listed, last = unsearchable_indices(evidence)
+    assert [problem.subject for problem in listed] == [f"windows bad-{number}" for number in range(50)]
+    assert last.message == "`windows` is searched without 3 further indices; `watcher status` lists them"
 
 
 def test_matched_events_of_impossible_times_are_a_problem_for_a_day() -> None:

@@ -21,7 +21,7 @@ from watcher.health.source_problems import (
     replaced_times,
     silent_after,
     silent_source,
-    unsearchable_index,
+    unsearchable_indices,
 )
 from watcher.health.state_probe import state_problem
 from watcher.model import Window
@@ -57,7 +57,7 @@ class Evidence:
             behind = not_searched(source, holder, self.membership)
             yield behind
             yield silent_source(source) if behind is None else None
-            yield unsearchable_index(source)
+            yield from unsearchable_indices(source)
             yield replaced_times(source)
         yield from map(channel_problem, self.channels)
         yield from given_up_problems(self.given_up)

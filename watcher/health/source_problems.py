@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from watcher.alerts.grouping import FURTHEST_AHEAD, FURTHEST_PAST
 from watcher.checkpoints.checkpoint import Checkpoint
+from watcher.checkpoints.gaps import Gap
+from watcher.counted_nouns import counted
 from watcher.health.recorded_problems import Problem, ProblemKind
 from watcher.health.silence import silence_limit
 from watcher.pipeline.undecided_rules import UndecidedRule
@@ -15,7 +18,7 @@ from watcher.settings import Source
 from watcher.settings.formats import parse_duration
 from watcher.state.membership import Membership
 
-_MOST_INDICES = 5  # in a message
+_MOST_INDICES = 50  # that are a problem each
 _LONGEST_REASON = 500
 _REPLACED_LATELY = timedelta(days=1)
 
@@ -61,24 +64,43 @@ def silent_source(evidence: SourceEvidence) -> Problem | None:
     )
 
 
-def unsearchable_index(evidence: SourceEvidence) -> Problem | None:
-    """Return the problem of a source of which searches leave out indices, None where there are none."""
+def unsearchable_indices(evidence: SourceEvidence) -> tuple[Problem, ...]:
+    """Return a problem for each index that searches of a source leave out: operators hear of each, and of its end."""
     name = evidence.source.name
-    gaps = [gap for gap in evidence.checkpoint.gaps if gap.indices]
-    if not gaps:
-        return None
-    indices = sorted({index for gap in gaps for index in gap.indices})
-    newest = max(gaps, key=lambda gap: gap.window.end)
-    listed = ", ".join(f"`{index}`" for index in indices[:_MOST_INDICES])
-    more = f" and {len(indices) - _MOST_INDICES} more" if len(indices) > _MOST_INDICES else ""
+    reasons: dict[str, str] = {}
+    for gap in sorted(evidence.checkpoint.gaps, key=lambda gap: gap.window.start):
+        for index in gap.indices:
+            reasons[index] = _reason_of(index, gap)  # that of its newest gap
+    listed = [_unsearchable(name, index, reason) for index, reason in islice(reasons.items(), _MOST_INDICES)]
+    rest = len(reasons) - _MOST_INDICES
+    return (*listed, _further_indices(name, rest)) if rest > 0 else tuple(listed)
+
+
+def _reason_of(index: str, gap: Gap) -> str:
+    """Return why an index was not searched: its part of the reason of a gap of several."""
+    _, _, part = gap.reason.partition(f"`{index}`: ")
+    ends = (part.find(f"; `{other}`: ") for other in gap.indices)
+    return part[: min((end for end in ends if end >= 0), default=len(part))] or gap.reason
+
+
+def _unsearchable(name: str, index: str, reason: str) -> Problem:
+    title = f"`{name}` is searched without `{index}`"
     return Problem(
         kind=ProblemKind.UNSEARCHABLE_INDEX,
-        subject=name,
-        title=f"`{name}` has indices that cannot be searched",
-        message=(
-            f"`{name}` is searched without {listed}{more} ({newest.reason[:_LONGEST_REASON]}); "
-            "what they hold is searched as soon as they can be"
-        ),
+        subject=f"{name} {index}",
+        title=title,
+        message=f"{title}: {reason[:_LONGEST_REASON]}; what it holds is searched as soon as it can be",
+    )
+
+
+def _further_indices(name: str, count: int) -> Problem:
+    title = f"`{name}` is searched without further indices"
+    message = f"`{name}` is searched without {counted(count, 'further index', 'further indices')}"
+    return Problem(
+        kind=ProblemKind.UNSEARCHABLE_INDEX,
+        subject=f"{name} further",
+        title=title,
+        message=f"{message}; `watcher status` lists them",
     )
 
 
@@ -168,4 +190,4 @@ def _minutes(length: timedelta) -> str:
     minutes = round(length.total_seconds() / 60)
     if minutes >= 120:
         return f"{length.total_seconds() / 3600:.0f} hours"
-    return f"{minutes} minutes" if minutes else f"{length.total_seconds():.0f} seconds"
+    return counted(minutes, "minute") if minutes else counted(round(length.total_seconds()), "second")
