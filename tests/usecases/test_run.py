@@ -9,7 +9,7 @@ from watcher.errors import DeliveryError, Unreachable
 from watcher.notify.mail import MailChannel
 from watcher.notify.operators import OperatorNotifier
 from watcher.notify.renderer import Renderer
-from watcher.settings import Settings
+from watcher.settings import Cluster, Settings
 from watcher.usecases.run import ClusterConnector
 
 MAIL = MailChannel(name="mail", host="localhost", to=("soc@corp.example",), operator=True)
@@ -45,3 +45,22 @@ def test_operators_hear_of_it_as_soon_as_a_channel_accepts_the_notice() -> None:
     failures = [DeliveryError("the server refused the connection", permanent=False) for _ in range(5)]
     (notice,) = connect_for(3_600, *failures).taken
     assert "the cluster does not answer" in notice.subject
+
+
+def test_settings_that_are_reloaded_while_it_waits_are_those_of_the_next_attempt() -> None:
+    clock, former, latter = FakeClock(), Settings(), Settings(cluster=Cluster(hosts=("http://es2:9200",)))
+    attempted: list[Settings] = []
+
+    def refuse(settings: Settings) -> Connections:
+        attempted.append(settings)
+        return absent(settings)
+
+    connector = ClusterConnector(
+        settings=former,
+        clock=clock,
+        stopping=lambda: len(attempted) == 5,
+        connect_once=refuse,
+        reloaded=lambda: latter if len(attempted) == 2 else None,
+    )
+    assert connector.connect() is None
+    assert attempted == [former, former, latter, latter, latter]

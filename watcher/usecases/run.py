@@ -15,8 +15,8 @@ import structlog
 from watcher.backoff import Backoff
 from watcher.clock import SystemClock
 from watcher.components import Components, Connections, connect_clusters, operator_channels
-from watcher.errors import Incomplete, Overloaded, Unreachable
-from watcher.health.process_health import ProcessHealth, process_health
+from watcher.errors import Incomplete, InputError, Overloaded, Unreachable
+from watcher.health.process_health import ProcessHealth, listen_address, process_health
 from watcher.health.rule_states import NOT_CONVERTED, STATES, files_not_converted, rule_states, without_channel
 from watcher.health.service_manager import service_manager
 from watcher.model import Severity
@@ -28,8 +28,8 @@ from watcher.settings import Settings
 from watcher.sidecars import one_shot_sidecar
 from watcher.sigma.rule_folders import LoadedRules
 from watcher.usecases.installing import prepare_state
-from watcher.usecases.loading import enabled_rules, searched_rules
-from watcher.usecases.run_sessions import RunSignals, Sessions
+from watcher.usecases.loading import enabled_rules, load_rules, load_settings, searched_rules
+from watcher.usecases.run_sessions import RunSignals, Sessions, refuse_settings
 
 log = structlog.get_logger("watcher")
 
@@ -114,16 +114,21 @@ def run_until_stopped(file: Path | None, settings: Settings, rules: LoadedRules,
     process = process_health(clock, service_manager(os.environ))
     process.start(settings.monitoring)
     threading.Thread(target=_report_the_end, args=(signals, process), name="end", daemon=True).start()
-    operators = operator_channels(settings, clock)
-    connector = ClusterConnector(settings=settings, clock=clock, stopping=signals.stop.is_set, operators=operators)
+    connector = ClusterConnector(
+        settings=settings,
+        clock=clock,
+        stopping=signals.stop.is_set,
+        operators=operator_channels(settings, clock),
+        reloaded=lambda: _reloaded(file, signals, process),
+    )
     try:
         components = connector.connect()
         if components is None:
             return
         sessions = Sessions(
             file=file,
-            settings=settings,
-            rules=rules,
+            settings=components.settings,
+            rules=rules if components.settings is settings else _read_again(components.settings),
             components=components,
             signals=signals,
             process=process,
@@ -137,26 +142,57 @@ def run_until_stopped(file: Path | None, settings: Settings, rules: LoadedRules,
         process.close()
 
 
+def _reloaded(file: Path | None, signals: RunSignals, process: ProcessHealth) -> Settings | None:
+    """Return the settings as they are now, None where no reload was asked for, or they are faulty."""
+    if not signals.reload.is_set():
+        return None
+    signals.reload.clear()
+    try:
+        settings = load_settings(file)
+    except InputError as fault:
+        refuse_settings(fault, process)
+        return None
+    process.refused.clear()
+    process.server.listen(listen_address(settings.monitoring))
+    log.info("settings.reloaded", file=str(settings.file or "environment"))
+    return settings
+
+
+def _read_again(settings: Settings) -> LoadedRules:
+    rules = load_rules(settings)
+    log_rules(settings, rules)
+    return rules
+
+
 def _report_the_end(signals: RunSignals, process: ProcessHealth) -> None:
     """Report to systemd that the service ends, as soon as it is asked to: a search in progress takes a while."""
     signals.stop.wait()
     process.stopping()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def _nothing() -> Settings | None:
+    return None
+
+
+@dataclass(slots=True, kw_only=True)
 class ClusterConnector:
-    """Connects and prepares the state, however long the cluster takes to come up."""
+    """Connects and prepares the state, however long the cluster takes to come up.
+
+    Settings that were reloaded meanwhile take effect with the next attempt: their cluster may have another address.
+    """
 
     settings: Settings
     clock: Clock
     stopping: Stopping
     operators: OperatorNotifier = field(default_factory=OperatorNotifier)
     connect_once: Callable[[Settings], Connections] = connect_clusters
+    reloaded: Callable[[], Settings | None] = _nothing  # settings that take effect; None: the present ones stay
 
     def connect(self) -> Components | None:
         """Return the components, None where it is asked to stop meanwhile."""
         attempts, began, accepted = 0, self.clock.monotonic(), False
         while not self.stopping():
+            self._reload()
             try:
                 return self._connected(self._prepared(), began, attempts)
             except (Unreachable, Overloaded, Incomplete) as fault:
@@ -168,6 +204,11 @@ class ClusterConnector:
                     accepted = bool(self.operators.notify("the cluster does not answer", text))
                 self.clock.wait(delay, self.stopping)
         return None
+
+    def _reload(self) -> None:
+        settings = self.reloaded()
+        if settings is not None:
+            self.settings, self.operators = settings, operator_channels(settings, self.clock)
 
     def _connected(self, components: Components, began: float, attempts: int) -> Components:
         """Return the components with the time at which the process began to wait; operators hear that it is over."""

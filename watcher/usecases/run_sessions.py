@@ -91,7 +91,7 @@ class Sessions:
             settings = load_settings(self.file)
             components = self._connected(settings)
         except (InputError, ClusterError) as fault:
-            self._refuse(fault)
+            refuse_settings(fault, self.process)
         else:
             self._take_over(settings, components)
         self.process.manager.notify("STATUS=running")
@@ -125,16 +125,18 @@ class Sessions:
         self.log_rules(settings, self.rules)
         self.signals.session.set()
 
-    def _refuse(self, fault: Exception) -> None:
-        faults = fault.faults if isinstance(fault, FaultySettingsError) else (fault,)
-        for error in faults:
-            log.error("settings.refused", error=str(error), advice="the previous settings stay in use")
-        title = "changed settings are not in use"
-        rest = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        self.process.refused[:] = [
-            Problem(
-                kind=ProblemKind.SETTINGS_REFUSED,
-                title=title,
-                message=f"{title}: {faults[0]}{rest}; the previous ones stay; correct them and send SIGHUP again",
-            )
-        ]
+
+def refuse_settings(fault: Exception, process: ProcessHealth) -> None:
+    """Log why changed settings are not in use, and make it a problem of the process."""
+    faults = fault.faults if isinstance(fault, FaultySettingsError) else (fault,)
+    for error in faults:
+        log.error("settings.refused", error=str(error), advice="the previous settings stay in use")
+    title = "changed settings are not in use"
+    rest = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    process.refused[:] = [
+        Problem(
+            kind=ProblemKind.SETTINGS_REFUSED,
+            title=title,
+            message=f"{title}: {faults[0]}{rest}; the previous ones stay; correct them and send SIGHUP again",
+        )
+    ]
