@@ -73,6 +73,7 @@ def test_every_answer_has_its_class_of_error(status: int, body: Any, kind: type[
     fault = cluster_error(Answer(status=status, value=body), "searching `winlogbeat-*`")
     assert type(fault) is kind
     assert str(fault).startswith("searching `winlogbeat-*`: ")
+    assert ";;" not in str(fault)
     assert not str(fault).endswith(".")
 
 

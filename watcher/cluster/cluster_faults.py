@@ -181,7 +181,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def reason(body: Any) -> str:
     """Return the engine's reasons in one line: the innermost cause last, those of shards with their index."""
     parts = dict.fromkeys(_reasons(body))
-    return ": ".join(_shortened(part) for part in parts if part)
+    return ": ".join(_shortened(part).rstrip(";") for part in parts if part)  # those of blocks end with one
 
 
 def _shortened(text: str) -> str:
