@@ -18,6 +18,7 @@ from watcher.alerts.grouping import alerts_of_hits
 from watcher.delivery.delivery_queries import DeliveryQueries
 from watcher.delivery.outbox import Outbox
 from watcher.delivery.restored_alert import restore_alert
+from watcher.delivery.silenced_alerts import SilencedAlerts
 from watcher.errors import Forbidden, Overloaded, Refused
 from watcher.model import Alert, EventDocument, Hit
 from watcher.ports import NewDocument, StoredDocument
@@ -393,3 +394,4 @@ def test_reading_alerts_needs_no_privilege_but_read() -> None:
     document = {"@timestamp": "2026-11-23T12:00:00.000Z", "watcher": {"alert": {"id": "a1"}}}
     state.create([NewDocument(index="watcher-alerts-2026.11", id="a1", document=document)])
     assert [stored.id for stored in AlertStore(state).alerts(size=10)] == ["a1"]
+    assert SilencedAlerts(state).totals() == {}  # `watcher status` and `watcher silences` count them

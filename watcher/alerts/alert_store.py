@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -20,9 +19,9 @@ from watcher.alerts.alert_documents import (
 from watcher.alerts.alert_filter import AlertFilter
 from watcher.alerts.alert_joins import AlertJoins, Joining
 from watcher.alerts.alert_pages import NEWEST, PAGE, each_alert
-from watcher.errors import Forbidden
 from watcher.model import Alert, AlertKind, Hit
 from watcher.ports import Documents, NewDocument, StateQuery, StoredDocument
+from watcher.state.visible_writes import refresh_where_allowed
 
 log = structlog.get_logger(__name__)
 
@@ -159,13 +158,9 @@ class AlertStore:
         return next(iter(self.documents.search(StateQuery(index=pattern, query=query, size=1))), None)
 
     def _refreshed_alerts(self) -> str:
-        """Return the pattern of the alerts, refreshed where the user may.
-
-        Reading needs `read` alone: without the privilege `maintenance` the last second of writes may be missing.
-        """
+        """Return the pattern of the alerts, refreshed where the user may."""
         pattern = f"{self.prefix}-alerts-*"
-        with suppress(Forbidden):
-            self.documents.refresh(pattern)
+        refresh_where_allowed(self.documents, pattern)
         return pattern
 
     def _index_of(self, alert: Alert) -> str:

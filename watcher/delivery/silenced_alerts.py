@@ -8,6 +8,7 @@ from datetime import datetime
 
 from watcher.model import Query
 from watcher.ports import DocumentReader
+from watcher.state.visible_writes import refresh_where_allowed
 from watcher.timestamps import format_timestamp
 
 _REASON = "watcher.deliveries.reason"
@@ -31,13 +32,13 @@ class SilencedAlerts:
 
     def totals(self) -> Mapping[str, int]:
         """Return the number of alerts by the answer of their silence."""
-        self.documents.refresh(self._alerts)
+        refresh_where_allowed(self.documents, self._alerts)
         silenced: Query = {"term": {"watcher.deliveries.state": "silenced"}}
         return self.documents.counts(self._alerts, silenced, _REASON)
 
     def of(self, answer: str, *, since: datetime | None = None) -> SilencedCounts:
         """Return what a silence held back, of the alerts that were opened since a time or of all."""
-        self.documents.refresh(self._alerts)
+        refresh_where_allowed(self.documents, self._alerts)
         filters: list[Query] = [{"term": {_REASON: answer}}, {"term": {"watcher.deliveries.state": "silenced"}}]
         if since is not None:
             filters.append({"range": {"event.created": {"gte": format_timestamp(since)}}})

@@ -20,6 +20,7 @@ from watcher.routes.label_matchers import Matchers, may_match
 from watcher.routes.labels import alert_labels, rule_labels
 from watcher.routes.silences import LONGEST_TEXT, MaintenanceWindow, SilencePhase, StoredSilence, silences
 from watcher.settings.effective_routes import maintenance_windows
+from watcher.state.visible_writes import refresh_where_allowed
 from watcher.timestamps import format_timestamp
 
 PREVIEWED = timedelta(days=7)
@@ -179,7 +180,7 @@ def _newest_alerts(components: Components) -> Iterator[Alert]:
     pattern = f"{components.settings.state.prefix}-alerts-*"
     since = components.events().now() - PREVIEWED
     query = {"range": {"event.created": {"gte": format_timestamp(since)}}}
-    components.state().refresh(pattern)
+    refresh_where_allowed(components.state(), pattern)
     pages = StateQuery(index=pattern, query=query, size=PAGE, sort=NEWEST_OPENED, only=_FIELDS)
     return map(restore_alert, islice(each_alert(components.state(), pages), MOST_ALERTS))
 
