@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from apprise import NotifyBase, NotifyFormat
 from apprise.conversion import convert_between
 
@@ -38,4 +40,6 @@ def _shortened(text: str, last: str, length: int) -> str:
 
 
 def _length(service: NotifyBase, text: str) -> int:
-    return len(convert_between(NotifyFormat.TEXT, service.notify_format, text))  # type: ignore[no-untyped-call]
+    written: str = convert_between(NotifyFormat.TEXT, service.notify_format, text)  # type: ignore[no-untyped-call]
+    # some translate the Markdown once more, and write `&`, `<` and `>` as entities, e.g. Google Chat
+    return len(escape(written, quote=False) if service.notify_format == NotifyFormat.MARKDOWN else written)
