@@ -307,7 +307,7 @@ def test_a_slow_channel_delays_no_other() -> None:
 def test_a_recipient_that_is_refused_is_retried_alone() -> None:
     refusal = RecipientRefusal(recipient="b@corp.example", error="450 greylisted", permanent=False)
     state, mail = pending(channels=("mail",)), RecordingChannel("mail", faults=[RecipientsRefused("b", (refusal,))])
-    assert deliver(state, mail) == DeliveryResult(sent=1)
+    assert deliver(state, mail) == DeliveryResult(sent=1, postponed=1)
     assert states(state) == [("sent", ""), ("pending", "450 greylisted")]
     mail.faults = [LATER]
     assert deliver(state, mail, after=timedelta(seconds=30)) == DeliveryResult(postponed=1)
@@ -316,6 +316,13 @@ def test_a_recipient_that_is_refused_is_retried_alone() -> None:
     assert deliver(state, mail, after=timedelta(seconds=60)) == DeliveryResult(sent=1)
     assert [notification.recipients for notification in mail.taken] == [("b@corp.example",)]
     assert states(state) == [("sent", ""), ("sent", "")]
+
+
+def test_a_recipient_that_is_refused_for_good_counts_as_failed() -> None:
+    refusal = RecipientRefusal(recipient="b@corp.example", error="550 no such user", permanent=True)
+    state, mail = pending(channels=("mail",)), RecordingChannel("mail", faults=[RecipientsRefused("b", (refusal,))])
+    assert deliver(state, mail) == DeliveryResult(sent=1, failed=1)
+    assert states(state) == [("sent", ""), ("failed", "550 no such user")]
 
 
 # --------------------------------------------------------------------------- rate limit and digests

@@ -182,7 +182,7 @@ class ChannelRun:
                 log.info("digest.sent" if delivery.is_digest else "delivery.sent", **_described(delivery))
                 self._log_refusals(outcome.delivery)
                 self._accepted(now)
-                return DeliveryResult(sent=1)
+                return DeliveryResult(sent=1) + _refused(outcome.delivery)
             case Retry() | Refuse():
                 return self._retry(delivery, outcome, now)
             case Hold():
@@ -260,6 +260,12 @@ class ChannelRun:
                 error=refusal.error,
                 retried=not refusal.permanent,
             )
+
+
+def _refused(delivery: Delivery) -> DeliveryResult:
+    """Return the counts of the recipients that did not get a message which others got."""
+    failed = sum(refusal.permanent for refusal in delivery.refusals)
+    return DeliveryResult(postponed=len(delivery.refusals) - failed, failed=failed)
 
 
 def _by_rule(deliveries: Iterable[Delivery]) -> Mapping[str, list[Delivery]]:
