@@ -328,10 +328,7 @@ def test_a_secret_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
             "check the path and the permissions"
         ),
         f"empty.url_file`: the file `{tmp_path}/empty` is empty; write the secret into it",
-        (
-            f"binary.url_file`: the file `{tmp_path}/binary` cannot be read: it is not UTF-8; "
-            "check the path and the permissions"
-        ),
+        (f"binary.url_file`: the file `{tmp_path}/binary` cannot be read: it is not UTF-8; save it as UTF-8"),
     ]
 
 

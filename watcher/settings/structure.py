@@ -115,8 +115,8 @@ class Structure:
             secret = path.read_text(encoding="utf-8-sig").removesuffix("\n").removesuffix("\r")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            message = f"the file `{path}` cannot be read: {reason}"
-            return InvalidValueError(message, "check the path and the permissions", key=key)
+            fix = "check the path and the permissions" if isinstance(error, OSError) else "save it as UTF-8"
+            return InvalidValueError(f"the file `{path}` cannot be read: {reason}", fix, key=key)
         if not secret:
             return InvalidValueError(f"the file `{path}` is empty", "write the secret into it", key=key)
         for risk in readable_file(key, path):
