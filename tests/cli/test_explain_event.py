@@ -168,6 +168,25 @@ def test_the_tests_of_a_file_are_listed_where_none_is_meant(shell: Path, referen
     assert "(a shell)" in error
 
 
+@pytest.mark.parametrize("line", ["", ":2", ":9"])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "cases:\n  - events: [{at: 0s, code: 4625}]\n    alerts: []\n",
+            "holds cases of correlation rules, and no test of a single event",
+        ),
+        ("hit:\n  - data: [\n", "YAML cannot be read here"),
+    ],
+)
+def test_a_file_without_a_test_of_a_single_event_is_said_so(shell: Path, text: str, message: str, line: str) -> None:
+    other = shell.with_name("other.test.yml")
+    other.write_text(text, encoding="utf-8")
+    done = call("explain", str(shell), "-e", f"{other}{line}")
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())
+
+
 def test_a_faulty_test_is_reported_with_its_line(shell: Path) -> None:
     faulty = shell.with_name("faulty.test.yml")
     faulty.write_text("hit:\n  - {name: x, dta: {CommandLine: a}}\n", encoding="utf-8")

@@ -18,6 +18,11 @@ def referenced_test(path: Path, line: int | None) -> RuleTest:
     Raises InputError where there is no such test, or it is faulty, or there are several and no line.
     """
     file = read_rule_tests(path)
+    if not file.tests and not file.findings:
+        advice = "name a file with `hit:` or `miss:`, or call `watcher test`, which runs the cases"
+        raise InputError(f"`{path}` holds cases of correlation rules, and no test of a single event", fix=advice)
+    if not file.tests:
+        return _valid(file.findings[0])
     entries: list[RuleTest | Finding] = sorted((*file.tests, *file.findings), key=_line)
     if line is None:
         if len(entries) > 1:
