@@ -192,6 +192,22 @@ def test_a_deleted_index_is_reported_once_although_the_live_search_goes_on() -> 
     assert fake.checkpoint.indices == ("winlogbeat-1",)
 
 
+@pytest.mark.parametrize(("brought_back", "reported"), [(0, [3]), (2, [1]), (3, [])])
+def test_an_index_that_was_deleted_and_created_anew_is_reported_for_what_it_lost(
+    brought_back: int, reported: list[int]
+) -> None:
+    fake, events = checked()
+    events.incarnations = {"winlogbeat-1": Incarnation(uuid="second", primary_terms=(1,))}
+    for event in events.written[brought_back:]:
+        events.delete(event)
+    with capture_logs() as entries:
+        recheck(fake)
+        recheck(fake)
+    gone = [entry for entry in entries if entry["event"] == "index.gone"]
+    assert [(entry["indices"], entry["events"]) for entry in gone] == [(("winlogbeat-1",), lost) for lost in reported]
+    assert [entry.events for entry in fake.checkpoint.lost_indices] == reported
+
+
 def test_an_index_whose_events_are_older_than_the_check_reaches_is_not_reported() -> None:
     fake, events = checked()
     events.write(NOW - timedelta(days=8), index="winlogbeat-2")

@@ -31,6 +31,7 @@ from watcher.schedule.late_slices import (
     NewerSlices,
     affordable,
     changed_slices,
+    created_anew,
     read_newer,
     report_deleted,
 )
@@ -139,6 +140,8 @@ class LateEventCheck:
                 self.checkpoints.record_counts(source.name, window, current, now=slices.now)
         existing = {*mapping.indices, *mapping.closed, *slices.left_out}
         deleted = [index for index in slices.checkpoint.indices if index not in existing]
+        if lost:  # what writes events creates a deleted index anew at once
+            deleted.extend(created_anew(mapping, previous))
         if not deleted:
             return
         events = sum(lost.values())

@@ -166,6 +166,13 @@ def changed_slices(
     return {moment for moment, digest in stored.items() if current.get(moment, "") not in ("", digest)}
 
 
+def created_anew(mapping: IndexMapping, previous: LateMarks | None) -> tuple[str, ...]:
+    """Return the indices that were deleted since the last check, and have been created again."""
+    marks = {} if previous is None else previous.indices
+    indices = (index for index in sorted(mapping.incarnations) if index in marks and index in mapping.indices)
+    return tuple(index for index in indices if mapping.incarnations[index].uuid != marks[index].uuid)
+
+
 def report_deleted(
     source: Source, deleted: Iterable[str], previous: LateMarks | None, *, events: int, now: datetime
 ) -> tuple[str, ...]:
