@@ -408,3 +408,9 @@ def test_a_scalar_has_the_value_of_safe_load_each_time_that_it_is_read(written: 
     for _ in range(2):
         value = scalar(written).value
         assert (type(value), value) == (type(expected), expected)
+
+
+def test_a_character_that_json_escapes_as_two_surrogates_is_one_character() -> None:
+    text = '{"a": "\\ud83d\\udd11 key", "\\ud83d\\udd11": !!str "\\ud83d\\udd11", "b": "\\ud83d", "c": "\\u00e4"}'
+    (node,) = read_documents(text, file="rule.yml")
+    assert to_python(node) == {"a": "🔑 key", "🔑": "🔑", "b": "\ud83d", "c": "ä"}

@@ -143,7 +143,7 @@ class _Builder:
         return node
 
     def _untagged_scalar(self, event: Any) -> ScalarNode:
-        text = event.value
+        text = _text(event)
         value: ScalarValue = text
         if event.implicit[0] and text[:1] in NOT_ALWAYS_STRINGS:
             value = plain_value(text)
@@ -155,14 +155,15 @@ class _Builder:
         explicit = self._tag(event, SCALAR_TAGS)
         if explicit is None:
             return self._untagged_scalar(event)
-        value: ScalarValue = event.value
+        text = _text(event)
+        value: ScalarValue = text
         if explicit != "str":
             try:
                 value = tagged_value(explicit, event.value)
             except (ValueError, KeyError, AttributeError, OverflowError):
                 shown = "the value" if self._hides_values else f"`{truncate(event.value, _LONGEST_SHOWN)}`"
                 raise self._fault(event, "yaml-tag", f"{shown} is not a valid `!!{explicit}`") from None
-        return ScalarNode(value=value, text=event.value, quoted=bool(event.style), location=self._location(event))
+        return ScalarNode(value=value, text=text, quoted=bool(event.style), location=self._location(event))
 
     def _tag(self, event: Any, allowed: tuple[str, ...]) -> str | None:
         """Return the explicit core tag, None if there is none."""
@@ -197,6 +198,14 @@ class _Builder:
 
     def _fault(self, event: Any, code: str, message: str, fix: str = "") -> InputError:
         return self.fault(message, location=self._location(event), fix=fix, code=code)
+
+
+def _text(event: Any) -> str:
+    """Return the text of a scalar; JSON escapes a character beyond U+FFFF as a pair of surrogates, which are joined."""
+    text: str = event.value
+    if event.style != '"' or text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 def _inherited(own: list[MappingEntry], merged: list[YamlNode]) -> list[MappingEntry]:
