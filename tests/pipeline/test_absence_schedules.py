@@ -56,10 +56,6 @@ def test_outages_and_clocks_raise_no_false_alarm_and_hide_no_silence() -> None:
     assert sum(alarms(FIRST_SEED + number) for number in range(80)) > 80
 
 
-def test_an_outage_that_begins_before_the_events_of_another_one_arrived_prolongs_it() -> None:
-    assert alarms(783_914_685_601) > 0  # one search between the two
-
-
 @pytest.mark.slow
 def test_many_schedules_raise_no_false_alarm_and_hide_no_silence() -> None:
     first = randrange(10**12)  # noqa: S311 - a seed that failures name

@@ -119,8 +119,6 @@ class Correlator:
                 interruption = first_interruption(source, self.starts(source).values(), window, now)
             else:
                 interruption = interruption_of(source, times, window, checkpoint, now)
-            if interruption is not None and checkpoint is not None:
-                interruption = self._interrupted.prolonged(interruption, checkpoint.watermark, times.overlap)
         count = None if self._memory is None else self._memory.late
         before = self._interrupted.late.read() if self._interrupted.searched_again else None
         record = self._interrupted.noted(interruption, now)

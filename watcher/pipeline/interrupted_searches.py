@@ -7,7 +7,7 @@ an outage therefore sees silence that was none.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from watcher.checkpoints.checkpoint import Checkpoint
@@ -60,15 +60,6 @@ class InterruptedSearches:
 
     late: LateBaseHits
     searched_again: tuple[Interruption, ...] = ()  # not recorded yet that they are
-
-    def prolonged(self, interruption: Interruption, watermark: datetime, lateness: timedelta) -> Interruption:
-        """Return an interruption together with earlier ones whose events were not there at the last search.
-
-        Agents that kept events of those could not send them since either.
-        """
-        earlier = (each for each in self.late.read().interruptions if each.is_like(interruption))
-        starts = (each.start for each in earlier if not each.is_settled(watermark, lateness))
-        return replace(interruption, start=min([interruption.start, *starts]))
 
     def noted(self, interruption: Interruption | None, now: datetime) -> LateRecord:
         """Return the shared record, with an interruption that a search ends."""
