@@ -14,10 +14,11 @@ from watcher.errors import DeliveryError, InputError
 from watcher.model import RuleMetadata, Window
 from watcher.notify.message_context import OperatorNotice, operator_notice
 from watcher.notify.renderer import Renderer
+from watcher.pipeline import Stopping
 from watcher.ports import Clock, Notifier
 from watcher.settings import ChannelSettings
 from watcher.timestamps import format_timestamp
-from watcher.usecases.backfill_job import BackfillProgress
+from watcher.usecases.backfill_job import INTERRUPTED, BackfillProgress
 from watcher.usecases.backfill_runner import BackfillRunner
 
 _ATTEMPTS = 3  # on one channel
@@ -38,7 +39,7 @@ def send_digest(
 ) -> tuple[RefusedDigest, ...]:
     """Send one message to each pending channel, and return the channels that did not accept it.
 
-    Running the same backfill again tries just these.
+    Running the same backfill again tries just these, also where this run was asked to stop meanwhile.
     """
     window = runner.window
     notice = operator_notice(
@@ -47,10 +48,11 @@ def send_digest(
         moment=components.clock.now(),
         digest=runner.job.id,
     )
-    channels, renderer = components.notifiers(), components.renderer()
+    channels = components.notifiers()
+    sender = DigestSender(renderer=components.renderer(), clock=components.clock, stopping=runner.stopping)
     refused = []
     for name in progress.pending_channels:
-        error = _send(notice, *channels[name], renderer, components.clock) if name in channels else ""
+        error = sender.send(notice, *channels[name]) if name in channels else ""
         if error:
             refused.append(RefusedDigest(channel=name, error=error))
         else:
@@ -58,23 +60,31 @@ def send_digest(
     return tuple(refused)
 
 
-def _send(
-    notice: OperatorNotice, channel: ChannelSettings, notifier: Notifier, renderer: Renderer, clock: Clock
-) -> str:
-    """Send a message, again where that can help, and return the last error, empty where it was accepted."""
-    error = ""
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            notifier.send(renderer.render(notice, channel))
-        except (DeliveryError, InputError) as fault:
-            error = str(fault)
-            if not isinstance(fault, DeliveryError) or fault.permanent:
-                return error
-            if attempt < _ATTEMPTS:
-                clock.wait(_BACKOFF.delay(attempt).total_seconds())
-        else:
-            return ""
-    return error
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestSender:
+    """Sends a message, until the run is asked to stop."""
+
+    renderer: Renderer
+    clock: Clock
+    stopping: Stopping
+
+    def send(self, notice: OperatorNotice, channel: ChannelSettings, notifier: Notifier) -> str:
+        """Send a message, again where that can help, and return the last error, empty where it was accepted."""
+        error = ""
+        for attempt in range(1, _ATTEMPTS + 1):
+            if self.stopping():
+                return error or INTERRUPTED
+            try:
+                notifier.send(self.renderer.render(notice, channel))
+            except (DeliveryError, InputError) as fault:
+                error = str(fault)
+                if not isinstance(fault, DeliveryError) or fault.permanent:
+                    return error
+                if attempt < _ATTEMPTS:
+                    self.clock.wait(_BACKOFF.delay(attempt).total_seconds(), self.stopping)
+            else:
+                return ""
+        return error
 
 
 def digest_text(rules: Mapping[str, RuleMetadata], progress: BackfillProgress, window: Window) -> str:
