@@ -68,18 +68,6 @@ def test_a_server_that_is_neither_engine_may_be_a_proxy_whose_cluster_is_away() 
         connect(fake.cluster)
 
 
-@pytest.mark.parametrize("body", [{}, [], None, {"nodes": {}}])
-def test_an_answer_without_a_version_is_no_reason_to_give_up(body: object) -> None:
-    table, otherwise = fake_server.elasticsearch("8.19.0")
-    refused = Reply(status=400, body={"error": "no handler found"}, headers=otherwise.headers)
-    nodes = Reply(body=body, headers=otherwise.headers)
-    with (
-        serving({**table, "/": refused, "/_nodes/_local": nodes}, otherwise) as fake,
-        pytest.raises(Malformed, match="the server does not say its version"),
-    ):
-        connect(fake.cluster)
-
-
 def test_reads_the_version_of_the_nodes_where_opensearch_reports_7_10() -> None:
     table, otherwise = fake_server.opensearch("2.19.0")
     posing = Reply(body={"version": {"distribution": "opensearch", "number": "7.10.2"}})

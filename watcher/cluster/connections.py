@@ -121,10 +121,7 @@ def _detect(cluster: Cluster) -> Server:
     finally:
         transport.close()
     if any(map(_is_elasticsearch, answers)):
-        version = _version(root, nodes)
-        if not version and nodes.status != 200:
-            version = _hidden_version(cluster)
-        return Server(engine="elasticsearch", version=version)
+        return Server(engine="elasticsearch", version=_version(root, nodes) or _hidden_version(cluster))
     if _distribution(root) == "opensearch":
         return Server(engine="opensearch", version=_version(root, nodes))
     raise _unknown_server(cluster, answers)
