@@ -117,7 +117,7 @@ def _evtx_chunks(path: Path) -> Iterator[EventChunk]:
 
     try:
         for record, position in evtx_records(path):
-            if size >= _CHUNK // 2:
+            if size >= _CHUNK:
                 yield chunk()
                 number, size, records = number + len(records), 0, []
             records.append(record)

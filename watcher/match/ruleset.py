@@ -178,12 +178,8 @@ def _names(event: Event) -> _Names:
 
 def _are_plain(names: _Names) -> bool:
     """Return whether names can be remembered: short strings and numbers."""
-    if not names:
-        return False
-    strings = [name for name in names if type(name) is str]
-    others = [name for name in names if type(name) is not str]
-    return all(len(name) <= _LONGEST_NAME for name in strings) and all(
-        name is None or type(name) is int for name in others
+    return bool(names) and all(
+        len(name) <= _LONGEST_NAME if type(name) is str else name is None or type(name) is int for name in names
     )
 
 
