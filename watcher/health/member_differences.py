@@ -19,7 +19,7 @@ def member_problems(membership: Membership, waiting: Mapping[str, int], now: dat
     `waiting` is the number of messages that are not sent yet, by channel. Sidecars of an older version, which publish
     nothing, are left out.
     """
-    profiles = {name: membership.profiles[name] for name in sorted(membership.alive(now) & set(membership.profiles))}
+    profiles = _alive(membership, now)
     if not profiles or any(now - (profile.since or now) < _LASTING for profile in profiles.values()):
         return ()
     return (*_differing_settings(profiles), *_differing_rules(profiles), *_missing_channels(profiles, waiting))
@@ -27,10 +27,10 @@ def member_problems(membership: Membership, waiting: Mapping[str, int], now: dat
 
 def absent_channels(membership: Membership, channels: Iterable[str], now: datetime) -> tuple[Problem, ...]:
     """Return a problem for each channel of settings that no live sidecar has: it gets none of their alerts."""
-    profiles = [membership.profiles[name] for name in sorted(membership.alive(now) & set(membership.profiles))]
+    profiles = _alive(membership, now)
     if not profiles:
         return ()
-    available = {channel for profile in profiles for channel in profile.channels}
+    available = _every_channel(profiles)
     return tuple(_absent_channel(channel) for channel in channels if channel not in available)
 
 
@@ -65,7 +65,7 @@ def _difference(subject: str, title: str, groups: str) -> Problem:
 
 
 def _missing_channels(profiles: Mapping[str, MemberProfile], waiting: Mapping[str, int]) -> Iterator[Problem]:
-    available = {channel for profile in profiles.values() for channel in profile.channels}
+    available = _every_channel(profiles)
     for channel, count in sorted(waiting.items()):
         if count and channel_name(channel) not in available:
             title = f"no sidecar has the channel `{channel}`"
@@ -77,7 +77,7 @@ def _channels(part: str, profiles: Mapping[str, MemberProfile]) -> str:
     """Return which sidecars lack a channel, for a difference in the channels."""
     if part != "channels":
         return ""
-    every = {channel for profile in profiles.values() for channel in profile.channels}
+    every = _every_channel(profiles)
     lacking = {name: sorted(every - set(profile.channels)) for name, profile in profiles.items()}
     listed = [
         f"{name} lacks {', '.join(f'`{channel}`' for channel in missing)}"
@@ -85,6 +85,15 @@ def _channels(part: str, profiles: Mapping[str, MemberProfile]) -> str:
         if missing
     ]
     return f"; {'; '.join(listed)}, the others send those messages" if listed else ""
+
+
+def _alive(membership: Membership, now: datetime) -> Mapping[str, MemberProfile]:
+    """Return what each live sidecar published."""
+    return {name: membership.profiles[name] for name in sorted(membership.alive(now) & set(membership.profiles))}
+
+
+def _every_channel(profiles: Mapping[str, MemberProfile]) -> frozenset[str]:
+    return frozenset(channel for profile in profiles.values() for channel in profile.channels)
 
 
 def _groups(values: Mapping[str, str]) -> Mapping[str, list[str]]:
